@@ -1,0 +1,228 @@
+"""The site: one frozen, validated value that says everything a proxy does.
+
+TOML is how a Site is spelled and the console is how it is edited; there is no second configuration. Every field
+carries its manual in ``Meta(description=…)``: docs/configuration.md and the console's forms are made from it, so
+an option that is not documented here does not exist. Types say what msgspec can check (ranges, choices); what needs
+more than one field is checked in ``proxy_core.rules.lint``. Nothing here does I/O or knows a running proxy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+MemberStatus = Literal["enabled", "draining", "disabled"]
+Method = Literal["byrequests"]
+
+
+class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[site]: what holds for the whole site unless a row says otherwise."""
+
+    server_name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The name this proxy calls itself: X-Forwarded-Server and absolute redirects. "
+            "Apache: ServerName.",
+        ),
+    ] = "localhost"
+    timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds of silence after which an upstream is given up (504): the time between two reads "
+            "or writes, not the length of a request. Apache: ProxyTimeout.",
+        ),
+    ] = 60.0
+    connect_timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds that opening a connection to a member may take before the next member is tried, "
+            "or 504 is answered. Apache: connectiontimeout.",
+        ),
+    ] = 5.0
+    drain_timeout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds that requests in flight may take to finish when the proxy stops or a listener is "
+            "removed; what is still open then is cut.",
+        ),
+    ] = 30.0
+    error_override: Annotated[
+        bool,
+        Meta(
+            description="Hide what upstreams say in answers of status 400 and above: the proxy's own page is sent "
+            "instead. Apache: ProxyErrorOverride.",
+        ),
+    ] = False
+    reverse: Annotated[
+        Literal["auto", "off"],
+        Meta(
+            description="auto: each route maps Location, Content-Location, URI and Destination of its own answers "
+            "back to the address that the client used. off: answers pass as they are. Apache: ProxyPassReverse.",
+        ),
+    ] = "auto"
+    forwarded: Annotated[
+        Literal["trusted", "append"],
+        Meta(
+            description="X-Forwarded-For, -Host and -Server from the client: trusted appends to them for peers in "
+            "trusted_proxies and replaces them for everyone else; append always appends, as Apache does.",
+        ),
+    ] = "trusted"
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses or networks (CIDR) of the proxies in front of this one, whose X-Forwarded-* "
+            "fields are believed.",
+        ),
+    ] = ()
+
+
+class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[listeners.NAME]: an address that accepts connections."""
+
+    address: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description='Address and port to listen on: "127.0.0.1:8080", "[::1]:8080", or ":8080" for every '
+            "address. Port 0 takes any free port. Apache: Listen.",
+        ),
+    ]
+
+
+class AccessLog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[access_log]: a line for each finished request."""
+
+    file: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description='File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. '
+            "Reopened on SIGUSR1. Apache: CustomLog.",
+        ),
+    ]
+    format: Annotated[
+        Literal["common", "combined", "json"],
+        Meta(
+            description="common and combined are Apache's formats of these names; json is an object a line with "
+            "route, member, attempts and timings.",
+        ),
+    ] = "combined"
+
+
+class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[[routes]]: where requests go. The first row in file order whose path matches decides; exactly one of
+    ``proxy`` and ``except`` says what happens."""
+
+    id: Annotated[
+        Name | Literal[""],
+        Meta(
+            description="The row's name in the console, logs and commands; made from the path where it is missing. "
+            "A row keeps its counters as long as it keeps its id.",
+        ),
+    ] = ""
+    path: Annotated[
+        str,
+        Meta(
+            pattern=r"^/",
+            description="Path prefix, matched by whole segments against the decoded, normalised path: /app takes "
+            "/app and /app/x, not /apple; /app/ takes only what is below it. Apache: ProxyPass.",
+        ),
+    ]
+    proxy: Annotated[
+        str | None,
+        Meta(
+            description='Where to forward: "http://host:port/path", or "balancer://name/path". What follows the '
+            "matched prefix is appended, so both sides should end in a slash, or neither.",
+        ),
+    ] = None
+    except_: Annotated[
+        bool,
+        Meta(
+            description="An exception: what matches is not forwarded by any later row. It must stand above the rows "
+            "that it excepts from. Apache: ProxyPass … !",
+        ),
+    ] = field(name="except", default=False)
+    enabled: Annotated[bool, Meta(description="false leaves the row in the file but takes it out of service.")] = True
+    timeout: Annotated[
+        Seconds | None, Meta(description="Seconds of silence for this route, instead of the site's timeout.")
+    ] = None
+    error_override: Annotated[
+        bool | None, Meta(description="Error override for this route, instead of the site's.")
+    ] = None
+
+
+class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[balancers.NAME.members.NAME]: one upstream server of a balancer."""
+
+    url: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Origin of the member, with an optional path that is put before each request's own: "
+            '"http://127.0.0.1:8000". Apache: BalancerMember.',
+        ),
+    ]
+    weight: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100,
+            description="Share of requests in proportion to the other members' weights; 0 sends it none. "
+            "Apache: loadfactor.",
+        ),
+    ] = 1.0
+    status: Annotated[
+        MemberStatus,
+        Meta(
+            description="enabled; draining: no new requests, those in flight finish; disabled: no requests, not "
+            "even when every other member is down.",
+        ),
+    ] = "enabled"
+    retry: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds that a member which refused a connection is left alone before it is tried again; "
+            "0 tries it at every request. Apache: retry.",
+        ),
+    ] = 60.0
+
+
+class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[balancers.NAME]: members that share the requests of ``balancer://NAME``."""
+
+    method: Annotated[
+        Method,
+        Meta(description="How a member is chosen: byrequests shares the number of requests out by weight."),
+    ] = "byrequests"
+    members: Annotated[dict[Name, Member], Meta(description="The members, by name.")] = {}
+
+
+class Console(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[console]: how the terminal console looks and which keys it uses."""
+
+    theme: Annotated[Literal["dark", "light", "mono"], Meta(description="Colours of the console.")] = "dark"
+    keys: Annotated[
+        dict[str, str],
+        Meta(description='Keys by the id of what they do, as the help page lists them: { undo = "ctrl+z" }.'),
+    ] = {}
+
+
+class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A whole site file."""
+
+    version: Annotated[Literal[1], Meta(description="Version of the file's form; always 1.")] = 1
+    site: Annotated[Options, Meta(description="What holds for the whole site.")] = Options()
+    listeners: Annotated[dict[Name, Listener], Meta(description="Addresses that accept connections.")] = {}
+    access_log: Annotated[AccessLog | None, Meta(description="A line for each finished request.")] = None
+    routes: Annotated[tuple[Route, ...], Meta(description="Where requests go, first match first.")] = ()
+    balancers: Annotated[dict[Name, Balancer], Meta(description="Groups of members.")] = {}
+    console: Annotated[Console, Meta(description="The console's looks and keys.")] = Console()

@@ -1,0 +1,79 @@
+"""Commands: the one way to change anything.
+
+A key, a form, the palette, a script and a file changed on disk all end in a Command that the Editor takes. A Change
+is a list of Edits on the site file's plain data, addressed by keys and row ids, never by positions, so the same
+command can be previewed, journalled, sent over a wire and applied to the text without losing a comment. Commands are
+values: they do nothing by themselves.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from proxy_core.config.edit import Delete, Edit, Insert, Move, Set
+from proxy_core.errors import Problem
+
+__all__ = [
+    "Applied", "Change", "Command", "Delete", "Edit", "Insert", "Keep", "Move", "Preview", "Redo", "Refused", "Reload",
+    "Restore", "Result", "Set", "Undo",
+]  # fmt: skip
+
+
+class Change(Struct, frozen=True, kw_only=True, tag=True):
+    """Edits that are applied together or not at all. ``sentence`` is what history shows ("set weight of …")."""
+
+    edits: tuple[Edit, ...]
+    sentence: str
+
+
+class Undo(Struct, frozen=True, tag=True):
+    """Take the last change back (as a new generation)."""
+
+
+class Redo(Struct, frozen=True, tag=True):
+    """Do again what was undone last."""
+
+
+class Restore(Struct, frozen=True, tag=True):
+    """Bring the text of an old generation back, as a new generation."""
+
+    generation: int
+
+
+class Reload(Struct, frozen=True, tag=True):
+    """Take the site file as it now stands on disk (its text wins over unsaved changes)."""
+
+
+class Keep(Struct, frozen=True, tag=True):
+    """Keep the running site: write it over what somebody else wrote to the file meanwhile."""
+
+
+Command = Change | Undo | Redo | Restore | Reload | Keep
+
+
+class Applied(Struct, frozen=True, kw_only=True, tag=True):
+    """The command is in force: the next request is served by ``generation``. ``warnings`` are worth a look."""
+
+    generation: int
+    sentence: str
+    diff: str
+    warnings: tuple[Problem, ...] = ()
+
+
+class Refused(Struct, frozen=True, kw_only=True, tag=True):
+    """Nothing has changed; ``problems`` say why and what to do."""
+
+    problems: tuple[Problem, ...]
+
+
+Result = Applied | Refused
+
+
+class Preview(Struct, frozen=True, kw_only=True, tag=True):
+    """What a command would do: the unified diff of the site file, and every problem of the outcome.
+
+    It would be refused exactly when ``problems`` holds an error.
+    """
+
+    diff: str
+    problems: tuple[Problem, ...] = ()

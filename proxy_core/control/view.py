@@ -1,0 +1,222 @@
+"""EngineView: all that a console may know of a running proxy, and the one door for commands.
+
+The console pulls; the data path never pushes. Everything here is plain data that msgspec can carry over a wire, so
+that a console in the same process and one at the far end of a socket see the same. Clock values named ``at`` are
+seconds since the epoch, for people; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from proxy_core.config.model import MemberStatus, Site
+from proxy_core.control.commands import Command, Preview, Result
+from proxy_core.errors import Problem
+
+Saved = Literal["saved", "unsaved", "failed", "drift"]
+"""saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
+drift: somebody else changed the file; Reload takes theirs, Keep writes ours."""
+
+Health = Literal["up", "error", "unresolved", "unknown"]
+"""What was seen, apart from what was configured: up (it answered last), error (its last connection failed; not tried
+again before ``retry_in`` is over), unresolved (its name has no address), unknown (not tried yet)."""
+
+
+class Percentiles(Struct, frozen=True, array_like=True):
+    """Seconds until the answer was complete, over the last minute; -1 where nothing was measured."""
+
+    p50: float = -1.0
+    p95: float = -1.0
+    p99: float = -1.0
+
+
+class MemberLoad(Struct, frozen=True, kw_only=True):
+    """One member now. ``promised`` and ``share`` are fractions of the balancer's requests: what the weights say, and
+    what was elected in the last minute. ``per_second`` is the last minute of answers, oldest first."""
+
+    balancer: str
+    member: str
+    url: str
+    weight: float
+    status: MemberStatus
+    health: Health
+    retry_in: float
+    last_error: str
+    retired: bool
+    busy: int
+    oldest: float
+    elected: int
+    rate: float
+    promised: float
+    share: float
+    sent: int
+    received: int
+    errors: int
+    latency: Percentiles
+    per_second: tuple[int, ...]
+
+
+class RouteLoad(Struct, frozen=True, kw_only=True):
+    """Hits of one route since its id exists; ``last_hit_at`` is 0 for never."""
+
+    id: str
+    hits: int
+    last_hit_at: float
+
+
+class Second(Struct, frozen=True, array_like=True):
+    """One second of the whole site. ``generation`` is the newest that was applied in it (0: none)."""
+
+    at: float
+    requests: int
+    status_4xx: int
+    status_5xx: int
+    p50: float
+    p95: float
+    p99: float
+    generation: int
+
+
+class ListenerState(Struct, frozen=True, kw_only=True):
+    """One bound listener; ``port`` is the real one where the site says 0."""
+
+    name: str
+    address: str
+    port: int
+    connections: int
+    draining: bool
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """The numbers of this moment. ``lateness`` is how late the event loop was at worst in the last second."""
+
+    at: float
+    uptime: float
+    generation: int
+    saved: Saved
+    requests: int
+    in_flight: int
+    connections: int
+    rate: float
+    rate_4xx: float
+    rate_5xx: float
+    latency: Percentiles
+    lateness: float
+    newest_record: int
+    members: tuple[MemberLoad, ...]
+    routes: tuple[RouteLoad, ...]
+    listeners: tuple[ListenerState, ...]
+    seconds: tuple[Second, ...]
+    demo: bool
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """A finished request, as the log shows it. ``number`` grows by one a request and never comes back.
+
+    ``status`` 499 means that the client left before the answer; ``cause`` says what went wrong, in words, "" for
+    nothing. Times: ``waited`` until a connection upstream was there, ``first`` until the head of the answer came,
+    ``total`` until all was sent; -1 where it never came to that.
+    """
+
+    number: int
+    at: float
+    client: str
+    method: str
+    target: str
+    host: str
+    version: str
+    status: int
+    received: int
+    sent: int
+    route: str
+    balancer: str
+    member: str
+    attempts: int
+    generation: int
+    waited: float
+    first: float
+    total: float
+    cause: str
+    referer: str
+    user_agent: str
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """One rule that was tried for a request, in order: ``verdict`` is "match", "no match" or "skipped"."""
+
+    address: tuple[str, ...]
+    verdict: Literal["match", "no match", "skipped"]
+    reason: str
+
+
+class Inspection(Struct, frozen=True, kw_only=True):
+    """All that is known of one request: both heads as they went over the wire ("" where none did), and its way
+    through the rules of the generation that it ran under. Secrets are masked."""
+
+    record: Record
+    request_head: str
+    forwarded_head: str
+    answer_head: str
+    trace: tuple[Verdict, ...]
+
+
+class Generation(Struct, frozen=True, kw_only=True):
+    """One applied state of the site file. ``author`` is "console", "file", "start" or a client's own name."""
+
+    number: int
+    at: float
+    author: str
+    sentence: str
+    diff: str
+
+
+class SiteState(Struct, frozen=True, kw_only=True):
+    """The site as applied, and the text that spells it."""
+
+    generation: int
+    site: Site
+    text: str
+    file: str
+
+
+class EngineView(Protocol):
+    """What a console holds. Reading is immediate and cheap enough for 10 Hz; only changes are awaited."""
+
+    def snapshot(self) -> Snapshot: ...
+
+    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+        """The newest ``limit`` finished requests with a number greater than ``after``, oldest first."""
+        ...
+
+    def inspect(self, number: int) -> Inspection | None:
+        """None when the request has left the ring."""
+        ...
+
+    def site(self) -> SiteState: ...
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong now: warnings of the site, a file on disk that does not parse, a save that failed, a member
+        that refuses connections."""
+        ...
+
+    def history(self) -> tuple[Generation, ...]:
+        """Oldest first, at most 200."""
+        ...
+
+    def can_undo(self) -> str:
+        """The sentence of what Undo would take back, "" for nothing."""
+        ...
+
+    def can_redo(self) -> str: ...
+
+    async def preview(self, command: Command) -> Preview:
+        """What the command would do; touches nothing."""
+        ...
+
+    async def submit(self, command: Command, author: str = "console") -> Result: ...
+
+    async def start_demo(self) -> str:
+        """Start a small upstream for every loopback member that refuses connections; the answer says which."""
+        ...

@@ -1,0 +1,47 @@
+"""Problems, worded for people.
+
+A Problem says what is wrong, where, and what to do about it. It is a value, not an exception: reading a site
+collects every problem instead of stopping at the first. Nothing in the project shows a traceback for bad input;
+whoever finds a fault makes a Problem and goes on. This module knows nothing of configuration or HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Severity = Literal["error", "warning"]
+
+Address = tuple[str, ...]
+"""A place in the site: keys from the root, rows of ordered lists by their id: ``("routes", "service", "path")``."""
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fault in a site file, or one thing that went wrong while serving it.
+
+    ``line`` and ``column`` are 1-based positions in ``file`` (0 = unknown); ``address`` is the place in the site.
+    """
+
+    what: str
+    todo: str = ""
+    severity: Severity = "error"
+    address: Address = ()
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """``file:line:column: warning: what, what to do`` — the form that editors and people both can follow."""
+        if self.line:
+            where = f"{self.file}:{self.line}:{self.column}"
+        else:
+            where = self.file or ".".join(self.address)
+        kind = "warning: " if self.severity == "warning" else ""
+        todo = f", {self.todo}" if self.todo else ""
+        return f"{where}: {kind}{self.what}{todo}" if where else f"{kind}{self.what}{todo}"
+
+
+def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The problems that stop a site from being applied (warnings never do)."""
+    return tuple(problem for problem in problems if problem.severity == "error")

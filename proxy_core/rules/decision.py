@@ -1,0 +1,73 @@
+"""What deciding takes and what it can end in.
+
+Deciding is pure: a RequestView in, a Decision out; no clock, no I/O, no counters. ``Forward`` names the pool and the
+target; choosing a member in the pool is the balancer's work and happens later, so rules and balancing do not know
+each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from proxy_core.errors import Address
+
+
+@dataclass(slots=True)
+class RuleState:
+    """Hits of one rule, kept in the registry by (list, id). The handler adds to it; deciding never does."""
+
+    hits: int = 0
+    last_hit: float = 0.0
+
+
+class ReverseRow(NamedTuple):
+    """An answer's URL that starts with ``internal`` (compared without case) is mapped to ``public`` + the rest."""
+
+    internal: str
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRoute:
+    """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
+    URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``."""
+
+    id: str
+    path: str
+    pool: str | None
+    target: str
+    timeout: float
+    error_override: bool
+    reverse: tuple[ReverseRow, ...]
+    state: RuleState
+
+
+class Forward(NamedTuple):
+    """Send it to a member of the pool named ``route.pool``. ``target`` is origin-form, escaped, with the query; a
+    member's own base path goes before it."""
+
+    route: BoundRoute
+    target: bytes
+
+
+class Respond(NamedTuple):
+    """Answer it here. ``route`` is the exception that said so, if one did."""
+
+    status: int
+    route: BoundRoute | None
+    cause: str
+
+
+Decision = Forward | Respond
+
+
+class Step(NamedTuple):
+    """A line of a Trace: a rule that was tried, and what came of it."""
+
+    address: Address
+    verdict: Literal["match", "no match", "skipped"]
+    reason: str
+
+
+Trace = list[Step]

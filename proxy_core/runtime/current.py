@@ -1,0 +1,32 @@
+"""The rule set in force.
+
+``Current.rules`` is the only mutable pointer that the data path reads, once for each request; a request keeps the
+RuleSet that it started with. A RuleSet is immutable but for the states it points at, and whatever can fail has
+happened before it is assigned here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proxy_core.balance.state import Pool
+from proxy_core.config.model import Site
+from proxy_core.rules.ruleset import Routes
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A compiled site: ``routes.decide`` says where a request goes, ``pools`` holds who can take it there."""
+
+    generation: int
+    site: Site
+    routes: Routes
+    pools: Mapping[str, Pool]
+
+
+@dataclass(slots=True)
+class Current:
+    """Holder of the pointer. ``rules = new`` is the swap."""
+
+    rules: RuleSet

@@ -1,0 +1,76 @@
+"""Imports run strictly downward, so that a reader can learn the house one floor at a time."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+FLOORS = [
+    {"rproxy_tui"},
+    {"proxy_core.control"},
+    {"proxy_core.apache", "proxy_core.serve"},
+    {"proxy_core.runtime"},
+    {"proxy_core.rules", "proxy_core.balance"},
+    {"proxy_core.config"},
+    {"proxy_core.http"},
+    {"proxy_core.errors", "proxy_core.signals"},
+]
+ONLY_IN = {
+    "aiohttp": {"proxy_core/serve/", "proxy_core/runtime/health.py"},
+    "httptools": {"proxy_core/runtime/upstream"},
+    "textual": {"rproxy_tui/"},
+    "rich": {"rproxy_tui/"},
+}
+
+
+def floor(module: str) -> int | None:
+    return next((n for n, names in enumerate(FLOORS) if any(f"{module}.".startswith(f"{x}.") for x in names)), None)
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+SOURCES = sorted(path for package in ("proxy_core", "rproxy_tui") for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_its_own_floor_and_below(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    here = floor(name)
+    for module in imports(path):
+        there = floor(module)
+        if here is None or there is None:
+            continue
+        assert there >= here, f"{name} reaches up to {module}"
+        same_room = name.split(".")[:2] == module.split(".")[:2]
+        assert there > here or same_room, f"{name} reaches across to {module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_is_imported_only_in_its_room(path: Path) -> None:
+    here = str(path.relative_to(ROOT))
+    for module in imports(path):
+        rooms = ONLY_IN.get(module.split(".")[0])
+        assert rooms is None or any(here.startswith(room) for room in rooms), f"{here} imports {module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for_and_stays_readable(path: Path) -> None:
+    text = path.read_text()
+    if not text.strip():
+        return
+    doc = ast.get_docstring(ast.parse(text))
+    assert doc, f"{path} has no opening paragraph"
+    lines = text.count("\n")
+    assert lines <= 320 or "lines" in doc.splitlines()[0], f"{path} has {lines} lines and its first line gives no reason"
