@@ -73,4 +73,6 @@ def test_a_module_says_what_it_is_for_and_stays_readable(path: Path) -> None:
     doc = ast.get_docstring(ast.parse(text))
     assert doc, f"{path} has no opening paragraph"
     lines = text.count("\n")
-    assert lines <= 320 or "lines" in doc.splitlines()[0], f"{path} has {lines} lines and its first line gives no reason"
+    assert lines <= 320 or "lines" in doc.splitlines()[0], (
+        f"{path} has {lines} lines and its first line gives no reason"
+    )

@@ -1,0 +1,153 @@
+"""The recorder: what the data path leaves behind for people to look at.
+
+The data path appends to a ring and adds to integers; it never waits for, calls or knows a reader. Readers pull by
+cursor and miss what has left the ring. The ring is bounded in requests and in bytes. Once a second ``tick`` closes a
+second: its counts and its latency histogram move to the last two minutes, and percentiles are worked out when
+somebody reads, by merging seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from proxy_core.balance.state import BUCKETS, MemberKey, MemberState, bucket_of, seconds_of
+from proxy_core.runtime.exchange import Exchange
+
+RING_REQUESTS = 10_000
+RING_BYTES = 64 * 1024 * 1024
+SECONDS = 120
+"""How many closed seconds are kept."""
+
+Histogram = dict[int, int]
+"""Counts by bucket of ``bucket_of``; buckets with nothing in them are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSecond:
+    """What one member did in a second."""
+
+    elected: int
+    answered: int
+    histogram: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSecond:
+    """``at`` is the epoch second; ``classes`` counts finished requests by first digit of the status."""
+
+    at: float
+    classes: tuple[int, ...]
+    histogram: Histogram
+    members: dict[MemberKey, MemberSecond]
+    generation: int
+
+    @property
+    def requests(self) -> int:
+        return sum(self.classes)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """``live`` holds the exchanges that are not finished. ``newest`` is the number of the last finished one."""
+
+    ring: deque[Exchange] = field(default_factory=deque)
+    live: set[Exchange] = field(default_factory=set)
+    newest: int = 0
+    weight: int = 0
+    classes: list[int] = field(default_factory=lambda: [0] * 10)
+    histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    seconds: deque[ClosedSecond] = field(default_factory=lambda: deque(maxlen=SECONDS))
+    _classes_then: list[int] = field(default_factory=lambda: [0] * 10)
+    _histogram_then: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    _members_then: dict[MemberKey, tuple[int, int, list[int]]] = field(default_factory=dict)
+    _generation_then: int = 0
+
+    def begin(self, exchange: Exchange) -> None:
+        self.live.add(exchange)
+
+    def finish(self, exchange: Exchange, now: float) -> None:
+        """The exchange is over, whatever came of it; called exactly once for each ``begin``."""
+        self.live.remove(exchange)
+        exchange.finished = now
+        self.newest = exchange.number = self.newest + 1
+        self.classes[exchange.status // 100 % 10] += 1
+        bucket = bucket_of(now - exchange.started)
+        self.histogram[bucket] += 1
+        if exchange.member is not None:
+            exchange.member.state.histogram[bucket] += 1
+        ring = self.ring
+        ring.append(exchange)
+        self.weight += _weight(exchange)
+        while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
+            self.weight -= _weight(ring.popleft())
+
+    def after(self, number: int, limit: int) -> list[Exchange]:
+        """The newest ``limit`` finished exchanges with a greater number, oldest first."""
+        count = max(0, min(limit, self.newest - number, len(self.ring)))
+        return list(reversed(list(islice(reversed(self.ring), count))))
+
+    def find(self, number: int) -> Exchange | None:
+        """The finished exchange with this number, None when it has left the ring."""
+        index = number - (self.newest - len(self.ring)) - 1
+        return self.ring[index] if 0 <= index < len(self.ring) else None
+
+    def tick(self, at: float, members: Iterable[MemberState], generation: int) -> None:
+        """Close the second that ended at epoch time ``at``."""
+        seconds: dict[MemberKey, MemberSecond] = {}
+        then: dict[MemberKey, tuple[int, int, list[int]]] = {}
+        for state in members:
+            elected, answered, histogram = self._members_then.get(state.key, (0, 0, None))
+            if state.elected != elected or state.answered != answered or histogram is None:
+                seconds[state.key] = MemberSecond(
+                    state.elected - elected, state.answered - answered, _gained(state.histogram, histogram)
+                )
+                histogram = state.histogram.copy()
+            then[state.key] = (state.elected, state.answered, histogram)
+        self._members_then = then
+        self.seconds.append(
+            ClosedSecond(
+                at,
+                tuple(now - before for now, before in zip(self.classes, self._classes_then, strict=True)),
+                _gained(self.histogram, self._histogram_then),
+                seconds,
+                generation if generation != self._generation_then else 0,
+            )
+        )
+        self._classes_then = self.classes.copy()
+        self._histogram_then = self.histogram.copy()
+        self._generation_then = generation
+
+
+def percentiles(histograms: Iterable[Histogram]) -> tuple[float, float, float]:
+    """p50, p95 and p99 in seconds over the merged histograms; -1.0 each when there is nothing in them."""
+    merged: Histogram = {}
+    for histogram in histograms:
+        for bucket, count in histogram.items():
+            merged[bucket] = merged.get(bucket, 0) + count
+    total = sum(merged.values())
+    if not total:
+        return (-1.0, -1.0, -1.0)
+    found, seen, ordered = [], 0, iter(sorted(merged.items()))
+    bucket = 0
+    for wanted in (0.50, 0.95, 0.99):
+        while seen < wanted * total:
+            bucket, count = next(ordered)
+            seen += count
+        found.append(seconds_of(bucket))
+    return (found[0], found[1], found[2])
+
+
+def _gained(now: list[int], before: list[int] | None) -> Histogram:
+    if before is None:
+        return {bucket: count for bucket, count in enumerate(now) if count}
+    if now == before:
+        return {}
+    return {b: n - m for b, (n, m) in enumerate(zip(now, before, strict=True)) if n != m}
+
+
+def _weight(exchange: Exchange) -> int:
+    """About what a finished exchange holds in memory, in bytes."""
+    return 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
