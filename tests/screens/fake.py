@@ -1,0 +1,572 @@
+"""A proxy that exists only in numbers: an EngineView for the tests of screens, without a network.
+
+FakeEngine makes up seeded, plausible traffic over a small site: six members in two balancers and one plain upstream,
+eight routes, slow and failing requests, a member that refuses and one that drains. Time stands still until
+``advance`` is called, so a test says itself when something happens; ``live=True`` lets it follow the real clock, for
+looking at a screen by hand. Commands are applied to the site in earnest, with history, undo and redo.
+``Serialised`` proves that a screen needs nothing but plain data.
+"""
+
+from __future__ import annotations
+
+import difflib
+import random
+import time
+import tomllib
+from collections import deque
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+import msgspec
+import tomli_w
+
+from proxy_core.balance.state import bucket_of
+from proxy_core.config.edit import Delete, Edit, Insert, Move, Set
+from proxy_core.config.model import Member, Route, Site
+from proxy_core.control.commands import (
+    Applied,
+    Change,
+    Command,
+    Keep,
+    Preview,
+    Redo,
+    Refused,
+    Reload,
+    Restore,
+    Result,
+    Undo,
+)
+from proxy_core.control.view import (
+    EngineView,
+    Generation,
+    Health,
+    Inspection,
+    ListenerState,
+    MemberLoad,
+    Percentiles,
+    Record,
+    RouteLoad,
+    Saved,
+    Second,
+    SiteState,
+    Snapshot,
+    Verdict,
+)
+from proxy_core.errors import Problem
+from proxy_core.runtime.recorder import Histogram, percentiles
+
+START = 1_790_000_000.0
+"""Epoch seconds at which a fake that does not follow the real clock begins: 2026-09-21 14:13:20 UTC."""
+
+SITE = """\
+version = 1
+
+[site]
+server_name = "shop.example"
+
+[listeners.http]
+address = "127.0.0.1:8080"
+
+# the tutorial's exception: it stands above what it excepts
+[[routes]]
+id = "no-index"
+path = "/service/index"
+except = true
+
+[[routes]]
+id = "service"
+path = "/service"
+proxy = "balancer://backend/service"
+
+[[routes]]
+id = "api"
+path = "/api"
+proxy = "balancer://api/v1"
+timeout = 10
+
+[[routes]]
+id = "assets"
+path = "/assets"
+proxy = "balancer://backend/assets"
+
+[[routes]]
+id = "status"
+path = "/status"
+proxy = "http://127.0.0.1:9000/status"
+
+[[routes]]
+id = "reports"
+path = "/reports"
+proxy = "balancer://backend/reports"
+enabled = false
+
+[[routes]]
+id = "old-api"
+path = "/api/v0"
+proxy = "balancer://api/v0"
+
+[[routes]]
+id = "root"
+path = "/"
+proxy = "balancer://backend/"
+
+[balancers.backend]
+method = "byrequests"
+
+[balancers.backend.members.a]
+url = "http://127.0.0.1:8000"
+
+[balancers.backend.members.b]
+url = "http://127.0.0.1:8001"
+weight = 2
+
+# refuses connections
+[balancers.backend.members.c]
+url = "http://127.0.0.1:8002"
+
+[balancers.api.members.blue]
+url = "http://127.0.0.1:8100"
+weight = 3
+
+[balancers.api.members.green]
+url = "http://127.0.0.1:8101"
+
+[balancers.api.members.canary]
+url = "http://127.0.0.1:8102"
+status = "draining"
+"""
+
+EMPTY = "version = 1\n"
+
+SHADOWED = Problem(
+    what='route "old-api" is never reached: "api" above it takes /api/v0 too',
+    todo='move it above "api"',
+    severity="warning",
+    address=("routes", "old-api"),
+    file="site.toml",
+    line=37,
+    column=1,
+)
+REFUSES = Problem(
+    what="member backend/c refuses connections on 127.0.0.1:8002",
+    todo="start it, or take it out of service",
+    severity="warning",
+    address=("balancers", "backend", "members", "c"),
+)
+
+TRAFFIC = (  # weight, method, path, route
+    (30, "GET", "/service/cart/{n}", "service"),
+    (20, "GET", "/api/orders/{n}?expand=lines,customer&locale=en-GB", "api"),
+    (10, "POST", "/api/orders", "api"),
+    (14, "GET", "/assets/css/site.{n}.css", "assets"),
+    (8, "GET", "/assets/img/catalogue/2026/autumn/very-long-name-of-a-product-picture-{n}.webp", "assets"),
+    (3, "GET", "/service/index.php", "no-index"),
+    (3, "GET", "/status", "status"),
+    (10, "GET", "/", "root"),
+    (2, "DELETE", "/api/orders/{n}", "api"),
+)
+CLIENTS = ("192.0.2.17", "198.51.100.4", "203.0.113.250", "127.0.0.1", "2001:db8::17")
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Numbers:
+    """What one made-up member has counted. ``seconds`` holds (elected, answered, histogram) of the last minute."""
+
+    busy: int = 0
+    elected: int = 0
+    errors: int = 0
+    sent: int = 0
+    received: int = 0
+    seconds: deque[tuple[int, int, Histogram]] = field(default_factory=lambda: deque(maxlen=60))
+
+
+class FakeEngine(EngineView):
+    """``rate`` is requests per second. What a test may set at will: ``rate``, ``saved``, ``trouble`` (what
+    ``problems`` answers), ``health`` and ``busy`` of a member; ``commands`` lists what was submitted."""
+
+    def __init__(self, text: str = SITE, *, rate: float = 40.0, seed: int = 1, live: bool = False) -> None:
+        self.rate = rate
+        self.saved: Saved = "saved"
+        self.health: dict[Key, Health] = {("backend", "c"): "error"} if text == SITE else {}
+        self.trouble: list[Problem] = [SHADOWED, REFUSES] if text == SITE else []
+        self.commands: list[Command] = []
+        self.demo = False
+        self.numbers: dict[Key, Numbers] = {}
+        self.hits: dict[str, tuple[int, float]] = {}
+        self.ring: deque[Record] = deque(maxlen=10_000)
+        self.seconds: deque[Second] = deque(maxlen=120)
+        self._random = random.Random(seed)
+        self._live = live
+        self._started = self.now = time.time() if live else START
+        self._owed = 0.0
+        self._newest = 0
+        self._histograms: deque[Histogram] = deque(maxlen=60)
+        self._take(text)
+        self._generations = [Generation(number=1, at=self.now, author="start", sentence="start", diff="")]
+        self._texts = [text]
+        self._past: list[tuple[str, str]] = []
+        self._future: list[tuple[str, str]] = []
+        if ("api", "canary") in self._members:
+            self.numbers[("api", "canary")] = Numbers(busy=3)
+
+    # time
+
+    def advance(self, seconds: float = 1.0) -> None:
+        """Let time pass, with its traffic: whole seconds are closed as the real recorder does."""
+        while seconds > 0:
+            step = min(seconds, 1.0 - self.now % 1.0)
+            seconds -= step
+            self._owed += self.rate * step
+            for _ in range(int(self._owed)):
+                self._request(self.now + step * self._random.random())
+            self._owed %= 1.0
+            self.now += step
+            if 1.0 - self.now % 1.0 > 1.0 - 1e-6 or self.now % 1.0 > 1.0 - 1e-6:
+                self.now = float(round(self.now))
+                self._close_second()
+
+    def _close_second(self) -> None:
+        last = list(self._since(self.now - 1.0))
+        histogram: Histogram = {}
+        by_member: dict[Key, list[Record]] = {}
+        for record in last:
+            bucket = bucket_of(record.total)
+            histogram[bucket] = histogram.get(bucket, 0) + 1
+            by_member.setdefault((record.balancer, record.member), []).append(record)
+        self._histograms.append(histogram)
+        for key, numbers in self._states():
+            mine = by_member.get(key, [])
+            counts: Histogram = {}
+            for record in mine:
+                counts[bucket_of(record.total)] = counts.get(bucket_of(record.total), 0) + 1
+            numbers.seconds.append((len(mine), len(mine), counts))
+            numbers.busy = max(0, numbers.busy - 1) if not mine else max(1, round(sum(r.total for r in mine)))
+        p50, p95, p99 = percentiles([histogram])
+        newest = self._generations[-1]
+        self.seconds.append(
+            Second(
+                self.now - 1.0,
+                len(last),
+                sum(400 <= r.status < 500 for r in last),
+                sum(r.status >= 500 for r in last),
+                p50,
+                p95,
+                p99,
+                newest.number if self.now - 1.0 <= newest.at < self.now else 0,
+            )
+        )
+
+    def _since(self, at: float) -> Iterable[Record]:
+        for record in reversed(self.ring):
+            if record.at < at - 1.0:
+                return
+            if record.at >= at:
+                yield record
+
+    def _request(self, at: float) -> None:
+        chance = self._random
+        _, method, path, route_id = chance.choices(TRAFFIC, [row[0] for row in TRAFFIC])[0]
+        route = next((r for r in self._site.routes if r.id == route_id and r.enabled), None)
+        balancer, member, waited, first, total, cause, version = "", "", -1.0, -1.0, 0.0002, "", "1.1"
+        status, sent, attempts = 404, 196, 0
+        if route is None:
+            cause = "no route takes this path"
+        elif route.except_:
+            cause = f'excepted by route "{route.id}"'
+        else:
+            balancer, member = self._elect(route)
+            attempts = 1
+            waited = chance.uniform(0.00005, 0.002)
+            first = waited + chance.lognormvariate(-4.2, 0.7) * (4 if member == "green" else 1)
+            total = first + chance.lognormvariate(-6.5, 1.0)
+            sent = int(chance.lognormvariate(8.2, 1.4))
+            dice = chance.random()
+            status = 201 if method == "POST" else 204 if method == "DELETE" else 200
+            if not member:
+                status, sent, attempts, first = 503, 299, 0, -1.0
+                cause, total = f'no member of balancer "{balancer}" can take it', 0.0004
+            elif dice < 0.01:
+                status, first, total, cause, sent = 504, -1.0, 2.0, "no answer within 2 s (timeout)", 299
+            elif dice < 0.02:
+                status, sent, cause = 499, 0, "the client left before the answer"
+            elif dice < 0.04:
+                status = 500
+            elif dice < 0.08:
+                status = 304
+                sent = 0
+            elif dice < 0.10:
+                status = 404
+            elif dice < 0.12:
+                first, total, attempts = first + 1.5, total + 1.5, 2
+        received = chance.randint(40, 4000) if method == "POST" else 0
+        self._newest += 1
+        hits, _ = self.hits.get(route.id if route else "", (0, 0.0))
+        self.hits[route.id if route else ""] = (hits + 1, at)
+        if member:
+            numbers = self.numbers.setdefault((balancer, member), Numbers())
+            numbers.elected += 1
+            numbers.errors += status in (500, 504)
+            numbers.sent += received
+            numbers.received += sent
+        self.ring.append(
+            Record(
+                number=self._newest, at=at, client=chance.choice(CLIENTS), method=method,
+                target=path.format(n=chance.randint(1, 99_999)), host="shop.example", version=version, status=status,
+                received=received, sent=sent, route=route.id if route else "", balancer=balancer, member=member,
+                attempts=attempts, generation=self._generations[-1].number, waited=waited, first=first, total=total,
+                cause=cause, referer="", user_agent="curl/8.14.1",
+            )
+        )  # fmt: skip
+
+    def _elect(self, route: Route) -> Key:
+        name = (route.proxy or "").removeprefix("balancer://").partition("/")[0]
+        if not (route.proxy or "").startswith("balancer://"):
+            return "", "/".join((route.proxy or "").split("/")[:3])
+        able = {key[1]: member.weight for key, member in self._members.items() if key[0] == name and self._able(key)}
+        if not any(able.values()):
+            return name, ""
+        return name, self._random.choices(list(able), list(able.values()))[0]
+
+    # what the site says
+
+    def _take(self, text: str) -> None:
+        """From now on the site is what this text says."""
+        self._text = text
+        self._site = msgspec.convert(tomllib.loads(text), Site)
+        origins = [
+            "/".join((route.proxy or "").split("/")[:3])
+            for route in self._site.routes
+            if route.enabled and (route.proxy or "").startswith("http")
+        ]
+        self._members = {
+            **{(name, m): member for name, b in self._site.balancers.items() for m, member in b.members.items()},
+            **{("", origin): Member(url=origin) for origin in origins},
+        }
+
+    def _able(self, key: Key) -> bool:
+        member = self._members.get(key)
+        healthy = self.health.get(key, "up") in ("up", "unknown")
+        return member is not None and member.status == "enabled" and member.weight > 0 and healthy
+
+    def _states(self) -> list[tuple[Key, Numbers]]:
+        keys = list(self._members)
+        keys += [key for key, numbers in self.numbers.items() if key not in keys and numbers.busy]
+        return [(key, self.numbers.setdefault(key, Numbers())) for key in keys]
+
+    def busy(self, balancer: str, member: str, count: int) -> None:
+        self.numbers.setdefault((balancer, member), Numbers()).busy = count
+
+    # EngineView
+
+    def snapshot(self) -> Snapshot:
+        if self._live:
+            self.advance(time.time() - self.now)
+        last = list(self.seconds)[-1:] or [Second(self.now, 0, 0, 0, -1.0, -1.0, -1.0, 0)]
+        members = tuple(self._load(key, numbers) for key, numbers in self._states())
+        in_flight = sum(member.busy for member in members)
+        return Snapshot(
+            at=self.now, uptime=self.now - self._started, generation=self._generations[-1].number, saved=self.saved,
+            requests=self._newest, in_flight=in_flight, connections=in_flight + 11 if self._newest else 0,
+            rate=float(last[0].requests), rate_4xx=float(last[0].status_4xx), rate_5xx=float(last[0].status_5xx),
+            latency=Percentiles(*percentiles(self._histograms)), lateness=0.0012, newest_record=self._newest,
+            members=members,
+            routes=tuple(RouteLoad(id=r.id, hits=self.hits.get(r.id, (0, 0.0))[0],
+                                   last_hit_at=self.hits.get(r.id, (0, 0.0))[1]) for r in self._site.routes),
+            listeners=tuple(ListenerState(name=name, address=row.address, port=int(row.address.rpartition(":")[2]),
+                                          connections=in_flight + 11 if self._newest else 0, draining=False)
+                            for name, row in self._site.listeners.items()),
+            seconds=tuple(self.seconds), demo=self.demo,
+        )  # fmt: skip
+
+    def _load(self, key: Key, numbers: Numbers) -> MemberLoad:
+        members = self._members
+        member = members.get(key)
+        enabled = {k: m.weight for k, m in members.items() if k[0] == key[0] and m.status == "enabled" and m.weight > 0}
+        elected = {k: sum(s[0] for s in n.seconds) for k, n in self._states() if k[0] == key[0]}
+        health = self.health.get(key, "up" if numbers.elected else "unknown")
+        recent = list(numbers.seconds)[-5:]
+        return MemberLoad(
+            balancer=key[0], member=key[1], url=member.url if member else "", weight=member.weight if member else 0.0,
+            status=member.status if member else "draining", health=health,
+            retry_in=60.0 - self.now % 60.0 if health == "error" else 0.0,
+            last_error="connection refused" if health == "error" else "", retired=member is None, busy=numbers.busy,
+            oldest=0.05 * numbers.busy if member and member.status == "enabled" else 12.0 * numbers.busy,
+            elected=numbers.elected, rate=sum(s[0] for s in recent) / len(recent) if recent else 0.0,
+            promised=enabled.get(key, 0.0) / sum(enabled.values()) if enabled else 0.0,
+            share=elected.get(key, 0) / sum(elected.values()) if sum(elected.values()) else 0.0,
+            sent=numbers.sent, received=numbers.received, errors=numbers.errors,
+            latency=Percentiles(*percentiles(s[2] for s in numbers.seconds)),
+            per_second=tuple(s[1] for s in numbers.seconds),
+        )  # fmt: skip
+
+    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+        count = max(0, min(limit, self._newest - after, len(self.ring)))
+        return tuple(self.ring[index] for index in range(-count, 0))
+
+    def inspect(self, number: int) -> Inspection | None:
+        index = number - (self._newest - len(self.ring)) - 1
+        if not 0 <= index < len(self.ring):
+            return None
+        record = self.ring[index]
+        head = f"{record.method} {record.target} HTTP/1.1\r\nHost: {record.host}\r\nUser-Agent: {record.user_agent}\r\n"
+        head += "Authorization: ****\r\nAccept: */*\r\n\r\n"
+        member = self._members.get((record.balancer, record.member))
+        forwarded = head.replace(record.host, member.url.removeprefix("http://"), 1) if member else ""
+        answer = "HTTP/1.1 {} X\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n"
+        trace, path = [], record.target.partition("?")[0]
+        for route in self._site.routes:
+            address = ("routes", route.id)
+            if not route.enabled:
+                trace.append(Verdict(address=address, verdict="skipped", reason="not enabled"))
+            elif route.id == record.route:
+                trace.append(Verdict(address=address, verdict="match", reason=f"{path} is under {route.path}"))
+                break
+            else:
+                trace.append(Verdict(address=address, verdict="no match", reason=f"{path} is not under {route.path}"))
+        return Inspection(
+            record=record,
+            request_head=head,
+            forwarded_head=forwarded.replace("\r\n\r\n", f"\r\nX-Forwarded-For: {record.client}\r\n\r\n"),
+            answer_head=answer.format(record.status, record.sent) if record.first >= 0 else "",
+            trace=tuple(trace),
+        )
+
+    def site(self) -> SiteState:
+        return SiteState(
+            generation=self._generations[-1].number, site=self._site, text=self._text, file="/srv/shop/site.toml"
+        )
+
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(self.trouble)
+
+    def history(self) -> tuple[Generation, ...]:
+        return tuple(self._generations[-200:])
+
+    def can_undo(self) -> str:
+        return self._past[-1][1] if self._past else ""
+
+    def can_redo(self) -> str:
+        return self._future[-1][1] if self._future else ""
+
+    async def preview(self, command: Command) -> Preview:
+        text, _, problems = self._outcome(command)
+        return Preview(diff=diff(self._text, text), problems=problems)
+
+    async def submit(self, command: Command, author: str = "console") -> Result:
+        self.commands.append(command)
+        text, sentence, problems = self._outcome(command)
+        if any(problem.severity == "error" for problem in problems):
+            return Refused(problems=problems)
+        match command:
+            case Undo():
+                self._future.append((self._text, self._past.pop()[1]))
+            case Redo():
+                self._past.append((self._text, self._future.pop()[1]))
+            case _:
+                self._past.append((self._text, sentence))
+                self._future.clear()
+        changes = diff(self._text, text)
+        self._take(text)
+        number = len(self._generations) + 1
+        self._texts.append(text)
+        self._generations.append(Generation(number=number, at=self.now, author=author, sentence=sentence, diff=changes))
+        return Applied(generation=number, sentence=sentence, diff=changes, warnings=problems)
+
+    def _outcome(self, command: Command) -> tuple[str, str, tuple[Problem, ...]]:
+        """The text, the sentence and the problems that a command leads to."""
+        match command:
+            case Undo() | Redo():
+                word = "undo" if isinstance(command, Undo) else "redo"
+                texts = self._past if isinstance(command, Undo) else self._future
+                if not texts:
+                    return self._text, "", (Problem(what=f"there is nothing to {word}"),)
+                text, sentence = texts[-1]
+                return text, f"{word}: {sentence}", ()
+            case Restore():
+                return self._texts[command.generation - 1], f"restore generation {command.generation}", ()
+            case Reload():
+                return self._text, "reload the file", ()
+            case Keep():
+                return self._text, "keep the running site", ()
+            case Change():
+                return self._changed(command)
+
+    def _changed(self, change: Change) -> tuple[str, str, tuple[Problem, ...]]:
+        data = tomllib.loads(self._text)
+        try:
+            for edit in change.edits:
+                apply(data, edit)
+            msgspec.convert(data, Site)
+        except LookupError as error:
+            return self._text, change.sentence, (Problem(what=f"no such place in the site: {error}"),)
+        except msgspec.ValidationError as error:
+            address = change.edits[-1].address if change.edits else ()
+            return self._text, change.sentence, (Problem(what=str(error), address=address),)
+        return tomli_w.dumps(data), change.sentence, ()
+
+    async def start_demo(self) -> str:
+        self.demo = True
+        self.health.clear()
+        return "started demo members on 127.0.0.1:8002"
+
+
+def apply(data: dict[str, Any], edit: Edit) -> None:
+    """Apply an edit to plain TOML data in place. LookupError when there is no such place."""
+    *parents, last = edit.address
+    where: Any = data
+    for key in parents:
+        where = where[row(where, key)] if isinstance(where, list) else where.setdefault(key, {})
+    match edit:
+        case Set():
+            where[row(where, last) if isinstance(where, list) else last] = deepcopy(edit.value)
+        case Delete():
+            del where[row(where, last) if isinstance(where, list) else last]
+        case Insert():
+            rows = where.setdefault(last, [])
+            rows.insert(row(rows, edit.before) if edit.before else len(rows), deepcopy(edit.row))
+        case Move():
+            moved = where.pop(row(where, last))
+            where.insert(row(where, edit.before) if edit.before else len(where), moved)
+
+
+def row(rows: list[dict[str, Any]], row_id: str) -> int:
+    for index, found in enumerate(rows):
+        if found.get("id") == row_id:
+            return index
+    raise LookupError(row_id)
+
+
+def diff(before: str, after: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), "site.toml", "site.toml", n=2)
+    return "".join(lines)
+
+
+class Serialised:
+    """Any EngineView, seen through a wire: every answer and every command is encoded and decoded on its way."""
+
+    def __init__(self, engine: EngineView) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        ask = getattr(self._engine, name)
+        kind = get_type_hints(getattr(EngineView, name))["return"]
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            return over_the_wire(ask(*map(_argument, arguments), **named), kind)
+
+        async def awaited(*arguments: Any, **named: Any) -> Any:
+            return over_the_wire(await ask(*map(_argument, arguments), **named), kind)
+
+        return awaited if name in ("preview", "submit", "start_demo") else call
+
+
+def over_the_wire(value: Any, kind: Any) -> Any:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kind)
+
+
+def _argument(argument: Any) -> Any:
+    return over_the_wire(argument, Command) if isinstance(argument, Command) else argument
