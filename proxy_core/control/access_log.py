@@ -1,0 +1,221 @@
+"""The access log: a line for each finished request, pulled from the recorder's ring.
+
+The data path knows nothing of it. ``write`` is called a few times a second by the engine's loop and takes up where it
+stopped, so the ring is its buffer: while the disk is full or the file cannot be opened, records wait there, and what
+leaves the ring meanwhile is counted as lost and said so. It never raises and never waits: pipes and terminals are
+written without blocking, and one call formats a bounded number of records. A failure is a Problem until it is over.
+
+common and combined are httpd's formats of these names, byte for byte (mod_log_config.c; escaping as
+ap_escape_logitem in server/util.c). json is one object a line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from proxy_core.config.model import AccessLog as Settings
+from proxy_core.control.records import noted_fields, record
+from proxy_core.errors import Problem
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.recorder import Recorder
+
+BATCH = 2_500
+"""Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
+
+_ADDRESS = ("access_log",)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class AccessLog:
+    """Writes what is new in ``recorder`` to the file that ``settings`` name, from now on."""
+
+    def __init__(self, recorder: Recorder, settings: Settings, folder: Path) -> None:
+        """``folder`` is that of the site file. Opening may fail: see ``problem``; every ``write`` tries again."""
+        self._recorder = recorder
+        self._path = None if settings.file == "-" else folder / settings.file
+        self._line = LINES[settings.format]
+        self._cursor = recorder.newest
+        self._pending = b""
+        self._lost = 0
+        self._trouble = ""
+        self._file = -1
+        self._open()
+
+    @property
+    def problem(self) -> Problem | None:
+        """What is wrong now. Records that were lost are told until the file is reopened."""
+        if self._trouble:
+            todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
+            return Problem(what=f"access log {self._name}: {self._trouble}", todo=todo, address=_ADDRESS)
+        if self._lost:
+            what = f"access log {self._name}: {self._lost} requests were not written"
+            todo = "they had left the ring before the file took them; SIGUSR1 reopens it and clears this"
+            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+        return None
+
+    def write(self) -> None:
+        """Write what is new, at most ``BATCH`` records. What the file does not take now is kept for the next call."""
+        recorder = self._recorder
+        oldest = recorder.newest - len(recorder.ring)
+        if self._cursor < oldest:
+            self._lost += oldest - self._cursor
+            self._cursor = oldest
+        if self._file < 0 and not self._open():
+            return
+        if not self._pending:
+            exchanges = recorder.after(self._cursor, recorder.newest - self._cursor)[:BATCH]
+            self._pending = b"".join(map(self._line, exchanges))
+            self._cursor += len(exchanges)
+        self._flush()
+
+    def reopen(self) -> None:
+        """Finish the old file and go on in a new one of the same name: what a log rotation asks for."""
+        self._drain()
+        self._shut()
+        self._lost = 0
+        self._open()
+
+    def close(self) -> None:
+        """Write all that is left, if the file takes it, and close it."""
+        self._drain()
+        self._shut()
+
+    @property
+    def _name(self) -> str:
+        return str(self._path or "on standard output")
+
+    def _open(self) -> bool:
+        try:
+            self._file = _standard_output() if self._path is None else os.open(self._path, _FLAGS, 0o640)
+        except OSError as error:
+            self._trouble = error.strerror or str(error)
+            return False
+        self._trouble = ""
+        return True
+
+    def _shut(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _flush(self) -> None:
+        while self._pending:
+            try:
+                written = os.write(self._file, self._pending)
+            except BlockingIOError:
+                self._trouble = "the reader at its far end does not keep up"
+                return
+            except OSError as error:
+                self._trouble = error.strerror or str(error)
+                return
+            self._pending = self._pending[written:]
+        self._trouble = ""
+
+    def _drain(self) -> None:
+        """Write until nothing is left or the file refuses."""
+        while self._pending or self._cursor < self._recorder.newest:
+            self.write()
+            if self._trouble:
+                return
+
+
+def _standard_output() -> int:
+    """A descriptor of our own for what descriptor 1 leads to. A pipe or terminal is opened anew, so that it can be
+    written without blocking while nobody else's description changes. A file never blocks, and a socket (systemd's
+    journal) cannot be opened anew: both are shared as they are."""
+    kind = os.fstat(1).st_mode
+    if stat.S_ISREG(kind) or stat.S_ISSOCK(kind):
+        return os.dup(1)
+    return os.open("/dev/stdout", _FLAGS & ~os.O_CREAT)
+
+
+def common(exchange: Exchange) -> bytes:
+    """``%h %l %u %t "%r" %>s %b``: LogFormat common. No user is ever known, so %l and %u are "-"."""
+    return b'%b - - [%b] "%b" %b %b\n' % (
+        exchange.view.client.encode() or b"-",
+        _clf_time(int(exchange.at)),
+        _request_line(exchange),
+        b"%d" % exchange.status if exchange.status else b"-",
+        b"%d" % exchange.sent if exchange.sent else b"-",
+    )
+
+
+def combined(exchange: Exchange) -> bytes:
+    """common, with ``"%{Referer}i" "%{User-Agent}i"``: LogFormat combined."""
+    fields = noted_fields(exchange.head)
+    referer = _escaped(fields.get(b"referer", b"-"))
+    user_agent = _escaped(fields.get(b"user-agent", b"-"))
+    return b'%b "%b" "%b"\n' % (common(exchange)[:-1], referer, user_agent)
+
+
+def json(exchange: Exchange) -> bytes:
+    """An object a line. ``at`` is UTC as RFC 3339 says; times are milliseconds, null where it never came to that."""
+    seen = record(exchange)
+    line = {
+        "at": _utc(exchange.at),
+        "client": seen.client,
+        "method": seen.method,
+        "target": seen.target,
+        "host": seen.host,
+        "status": seen.status,
+        "sent": seen.sent,
+        "received": seen.received,
+        "route": seen.route,
+        "balancer": seen.balancer,
+        "member": seen.member,
+        "attempts": seen.attempts,
+        "generation": seen.generation,
+        "waited": _milliseconds(seen.waited),
+        "first": _milliseconds(seen.first),
+        "total": _milliseconds(seen.total),
+        "cause": seen.cause,
+        "referer": seen.referer,
+        "user_agent": seen.user_agent,
+    }
+    return msgspec.json.encode(line) + b"\n"
+
+
+LINES: dict[str, Callable[[Exchange], bytes]] = {"common": common, "combined": combined, "json": json}
+
+_UNSAFE = re.compile(rb"[^ !#-\[\]-~]")
+_SHORT = {8: b"\\b", 9: b"\\t", 10: b"\\n", 11: b"\\v", 13: b"\\r", 34: b'\\"', 92: b"\\\\"}
+_ESCAPES = [_SHORT.get(byte, b"\\x%02x" % byte) for byte in range(256)]
+
+
+def _escaped(value: bytes) -> bytes:
+    """ap_escape_logitem: nothing that a client sends can end the line, close a quote or steer a terminal."""
+    return _UNSAFE.sub(lambda found: _ESCAPES[found[0][0]], value)
+
+
+def _request_line(exchange: Exchange) -> bytes:
+    """%r: the first line as it came, "-" when none came."""
+    return _escaped(exchange.head.partition(b"\n")[0].rstrip(b"\r")) or b"-"
+
+
+@lru_cache(maxsize=64)
+def _clf_time(second: int) -> bytes:
+    """%t without its brackets: local time with the zone, English months whatever the locale says."""
+    local = time.localtime(second)
+    sign, offset = "-" if local.tm_gmtoff < 0 else "+", abs(local.tm_gmtoff) // 60
+    return (
+        f"{local.tm_mday:02}/{_MONTHS[local.tm_mon - 1]}/{local.tm_year}:{local.tm_hour:02}:{local.tm_min:02}:"
+        f"{local.tm_sec:02} {sign}{offset // 60:02}{offset % 60:02}"
+    ).encode()
+
+
+def _utc(at: float) -> str:
+    second, milliseconds = divmod(int(at * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{milliseconds:03}Z"
+
+
+def _milliseconds(seconds: float) -> float | None:
+    return None if seconds < 0 else round(seconds * 1000, 3)

@@ -1,0 +1,63 @@
+"""From an Exchange to what people read of it.
+
+An Exchange in the recorder's ring holds bytes and monotonic times, as the data path left them. A Record is the same
+request as plain data: text that any wire can carry, and durations. It is worked out only for those requests that
+somebody looks at or writes down, never on the request path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy_core.control.view import Record
+from proxy_core.runtime.exchange import Exchange
+
+_FIELD = re.compile(rb"\n(referer|user-agent)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+
+
+def record(exchange: Exchange) -> Record:
+    """The Record of a finished exchange. Bytes that are not UTF-8 are written as ``\\xNN``."""
+    fields = noted_fields(exchange.head)
+    route, member = exchange.route, exchange.member
+    return Record(
+        number=exchange.number,
+        at=exchange.at,
+        client=exchange.view.client,
+        method=_text(exchange.view.method),
+        target=_text(exchange.view.target),
+        host=_text(exchange.view.host),
+        version=exchange.version,
+        status=exchange.status,
+        received=exchange.received,
+        sent=exchange.sent,
+        route=route.id if route else "",
+        balancer=member.key.balancer if member else "",
+        member=member.key.member if member else "",
+        attempts=exchange.attempts,
+        generation=exchange.rules.generation,
+        waited=_since(exchange.started, exchange.connected),
+        first=_since(exchange.started, exchange.answered),
+        total=_since(exchange.started, exchange.finished),
+        cause=exchange.cause,
+        referer=_text(fields.get(b"referer", b"")),
+        user_agent=_text(fields.get(b"user-agent", b"")),
+    )
+
+
+def noted_fields(head: bytes) -> dict[bytes, bytes]:
+    """Referer and User-Agent of a raw request head, by lower-case name; several of one name are joined by ", " as
+    httpd joins them. What is absent is left out."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in _FIELD.findall(head):
+        known = fields.get(name := name.lower())
+        value = value.rstrip(b" \t")
+        fields[name] = value if known is None else known + b", " + value
+    return fields
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _since(started: float, then: float) -> float:
+    return then - started if then else -1.0

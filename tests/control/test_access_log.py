@@ -1,0 +1,258 @@
+"""The access log says what httpd would say, and no trouble with its file ever reaches the traffic."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy_core.balance.state import MemberKey, MemberState
+from proxy_core.config.model import AccessLog as Settings
+from proxy_core.control import access_log
+from proxy_core.control.access_log import AccessLog
+from proxy_core.http.view import RequestView
+from proxy_core.runtime import recorder as recorder_module
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.recorder import Recorder
+
+HEAD = (
+    b"GET /apache_pb.gif HTTP/1.0\r\nHost: x\r\n"
+    b"Referer: http://www.example.com/start.html\r\nUser-Agent: Mozilla/4.08 [en]\r\n\r\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Seven hours behind UTC, the zone of the manual's own example."""
+    monkeypatch.setenv("TZ", "XXX7")
+    time.tzset()
+    access_log._clf_time.cache_clear()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+    access_log._clf_time.cache_clear()
+
+
+def exchange(head: bytes = HEAD, **changes: Any) -> Exchange:
+    made = Exchange(
+        rules=cast(Any, SimpleNamespace(generation=7)),
+        view=RequestView(b"GET", b"/apache_pb.gif", b"x", "127.0.0.1"),
+        head=head,
+        version="HTTP/1.0",
+        at=971211336.25,
+        started=100.0,
+        status=200,
+        sent=2326,
+    )
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def served(recorder: Recorder, count: int = 1, **changes: Any) -> None:
+    for _ in range(count):
+        one = exchange(**changes)
+        recorder.begin(one)
+        recorder.finish(one, 100.5)
+
+
+def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLog:
+    return AccessLog(recorder, Settings(file="access.log", **settings), folder)
+
+
+def test_common_is_the_line_of_the_httpd_manual() -> None:
+    line = b'127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326\n'
+    assert access_log.common(exchange()) == line
+
+
+def test_combined_adds_referer_and_user_agent() -> None:
+    assert access_log.combined(exchange()) == (
+        b'127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 '
+        b'"http://www.example.com/start.html" "Mozilla/4.08 [en]"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b'"-" "-"'),
+        (b"GET / HTTP/1.1\r\nUser-Agent: \r\nReferer:\r\n\r\n", b'"" ""'),
+        (b"GET / HTTP/1.1\r\nREFERER:a\r\nreferer:  b \t\r\n\r\n", b'"a, b" "-"'),
+        (b"GET / HTTP/1.1\r\nX-Referer: a\r\nReferers: b\r\n\r\n", b'"-" "-"'),
+        (b'GET / HTTP/1.1\r\nUser-Agent: a"b\\c\r\n\r\n', b'"-" "a\\"b\\\\c"'),
+        (b"GET / HTTP/1.1\r\nUser-Agent: \x1b[2J\x07\tx\x7f\xc3\xa9\r\n\r\n", rb'"-" "\x1b[2J\x07\tx\x7f\xc3\xa9"'),
+    ],
+)
+def test_fields_are_found_whatever_their_case_and_escaped_as_httpd_does(head: bytes, tail: bytes) -> None:
+    assert access_log.combined(exchange(head)).endswith(b" " + tail + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"sent": 0}, rb'"GET /apache_pb.gif HTTP/1.0" 200 -'),
+        ({"head": b""}, rb'"-" 200 2326'),
+        ({"head": b'GET /a"b\x00 HTTP/1.1\r\n\r\n'}, rb'"GET /a\"b\x00 HTTP/1.1" 200 2326'),
+        ({"head": b"GET http://h/p HTTP/1.1\nHost: h\n\n"}, rb'"GET http://h/p HTTP/1.1" 200 2326'),
+        ({"status": 0, "sent": 0}, rb'"GET /apache_pb.gif HTTP/1.0" - -'),
+    ],
+)
+def test_what_is_missing_is_a_dash_and_the_request_line_is_the_one_that_came(changes: Any, line: bytes) -> None:
+    assert access_log.common(exchange(**changes)).endswith(line + b"\n")
+
+
+@given(st.binary(max_size=60))
+def test_nothing_a_client_sends_can_break_out_of_its_quotes(junk: bytes) -> None:
+    junk = junk.replace(b"\r", b"").replace(b"\n", b"")
+    line = access_log.combined(exchange(b"GET /" + junk + b" HTTP/1.1\r\nUser-Agent: x" + junk + b"\r\n\r\n"))
+    assert re.fullmatch(rb'127\.0\.0\.1 - - \[[^\]]+\] "(\\.|[^"\\])*" 200 2326 "-" "(\\.|[^"\\])*"\n', line), line
+    assert all(32 <= byte < 127 for byte in line[:-1])
+
+
+def test_json_carries_route_member_and_times() -> None:
+    key = MemberKey("backend", "a")
+    seen = exchange(
+        route=SimpleNamespace(id="service"),
+        member=SimpleNamespace(key=key, state=MemberState(key)),
+        attempts=2, connected=100.25, answered=0.0, finished=100.5, received=5, cause="it \x1b said",
+    )  # fmt: skip
+    line = access_log.json(seen)
+    assert line.count(b"\n") == 1
+    assert json.loads(line) == {
+        "at": "2000-10-10T20:55:36.250Z", "client": "127.0.0.1", "method": "GET", "target": "/apache_pb.gif",
+        "host": "x", "status": 200, "sent": 2326, "received": 5, "route": "service", "balancer": "backend",
+        "member": "a", "attempts": 2, "generation": 7, "waited": 250.0, "first": None, "total": 500.0,
+        "cause": "it \x1b said", "referer": "http://www.example.com/start.html", "user_agent": "Mozilla/4.08 [en]",
+    }  # fmt: skip
+
+
+def test_each_request_is_written_once_and_what_was_there_before_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text("old\n")
+    recorder = Recorder()
+    served(recorder, 3)
+    log = opened(recorder, tmp_path, format="common")
+    served(recorder, 2)
+    log.write()
+    log.write()
+    served(recorder)
+    log.close()
+    lines = (tmp_path / "access.log").read_text().splitlines()
+    assert lines[0] == "old"
+    assert len(lines) == 1 + 3
+
+
+def test_reopening_finishes_the_old_file_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
+    recorder = Recorder()
+    log = opened(recorder, tmp_path)
+    served(recorder, 2)
+    os.rename(tmp_path / "access.log", tmp_path / "access.log.1")
+    log.reopen()
+    served(recorder)
+    log.close()
+    assert (tmp_path / "access.log.1").read_text().count("\n") == 2
+    assert (tmp_path / "access.log").read_text().count("\n") == 1
+
+
+def test_a_missing_folder_is_a_problem_until_it_is_there_and_then_nothing_is_lost(tmp_path: Path) -> None:
+    recorder = Recorder()
+    log = opened(recorder, tmp_path / "logs")
+    served(recorder, 3)
+    log.write()
+    assert log.problem is not None
+    assert "No such file or directory" in str(log.problem)
+    (tmp_path / "logs").mkdir()
+    log.write()
+    assert log.problem is None
+    assert (tmp_path / "logs" / "access.log").read_text().count("\n") == 3
+    log.close()
+
+
+def test_a_full_disk_tears_no_line_and_the_log_goes_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    log = opened(recorder, tmp_path, format="common")
+    served(recorder, 4)
+    room, write = 100, os.write
+
+    def full(file: int, data: bytes) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(file, data[:room])
+        room -= written
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        log.write()
+        assert "No space left on device" in str(log.problem)
+        served(recorder, 2)
+        log.write()
+    log.write()
+    log.write()
+    assert log.problem is None
+    lines = (tmp_path / "access.log").read_bytes().splitlines(keepends=True)
+    assert len(lines) == 6
+    assert all(re.fullmatch(rb"127.* 200 2326\n", line) for line in lines)
+    log.close()
+
+
+def test_requests_that_left_the_ring_unwritten_are_counted_until_it_is_reopened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "RING_REQUESTS", 10)
+    recorder = Recorder()
+    log = opened(recorder, tmp_path)
+    served(recorder, 25)
+    log.write()
+    log.write()
+    assert log.problem is not None
+    assert "15 requests were not written" in str(log.problem)
+    assert log.problem.severity == "warning"
+    assert (tmp_path / "access.log").read_text().count("\n") == 10
+    log.reopen()
+    assert log.problem is None
+    log.close()
+
+
+def test_one_write_is_bounded_and_closing_writes_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "BATCH", 4)
+    recorder = Recorder()
+    log = opened(recorder, tmp_path)
+    served(recorder, 11)
+    log.write()
+    assert (tmp_path / "access.log").read_text().count("\n") == 4
+    log.close()
+    assert (tmp_path / "access.log").read_text().count("\n") == 11
+
+
+def test_a_pipe_that_nobody_reads_never_blocks_the_loop(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "access.log")
+    recorder = Recorder()
+    log = opened(recorder, tmp_path)
+    served(recorder)
+    log.write()
+    assert log.problem is not None
+    reader = os.open(tmp_path / "access.log", os.O_RDONLY | os.O_NONBLOCK)
+    served(recorder, 2_000)
+    log.write()
+    assert "does not keep up" in str(log.problem)
+    read = b""
+    while log.problem:
+        read += os.read(reader, 1 << 20)
+        log.write()
+    read += os.read(reader, 1 << 20)
+    assert read.count(b"\n") == 2_001
+    os.close(reader)
+    log.close()
