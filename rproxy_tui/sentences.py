@@ -1,0 +1,188 @@
+"""Commands in the operator's words: what a key on a screen means, and what it will do.
+
+The first half builds Changes: each takes names and plain values and returns the edits with the sentence that history
+will show. The second half says what a risky one would do before it is done: who carries a drained member's share, who
+takes a deleted route's requests. All of it is pure: nothing here reads an engine, a clock or a screen.
+
+Shares follow mod_lbmethod_byrequests: each member that may be elected gets requests in proportion to its weight.
+Paths follow mod_proxy's alias_match: whole segments, and the first row in file order that takes a path decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from proxy_core.config.model import MemberStatus, Route
+from proxy_core.control.commands import Change, Delete, Insert, Move, Set
+from proxy_core.control.view import MemberLoad
+
+MemberName = tuple[str, str]
+"""Balancer and member."""
+
+LIGHTEST, HEAVIEST = 0.0, 100.0
+VERBS: dict[MemberStatus, str] = {"enabled": "enable", "draining": "drain", "disabled": "disable"}
+
+
+# Members ------------------------------------------------------------------------------------------------------------
+
+
+def set_weight(member: MemberName, weight: float) -> Change:
+    """Give a member a weight, 0 to 100. A whole number is spelled without a fraction."""
+    value = int(weight) if weight == int(weight) else weight
+    return Change(
+        edits=(Set((*_member(member), "weight"), value),), sentence=f"set weight of {_name(member)} to {weight:g}"
+    )
+
+
+def nudged(weight: float, step: int) -> float:
+    """The next whole weight above (``step`` 1) or below (-1), within 0 to 100."""
+    whole = math.floor(weight) + 1 if step > 0 else math.ceil(weight) - 1
+    return float(min(max(whole, LIGHTEST), HEAVIEST))
+
+
+def set_status(member: MemberName, status: MemberStatus) -> Change:
+    """Enable, drain or disable a member. Enabled is what a member is without a word, so enabling removes the key."""
+    address = (*_member(member), "status")
+    edit = Delete(address) if status == "enabled" else Set(address, status)
+    return Change(edits=(edit,), sentence=f"{VERBS[status]} {_name(member)}")
+
+
+def remove_member(member: MemberName) -> Change:
+    return Change(edits=(Delete(_member(member)),), sentence=f"remove {_name(member)}")
+
+
+# Routes -------------------------------------------------------------------------------------------------------------
+
+
+def except_path(path: str, route: Route) -> Change:
+    """An exception for ``path``, directly above the route that would forward it."""
+    row = {"path": path, "except": True}
+    return Change(edits=(Insert(("routes",), row, before=route.id),), sentence=f"except {path} from {route.id}")
+
+
+def move_route(route: str, before: str) -> Change:
+    """Move a row above the row ``before``, or to the end ("")."""
+    where = f"above {before}" if before else "to the end"
+    return Change(edits=(Move(("routes", route), before),), sentence=f"move route {route} {where}")
+
+
+def shift_route(routes: Sequence[Route], route: str, step: int) -> Change | None:
+    """Move a row one place up (-1) or down (1); None where it stands at that end already."""
+    ids = [row.id for row in routes]
+    at = ids.index(route)
+    if not 0 <= at + step < len(ids):
+        return None
+    after = [*ids, ""]
+    return move_route(route, after[at + (2 if step > 0 else -1)])
+
+
+def toggle_route(route: Route) -> Change:
+    """Take a row out of service, or back into it. Enabled is what a row is without a word."""
+    address = ("routes", route.id, "enabled")
+    if route.enabled:
+        return Change(edits=(Set(address, False),), sentence=f"disable route {route.id}")
+    return Change(edits=(Delete(address),), sentence=f"enable route {route.id}")
+
+
+def remove_route(route: str) -> Change:
+    return Change(edits=(Delete(("routes", route)),), sentence=f"remove route {route}")
+
+
+# What it will do: routes --------------------------------------------------------------------------------------------
+
+
+def covers(prefix: str, path: str) -> bool:
+    """Whether a row with the path ``prefix`` takes ``path`` and all that is below it."""
+    return path.startswith(prefix) and (prefix.endswith("/") or path[len(prefix) :][:1] in ("", "/"))
+
+
+def taker(routes: Iterable[Route], path: str) -> Route | None:
+    """The row that decides about ``path`` and all that is below it; None where no single row does."""
+    return next((row for row in routes if row.enabled and covers(row.path, path)), None)
+
+
+def shadow(routes: Sequence[Route], route: str) -> Route | None:
+    """The earlier row that takes everything that ``route`` would take, so that it never matches; None if it can."""
+    at = next(n for n, row in enumerate(routes) if row.id == route)
+    return taker(routes[:at], routes[at].path)
+
+
+def heir(routes: Sequence[Route], route: str) -> str:
+    """Who decides about a row's path once the row is gone, as a sentence."""
+    gone = next(row for row in routes if row.id == route)
+    if not gone.enabled:
+        return "It is disabled: no request changes its way."
+    if above := shadow(routes, route):
+        return f"Route {above.id} above it takes its requests already: none changes its way."
+    after = taker((row for row in routes if row.id != route), gone.path)
+    if after is None:
+        return f"No other route takes {gone.path}: its requests will get 404."
+    if after.except_:
+        return f"The exception {after.id} takes {after.path}: its requests will get 404."
+    return f"Its requests will go to route {after.id} ({after.proxy})."
+
+
+# What it will do: members -------------------------------------------------------------------------------------------
+
+
+def promised(members: Iterable[MemberLoad], weights: Mapping[str, float] | None = None) -> dict[str, float]:
+    """The fraction of one balancer's requests that the weights promise each member that stays in the site.
+
+    ``weights`` are tried in place of the members' own; weight 0 is how a drained or removed one counts.
+    """
+    tried = weights or {}
+    factors = {
+        load.member: tried.get(load.member, load.weight if load.status == "enabled" else 0.0)
+        for load in members
+        if not load.retired
+    }
+    total = sum(factors.values())
+    return {member: factor / total if total else 0.0 for member, factor in factors.items()}
+
+
+def shifts(before: Mapping[str, float], after: Mapping[str, float], most: int = 4) -> str:
+    """Whose share changes and how: ``b 38 % → 57 %, c 24 % → 36 %``; the largest changes first, at most ``most``."""
+    words = {
+        member: f"{member} {percent(before[member])} → {percent(after[member])}"
+        for member in sorted(before, key=lambda name: -abs(after.get(name, 0.0) - before[name]))
+        if member in after and percent(before[member]) != percent(after[member])
+    }
+    shown = list(words.values())[:most]
+    if len(words) > most:
+        shown.append(f"and {len(words) - most} more")
+    return ", ".join(shown)
+
+
+def handover(members: Sequence[MemberLoad], member: str) -> str:
+    """What becomes of one member's requests when it gets no new ones, as sentences."""
+    leaving = next(load for load in members if load.member == member)
+    before, after = promised(members), promised(members, {member: 0.0})
+    flight = f"{leaving.busy} in flight will finish." if leaving.busy else "Nothing is in flight."
+    if not before[member]:
+        return f"{flight} It is promised no requests now, so no share changes."
+    if not any(after.values()):
+        return f"{flight} No other member can take its requests: they will get 503."
+    others = shifts({name: share for name, share in before.items() if name != member}, after)
+    return f"{flight} The others go: {others}." if others else flight
+
+
+def percent(fraction: float) -> str:
+    return f"{fraction:.0%}".replace("%", " %")
+
+
+def ago(seconds: float) -> str:
+    """A time that has passed, in the largest unit that fits: ``3 s ago``."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(max(seconds, 0))} s ago"
+
+
+def _member(member: MemberName) -> tuple[str, str, str, str]:
+    balancer, name = member
+    return ("balancers", balancer, "members", name)
+
+
+def _name(member: MemberName) -> str:
+    return "/".join(member)
