@@ -187,7 +187,9 @@ class EngineView(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The newest ``limit`` finished requests with a number greater than ``after``, oldest first."""
+        """The first ``limit`` finished requests with a number greater than ``after``, oldest first, as far as the ring
+        still holds them: read on from the last number, or start at ``snapshot().newest_record - limit`` for the tail.
+        """
         ...
 
     def inspect(self, number: int) -> Inspection | None:

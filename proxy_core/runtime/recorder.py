@@ -85,9 +85,11 @@ class Recorder:
             self.weight -= _weight(ring.popleft())
 
     def after(self, number: int, limit: int) -> list[Exchange]:
-        """The newest ``limit`` finished exchanges with a greater number, oldest first."""
-        count = max(0, min(limit, self.newest - number, len(self.ring)))
-        return list(reversed(list(islice(reversed(self.ring), count))))
+        """The first ``limit`` finished exchanges with a greater number, oldest first, as far as the ring still holds
+        them. Who reads on from the last number it got misses nothing that is there; ``newest - limit`` gives the tail.
+        """
+        skip = max(0, number - (self.newest - len(self.ring)))
+        return list(islice(self.ring, skip, skip + limit))
 
     def find(self, number: int) -> Exchange | None:
         """The finished exchange with this number, None when it has left the ring."""

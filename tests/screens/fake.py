@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, get_type_hints
 
 import msgspec
@@ -404,8 +405,8 @@ class FakeEngine(EngineView):
         )  # fmt: skip
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        count = max(0, min(limit, self._newest - after, len(self.ring)))
-        return tuple(self.ring[index] for index in range(-count, 0))
+        skip = max(0, after - (self._newest - len(self.ring)))
+        return tuple(islice(self.ring, skip, skip + limit))
 
     def inspect(self, number: int) -> Inspection | None:
         index = number - (self._newest - len(self.ring)) - 1
