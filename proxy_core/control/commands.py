@@ -14,8 +14,8 @@ from proxy_core.config.edit import Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Problem
 
 __all__ = [
-    "Applied", "Change", "Command", "Delete", "Edit", "Insert", "Keep", "Move", "Preview", "Redo", "Refused", "Reload",
-    "Restore", "Result", "Set", "Undo",
+    "Applied", "Change", "Command", "Delete", "Edit", "Insert", "Keep", "Merge", "Move", "Preview", "Redo", "Refused",
+    "Reload", "Restore", "Result", "Set", "Undo",
 ]  # fmt: skip
 
 
@@ -48,7 +48,11 @@ class Keep(Struct, frozen=True, tag=True):
     """Keep the running site: write it over what somebody else wrote to the file meanwhile."""
 
 
-Command = Change | Undo | Redo | Restore | Reload | Keep
+class Merge(Struct, frozen=True, tag=True):
+    """Take what somebody else wrote to the file and make the changes that are not saved yet again on top of it."""
+
+
+Command = Change | Undo | Redo | Restore | Reload | Keep | Merge
 
 
 class Applied(Struct, frozen=True, kw_only=True, tag=True):

@@ -17,7 +17,8 @@ from proxy_core.errors import Problem
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
 """saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
-drift: somebody else changed the file; Reload takes theirs, Keep writes ours."""
+drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
+Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
 
 Health = Literal["up", "error", "unresolved", "unknown"]
 """What was seen, apart from what was configured: up (it answered last), error (its last connection failed; not tried
@@ -187,9 +188,7 @@ class EngineView(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The first ``limit`` finished requests with a number greater than ``after``, oldest first, as far as the ring
-        still holds them: read on from the last number, or start at ``snapshot().newest_record - limit`` for the tail.
-        """
+        """The newest ``limit`` finished requests with a number greater than ``after``, oldest first."""
         ...
 
     def inspect(self, number: int) -> Inspection | None:

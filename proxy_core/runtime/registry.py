@@ -8,7 +8,9 @@ its own and so touches nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from proxy_core.balance.state import MemberKey, MemberState
 from proxy_core.rules.decision import RuleState
@@ -16,15 +18,21 @@ from proxy_core.rules.decision import RuleState
 KEEP_RETIRED = 600.0
 """Seconds that the state of a removed member or rule is kept."""
 
+Key = TypeVar("Key")
+
+RuleKey = tuple[str, str]
+"""An ordered list and the id of a row in it: ("routes", "service")."""
+
 
 @dataclass(slots=True)
 class Registry:
-    """``retired`` holds the keys that the site in force does not mention, with the time (monotonic) they left it."""
+    """``retired_…`` hold the keys that the site in force does not mention, with the time (monotonic) they left it."""
 
     members: dict[MemberKey, MemberState] = field(default_factory=dict)
-    rules: dict[tuple[str, str], RuleState] = field(default_factory=dict)
+    rules: dict[RuleKey, RuleState] = field(default_factory=dict)
     shares: dict[str, object] = field(default_factory=dict)
-    retired: dict[MemberKey | tuple[str, str], float] = field(default_factory=dict)
+    retired_members: dict[MemberKey, float] = field(default_factory=dict)
+    retired_rules: dict[RuleKey, float] = field(default_factory=dict)
 
     def member(self, key: MemberKey) -> MemberState:
         return self.members.setdefault(key, MemberState(key))
@@ -33,9 +41,7 @@ class Registry:
         """The state of the row ``row_id`` of the ordered list ``rows`` ("routes")."""
         return self.rules.setdefault((rows, row_id), RuleState())
 
-    def adopt(
-        self, members: set[MemberKey], rules: set[tuple[str, str]], shares: dict[str, object], now: float
-    ) -> None:
+    def adopt(self, members: set[MemberKey], rules: set[RuleKey], shares: dict[str, object], now: float) -> None:
         """A site with these members and rules is in force from now on.
 
         ``shares`` says for each balancer what its turns are worked out from (method and weights): where that changed,
@@ -45,22 +51,21 @@ class Registry:
             if self.shares.get(key.balancer) != shares.get(key.balancer):
                 state.lbstatus = 0
         self.shares = shares
-        in_force: set[MemberKey | tuple[str, str]] = {*members, *rules}
-        for known in (*self.members, *self.rules):
-            if known in in_force:
-                self.retired.pop(known, None)
-            else:
-                self.retired.setdefault(known, now)
+        _retire(self.retired_members, self.members, members, now)
+        _retire(self.retired_rules, self.rules, rules, now)
 
     def forget(self, now: float) -> None:
         """Drop what has been retired for long enough and is idle."""
-        for key, since in list(self.retired.items()):
-            if now - since < KEEP_RETIRED:
-                continue
-            if isinstance(key, MemberKey):
-                if self.members[key].busy:
-                    continue
-                del self.members[key]
-            else:
-                del self.rules[key]
-            del self.retired[key]
+        for key in [k for k, since in self.retired_members.items() if now - since > KEEP_RETIRED]:
+            if not self.members[key].busy:
+                del self.members[key], self.retired_members[key]
+        for rule in [k for k, since in self.retired_rules.items() if now - since > KEEP_RETIRED]:
+            del self.rules[rule], self.retired_rules[rule]
+
+
+def _retire(retired: dict[Key, float], known: Iterable[Key], in_force: set[Key], now: float) -> None:
+    for key in known:
+        if key in in_force:
+            retired.pop(key, None)
+        else:
+            retired.setdefault(key, now)
