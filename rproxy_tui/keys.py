@@ -1,0 +1,23 @@
+"""Keys that work on every page.
+
+Each binding has an id: ``[console] keys = { undo = "ctrl+z" }`` in the site file gives it another key, through
+Textual's keymap. Nothing here may be bound to suspend: a stopped process serves nobody. A page adds its own bindings,
+also with ids, in its class.
+"""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+PAGES = {"1": "dashboard", "2": "traffic", "3": "routes", "4": "balancers", "7": "history"}
+"""The pages' keys and ids in the order of the tabs; 5 and 6 are kept for Rewrites and Maps."""
+
+SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
+    Binding("u", "undo", "Undo", id="undo", tooltip="take the last change back"),
+    Binding("U", "redo", "Redo", id="redo", show=False, tooltip="do again what was undone last"),
+    Binding("p", "problems", "Problems", id="problems", show=False, tooltip="list what is wrong and what to do"),
+    Binding("question_mark", "help", "Help", id="help", key_display="?", tooltip="this page"),
+    Binding("colon,ctrl+p", "command_palette", "Commands", id="palette", key_display=":", tooltip="find a command"),
+    Binding("q,ctrl+c,ctrl+q", "quit", "Quit", id="quit", tooltip="leave the console"),
+    *(Binding(key, f"page('{key}')", name.title(), id=name, show=False) for key, name in PAGES.items()),
+]

@@ -1,0 +1,22 @@
+"""The table of pages. A page that is written takes the place of its blank."""
+
+from __future__ import annotations
+
+from rproxy_tui.page import Page
+
+
+def blank(page_heading: str, page_key: str) -> type[Page]:
+    class Blank(Page):
+        heading = page_heading
+        key = page_key
+
+    return Blank
+
+
+PAGES: dict[str, type[Page]] = {
+    "1": blank("Dashboard", "1"),
+    "2": blank("Traffic", "2"),
+    "3": blank("Routes", "3"),
+    "4": blank("Balancers", "4"),
+    "7": blank("History", "7"),
+}

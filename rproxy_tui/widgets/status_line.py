@@ -1,0 +1,113 @@
+"""The two rows that are on every page: where one is and what is applied, and the vital signs of the traffic.
+
+Both are worked out from a Snapshot by pure functions that take the width they may use. A state is always a word;
+colour only repeats it. Numbers have a stable width, so that rows do not jitter.
+"""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from proxy_core.control.view import Snapshot
+from rproxy_tui.keys import PAGES
+from rproxy_tui.widgets.line import Line, Part, fit
+
+SAVED = {
+    "saved": ("saved", "$text-muted"),
+    "unsaved": ("unsaved", "$text-warning"),
+    "failed": ("not saved: disk refused", "$text-error"),
+    "drift": ("changed on disk", "$text-warning"),
+}
+NOTHING = Content("")
+
+
+def milliseconds(seconds: float) -> str:
+    """A duration in milliseconds, right-aligned in five cells: three significant digits at most; "–" for none."""
+    if seconds < 0:
+        return "    –"
+    ms = seconds * 1000
+    return f"{ms:5.1f}" if ms < 10 else f"{ms:5.0f}"
+
+
+def labelled(value: str, label: str, style: str = "") -> Content:
+    """A number and, fainter, what it counts."""
+    return Content.assemble((value, style), " ", (label, "$text-muted"))
+
+
+def tabs(current: str, full: bool) -> Content:
+    """The pages' keys and names; not ``full``: only the current page's name."""
+
+    def tab(key: str, name: str) -> Content:
+        text = f" {key} {name.title()} " if full or key == current else f" {key} "
+        return Content.styled(text, "bold reverse" if key == current else f"@click=app.page('{key}')")
+
+    return Content("").join(tab(key, name) for key, name in PAGES.items())
+
+
+def masthead(current: str, file: str, snapshot: Snapshot, width: int) -> Content:
+    """Tabs on the left; on the right the site file, how it is saved, and the generation in force."""
+    word, style = SAVED[snapshot.saved]
+    left = tabs(current, full=width >= 72)
+    right = fit(
+        [
+            Part(1, (Content.styled("demo", "$text-accent"), NOTHING) if snapshot.demo else (NOTHING,)),
+            Part(3, (Content(file), NOTHING)),
+            Part(9, (Content.styled(word, style), Content.styled(word.split(":")[0], style))),
+            Part(2, (Content.styled(f"g{snapshot.generation}", "$text-muted"), NOTHING)),
+        ],
+        width - left.cell_length - 2,
+    )
+    return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length - 1), right)
+
+
+def vital_signs(snapshot: Snapshot, cost: float, width: int) -> Content:
+    """Traffic, errors, latencies, members, and what the loop suffers; ``cost`` is the console's part of it (0–1)."""
+    s, p = snapshot, snapshot.latency
+    rate = f"{s.rate:6,.0f}" if s.rate >= 10 else f"{s.rate:6.1f}"
+    percentiles = [("p50", p.p50), ("p95", p.p95), ("p99", p.p99)]
+
+    def latency(wanted: list[tuple[str, float]]) -> Content:
+        pairs = [labelled(milliseconds(seconds), name) for name, seconds in wanted]
+        return Content.assemble(Content(" ").join(pairs), (" ms", "$text-muted"))
+
+    late = s.lateness * 1000
+    return fit(
+        [
+            Part(9, (labelled(rate, "req/s"),)),
+            Part(4, (labelled(f"{s.in_flight:4}", "in flight"), NOTHING)),
+            Part(6, (labelled(f"{s.rate_4xx:5.1f}", "4xx/s"), NOTHING)),
+            Part(8, (labelled(f"{s.rate_5xx:5.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
+            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]))),
+            Part(7, members(snapshot)),
+            Part(3, (labelled(f"{late:4.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
+            Part(2, (labelled(f"{cost * 100:3.0f} %", "console"), NOTHING)),
+        ],
+        width,
+        gap="  ",
+    )
+
+
+def members(snapshot: Snapshot) -> tuple[Content, ...]:
+    """How many members are up, draining and down (disabled ones are down by intention and not counted)."""
+    present = [member for member in snapshot.members if not member.retired and member.status != "disabled"]
+    draining = sum(member.status == "draining" for member in present)
+    down = sum(member.health in ("error", "unresolved") for member in present if member.status == "enabled")
+    up = len(present) - draining - down
+    words = [Content.styled(f"▲ {up} up", "$text-success" if up else "$text-muted")]
+    if draining:
+        words.append(Content.styled(f"◐ {draining} draining", "$text-warning"))
+    if down:
+        words.append(Content.styled(f"▼ {down} down", "$text-error"))
+    return (Content(" ").join(words), words[-1])
+
+
+class Masthead(Line):
+    """The row on top."""
+
+    DEFAULT_CSS = "Masthead { background: $panel; }"
+
+
+class StatusLine(Line):
+    """The row of vital signs, above the key hints."""
+
+    DEFAULT_CSS = "StatusLine { background: $panel; }"
