@@ -36,7 +36,7 @@ class BoundRoute:
     id: str
     path: str
     pool: str | None
-    target: str
+    target: bytes
     timeout: float
     error_override: bool
     reverse: tuple[ReverseRow, ...]

@@ -1,0 +1,73 @@
+"""Binding members: configuration worked out once, beside the state that outlives it.
+
+Each balancer becomes a Pool under its name, and each origin of a plain URL a direct Pool of one member under that
+origin ("http://localhost:8000"), so that everything that is sent anywhere goes through a member with counters.
+Members and pools that have not changed are taken from the previous set. Done at compile time; the data path only
+reads what is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from proxy_core.balance.select import serves
+from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool, UpstreamKey
+from proxy_core.config.model import Member, Site
+from proxy_core.http.target import as_bytes_text, balancer, escaped, origin
+
+MemberStates = Callable[[MemberKey], MemberState]
+
+
+def compile_pools(site: Site, member: MemberStates, previous: Mapping[str, Pool] = {}) -> dict[str, Pool]:
+    """Every pool of a site that ``lint`` found no error in. ``member`` finds the state of a key."""
+    pools: dict[str, Pool] = {}
+    for name, configured in site.balancers.items():
+        keyed = {MemberKey(name, key): value for key, value in configured.members.items()}
+        pools[name] = _pool(name, configured.method, keyed, False, member, previous.get(name))
+    for url in {row.proxy for row in site.routes if row.proxy is not None and balancer(row.proxy) is None}:
+        there = origin(url).url
+        if there not in pools:
+            keyed = {MemberKey("", there): Member(url=there)}
+            pools[there] = _pool(there, "byrequests", keyed, True, member, previous.get(there))
+    return pools
+
+
+def _pool(
+    name: str,
+    method: str,
+    members: Mapping[MemberKey, Member],
+    direct: bool,
+    state: MemberStates,
+    previous: Pool | None,
+) -> Pool:
+    known = {bound.key: bound for bound in previous.members} if previous is not None else {}
+    bound = tuple(_bound(key, value, state(key), known.get(key)) for key, value in members.items())
+    if previous is not None and previous.method == method and _same(previous.members, bound):
+        return previous
+    return Pool(name, method, bound, direct)
+
+
+def _same(these: tuple[BoundMember, ...], those: tuple[BoundMember, ...]) -> bool:
+    return len(these) == len(those) and all(one is other for one, other in zip(these, those, strict=True))
+
+
+def _bound(key: MemberKey, member: Member, state: MemberState, previous: BoundMember | None) -> BoundMember:
+    if previous is not None and previous.member == member and previous.state is state:
+        return previous
+    there = origin(member.url)
+    return BoundMember(
+        key=key,
+        member=member,
+        upstream=UpstreamKey(there.scheme, there.host, there.port),
+        host=there.authority.encode("ascii"),
+        base=escaped(as_bytes_text(there.path)),
+        factor=int(member.weight * 100),
+        state=state,
+    )
+
+
+def shares(pool: Pool) -> dict[MemberKey, float]:
+    """The fraction of the pool's requests that the weights promise each member; 0 for those out of service."""
+    factors = {member.key: member.factor if serves(member) else 0 for member in pool.members}
+    total = sum(factors.values()) or 1
+    return {key: factor / total for key, factor in factors.items()}

@@ -1,0 +1,198 @@
+"""Request targets and URLs: what a path means, and how it is spelled towards an upstream.
+
+Everything that rules match is the *normalised* path: escapes decoded once, slashes merged, dot segments removed, so
+that every spelling of a path is one path and an exception cannot be walked round. What goes upstream is spelled anew
+from that normalised path, never copied from the client. The meaning is Apache httpd's with its defaults
+(AllowEncodedSlashes Off, MergeSlashes On): ``ap_normalize_path`` and ``ap_unescape_url`` in server/util.c, and
+``ap_proxy_canonenc`` in modules/proxy/proxy_util.c. Paths in here are ``str`` of which each character is one byte
+(latin-1); ``as_bytes_text`` turns configured text into that view. Pure functions; no configuration, no I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv6Address
+from typing import NamedTuple
+
+_UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_SAFE = _UNRESERVED + "$+!*'(),;:@&=/"
+_ESCAPES = {code: f"%{code:02X}" for code in range(256) if chr(code) not in _SAFE}
+
+_UNSENDABLE = re.compile(rb"[\x00-\x20\x7f#]")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_SEGMENT = rb"/[A-Za-z0-9_~$+!*'(),;:@&=-][A-Za-z0-9_~$+!*'(),;:@&=.-]*+"
+PLAIN = re.compile(rb"(?=/)((?:" + _SEGMENT + rb")*+/?)(\?[^\x00-\x20\x7f#]*+)?").fullmatch
+"""Matches a target whose path is its own normal form *and* its own spelling upstream: nearly every request. The
+groups are path and query (None when there is none)."""
+
+
+class BadTarget(Exception):
+    """The target is refused with ``status`` (400 or 404); ``why`` is a sentence for people."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+def split(target: bytes) -> tuple[bytes, bytes]:
+    """Path and query (with its "?", b"" when there is none) of an origin-form (RFC 9112 §3.2.1).
+
+    Raises BadTarget 400 for what is no origin-form: no slash in front, blanks, controls, a fragment.
+    """
+    path, mark, query = target.partition(b"?")
+    if mark and not path:
+        path = b"/"
+    if not path.startswith(b"/"):
+        raise BadTarget(400, "the target does not start with a slash")
+    if _UNSENDABLE.search(target):
+        raise BadTarget(400, "the target holds a blank, a control character or a #")
+    return path, mark + query
+
+
+def normalised(raw_path: bytes) -> str:
+    """The path that rules see, one character for each byte.
+
+    Unreserved characters are decoded before dot segments are removed and everything else after it, as Apache does
+    (RFC 3986 §6.2.2): "%2e%2e" goes up and "%252e" is an ordinary name. Raises BadTarget: 400 for an escape that is
+    none and for ".." above the root; 404 for an escaped slash or NUL, which no rule could tell from the real one.
+    """
+    if _BAD_ESCAPE.search(raw_path):
+        raise BadTarget(400, "the path holds a % that is not followed by two hex digits")
+    segments: list[str] = []
+    segment = ""
+    for segment in _ESCAPE.sub(_decoded_unreserved, raw_path.decode("latin-1")).split("/"):
+        if segment == "..":
+            if not segments:
+                raise BadTarget(400, "the path goes above the root")
+            segments.pop()
+        elif segment not in ("", "."):
+            segments.append(segment)
+    if segment in ("", ".", ".."):
+        segments.append("")
+    return _ESCAPE.sub(_decoded, "/" + "/".join(segments))
+
+
+def _decoded_unreserved(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else escape[0]
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    if character in "/\0":
+        raise BadTarget(404, f"the path holds an escaped {'slash' if character == '/' else 'NUL'} ({escape[0]})")
+    return character
+
+
+def escaped(path: str) -> bytes:
+    """The spelling of a normalised path towards an upstream: every byte but ``A-Za-z0-9-._~$+!*'(),;:@&=/`` is an
+    upper-case escape, so that one path has one spelling (``ap_proxy_canonenc``, enc_path)."""
+    return path.translate(_ESCAPES).encode("ascii")
+
+
+def as_bytes_text(text: str) -> str:
+    """Configured text in the view of this module: one character for each byte of its UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def readable(path: str | bytes) -> str:
+    """A path in the view of this module as people read it: UTF-8 where it is UTF-8."""
+    raw = path.encode("latin-1") if isinstance(path, str) else path
+    return raw.decode("utf-8", "backslashreplace")
+
+
+class Origin(NamedTuple):
+    """Where a URL points. ``host`` is lower-case and without brackets; ``path`` is "" or starts with a slash."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """What the Host field says: the port is left out when it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """``scheme://authority``: one spelling for every spelling of one origin (RFC 6454 §6.2)."""
+        return f"{self.scheme}://{self.authority}"
+
+
+PORTS = {"http": 80}
+"""The schemes that can be spoken to upstreams, with their own ports."""
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_AUTHORITY = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::(.*))?", re.DOTALL)
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+
+
+@lru_cache(4096)
+def origin(url: str) -> Origin:
+    """Read the URL of a member or of a route. Raises ValueError with a sentence that says what is wrong."""
+    found = _URL.fullmatch(url)
+    if not found:
+        raise ValueError(f'"{url}" is not a URL: it has the form http://host:port/path')
+    scheme, authority, path, more = found[1].lower(), found[2], found[3], found[4]
+    if scheme not in PORTS:
+        raise ValueError(f"the scheme of {url} is {scheme}: only http is spoken to upstreams")
+    if more:
+        raise ValueError(
+            f"{url} has a {'query' if more[0] == '?' else 'fragment'}: only scheme, host, port and path count"
+        )
+    if "@" in authority:
+        raise ValueError(f"{url} has a user name in it: only scheme, host, port and path count")
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError(f'"{url}" has a blank or a control character in it')
+    host, port = _host_and_port(authority, url)
+    if not host:
+        raise ValueError(f"{url} names no host")
+    if port == 0:
+        raise ValueError(f"{url} has port 0, which nobody listens on")
+    return Origin(scheme, host, port or PORTS[scheme], path)
+
+
+def balancer(url: str) -> tuple[str, str] | None:
+    """Name and path of ``balancer://name/path``; None for every other URL."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme.lower() != "balancer":
+        return None
+    name, slash, path = rest.partition("/")
+    return name, slash + path
+
+
+def endpoint(address: str) -> tuple[str, int]:
+    """Host ("" = every address) and port of a listener's address: "127.0.0.1:8080", "[::1]:8080", ":8080".
+
+    Raises ValueError with a sentence that says what is wrong.
+    """
+    host, port = _host_and_port(address, address)
+    if port is None:
+        raise ValueError(f'"{address}" has no port: it has the form 127.0.0.1:8080 or :8080')
+    return host, port
+
+
+def _host_and_port(authority: str, whole: str) -> tuple[str, int | None]:
+    found = _AUTHORITY.fullmatch(authority)
+    if not found:
+        raise ValueError(f'"{whole}" is not host:port (an IPv6 address stands in brackets: [::1]:8080)')
+    bracketed, name, digits = found[1], found[2], found[3]
+    if bracketed is not None:
+        try:
+            host = str(IPv6Address(bracketed))
+        except ValueError:
+            raise ValueError(f'"{bracketed}" in "{whole}" is not an IPv6 address') from None
+    else:
+        host = name.lower()
+        if host and not _HOST_NAME.fullmatch(host):
+            raise ValueError(f'"{name}" in "{whole}" is not a host name')
+    if digits is None:
+        return host, None
+    if not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):
+        raise ValueError(f'"{digits}" in "{whole}" is not a port: a number up to 65535')
+    return host, int(digits)

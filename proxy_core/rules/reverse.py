@@ -1,0 +1,65 @@
+"""Reverse mapping: an upstream's own address in its answers becomes the address that the client used.
+
+Without it a redirect from an upstream leads the client round the proxy, or nowhere. The rows are what an Apache
+operator would write as ProxyPassReverse, one for each way that an upstream may spell its own address; the mapping is
+``ap_proxy_location_reverse_map`` in modules/proxy/proxy_util.c. It is meant for Location, Content-Location, URI and
+Destination; relative values mean the same on both sides and pass as they are.
+"""
+
+from __future__ import annotations
+
+from proxy_core.config.model import Route, Site
+from proxy_core.http.target import PORTS, Origin, as_bytes_text, balancer, escaped, origin
+from proxy_core.rules.decision import ReverseRow
+
+
+def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
+    """The rows for answers to this route: one origin for a plain URL, every member's for a balancer.
+
+    Empty for exceptions and where the site says reverse = "off". URLs that do not parse are left to ``lint``.
+    """
+    if site.site.reverse == "off" or route.proxy is None:
+        return ()
+    pool = balancer(route.proxy)
+    if pool is None:
+        there = origin(route.proxy)
+        return _rows(there, effective_target(route.path, there.path), route.path)
+    name, path = pool
+    members = site.balancers[name].members.values() if name in site.balancers else ()
+    rows: dict[ReverseRow, None] = {}
+    for member in members:
+        there = origin(member.url)
+        rows |= dict.fromkeys(_rows(there, there.path + effective_target(route.path, path), route.path))
+    return tuple(rows)
+
+
+def effective_target(path: str, target: str) -> str:
+    """What really replaces the prefix ``path`` when a URL's path is ``target``.
+
+    A URL without any path stands for the root below a prefix that ends in a slash: "/" to "http://host" sends /x to
+    /x. (Apache joins "http://host" and "x" and asks for the host "hostx"; nobody means that.)
+    """
+    return "/" if not target and path.endswith("/") else target
+
+
+def _rows(there: Origin, target: str, public: str) -> tuple[ReverseRow, ...]:
+    """The longer spelling of an origin comes first: the shorter is a prefix of it."""
+    authorities = [there.authority]
+    if there.port == PORTS[there.scheme]:
+        authorities.insert(0, f"{there.authority}:{there.port}")
+    below = escaped(as_bytes_text(target)).decode("ascii")
+    shown = escaped(as_bytes_text(public)).decode("ascii")
+    return tuple(ReverseRow(f"{there.scheme}://{authority}{below}", shown) for authority in authorities)
+
+
+def mapped(value: str, rows: tuple[ReverseRow, ...], base: str) -> str:
+    """The value of a Location and the like as the client must see it; ``base`` is ``scheme://host`` that it used.
+
+    The first row whose ``internal`` the value starts with counts, compared without case and without regard to
+    segments, as in Apache; the rest of the value is appended to ``public``. What no row takes stays as it is.
+    """
+    folded = value.lower()
+    for internal, public in rows:
+        if folded.startswith(internal.lower()):
+            return base + public + value[len(internal) :]
+    return value

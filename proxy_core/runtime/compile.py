@@ -1,0 +1,41 @@
+"""Compiling: a Site becomes the RuleSet that requests are served by.
+
+``compile_site`` reads the registry for the states that a set points at and changes nothing that serves, so a preview
+may compile against a registry of its own and throw the result away. ``adopt`` belongs after the swap: it tells the
+registry which members and rules are in force and whose turns start anew.
+"""
+
+from __future__ import annotations
+
+from proxy_core.balance.bind import compile_pools
+from proxy_core.balance.select import serves
+from proxy_core.config.model import Site
+from proxy_core.rules.ruleset import compile_routes
+from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.registry import Registry
+
+
+def compile_site(site: Site, registry: Registry, generation: int, previous: RuleSet | None = None) -> RuleSet:
+    """Compile a site that ``lint`` found no error in, reusing the parts of ``previous`` that are equal and bound to
+    this registry. Raises ValueError, with a sentence, for a URL that does not parse."""
+    return RuleSet(
+        generation,
+        site,
+        compile_routes(site, registry.rule, previous.routes if previous is not None else None),
+        compile_pools(site, registry.member, previous.pools if previous is not None else {}),
+    )
+
+
+def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
+    """``rules`` are in force from ``now`` (monotonic) on."""
+    members = [member for pool in rules.pools.values() for member in pool.members]
+    registry.adopt(
+        {member.key for member in members},
+        {("routes", route.id) for route in rules.routes.bound},
+        {
+            pool.name: (pool.method, tuple((m.key, m.factor if serves(m) else 0) for m in pool.members))
+            for pool in rules.pools.values()
+            if not pool.direct
+        },
+        now,
+    )
