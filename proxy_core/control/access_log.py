@@ -72,7 +72,7 @@ class AccessLog:
         if self._file < 0 and not self._open():
             return
         if not self._pending:
-            exchanges = recorder.after(self._cursor, recorder.newest - self._cursor)[:BATCH]
+            exchanges = recorder.after(self._cursor, BATCH)
             self._pending = b"".join(map(self._line, exchanges))
             self._cursor += len(exchanges)
         self._flush()

@@ -1,0 +1,224 @@
+"""The demo starts what is not there, behaves like clients and servers do, and stops without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+from msgspec import convert
+
+from proxy_core.config.model import Site
+from proxy_core.control import demo
+
+DEADLINE = 5.0
+
+
+def site(**members: str) -> Site:
+    return convert(
+        {
+            "routes": [
+                {"id": "x", "path": "/service/index", "except": True},
+                {"id": "a", "path": "/service", "proxy": "http://localhost:8000/service"},
+                {"id": "b", "path": "/shop", "proxy": "balancer://b/shop"},
+            ],
+            "balancers": {"b": {"members": {name: {"url": url} for name, url in members.items()}}},
+        },
+        Site,
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
+async def say(port: int, request: bytes) -> bytes:
+    """What a member answers until it closes."""
+    async with asyncio.timeout(DEADLINE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+    return answer
+
+
+@pytest.fixture
+def _always_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "answer_for", lambda random, mood: demo.Answer(200, 500, 0.0))
+
+
+def test_every_loopback_upstream_counts_once_and_no_other() -> None:
+    members = {"m1": "http://localhost:8000", "m2": "http://127.0.0.1:8001", "m3": "http://[::1]:8002/base",
+               "far": "http://192.0.2.1:8000", "named": "http://localhost.example:8000"}  # fmt: skip
+    assert demo.loopback_places(site(**members)) == [("localhost", 8000), ("127.0.0.1", 8001), ("::1", 8002)]
+
+
+async def test_a_member_that_is_there_is_left_alone_and_a_missing_one_is_started() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as real:
+        missing = free_port()
+        asked = site(real=f"http://127.0.0.1:{real.getsockname()[1]}", missing=f"http://127.0.0.1:{missing}")
+        routes = tuple(route for route in asked.routes if route.id == "b")
+        started = await demo.start_members(Site(routes=routes, balancers=asked.balancers))
+    try:
+        assert [member.port for member in started] == [missing]
+    finally:
+        for member in started:
+            await member.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", missing)
+
+
+@pytest.mark.usefixtures("_always_well")
+async def test_a_member_speaks_as_the_tutorials_servers_do_and_keeps_the_connection() -> None:
+    member = await demo.start_member("127.0.0.1", 0)
+    try:
+        ask = b"GET /a HTTP/1.1\r\nHost: x\r\n"
+        answer = await say(member.port, ask + b"\r\n" + ask + b"Connection: close\r\n\r\n")
+        assert answer.count(b"HTTP/1.1 200 OK\r\n") == 2
+        assert answer.count(b"Server response, port %d.\n" % member.port) == 2
+        first = answer.partition(b"\r\n\r\n")
+        length = int(first[0].partition(b"Content-Length: ")[2].split(b"\r\n")[0])
+        assert first[2][length:].startswith(b"HTTP/1.1 200")
+    finally:
+        await member.close()
+
+
+@pytest.mark.usefixtures("_always_well")
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 5\r\n\r\nGET /", b"Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nGET /\r\n0\r\nTrailer: 1\r\n\r\n"],
+)
+async def test_a_member_reads_past_the_body_of_a_request(body: bytes) -> None:
+    member = await demo.start_member("127.0.0.1", 0)
+    try:
+        last = b"HEAD /b HTTP/1.1\r\nConnection: close\r\n\r\n"
+        answer = await say(member.port, b"POST /a HTTP/1.1\r\n" + body + last)
+        assert answer.count(b"HTTP/1.1 200") == 2
+        assert answer.endswith(b"\r\n\r\n"), "the answer to HEAD has no body"
+    finally:
+        await member.close()
+
+
+@pytest.mark.usefixtures("_always_well")
+@pytest.mark.parametrize("junk", [b"\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"x" * 100_000])
+async def test_a_member_survives_nonsense(junk: bytes) -> None:
+    member = await demo.start_member("127.0.0.1", 0)
+    try:
+        async with asyncio.timeout(DEADLINE):
+            _, writer = await asyncio.open_connection("127.0.0.1", member.port)
+            writer.write(junk)
+            writer.write_eof()
+        assert b"200 OK" in await say(member.port, b"GET / HTTP/1.0\r\n\r\n")
+        writer.close()
+    finally:
+        await member.close()
+
+
+def test_members_are_mostly_well_and_sick_one_at_a_time() -> None:
+    turns = [n / 3 for n in range(3)]
+    moods = [[demo.mood_at(float(second), turn) for turn in turns] for second in range(1_800)]
+    assert {mood for now in moods for mood in now} == {"well", "slow", "failing"}
+    assert all(sum(mood != "well" for mood in now) <= 1 for now in moods)
+    assert 0.02 < sum(mood != "well" for now in moods for mood in now) / (3 * 1_800) < 0.10
+    assert "slow" not in {now[0] for now in moods[: int(demo.FIRST)]}
+    assert moods[int(demo.FIRST)][0] == "slow", "a newcomer sees a sick member in the first minute"
+
+
+def test_answers_are_mostly_good_with_some_slow_and_some_failing() -> None:
+    random = Random(1)
+    answers = [demo.answer_for(random, "well") for _ in range(5_000)]
+    share = {status: count / 5_000 for status, count in Counter(answer.status for answer in answers).items()}
+    assert 0.94 < share[200] < 0.98
+    assert 0.02 < share[404] < 0.04
+    assert 0.005 < share[500] < 0.02
+    assert 0.01 < sum(answer.delay > 0.3 for answer in answers) / 5_000 < 0.03
+    failing = [demo.answer_for(random, "failing").status for _ in range(500)]
+    assert failing.count(503) > 300
+
+
+def test_the_same_seed_sends_the_same_visits_and_they_are_varied() -> None:
+    asked = site(m="http://localhost:8000")
+    some = list(islice(demo.visits(asked, 15.0, seed=4), 2_000))
+    assert some == list(islice(demo.visits(asked, 15.0, seed=4), 2_000))
+    assert some != list(islice(demo.visits(asked, 15.0, seed=5), 2_000))
+    asks = [ask for visit in some for ask in visit.asks]
+    assert {ask.method for ask in asks} == {"GET", "POST"}
+    paths = {ask.path for ask in asks}
+    assert {"/service/index", "/favicon.ico", "/service", "/shop/"} <= paths
+    assert all(path.startswith("/") for path in paths)
+    assert 0 < sum(ask.leaves for ask in asks) < len(asks) / 50
+
+
+def test_traffic_comes_in_calm_waves_of_the_rate_asked_for() -> None:
+    at, seconds = 0.0, Counter[int]()
+    for visit in demo.visits(site(m="http://localhost:8000"), 15.0):
+        at += visit.after
+        if at > 10 * demo.WAVE:
+            break
+        seconds[int(at // (demo.WAVE / 4)) % 4] += len(visit.asks)
+    per_second = [count / (10 * demo.WAVE / 4) for _, count in sorted(seconds.items())]
+    assert 12 < sum(per_second) / 4 < 18
+    assert max(per_second[:2]) > 19, "the first half of a wave is its crest"
+    assert min(per_second[2:]) < 11
+
+
+async def test_traffic_reaches_the_listener_and_stops_when_it_is_cancelled() -> None:
+    seen: list[bytes] = []
+    enough = asyncio.Event()
+    gone = asyncio.Event()
+    open_now = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now
+        open_now += 1
+        gone.clear()
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                seen.append(head)
+                await demo._skip_body(reader, head.lower())
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                if len(seen) > 40:
+                    enough.set()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            open_now -= 1
+            if not open_now:
+                gone.set()
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = asyncio.create_task(demo.traffic(port, site(m="http://localhost:8000"), rate=300.0))
+        async with asyncio.timeout(DEADLINE):
+            await enough.wait()
+            client.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await client
+            await gone.wait()
+    assert all(b"Host: localhost:%d\r\n" % port in head for head in seen)
+
+
+async def test_traffic_outlives_a_listener_that_is_not_there() -> None:
+    client = asyncio.create_task(demo.traffic(free_port(), site(m="http://localhost:8000"), rate=300.0))
+    await asyncio.sleep(0.1)
+    assert not client.done()
+    client.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await client
+
+
+def test_the_scratch_copy_leaves_the_site_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "site.toml").write_text("version = 1\n")
+    copy = demo.scratch_copy(tmp_path / "site.toml")
+    assert copy.name == "site.toml"
+    assert copy.parent != tmp_path
+    copy.write_text("# edited\n")
+    assert (tmp_path / "site.toml").read_text() == "version = 1\n"
