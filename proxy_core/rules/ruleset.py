@@ -128,11 +128,12 @@ def compile_routes(site: Site, state: Callable[[str, str], RuleState], previous:
     )
     states = [state("routes", row.id) for row in site.routes]
     known = previous if previous is not None and previous.basis == basis else None
-    if known is not None and known.rows == site.routes and all(map(is_, (b.state for b in known.bound), states)):
+    if known and known.rows == site.routes and all(map(is_, (b.state for b in known.bound), states)):
         return known
-    ready = {} if known is None else {bound.id: (row, bound) for row, bound in zip(known.rows, known.bound, strict=True)}
+    ready = {bound.id: (row, bound) for row, bound in zip(known.rows, known.bound, strict=True)} if known else {}
     bound = tuple(
-        _reused(ready.get(row.id), row, its) or _bind(site, row, its) for row, its in zip(site.routes, states)
+        _reused(ready.get(row.id), row, its) or _bind(site, row, its)
+        for row, its in zip(site.routes, states, strict=True)
     )
     prefixes = [b.path.encode("latin-1") if row.enabled else None for row, b in zip(site.routes, bound, strict=True)]
     return Routes(site.routes, bound, basis, index(prefixes))

@@ -1,0 +1,260 @@
+"""What is wrong with a site as a whole: everything that takes more than one field to see.
+
+Types, ranges and spelling are checked where the file is read; here the parts are held against each other. Errors are
+what cannot be compiled or bound; warnings are what works but hardly means what it says: rows that never get a request,
+exceptions that except nothing, slashes that double or vanish. Each problem carries the address of the field at fault
+and says what to do. Pure; the words are for operators, so they name rows by id and show what a request would become.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
+from itertools import combinations
+
+from proxy_core.config.model import Balancer, Member, Route, Site
+from proxy_core.errors import Address, Problem
+from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, origin
+from proxy_core.rules.prefixes import collapsed, first, index, takes
+from proxy_core.rules.reverse import effective_target
+
+STEMS = {"admin", "default", "home", "index", "info", "install", "login", "logout", "main", "setup", "status", "test"}
+"""Names of which people think without the extension: "/service/index" for /service/index.php."""
+
+
+def lint(site: Site) -> tuple[Problem, ...]:
+    """Errors and warnings of a site whose single fields are valid, in the order of its parts."""
+    return (
+        *_options(site),
+        *_listeners(site),
+        *(problem for row in site.routes for problem in _proxy(site, row)),
+        *_order(site.routes),
+        *_exceptions(site.routes),
+        *(problem for name, group in site.balancers.items() for problem in _balancer(site, name, group)),
+    )
+
+
+def _error(address: Address, what: str, todo: str) -> Problem:
+    return Problem(what=what, todo=todo, address=address)
+
+
+def _warning(address: Address, what: str, todo: str) -> Problem:
+    return Problem(what=what, todo=todo, severity="warning", address=address)
+
+
+def _options(site: Site) -> Iterator[Problem]:
+    for proxy in site.site.trusted_proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as no_network:
+            todo = 'write an address or a network: "10.0.0.1" or "10.0.0.0/8"'
+            if "host bits" in str(no_network):
+                todo = f'write the whole network, "{ip_network(proxy, strict=False)}", or the one address'
+            yield _error(("site", "trusted_proxies"), f'"{proxy}" is not an address or network', todo)
+
+
+def _listeners(site: Site) -> Iterator[Problem]:
+    if not site.listeners:
+        todo = 'add one: [listeners.http] with address = "127.0.0.1:8080"'
+        yield _warning(("listeners",), "the site has no listener, so nothing can reach it", todo)
+    bound: dict[str, tuple[str, int]] = {}
+    for name, listener in site.listeners.items():
+        try:
+            bound[name] = endpoint(listener.address)
+        except ValueError as reason:
+            yield _error(("listeners", name, "address"), str(reason), 'write host:port, as in "127.0.0.1:8080"')
+    for one, other in combinations(bound, 2):
+        if _clash(bound[one], bound[other]):
+            yield _error(
+                ("listeners", other, "address"),
+                f'"{site.listeners[other].address}" is taken by listener {one} ("{site.listeners[one].address}")',
+                "give each listener a port of its own, or remove one",
+            )
+
+
+def _clash(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    if one[1] != other[1] or one[1] == 0:
+        return False
+    return one[0] == other[0] or any(_covers(a, b) for a, b in ((one[0], other[0]), (other[0], one[0])))
+
+
+def _covers(host: str, other: str) -> bool:
+    """Whether an address stands for every address of a family that ``other`` may be in."""
+    return host == "" or (host == "0.0.0.0" and ":" not in other) or (host == "::" and (":" in other or other == ""))
+
+
+def _proxy(site: Site, row: Route) -> Iterator[Problem]:
+    """Where a row sends to, and how path and target join."""
+    address = ("routes", row.id, "proxy")
+    if row.proxy is None:
+        return
+    pool = balancer(row.proxy)
+    if pool is not None:
+        name, path = pool
+        if name not in site.balancers:
+            near = get_close_matches(name, site.balancers, 1)
+            todo = f"did you mean balancer://{near[0]}{path}?" if near else f"add [balancers.{name}] with its members"
+            yield _error(address, f'there is no balancer "{name}"', todo)
+        if "?" in path or "#" in path:
+            yield _error(address, f"{row.proxy} has a query or a fragment", "only name and path count: remove it")
+            return
+    else:
+        try:
+            there = origin(row.proxy)
+        except ValueError as reason:
+            yield _error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
+            return
+        path = there.path
+        yield from _loop(site, address, there)
+    target = effective_target(row.path, path)
+    asked, rest = (row.path + "x", "x") if row.path.endswith("/") else (row.path + "/x", "/x")
+    if (target + rest).endswith("//x") or (row.path.endswith("/") and not target.endswith("/")):
+        side, other = (row.path, target) if row.path.endswith("/") else (target, row.path)
+        yield _warning(
+            address,
+            f'"{side}" ends in a slash and "{other}" does not: {asked} is sent as {target}{rest}',
+            "end both sides in a slash, or neither",
+        )
+
+
+def _loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
+    """A target that is one of our own listeners sends a request round for ever."""
+    for name, listener in site.listeners.items():
+        try:
+            host, port = endpoint(listener.address)
+        except ValueError:
+            continue
+        if port == there.port and (host == there.host or (host in ("", "0.0.0.0", "::") and _is_loopback(there.host))):
+            what = f"{there.url} is this proxy's own listener {name}: requests would go round in a circle"
+            yield _warning(address, what, "name the upstream server instead")
+            return
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _order(routes: Sequence[Route]) -> Iterator[Problem]:
+    """Rows that an earlier row leaves nothing to. A row whose prefix itself is taken is taken whole."""
+    prefixes = [_prefix(row) if row.enabled else None for row in routes]
+    top = index(prefixes)
+    for number, (row, prefix) in enumerate(zip(routes, prefixes, strict=True)):
+        if prefix is None:
+            continue
+        yield from _spelling(row)
+        earlier = first(top, prefix)
+        if earlier == number:
+            continue
+        above, address = routes[earlier], ("routes", row.id, "path")
+        if row.except_ and not above.except_:
+            yield _warning(
+                address,
+                f'the exception stands below what it excepts: route {above.id} ("{above.path}") takes its paths first',
+                f"move it above {above.id}",
+            )
+        elif prefixes[earlier] == prefix:
+            what = f'route {above.id} above has the same path "{above.path}", so this row never gets a request'
+            yield _warning(address, what, "remove one of the two, or give it another path")
+        else:
+            what = f'route {above.id} above ("{above.path}") takes everything below "{row.path}"'
+            yield _warning(address, f"{what}, so this row never gets a request", f"move it above {above.id}")
+
+
+def _spelling(row: Route) -> Iterator[Problem]:
+    if "%" in row.path:
+        todo = "write the characters themselves"
+        yield _warning(("routes", row.id, "path"), f'"{row.path}" is compared with decoded paths', todo)
+    elif "?" in row.path or "#" in row.path:
+        todo = "end the path before it"
+        what = f'"{row.path}" never meets a query or a fragment: only the path is compared'
+        yield _warning(("routes", row.id, "path"), what, todo)
+    elif not {".", ".."}.isdisjoint(row.path.split("/")):
+        what = f'"{row.path}" never matches: . and .. are removed from paths before they are compared'
+        yield _warning(("routes", row.id, "path"), what, "write the path without them")
+
+
+def _exceptions(routes: Sequence[Route]) -> Iterator[Problem]:
+    """Exceptions that except nothing, or less than their authors may think."""
+    enabled = [(number, row, _prefix(row)) for number, row in enumerate(routes) if row.enabled]
+    takers = {prefix.rstrip(b"/"): number for number, row, prefix in enabled if not row.except_}
+    inside = sorted((prefix + b"/", number) for prefix, number in takers.items())
+    excepted = sorted(_prefix(row) for _, row, _ in enabled if row.except_)
+    top = index([_prefix(row) if row.enabled else None for row in routes])
+    for number, row, prefix in enabled:
+        if not row.except_ or first(top, prefix) != number:
+            continue
+        bare = prefix.rstrip(b"/")
+        if not _later(takers, inside, bare, number):
+            what = f'no route below takes anything of "{row.path}", so there is nothing to except'
+            yield _warning(("routes", row.id), what, "remove the exception, or move it above the route that it is for")
+            continue
+        stem = bare.rpartition(b"/")[2].decode("latin-1").lower()
+        if stem in STEMS and prefix == bare and not _next_starts_with(excepted, bare + b"."):
+            taker = next(
+                (below for below in routes[number + 1 :] if below.enabled and takes(_prefix(below), prefix + b".php")),
+                None,
+            )
+            if taker is not None and not taker.except_:
+                yield _warning(
+                    ("routes", row.id, "path"),
+                    f'"{row.path}" does not cover {row.path}.php or {row.path}.html: a path matches by whole segments, '
+                    f"so route {taker.id} takes those",
+                    "add an exception for each of them, if they are meant too",
+                )
+
+
+def _later(takers: dict[bytes, int], inside: list[tuple[bytes, int]], bare: bytes, number: int) -> bool:
+    """Whether a forwarding row below ``number`` has paths in common with the exception: one holds the other."""
+    above = bare
+    while above:
+        if takers.get(above, -1) > number:
+            return True
+        above = above.rpartition(b"/")[0]
+    if takers.get(b"", -1) > number:
+        return True
+    place = bisect_left(inside, (bare + b"/",))
+    while place < len(inside) and inside[place][0].startswith(bare + b"/"):
+        if inside[place][1] > number:
+            return True
+        place += 1
+    return False
+
+
+def _next_starts_with(ordered: list[bytes], start: bytes) -> bool:
+    place = bisect_left(ordered, start)
+    return place < len(ordered) and ordered[place].startswith(start)
+
+
+def _prefix(row: Route) -> bytes:
+    return collapsed(as_bytes_text(row.path).encode("latin-1"))
+
+
+def _balancer(site: Site, name: str, group: Balancer) -> Iterator[Problem]:
+    address = ("balancers", name)
+    if not any(row.proxy is not None and (balancer(row.proxy) or ("",))[0] == name for row in site.routes):
+        yield _warning(address, f"no route uses balancer {name}", f'use it: proxy = "balancer://{name}", or remove it')
+    if not group.members:
+        todo = f'add one: [balancers.{name}.members.a] with url = "http://127.0.0.1:8000"'
+        yield _warning(address, f"balancer {name} has no member: its requests are answered 503", todo)
+    elif not any(member.status == "enabled" and int(member.weight * 100) for member in group.members.values()):
+        what = f"balancer {name} has no member that takes requests: they are answered 503"
+        yield _warning(address, what, "enable a member, or give one a weight")
+    for key, member in group.members.items():
+        yield from _member(site, (*address, "members", key, "url"), member)
+
+
+def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:
+    try:
+        there = origin(member.url)
+    except ValueError as reason:
+        yield _error(address, str(reason), 'write "http://host:port"')
+        return
+    yield from _loop(site, address, there)
+    if there.path.endswith("/"):
+        what = f"the member's path ends in a slash: /x is sent as {there.path}/x"
+        yield _warning(address, what, f'write "{member.url.rstrip("/")}"')
