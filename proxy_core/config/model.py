@@ -13,7 +13,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z",
+        extra={"wanted": "a name of letters, digits, _ . and -", "example": "shop-1"},
+    ),
+]
 
 MemberStatus = Literal["enabled", "draining", "disabled"]
 Method = Literal["byrequests"]
@@ -26,6 +32,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         str,
         Meta(
             min_length=1,
+            extra={"example": "proxy.example"},
             description="The name this proxy calls itself: X-Forwarded-Server and absolute redirects. "
             "Apache: ServerName.",
         ),
@@ -90,6 +97,7 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         str,
         Meta(
             min_length=1,
+            extra={"example": "127.0.0.1:8080"},
             description='Address and port to listen on: "127.0.0.1:8080", "[::1]:8080", or ":8080" for every '
             "address. Port 0 takes any free port. Apache: Listen.",
         ),
@@ -103,6 +111,7 @@ class AccessLog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         str,
         Meta(
             min_length=1,
+            extra={"example": "access.log"},
             description='File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. '
             "Reopened on SIGUSR1. Apache: CustomLog.",
         ),
@@ -121,8 +130,10 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     ``proxy`` and ``except`` says what happens."""
 
     id: Annotated[
-        Name | Literal[""],
+        str,
         Meta(
+            pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z",
+            extra={"wanted": "a name of letters, digits, _ . and -", "example": "shop-1"},
             description="The row's name in the console, logs and commands; made from the path where it is missing. "
             "A row keeps its counters as long as it keeps its id.",
         ),
@@ -131,6 +142,7 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         str,
         Meta(
             pattern=r"^/",
+            extra={"wanted": "a path that begins with a slash", "example": "/app"},
             description="Path prefix, matched by whole segments against the decoded, normalised path: /app takes "
             "/app and /app/x, not /apple; /app/ takes only what is below it. Apache: ProxyPass.",
         ),
@@ -138,6 +150,7 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     proxy: Annotated[
         str | None,
         Meta(
+            extra={"example": "http://127.0.0.1:8000/app"},
             description='Where to forward: "http://host:port/path", or "balancer://name/path". What follows the '
             "matched prefix is appended, so both sides should end in a slash, or neither.",
         ),
@@ -146,7 +159,7 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         bool,
         Meta(
             description="An exception: what matches is not forwarded by any later row. It must stand above the rows "
-            "that it excepts from. Apache: ProxyPass … !",
+            "that it excepts from. Apache: ProxyPass with a target of !.",
         ),
     ] = field(name="except", default=False)
     enabled: Annotated[bool, Meta(description="false leaves the row in the file but takes it out of service.")] = True
@@ -165,6 +178,7 @@ class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         str,
         Meta(
             min_length=1,
+            extra={"example": "http://127.0.0.1:8000"},
             description="Origin of the member, with an optional path that is put before each request's own: "
             '"http://127.0.0.1:8000". Apache: BalancerMember.',
         ),

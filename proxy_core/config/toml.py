@@ -1,0 +1,179 @@
+"""Reading a site file: its values, its text, and every problem of it with line and column.
+
+Values come from tomllib, positions from ``layout`` (only when somebody asks), faults from ``check``. Whatever the
+text is, reading never raises: an operator in an incident gets the list of what is wrong. After a syntax error the
+broken line is left out and reading goes on, so that the other faults are listed too. The text is kept as it is; see
+TOML 1.0.0 for the language.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from proxy_core.config.check import Fault, faults
+from proxy_core.config.layout import Layout, layout
+from proxy_core.config.model import Site
+from proxy_core.config.paths import address_of, resolved, row_ids
+from proxy_core.errors import Address, Problem
+
+_BOM = "\ufeff"
+_MOST_SYNTAX_ERRORS = 20
+
+_WORDS = (
+    (r"Invalid value", "there is no value here that TOML knows", 'put a text into quotes: "…"'),
+    (r"Expected ']'", "the header of a table is not closed", "write [name], or [[name]] for a row of a list"),
+    (r"Cannot overwrite a value", "this key or table exists already", "delete one of the two"),
+    (r"Cannot declare .* twice", "this table exists already", "join the two, or write [[name]] for rows of a list"),
+    (r"Cannot mutate immutable", "this table or list was written out in full already", "add to it where it stands"),
+    (r"Illegal character '\\n'", "the text in quotes does not end on this line", "close the quote"),
+    (r"Illegal character", "a control character stands here", "delete it, or write it as \\uXXXX in a text"),
+    (r"Expected '='", "a key needs = and a value", "write key = value"),
+    (r"Expected newline", "there is more on this line than one key and value", "put it on a line of its own"),
+    (r"Unterminated string", "a text in quotes does not end", "close the quote"),
+    (r"Unclosed array", "a list is not closed", "add the missing ] or ,"),
+    (r"Unclosed inline table", "a table in braces is not closed on its line", "add the missing } or ,"),
+    (r"Invalid statement", "this is no key and no header", "write key = value, or begin a comment with #"),
+    (r"Invalid initial character", "this key cannot stand bare", 'put it into quotes: "…"'),
+    (r"Unescaped '\\\\'", "a backslash means something else in double quotes", "use single quotes: '^/a\\.b'"),
+    (r"Invalid date", "this date or time does not exist", "correct it, or put it into quotes"),
+    (r"Duplicate inline table key", "this key is given twice", "delete one of the two"),
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A site file that was read. ``site`` is None when there is an error.
+
+    ``broken`` says that the text is no TOML (or could not be read): ``data`` is then only what was understood of it.
+    """
+
+    file: str
+    text: str
+    data: dict[str, Any]
+    site: Site | None
+    problems: tuple[Problem, ...]
+    broken: bool = False
+
+    @cached_property
+    def layout(self) -> Layout:
+        return layout(self.text.encode())
+
+    def where(self, address: Address) -> tuple[int, int]:
+        """Line and column (1-based, in characters) of the key, row or table at ``address``.
+
+        Where it does not exist: of its nearest parent, else 1, 1.
+        """
+        return self.layout.position(resolved(self.data, address)[0])
+
+    def located(self, problem: Problem) -> Problem:
+        """The problem with file, line and column filled in from its address."""
+        line, column = self.where(problem.address)
+        return msgspec.structs.replace(problem, file=self.file, line=line, column=column)
+
+
+def read(path: Path) -> Document:
+    """The document in a file. A file that cannot be read gives an empty document with the problem."""
+    file = str(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror or error}"
+        todo = "check the name" if isinstance(error, FileNotFoundError) else "check its kind and permissions"
+        return _empty(file, Problem(what=what, todo=todo, file=file))
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode()
+        what = f"the byte 0x{content[error.start]:02x} is not UTF-8"
+        todo = "save the file as UTF-8"
+        return _empty(file, _problem(file, what, todo, before.count("\n") + 1, len(before) - before.rfind("\n")))
+    return parse(text, file)
+
+
+def parse(text: str, file: str = "site.toml") -> Document:
+    """Read a text. Never raises: everything that is wrong is in ``problems``, in the order of the text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _empty(file, _problem(file, "the text is not Unicode", "save the file as UTF-8", 1, 1))
+    data, syntax = _values(text, file)
+    found = [fault for fault in faults(data) if not (syntax and fault.missing)]
+    document = Document(file, text, data, None, (), bool(syntax))
+    if not found and not syntax:
+        return _converted(document)
+    problems = [*syntax, *(_located(document, fault) for fault in found)]
+    return replace(document, problems=tuple(sorted(problems, key=lambda each: (each.line, each.column))))
+
+
+def _converted(document: Document) -> Document:
+    routes = document.data.get("routes", [])
+    named = [{**row, "id": name} for row, name in zip(routes, row_ids(routes, "routes"), strict=True)]
+    try:
+        site = msgspec.convert({**document.data, "routes": named}, Site)
+    except msgspec.ValidationError as error:  # check and model disagree: say what the model says
+        return replace(document, problems=(Problem(what=str(error), file=document.file),))
+    return replace(document, site=site)
+
+
+def _located(document: Document, fault: Fault) -> Problem:
+    line, column = document.layout.position(fault.path)
+    return Problem(
+        what=fault.what,
+        todo=fault.todo,
+        address=address_of(document.data, fault.path),
+        file=document.file,
+        line=line,
+        column=column,
+    )
+
+
+def _values(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
+    """The values of a text, and its syntax errors; each line with one is left out of the values."""
+    text = text.removeprefix(_BOM)
+    problems: list[Problem] = []
+    while True:
+        try:
+            return tomllib.loads(text), problems
+        except RecursionError:
+            problems.append(_problem(file, "lists or tables are nested too deeply", "flatten them", 1, 1))
+            return {}, problems
+        except ValueError as error:
+            lines = text.replace("\r\n", "\n").split("\n")
+            line, column = _spot(str(error), lines)
+            problems.append(_syntax(file, str(error), lines[line - 1], line, column))
+            if len(problems) == _MOST_SYNTAX_ERRORS or lines[line - 1].lstrip()[:1] in ("", "["):
+                return {}, problems  # what stands below a lost header would land in the table above it
+            lines[line - 1] = ""
+            text = "\n".join(lines)
+
+
+def _spot(message: str, lines: list[str]) -> tuple[int, int]:
+    if found := re.search(r"at line (\d+), column (\d+)\)$", message):
+        return min(int(found[1]), len(lines)), int(found[2])
+    last = max((n for n, line in enumerate(lines, 1) if line.strip()), default=1)
+    return last, len(lines[last - 1]) + 1
+
+
+def _syntax(file: str, message: str, source: str, line: int, column: int) -> Problem:
+    what, todo = next(
+        ((what, todo) for pattern, what, todo in _WORDS if re.match(pattern, message)),
+        (re.sub(r" \(at .*\)$", "", message), "correct it as TOML 1.0 wants it"),
+    )
+    if "already" in what or "twice" in what:  # tomllib points behind what was repeated
+        column = len(source) - len(source.lstrip()) + 1
+    return _problem(file, what, todo, line, column)
+
+
+def _problem(file: str, what: str, todo: str, line: int, column: int) -> Problem:
+    return Problem(what=what, todo=todo, file=file, line=line, column=column)
+
+
+def _empty(file: str, problem: Problem) -> Document:
+    return Document(file, "", {}, None, (problem,), broken=True)
