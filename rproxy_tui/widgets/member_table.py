@@ -1,0 +1,165 @@
+"""The members of one balancer or of all: who gets what, who is sick, who can be stopped.
+
+The dashboard shows it, and the balancers page edits through it with a cursor. The cursor stays on its member, whatever
+rows come and go. Share stands beside the share that the weights promise, because their difference is what one looks
+for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from textual import events
+from textual.binding import Binding
+from textual.message import Message
+
+from proxy_core.control.view import MemberLoad, Snapshot
+from rproxy_tui import words
+from rproxy_tui.widgets.sparkline import bar, sparkline
+from rproxy_tui.widgets.table import Cell, Column, LineTable
+
+Shown = tuple[MemberLoad, int]
+"""A member and the second that its ``per_second`` ends with."""
+
+
+def _name(shown: Shown, width: int) -> Cell:
+    load = shown[0]
+    prefix = f"{load.balancer}/" if load.balancer else ""
+    name = words.member_name("", load.member)
+    if len(prefix) + len(name) > width:
+        return ((words.middle(prefix + name, width), ""),)
+    return ((prefix, "muted"), (name, ""))
+
+
+def _state(shown: Shown, width: int) -> Cell:
+    glyph, state, style = words.member_state(shown[0])
+    return ((words.clip(f"{glyph} {state}", width), style),)
+
+
+def _share(shown: Shown, width: int) -> Cell:
+    load = shown[0]
+    share, promised = words.percent(load.share).rjust(4), words.percent(load.promised).rjust(4)
+    return (
+        (f"{share} ", ""),
+        (bar(load.share, width - 10, load.promised or None), "accent"),
+        (f" {promised}", "muted"),
+    )
+
+
+def _errors(shown: Shown, width: int) -> Cell:
+    errors = shown[0].errors
+    return ((words.count(errors), "error" if errors else "muted"),)
+
+
+def _spark(shown: Shown, width: int) -> Cell:
+    load, end = shown
+    return ((sparkline(load.per_second, width, end), "accent"),)
+
+
+def _weight(shown: Shown, width: int) -> Cell:
+    return ((words.weight(shown[0].weight), "" if shown[0].balancer else "muted"),)
+
+
+COLUMNS: tuple[Column[Shown], ...] = (
+    Column("member", 14, _name, grow=1, most=28),
+    Column("state", 23, _state),
+    Column("weight", 6, _weight, priority=3, right=True),
+    Column("in flight", 9, lambda m, _: ((words.count(m[0].busy), ""),), priority=1, right=True),
+    Column("req/s", 5, lambda m, _: ((words.rate(m[0].rate), ""),), priority=2, right=True),
+    Column("share   promised", 16, _share, priority=4),
+    Column("errors", 6, _errors, priority=6, right=True),
+    Column("p50 ms", 6, lambda m, _: ((words.millis(m[0].latency.p50), ""),), priority=9, right=True),
+    Column("p95 ms", 6, lambda m, _: ((words.millis(m[0].latency.p95), ""),), priority=5, right=True),
+    Column("p99 ms", 6, lambda m, _: ((words.millis(m[0].latency.p99), ""),), priority=8, right=True),
+    Column("last minute", 11, _spark, priority=7, grow=3, most=30),
+)
+
+
+class MemberTable(LineTable[Shown]):
+    """``show`` gives it the members; ``cursor_member`` is (balancer, member) under the cursor."""
+
+    BINDINGS = [Binding("enter", "chosen", "Open", show=False, id="open_member")]
+    columns = COLUMNS
+
+    class Highlighted(Message):
+        """The cursor is on another member."""
+
+        def __init__(self, table: MemberTable, balancer: str, member: str) -> None:
+            super().__init__()
+            self.table, self.balancer, self.member = table, balancer, member
+
+    class Selected(Highlighted):
+        """Enter or a second click on the member under the cursor."""
+
+    def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(selectable=selectable, id=id, classes=classes)
+        self._rows: tuple[Shown, ...] = ()
+        self._told: tuple[str, str] | None = None
+
+    @property
+    def rows(self) -> Sequence[Shown]:
+        return self._rows
+
+    def version(self, row: Shown) -> Hashable:
+        return row
+
+    @property
+    def loads(self) -> tuple[MemberLoad, ...]:
+        """The members as shown, in order."""
+        return tuple(load for load, _ in self._rows)
+
+    @property
+    def cursor_load(self) -> MemberLoad | None:
+        """The member under the cursor with its numbers; None when there is none."""
+        return self._rows[self.window.cursor][0] if self._rows else None
+
+    @property
+    def cursor_member(self) -> tuple[str, str] | None:
+        load = self.cursor_load
+        return (load.balancer, load.member) if load else None
+
+    def show(self, snapshot: Snapshot, balancer: str | None = None) -> None:
+        """The members of ``balancer`` (None: of all, plain upstreams at the end), in the order of the site file."""
+        end = int(snapshot.at) - 1
+        loads = [load for load in snapshot.members if balancer is None or load.balancer == balancer]
+        if balancer is None:
+            named = list(dict.fromkeys(load.balancer for load in loads if load.balancer))
+            loads.sort(key=lambda load: named.index(load.balancer) if load.balancer else len(named))
+        here, before = self.cursor_member, len(self._rows)
+        self._rows = tuple((load, end) for load in loads)
+        keys = [(load.balancer, load.member) for load in loads]
+        if here in keys:
+            self.window.cursor = keys.index(here)
+        if len(loads) != before:
+            self.refresh(layout=True)
+        self.changed()
+        self._tell()
+
+    def go_to(self, balancer: str, member: str) -> None:
+        """Put the cursor on a member, if it is shown."""
+        keys = [(load.balancer, load.member) for load, _ in self._rows]
+        if (balancer, member) in keys:
+            self.window.cursor = keys.index((balancer, member))
+            self.changed()
+            self._tell()
+
+    def moved(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Post Highlighted when the cursor has come to another member."""
+        here = self.cursor_member
+        if here != self._told:
+            self._told = here
+            if here is not None and self.selectable:
+                self.post_message(self.Highlighted(self, *here))
+
+    def action_chosen(self) -> None:
+        if (here := self.cursor_member) is not None:
+            self.post_message(self.Selected(self, *here))
+
+    def on_click(self, event: events.Click) -> None:
+        again = self.window.top + event.y - 1 == self.window.cursor and self.has_focus
+        super().on_click(event)
+        if again and self.selectable:
+            self.action_chosen()

@@ -1,0 +1,247 @@
+"""A table drawn by hand, for what changes many times a second.
+
+Textual's DataTable costs a quarter of a core for twenty moving rows. This one uses the Line API: only visible rows are
+drawn, a row becomes a Strip once for each state that it is shown in, nothing asks for a layout, and no style is
+``dim`` (Textual works that out cell by cell). What is visible is worked out by ``Window``, which knows no terminal, so
+that its rules can be tested as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from rproxy_tui.words import clip, pad
+
+Row = TypeVar("Row")
+Cell = tuple[tuple[str, str], ...]
+"""Pieces of text with the name of their style ("" = as the row); together never wider than asked for."""
+
+STYLES = ("muted", "good", "warning", "error", "accent", "found", "heading")
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """``cell(row, width)`` gives what is shown. Columns with a greater ``priority`` are left out first when the width
+    does not suffice; 0 stays. ``grow`` shares what is left over, in proportion, up to ``most`` cells."""
+
+    title: str
+    width: int
+    cell: Callable[[Row, int], Cell]
+    priority: int = 0
+    right: bool = False
+    grow: int = 0
+    most: int = 1000
+
+
+def fitted(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row], int], ...]:
+    """The columns that fit into ``width`` cells with a space between them, each with its own width."""
+    kept = list(columns)
+    while len(kept) > 1 and sum(column.width + 1 for column in kept) - 1 > width:
+        least = max(kept, key=lambda column: column.priority)
+        if not least.priority:
+            break
+        kept.remove(least)
+    widths = {column.title: column.width for column in kept}
+    spare = max(0, width - sum(widths.values()) - len(kept) + 1)
+    growing = [column for column in kept if column.grow]
+    for number, column in enumerate(growing):
+        share = spare * column.grow // sum(other.grow for other in growing[number:])
+        share = min(share, column.most - column.width)
+        widths[column.title] += share
+        spare -= share
+    return tuple((column, widths[column.title]) for column in kept)
+
+
+@dataclass(slots=True)
+class Window:
+    """Which rows of a list are visible and which one the cursor is on. ``height`` is the number of visible rows."""
+
+    count: int = 0
+    height: int = 1
+    top: int = 0
+    cursor: int = 0
+
+    def fit(self) -> None:
+        """Bring cursor and top back into the list, and the cursor into sight."""
+        self.cursor = max(0, min(self.cursor, self.count - 1))
+        self.top = min(self.top, self.cursor)
+        self.top = max(self.top, self.cursor - self.height + 1)
+        self.top = max(0, min(self.top, self.count - self.height))
+
+    def move(self, delta: int) -> None:
+        self.cursor += delta
+        self.fit()
+
+    def scroll(self, delta: int) -> None:
+        """Move what is visible, and the cursor only when it would leave sight."""
+        self.top = max(0, min(self.top + delta, self.count - self.height))
+        self.cursor = max(self.top, min(self.cursor, self.top + self.height - 1))
+
+
+class LineTable(Widget, Generic[Row]):
+    """A subclass gives ``columns`` and ``rows`` and calls ``changed`` when they moved on. A row that should be drawn
+    anew has another ``version``."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor", *(f"table--{name}" for name in STYLES)}
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="page_up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="page_down"),
+        Binding("home,g", "first", "First", show=False, id="first"),
+        Binding("end,G", "last", "Last", show=False, id="last"),
+    ]
+    columns: Sequence[Column[Row]] = ()
+
+    def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.can_focus = selectable
+        self.selectable = selectable
+        self.window = Window()
+        self._fitted: tuple[tuple[Column[Row], int], ...] = ()
+        self._looks: dict[str, Style] = {}
+        self._strips: dict[Hashable, Strip] = {}
+        self._drawn: list[Strip] = []
+
+    # what a subclass gives
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return ()
+
+    def version(self, row: Row) -> Hashable:
+        """What the picture of a row depends on, apart from width and theme."""
+        return row
+
+    def moved(self) -> None:
+        """The person has moved the cursor."""
+
+    # drawing
+
+    def changed(self) -> None:
+        """Draw what has changed since the last time, line by line."""
+        self.window.count = len(self.rows)
+        self.window.height = max(1, self.size.height - 1)
+        self.window.fit()
+        drawn = self._draw()
+        for y, strip in enumerate(drawn):
+            if y >= len(self._drawn) or strip is not self._drawn[y]:
+                self.refresh(Region(0, y, self.size.width, 1))
+        self._drawn = drawn
+
+    def _draw(self) -> list[Strip]:
+        width, height = self.size
+        if not self._looks:
+            self._looks = {"": self.rich_style, "cursor": self.get_component_rich_style("table--cursor", partial=True)}
+            for name in STYLES:
+                self._looks[name] = self.rich_style + self.get_component_rich_style(f"table--{name}", partial=True)
+            self._fitted = fitted(self.columns, width)
+            self._strips.clear()
+        if len(self._strips) > 4 * max(100, height):
+            self._strips.clear()
+        window, rows = self.window, self.rows
+        drawn = [self._strip(None)]
+        cursor = window.cursor if self.selectable and self.has_focus else -1
+        for index in range(window.top, min(window.top + height - 1, len(rows))):
+            strip = self._strip(rows[index])
+            drawn.append(strip.apply_style(self._looks["cursor"]) if index == cursor else strip)
+        return drawn + [Strip.blank(width, self.rich_style)] * (height - len(drawn))
+
+    def _strip(self, row: Row | None) -> Strip:
+        """The picture of a row, of the headings for None."""
+        key = self.version(row) if row is not None else None
+        strip = self._strips.get(key)
+        if strip is None:
+            looks, segments = self._looks, []
+            for column, width in self._fitted:
+                cell = column.cell(row, width) if row is not None else ((clip(column.title, width), "heading"),)
+                if len(cell) == 1:
+                    text, style = cell[0]
+                    segments.append(Segment(pad(text, width, column.right) + " ", looks[style]))
+                else:
+                    segments += [Segment(text, looks[style]) for text, style in cell]
+                    gap = width - sum(segment.cell_length for segment in segments[-len(cell) :])
+                    segments.append(Segment(" " * (gap + 1), looks[""]))
+            strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+            self._strips[key] = strip
+        return strip
+
+    def redraw(self) -> None:
+        """Forget every picture: width, theme or what is searched for has changed."""
+        self._looks = {}
+        self._drawn = []
+        self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if len(self._drawn) != self.size.height:
+            self.window.count = len(self.rows)
+            self.window.height = max(1, self.size.height - 1)
+            self.window.fit()
+            self._drawn = self._draw()
+        background = self.background_colors[1]
+        strips = self._drawn[crop.y : crop.bottom]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.rows) + 1
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def on_focus(self) -> None:
+        self.changed()
+
+    def on_blur(self) -> None:
+        self.changed()
+
+    # moving
+
+    def action_move(self, delta: int) -> None:
+        self.window.move(delta)
+        self.moved()
+        self.changed()
+
+    def action_page(self, direction: int) -> None:
+        self.action_move(direction * max(1, self.window.height - 1))
+
+    def action_first(self) -> None:
+        self.action_move(-self.window.count)
+
+    def action_last(self) -> None:
+        self.action_move(self.window.count)
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.window.top + event.y - 1
+        if event.y > 0 and index < self.window.count:
+            self.action_move(index - self.window.cursor)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, -3)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, 3)
+
+    def _wheel(self, event: events.MouseEvent, delta: int) -> None:
+        event.stop()
+        self.window.scroll(delta)
+        self.moved()
+        self.changed()

@@ -1,0 +1,161 @@
+"""Numbers and states as people read them: one wording and one width for each, wherever the console shows them.
+
+Numbers keep to a small fixed width, so that a column of them stays still while they move. State is said by a word and
+a glyph; the style named beside it only repeats what the word says. Text that came over the network passes through
+``printable`` before it reaches the terminal: an escape sequence in a path must never be obeyed.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+
+from proxy_core.control.view import MemberLoad
+
+NOTHING = "–"
+"""Stands where nothing was measured."""
+
+OLD = 60.0
+"""Seconds after which a request that holds up a drain is pointed out."""
+
+
+def count(number: float) -> str:
+    """A number of things in at most five cells: 7, 950, 9,999, 12.3k, 4.56M."""
+    if number < 10_000:
+        return f"{number:,.0f}"
+    for unit in "kMGT":
+        number /= 1000
+        if number < 999.5 or unit == "T":
+            break
+    return f"{number:.{2 if number < 9.995 else 1 if number < 99.95 else 0}f}{unit}"
+
+
+def rate(per_second: float) -> str:
+    """Things a second in at most five cells; a decimal only where it says something."""
+    return f"{per_second:.1f}" if 0 < per_second < 9.95 else count(per_second)
+
+
+def millis(seconds: float) -> str:
+    """A duration in milliseconds with three digits, in at most six cells; ``NOTHING`` for what was not measured."""
+    if seconds < 0:
+        return NOTHING
+    number = seconds * 1000
+    if number >= 99.95:
+        return f"{number:,.0f}" if number < 99_999.5 else f"{number / 1000:.0f}k"
+    return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
+
+
+def size(number: int) -> str:
+    """Bytes in at most five cells, by thousands."""
+    return count(number)
+
+
+def percent(fraction: float) -> str:
+    return f"{fraction * 100:.0f}%"
+
+
+def weight(number: float) -> str:
+    return f"{number:g}"
+
+
+def span(seconds: float) -> str:
+    """A duration as one says it: 12 s, 3 min, 5 h, 2 days."""
+    if seconds < 99.5:
+        return f"{max(0.0, seconds):.0f} s"
+    if seconds < 5970:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
+@lru_cache(maxsize=4096)
+def _clock(at: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def clock(at: float) -> str:
+    """Local time of day of an epoch time, to the second."""
+    return _clock(int(at))
+
+
+def printable(text: str) -> str:
+    """``text`` with everything that a terminal might obey, or not show, as a visible escape: ``\\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def clip(text: str, width: int) -> str:
+    """At most ``width`` cells of ``text``; what is cut off at the end is shown by an ellipsis."""
+    if _cells(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
+
+
+def middle(text: str, width: int) -> str:
+    """At most ``width`` cells of ``text``, cut in the middle: both ends of a path tell what it is."""
+    if _cells(text) <= width:
+        return text
+    if not text.isascii():
+        return clip(text, width)
+    head = (width - 1) // 2
+    tail = width - 1 - head
+    return f"{text[:head]}…{text[-tail:]}" if tail > 0 else "…"[:width]
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """``text`` (not wider than that) filled up with spaces to ``width`` cells."""
+    if text.isascii():
+        return text.rjust(width) if right else text.ljust(width)
+    fill = " " * (width - cell_len(text))
+    return fill + text if right else text + fill
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def member_name(balancer: str, member: str) -> str:
+    """``backend/a``; the origin alone for the upstream of a plain URL."""
+    return f"{balancer}/{member}" if balancer else member.removeprefix("http://").removeprefix("https://")
+
+
+def status_glyph(status: int) -> str:
+    """A sign for the class of a status: the eye finds what failed without reading numbers."""
+    if status == 499:
+        return "○"
+    return {2: "·", 3: "→", 4: "▲", 5: "■"}.get(status // 100, "·")
+
+
+def status_style(status: int) -> str:
+    return "muted" if status == 499 else {2: "good", 3: "muted", 4: "warning", 5: "error"}.get(status // 100, "")
+
+
+def member_state(load: MemberLoad) -> tuple[str, str, str]:
+    """Glyph, words and style of a member's state. What was configured comes before what was seen: a member that was
+    taken out of service is not in trouble."""
+    busy = load.busy
+    if load.retired:
+        return "○", f"retired: {busy} in flight" if busy else "retired", "muted"
+    if load.status == "disabled":
+        return "○", f"disabled: {busy} in flight" if busy else "disabled", "muted"
+    if load.status == "draining":
+        if not busy:
+            return "○", "drained: safe to stop", "good"
+        if load.oldest > OLD:
+            return "▼", f"draining: {busy} for {span(load.oldest)}", "warning"
+        return "▼", f"draining: {busy} in flight", "warning"
+    match load.health:
+        case "error":
+            return (
+                "▲",
+                f"error: retry in {span(load.retry_in)}" if load.retry_in > 0 else "error: next try now",
+                "error",
+            )
+        case "unresolved":
+            return "▲", "unresolved", "error"
+        case "up":
+            return "●", "up", "good"
+        case "unknown":
+            return "·", "not tried yet", "muted"

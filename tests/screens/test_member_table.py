@@ -1,0 +1,131 @@
+"""The table of members: what it says of each state, and whose row the cursor is on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from textual.app import ComposeResult
+
+from proxy_core.control.commands import Change, Set
+from proxy_core.control.view import MemberLoad
+from rproxy_tui import words
+from rproxy_tui.page import Page
+from rproxy_tui.pages import PAGES
+from rproxy_tui.widgets.member_table import MemberTable
+from tests.screens.fake import FakeEngine
+from tests.screens.helpers import console, settled, text
+
+MEMBER = next(load for load in FakeEngine().snapshot().members if load.member == "a")
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"health": "up"}, "● up"),
+        ({"health": "unknown"}, "· not tried yet"),
+        ({"health": "error", "retry_in": 12.2}, "▲ error: retry in 12 s"),
+        ({"health": "error", "retry_in": 0.0}, "▲ error: next try now"),
+        ({"health": "unresolved"}, "▲ unresolved"),
+        ({"status": "draining", "busy": 3, "oldest": 4.0}, "▼ draining: 3 in flight"),
+        ({"status": "draining", "busy": 3, "oldest": 75.0}, "▼ draining: 3 for 75 s"),
+        ({"status": "draining", "busy": 0, "health": "error"}, "○ drained: safe to stop"),
+        ({"status": "disabled", "health": "error"}, "○ disabled"),
+        ({"status": "disabled", "busy": 2}, "○ disabled: 2 in flight"),
+        ({"retired": True, "busy": 2}, "○ retired: 2 in flight"),
+        ({"retired": True, "busy": 0}, "○ retired"),
+    ],
+)
+def test_a_members_state_in_words(known: dict[str, Any], expected: str) -> None:
+    load: MemberLoad = msgspec.structs.replace(MEMBER, **{"busy": 0, **known})
+    glyph, state, _ = words.member_state(load)
+    assert f"{glyph} {state}" == expected
+
+
+class Members(Page):
+    heading, key = "Members", "1"
+
+    def body(self) -> ComposeResult:
+        yield MemberTable()
+
+    def on_mount(self) -> None:
+        self.heard: list[MemberTable.Highlighted] = []
+
+    def pull(self, snapshot: Any) -> None:
+        self.query_one(MemberTable).show(snapshot)
+
+    def on_member_table_highlighted(self, message: MemberTable.Highlighted) -> None:
+        self.heard.append(message)
+
+    def on_member_table_selected(self, message: MemberTable.Selected) -> None:
+        self.heard.append(message)
+
+
+@pytest.fixture
+def members_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PAGES, "1", Members)
+    monkeypatch.setattr("rproxy_tui.app.ConsoleApp.MODES", {**PAGES, "1": Members})
+
+
+@pytest.mark.usefixtures("members_page")
+@pytest.mark.parametrize(
+    ("size", "shown", "hidden"),
+    [
+        ((60, 15), ["member", "state", "in flight", "req/s"], ["promised", "errors", "last minute"]),
+        ((80, 24), ["member", "state", "weight", "in flight", "req/s", "share   promised"], ["errors", "last minute"]),
+        ((120, 40), ["share   promised", "errors", "p95 ms", "p99 ms"], []),
+    ],
+)
+async def test_columns_are_left_out_by_priority(size: tuple[int, int], shown: list[str], hidden: list[str]) -> None:
+    engine = FakeEngine()
+    engine.advance(5)
+    async with console(engine, size) as pilot:
+        page = text(pilot.app)
+        assert all(column in page for column in shown), page
+        assert not any(column in page for column in hidden), page
+        for line in ("backend/a", "error: retry in", "drained: safe to stop", "127.0."):
+            assert line in page
+        assert all(len(line) <= size[0] for line in page.splitlines())
+
+
+@pytest.mark.usefixtures("members_page")
+async def test_the_cursor_stays_on_its_member_when_rows_come_and_tells_when_it_moves() -> None:
+    engine = FakeEngine()
+    async with console(engine, (80, 24)) as pilot:
+        page = pilot.app.screen
+        assert isinstance(page, Members)
+        table = page.query_one(MemberTable)
+        assert table.cursor_member == ("backend", "a")
+        await pilot.press("down", "j")
+        assert table.cursor_member == ("backend", "c")
+        members = {"z": {"url": "http://127.0.0.1:1"}, "a": {"url": "http://127.0.0.1:8000"}}
+        members["c"] = {"url": "http://127.0.0.1:8002"}
+        await engine.submit(Change(edits=(Set(("balancers", "backend", "members"), members),), sentence="other rows"))
+        await settled(pilot)
+        assert table.cursor_member == ("backend", "c")
+        assert "backend/z" in text(pilot.app)
+        await pilot.press("enter")
+        assert isinstance(page.heard[-1], MemberTable.Selected)
+        assert [(m.balancer, m.member) for m in page.heard[1:]] == [
+            ("backend", "b"),
+            ("backend", "c"),
+            ("backend", "c"),
+        ]
+
+
+@pytest.mark.usefixtures("members_page")
+async def test_more_members_than_rows_scroll_with_the_cursor() -> None:
+    engine = FakeEngine()
+    for number in range(30):
+        address = ("balancers", "api", "members", f"m{number:02}")
+        await engine.submit(Change(edits=(Set(address, {"url": f"http://127.0.0.1:{7000 + number}"}),), sentence="add"))
+    async with console(engine, (80, 24)) as pilot:
+        pilot.app.screen.query_one(MemberTable).styles.height = "1fr"
+        await settled(pilot)
+        assert "api/m29" not in text(pilot.app)
+        await pilot.press("end", "up")
+        assert pilot.app.screen.query_one(MemberTable).cursor_member == ("api", "m29")
+        assert "api/m29" in text(pilot.app)
+        await pilot.press("home")
+        assert "backend/a" in text(pilot.app)
