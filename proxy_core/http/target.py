@@ -105,7 +105,9 @@ def readable(path: str | bytes) -> str:
 
 
 class Origin(NamedTuple):
-    """Where a URL points. ``host`` is lower-case and without brackets; ``path`` is "" or starts with a slash."""
+    """Where a URL points. ``host`` is lower-case and without brackets; ``path`` is "" or starts with a slash, and is
+    taken as it is written: Apache decodes no escape in it and spells it anew with the rest, so "%20" in it is sent as
+    "%2520" and a blank as "%20"."""
 
     scheme: str
     host: str
@@ -147,8 +149,8 @@ def origin(url: str) -> Origin:
         )
     if "@" in authority:
         raise ValueError(f"{url} has a user name in it: only scheme, host, port and path count")
-    if any(character <= " " or character == "\x7f" for character in url):
-        raise ValueError(f'"{url}" has a blank or a control character in it')
+    if url != url.strip() or any(character < " " or character == "\x7f" for character in url):
+        raise ValueError(f"{url!r} has a blank at an end, or a control character in it")
     host, port = _host_and_port(authority, url)
     if not host:
         raise ValueError(f"{url} names no host")

@@ -1,0 +1,110 @@
+"""The real Apache httpd as an asker: the same sites, spelled as httpd.conf, one virtual host for each.
+
+It runs in the foreground from a folder of its own, on a port that was free, as the only authority on what Apache
+means; it is stopped by its process id. A missing httpd is an error, never a reason to skip.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from proxy_core.config.model import Site
+from tests.conformance.echo import DEADLINE
+from tests.semantics.askers import Answered, Asked, Asker
+
+MODULES = Path("/usr/lib/apache2/modules")
+LOADED = ["mpm_event", "authz_core", "proxy", "proxy_http", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests"]
+
+
+def spelled(name: str, site: Site) -> str:
+    """The site as a virtual host: ProxyPass, its ProxyPassReverse and the balancers."""
+    lines = [f"<VirtualHost *>\nServerName {name}.test"]
+    for balancer, group in site.balancers.items():
+        lines.append(f"<Proxy balancer://{balancer}>")
+        lines += [f'BalancerMember "{m.url}" loadfactor={m.weight:g} retry={m.retry:g}' for m in group.members.values()]
+        lines.append("</Proxy>")
+    for row in site.routes:
+        lines.append(f'ProxyPass "{row.path}" "{row.proxy or "!"}"')
+    lines += [f'ProxyPassReverse "{row.path}" "{row.proxy}"' for row in site.routes if row.proxy is not None]
+    return "\n".join([*lines, "</VirtualHost>"])
+
+
+@contextmanager
+def apache(sites: Mapping[str, Site]) -> Iterator[Asker]:
+    """An asker of a running httpd that serves these sites."""
+    binary = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert binary, "Apache httpd is not installed: apt-get install apache2"
+    folder = Path(tempfile.mkdtemp(prefix="conformance-"))
+    folder.chmod(0o755)
+    (folder / "empty").mkdir(mode=0o755)
+    try:
+        server, port = _started(binary, folder, sites)
+        try:
+            yield partial(over_the_wire, port)
+        finally:
+            server.terminate()
+            server.wait(DEADLINE)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _started(binary: str, folder: Path, sites: Mapping[str, Site]) -> tuple[subprocess.Popen[bytes], int]:
+    """httpd cannot be asked to take any free port: one that was free a moment ago is tried, and another if it is gone."""
+    for _ in range(5):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (folder / "httpd.conf").write_text(configuration(folder, port, sites))
+        with (folder / "output").open("wb") as output:
+            server = subprocess.Popen(
+                [binary, "-f", f"{folder}/httpd.conf", "-DFOREGROUND"], stdout=output, stderr=output
+            )
+        deadline = time.monotonic() + DEADLINE
+        while server.poll() is None and time.monotonic() < deadline:
+            if (folder / "pid").exists():
+                return server, port
+            time.sleep(0.01)
+        server.kill()
+        server.wait()
+    raise AssertionError(f"httpd does not start: {(folder / 'output').read_text()}")
+
+
+def configuration(folder: Path, port: int, sites: Mapping[str, Site]) -> str:
+    lines = [
+        *(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED),
+        f"ServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\nErrorLog {folder}/error.log",
+        f"DefaultRuntimeDir {folder}\nDocumentRoot {folder}/empty\nLogLevel warn\nServerLimit 1",
+        "StartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\nMinSpareThreads 1\nMaxSpareThreads 8",
+        *(["User www-data\nGroup www-data"] if os.getuid() == 0 else []),
+        *(spelled(name, site) for name, site in sites.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def over_the_wire(port: int, asked: Asked) -> Answered:
+    """Ask whatever HTTP server listens on a port, with raw bytes."""
+    fields = f"Host: {asked.site}.test\r\nConnection: close\r\n"
+    if asked.location:
+        fields += f"X-Answer-Location: {asked.location}\r\n"
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
+        peer.sendall(f"GET {asked.target} HTTP/1.1\r\n{fields}\r\n".encode("latin-1"))
+        received = b""
+        while data := peer.recv(65536):
+            received += data
+    head, _, body = received.decode("latin-1").partition("\r\n\r\n")
+    status_line, *lines = head.split("\r\n")
+    answer = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in lines}
+    if "x-upstream" not in answer:
+        return Answered(status_line.split(" ")[1])
+    location = answer.get("location", "").replace(f"http://{asked.site}.test", "~", 1)
+    return Answered(f"{answer['x-upstream']} {body}", location)

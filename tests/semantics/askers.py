@@ -1,0 +1,65 @@
+"""Askers: ways to put one request to one site and say what came of it, in the words of the tables.
+
+An asker is a function from a request to an answer. Here is the one that asks the compiled rules alone; others ask a
+running server. A new server needs a new asker and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from proxy_core.balance.select import choose, failed
+from proxy_core.config.model import Site
+from proxy_core.http.view import RequestView
+from proxy_core.rules.decision import Respond
+from proxy_core.rules.reverse import mapped
+from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.registry import Registry
+from tests.semantics.table import DOWN
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``site`` is a name of SITES; ``target`` goes over the wire as latin-1; the upstream answers with ``location``."""
+
+    site: str
+    target: str
+    location: str = ""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """``outcome`` as in the tables; ``location`` is what the client saw of it, with "~" for its own base."""
+
+    outcome: str
+    location: str = ""
+
+
+Asker = Callable[[Asked], Answered]
+
+
+def rules_asker(sites: Mapping[str, Site], ports: Mapping[str, int]) -> Asker:
+    """Asks compiled rules and pools; connecting is played by the name of the upstream."""
+    sets = {name: compile_site(site, Registry(), 1) for name, site in sites.items()}
+    names = {port: name for name, port in ports.items()}
+
+    def ask(asked: Asked) -> Answered:
+        rules = sets[asked.site]
+        view = RequestView(b"GET", asked.target.encode("latin-1"), f"{asked.site}.test".encode(), "127.0.0.1")
+        decision = rules.routes.decide(view)
+        assert decision == rules.routes.decide(view, [])
+        if isinstance(decision, Respond):
+            return Answered(str(decision.status))
+        tried = set()
+        while (member := choose(rules.pools[decision.route.pool or ""], 1.0, tried)) is not None:
+            name = names[member.upstream.port]
+            if name != DOWN:
+                seen = (member.base + decision.target).decode("latin-1")
+                location = mapped(asked.location, decision.route.reverse, "~")
+                return Answered(f"{name} {seen}", location)
+            tried.add(member.key)
+            failed(member.state, 1.0, "refused")
+        return Answered("503")
+
+    return ask
