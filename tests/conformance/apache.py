@@ -58,7 +58,7 @@ def apache(sites: Mapping[str, Site]) -> Iterator[Asker]:
 
 
 def _started(binary: str, folder: Path, sites: Mapping[str, Site]) -> tuple[subprocess.Popen[bytes], int]:
-    """httpd cannot be asked to take any free port: one that was free a moment ago is tried, and another if it is gone."""
+    """httpd takes no port 0: one that was free a moment ago is tried, and another when it is gone."""
     for _ in range(5):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
