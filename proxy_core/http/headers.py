@@ -7,7 +7,6 @@ it is refused. Nothing in this module may guess. Field lines that are passed on 
 
 from __future__ import annotations
 
-from enum import IntEnum
 from http import HTTPStatus
 
 
@@ -20,8 +19,9 @@ class Refused(Exception):
         self.why = why
 
 
-class Kind(IntEnum):
-    """What a field means to a proxy. PASS is everything that is none of its business."""
+class Kind:
+    """What a field means to a proxy: plain numbers, compared once for each line of a head. PASS is everything that is
+    none of its business."""
 
     PASS = 0
     DROP = 1
@@ -42,9 +42,9 @@ class Kind(IntEnum):
 class Kinds(dict[bytes, int]):
     """Kinds by the exact spelling of a field name, learnt as names are seen; bounded, so that no peer can grow it."""
 
-    def __init__(self, known: dict[bytes, Kind]) -> None:
+    def __init__(self, known: dict[bytes, int]) -> None:
         super().__init__()
-        self._known = {name: int(kind) for name, kind in known.items()}
+        self._known = known
 
     def __missing__(self, name: bytes) -> int:
         kind = self._known.get(name.lower(), 0)

@@ -12,39 +12,19 @@ byte in the same read; a connection goes back to the pool only after the parser 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy_core.balance.state import UpstreamKey
-from proxy_core.http.headers import ANSWER_KINDS, REASONS, Kind, Refused, length_of, tokens, without
+from proxy_core.http.headers import Refused
+from proxy_core.runtime.upstream_answer import CHUNKED, Answer, read_head
 
 HEAD_BYTES: Final = 64 * 1024
-FIELDS: Final = 500
 INTERIMS: Final = 32
 """1xx answers that may come before the final one."""
 CHUNK_OVERHEAD: Final = 64 * 1024
 SLICE: Final = 8 * 1024
-
-UNTIL_CLOSE: Final = -1
-CHUNKED: Final = -2
-
-
-class Answer:
-    """A final answer's head. ``lines`` are its status line and the field lines that are passed on; Content-Length is
-    not among them. ``length`` is the field's number or UNTIL_CLOSE or CHUNKED; ``addresses`` are the indexes of lines
-    that hold URLs of the upstream."""
-
-    __slots__ = ("addresses", "challenges", "dated", "length", "lines", "raw", "status")
-
-    def __init__(self, raw: bytes, status: int, lines: list[bytes]) -> None:
-        self.raw = raw
-        self.status = status
-        self.lines = lines
-        self.length = UNTIL_CLOSE
-        self.dated = False
-        self.addresses: list[int] = []
-        self.challenges: list[bytes] = []
 
 
 class Receiver(Protocol):
@@ -54,105 +34,12 @@ class Receiver(Protocol):
     def answered(self, answer: Answer) -> None: ...
     def body(self, data: bytes) -> None: ...
     def ended(self, reusable: bool) -> None: ...
-    def failed(self, why: str, stale: bool) -> None:
-        """``stale``: an idle connection was used again and closed before any byte of an answer."""
+    def failed(self, why: str, unanswered: bool) -> None:
+        """``unanswered``: the connection was closed, or lost, before any byte of an answer."""
         ...
 
     def pause_sending(self) -> None: ...
     def resume_sending(self) -> None: ...
-
-
-class _Judge:
-    """llhttp calls nobody: it is asked for its opinion only."""
-
-
-_JUDGE = _Judge()
-_status_lines: dict[bytes, tuple[int, bytes]] = {}
-
-
-def read_head(raw: bytes) -> tuple[Answer, bool]:
-    """Read a whole answer head; also says whether the connection outlives the message. Raises Refused(502)."""
-    parser = HttpResponseParser(_JUDGE)
-    try:
-        parser.feed_data(raw)
-    except HttpParserUpgrade as error:
-        raise Refused(502, "the upstream switched protocols unasked") from error
-    except HttpParserError as error:
-        raise Refused(502, f"the upstream's answer is not HTTP: {error}") from error
-    lines = raw[:-4].split(b"\r\n")
-    if len(lines) > FIELDS:
-        raise Refused(502, "the upstream's answer has too many header fields")
-    status, out = _status_lines.get(lines[0]) or _status_line(lines[0])
-    answer = Answer(raw, status, [out])
-    kept = answer.lines
-    kinds = ANSWER_KINDS
-    length = coding = None
-    connection: list[bytes] = []
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        kind = kinds[name]
-        if kind == Kind.PASS:
-            if not colon or name[:1] in b" \t":
-                raise Refused(502, "the upstream's answer has a line that is not a field")
-            kept.append(line)
-        elif kind == Kind.LENGTH:
-            value = value.strip(b" \t")
-            if length is not None and length != value:
-                raise Refused(502, "the upstream's answer has two lengths")
-            length = value
-        elif kind == Kind.CODING:
-            if coding is not None or value.strip(b" \t").lower() != b"chunked":
-                raise Refused(502, "the upstream's answer has a transfer coding other than chunked")
-            coding = value
-        elif kind == Kind.CONNECTION:
-            connection.append(value)
-        elif kind == Kind.DATE:
-            answer.dated = True
-            kept.append(line)
-        elif kind == Kind.ADDRESS:
-            answer.addresses.append(len(kept))
-            kept.append(line)
-        elif kind == Kind.CHALLENGE:
-            answer.challenges.append(line)
-            kept.append(line)
-    if raw.count(b"\n") != len(lines) + 1:
-        raise Refused(502, "the upstream's answer has bare line ends")
-    if coding is not None:
-        if length is not None:
-            raise Refused(502, "the upstream's answer has both a length and a transfer coding")
-        answer.length = CHUNKED
-    elif length is not None:
-        try:
-            answer.length = length_of(length)
-        except ValueError as error:
-            raise Refused(502, f"the upstream's {error}") from error
-    if connection:
-        named = tokens(connection) - {b"close", b"keep-alive"}
-        if named:
-            _leave_out(answer, named)
-    return answer, bool(parser.should_keep_alive())
-
-
-def _leave_out(answer: Answer, named: set[bytes]) -> None:
-    """Take out the fields that Connection names; indexes of those that stay move up."""
-    addresses = [answer.lines[at] for at in answer.addresses]
-    answer.lines = [answer.lines[0], *without(answer.lines[1:], named)]
-    answer.challenges = without(answer.challenges, named)
-    answer.addresses = [at for at, line in enumerate(answer.lines) if at and line in addresses]
-    answer.dated = answer.dated and b"date" not in named
-
-
-def _status_line(line: bytes) -> tuple[int, bytes]:
-    """Status and the line that the client gets: our version, their code and reason (one of ours where none is)."""
-    version, _, rest = line.partition(b" ")
-    code, _, reason = rest.partition(b" ")
-    if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or not b"100" <= code < b"600":
-        raise Refused(502, "the upstream's status line is not one of HTTP/1.1 or HTTP/1.0")
-    status = int(code)
-    known = status, b"HTTP/1.1 %b %b" % (code, reason or REASONS.get(status, b""))
-    if len(_status_lines) < 512 and len(line) < 128:
-        _status_lines[line] = known
-    return known
 
 
 _HEAD, _LENGTH, _CHUNKS, _CLOSE, _DONE = range(5)
@@ -163,14 +50,15 @@ class Upstream(asyncio.Protocol):
 
     __slots__ = (
         "_asked_head", "_buffer", "_done", "_interims", "_keep", "_left", "_overhead", "_parser", "_phase", "_pieces",
-        "closed", "idle_since", "key", "receiver", "reused", "transport",
+        "closed", "connected", "idle_since", "key", "paused", "receiver", "transport",
     )  # fmt: skip
 
     def __init__(self, key: UpstreamKey) -> None:
         self.key = key
         self.receiver: Receiver | None = None
         self.closed = False
-        self.reused = False
+        self.connected = False
+        self.paused = False
         self.idle_since = 0.0
         self._phase = _DONE
         self._buffer = b""
@@ -192,6 +80,22 @@ class Upstream(asyncio.Protocol):
         self._interims = 0
         self.transport.write(request)
 
+    def write(self, data: bytes) -> None:
+        """Write a piece of the request's body, framed already."""
+        if not self.closed:
+            self.transport.write(data)
+
+    def pause(self) -> None:
+        """Read no more of the answer for now."""
+        if not self.paused and not self.transport.is_closing():
+            self.paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused and not self.transport.is_closing():
+            self.paused = False
+            self.transport.resume_reading()
+
     def drop(self) -> None:
         """Close at once, whatever is going on; nobody is told."""
         self.receiver = None
@@ -202,8 +106,8 @@ class Upstream(asyncio.Protocol):
     # -- transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.connected = True
 
     def data_received(self, data: bytes) -> None:
         receiver = self.receiver
@@ -228,9 +132,7 @@ class Upstream(asyncio.Protocol):
             receiver.ended(False)
         elif self._phase == _HEAD:
             reset = "reset" if exc else "closed"
-            receiver.failed(
-                f"the upstream {reset} the connection before it answered", self.reused and not self._buffer
-            )
+            receiver.failed(f"the upstream {reset} the connection before it answered", not self._buffer)
         else:
             receiver.failed("the upstream closed the connection in the middle of its answer", False)
 

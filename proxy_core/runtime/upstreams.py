@@ -53,7 +53,7 @@ class Upstreams:
         if len(stack) >= IDLE_CONNECTIONS or upstream.transport.is_closing():
             upstream.drop()
             return
-        upstream.reused = True
+        upstream.resume()
         upstream.idle_since = monotonic()
         stack.append(upstream)
 
@@ -61,11 +61,12 @@ class Upstreams:
         """A fresh connection within ``seconds``, whichever address of the name it takes. Raises Unreachable."""
         loop = asyncio.get_running_loop()
         refusal = ""
+        upstream = Upstream(key)
         try:
             async with asyncio.timeout(seconds):
                 for address in await self._resolver.addresses(key.host):
                     try:
-                        _, upstream = await loop.create_connection(lambda: Upstream(key), address, key.port)
+                        await loop.create_connection(lambda: upstream, address, key.port)
                     except OSError as error:
                         refusal = refusal or error.strerror or str(error)
                         continue
@@ -75,6 +76,10 @@ class Upstreams:
             raise Unreachable(str(error), unresolved=True) from error
         except TimeoutError as error:
             raise Unreachable(f"{key.host}:{key.port} did not accept within {seconds:g} s", 504) from error
+        except asyncio.CancelledError:
+            if upstream.connected:
+                upstream.drop()  # the client left in the moment between the connection and our waking up
+            raise
         raise Unreachable(f"{key.host}:{key.port} refused the connection: {refusal}")
 
     def sweep(self, now: float) -> None:

@@ -8,7 +8,7 @@ with other mistakes.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from aiohttp import http_parser
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
@@ -57,7 +57,7 @@ class Judge:
 
     def renew(self) -> None:
         self._parser = http_parser.HttpRequestParser(
-            _READER,
+            cast(Any, _READER),
             self._loop,
             1 << 20,
             max_line_size=limits.REQUEST_TARGET,
@@ -79,8 +79,7 @@ class Judge:
             raise Refused(400, _first_line(error)) from error
         if len(messages) != 1:
             raise Refused(400, "the head does not hold one request")
-        message: tuple[Message, Payload] = messages[0]
-        return message
+        return cast(tuple[Message, Payload], messages[0])
 
     def body(self, piece: bytes) -> None:
         """Decode a slice of a chunked body into its payload. Raises Refused."""

@@ -39,5 +39,11 @@ WRITE_BUFFER: Final = 256 * 1024
 DISCARD: Final = 64 * 1024
 """Upstream body thrown away behind one of our own pages; a longer one costs its connection."""
 
+RETRIES: Final = 2
+"""How often one request may be sent again because its connection closed before any byte of an answer."""
+RETRY_RATIO: Final = 0.2
+"""Part of a retry that each request earns for all of them, up to RETRY_CREDIT."""
+RETRY_CREDIT: Final = 20.0
+
 SWEEP_SECONDS: Final = 0.2
 """How often deadlines are looked at."""

@@ -111,7 +111,7 @@ class Reader:
             if not authority:
                 self._block, self._fields = block, fields
         return Request(
-            RequestView(method, target, fields.host.decode("latin-1"), self.client),
+            RequestView(method, target, fields.host, self.client),
             fields.lines,
             http11,
             not fields.close,
