@@ -14,18 +14,22 @@ from textual import work
 from textual.app import App
 from textual.content import Content
 
-from proxy_core.control.commands import Applied, Command, Redo, Undo
+from proxy_core.control.commands import Applied, Command, Redo, Refused, Result, Undo
 from proxy_core.control.view import EngineView, SiteState, Snapshot
-from proxy_core.errors import Address
+from proxy_core.errors import Address, Problem
 from rproxy_tui import keys, theme
+from rproxy_tui.draft import Draft, existing, fresh, thing
 from rproxy_tui.page import Page
 from rproxy_tui.pages import PAGES
+from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.key_hints import KeyHints
 from rproxy_tui.widgets.status_line import Masthead, StatusLine, masthead, vital_signs
 
 TICK = 0.1
 """Seconds between looks at the clock; a page is pulled at its own ``hertz``, which is at most this often."""
+
+READ_ONLY = Problem(what="this console is read-only: nothing was changed", todo="start it without --read-only to edit")
 
 
 class ConsoleApp(App[None], inherit_bindings=False):
@@ -73,20 +77,47 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     # What pages ask for
 
+    async def submit(self, command: Command) -> Result:
+        """The one door: what the console was asked to change goes through here."""
+        if self.read_only:
+            return Refused(problems=(READ_ONLY,))
+        return await self.engine.submit(command)
+
     async def do(self, command: Command, confirm: str | None = None) -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
         if self.read_only:
-            self.say("read-only: nothing was changed (start without --read-only to edit)", "warning")
+            self.say(f"{READ_ONLY.what}, {READ_ONLY.todo}", "warning")
             return False
         if confirm is not None and not await self.confirm(confirm):
             return False
-        result = await self.engine.submit(command)
+        result = await self.submit(command)
         if isinstance(result, Applied):
-            self.say(f"applied as generation {result.generation}: {result.sentence} (u takes it back)", "success")
-            self.tick()
+            self.applied(result)
             return True
-        self.say("; ".join(map(str, result.problems)), "error")
+        self.refused(result)
         return False
+
+    def applied(self, result: Applied) -> None:
+        self.tick()
+        self.say(f"applied as generation {result.generation}: {result.sentence} (u takes it back)", "success")
+
+    def refused(self, result: Refused) -> None:
+        self.say("not applied: " + "; ".join(map(str, result.problems)), "error")
+
+    async def edit(self, address: Address) -> None:
+        """A form for the row or table at ``address``."""
+        await self._fill(existing(self.engine.site().site, address), address)
+
+    async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> None:
+        """A form for a new row of the list at ``address``, above the row ``before``; with ``named``, for a new named
+        table under it. ``row`` is what the form starts with."""
+        await self._fill(fresh(self.engine.site().site, address, row, before, named), address)
+
+    async def _fill(self, draft: Draft | None, address: Address) -> None:
+        if draft is None:
+            self.say(f"there is no {thing(address)} any more", "warning")
+        elif (result := await self.push_screen_wait(FormScreen(draft))) is not None:
+            self.applied(result)
 
     async def undo(self) -> bool:
         if not self.engine.can_undo():
@@ -99,15 +130,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.say("nothing to do again", "muted")
             return False
         return await self.do(Redo())
-
-    async def edit(self, address: Address) -> None:
-        """A form for the row or table at ``address``."""
-        self.say(f"no form yet for {'.'.join(address)}", "warning")
-
-    async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> None:
-        """A form for a new row of the list at ``address``, above the row ``before``; with ``named``, for a new named
-        table under it. ``row`` is what the form starts with."""
-        self.say(f"no form yet for {'.'.join(address)}", "warning")
 
     async def confirm(self, question: str, detail: str = "", yes: str = "Yes") -> bool:
         """Ask; only in a worker (an action decorated with ``@work``)."""

@@ -93,12 +93,15 @@ def members(snapshot: Snapshot) -> tuple[Content, ...]:
     draining = sum(member.status == "draining" for member in present)
     down = sum(member.health in ("error", "unresolved") for member in present if member.status == "enabled")
     up = len(present) - draining - down
-    words = [Content.styled(f"▲ {up} up", "$text-success" if up else "$text-muted")]
-    if draining:
-        words.append(Content.styled(f"◐ {draining} draining", "$text-warning"))
-    if down:
-        words.append(Content.styled(f"▼ {down} down", "$text-error"))
-    return (Content(" ").join(words), words[-1])
+    states = [
+        (up, f"▲ {up}", "up", "$text-success" if up else "$text-muted"),
+        (draining, f"◐ {draining}", "draining", "$text-warning"),
+        (down, f"▼ {down}", "down", "$text-error"),
+    ]
+    shown = [state for state in states if state[0]] or states[:1]
+    words = Content(" ").join(Content.styled(f"{figure} {word}", style) for _, figure, word, style in shown)
+    figures = Content(" ").join(Content.styled(figure, style) for _, figure, _, style in shown)
+    return (words, figures)
 
 
 class Masthead(Line):

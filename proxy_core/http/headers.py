@@ -1,0 +1,143 @@
+"""Fields of HTTP messages: which are passed on, which belong to one hop, which decide about framing.
+
+Pure vocabulary of RFC 9110 §5 and §7.6.1 and RFC 9112 §6; it knows no configuration and no connection. A message is
+read once: its head is split into lines here and judged by a strict parser elsewhere, and where the two could differ
+it is refused. Nothing in this module may guess. Field lines that are passed on stay as the peer spelled them.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class Refused(Exception):
+    """A message that is not passed on. ``status`` is what the client is told, ``why`` is for people and records."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+class Kind:
+    """What a field means to a proxy: plain numbers, compared once for each line of a head. PASS is everything that is
+    none of its business."""
+
+    PASS = 0
+    DROP = 1
+    HOST = 2
+    LENGTH = 3
+    CODING = 4
+    CONNECTION = 5
+    EXPECT = 6
+    UPGRADE = 7
+    FORWARDED_FOR = 8
+    FORWARDED_HOST = 9
+    FORWARDED_SERVER = 10
+    DATE = 11
+    ADDRESS = 12
+    CHALLENGE = 13
+
+
+class Kinds(dict[bytes, int]):
+    """Kinds by the exact spelling of a field name, learnt as names are seen; bounded, so that no peer can grow it."""
+
+    def __init__(self, known: dict[bytes, int]) -> None:
+        super().__init__()
+        self._known = known
+
+    def __missing__(self, name: bytes) -> int:
+        kind = self._known.get(name.lower(), 0)
+        if len(self) < 2048 and len(name) <= 64:
+            self[name] = kind
+        return kind
+
+
+REQUEST_KINDS = Kinds(
+    {
+        b"host": Kind.HOST,
+        b"content-length": Kind.LENGTH,
+        b"transfer-encoding": Kind.CODING,
+        b"connection": Kind.CONNECTION,
+        b"expect": Kind.EXPECT,
+        b"upgrade": Kind.UPGRADE,
+        b"x-forwarded-for": Kind.FORWARDED_FOR,
+        b"x-forwarded-host": Kind.FORWARDED_HOST,
+        b"x-forwarded-server": Kind.FORWARDED_SERVER,
+        b"keep-alive": Kind.DROP,
+        b"proxy-connection": Kind.DROP,
+        b"te": Kind.DROP,
+        b"trailer": Kind.DROP,
+        b"http2-settings": Kind.DROP,
+    }
+)
+ANSWER_KINDS = Kinds(
+    {
+        b"content-length": Kind.LENGTH,
+        b"transfer-encoding": Kind.CODING,
+        b"connection": Kind.CONNECTION,
+        b"date": Kind.DATE,
+        b"location": Kind.ADDRESS,
+        b"content-location": Kind.ADDRESS,
+        b"uri": Kind.ADDRESS,
+        b"destination": Kind.ADDRESS,
+        b"www-authenticate": Kind.CHALLENGE,
+        b"upgrade": Kind.DROP,
+        b"keep-alive": Kind.DROP,
+        b"proxy-connection": Kind.DROP,
+        b"proxy-authenticate": Kind.DROP,
+        b"te": Kind.DROP,
+        b"trailer": Kind.DROP,
+    }
+)
+
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+}
+"""Reason phrases by status (RFC 9110 §15)."""
+
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+"""Methods that may be sent again when nobody knows whether they were carried out (RFC 9110 §9.2.2)."""
+
+_HOST_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-"
+_good_hosts: set[bytes] = set()
+
+
+def is_host(value: bytes) -> bool:
+    """Whether ``value`` is ``uri-host [":" port]`` (RFC 9110 §7.2), as narrow as names and addresses really are."""
+    if value in _good_hosts:
+        return True
+    if value[:1] == b"[":
+        name, bracket, port = value.partition(b"]")
+        good = bool(bracket) and len(name) > 2 and not name[1:].translate(None, b"0123456789abcdefABCDEF:.")
+    else:
+        name, colon, port = value.partition(b":")
+        port = colon + port
+        good = bool(name) and not name.translate(None, _HOST_BYTES)
+    if not good or (port and not _is_port(port)):
+        return False
+    if len(_good_hosts) < 4096 and len(value) <= 255:
+        _good_hosts.add(value)
+    return True
+
+
+def _is_port(text: bytes) -> bool:
+    return text[:1] == b":" and text[1:].isdigit() and len(text) <= 6 and int(text[1:]) <= 65535
+
+
+def length_of(value: bytes) -> int:
+    """The number in a Content-Length (RFC 9112 §6.2): digits and nothing else; ValueError otherwise."""
+    if not value.isdigit() or len(value) > 18:
+        raise ValueError("Content-Length is not a plain number")
+    return int(value)
+
+
+def tokens(values: list[bytes]) -> set[bytes]:
+    """The tokens of a comma-separated list field, in lower case (RFC 9110 §5.6.1)."""
+    return {token.strip(b" \t").lower() for value in values for token in value.split(b",")} - {b""}
+
+
+def without(lines: list[bytes], names: set[bytes]) -> list[bytes]:
+    """Field lines but for those with one of these (lower-case) names: what Connection names goes no further."""
+    return [line for line in lines if line.partition(b":")[0].lower() not in names]

@@ -1,0 +1,128 @@
+"""Reading the head of an upstream's answer: cut into lines here, judged by llhttp, refused where the two could differ.
+
+A parser is made for this one head and thrown away, so nothing of one answer can leak into the next (RFC 9112 §6.3,
+§11.2). What is passed on are the upstream's own field lines, in their order and spelling, without those that belong
+to one hop (RFC 9110 §7.6.1; httpd's ap_proxy_http_process_response).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from proxy_core.http.headers import ANSWER_KINDS, REASONS, Kind, Refused, length_of, tokens, without
+
+FIELDS: Final = 500
+UNTIL_CLOSE: Final = -1
+CHUNKED: Final = -2
+
+
+class Answer:
+    """A final answer's head. ``lines`` are its status line and the field lines that are passed on; Content-Length is
+    not among them. ``length`` is the field's number or UNTIL_CLOSE or CHUNKED; ``addresses`` are the indexes of lines
+    that hold URLs of the upstream."""
+
+    __slots__ = ("addresses", "challenges", "dated", "length", "lines", "raw", "status")
+
+    def __init__(self, raw: bytes, status: int, lines: list[bytes]) -> None:
+        self.raw = raw
+        self.status = status
+        self.lines = lines
+        self.length = UNTIL_CLOSE
+        self.dated = False
+        self.addresses: list[int] = []
+        self.challenges: list[bytes] = []
+
+
+class _Judge:
+    """llhttp calls nobody: it is asked for its opinion only."""
+
+
+_JUDGE = _Judge()
+_status_lines: dict[bytes, tuple[int, bytes]] = {}
+
+
+def read_head(raw: bytes) -> tuple[Answer, bool]:
+    """Read a whole answer head; also says whether the connection outlives the message. Raises Refused(502)."""
+    parser = HttpResponseParser(_JUDGE)
+    try:
+        parser.feed_data(raw)
+    except HttpParserUpgrade as error:
+        raise Refused(502, "the upstream switched protocols unasked") from error
+    except HttpParserError as error:
+        raise Refused(502, f"the upstream's answer is not HTTP: {error}") from error
+    lines = raw[:-4].split(b"\r\n")
+    if len(lines) > FIELDS:
+        raise Refused(502, "the upstream's answer has too many header fields")
+    status, out = _status_lines.get(lines[0]) or _status_line(lines[0])
+    answer = Answer(raw, status, [out])
+    kept = answer.lines
+    kinds = ANSWER_KINDS
+    length = coding = None
+    connection: list[bytes] = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        kind = kinds[name]
+        if kind == Kind.PASS:
+            if not colon or name[:1] in b" \t":
+                raise Refused(502, "the upstream's answer has a line that is not a field")
+            kept.append(line)
+        elif kind == Kind.LENGTH:
+            value = value.strip(b" \t")
+            if length is not None and length != value:
+                raise Refused(502, "the upstream's answer has two lengths")
+            length = value
+        elif kind == Kind.CODING:
+            if coding is not None or value.strip(b" \t").lower() != b"chunked":
+                raise Refused(502, "the upstream's answer has a transfer coding other than chunked")
+            coding = value
+        elif kind == Kind.CONNECTION:
+            connection.append(value)
+        elif kind == Kind.DATE:
+            answer.dated = True
+            kept.append(line)
+        elif kind == Kind.ADDRESS:
+            answer.addresses.append(len(kept))
+            kept.append(line)
+        elif kind == Kind.CHALLENGE:
+            answer.challenges.append(line)
+            kept.append(line)
+    if raw.count(b"\n") != len(lines) + 1:
+        raise Refused(502, "the upstream's answer has bare line ends")
+    if coding is not None:
+        if length is not None:
+            raise Refused(502, "the upstream's answer has both a length and a transfer coding")
+        answer.length = CHUNKED
+    elif length is not None:
+        try:
+            answer.length = length_of(length)
+        except ValueError as error:
+            raise Refused(502, f"the upstream's {error}") from error
+    if connection:
+        named = tokens(connection) - {b"close", b"keep-alive"}
+        if named:
+            _leave_out(answer, named)
+    return answer, bool(parser.should_keep_alive())
+
+
+def _leave_out(answer: Answer, named: set[bytes]) -> None:
+    """Take out the fields that Connection names; indexes of those that stay move up."""
+    addresses = [answer.lines[at] for at in answer.addresses]
+    answer.lines = [answer.lines[0], *without(answer.lines[1:], named)]
+    answer.challenges = without(answer.challenges, named)
+    answer.addresses = [at for at, line in enumerate(answer.lines) if at and line in addresses]
+    answer.dated = answer.dated and b"date" not in named
+
+
+def _status_line(line: bytes) -> tuple[int, bytes]:
+    """Status and the line that the client gets: our version, their code and reason (one of ours where none is)."""
+    version, _, rest = line.partition(b" ")
+    code, _, reason = rest.partition(b" ")
+    if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or not b"100" <= code < b"600":
+        raise Refused(502, "the upstream's status line is not one of HTTP/1.1 or HTTP/1.0")
+    status = int(code)
+    known = status, b"HTTP/1.1 %b %b" % (code, reason or REASONS.get(status, b""))
+    if len(_status_lines) < 512 and len(line) < 128:
+        _status_lines[line] = known
+    return known

@@ -1,0 +1,64 @@
+"""What the client gets of an upstream's answer: the head written anew, and how its body is framed.
+
+Pure. Hop-by-hop fields are gone already (``runtime.upstream_answer``); here the framing is chosen for the client
+at hand (RFC 9112 §6), addresses of upstreams are mapped back to the ones that clients use, and answers that the site
+hides are replaced by a page of our own (Apache's ProxyErrorOverride).
+"""
+
+from __future__ import annotations
+
+from proxy_core.http.headers import REASONS
+from proxy_core.rules.decision import ReverseRow
+from proxy_core.rules.reverse import mapped
+from proxy_core.runtime.upstream_answer import Answer
+from proxy_core.serve.replies import date, reply
+
+
+def has_body(answer: Answer, method: bytes) -> bool:
+    """RFC 9110 §6.4.1: whether a body follows this head."""
+    return method != b"HEAD" and answer.status not in (204, 304)
+
+
+def head(answer: Answer, *, http11: bool, body: bool, keep: bool) -> tuple[bytes, bool, bool]:
+    """The head for the client; also whether the body is to be chunked, and whether the connection stays open."""
+    lines = answer.lines
+    if not answer.dated:
+        lines.append(date())
+    chunked = False
+    if answer.length >= 0:
+        if answer.status != 204:
+            lines.append(b"Content-Length: %d" % answer.length)
+    elif body:
+        if http11:
+            chunked = True
+            lines.append(b"Transfer-Encoding: chunked")
+        else:
+            keep = False
+    if not keep:
+        lines.append(b"Connection: close")
+    elif not http11:
+        lines.append(b"Connection: keep-alive")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines), chunked, keep
+
+
+def map_addresses(answer: Answer, rows: tuple[ReverseRow, ...], base: str) -> None:
+    """Turn the upstream's own addresses in Location and the like into ours, in place."""
+    for at in answer.addresses:
+        name, _, value = answer.lines[at].partition(b":")
+        address = value.strip(b" \t").decode("latin-1")
+        public = mapped(address, rows, base)
+        if public != address:
+            answer.lines[at] = b"%b: %b" % (name, public.encode("latin-1", "replace"))
+
+
+def override(answer: Answer, *, http11: bool, head_only: bool, keep: bool) -> tuple[bytes, bytes]:
+    """Our page in place of an answer of status 400 and above; a 401 keeps its challenges, as in Apache."""
+    fields = tuple(answer.challenges) if answer.status == 401 else ()
+    return reply(answer.status, keep=keep, http11=http11, head_only=head_only, fields=fields)
+
+
+def interim(answer: Answer) -> bytes:
+    """A 1xx answer on its way to the client."""
+    reason = REASONS.get(answer.status, b"")
+    return b"\r\n".join((b"HTTP/1.1 %d %b" % (answer.status, reason), *answer.lines[1:], b"\r\n"))

@@ -1,0 +1,314 @@
+"""One client connection: heads found and judged, bodies passed on, deadlines, half-close and lingering close.
+
+An asyncio Protocol with no task, future or timer of its own; the server's sweep looks at ``deadline``. Requests of
+one connection are served one after the other (RFC 9112 §9.3.2): while one is in flight, what a client pipelines is
+held here as bytes, so a good request is answered before a bad one behind it is even looked at. The parser is fed one
+whole head at a time; a body with a length is counted and needs no parser; a chunked body is fed in pieces that stop
+wherever a message may end, so the parser never swallows the beginning of the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic, time
+from typing import cast
+
+from proxy_core.http.headers import Refused
+from proxy_core.http.view import RequestView
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve import limits
+from proxy_core.serve.handler import Flight, receive
+from proxy_core.serve.judge import Judge, Payload
+from proxy_core.serve.listeners import Bound
+from proxy_core.serve.plan import CHUNKED, Reader
+from proxy_core.serve.replies import reply
+from proxy_core.serve.service import Service
+
+_END = b"\r\n\r\n"
+_LINE = limits.REQUEST_TARGET + 64
+"""Where the request line must have ended: the target, a method and a version."""
+
+
+class Client(asyncio.Protocol):
+    """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
+
+    __slots__ = (
+        "_begun", "_closing", "_held", "_judge", "_left", "_payload", "_reader", "_service", "_tail",
+        "_transport", "_wire", "blocked", "bound", "deadline", "flight", "half_closed", "paused",
+    )  # fmt: skip
+
+    def __init__(self, service: Service, bound: Bound) -> None:
+        self._service = service
+        self.bound = bound
+        self._begun = False
+        self._held = b""
+        self._left = 0
+        self._payload: Payload | None = None
+        self._tail = b""
+        self._wire = 0
+        self._closing = False
+        self.blocked = False
+        self.paused = False
+        self.half_closed = False
+        self.flight: Flight | None = None
+
+    # -- used by the flight
+
+    @property
+    def draining(self) -> bool:
+        return self.bound.draining
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests, with nothing read of the next."""
+        return self.flight is None and not self._held and not self._closing
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def pause(self) -> None:
+        if not self.paused:
+            self.paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused and not self._transport.is_closing():
+            self.paused = False
+            self._transport.resume_reading()
+            if self._held and not self._closing:
+                held, self._held = self._held, b""
+                self._read(held)
+
+    def body_deadline(self) -> None:
+        """The client has the floor: it must go on with its body."""
+        self.deadline = monotonic() + limits.BODY_SECONDS
+
+    def cut(self) -> None:
+        """Break the connection, so that what was sent so far cannot be taken for the whole."""
+        self._closing = True
+        self._transport.abort()
+
+    def next(self, keep: bool) -> None:
+        """The flight is over; ``keep`` says that another request may follow."""
+        self.flight = None
+        if not keep or (self.half_closed and not self._held):
+            self._linger()
+            return
+        self.deadline = monotonic() + limits.IDLE_SECONDS
+        if self._held or self.paused:
+            # Not from here: a pipelined request would be served on top of the stack of the one before it.
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.flight is None and not self._closing and not self.blocked:
+            held, self._held = self._held, b""
+            self.resume()
+            if held:
+                self._read(held)
+
+    # -- transport callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        transport.set_write_buffer_limits(high=limits.WRITE_BUFFER)
+        peer = transport.get_extra_info("peername")
+        self._reader = Reader(str(peer[0]).removeprefix("::ffff:") if peer else "")
+        self._judge = Judge(asyncio.get_running_loop())
+        self.deadline = monotonic() + limits.IDLE_SECONDS
+        self._service.clients.add(self)
+        self.bound.connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        flight = self.flight
+        if self._closing:
+            return
+        if flight is not None and (flight.complete or self.paused):
+            self._held += data
+            if len(self._held) > limits.HELD:
+                self.pause()
+        elif self._held:
+            held, self._held = self._held, b""
+            self._read(held + data)
+        else:
+            self._read(data)
+
+    def eof_received(self) -> bool:
+        """The client sends no more. It may want its answer still, or be gone: the answer gets a short deadline."""
+        self.half_closed = True
+        flight = self.flight
+        if self._closing or (flight is None and not self._held) or (flight is not None and not flight.complete):
+            return False
+        self.deadline = monotonic() + limits.HALF_CLOSED_SECONDS
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._service.clients.discard(self)
+        self.bound.connections -= 1
+        self._closing = True
+        if self.flight is not None:
+            self.flight.client_left()
+            self.flight = None
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+        flight = self.flight
+        if flight is not None:
+            flight.pause_answer()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        flight = self.flight
+        if flight is not None:
+            flight.resume_answer()
+        elif self._held:
+            self._go_on()
+
+    def expired(self) -> None:
+        """The sweep found the deadline passed."""
+        if self._closing:
+            self._transport.abort()
+        elif self.flight is not None:
+            self.flight.expired()
+        elif self._held:
+            self._refuse(Refused(408, "the client stopped in the middle of a request head"), self._held)
+        else:
+            self._closing = True
+            self._transport.close()
+
+    # -- reading
+
+    def _read(self, data: bytes) -> None:
+        """Take bytes off the wire until none are left or a request is in flight that has to be waited for."""
+        try:
+            while data and not self._closing:
+                flight = self.flight
+                if flight is None:
+                    data = self._read_head(data)
+                elif flight.complete or self.paused:
+                    self._held = data
+                    return
+                elif self._payload is None:
+                    data = self._read_counted(flight, data)
+                else:
+                    data = self._read_chunks(flight, data, self._payload)
+        except Refused as refused:
+            self._refuse(refused, data)
+        except Exception as error:
+            self._service.crashed("reading a request", error)
+            self._refuse(Refused(500, "reading the request failed"), data)
+
+    def _read_head(self, data: bytes) -> bytes:
+        """Start the request whose head ``data`` begins with; hold the data when the head is not whole yet."""
+        end = data.find(_END) + 4
+        if end < 4 or end > limits.HEAD:
+            if data[:2] == b"\r\n":
+                return data[2:]  # RFC 9112 §2.2: empty lines before a request are nothing
+            if len(data) > limits.HEAD or (len(data) > _LINE and b"\r\n" not in data[:_LINE]):
+                line = data.find(b"\r\n", 0, _LINE)
+                raise Refused(414 if line < 0 else 431, "the request head is too large")
+            if self.half_closed:
+                self._linger()
+                return b""
+            if not self._begun:
+                self._begun = True
+                self.deadline = monotonic() + limits.HEAD_SECONDS
+            self._held = data
+            return b""
+        if data[:2] == b"\r\n":
+            return data[2:]
+        self._begun = False
+        head = data if end == len(data) else data[:end]
+        rules = self._service.current.rules
+        request = self._reader.read(head, self._service.forwarding(rules))
+        message, payload = self._judge.head(head)
+        if message.chunked != (request.length == CHUNKED) or payload.is_eof() != (request.length == 0):
+            raise Refused(400, "the request's body can be understood in two ways")
+        if message.should_close or message.upgrade:
+            request.keep = False
+        self._left = request.length
+        if request.length:
+            self._payload = payload if request.length == CHUNKED else None
+            self._wire = 0
+            self._tail = b""
+        receive(self._service, self, request, head, rules)
+        return data[end:]
+
+    def _read_counted(self, flight: Flight, data: bytes) -> bytes:
+        piece = data if len(data) <= self._left else data[: self._left]
+        self._left -= len(piece)
+        if self._left == 0:
+            self._judge.renew()  # it still waits for the body that it was spared
+        self._earn(len(piece))
+        flight.send_body(piece, self._left == 0)
+        return data[len(piece) :]
+
+    def _read_chunks(self, flight: Flight, data: bytes, payload: Payload) -> bytes:
+        """Feed one piece that ends in an empty line, or is a slice without one: the end of a chunked message, with or
+        without trailers, is always at the end of a piece."""
+        window = self._tail + data[: limits.SLICE]
+        end = window.find(_END)
+        piece = data[: end + 4 - len(self._tail)] if end >= 0 else data[: limits.SLICE]
+        self._tail = b"" if end >= 0 else (self._tail + piece)[-3:]
+        self._wire += len(piece)
+        self._judge.body(piece)
+        error = payload.exception()
+        if error is not None:
+            raise Refused(400, "a chunked request body is malformed")
+        body = payload.read_nowait()
+        last = payload.is_eof()
+        if self._wire > limits.CHUNK_OVERHEAD + limits.CHUNK_RATIO * (flight.exchange.received + len(body)):
+            raise Refused(400, "a chunked request body is almost all overhead")
+        if last:
+            self._payload = None
+            self._judge.renew()
+        if body or last:
+            self._earn(len(body))
+            flight.send_body(body, last)
+        return data[len(piece) :]
+
+    def _earn(self, count: int) -> None:
+        """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
+        self.deadline = min(self.deadline + count / limits.BODY_RATE, monotonic() + limits.BODY_SECONDS)
+
+    # -- ending
+
+    def _refuse(self, refused: Refused, data: bytes) -> None:
+        """Answer what is not passed on, and close: nobody knows where the next request would begin."""
+        flight = self.flight
+        if flight is not None:
+            flight.request.keep = False
+            flight.fail(refused.status, refused.why)
+            return
+        exchange = Exchange(
+            self._service.current.rules, _guess(data, self._reader.client), data[: limits.HEAD], "", time(), monotonic()
+        )
+        exchange.status, exchange.cause = refused.status, refused.why
+        self._service.recorder.begin(exchange)
+        head, body = reply(refused.status, keep=False)
+        exchange.sent = len(body)
+        self._transport.write(head + body)
+        self._service.recorder.finish(exchange, monotonic())
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that no more will come, then read and throw away for a while: closing with unread input resets the
+        connection, and a reset may overtake the answer (RFC 9112 §9.6)."""
+        if self._closing or self._transport.is_closing():
+            return
+        self._closing = True
+        self._held = b""
+        if self.half_closed or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self.deadline = monotonic() + limits.LINGER_SECONDS
+        if self.paused:
+            self.paused = False
+            self._transport.resume_reading()
+
+
+def _guess(data: bytes, client: str) -> RequestView:
+    """Method and target of a request that was refused, as far as its first line gives them away; for the record."""
+    line = data[:256].split(b"\r\n")[0].split(b"\n")[0]
+    method, _, rest = line.partition(b" ")
+    return RequestView(method[:32], rest.partition(b" ")[0], b"", client)

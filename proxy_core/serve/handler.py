@@ -1,0 +1,384 @@
+"""The way of a request, in one place of some 350 lines because it is one story.
+
+The phases are ``received → decided → elected → sent → answered → finished``.
+
+A Flight is a request on its way. The connection (``front``) calls it with what the client sends, the upstream
+connection (``runtime.upstream``) with what the upstream answers; in the common case everything from the last byte of
+the head to the write upstream is one synchronous call, with no task, future or timer. A task exists only to connect.
+docs/life-of-a-request.md tells the same story with the same words.
+
+Whatever goes wrong ends in ``finished``, exactly once: gauges down, record written. Before the answer's head went to
+the client a failure is a page of our own; after it, the connection can only be cut, so that nobody takes half an
+answer for a whole one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from proxy_core.balance.select import choose, failed, worked
+from proxy_core.balance.state import BoundMember, MemberKey
+from proxy_core.http.headers import IDEMPOTENT
+from proxy_core.rules.decision import Forward, Respond
+from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
+from proxy_core.runtime.upstream import Upstream
+from proxy_core.runtime.upstream_answer import Answer
+from proxy_core.runtime.upstreams import Unreachable
+from proxy_core.serve import answers, limits
+from proxy_core.serve.plan import CHUNKED, Request
+from proxy_core.serve.replies import CONTINUE, reply
+from proxy_core.serve.service import Service
+
+if TYPE_CHECKING:
+    from proxy_core.serve.front import Client
+
+
+class Flight:
+    """One request between its client and an upstream. ``complete``: its body has come whole; ``started``: the head of
+    an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored."""
+
+    __slots__ = (
+        "_chunked", "_connecting", "_decision", "_hidden", "_keep", "_pending", "_retries", "_tried", "_upstream",
+        "_worst", "client", "complete", "exchange", "over", "request", "service", "started", "timeout",
+    )  # fmt: skip
+
+    def __init__(self, service: Service, client: Client, request: Request, exchange: Exchange) -> None:
+        self.service = service
+        self.client = client
+        self.request = request
+        self.exchange = exchange
+        self.complete = request.length == 0
+        self.started = False
+        self.over = False
+        self.timeout = 0.0
+        self._chunked = False
+        self._connecting: asyncio.Task[None] | None = None
+        self._hidden = False
+        self._keep = False
+        self._pending: list[bytes] = []
+        self._retries = 0
+        self._tried: tuple[MemberKey, ...] = ()
+        self._upstream: Upstream | None = None
+        self._worst = 503
+
+    # -- received: the head is whole and was not refused
+
+    def received(self, rules: RuleSet) -> None:
+        view = self.request.view
+        if view.target == b"*":
+            self._respond(200, "")
+            return
+        try:
+            decision = rules.routes.decide(view)
+        except Exception as error:
+            self.service.crashed("deciding a request", error)
+            decision = Respond(500, None, "deciding the request failed")
+        exchange = self.exchange
+        route = decision.route
+        if route is not None:
+            exchange.route = route
+            route.state.hits += 1
+            route.state.last_hit = exchange.at
+        if isinstance(decision, Forward):
+            self.timeout = decision.route.timeout
+            self._decision = decision
+            self.decided()
+        else:
+            self._respond(decision.status, decision.cause)
+
+    # -- decided: a route takes it; who of its pool gets it?
+
+    def decided(self) -> None:
+        exchange = self.exchange
+        pool = exchange.rules.pools[self._decision.route.pool or ""]
+        # From here to the last line there is no await: the choice and its mark on the member are one step.
+        member = choose(pool, monotonic(), self._tried)
+        if member is None:
+            if not self._tried:
+                exchange.cause = f"no member of {pool.name} takes requests"
+            self._respond(self._worst, exchange.cause)
+            return
+        state = member.state
+        state.busy += 1
+        state.elected += 1
+        exchange.member = member
+        exchange.attempts += 1
+        self.elected(member)
+
+    # -- elected: a member has it, and is busy with it until finished (or until it cannot be reached)
+
+    def elected(self, member: BoundMember) -> None:
+        upstream = self.service.upstreams.take(member.upstream)
+        if upstream is not None:
+            self.sent(upstream, member)
+        else:
+            self._connect(member)
+
+    def _connect(self, member: BoundMember) -> None:
+        self.client.deadline = math.inf  # connecting has a deadline of its own
+        self._connecting = asyncio.get_running_loop().create_task(self._connected(member))
+
+    async def _connected(self, member: BoundMember) -> None:
+        try:
+            try:
+                seconds = self.exchange.rules.site.site.connect_timeout
+                upstream = await self.service.upstreams.connect(member.upstream, seconds)
+            except Unreachable as error:
+                self._connecting = None
+                self._unreachable(member, error)
+            else:
+                self._connecting = None
+                self.sent(upstream, member)
+        except Exception as error:
+            self._connecting = None
+            self.service.crashed("connecting to a member", error)
+            self.fail(500, "connecting to a member failed")
+
+    def _unreachable(self, member: BoundMember, error: Unreachable) -> None:
+        """Nothing of the request was sent, so the next member may have it whatever its method is."""
+        state = member.state
+        state.busy -= 1
+        state.errors += 1
+        state.unresolved = error.unresolved
+        failed(state, monotonic(), error.why)
+        self.exchange.cause = error.why
+        self.exchange.member = None
+        self._tried += (member.key,)
+        self._worst = error.status
+        self.decided()
+
+    # -- sent: the head is on its way upstream, and the body as far as it has come
+
+    def sent(self, upstream: Upstream, member: BoundMember) -> None:
+        worked(member.state)
+        exchange, request, client = self.exchange, self.request, self.client
+        view = request.view
+        exchange.connected = now = monotonic()
+        client.deadline = now + self.timeout
+        exchange.cause = ""
+        exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (
+            view.method, member.base, self._decision.target, member.host, request.fields,
+        )  # fmt: skip
+        self._upstream = upstream
+        upstream.ask(self, head, view.method == b"HEAD")
+        if client.blocked:
+            upstream.pause()
+        if request.length:
+            if request.expect and not self.started:
+                client.write(CONTINUE)
+            for piece in self._pending:
+                upstream.write(piece)
+            self._pending.clear()
+            if not self.complete:
+                client.resume()
+                client.body_deadline()
+
+    def send_body(self, data: bytes, last: bool) -> None:
+        """A piece of the request body from the client; ``last`` completes it."""
+        self.exchange.received += len(data)
+        if self.request.length == CHUNKED:
+            data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"0\r\n\r\n" if last else b"")
+        self.complete = last
+        upstream = self._upstream
+        if upstream is None:
+            self._pending.append(data)
+            self.client.pause()
+        else:
+            upstream.write(data)
+            if last:
+                self.client.deadline = monotonic() + self.timeout
+
+    def pause_sending(self) -> None:
+        if not self.complete:
+            self.client.pause()
+            self.client.deadline = monotonic() + self.timeout
+
+    def resume_sending(self) -> None:
+        if not self.complete:
+            self.client.resume()
+            self.client.body_deadline()
+
+    # -- answered: the head of the final answer is there; its body follows
+
+    def interim(self, answer: Answer) -> None:
+        self._alive()
+        if self.request.http11 and answer.status != 100 and not self.started:
+            self.client.write(answers.interim(answer))
+
+    def answered(self, answer: Answer) -> None:
+        exchange, request, client = self.exchange, self.request, self.client
+        exchange.answered = now = monotonic()
+        exchange.answer = answer.raw
+        exchange.status = answer.status
+        member, route = exchange.member, exchange.route
+        assert member is not None
+        assert route is not None
+        member.state.answered += 1
+        if self.complete:
+            client.deadline = now + self.timeout
+        keep = request.keep and self.complete and not client.draining
+        self.started = True
+        if answer.status >= 400 and route.error_override:
+            self._hide(answer, keep)
+            return
+        if answer.addresses and route.reverse:
+            host = request.view.host.decode("latin-1") or exchange.rules.site.site.server_name
+            answers.map_addresses(answer, route.reverse, f"{request.view.scheme}://{host}")
+        head, self._chunked, self._keep = answers.head(
+            answer, http11=request.http11, body=answers.has_body(answer, request.view.method), keep=keep
+        )
+        client.write(head)
+
+    def _hide(self, answer: Answer, keep: bool) -> None:
+        """Send our page at once; what the upstream says is read and thrown away if it is short enough."""
+        head_only = self.request.view.method == b"HEAD"
+        head, body = answers.override(answer, http11=self.request.http11, head_only=head_only, keep=keep)
+        self.client.write(head + body)
+        self.exchange.sent += len(body)
+        self._hidden, self._keep = True, keep
+        if not 0 <= answer.length <= limits.DISCARD:
+            self._drop_upstream()
+            self._done()
+
+    def body(self, data: bytes) -> None:
+        self._alive()
+        if self._hidden:
+            return
+        self.exchange.sent += len(data)
+        self.client.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def ended(self, reusable: bool) -> None:
+        upstream, self._upstream = self._upstream, None
+        assert upstream is not None
+        if reusable and self.complete:
+            self.service.upstreams.give_back(upstream)
+        else:
+            upstream.drop()
+        if self._chunked and not self._hidden:
+            self.client.write(b"0\r\n\r\n")
+        self._done()
+
+    def pause_answer(self) -> None:
+        """The client is slow to read, so the upstream has to wait."""
+        self.client.deadline = monotonic() + self.timeout
+        if self._upstream is not None:
+            self._upstream.pause()
+
+    def resume_answer(self) -> None:
+        self.client.deadline = monotonic() + self.timeout
+        if self._upstream is not None:
+            self._upstream.resume()
+
+    def _alive(self) -> None:
+        """The upstream said something, so its silence begins anew."""
+        if self.complete and not self.client.blocked:
+            self.client.deadline = monotonic() + self.timeout
+
+    # -- what goes wrong
+
+    def failed(self, why: str, unanswered: bool) -> None:
+        """The upstream connection is gone, or what came over it is not an answer."""
+        self._upstream = None
+        member = self.exchange.member
+        assert member is not None
+        member.state.errors += 1
+        request = self.request
+        harmless = request.length == 0 and request.view.method in IDEMPOTENT
+        if unanswered and harmless and self._retries < limits.RETRIES and self.service.may_retry():
+            # An idle connection closed while we wrote to it, or the member died: nothing was answered and doing it
+            # twice does no harm, so it is asked once more, over a fresh connection. If that is refused, another is.
+            self._retries += 1
+            self._connect(member)
+            return
+        self.fail(502, why)
+
+    def expired(self) -> None:
+        """A deadline passed. Whose silence it was decides what it is called."""
+        member = self.exchange.member
+        if not self.complete and not self.client.paused:
+            self.fail(408, "the client stopped sending its request body")
+        elif self.client.blocked:
+            self.fail(CLIENT_LEFT, "the client stopped reading the answer")
+        elif self.client.half_closed:
+            self.fail(CLIENT_LEFT, "the client closed its side and the answer took too long")
+        else:
+            if member is not None:
+                member.state.errors += 1
+            self.fail(504, f"the upstream was silent for {self.timeout:g} s")
+
+    def client_left(self) -> None:
+        if not self.over:
+            self.fail(
+                CLIENT_LEFT, "the client left before the end of the answer" if self.started else "the client left"
+            )
+
+    def fail(self, status: int, cause: str) -> None:
+        """End it: with a page of our own where the client has seen nothing yet, else by cutting the connection."""
+        if self.over:
+            return
+        self._drop_upstream()
+        if not self.started and status != CLIENT_LEFT:
+            self._respond(status, cause)
+            return
+        if not self.started:
+            self.exchange.status = status
+        self.exchange.cause = cause
+        self.finished()
+        self.client.cut()
+
+    def _respond(self, status: int, cause: str) -> None:
+        """Answer it here. A request whose body has not been read costs its connection."""
+        self._drop_upstream()
+        exchange, request = self.exchange, self.request
+        exchange.status = status
+        exchange.cause = cause
+        self._keep = request.keep and self.complete and not self.client.draining
+        head, body = reply(status, keep=self._keep, http11=request.http11, head_only=request.view.method == b"HEAD")
+        exchange.sent += len(body)
+        self.started = True
+        self.client.write(head + body)
+        self._done()
+
+    def _drop_upstream(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        if self._upstream is not None:
+            upstream, self._upstream = self._upstream, None
+            upstream.drop()
+
+    # -- finished: exactly once, whatever happened
+
+    def finished(self) -> None:
+        assert not self.over
+        self.over = True
+        exchange = self.exchange
+        member = exchange.member
+        if member is not None:
+            state = member.state
+            state.busy -= 1
+            state.sent += len(exchange.forwarded) + exchange.received
+            state.received += len(exchange.answer) + exchange.sent
+        self.service.recorder.finish(exchange, monotonic())
+
+    def _done(self) -> None:
+        self.finished()
+        self.client.next(self._keep and self.complete)
+
+
+def receive(service: Service, client: Client, request: Request, head: bytes, rules: RuleSet) -> Flight:
+    """A request was read whole as far as its head goes: its record begins and its way starts.
+
+    The rules are the ones that were read for it, once; it keeps them to the end, whatever is swapped meanwhile.
+    """
+    version = "1.1" if request.http11 else "1.0"
+    exchange = Exchange(rules, request.view, head, version, time(), monotonic())
+    service.recorder.begin(exchange)
+    service.earn_retry()
+    flight = client.flight = Flight(service, client, request, exchange)
+    flight.received(rules)
+    return flight

@@ -1,0 +1,100 @@
+"""The judge of every request: aiohttp's C parser (llhttp, strict), and the few names of it that we use.
+
+aiohttp does not document these names, so they are imported here alone and tests/serve/test_judge.py pins what we
+rely on. The parser is fed exactly one head at a time and, for chunked bodies, slices that end where a message may
+end; so it never holds bytes of the next request. Its pure Python twin is refused at start: it is another parser
+with other mistakes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+from aiohttp import http_parser
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
+
+from proxy_core.http.headers import Refused
+from proxy_core.serve import limits
+
+
+class Message(Protocol):
+    """What is read of aiohttp's RawRequestMessage."""
+
+    should_close: bool
+    upgrade: bool
+    chunked: bool
+
+
+class Payload(Protocol):
+    """What is used of aiohttp's StreamReader: a chunked body as it is decoded."""
+
+    def read_nowait(self) -> bytes: ...
+    def is_eof(self) -> bool: ...
+    def exception(self) -> BaseException | None: ...
+
+
+class _Reader:
+    """Stands where aiohttp's payloads expect a protocol; they are emptied after every feed, so it is never paused."""
+
+    _reading_paused = False
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self, resume_parser: bool = True) -> None: ...
+
+
+_READER = _Reader()
+
+
+class Judge:
+    """The parser of one connection. After a request with a body it starts anew."""
+
+    __slots__ = ("_loop", "_parser")
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self.renew()
+
+    def renew(self) -> None:
+        self._parser = http_parser.HttpRequestParser(
+            cast(Any, _READER),
+            self._loop,
+            1 << 20,
+            max_line_size=limits.REQUEST_TARGET,
+            max_field_size=limits.FIELD,
+            max_headers=limits.FIELDS,
+            auto_decompress=False,
+            max_msg_queue_size=0,
+        )
+
+    def head(self, head: bytes) -> tuple[Message, Payload]:
+        """Judge one whole head, its empty line included. Raises Refused."""
+        try:
+            messages, _, _ = self._parser.feed_data(head)
+        except BadHttpMethod as error:
+            raise Refused(501, "the method is not one that HTTP defines") from error
+        except LineTooLong as error:
+            raise Refused(431, "a header field is too long") from error
+        except (HttpProcessingError, ValueError) as error:
+            raise Refused(400, _first_line(error)) from error
+        if len(messages) != 1:
+            raise Refused(400, "the head does not hold one request")
+        return cast(tuple[Message, Payload], messages[0])
+
+    def body(self, piece: bytes) -> None:
+        """Decode a slice of a chunked body into its payload. Raises Refused."""
+        try:
+            messages, _, _ = self._parser.feed_data(piece)
+        except (HttpProcessingError, ValueError) as error:
+            raise Refused(400, _first_line(error)) from error
+        if messages:
+            raise Refused(400, "a request begins inside a chunked body")
+
+
+def _first_line(error: Exception) -> str:
+    text = getattr(error, "message", "") or str(error)
+    return " ".join(str(text).split("\n")[0].split())[:200].rstrip(":")
+
+
+if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+    raise ImportError("aiohttp was installed without its C parser; install a wheel of aiohttp for this platform")

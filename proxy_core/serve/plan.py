@@ -1,0 +1,241 @@
+"""Reading a request: one head in, a Request to pass on out, or Refused with the status and the reason.
+
+The head is cut into lines here and judged by a strict parser (``judge``); the two must agree, and what either does
+not like is refused (RFC 9112 §3, §5, §6.3, §11.2; RFC 9110 §7.2, §7.6.1). Nothing is repaired. Passed on is what was
+read, written anew: hop-by-hop fields left out, one line each of X-Forwarded-For, -Host and -Server at the end, as
+httpd's ap_proxy_create_hdrbrgd orders them. Clients repeat their header block on a connection byte for byte, so the
+block read last is remembered with what became of it, for as long as the same Forwarding holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+
+from proxy_core.config.model import Options
+from proxy_core.http.headers import REQUEST_KINDS, Kind, Refused, is_host, length_of, tokens, without
+from proxy_core.http.view import RequestView
+from proxy_core.serve import limits
+
+CHUNKED = -1
+"""Length of a body that tells its end itself."""
+
+_TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
+_VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
+_TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forwarding:
+    """What [site] says about X-Forwarded-*, worked out once for each RuleSet and compared by identity."""
+
+    server: bytes
+    append: bool
+    trusted: tuple[IPv4Network | IPv6Network, ...]
+
+    def appends(self, client: str) -> bool:
+        """Whether fields from this peer are kept and added to, or replaced."""
+        if self.append:
+            return True
+        if not self.trusted:
+            return False
+        address = ip_address(client.partition("%")[0])
+        return any(address in network for network in self.trusted)
+
+
+def forwarding(options: Options) -> Forwarding:
+    return Forwarding(
+        options.server_name.encode("utf-8"),
+        options.forwarded == "append",
+        tuple(ip_network(network, strict=False) for network in options.trusted_proxies),
+    )
+
+
+class Fields(NamedTuple):
+    """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line."""
+
+    host: bytes
+    lines: bytes
+    length: int
+    close: bool
+    expect: bool
+
+
+class Request:
+    """A request that may be passed on. ``length`` is that of its body: 0 for none, CHUNKED."""
+
+    __slots__ = ("expect", "fields", "http11", "keep", "length", "view")
+
+    def __init__(
+        self, view: RequestView, fields: bytes, http11: bool, keep: bool, length: int, expect: bool = False
+    ) -> None:
+        self.view = view
+        self.fields = fields
+        self.http11 = http11
+        self.keep = keep
+        self.length = length
+        self.expect = expect
+
+
+class Reader:
+    """Reads the heads of one connection and remembers the last block of fields."""
+
+    __slots__ = ("_appends", "_block", "_fields", "_forwarding", "client")
+
+    def __init__(self, client: str) -> None:
+        self.client = client
+        self._block = b""
+        self._fields: Fields | None = None
+        self._forwarding: Forwarding | None = None
+        self._appends = False
+
+    def read(self, head: bytes, rule: Forwarding) -> Request:
+        """``head`` is whole, from the request line to the empty line. Raises Refused."""
+        cut = head.find(b"\r\n")
+        method, target, version = request_line(head[:cut])
+        http11 = _VERSIONS[version]
+        authority = b""
+        if target[:1] != b"/":
+            target, authority = _other_form(method, target)
+        block = head[cut - 8 :]
+        if rule is not self._forwarding:
+            self._forwarding = rule
+            self._appends = rule.appends(self.client)
+            self._block = b""
+        if block == self._block and not authority and self._fields is not None:
+            fields = self._fields
+        else:
+            fields = read_fields(block, http11, authority, self.client, rule.server, self._appends)
+            if not authority:
+                self._block, self._fields = block, fields
+        return Request(
+            RequestView(method, target, fields.host, self.client),
+            fields.lines,
+            http11,
+            not fields.close,
+            fields.length,
+            fields.expect,
+        )
+
+
+def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Method, target and version of a request line (RFC 9112 §3). Raises Refused."""
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        raise Refused(400, "the request line is not a method, a target and a version, each one space apart")
+    method, target, version = parts
+    if not method or method.translate(None, _TOKEN_BYTES):
+        raise Refused(400, "the method is not a token")
+    if version not in _VERSIONS:
+        other = version[:5] == b"HTTP/" and len(version) == 8 and version[5:6].isdigit() and version[7:].isdigit()
+        raise Refused(505 if other else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
+    if len(target) > limits.REQUEST_TARGET:
+        raise Refused(414, f"the request target is longer than {limits.REQUEST_TARGET} bytes")
+    if not target or target.translate(None, _TARGET_BYTES):
+        raise Refused(400, "the request target holds a byte that no target may hold")
+    if method in (b"CONNECT", b"TRACE"):
+        raise Refused(405, f"{method.decode()} is not served")
+    return method, target, version
+
+
+def _other_form(method: bytes, target: bytes) -> tuple[bytes, bytes]:
+    """Origin-form and authority of a target that does not begin with a slash (RFC 9112 §3.2)."""
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise Refused(400, "only OPTIONS may ask for *")
+        return target, b""
+    if target[:1] == b"?":
+        return b"/" + target, b""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() != b"http":
+        raise Refused(400, "the request target is neither a path nor an http URL")
+    end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+    authority, path = rest[:end], rest[end:]
+    if not is_host(authority):
+        raise Refused(400, "the authority of the request target is not a host and port")
+    return (path if path[:1] == b"/" else b"/" + path), authority
+
+
+def read_fields(block: bytes, http11: bool, authority: bytes, client: str, server: bytes, appends: bool) -> Fields:
+    """Read a block of field lines; what stands before its first line end is not looked at. Raises Refused."""
+    lines = block[:-4].split(b"\r\n")
+    if len(lines) > limits.FIELDS + 1:
+        raise Refused(431, f"there are more than {limits.FIELDS} header fields")
+    out: list[bytes] = []
+    special: dict[int, list[bytes]] = {}
+    kinds = REQUEST_KINDS
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon or len(line) > limits.FIELD:
+            raise Refused(*((431, "a header field is too long") if colon else (400, "a header line has no colon")))
+        if value.translate(None, _VALUE_BYTES):
+            raise Refused(400, "a header field holds a control character")
+        kind = kinds[name]
+        if kind == Kind.PASS:
+            out.append(line)
+        elif kind != Kind.DROP:
+            special.setdefault(kind, []).append(value.strip(b" \t"))
+    host = _host(special.get(Kind.HOST, []), http11)
+    if authority:
+        host = authority
+    length = _length(special, http11)
+    close = not http11
+    if Kind.CONNECTION in special:
+        named = tokens(special[Kind.CONNECTION])
+        close = b"close" in named or (not http11 and b"keep-alive" not in named)
+        out = without(out, named - {b"close", b"keep-alive"})
+    if Kind.UPGRADE in special:
+        # Not served yet, and after an upgrade that was asked for the next bytes may be of another protocol.
+        close = True
+    expect = special.get(Kind.EXPECT, [])
+    if any(value.lower() != b"100-continue" for value in expect):
+        raise Refused(417, "the only expectation that is met is 100-continue")
+    if length == CHUNKED:
+        out.append(b"Transfer-Encoding: chunked")
+    elif Kind.LENGTH in special:
+        out.append(b"Content-Length: %d" % length)
+    for name, kind, own in (
+        (b"For", Kind.FORWARDED_FOR, client.encode()),
+        (b"Host", Kind.FORWARDED_HOST, host),
+        (b"Server", Kind.FORWARDED_SERVER, server),
+    ):
+        values = [value for value in special.get(kind, ()) if value] if appends else []
+        if own:
+            values.append(own)
+        if values:
+            out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
+    out.append(b"\r\n")
+    return Fields(host, b"\r\n".join(out), length, close, bool(expect) and http11 and length != 0)
+
+
+def _host(values: list[bytes], http11: bool) -> bytes:
+    if not values:
+        if http11:
+            raise Refused(400, "there is no Host field")
+        return b""
+    if len(values) > 1 or not is_host(values[0]):
+        raise Refused(400, "there are several Host fields" if len(values) > 1 else "Host is not a host and port")
+    return values[0]
+
+
+def _length(special: dict[int, list[bytes]], http11: bool) -> int:
+    """The length of the body (RFC 9112 §6.3), refusing whatever two readers might understand differently."""
+    lengths, codings = special.get(Kind.LENGTH), special.get(Kind.CODING)
+    if codings is not None:
+        if lengths is not None:
+            raise Refused(400, "both Content-Length and Transfer-Encoding are there")
+        if not http11:
+            raise Refused(400, "Transfer-Encoding does not exist in HTTP/1.0")
+        if len(codings) > 1 or codings[0].lower() != b"chunked":
+            raise Refused(501, "the only transfer coding that is read is chunked, once")
+        return CHUNKED
+    if lengths is None:
+        return 0
+    if len(lengths) > 1:
+        raise Refused(400, "there are several Content-Length fields")
+    try:
+        return length_of(lengths[0])
+    except ValueError as error:
+        raise Refused(400, str(error)) from error

@@ -1,0 +1,70 @@
+"""Answers of our own: small pages in httpd's shape, with nothing of an upstream in them.
+
+A page says what happened in the words of its status, not why: the cause stands in the request's record, where
+operators look and strangers do not. Also the Date that every answer carries (RFC 9110 §6.6.1).
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from time import time
+
+from proxy_core.http.headers import REASONS
+
+_SENTENCES = {
+    400: "Your browser sent a request that this server could not understand.",
+    404: "The requested URL was not found on this server.",
+    405: "The requested method is not allowed for this URL.",
+    408: "Server timeout waiting for the HTTP request from the client.",
+    413: "The requested resource does not allow request data of this size.",
+    414: "The requested URL's length exceeds the capacity limit for this server.",
+    417: "The expectation given in the Expect request-header field could not be met by this server.",
+    431: "The header fields of the request are too large for this server.",
+    500: "The server encountered an internal error and was unable to complete your request.",
+    501: "The server does not support the functionality required to fulfil the request.",
+    502: "The proxy server received an invalid response from an upstream server.",
+    503: "The server is temporarily unable to service your request. Please try again later.",
+    504: "The proxy server did not receive a timely response from an upstream server.",
+    505: "The HTTP version of the request is not supported by this server.",
+}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_date = (0, b"")
+
+
+def date() -> bytes:
+    """The Date field line of this second, without its line end."""
+    global _date
+    second = int(time())
+    if _date[0] != second:
+        _date = (second, b"Date: " + formatdate(second, usegmt=True).encode())
+    return _date[1]
+
+
+def page(status: int) -> bytes:
+    """The HTML body for a status. Statuses without a sentence of their own say what their class says."""
+    reason = REASONS.get(status, b"Error")
+    sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500]).encode()
+    return (
+        b'<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n'
+        b"<html><head>\n<title>%d %b</title>\n</head><body>\n<h1>%b</h1>\n<p>%b</p>\n</body></html>\n"
+    ) % (status, reason, reason, sentence)
+
+
+def reply(
+    status: int, *, keep: bool, http11: bool = True, head_only: bool = False, fields: tuple[bytes, ...] = ()
+) -> tuple[bytes, bytes]:
+    """Head and body of an answer of our own. ``fields`` are further field lines; 2xx answers have no body."""
+    body = page(status) if status >= 300 else b""
+    lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Error")), date(), *fields]
+    if status == 405:
+        lines.append(b"Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS")
+    if body:
+        lines.append(b"Content-Type: text/html; charset=utf-8")
+    lines.append(b"Content-Length: %d" % len(body))
+    if not keep:
+        lines.append(b"Connection: close")
+    elif not http11:
+        lines.append(b"Connection: keep-alive")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines), b"" if head_only else body

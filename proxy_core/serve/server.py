@@ -1,0 +1,155 @@
+"""The server: listeners, connections, and the one coarse timer that looks at every deadline.
+
+The engine prepares the listeners of a new site, swaps the rules, and commits; whatever can fail has failed in
+``prepare``. Nothing here decides where a request goes (``handler``) or reads one (``front``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from proxy_core.config.model import Listener
+from proxy_core.errors import Problem
+from proxy_core.runtime.current import Current
+from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.upstreams import Upstreams
+from proxy_core.serve import limits
+from proxy_core.serve.front import Client
+from proxy_core.serve.listeners import Bound, ListenError, bind, key, problem_of, raise_descriptor_limit
+from proxy_core.serve.service import Service
+
+_GRACE = 0.25
+"""Seconds that an idle connection stays open when draining, for a request that is on its way already."""
+_LATE = 1.0
+"""A sweep that is later than this found the loop blocked: the deadlines move along with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerNow:
+    """A listener as it is now: for people to look at."""
+
+    name: str
+    address: str
+    port: int
+    connections: int
+    draining: bool
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Listeners of a site to come: ``kept`` go on under a new name and address, ``new`` are bound and wait."""
+
+    kept: list[tuple[Bound, str, str]] = field(default_factory=list)
+    new: list[Bound] = field(default_factory=list)
+
+
+class Server:
+    def __init__(
+        self, current: Current, recorder: Recorder, registry: Registry, log: Callable[[Problem], None]
+    ) -> None:
+        self._service = Service(current, recorder, Upstreams(limits.WRITE_BUFFER), log)
+        self._registry = registry
+        self._bound: list[Bound] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._swept = 0.0
+
+    async def prepare(self, listeners: Mapping[str, Listener]) -> Prepared:
+        """Bind what is new. Raises ListenError with every address that cannot be had, and leaves nothing bound."""
+        if self._sweeper is None:
+            raise_descriptor_limit()
+            self._sweep()
+        prepared = Prepared()
+        problems = []
+        known = {bound.key: bound for bound in self._bound if not bound.draining}
+        for name, listener in listeners.items():
+            try:
+                there = known.get(key(name, listener.address))
+                if there is not None:
+                    prepared.kept.append((there, name, listener.address))
+                else:
+                    prepared.new.append(await bind(name, listener, lambda bound: Client(self._service, bound)))
+            except (OSError, ValueError) as error:
+                problems.append(problem_of(name, listener, error))
+        if problems:
+            self.discard(prepared)
+            raise ListenError(tuple(problems))
+        return prepared
+
+    def commit(self, prepared: Prepared) -> None:
+        """The prepared listeners are in force: new ones accept, gone ones drain."""
+        kept = {bound for bound, _, _ in prepared.kept}
+        for bound, name, address in prepared.kept:
+            bound.name, bound.address = name, address
+        for bound in self._bound:
+            if bound not in kept and not bound.draining:
+                self._stop(bound, self._service.current.rules.site.site.drain_timeout)
+        for bound in prepared.new:
+            bound.start()
+        draining = [bound for bound in self._bound if bound.draining]
+        self._bound = [bound for bound, _, _ in prepared.kept] + prepared.new + draining
+
+    def discard(self, prepared: Prepared) -> None:
+        """The prepared site is not applied: let go of what was bound for it."""
+        for bound in prepared.new:
+            bound.stop()
+
+    def states(self) -> tuple[ListenerNow, ...]:
+        return tuple(ListenerNow(b.name, b.address, b.port, b.connections, b.draining) for b in self._bound)
+
+    async def drain(self, seconds: float) -> int:
+        """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""
+        for bound in self._bound:
+            if not bound.draining:
+                self._stop(bound, seconds)
+        end = monotonic() + seconds
+        clients = self._service.clients
+        while clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice
+            await asyncio.sleep(0.02)
+        left = [client for client in clients if client.flight is not None]
+        for client in list(clients):
+            client.cut()
+        return len(left)
+
+    async def close(self) -> None:
+        """Stop at once: cut what is open, and free every socket and timer."""
+        for bound in self._bound:
+            bound.stop()
+        for client in list(self._service.clients):
+            client.cut()
+        self._service.upstreams.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        await asyncio.sleep(0)  # connection_lost of what was cut
+        self._bound = []
+
+    def _stop(self, bound: Bound, seconds: float) -> None:
+        bound.stop()
+        now = monotonic()
+        bound.cut_at = now + seconds
+        for client in self._service.clients:
+            if client.bound is bound and client.idle:
+                client.deadline = min(client.deadline, now + _GRACE)
+
+    def _sweep(self) -> None:
+        now = monotonic()
+        late = now - self._swept - limits.SWEEP_SECONDS if self._swept else 0.0
+        self._swept = now
+        clients = self._service.clients
+        if late > _LATE:
+            # Nobody was heard while the loop stood still; silence is not theirs.
+            for client in clients:
+                client.deadline += late
+        for client in [client for client in clients if client.deadline < now]:
+            client.expired()
+        self._service.upstreams.sweep(now)
+        gone = [bound for bound in self._bound if bound.draining and (not bound.connections or bound.cut_at < now)]
+        for bound in gone:
+            for client in [client for client in clients if client.bound is bound]:
+                client.cut()
+            self._bound.remove(bound)
+        self._sweeper = asyncio.get_running_loop().call_later(limits.SWEEP_SECONDS, self._sweep)

@@ -1,0 +1,59 @@
+"""What all connections of a server share: the rules in force, the recorder, the upstream connections and the log."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from proxy_core.errors import Problem
+from proxy_core.runtime.current import Current, RuleSet
+from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.upstreams import Upstreams
+from proxy_core.serve import limits
+from proxy_core.serve.plan import Forwarding, forwarding
+
+if TYPE_CHECKING:
+    from proxy_core.serve.front import Client
+
+
+@dataclass(slots=True)
+class Service:
+    """``clients`` holds every open connection, for the sweep over deadlines."""
+
+    current: Current
+    recorder: Recorder
+    upstreams: Upstreams
+    log: Callable[[Problem], None]
+    clients: set[Client] = field(default_factory=set)
+    _credit: float = limits.RETRY_CREDIT
+    _rules: RuleSet | None = None
+    _forwarding: Forwarding | None = None
+
+    def forwarding(self, rules: RuleSet) -> Forwarding:
+        """What these rules say about X-Forwarded-*; worked out once for each RuleSet."""
+        if rules is not self._rules or self._forwarding is None:
+            self._rules, self._forwarding = rules, forwarding(rules.site.site)
+        return self._forwarding
+
+    def may_retry(self) -> bool:
+        """Whether the budget still allows sending a request again: trouble upstream must not multiply the load."""
+        if self._credit < 1:
+            return False
+        self._credit -= 1
+        return True
+
+    def earn_retry(self) -> None:
+        """Each request earns a part of a retry."""
+        self._credit = min(self._credit + limits.RETRY_RATIO, limits.RETRY_CREDIT)
+
+    def crashed(self, where: str, error: Exception) -> None:
+        """A mistake of ours: the request is answered with 500, the trace goes to the log, and serving goes on."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        self.log(
+            Problem(
+                what=f"{where} failed: {type(error).__name__}: {error} ({last.filename}:{last.lineno})",
+                todo="the request was answered with 500; please report this",
+            )
+        )

@@ -1,0 +1,220 @@
+"""What a form is filled with, and the Change that it makes: pure, no widget.
+
+A Draft is a table or row of the site on its way to another state. Its fields come from the model, so that a new
+option has its place in the form with its manual; every value passes as the text that one types. Only what differs
+becomes an edit, and what equals the default is removed from the file rather than spelled out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from proxy_core.config.model import Site
+from proxy_core.config.schema import Field, fields, struct_at
+from proxy_core.control.commands import Change, Delete, Edit, Insert, Set
+from proxy_core.errors import Address
+
+NAME = ""
+"""Key of the field that holds the name of a new named table; no option is called so."""
+SPELLED: dict[str, str] = {
+    "number": "a number, such as 60 or 0.5",
+    "integer": "a whole number, such as 60",
+    "pairs": "names with a value each, such as undo = ctrl+z, quit = Q",
+}
+KINDS = {"routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener"}
+TABLES = {"site": "site settings", "access_log": "access log", "console": "console settings"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """``address`` is that of the table or row, or of the list or table that a new one comes into. ``before`` holds
+    the texts as they are, "" for what is not set. ``above`` is the row that a new row comes above ("" = the end)."""
+
+    address: Address
+    fields: tuple[Field, ...]
+    before: Mapping[str, str]
+    new: Literal["", "row", "named"] = ""
+    above: str = ""
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def title(self) -> str:
+        if self.new:
+            return f"add {KINDS.get(self.address[-1], self.address[-1])}"
+        return f"edit {thing(self.address)}"
+
+    def field_at(self, address: Address, texts: Mapping[str, str]) -> str | None:
+        """The field that a problem's address is about, when it lies in this table as the texts would make it."""
+        row = len(self.address) if self.new else len(self.address) - 1
+        if len(address) < row + 2 or address[:row] != self.address[:row]:
+            return None
+        if self.new:
+            return None if address[row] in self.taken else address[row + 1]
+        return address[row + 1] if address[row] in (self.address[row], texts.get("id")) else None
+
+
+def thing(address: Address) -> str:
+    """What is at an address, in words: ``member backend/a``."""
+    if len(address) == 1:
+        return TABLES.get(address[0], address[0])
+    return f"{KINDS.get(address[-2], address[-2])} {'/'.join(address[1::2])}"
+
+
+def existing(site: Site, address: Address) -> Draft | None:
+    """A draft of the table or row at ``address``; None where there can be none."""
+    struct = struct_at(address)
+    table = _at(site, address)
+    if struct is None or (table is None and len(address) > 1):
+        return None
+    shown = _shown_fields(struct)
+    return Draft(address, shown, _texts(shown, table or {}))
+
+
+def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "", named: bool = False) -> Draft | None:
+    """A draft of a new row of the list, or a new named table under the table, at ``address``."""
+    struct = struct_at((*address, "new"))
+    if struct is None:
+        return None
+    shown = _shown_fields(struct)
+    texts = _texts(shown, row)
+    there = _at(site, address) or ()
+    if not named:
+        return Draft(address, shown, texts, "row", above, frozenset(each["id"] for each in there))
+    what = KINDS.get(address[-1], address[-1])
+    naming = Field(
+        name=NAME,
+        kind="text",
+        required=True,
+        description=f"Name of the new {what}: letters, digits, dot, dash and underscore.",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        wanted="a name of letters, digits, dot, dash and underscore",
+    )
+    return Draft(address, (naming, *shown), {NAME: "", **texts}, "named", above, frozenset(there))
+
+
+def change(draft: Draft, texts: Mapping[str, str]) -> tuple[Change | None, dict[str, str]]:
+    """The Change that the texts ask for (None when they change nothing), and what is wrong with a text by field."""
+    values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for field in draft.fields:
+        try:
+            values[field.name] = read(field, texts[field.name])
+        except ValueError as error:
+            wrong[field.name] = str(error)
+    naming = {"named": NAME, "row": "id"}.get(draft.new)
+    if naming is not None and values.get(naming) in draft.taken:
+        wrong[naming] = f"there is a {KINDS.get(draft.address[-1], 'table')} {values[naming]} already"
+    if wrong:
+        return None, wrong
+    if draft.new:
+        return _addition(draft, values), {}
+    changed = [field for field in draft.fields if texts[field.name].strip() != draft.before[field.name]]
+    edits: list[Edit] = []
+    for field in changed:
+        address, value = (*draft.address, field.name), values[field.name]
+        if value is not None and value != field.default:
+            edits.append(Set(address, value))
+        elif draft.before[field.name] != "":
+            edits.append(Delete(address))
+    if not edits:
+        return None, {}
+    return Change(edits=tuple(edits), sentence=_sentence(draft, edits)), {}
+
+
+def read(field: Field, text: str) -> Any:
+    """The value that a text spells; None when it is empty. Raises ValueError with words for a person."""
+    text = text.strip()
+    if not text:
+        if field.required:
+            raise ValueError(f"needs {field.wanted or 'a value'}")
+        return None
+    match field.kind:
+        case "number" | "integer":
+            try:
+                value = float(text) if field.kind == "number" else int(text)
+                return int(value) if value == int(value) else value
+            except (ValueError, OverflowError):  # also what is no number at all, or not finite
+                raise ValueError(f"wants {SPELLED[field.kind]}") from None
+        case "switch":
+            return text == "true"
+        case "list":
+            return [item for each in text.split(",") if (item := each.strip())]
+        case "pairs":
+            pairs = [each.partition("=") for each in text.split(",") if each.strip()]
+            if not all(sign and key.strip() and value.strip() for key, sign, value in pairs):
+                raise ValueError(f"wants {SPELLED['pairs']}")
+            return {key.strip(): value.strip() for key, _, value in pairs}
+        case _:
+            if field.name == NAME and not re.search(field.pattern, text):
+                raise ValueError(f"wants {field.wanted}")
+            return text
+
+
+def spell(field: Field, value: Any) -> str:
+    """A value as the text that one would type for it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return str(int(value) if value.is_integer() else value)
+        case list() | tuple():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{key} = {each}" for key, each in value.items())
+        case _:
+            return str(value)
+
+
+def _shown_fields(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """What a form shows of a table: its own keys, not the tables in it."""
+    return tuple(field for field in fields(struct) if field.struct is None)
+
+
+def _texts(shown: tuple[Field, ...], table: Mapping[str, Any]) -> dict[str, str]:
+    return {field.name: spell(field, table.get(field.name)) for field in shown}
+
+
+def _addition(draft: Draft, values: Mapping[str, Any]) -> Change:
+    defaults = {field.name: field.default for field in draft.fields}
+    row = {
+        name: value for name, value in values.items() if name != NAME and value is not None and value != defaults[name]
+    }
+    what = KINDS.get(draft.address[-1], draft.address[-1])
+    if draft.new == "named":
+        address = (*draft.address, values[NAME])
+        return Change(edits=(Set(address, row),), sentence=f"add {thing(address)}")
+    label = row.get("id") or row.get("path") or ""
+    return Change(edits=(Insert(draft.address, row, draft.above),), sentence=f"add {what} {label}".rstrip())
+
+
+def _sentence(draft: Draft, edits: list[Edit]) -> str:
+    what = thing(draft.address).removeprefix("member ")  # "set weight of backend/a to 5", as the keys say it
+    if len(edits) == 1:
+        (edit,) = edits
+        option = f"{edit.address[-1]} of {what}"
+        return f"set {option} to {_shown(edit.value)}" if isinstance(edit, Set) else f"reset {option}"
+    names = [edit.address[-1] for edit in edits if not isinstance(edit, Insert)]
+    return f"set {', '.join(names[:-1])} and {names[-1]} of {what}"
+
+
+def _shown(value: Any) -> str:
+    text = spell(Field(name="", kind="text"), value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _at(site: Site, address: Address) -> Any:
+    """The plain data at an address, what is at its default left out; None when there is nothing."""
+    found: Any = msgspec.to_builtins(site)
+    for key in address:
+        if isinstance(found, tuple):
+            found = next((row for row in found if row.get("id") == key), None)
+        else:
+            found = found.get(key) if found is not None else None
+    return found
