@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rproxy_tui.page import Page
-from rproxy_tui.screens.routes import Routes
 
 
 def blank(page_heading: str, page_key: str) -> type[Page]:
@@ -17,7 +16,7 @@ def blank(page_heading: str, page_key: str) -> type[Page]:
 PAGES: dict[str, type[Page]] = {
     "1": blank("Dashboard", "1"),
     "2": blank("Traffic", "2"),
-    "3": Routes,
+    "3": blank("Routes", "3"),
     "4": blank("Balancers", "4"),
     "7": blank("History", "7"),
 }

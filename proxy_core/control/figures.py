@@ -1,0 +1,164 @@
+"""Numbers for people: a Snapshot worked out from what the data path counted.
+
+Everything is read, nothing is written. What moves once a second (rates, shares, percentiles, hits) is worked out once
+a second, however often somebody looks; what moves with every request (in flight, totals) is read each time. Rates are
+means over the last five closed seconds, shares and percentiles are over the last minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from proxy_core.balance.bind import shares
+from proxy_core.balance.state import BoundMember, MemberKey, MemberState
+from proxy_core.config.model import Member
+from proxy_core.control.view import Health, MemberLoad, Percentiles, RouteLoad, Second
+from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, percentiles
+from proxy_core.runtime.registry import Registry
+
+RATE = 5
+"""Seconds that a rate is the mean of."""
+MINUTE = 60
+IDLE = MemberSecond(0, 0, {})
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMinute:
+    """What the last minute says of one member."""
+
+    rate: float
+    share: float
+    latency: Percentiles
+    per_second: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What the last minute says: made anew when a second closes or a rule set comes into force."""
+
+    rules: RuleSet
+    closed: ClosedSecond | None
+    rate: float
+    rate_4xx: float
+    rate_5xx: float
+    latency: Percentiles
+    members: Mapping[MemberKey, MemberMinute]
+    promised: Mapping[MemberKey, float]
+    routes: tuple[RouteLoad, ...]
+    seconds: tuple[Second, ...]
+
+
+def newest(recorder: Recorder) -> ClosedSecond | None:
+    return recorder.seconds[-1] if recorder.seconds else None
+
+
+def minute(rules: RuleSet, recorder: Recorder, before: Minute | None, epoch: float) -> Minute:
+    """The last minute. ``epoch`` is what to add to a monotonic time to get one that people know."""
+    closed = newest(recorder)
+    window = list(islice(reversed(recorder.seconds), MINUTE))
+    recent = window[:RATE]
+    known = {second.at: second for second in before.seconds} if before else {}
+    return Minute(
+        rules=rules,
+        closed=closed,
+        rate=_mean(second.requests for second in recent),
+        rate_4xx=_mean(second.classes[4] for second in recent),
+        rate_5xx=_mean(second.classes[5] for second in recent),
+        latency=Percentiles(*percentiles(second.histogram for second in window)),
+        members=_members(window),
+        promised={key: share for pool in rules.pools.values() for key, share in shares(pool).items()},
+        routes=tuple(
+            RouteLoad(
+                id=route.id, hits=route.state.hits, last_hit_at=route.state.last_hit and route.state.last_hit + epoch
+            )
+            for route in rules.routes.bound
+        ),
+        seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
+    )
+
+
+def _second(second: ClosedSecond) -> Second:
+    p50, p95, p99 = percentiles([second.histogram])
+    return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
+
+
+def _members(window: list[ClosedSecond]) -> dict[MemberKey, MemberMinute]:
+    totals: dict[str, int] = {}
+    for second in window:
+        for key, did in second.members.items():
+            totals[key.balancer] = totals.get(key.balancer, 0) + did.elected
+    minutes = {}
+    for key in {key for second in window for key in second.members}:
+        mine = [second.members.get(key, IDLE) for second in window]
+        total = totals[key.balancer] if key.balancer else sum(did.elected for did in mine)
+        minutes[key] = MemberMinute(
+            rate=_mean(did.elected for did in mine[:RATE]),
+            share=sum(did.elected for did in mine) / total if total else 0.0,
+            latency=Percentiles(*percentiles(did.histogram for did in mine)),
+            per_second=tuple(did.answered for did in reversed(mine)),
+        )
+    return minutes
+
+
+def _mean(values: Iterable[int]) -> float:
+    counted = list(values)
+    return sum(counted) / len(counted) if counted else 0.0
+
+
+QUIET = MemberMinute(0.0, 0.0, Percentiles(), ())
+
+
+def members(now: Minute, registry: Registry, recorder: Recorder, monotonic: float) -> tuple[MemberLoad, ...]:
+    """Every member in force, in file order, then the removed ones that still carry requests."""
+    oldest: dict[MemberKey, float] = {}
+    for exchange in recorder.live:
+        if exchange.member is not None:
+            key = exchange.member.key
+            oldest[key] = max(oldest.get(key, 0.0), monotonic - exchange.started)
+    bound = [member for pool in now.rules.pools.values() for member in pool.members]
+    loads = [_load(member, member.state, now, oldest, monotonic) for member in bound]
+    for key in registry.retired_members:
+        if registry.members[key].busy:
+            loads.append(_load(None, registry.members[key], now, oldest, monotonic))
+    return tuple(loads)
+
+
+def _load(
+    bound: BoundMember | None, state: MemberState, now: Minute, oldest: Mapping[MemberKey, float], monotonic: float
+) -> MemberLoad:
+    key = state.key
+    member = bound.member if bound else Member(url="-", weight=0.0, status="draining")
+    did = now.members.get(key, QUIET)
+    return MemberLoad(
+        balancer=key.balancer,
+        member=key.member,
+        url=member.url,
+        weight=member.weight,
+        status=member.status,
+        health=_health(state),
+        retry_in=max(0.0, state.error_at + member.retry - monotonic) if state.error_at else 0.0,
+        last_error=state.last_error,
+        retired=bound is None,
+        busy=state.busy,
+        oldest=oldest.get(key, 0.0),
+        elected=state.elected,
+        rate=did.rate,
+        promised=now.promised.get(key, 0.0),
+        share=did.share,
+        sent=state.sent,
+        received=state.received,
+        errors=state.errors,
+        latency=did.latency,
+        per_second=did.per_second,
+    )
+
+
+def _health(state: MemberState) -> Health:
+    if state.unresolved:
+        return "unresolved"
+    if state.last_error:
+        return "error"
+    return "up" if state.answered else "unknown"

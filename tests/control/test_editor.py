@@ -1,0 +1,382 @@
+"""The Editor and its Saver: a change is applied, saved, undone and merged, and nothing that was said to be is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from proxy_core.config.model import Site
+from proxy_core.config.toml import parse, read
+from proxy_core.control import editor as editor_module
+from proxy_core.control import saver as saver_module
+from proxy_core.control.commands import (
+    Applied,
+    Change,
+    Command,
+    Delete,
+    Insert,
+    Keep,
+    Merge,
+    Move,
+    Redo,
+    Refused,
+    Reload,
+    Restore,
+    Set,
+    Undo,
+)
+from proxy_core.control.editor import Editor
+from proxy_core.errors import Problem
+
+SITE = """\
+# my site
+version = 1
+
+[listeners.http]
+address = "127.0.0.1:0"   # any port
+
+# who is excepted
+[[routes]]
+id = "no-index"
+path = "/service/index"
+except = true
+
+# what is served
+[[routes]]
+id = "service"
+path = "/service"
+proxy = "balancer://backend/service"
+
+[balancers.backend.members.a]
+url = "http://127.0.0.1:8000"
+weight = 1   # the small one
+
+[balancers.backend.members.b]
+url = "http://127.0.0.1:8001"
+"""
+WEIGHT = ("balancers", "backend", "members", "a", "weight")
+
+
+class Applying:
+    """Stands for the engine: takes every site in, or refuses with ``refusals``."""
+
+    def __init__(self) -> None:
+        self.sites: list[tuple[Site, int]] = []
+        self.refusals: tuple[Problem, ...] = ()
+
+    async def __call__(self, site: Site, generation: int) -> tuple[Problem, ...]:
+        if not self.refusals:
+            self.sites.append((site, generation))
+        return self.refusals
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE)
+    return path
+
+
+@asynccontextmanager
+async def editing(file: Path, apply: Applying | None = None) -> AsyncIterator[Editor]:
+    editor = Editor(file, read(file), apply or Applying())
+    running = asyncio.create_task(editor.saver.run())
+    try:
+        yield editor
+    finally:
+        running.cancel()
+
+
+def weigh(weight: float) -> Change:
+    return Change(edits=(Set(WEIGHT, weight),), sentence=f"set weight of backend/a to {weight}")
+
+
+async def applied(editor: Editor, command: Command, author: str = "console") -> Applied:
+    result = await editor.submit(command, author)
+    assert isinstance(result, Applied), result
+    return result
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 — what is waited for is on disk, and tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def test_a_change_is_in_force_at_once_and_on_disk_by_its_own_line_only(file: Path) -> None:
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        result = await applied(editor, weigh(5))
+        assert result.generation == editor.generation == 2
+        assert apply.sites[-1][0].balancers["backend"].members["a"].weight == 5
+        assert editor.saver.state == "unsaved"
+        await editor.saver.flush()
+        assert editor.saver.state == "saved"
+    assert file.read_text() == SITE.replace("weight = 1 ", "weight = 5 ")
+    assert [line for line in result.diff.splitlines() if line[0] in "+-"][2:] == [
+        "-weight = 1   # the small one",
+        "+weight = 5   # the small one",
+    ]
+
+
+async def test_what_cannot_be_is_refused_with_a_position_and_changes_nothing(file: Path) -> None:
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        for edit in (Set(WEIGHT, "heavy"), Set(("routes", "service", "proxy"), "balancer://backnd/"), Delete(("x",))):
+            result = await editor.submit(Change(edits=(edit,), sentence="s"), "console")
+            assert isinstance(result, Refused)
+            assert result.problems
+        assert (editor.generation, apply.sites, editor.document.text) == (1, [], SITE)
+    assert file.read_text() == SITE
+
+
+async def test_what_the_engine_cannot_prepare_is_refused_and_changes_nothing(file: Path) -> None:
+    apply = Applying()
+    apply.refusals = (Problem(what="port taken", address=("listeners", "http", "address")),)
+    async with editing(file, apply) as editor:
+        result = await editor.submit(weigh(2), "console")
+        assert isinstance(result, Refused)
+        assert (result.problems[0].line, result.problems[0].file) == (5, str(file))
+        assert (editor.generation, editor.document.text) == (1, SITE)
+
+
+async def test_a_preview_shows_the_lines_and_the_problems_and_touches_nothing(file: Path) -> None:
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        good = await editor.preview(weigh(7))
+        assert "+weight = 7   # the small one" in good.diff
+        assert not [p for p in good.problems if p.severity == "error"]
+        bad = await editor.preview(weigh(-1))
+        assert [p.address for p in bad.problems if p.severity == "error"] == [WEIGHT]
+        assert (editor.generation, apply.sites) == (1, [])
+
+
+async def test_repeated_nudges_of_one_key_are_one_generation_and_one_save(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves: list[str] = []
+    real = saver_module.save
+    monkeypatch.setattr(saver_module, "save", lambda path, text, seen: saves.append(text) or real(path, text, seen))
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        for weight in (2, 3, 4):
+            await applied(editor, weigh(weight))
+        assert [site.balancers["backend"].members["a"].weight for site, _ in apply.sites] == [2, 3, 4]
+        assert [e.sentence for e in editor.history.entries] == ["first start", "set weight of backend/a to 4"]
+        await applied(editor, Undo())
+        assert editor.document.text == SITE
+        await editor.saver.flush()
+        assert len(saves) == 1
+
+
+async def test_nudges_of_different_keys_or_authors_or_apart_in_time_are_generations_of_their_own(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with editing(file) as editor:
+        await applied(editor, weigh(2))
+        await applied(editor, weigh(3), "somebody else")
+        await applied(editor, Change(edits=(Set(("site", "timeout"), 9),), sentence="timeout"))
+        monkeypatch.setattr(editor_module, "NUDGE", 0.0)
+        await applied(editor, Change(edits=(Set(("site", "timeout"), 8),), sentence="timeout"))
+        assert editor.generation == 5
+
+
+EDITS: list[Command] = [
+    weigh(5),
+    Change(edits=(Set(("site", "error_override"), True),), sentence="hide errors"),
+    Change(edits=(Move(("routes", "service"), "no-index"),), sentence="move"),
+    Change(edits=(Delete(("routes", "no-index")),), sentence="delete"),
+    Change(edits=(Insert(("routes",), {"path": "/service/x", "except": True}, "service"),), sentence="except"),
+    Change(edits=(Set(("balancers", "backend", "members", "c"), {"url": "http://h:1"}),), sentence="add"),
+]
+
+
+@pytest.mark.parametrize("command", EDITS, ids=lambda command: command.sentence)
+async def test_undo_after_an_edit_gives_back_the_very_text_and_redo_the_edited_one(
+    file: Path, command: Command
+) -> None:
+    async with editing(file) as editor:
+        await applied(editor, command)
+        changed = editor.document.text
+        assert changed != SITE
+        await applied(editor, Undo())
+        assert editor.document.text == SITE
+        await applied(editor, Redo())
+        assert editor.document.text == changed
+        assert editor.generation == 4
+
+
+async def test_undo_and_redo_with_nothing_to_do_are_refused_in_words(file: Path) -> None:
+    async with editing(file) as editor:
+        for command, words in ((Undo(), "nothing to undo"), (Redo(), "nothing to redo"), (Restore(77), "77")):
+            result = await editor.submit(command, "console")
+            assert isinstance(result, Refused)
+            assert words in result.problems[0].what
+
+
+async def test_history_and_undo_outlive_the_process(file: Path) -> None:
+    async with editing(file) as editor:
+        await applied(editor, weigh(5))
+        await editor.saver.flush()
+    async with editing(file) as editor:
+        assert editor.generation == 2
+        await applied(editor, Undo())
+        assert editor.document.text == SITE
+        await applied(editor, Restore(2))
+        assert "weight = 5" in editor.document.text
+
+
+async def test_a_file_edited_while_nobody_ran_is_a_generation_of_its_own(file: Path) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+    file.write_text(SITE.replace("weight = 1", "weight = 9"))
+    async with editing(file) as editor:
+        last = editor.history.entries[-1]
+        assert (last.number, last.author) == (2, "file")
+        assert "+weight = 9" in last.diff
+
+
+async def test_a_sound_file_changed_on_disk_is_taken_over(file: Path) -> None:
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        await editor.saver.flush()
+        file.write_text(SITE.replace("weight = 1", "weight = 9"))
+        await until(editor.saver.changed)
+        await editor.file_changed()
+        assert apply.sites[-1][0].balancers["backend"].members["a"].weight == 9
+        assert (editor.saver.state, editor.history.entries[-1].author) == ("saved", "file")
+        assert not editor.saver.changed()
+
+
+async def test_a_broken_file_on_disk_is_a_problem_while_the_running_site_stays(file: Path) -> None:
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        await editor.saver.flush()
+        file.write_text(SITE.replace("weight = 1", "wieght = 9"))
+        await until(editor.saver.changed)
+        await editor.file_changed()
+        assert editor.saver.state == "drift"
+        assert "wieght" in editor.saver.problems[0].what
+        assert (apply.sites, editor.document.text) == ([], SITE)
+        file.write_text(SITE.replace("weight = 1", "weight = 9"))
+        await until(editor.saver.changed)
+        await editor.file_changed()
+        assert editor.saver.state == "saved"
+        assert len(apply.sites) == 1
+
+
+@pytest.mark.parametrize("unsaved", [False, True])
+async def test_drift_ends_by_itself_when_the_known_file_is_put_back(file: Path, unsaved: bool) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+        file.write_text("broken [")
+        if unsaved:
+            await applied(editor, Change(edits=(Set(("site", "error_override"), True),), sentence="s"))
+            await editor.saver.flush()
+        await until(lambda: editor.saver.changed() or unsaved)
+        if not unsaved:
+            await editor.file_changed()
+        assert editor.saver.state == "drift"
+        file.write_text(SITE)
+        await until(lambda: not editor.saver.changed() and editor.saver.state == "saved")
+        assert editor.saver.problems == ()
+        assert file.read_text() == editor.document.text
+
+
+async def test_a_change_here_while_the_file_changed_there_never_overwrites_it_unasked(file: Path) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+        theirs = SITE.replace("# my site", "# their site")
+        file.write_text(theirs)
+        await applied(editor, weigh(5))
+        await editor.saver.flush()
+        assert editor.saver.state == "drift"
+        assert file.read_text() == theirs
+        await applied(editor, Merge())
+        await editor.saver.flush()
+        assert editor.saver.state == "saved"
+        assert file.read_text() == theirs.replace("weight = 1 ", "weight = 5 ")
+
+
+@pytest.mark.parametrize(("command", "survives"), [(Reload(), "theirs"), (Keep(), "ours")])
+async def test_drift_ends_by_taking_theirs_or_keeping_ours(file: Path, command: Command, survives: str) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+        file.write_text(SITE.replace("# my site", "# theirs"))
+        await applied(editor, Change(edits=(Set(("site", "server_name"), "ours"),), sentence="s"))
+        await editor.saver.flush()
+        await applied(editor, command)
+        await editor.saver.flush()
+        assert editor.saver.state == "saved"
+        assert survives in file.read_text()
+        assert file.read_text() == editor.document.text
+
+
+async def test_a_file_that_was_deleted_can_be_written_again(file: Path) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+        file.unlink()
+        await until(editor.saver.changed)
+        await editor.file_changed()
+        assert editor.saver.state == "drift"
+        await applied(editor, Keep())
+        await editor.saver.flush()
+        assert file.read_text() == SITE
+
+
+async def test_a_save_that_fails_is_said_keeps_the_change_in_force_and_is_tried_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = True
+    real = saver_module.save
+
+    def save(path: Path, text: str, seen: object) -> object:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, text, seen)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(saver_module, "save", save)
+    monkeypatch.setattr(saver_module, "RETRY", 0.02)
+    async with editing(file) as editor:
+        await applied(editor, weigh(5))
+        await editor.saver.flush()
+        assert editor.saver.state == "failed"
+        assert "no space left" in editor.saver.problems[0].what
+        assert "weight = 5" in editor.document.text
+        assert file.read_text() == SITE
+        full = False
+        await until(lambda: editor.saver.state == "saved")
+        assert editor.saver.problems == ()
+    assert file.read_text() == editor.document.text
+
+
+async def test_a_journal_that_cannot_be_written_is_said_and_stops_nothing(file: Path, state_folder: Path) -> None:
+    (state_folder / "rproxy").write_text("in the way")
+    async with editing(file) as editor:
+        await applied(editor, weigh(5))
+        await editor.saver.flush()
+        await until(lambda: editor.saver.journal_problem is not None)
+        assert editor.saver.state == "saved"
+        await applied(editor, Undo())
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_whatever_is_submitted_the_text_in_force_parses_to_the_site_in_force_and_is_what_gets_saved(
+    file: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        for _ in range(40):
+            command = chance.choice([*EDITS, Undo(), Undo(), Redo(), Restore(chance.randint(1, 20)), weigh(3)])
+            await editor.submit(command, "console")
+            site = apply.sites[-1][0] if apply.sites else parse(SITE, str(file)).site
+            assert parse(editor.document.text, str(file)).site == site
+        await editor.saver.flush()
+    assert file.read_text() == editor.document.text
