@@ -55,8 +55,8 @@ def newest(recorder: Recorder) -> ClosedSecond | None:
     return recorder.seconds[-1] if recorder.seconds else None
 
 
-def minute(rules: RuleSet, recorder: Recorder, before: Minute | None, epoch: float) -> Minute:
-    """The last minute. ``epoch`` is what to add to a monotonic time to get one that people know."""
+def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
+    """The last minute; seconds that ``before`` holds already are not worked out again."""
     closed = newest(recorder)
     window = list(islice(reversed(recorder.seconds), MINUTE))
     recent = window[:RATE]
@@ -71,9 +71,7 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None, epoch: flo
         members=_members(window),
         promised={key: share for pool in rules.pools.values() for key, share in shares(pool).items()},
         routes=tuple(
-            RouteLoad(
-                id=route.id, hits=route.state.hits, last_hit_at=route.state.last_hit and route.state.last_hit + epoch
-            )
+            RouteLoad(id=route.id, hits=route.state.hits, last_hit_at=route.state.last_hit)
             for route in rules.routes.bound
         ),
         seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),

@@ -15,7 +15,8 @@ from proxy_core.errors import Address
 
 @dataclass(slots=True)
 class RuleState:
-    """Hits of one rule, kept in the registry by (list, id). The handler adds to it; deciding never does."""
+    """Hits of one rule, kept in the registry by (list, id). The handler adds to it; deciding never does. ``last_hit``
+    is the epoch second of the last one, 0 for never."""
 
     hits: int = 0
     last_hit: float = 0.0

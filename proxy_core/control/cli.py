@@ -1,0 +1,125 @@
+"""``rproxy``: the engine without a console.
+
+``rproxy SITE.toml`` serves until SIGTERM or SIGINT, which drain; a second one cuts. SIGHUP takes the site file as it
+stands on disk, SIGUSR1 opens the access log anew. ``rproxy check SITE.toml`` lists every problem of a site file and
+exits 2 when there is an error. Problems go to standard error, one a line, as ``file:line:column: what, what to do``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from proxy_core.config.toml import read
+from proxy_core.control.commands import Refused
+from proxy_core.control.editor import check
+from proxy_core.control.engine import BadSite, Engine
+from proxy_core.errors import Problem, errors
+
+EXIT_BAD_SITE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``rproxy``; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["check"]:
+        return check_file(_arguments("rproxy check", "List every problem of a site file.", given[1:]))
+    return uvloop.run(serve(_arguments("rproxy", "Serve a site. (rproxy check SITE lists problems.)", given)))
+
+
+def _arguments(program: str, description: str, given: list[str]) -> Path:
+    parser = argparse.ArgumentParser(program, description=description)
+    parser.add_argument("site", type=Path, help="the site file (TOML)")
+    site: Path = parser.parse_args(given).site
+    return site
+
+
+def report(problem: Problem) -> None:
+    print(problem, file=sys.stderr, flush=True)
+
+
+def check_file(file: Path) -> int:
+    """Print every problem of ``file``; 2 when there is an error, else 0."""
+    document = read(file)
+    problems = check(document)
+    for problem in problems:
+        print(problem)
+    if errors(problems) or document.site is None:
+        return EXIT_BAD_SITE
+    print(f"{file}: sound" if not problems else f"{file}: sound, with {len(problems)} warnings")
+    return 0
+
+
+async def serve(file: Path) -> int:
+    """Serve ``file`` until a signal says stop; 2 when it has errors."""
+    try:
+        engine = Engine(file, report)
+    except BadSite as bad:
+        for problem in bad.problems:
+            report(problem)
+        return EXIT_BAD_SITE
+    await engine.start()
+    for problem in engine.problems():
+        report(problem)
+    print(ready(engine), flush=True)
+    await until_stopped(engine)
+    return 0
+
+
+def ready(engine: Engine) -> str:
+    """The line that says where requests are accepted."""
+    snapshot = engine.snapshot()
+    addresses = ", ".join(f"{state.name} http://{state.address}" for state in snapshot.listeners) or "nowhere"
+    return f"rproxy: ready on {addresses} (generation {snapshot.generation}, pid {os.getpid()})"
+
+
+async def until_stopped(engine: Engine) -> None:
+    """Heed signals until one of them stops the engine, and stop it."""
+    loop = asyncio.get_running_loop()
+    stop, cut = asyncio.Event(), asyncio.Event()
+    background: set[asyncio.Task[None]] = set()
+
+    def stopping() -> None:
+        (cut if stop.is_set() else stop).set()
+
+    def reloading() -> None:
+        task = asyncio.create_task(_reload(engine))
+        background.add(task)
+        task.add_done_callback(background.discard)
+
+    handlers = {signal.SIGTERM: stopping, signal.SIGINT: stopping, signal.SIGHUP: reloading,
+                signal.SIGUSR1: engine.reopen_logs}  # fmt: skip
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    await stop.wait()
+    in_flight = engine.snapshot().in_flight
+    print(f"rproxy: draining {in_flight} in flight; the same signal again cuts them", file=sys.stderr, flush=True)
+    draining = asyncio.create_task(engine.stop())
+    cutting = asyncio.create_task(cut.wait())
+    await asyncio.wait((draining, cutting), return_when=asyncio.FIRST_COMPLETED)
+    cutting.cancel()
+    if not draining.done():
+        draining.cancel()
+        draining = asyncio.create_task(engine.stop(0))
+    print(f"rproxy: stopped, {await draining} cut", file=sys.stderr, flush=True)
+
+
+async def _reload(engine: Engine) -> None:
+    result = await engine.reload()
+    if isinstance(result, Refused):
+        for problem in result.problems:
+            report(problem)
+        print("rproxy: not reloaded; the running site stays", file=sys.stderr, flush=True)
+    else:
+        print(f"rproxy: {result.sentence} (generation {result.generation})", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,299 @@
+"""The engine: everything that serves, put together, and the view that a console has of it.
+
+It owns the rule set in force, the server, the editor and the clocks, and it outlives any console: a console pulls
+numbers and submits commands (EngineView) and may come, stall, crash or go as it likes. What fails at the start (a
+taken port, a member that is away) is a problem to show and to try again, not a reason to serve nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from proxy_core.config.model import AccessLog as Settings
+from proxy_core.config.model import Listener, Site
+from proxy_core.config.toml import read
+from proxy_core.control import demo, figures
+from proxy_core.control.access_log import AccessLog
+from proxy_core.control.commands import Command, Preview, Reload, Result
+from proxy_core.control.editor import Editor, check
+from proxy_core.control.inspection import inspection
+from proxy_core.control.records import record
+from proxy_core.control.view import Generation, Inspection, ListenerState, Record, SiteState, Snapshot
+from proxy_core.errors import Problem, errors
+from proxy_core.runtime.compile import adopt, compile_site
+from proxy_core.runtime.current import Current
+from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.registry import Registry
+from proxy_core.serve.listeners import ListenError
+from proxy_core.serve.server import Server
+
+TICK = 0.25
+"""Seconds between two looks at the clock: for the loop's lateness and the access log."""
+BIND_AGAIN = 5.0
+"""Seconds after which a listener that could not be bound is tried again."""
+
+
+class BadSite(Exception):
+    """A site file that cannot be served; ``problems`` say why."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Engine:
+    """A proxy that serves the site in ``file``. Raises BadSite when the file has errors."""
+
+    def __init__(self, file: Path, log: Callable[[Problem], None] | None = None) -> None:
+        document = read(file)
+        if document.site is None or errors(check(document)):
+            raise BadSite(check(document))
+        self.file = file
+        self.demo = False
+        self._log = log or (lambda problem: None)
+        self._notices: deque[Problem] = deque(maxlen=50)
+        self._editor = Editor(file, document, self._apply)
+        self._registry = Registry()
+        self._recorder = Recorder()
+        self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
+        adopt(self._current.rules, self._registry, time.monotonic())
+        self._server = Server(self._current, self._recorder, self._registry, self._notice)
+        self._unbound: dict[str, tuple[Listener, Problem]] = {}
+        self._access_log: AccessLog | None = None
+        self._log_settings: Settings | None = None
+        self._demo_members: list[demo.Demo] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._began = time.monotonic()
+        self._lateness = self._lateness_now = 0.0
+        self._minute: figures.Minute | None = None
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Bind and serve. A listener whose port is taken becomes a problem and is tried again; the rest serves."""
+        site = self._current.rules.site
+        await self._bind_what_can(site)
+        self._open_access_log(site)
+        self._tasks = [asyncio.create_task(self._editor.saver.run()), asyncio.create_task(self._clock())]
+
+    async def stop(self, seconds: float | None = None) -> int:
+        """Save, stop accepting, let what is in flight finish for ``seconds`` (default: the site's drain_timeout), cut
+        the rest. Returns how many requests were cut."""
+        if seconds is None:
+            seconds = self._current.rules.site.site.drain_timeout
+        await self._editor.saver.flush()
+        cut = await self._server.drain(seconds)
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._server.close()
+        for upstream in self._demo_members:
+            await upstream.close()
+        if self._access_log is not None:
+            self._access_log.write()
+            self._access_log.close()
+        return cut
+
+    async def reload(self) -> Result:
+        """Take the site file as it stands on disk (SIGHUP)."""
+        return await self.submit(Reload(), "signal")
+
+    def reopen_logs(self) -> None:
+        """Open the access log anew, after it was moved away (SIGUSR1)."""
+        if self._access_log is not None:
+            self._access_log.reopen()
+
+    # ---- EngineView
+
+    def snapshot(self) -> Snapshot:
+        now, at = time.monotonic(), time.time()
+        rules, recorder = self._current.rules, self._recorder
+        minute = self._minute
+        if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
+            minute = self._minute = figures.minute(rules, recorder, minute)
+        listeners = tuple(
+            ListenerState(
+                name=state.name,
+                address=state.address,
+                port=state.port,
+                connections=state.connections,
+                draining=state.draining,
+            )
+            for state in self._server.states()
+        )
+        return Snapshot(
+            at=at,
+            uptime=now - self._began,
+            generation=rules.generation,
+            saved=self._editor.saver.state,
+            requests=recorder.newest,
+            in_flight=len(recorder.live),
+            connections=sum(listener.connections for listener in listeners),
+            rate=minute.rate,
+            rate_4xx=minute.rate_4xx,
+            rate_5xx=minute.rate_5xx,
+            latency=minute.latency,
+            lateness=self._lateness,
+            newest_record=recorder.newest,
+            members=figures.members(minute, self._registry, recorder, now),
+            routes=minute.routes,
+            listeners=listeners,
+            seconds=minute.seconds,
+            demo=self.demo,
+        )
+
+    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.after(max(after, self._recorder.newest - limit), limit)))
+
+    def inspect(self, number: int) -> Inspection | None:
+        exchange = self._recorder.find(number)
+        return inspection(exchange) if exchange else None
+
+    def site(self) -> SiteState:
+        document = self._editor.document
+        rules = self._current.rules
+        return SiteState(generation=rules.generation, site=rules.site, text=document.text, file=str(self.file))
+
+    def problems(self) -> tuple[Problem, ...]:
+        saver = self._editor.saver
+        unbound = [problem for _, problem in self._unbound.values()]
+        kept = [problem for problem in (saver.journal_problem, self._log_problem()) if problem]
+        return (*saver.problems, *unbound, *self._member_problems(), *kept, *self._editor.warnings)
+
+    def history(self) -> tuple[Generation, ...]:
+        return self._editor.history.generations()
+
+    def can_undo(self) -> str:
+        found = self._editor.history.undoable()
+        return found[0].sentence if found else ""
+
+    def can_redo(self) -> str:
+        found = self._editor.history.redoable()
+        return found.sentence if found else ""
+
+    async def preview(self, command: Command) -> Preview:
+        return await self._editor.preview(command)
+
+    async def submit(self, command: Command, author: str = "console") -> Result:
+        return await self._editor.submit(command, author)
+
+    async def start_demo(self) -> str:
+        """Start a small upstream for every loopback member that refuses connections."""
+        started = await demo.start_members(self._current.rules.site)
+        self._demo_members += started
+        self.demo = self.demo or bool(started)
+        ports = ", ".join(str(upstream.port) for upstream in started)
+        return f"demo members on {ports}" if started else "every loopback member answers already"
+
+    async def start_demo_traffic(self, rate: float) -> None:
+        """Send gentle, varied traffic to the first listener until the engine stops."""
+        port = next((state.port for state in self._server.states()), None)
+        if port is not None:
+            self._tasks.append(asyncio.create_task(demo.traffic(port, self._current.rules.site, rate)))
+
+    # ---- applying
+
+    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
+        """The Editor's way to bring a site into force. All that can fail comes before the assignment."""
+        rules = compile_site(site, self._registry, generation, self._current.rules)
+        wanted = dict(site.listeners)
+        for name, (listener, _) in self._unbound.items():
+            if wanted.get(name) == listener:
+                del wanted[name]
+        try:
+            prepared = await self._server.prepare(wanted)
+        except ListenError as error:
+            return error.problems
+        self._current.rules = rules
+        self._server.commit(prepared)
+        adopt(rules, self._registry, time.monotonic())
+        self._unbound = {name: entry for name, entry in self._unbound.items() if site.listeners.get(name) == entry[0]}
+        self._open_access_log(site)
+        return ()
+
+    async def _bind_what_can(self, site: Site) -> None:
+        """Bind every listener that can be bound; the others become problems."""
+        failed: dict[str, Problem] = {}
+        while True:
+            wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
+            try:
+                prepared = await self._server.prepare(wanted)
+            except ListenError as error:
+                failed |= {problem.address[1]: problem for problem in error.problems}
+                continue
+            self._server.commit(prepared)
+            break
+        locate = self._editor.document.located
+        self._unbound = {name: (site.listeners[name], locate(problem)) for name, problem in failed.items()}
+
+    def _open_access_log(self, site: Site) -> None:
+        settings, known = site.access_log, self._access_log
+        if settings == self._log_settings:
+            return
+        if known is not None:
+            known.write()
+            known.close()
+        self._log_settings = settings
+        self._access_log = AccessLog(self._recorder, settings, self.file.parent) if settings else None
+
+    # ---- clocks
+
+    async def _clock(self) -> None:
+        """Every quarter of a second: how late is the loop, drain the access log; every second: close it."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        ticks = 0
+        while True:
+            due = max(due + TICK, loop.time())
+            await asyncio.sleep(due - loop.time())
+            self._lateness_now = max(self._lateness_now, loop.time() - due)
+            if self._access_log is not None:
+                self._access_log.write()
+            ticks += 1
+            if ticks % round(1 / TICK) == 0:
+                await self._second()
+            if ticks % round(BIND_AGAIN / TICK) == 0 and self._unbound:
+                await self._bind_what_can(self._current.rules.site)
+
+    async def _second(self) -> None:
+        self._lateness, self._lateness_now = self._lateness_now, 0.0
+        self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
+        self._registry.forget(time.monotonic())
+        if self._editor.saver.changed():
+            await self._editor.file_changed()
+
+    # ---- problems
+
+    def _notice(self, problem: Problem) -> None:
+        self._notices.append(problem)
+        self._log(problem)
+
+    def _log_problem(self) -> Problem | None:
+        return self._access_log.problem if self._access_log is not None else None
+
+    def _member_problems(self) -> list[Problem]:
+        """A warning for every member in force whose last connection failed."""
+        found = []
+        for pool in self._current.rules.pools.values():
+            for member in pool.members:
+                state = member.state
+                if not (state.last_error or state.unresolved):
+                    continue
+                key = member.key
+                address = ("balancers", key.balancer, "members", key.member) if key.balancer else ()
+                name = f"member {key.balancer}/{key.member}" if key.balancer else f"upstream {key.member}"
+                found.append(
+                    Problem(
+                        what=f"{name}: {state.last_error}",
+                        todo=f"start it, or drain it; it is tried again after {member.member.retry:.0f} s",
+                        severity="warning",
+                        address=address,
+                    )
+                )
+        return found
