@@ -47,9 +47,11 @@ def seconds_of(bucket: int) -> float:
 
 @dataclass(slots=True)
 class MemberState:
-    """Counters and condition of one member. ``lbstatus`` is Apache's (mod_lbmethod_byrequests.c)."""
+    """Counters and condition of one member. ``lbstatus`` is Apache's (mod_lbmethod_byrequests.c); ``upstream`` is whom
+    the condition (``error_at``, ``last_error``, ``unresolved``) is about."""
 
     key: MemberKey
+    upstream: UpstreamKey | None = None
     lbstatus: int = 0
     busy: int = 0
     elected: int = 0

@@ -16,7 +16,7 @@ from itertools import combinations
 
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, origin
+from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, origin
 from proxy_core.rules.prefixes import collapsed, first, index, takes
 from proxy_core.rules.reverse import effective_target
 
@@ -108,6 +108,7 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
             return
         path = there.path
         yield from _loop(site, address, there)
+    yield from _escapes(address, path)
     target = effective_target(row.path, path)
     asked, rest = (row.path + "x", "x") if row.path.endswith("/") else (row.path + "/x", "/x")
     if (target + rest).endswith("//x") or (row.path.endswith("/") and not target.endswith("/")):
@@ -117,6 +118,12 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
             f'"{side}" ends in a slash and "{other}" does not: {asked} is sent as {target}{rest}',
             "end both sides in a slash, or neither",
         )
+
+
+def _escapes(address: Address, path: str) -> Iterator[Problem]:
+    if "%" in path:
+        what = f"an escape in a target is escaped again: {path} is sent as {escaped(as_bytes_text(path)).decode()}"
+        yield _warning(address, what, "write the characters themselves")
 
 
 def _loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
@@ -141,6 +148,9 @@ def _is_loopback(host: str) -> bool:
 
 def _order(routes: Sequence[Route]) -> Iterator[Problem]:
     """Rows that an earlier row leaves nothing to. A row whose prefix itself is taken is taken whole."""
+    if not routes:
+        todo = 'add one: [[routes]] with path = "/" and proxy = "http://127.0.0.1:8000"'
+        yield _warning(("routes",), "the site has no route: every request is answered 404", todo)
     prefixes = [_prefix(row) if row.enabled else None for row in routes]
     top = index(prefixes)
     for number, (row, prefix) in enumerate(zip(routes, prefixes, strict=True)):
@@ -255,6 +265,7 @@ def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:
         yield _error(address, str(reason), 'write "http://host:port"')
         return
     yield from _loop(site, address, there)
+    yield from _escapes(address, there.path)
     if there.path.endswith("/"):
         what = f"the member's path ends in a slash: /x is sent as {there.path}/x"
         yield _warning(address, what, f'write "{member.url.rstrip("/")}"')

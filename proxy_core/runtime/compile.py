@@ -8,7 +8,7 @@ registry which members and rules are in force and whose turns start anew.
 from __future__ import annotations
 
 from proxy_core.balance.bind import compile_pools
-from proxy_core.balance.select import serves
+from proxy_core.balance.select import serves, worked
 from proxy_core.config.model import Site
 from proxy_core.rules.ruleset import compile_routes
 from proxy_core.runtime.current import RuleSet
@@ -27,8 +27,13 @@ def compile_site(site: Site, registry: Registry, generation: int, previous: Rule
 
 
 def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
-    """``rules`` are in force from ``now`` (monotonic) on."""
+    """``rules`` are in force from ``now`` (monotonic) on. A member that points elsewhere than before is well until
+    shown otherwise: what failed was somebody else."""
     members = [member for pool in rules.pools.values() for member in pool.members]
+    for member in members:
+        if member.state.upstream not in (None, member.upstream):
+            worked(member.state)
+        member.state.upstream = member.upstream
     registry.adopt(
         {member.key for member in members},
         {("routes", route.id) for route in rules.routes.bound},
