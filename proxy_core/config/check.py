@@ -194,7 +194,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return str(value) if abs(value) < 10**15 else "a number this large"
+        return "a number this large" if abs(value) >= 10**15 else str(value)
     if isinstance(value, str):
         short = value if len(value) <= 60 else f"{value[:57]}…"
         return '"' + short.encode("unicode_escape").decode() + '"' if not short.isprintable() else f'"{short}"'

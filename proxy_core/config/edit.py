@@ -8,7 +8,6 @@ plain data, and the new text is read again and compared with it: an edit that ca
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from copy import deepcopy
 from difflib import SequenceMatcher
@@ -20,7 +19,7 @@ from proxy_core.config import spell, splice
 from proxy_core.config.layout import layout
 from proxy_core.config.paths import Data, Path, at, is_rows, made_ids, meaning, pins, resolved, row_ids
 from proxy_core.config.schema import names_something
-from proxy_core.config.toml import Document
+from proxy_core.config.toml import Document, values
 from proxy_core.errors import Address, Problem
 
 
@@ -86,13 +85,12 @@ def edited(document: Document, edits: Sequence[Edit]) -> Edited:
         had = made_ids(data)
         text = _made(text, data, edit)
         for path, name in pins(had, data):
-            text = splice.added(text, (*path, "id"), name)
-            at(data, path)["id"] = name
+            row, place = at(data, path), (*path, "id")
+            text = _changed(text, data, place, name) if "id" in row else splice.added(text, place, name)
+            row["id"] = name
     spelled = text.decode().removesuffix(ending)
-    try:
-        carried = meaning(tomllib.loads(spelled.removeprefix("\ufeff"))) == meaning(data)
-    except (ValueError, RecursionError):
-        carried = False
+    found = values(spelled)
+    carried = not found.problems and meaning(found.data) == meaning(data)
     return Edited(spelled, False) if carried else Edited(spell.document(data), True)
 
 
@@ -121,25 +119,25 @@ def _made(text: bytes, data: Data, edit: Edit) -> bytes:
 
 def _set(text: bytes, data: Data, edit: Set) -> bytes:
     path, found = resolved(data, edit.address)
-    rest = edit.address[found:]
-    holder = at(data, path)
-    if not edit.address or (rest and not isinstance(holder, dict)):
-        missing = rest[0] if rest else "the file"
+    old, rest = at(data, path), edit.address[found:]
+    if not edit.address or (rest and not isinstance(old, dict)):
+        missing = rest[0] if rest else "address"
         raise Unusable(f"there is no {missing} in {'.'.join(edit.address[:found])}", "reload the site", edit.address)
     value = deepcopy(edit.value)
-    if not rest:
-        text = _changed(text, data, path, value)
-        old, parent = at(data, path), at(data, path[:-1])
-        if isinstance(old, dict) and isinstance(value, dict):  # the very table stays, so that its row is recognised
-            old.clear()
-            old.update(value)
-        else:
-            parent[path[-1]] = value
-        return text
-    for key in reversed(rest[1:]):
-        value = {key: value}
-    holder[rest[0]] = value
-    return splice.added(text, (*path, rest[0]), value)
+    if rest:
+        for key in reversed(rest[1:]):
+            value = {key: value}
+        old[rest[0]] = value
+        return splice.added(text, (*path, rest[0]), value)
+    if isinstance(path[-1], int) and not isinstance(value, dict):
+        raise Unusable("a row of a list can only be a table", "set a key of the row, or delete it", edit.address)
+    text = _changed(text, data, path, value)
+    if isinstance(old, dict) and isinstance(value, dict):  # the very table stays, so that its row is recognised
+        old.clear()
+        old.update(value)
+    else:
+        at(data, path[:-1])[path[-1]] = value
+    return text
 
 
 def _insert(text: bytes, data: Data, edit: Insert) -> bytes:
@@ -162,10 +160,10 @@ def _changed(text: bytes, data: Data, path: Path, value: Any) -> bytes:
     """The text with the value that exists at ``path`` changed: tables and lists key by key and element by element."""
     old = at(data, path)
     if isinstance(old, dict) and isinstance(value, dict):
-        for key in [key for key in old if key not in value]:
-            text = splice.removed(text, (*path, key))
         for key, each in value.items():
             text = _changed(text, data, (*path, key), each) if key in old else splice.added(text, (*path, key), each)
+        for key in [key for key in old if key not in value]:
+            text = splice.removed(text, (*path, key))
         return _named(text, path)
     if isinstance(old, list) and isinstance(value, list) and old and value and is_rows(old) == is_rows(value):
         return _listed(text, data, path, value)

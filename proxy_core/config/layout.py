@@ -8,11 +8,12 @@ those directly below its last key; a comment between blank lines stands free. No
 
 from __future__ import annotations
 
+import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
@@ -61,12 +62,11 @@ class Section:
 
 @dataclass
 class Layout:
-    """A whole text; ``sections[0]`` holds the keys above the first header. ``broken``: positions may be missing."""
+    """A whole text; ``sections[0]`` holds the keys above the first header."""
 
     text: bytes
     lines: list[int]
     sections: list[Section]
-    broken: bool
 
     def entries(self) -> Iterator[Entry]:
         """Every entry, at any depth, in the order of the text."""
@@ -95,10 +95,11 @@ class Layout:
         return line + 1, len(before) + 1
 
 
+@lru_cache(maxsize=4)
 def layout(text: bytes) -> Layout:
-    """The layout of a TOML text. A text with errors gives what could be recognised, and is ``broken``."""
+    """The layout of a TOML text; nobody may change it. A text with errors gives what could be recognised."""
     root = _PARSER.parse(text).root_node
-    lines = [0, *(n + 1 for n, byte in enumerate(text) if byte == 10)]
+    lines = [0, *(found.end() for found in re.finditer(b"\n", text))]
     return _Reader(text, lines).read(root)
 
 
@@ -129,7 +130,7 @@ class _Reader:
         top = Section((), first, first, first, first, False)
         self.fill(top, root)
         sections = [top, *(self.section(node) for node in heads)]
-        return Layout(self.text, self.lines, sections, root.has_error)
+        return Layout(self.text, self.lines, sections)
 
     def section(self, node: Node) -> Section:
         row = node.type == "table_array_element"

@@ -28,8 +28,10 @@ def replaced(text: bytes, path: Path, value: Any) -> bytes | None:
 
 
 def added(text: bytes, path: Path, value: Any) -> bytes:
-    """A key that is not there yet, under a table that is: spelled as its neighbours are."""
+    """A key that is not there yet, spelled as its neighbours are, with the tables above it that are not there."""
     here = layout(text)
+    while len(path) > 1 and path[:-1] not in here.spots:
+        path, value = path[:-1], {str(path[-1]): value}
     parent = path[:-1]
     tabular = isinstance(value, Mapping) or (is_rows(value) and len(path) == 1)
     if (inline := _entry(here, parent)) is not None:

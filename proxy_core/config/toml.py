@@ -8,33 +8,35 @@ TOML 1.0.0 for the language.
 
 from __future__ import annotations
 
+import pathlib
 import re
 import tomllib
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
 from proxy_core.config.check import Fault, faults
-from proxy_core.config.layout import Layout, layout
+from proxy_core.config.layout import layout
 from proxy_core.config.model import Site
-from proxy_core.config.paths import address_of, resolved, row_ids
+from proxy_core.config.paths import Path, address_of, resolved, row_ids
 from proxy_core.errors import Address, Problem
 
 _BOM = "\ufeff"
 _MOST_SYNTAX_ERRORS = 20
 
 _WORDS = (
+    (r"Invalid value \(at end", "the file ends where a value should be", "give the value, or close what is open"),
     (r"Invalid value", "there is no value here that TOML knows", 'put a text into quotes: "…"'),
     (r"Expected ']'", "the header of a table is not closed", "write [name], or [[name]] for a row of a list"),
     (r"Cannot overwrite a value", "this key or table exists already", "delete one of the two"),
     (r"Cannot declare .* twice", "this table exists already", "join the two, or write [[name]] for rows of a list"),
     (r"Cannot mutate immutable", "this table or list was written out in full already", "add to it where it stands"),
-    (r"Illegal character '\\n'", "the text in quotes does not end on this line", "close the quote"),
+    (r"Illegal character '\\n'", "a text in quotes does not end on this line", "close the quote"),
     (r"Illegal character", "a control character stands here", "delete it, or write it as \\uXXXX in a text"),
     (r"Expected '='", "a key needs = and a value", "write key = value"),
+    (r"Expected \"'", "a text in quotes does not end", "close the quote"),
     (r"Expected newline", "there is more on this line than one key and value", "put it on a line of its own"),
     (r"Unterminated string", "a text in quotes does not end", "close the quote"),
     (r"Unclosed array", "a list is not closed", "add the missing ] or ,"),
@@ -61,16 +63,12 @@ class Document:
     problems: tuple[Problem, ...]
     broken: bool = False
 
-    @cached_property
-    def layout(self) -> Layout:
-        return layout(self.text.encode())
-
     def where(self, address: Address) -> tuple[int, int]:
         """Line and column (1-based, in characters) of the key, row or table at ``address``.
 
         Where it does not exist: of its nearest parent, else 1, 1.
         """
-        return self.layout.position(resolved(self.data, address)[0])
+        return _position(self, resolved(self.data, address)[0])
 
     def located(self, problem: Problem) -> Problem:
         """The problem with file, line and column filled in from its address."""
@@ -78,7 +76,15 @@ class Document:
         return msgspec.structs.replace(problem, file=self.file, line=line, column=column)
 
 
-def read(path: Path) -> Document:
+class Values(NamedTuple):
+    """What was understood of a text, which nobody may change: its syntax errors, and the text without their lines."""
+
+    data: dict[str, Any]
+    problems: tuple[Problem, ...]
+    text: str
+
+
+def read(path: pathlib.Path) -> Document:
     """The document in a file. A file that cannot be read gives an empty document with the problem."""
     file = str(path)
     try:
@@ -103,7 +109,8 @@ def parse(text: str, file: str = "site.toml") -> Document:
         text.encode()
     except UnicodeEncodeError:
         return _empty(file, _problem(file, "the text is not Unicode", "save the file as UTF-8", 1, 1))
-    data, syntax = _values(text, file)
+    data, errors, _ = values(text)
+    syntax = [msgspec.structs.replace(each, file=file) for each in errors]
     found = [fault for fault in faults(data) if not (syntax and fault.missing)]
     document = Document(file, text, data, None, (), bool(syntax))
     if not found and not syntax:
@@ -123,7 +130,7 @@ def _converted(document: Document) -> Document:
 
 
 def _located(document: Document, fault: Fault) -> Problem:
-    line, column = document.layout.position(fault.path)
+    line, column = _position(document, fault.path)
     return Problem(
         what=fault.what,
         todo=fault.todo,
@@ -134,22 +141,29 @@ def _located(document: Document, fault: Fault) -> Problem:
     )
 
 
-def _values(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
-    """The values of a text, and its syntax errors; each line with one is left out of the values."""
+def _position(document: Document, path: Path) -> tuple[int, int]:
+    return layout(values(document.text).text.encode()).position(path)
+
+
+@lru_cache(maxsize=4)
+def values(text: str) -> Values:
+    """The values of a text. Kept for the last few texts: the text that an edit makes is verified, and then read."""
     text = text.removeprefix(_BOM)
     problems: list[Problem] = []
     while True:
         try:
-            return tomllib.loads(text), problems
+            return Values(tomllib.loads(text), tuple(problems), text)
         except RecursionError:
-            problems.append(_problem(file, "lists or tables are nested too deeply", "flatten them", 1, 1))
-            return {}, problems
+            deep = _problem("", "lists or tables are nested too deeply", "flatten them", 1, 1)
+            return Values({}, (*problems, deep), text)
         except ValueError as error:
             lines = text.replace("\r\n", "\n").split("\n")
             line, column = _spot(str(error), lines)
-            problems.append(_syntax(file, str(error), lines[line - 1], line, column))
+            problems.append(_syntax(str(error), lines[line - 1], line, column))
             if len(problems) == _MOST_SYNTAX_ERRORS or lines[line - 1].lstrip()[:1] in ("", "["):
-                return {}, problems  # what stands below a lost header would land in the table above it
+                return Values(
+                    {}, tuple(problems), text
+                )  # what stands below a lost header would land in the table above it
             lines[line - 1] = ""
             text = "\n".join(lines)
 
@@ -161,14 +175,14 @@ def _spot(message: str, lines: list[str]) -> tuple[int, int]:
     return last, len(lines[last - 1]) + 1
 
 
-def _syntax(file: str, message: str, source: str, line: int, column: int) -> Problem:
+def _syntax(message: str, source: str, line: int, column: int) -> Problem:
     what, todo = next(
         ((what, todo) for pattern, what, todo in _WORDS if re.match(pattern, message)),
         (re.sub(r" \(at .*\)$", "", message), "correct it as TOML 1.0 wants it"),
     )
     if "already" in what or "twice" in what:  # tomllib points behind what was repeated
         column = len(source) - len(source.lstrip()) + 1
-    return _problem(file, what, todo, line, column)
+    return _problem("", what, todo, line, column)
 
 
 def _problem(file: str, what: str, todo: str, line: int, column: int) -> Problem:
