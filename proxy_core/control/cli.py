@@ -76,7 +76,8 @@ async def serve(file: Path) -> int:
 def ready(engine: Engine) -> str:
     """The line that says where requests are accepted."""
     snapshot = engine.snapshot()
-    addresses = ", ".join(f"{state.name} http://{state.address}" for state in snapshot.listeners) or "nowhere"
+    hosts = [(state, state.address.rpartition(":")[0] or "*") for state in snapshot.listeners]
+    addresses = ", ".join(f"{state.name} http://{host}:{state.port}" for state, host in hosts) or "nowhere"
     return f"rproxy: ready on {addresses} (generation {snapshot.generation}, pid {os.getpid()})"
 
 

@@ -1,0 +1,132 @@
+"""``rproxy`` as a process: what it prints, what it exits with, and what it does on each signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SITE = """\
+version = 1
+[listeners.http]
+address = "127.0.0.1:0"
+[access_log]
+file = "access.log"
+[[routes]]
+id = "r"
+path = "/r"
+proxy = "http://127.0.0.1:9"
+"""
+
+
+def rproxy(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "proxy_core.control.cli", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
+
+
+@contextmanager
+def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    process = rproxy(str(file))
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("rproxy: ready on http http://127.0.0.1:"), line + str(process.poll())
+        yield process, int(line.split("127.0.0.1:")[1].split()[0])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(port: int, path: str) -> int:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())
+        return int(client.recv(65536).split()[1])
+
+
+def until(condition: object, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE)
+    return path
+
+
+def test_check_lists_every_problem_as_file_line_column_and_exits_2(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text('version = 1\nlisteners = 3\n[[routes]]\npath = "/a"\nproxi = "http://a"\n')
+    process = rproxy("check", str(file))
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert err == ""
+    lines = out.splitlines()
+    assert len(lines) >= 2
+    assert all(line.startswith(f"{file}:") for line in lines)
+    assert any(line.startswith(f"{file}:5:1: ") and "proxy?" in line for line in lines), out
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[", b"version = 2", b"a\x00b"])
+def test_no_content_of_a_file_gives_a_traceback(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "site.toml"
+    file.write_bytes(content)
+    process = rproxy("check", str(file))
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in out + err
+    assert process.returncode == (0 if content == b"" else 2)
+
+
+@pytest.mark.parametrize("name", ["absent.toml", "."])
+def test_a_file_that_cannot_be_read_is_said_and_exits_2(tmp_path: Path, name: str) -> None:
+    process = rproxy(str(tmp_path / name))
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert "Traceback" not in err
+    assert str(tmp_path) in err
+
+
+def test_sigterm_drains_and_exits_0(file: Path) -> None:
+    with serving(file) as (process, port):
+        assert ask(port, "/none") == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) == 0
+
+
+def test_sighup_takes_the_file_as_it_stands_and_keeps_the_running_site_when_it_is_broken(file: Path) -> None:
+    with serving(file) as (process, port):
+        assert ask(port, "/new") == 404
+        file.write_text(SITE.replace('path = "/r"', 'path = "/new"'))
+        process.send_signal(signal.SIGHUP)
+        until(lambda: ask(port, "/new") == 503)
+        file.write_text("broken [")
+        process.send_signal(signal.SIGHUP)
+        assert ask(port, "/new") == 503
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=15)
+        assert f"{file}:1:" in err
+        assert "the running site stays" in err
+        assert "Traceback" not in err
+
+
+def test_sigusr1_opens_the_access_log_anew(file: Path) -> None:
+    log = file.parent / "access.log"
+    with serving(file) as (process, port):
+        ask(port, "/one")
+        until(lambda: log.exists() and "/one" in log.read_text())
+        log.rename(log.with_suffix(".old"))
+        process.send_signal(signal.SIGUSR1)
+        until(log.exists)
+        ask(port, "/two")
+        until(lambda: "/two" in log.read_text())

@@ -1,0 +1,316 @@
+"""The engine as a console sees it: numbers, records, problems and commands on a proxy that really serves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from proxy_core.config.toml import parse
+from proxy_core.control.commands import Applied, Change, Command, Delete, Insert, Move, Redo, Refused, Result, Set, Undo
+from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.view import Snapshot
+
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+
+
+@asynccontextmanager
+async def member(name: str = "m", port: int = 0) -> AsyncIterator[int]:
+    """A small keep-alive upstream that answers with its name; gives its port."""
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = f"{name} {head.split()[1].decode()}".encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def get(port: int, path: str = "/", fields: str = "") -> tuple[int, str]:
+    """One request on a connection of its own: status and body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{fields}\r\n".encode())
+    async with asyncio.timeout(10):
+        raw = await reader.read()
+    writer.close()
+    head, _, body = raw.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body.decode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def serving(file: Path) -> AsyncIterator[tuple[Engine, int]]:
+    engine = Engine(file)
+    await engine.start()
+    try:
+        yield engine, engine.snapshot().listeners[0].port if engine.snapshot().listeners else 0
+    finally:
+        await engine.stop(1)
+
+
+def site_with(*ports: int, more: str = "") -> str:
+    members = "".join(f'\n[balancers.b.members.m{n}]\nurl = "http://127.0.0.1:{p}"\n' for n, p in enumerate(ports))
+    return f'version = 1\n\n[listeners.http]\naddress = "127.0.0.1:0"\n{more}\n[[routes]]\nid = "all"\npath = "/"\nproxy = "balancer://b/"\n\n[balancers.b]\n{members}'  # noqa: E501
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 — as a console does: it looks again
+            await asyncio.sleep(0.02)
+
+
+async def submitted(engine: Engine, *edits: Set | Insert | Move | Delete) -> Result:
+    return await engine.submit(Change(edits=edits, sentence="test"))
+
+
+async def test_every_answer_of_the_view_is_plain_data_that_a_wire_can_carry(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            await get(own, "/x")
+            await until(lambda: bool(engine.snapshot().seconds))
+            inspection = engine.inspect(1)
+            assert inspection is not None
+            for answer in (engine.snapshot(), engine.records(0), inspection, engine.site(), engine.history()):
+                packed = msgspec.msgpack.encode(answer)
+                if isinstance(answer, Snapshot):
+                    assert msgspec.msgpack.decode(packed, type=Snapshot) == answer
+
+
+async def test_a_request_is_counted_recorded_and_explained_with_secrets_masked(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("blue") as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            fields = "Authorization: Basic c2VjcmV0\r\nCookie: id=secret\r\nUser-Agent: test/1\r\n"
+            assert await get(own, "/a%62?q=1", fields) == (200, "blue /ab?q=1")
+            (record,) = engine.records(0)
+            assert (record.number, record.status, record.method, record.target) == (1, 200, "GET", "/a%62?q=1")
+            assert (record.route, record.balancer, record.member, record.user_agent) == ("all", "b", "m0", "test/1")
+            assert 0 <= record.waited <= record.first <= record.total
+            seen = engine.inspect(1)
+            assert seen is not None
+            assert "Basic" not in seen.request_head + seen.forwarded_head
+            assert "secret" not in seen.request_head + seen.forwarded_head
+            assert "200 OK" in seen.answer_head
+            assert [(v.address, v.verdict) for v in seen.trace] == [(("routes", "all"), "match")]
+            await until(lambda: engine.snapshot().members[0].latency.p50 > 0)
+            snapshot = engine.snapshot()
+            assert (snapshot.requests, snapshot.in_flight, snapshot.routes[0].hits) == (1, 0, 1)
+            assert abs(snapshot.routes[0].last_hit_at - time.time()) < 10
+            (load,) = snapshot.members
+            assert (load.health, load.elected, load.busy, load.promised, load.share) == ("up", 1, 0, 1.0, 1.0)
+
+
+async def test_a_weight_edit_is_in_force_from_the_next_request_and_keeps_every_counter(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as one, member("b") as two:
+        file.write_text(site_with(one, two))
+        async with serving(file) as (engine, own):
+            assert [(await get(own))[1][0] for _ in range(4)] == ["a", "b", "a", "b"]
+            await submitted(engine, Set(("balancers", "b", "members", "m1", "weight"), 3))
+            answers = [(await get(own))[1][0] for _ in range(8)]
+            assert answers.count("b") == 6
+            assert [load.elected for load in engine.snapshot().members] == [4, 8]
+
+
+async def test_a_removed_member_keeps_its_numbers_for_undo(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as one, member("b") as two:
+        file.write_text(site_with(one, two))
+        async with serving(file) as (engine, own):
+            for _ in range(4):
+                await get(own)
+            await submitted(engine, Delete(("balancers", "b", "members", "m1")))
+            assert [load.member for load in engine.snapshot().members] == ["m0"]
+            await engine.submit(Undo())
+            assert [load.elected for load in engine.snapshot().members] == [2, 2]
+
+
+async def test_a_taken_port_is_a_problem_while_the_rest_serves_and_is_bound_once_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy_core.control.engine.BIND_AGAIN", 0.25)
+    file = tmp_path / "site.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(site_with(free_port(), more=f'\n[listeners.taken]\naddress = "127.0.0.1:{port}"\n'))
+        engine = Engine(file)
+        await engine.start()
+        assert [state.name for state in engine.snapshot().listeners] == ["http"]
+        (problem,) = [p for p in engine.problems() if p.severity == "error"]
+        assert str(port) in problem.what
+        assert problem.line
+        assert isinstance(await submitted(engine, Set(("site", "timeout"), 9)), Applied)
+        moved = await submitted(engine, Set(("listeners", "other"), {"address": f"127.0.0.1:{port}"}))
+        assert isinstance(moved, Refused)
+    try:
+        await until(lambda: len(engine.snapshot().listeners) == 2)
+        assert not [p for p in engine.problems() if p.severity == "error"]
+    finally:
+        await engine.stop(0)
+
+
+async def test_a_listener_edit_binds_the_new_address_before_the_old_one_goes(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            new = free_port()
+            await submitted(engine, Set(("listeners", "http", "address"), f"127.0.0.1:{new}"))
+            assert (await get(new))[0] == 200
+            await until(lambda: [state.port for state in engine.snapshot().listeners] == [new])
+            with pytest.raises(ConnectionError):
+                await get(own)
+
+
+async def test_a_file_with_errors_does_not_start_and_says_every_one(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text('version = 1\n[[routes]]\npath = "x"\nproxi = "http://a"\n')
+    with pytest.raises(BadSite) as bad:
+        Engine(file)
+    assert len(bad.value.problems) >= 2
+    assert all(problem.line for problem in bad.value.problems)
+    with pytest.raises(BadSite):
+        Engine(tmp_path / "absent.toml")
+
+
+async def test_a_member_that_refuses_is_a_warning_and_the_other_serves(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as port:
+        file.write_text(site_with(free_port(), port))
+        async with serving(file) as (engine, own):
+            assert {await get(own) for _ in range(6)} == {(200, "a /")}
+            away, here = engine.snapshot().members
+            assert (away.health, here.health, away.errors, away.busy) == ("error", "up", 1, 0)
+            assert 0 < away.retry_in <= 60
+            assert any("b/m0" in problem.what for problem in engine.problems())
+
+
+async def test_a_file_edited_from_outside_is_noticed_and_served(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            file.write_text(site_with(port).replace('path = "/"', 'path = "/only"'))
+            await until(lambda: engine.site().generation == 2)
+            assert (await get(own, "/x"))[0] == 404
+            assert (await get(own, "/only"))[0] == 200
+            assert engine.history()[-1].author == "file"
+
+
+async def test_a_swap_under_load_fails_no_request_and_keeps_every_counter(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as one, member("b") as two:
+        file.write_text(site_with(one, two))
+        async with serving(file) as (engine, own):
+            statuses: list[int] = []
+            swapping = True
+
+            async def client() -> None:
+                reader, writer = await asyncio.open_connection("127.0.0.1", own)
+                while swapping:
+                    writer.write(b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n")
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    await reader.readexactly(int(head.lower().split(b"content-length:")[1].split()[0]))
+                    statuses.append(int(head.split()[1]))
+                writer.close()
+
+            clients = [asyncio.create_task(client()) for _ in range(8)]
+            for n in range(200):
+                weight = Set(("balancers", "b", "members", f"m{n % 2}", "weight"), 1 + n % 7)
+                route = Set(("routes", "all", "timeout"), 10 + n)
+                assert isinstance(await submitted(engine, weight, route), Applied)
+                await asyncio.sleep(0)
+            swapping = False
+            async with asyncio.timeout(10):
+                await asyncio.gather(*clients)
+            assert set(statuses) == {200}
+            assert sum(load.elected for load in engine.snapshot().members) == len(statuses)
+            assert engine.snapshot().routes[0].hits == len(statuses)
+
+
+COMMANDS: list[Callable[[random.Random], Command]] = [
+    lambda r: Change(edits=(Set(("balancers", "b", "members", "m0", "weight"), r.randint(0, 9)),), sentence="weight"),
+    lambda r: Change(
+        edits=(Set(("balancers", "b", "members", "m1", "status"), r.choice(["enabled", "draining", "disabled"])),),
+        sentence="status",
+    ),
+    lambda r: Change(
+        edits=(Insert(("routes",), {"path": f"/{r.randint(0, 5)}", "except": True}, "all"),), sentence="except"
+    ),
+    lambda r: Change(edits=(Move(("routes", "all"), r.choice(["", "0", "1"])),), sentence="move"),
+    lambda r: Change(edits=(Delete(("routes", str(r.randint(0, 5)))),), sentence="delete"),
+    lambda r: Undo(),
+    lambda r: Redo(),
+]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_in_any_mix_of_commands_requests_and_failing_members_the_numbers_hold(tmp_path: Path, seed: int) -> None:
+    """Simulation: members come and go, commands and requests in any order. In flight is 0 at rest, each attempt was an
+    election, every request has one record, the text in force parses to the site in force and is what gets saved."""
+    chance = random.Random(seed)
+    file = tmp_path / "site.toml"
+    ports = [free_port(), free_port()]
+    file.write_text(site_with(*ports).replace("[balancers.b]", "# shared\n[balancers.b]"))
+    async with serving(file) as (engine, own):
+        up: dict[int, asyncio.Server] = {}
+        asked = 0
+
+        async def answer(reader: Reader, writer: Writer) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            if chance.random() < 0.8:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            writer.close()
+
+        for _ in range(60):
+            match chance.randrange(4):
+                case 0:
+                    await engine.submit(chance.choice(COMMANDS)(chance))
+                case 1:
+                    port = chance.choice(ports)
+                    if port in up:
+                        up.pop(port).close()
+                    else:
+                        up[port] = await asyncio.start_server(answer, "127.0.0.1", port)
+                case _:
+                    burst = chance.randint(1, 5)
+                    asked += burst
+                    paths = [f"/{chance.randint(0, 6)}" for _ in range(burst)]
+                    statuses = {status for status, _ in await asyncio.gather(*(get(own, path) for path in paths))}
+                    assert statuses <= {200, 404, 502, 503}
+            await until(lambda: engine.snapshot().in_flight == 0)
+            assert all(load.busy == 0 for load in engine.snapshot().members)
+        records = engine.records(0, 10_000)
+        assert len(records) == asked
+        assert [record.number for record in records] == list(range(1, asked + 1))
+        elected = sum(state.elected for state in engine._registry.members.values())
+        assert elected == sum(record.attempts for record in records)
+        state = engine.site()
+        assert parse(state.text, str(file)).site == state.site
+        for server in up.values():
+            server.close()
+    assert file.read_text() == state.text
