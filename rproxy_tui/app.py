@@ -2,80 +2,127 @@
 
 The app holds an EngineView and nothing else of the engine. Once a tick it pulls one Snapshot for the whole console
 and hands it to the page on screen; pages and widgets that are not on screen cost nothing. Whatever a person wants to
-change becomes a Command that ``do`` submits; the outcome is said in the last row, a refusal lists its problems.
+change becomes a Command that ``do`` submits; the outcome is said in the last row, a refusal lists its problems. It
+ends with what shall become of the engine (see ``Ending``), which its owner heeds.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import Any, Literal
 
 from textual import work
 from textual.app import App
 from textual.content import Content
+from textual.driver import Driver
 
 from proxy_core.control.commands import Applied, Command, Redo, Refused, Result, Undo
 from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui import keys, theme
 from rproxy_tui.draft import Draft, existing, fresh, thing
+from rproxy_tui.driver import ConsoleDriver
+from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
 from rproxy_tui.pages import PAGES
+from rproxy_tui.palette import Commands
 from rproxy_tui.screens.form import FormScreen
+from rproxy_tui.screens.help import HelpScreen
+from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.key_hints import KeyHints
-from rproxy_tui.widgets.status_line import Masthead, StatusLine, masthead, vital_signs
 
-TICK = 0.1
-"""Seconds between looks at the clock; a page is pulled at its own ``hertz``, which is at most this often."""
+TICK = 0.05
+"""Seconds between looks at the clock; a page is pulled at its own ``hertz``."""
+PROBLEM_SECONDS = 1.0
+"""Seconds after which the engine is asked for its problems again."""
 
 READ_ONLY = Problem(what="this console is read-only: nothing was changed", todo="start it without --read-only to edit")
+Ending = Literal["drain", "cut", "serve"]
+"""What shall become of the engine when the console ends: finish what is in flight and stop, stop at once, serve on."""
+QUIT = (
+    ("w", "Wait for them, then stop"),
+    ("c", "Cut them and stop"),
+    ("s", "Serve on, without the console"),
+    ("n", "Stay"),
+)
 
 
-class ConsoleApp(App[None], inherit_bindings=False):
-    """The console of one engine. It neither starts nor stops the engine."""
+class ConsoleApp(App[Ending], inherit_bindings=False):
+    """The console of one engine. It neither starts nor stops the engine. ``crash`` is what ended it, if it crashed;
+    ``lost`` says that its terminal hung up."""
 
     CSS_PATH = sorted(Path(__file__).parent.rglob("*.tcss"))
     MODES = {**PAGES}
     BINDINGS = keys.SHARED
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {Commands}
 
-    def __init__(self, engine: EngineView, *, read_only: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self, engine: EngineView, *, read_only: bool = False, driver_class: type[Driver] | None = None
+    ) -> None:
+        super().__init__(driver_class=driver_class)
         self.engine = engine
         self.read_only = read_only
+        self.governor = Governor(perf_counter())
         self.snapshot: Snapshot = engine.snapshot()
         self.state: SiteState = engine.site()
-        self.cost = 0.0
+        self.problems: tuple[Problem, ...] = ()
+        self.lost = False
+        self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
         self.theme = self.state.site.console.theme
 
+    @property
+    def crash(self) -> Exception | None:
+        return self._exception
+
     def on_mount(self) -> None:
         self._take_settings()
         self.switch_mode("1")
-        self.set_interval(TICK, self.tick)
+        self.set_interval(TICK, self._clock)
+
+    # Seeing
+
+    def _clock(self) -> None:
+        hertz = self.screen.hertz if isinstance(self.screen, Page) else Page.hertz
+        stalled = isinstance(self._driver, ConsoleDriver) and self._driver.stalled
+        if not stalled and self.governor.due(perf_counter(), hertz):
+            self.tick()
 
     def tick(self) -> None:
         """Pull once and let the page on screen show it."""
-        self.snapshot = snapshot = self.engine.snapshot()
-        if snapshot.generation != self.state.generation:
-            self.state = self.engine.site()
-            self._take_settings()
-        screen = self.screen
-        if isinstance(screen, Page) and screen.is_mounted:
-            screen.pull(snapshot)
-            width = self.size.width
-            file = Path(self.state.file).name
-            screen.query_one(Masthead).show(masthead(screen.key, file, snapshot, width))
-            screen.query_one(StatusLine).show(vital_signs(snapshot, self.cost, width))
+        now = perf_counter()
+        self.governor.shown(now)
+        with self.governor.painting():
+            self.snapshot = snapshot = self.engine.snapshot()
+            if snapshot.generation != self.state.generation:
+                self.state = self.engine.site()
+                self._take_settings()
+                self._problems_due = now
+            if now >= self._problems_due:
+                self.problems = self.engine.problems()
+                self._problems_due = now + PROBLEM_SECONDS
+            screen = self.screen
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.pull(snapshot)
+                screen.show_frame(snapshot)
 
     def _take_settings(self) -> None:
         console = self.state.site.console
         self.theme = console.theme
         self.set_keymap(console.keys)
 
-    # What pages ask for
+    def say(self, text: str, severity: str = "muted") -> None:
+        """Put a sentence into the last row for some seconds. ``severity``: success, warning, error or muted."""
+        glyph = {"success": "✓", "warning": "!", "error": "✗"}.get(severity, "·")
+        notice = Content.assemble((f" {glyph} ", f"bold $text-{severity}"), text)
+        for screen in self.screen_stack:
+            for hints in screen.query(KeyHints):
+                hints.say(notice)
+
+    # Changing
 
     async def submit(self, command: Command) -> Result:
         """The one door: what the console was asked to change goes through here."""
@@ -85,10 +132,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     async def do(self, command: Command, confirm: str | None = None) -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
-        if self.read_only:
-            self.say(f"{READ_ONLY.what}, {READ_ONLY.todo}", "warning")
-            return False
-        if confirm is not None and not await self.confirm(confirm):
+        if not self.read_only and confirm is not None and not await self.confirm(confirm):
             return False
         result = await self.submit(command)
         if isinstance(result, Applied):
@@ -98,14 +142,37 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return False
 
     def applied(self, result: Applied) -> None:
+        """Say what was applied, and what is worth a look about it."""
         self.tick()
-        self.say(f"applied as generation {result.generation}: {result.sentence} (u takes it back)", "success")
+        if result.warnings:
+            first = result.warnings[0]
+            self.say(f"applied as generation {result.generation}, but {first.what}, {first.todo}", "warning")
+        else:
+            self.say(f"applied as generation {result.generation}: {result.sentence} (u takes it back)", "success")
 
     def refused(self, result: Refused) -> None:
-        self.say("not applied: " + "; ".join(map(str, result.problems)), "error")
+        """Nothing was changed: say why, in a list where it is more than one thing."""
+        first, *more = result.problems
+        self.say(f"not applied: {first.what}{f', {first.todo}' if first.todo else ''}", "error")
+        if more:
+            self.push_screen(ProblemsScreen("not applied", result.problems))
+
+    async def undo(self) -> bool:
+        """Take the last change back."""
+        if not self.engine.can_undo():
+            self.say("nothing to take back")
+            return False
+        return await self.do(Undo())
+
+    async def redo(self) -> bool:
+        """Do again what was undone last."""
+        if not self.engine.can_redo():
+            self.say("nothing to do again")
+            return False
+        return await self.do(Redo())
 
     async def edit(self, address: Address) -> None:
-        """A form for the row or table at ``address``."""
+        """A form for the row or table at ``address``. Only in a worker, as everything that opens a dialog."""
         await self._fill(existing(self.engine.site().site, address), address)
 
     async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> None:
@@ -119,34 +186,25 @@ class ConsoleApp(App[None], inherit_bindings=False):
         elif (result := await self.push_screen_wait(FormScreen(draft))) is not None:
             self.applied(result)
 
-    async def undo(self) -> bool:
-        if not self.engine.can_undo():
-            self.say("nothing to take back", "muted")
-            return False
-        return await self.do(Undo())
-
-    async def redo(self) -> bool:
-        if not self.engine.can_redo():
-            self.say("nothing to do again", "muted")
-            return False
-        return await self.do(Redo())
-
     async def confirm(self, question: str, detail: str = "", yes: str = "Yes") -> bool:
         """Ask; only in a worker (an action decorated with ``@work``)."""
         return await self.push_screen_wait(Choice(question, detail, (("y", yes), ("n", "No")))) == "y"
 
-    def say(self, text: str, severity: str = "muted") -> None:
-        """Put a sentence into the last row for some seconds."""
-        glyph = {"success": "✓", "warning": "!", "error": "✗"}.get(severity, "·")
-        notice = Content.assemble((f" {glyph} ", f"bold $text-{severity}"), text)
-        for hints in self.screen.query(KeyHints):
-            hints.say(notice)
+    async def start_demo(self) -> None:
+        """Start an upstream for every loopback member that refuses connections."""
+        self.say(await self.engine.start_demo())
 
     # Keys
 
     def action_page(self, key: str) -> None:
         if key != self.current_mode:
             self.switch_mode(key)
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_problems(self) -> None:
+        self.push_screen(ProblemsScreen("problems", self.engine.problems(), self.engine.snapshot()))
 
     @work
     async def action_undo(self) -> None:
@@ -156,5 +214,36 @@ class ConsoleApp(App[None], inherit_bindings=False):
     async def action_redo(self) -> None:
         await self.redo()
 
-    async def action_quit(self) -> None:
-        self.exit()
+    @work(exclusive=True, group="quit")
+    async def action_leave(self) -> None:
+        """Leave at once when the proxy is idle; else ask what becomes of the requests."""
+        snapshot = self.engine.snapshot()
+        if not snapshot.in_flight and not snapshot.rate:
+            self.exit("drain")
+            return
+        detail = f"{snapshot.in_flight} in flight, {snapshot.rate:,.1f} requests a second."
+        answer = await self.push_screen_wait(Choice("Quit while requests are served?", detail, QUIT))
+        endings: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
+        if answer in endings:
+            self.exit(endings[answer])
+
+    # The terminal, and the end
+
+    def terminal_lost(self) -> None:
+        """The driver's word that nobody is there any more."""
+        self.lost = True
+        self.exit("serve")
+
+    def terminal_recovered(self, dropped: int) -> None:
+        """The driver's word that a stalled terminal reads again; ``dropped`` frames never reached it."""
+        self.screen.refresh(layout=True)
+        self.say(f"the terminal had stopped reading: {dropped} pictures were left out, no request waited", "warning")
+
+    def _fatal_error(self) -> None:
+        """End quietly: ``crash`` holds the exception, and whoever runs the console tells of it. (The base class
+        renders the trace with all locals, which holds the loop for long, and prints it.)"""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing: a print to a stalled terminal would hold the loop."""
+        self._exit_renderables.clear()

@@ -16,8 +16,8 @@ SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
     Binding("u", "undo", "Undo", id="undo", tooltip="take the last change back"),
     Binding("U", "redo", "Redo", id="redo", show=False, tooltip="do again what was undone last"),
     Binding("p", "problems", "Problems", id="problems", show=False, tooltip="list what is wrong and what to do"),
-    Binding("question_mark", "help", "Help", id="help", key_display="?", tooltip="this page"),
-    Binding("colon,ctrl+p", "command_palette", "Commands", id="palette", key_display=":", tooltip="find a command"),
-    Binding("q,ctrl+c,ctrl+q", "quit", "Quit", id="quit", tooltip="leave the console"),
+    Binding("question_mark", "help", "Help", id="help", tooltip="this page"),
+    Binding("colon,ctrl+p", "command_palette", "Commands", id="palette", tooltip="find a command"),
+    Binding("q,ctrl+c,ctrl+q", "leave", "Quit", id="quit", tooltip="leave the console"),
     *(Binding(key, f"page('{key}')", name.title(), id=name, show=False) for key, name in PAGES.items()),
 ]

@@ -9,15 +9,17 @@ would otherwise wait for itself.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.geometry import Size
 from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
 from rproxy_tui.widgets.key_hints import KeyHints
-from rproxy_tui.widgets.status_line import Masthead, StatusLine
+from rproxy_tui.widgets.status_line import Banner, Masthead, StatusLine, banner, masthead, vital_signs
 
 if TYPE_CHECKING:
     from rproxy_tui.app import ConsoleApp
@@ -44,17 +46,38 @@ class Page(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame round the body; subclasses write ``body``."""
         yield Masthead()
+        yield Banner()
         with Vertical(classes="body"):
             yield from self.body()
         yield StatusLine()
         yield KeyHints()
 
-    def on_screen_resume(self) -> None:
-        self.call_after_refresh(self.console.tick)
-
     def body(self) -> ComposeResult:
-        """What is between the two lines on top and the two at the bottom."""
+        """What is between the rows on top and the two at the bottom."""
         yield from ()
 
     def pull(self, snapshot: Snapshot) -> None:
         """Show this moment. Must be cheap, and must not await."""
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.console.tick)
+
+    def show_frame(self, snapshot: Snapshot) -> None:
+        """The rows round the body, for this moment."""
+        console, width = self.console, self.app.size.width
+        file = Path(console.state.file).name
+        self.query_one(Masthead).show(masthead(self.key, file, snapshot, console.read_only, width))
+        self.query_one(StatusLine).show(vital_signs(snapshot, console.governor.cost, width))
+        trouble = banner(snapshot.saved, file, console.problems, width)
+        self.query_one(Banner).show(trouble)
+        self.query_one(Banner).display = bool(trouble.plain)
+
+    # What painting costs (see governor.py). Both names are Textual's; test_governor notices if they change.
+
+    def _compositor_refresh(self) -> None:
+        with self.console.governor.painting():
+            super()._compositor_refresh()
+
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        with self.console.governor.painting():
+            super()._refresh_layout(size, scroll)

@@ -18,8 +18,8 @@ class Choice(ModalScreen[str]):
 
     BINDINGS = [
         Binding("escape", "choose('')", "Cancel", id="choice.cancel"),
-        Binding("left,h", "app.focus_previous", show=False, id="choice.previous"),
-        Binding("right,l", "app.focus_next", show=False, id="choice.next"),
+        Binding("left,up,h", "app.focus_previous", show=False, id="choice.previous"),
+        Binding("right,down,l", "app.focus_next", show=False, id="choice.next"),
     ]
 
     def __init__(self, question: str, detail: str, answers: tuple[tuple[str, str], ...]) -> None:
@@ -33,7 +33,7 @@ class Choice(ModalScreen[str]):
             yield Static(self._question, classes="question", markup=False)
             if self._detail:
                 yield Static(self._detail, classes="detail", markup=False)
-            with Horizontal(classes="answers"):
+            with Horizontal(classes="answers") if len(self._answers) <= 2 else Vertical(classes="answers"):
                 for key, label in self._answers:
                     yield Button(f"{label} ({key})", id=f"answer-{key}", compact=True)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from proxy_core.control.view import Snapshot
+from proxy_core.control.view import Saved, Snapshot
+from proxy_core.errors import Problem
 from rproxy_tui.keys import PAGES
 from rproxy_tui.widgets.line import Line, Part, fit
 
@@ -44,12 +45,13 @@ def tabs(current: str, full: bool) -> Content:
     return Content("").join(tab(key, name) for key, name in PAGES.items())
 
 
-def masthead(current: str, file: str, snapshot: Snapshot, width: int) -> Content:
+def masthead(current: str, file: str, snapshot: Snapshot, read_only: bool, width: int) -> Content:
     """Tabs on the left; on the right the site file, how it is saved, and the generation in force."""
     word, style = SAVED[snapshot.saved]
     left = tabs(current, full=width >= 72)
     right = fit(
         [
+            Part(8, (Content.styled("read-only", "$text-accent"), NOTHING) if read_only else (NOTHING,)),
             Part(1, (Content.styled("demo", "$text-accent"), NOTHING) if snapshot.demo else (NOTHING,)),
             Part(3, (Content(file), NOTHING)),
             Part(9, (Content.styled(word, style), Content.styled(word.split(":")[0], style))),
@@ -104,10 +106,29 @@ def members(snapshot: Snapshot) -> tuple[Content, ...]:
     return (words, figures)
 
 
+def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -> Content:
+    """The row for what is wrong, with the key that helps; empty when nothing is."""
+    if saved == "drift":
+        return Content.assemble((f" ! {file} was changed on disk", "$text-warning"), "  p: take theirs, or keep ours")
+    if not problems:
+        return NOTHING
+    first = min(problems, key=lambda problem: problem.severity != "error")
+    glyph = "✗" if first.severity == "error" else "!"
+    more = f"  p: all {len(problems)}" if len(problems) > 1 else "  p: what to do"
+    words = Content(f"{glyph} {first.what}").truncate(max(width - len(more) - 2, 10), ellipsis=True)
+    return Content.assemble(" ", words.stylize(f"$text-{first.severity}"), (more, "$text-muted"))
+
+
 class Masthead(Line):
     """The row on top."""
 
     DEFAULT_CSS = "Masthead { background: $panel; }"
+
+
+class Banner(Line):
+    """The row under the masthead, there only when something is wrong."""
+
+    DEFAULT_CSS = "Banner { display: none; }"
 
 
 class StatusLine(Line):

@@ -1,0 +1,261 @@
+"""The console's terminal, without a thread and without a wait.
+
+The console lives in the loop that serves requests, so its terminal must never hold it. Textual's own driver writes
+through a queue of 30 slots whose ``put`` blocks, joins two threads at the end, and spins when the terminal is gone.
+This one opens the terminal anew, non-blocking (the flag belongs to an open file, so the shell's own stays as it is),
+and lets the loop say when it can be read or written:
+
+- A terminal that stops reading leaves a backlog. Beyond ``HIGH`` bytes of it, painting is dropped and counted; when
+  the backlog is gone, the whole screen is painted once. Sequences are dropped whole, never cut; those that a terminal
+  must remember (modes, the clipboard) are kept.
+- A terminal that hangs up (SIGHUP, end of file, EIO) is let go of at once: no reader, no writer, nothing to join.
+  The app is asked to end, and whoever owns the engine goes on serving.
+
+What is sent and how keys are parsed is Textual's (textual/drivers/linux_driver.py), read closely for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import termios
+import tty
+from codecs import getincrementaldecoder
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
+
+if TYPE_CHECKING:
+    from rproxy_tui.app import ConsoleApp
+
+HIGH = 32 * 1024
+"""Bytes of backlog from which painting is dropped: about one whole screen."""
+KEPT = ("\x1b]", "\x1b[?", "\x1b[>", "\x1b[<")
+SYNC = "\x1b[?2026"
+"""Start of the two sequences that bracket a frame; they go the way of the frame."""
+LINGER = 1.0
+"""Seconds that the last bytes may take to reach a slow terminal after the console has ended."""
+ESCAPE_SECONDS = 0.11
+"""After this long a lone ESC is the Escape key and no longer the start of a sequence."""
+
+
+def open_terminal(descriptor: int) -> int:
+    """A new, non-blocking descriptor of the terminal behind ``descriptor``.
+
+    Raises OSError when there is none, or it may not be opened (after su: then only /dev/tty may).
+    """
+    flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(os.ttyname(descriptor), flags)
+    except OSError:
+        if not os.isatty(descriptor):
+            raise
+        return os.open("/dev/tty", flags)
+
+
+def tell(text: str) -> None:
+    """Say something on standard error without ever waiting for it: what a stalled or lost terminal does not take is
+    dropped."""
+    with suppress(OSError):
+        try:
+            descriptor = open_terminal(2)
+        except OSError:
+            os.write(2, text.encode())  # a file or a pipe: the reader is a program, and it reads
+        else:
+            try:
+                os.write(descriptor, text.encode())
+            finally:
+                os.close(descriptor)
+
+
+class ConsoleDriver(LinuxDriver):
+    """Reads and writes the terminal from the loop. ``lost`` says that it hung up, ``dropped`` counts the frames that
+    a stalled terminal missed. The app hears of both: ``terminal_lost()`` and ``terminal_recovered(dropped)``."""
+
+    _app: ConsoleApp
+
+    def __init__(
+        self, app: ConsoleApp, *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # The base class has just bound these to stopping the process. Nobody is served by a stopped process.
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
+        self.lost = False
+        self.dropped = 0
+        self._terminal = -1
+        self._backlog = bytearray()
+        self._writing = False
+        self._dropping = False
+        self._ended = False
+        self._tick: asyncio.TimerHandle | None = None
+        self._parser = XTermParser(debug)
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+
+    @property
+    def can_suspend(self) -> bool:
+        return False
+
+    @property
+    def stalled(self) -> bool:
+        """The terminal has stopped reading and frames are being dropped."""
+        return self._dropping
+
+    # Output
+
+    def write(self, data: str) -> None:
+        """Take ``data`` (whole escape sequences); never waits."""
+        if self.lost or self._terminal < 0:
+            return
+        painting = not data.startswith(KEPT) or data.startswith(SYNC)
+        if painting and (self._dropping or len(self._backlog) > HIGH):
+            self._dropping = True
+            self.dropped += not data.startswith(SYNC)
+            return
+        self._backlog += data.encode("utf-8", "replace")
+        if not self._writing:
+            self._writing = True
+            self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        """Give the terminal what it takes now; the loop calls again when it takes more."""
+        if self._terminal < 0:
+            return
+        try:
+            while self._backlog:
+                del self._backlog[: os.write(self._terminal, self._backlog)]
+        except BlockingIOError:
+            self._loop.add_writer(self._terminal, self._send)
+            return
+        except OSError:
+            self.hang_up()
+            return
+        self._loop.remove_writer(self._terminal)
+        self._writing = False
+        if self._ended:
+            self._let_go()
+        elif self._dropping:
+            self._dropping = False
+            self._app.terminal_recovered(self.dropped)
+            self.dropped = 0
+
+    # Input
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._terminal, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.hang_up()
+            return
+        for message in self._parser.feed(self._decode(data)):
+            self.process_message(message)
+        if self._tick is None:
+            self._tick = self._loop.call_later(ESCAPE_SECONDS, self._time_out)
+
+    def _time_out(self) -> None:
+        self._tick = None
+        for message in self._parser.tick():
+            self.process_message(message)
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self.send_message(events.Resize(size, size))
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        try:
+            width, height = os.get_terminal_size(self._terminal)
+        except OSError:
+            width = height = 0
+        return width or 80, height or 24
+
+    def _enable_mouse_support(self) -> None:
+        """Buttons, wheel and dragging; not every motion (1003), which would wake the loop for nothing."""
+        if self._mouse:
+            self.write("\x1b[?1000h\x1b[?1002h\x1b[?1006h")
+
+    def _disable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write("\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[?1016l")
+
+    # Beginning and end
+
+    def start_application_mode(self) -> None:
+        """Take the terminal. Raises OSError when it cannot be opened."""
+        self._terminal = open_terminal(self.fileno)
+        with suppress(termios.error):
+            self.attrs_before = termios.tcgetattr(self._terminal)
+            raw = termios.tcgetattr(self._terminal)
+            raw[tty.LFLAG] = self._patch_lflag(raw[tty.LFLAG])
+            raw[tty.IFLAG] = self._patch_iflag(raw[tty.IFLAG])
+            raw[tty.CC][termios.VMIN] = 1
+            termios.tcsetattr(self._terminal, termios.TCSANOW, raw)
+        self._loop.add_reader(self._terminal, self._read)
+        self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
+        self._resized()
+        self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")  # other screen, no cursor, tell focus
+        self._enable_mouse_support()
+        self._request_terminal_sync_mode_support()
+        self._query_in_band_window_resize()
+        self._enable_bracketed_paste()
+        self._disable_line_wrap()
+
+    def disable_input(self) -> None:
+        """Stop reading; what was typed ahead is thrown away, so that the shell does not run it."""
+        if self._terminal < 0 or self._ended:
+            return
+        self._loop.remove_reader(self._terminal)
+        self._loop.remove_signal_handler(signal.SIGWINCH)
+        if self._tick is not None:
+            self._tick.cancel()
+        with suppress(termios.error):
+            termios.tcflush(self._terminal, termios.TCIFLUSH)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back as it was."""
+        if self._terminal < 0 or self._ended:
+            return
+        self.disable_input()
+        self._disable_mouse_support()
+        self._disable_bracketed_paste()
+        self._enable_line_wrap()
+        self._disable_in_band_window_resize()
+        self.write("\x1b[?1049l\x1b[?25h\x1b[?1004l")
+        if self.attrs_before is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(self._terminal, termios.TCSANOW, self.attrs_before)
+        self._ended = True
+        self._send()
+        if self._terminal >= 0:
+            self._loop.call_later(LINGER, self._let_go)
+
+    def close(self) -> None:
+        """Nothing waits here: what is still to be written is written by the loop, for a second at most."""
+
+    def hang_up(self) -> None:
+        """The terminal is gone. Let go of it and ask the app to end."""
+        if self.lost:
+            return
+        self.lost = True
+        if not self._ended:
+            self.disable_input()
+        self._ended = True
+        self._let_go()
+        self._app.terminal_lost()
+
+    def _let_go(self) -> None:
+        if self._terminal < 0:
+            return
+        self._loop.remove_writer(self._terminal)
+        os.close(self._terminal)
+        self._terminal = -1
+        self._backlog.clear()

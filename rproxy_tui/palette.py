@@ -1,0 +1,111 @@
+"""The command palette: everything that a key does, and what has no key, by name.
+
+The list is made from the site as it is now, so that each listener, route, balancer and member can be found by its
+name. Commands go the same way as keys: through the console's ``do``, ``edit`` and ``add``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from proxy_core.control.commands import Change, Delete, Keep, Reload, Set
+from proxy_core.errors import Address
+from rproxy_tui.draft import thing
+from rproxy_tui.keys import PAGES
+from rproxy_tui.theme import THEMES
+
+if TYPE_CHECKING:
+    from rproxy_tui.app import ConsoleApp
+
+
+class Entry(NamedTuple):
+    """A line of the palette. ``run`` returns a coroutine where the person may be asked."""
+
+    name: str
+    about: str
+    run: Callable[[], Coroutine[Any, Any, object] | object]
+
+
+def entries(app: ConsoleApp) -> Iterator[Entry]:
+    """Every command of the console, the common ones first."""
+    site = app.engine.site().site
+    for key, name in PAGES.items():
+        yield Entry(f"go to {name.title()}", f"key {key}", partial(app.action_page, key))
+    undo, redo = app.engine.can_undo(), app.engine.can_redo()
+    yield Entry("undo", undo or "nothing to take back", app.undo)
+    yield Entry("redo", redo or "nothing to do again", app.redo)
+    yield Entry("problems", "what is wrong, and what to do about it", app.action_problems)
+    yield Entry("start demo members", "an upstream for every loopback member that refuses", app.start_demo)
+    if app.engine.snapshot().saved == "drift":
+        yield Entry("take the file on disk", "drop what was not saved", partial(app.do, Reload()))
+        yield Entry("keep the running site", "write it over the file on disk", partial(app.do, Keep()))
+    else:
+        yield Entry("reload the site file", "take it as it stands on disk", partial(app.do, Reload()))
+    yield edit(app, ("site",), "timeouts, names, trusted proxies")
+    yield edit(app, ("console",), "theme and keys")
+    yield edit(app, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
+    if site.access_log is not None:
+        yield remove(app, ("access_log",), "write no access log any more")
+    yield add(app, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
+    for name, listener in site.listeners.items():
+        yield edit(app, ("listeners", name), listener.address)
+        yield remove(app, ("listeners", name), f"{listener.address}: what is open there is drained")
+    for route in site.routes:
+        yield edit(app, ("routes", route.id), f"{route.path} → {route.proxy or 'except'}")
+    yield add(app, ("balancers",), {}, "a group of members")
+    for balancer, settings in site.balancers.items():
+        yield edit(app, ("balancers", balancer), settings.method)
+        yield add(app, ("balancers", balancer, "members"), {"url": "http://127.0.0.1:"}, f"to {balancer}")
+        for name, member in settings.members.items():
+            yield edit(app, ("balancers", balancer, "members", name), member.url)
+    for theme in THEMES:
+        command = Change(edits=(Set(("console", "theme"), theme.name),), sentence=f"set theme to {theme.name}")
+        yield Entry(f"theme {theme.name}", "colours of the console", partial(app.do, command))
+    yield Entry("help", "this page and its keys", app.action_help)
+    yield Entry("quit", "leave the console", app.action_leave)
+
+
+def edit(app: ConsoleApp, address: Address, about: str) -> Entry:
+    return Entry(f"edit {thing(address)}", about, partial(app.edit, address))
+
+
+def add(app: ConsoleApp, address: Address, row: dict[str, Any], about: str) -> Entry:
+    what = thing((*address, "")).partition(" ")[0]
+    return Entry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
+                 partial(app.add, address, row, named=True))  # fmt: skip
+
+
+def remove(app: ConsoleApp, address: Address, about: str) -> Entry:
+    command = Change(edits=(Delete(address),), sentence=f"remove {thing(address)}")
+    return Entry(f"remove {thing(address)}", about, partial(app.do, command, f"Remove {thing(address)}?"))
+
+
+class Commands(Provider):
+    """Textual's palette asks this for what it shows."""
+
+    @property
+    def _console(self) -> ConsoleApp:
+        return cast("ConsoleApp", self.app)
+
+    async def discover(self) -> Hits:
+        for entry in entries(self._console):
+            yield DiscoveryHit(entry.name, self._runner(entry), help=entry.about)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for entry in entries(self._console):
+            score = max(matcher.match(entry.name), 0.5 * matcher.match(entry.about))
+            if score > 0:
+                yield Hit(score, matcher.highlight(entry.name), self._runner(entry), help=entry.about)
+
+    def _runner(self, entry: Entry) -> Callable[[], None]:
+        async def run() -> None:
+            outcome = entry.run()
+            if isinstance(outcome, Coroutine):
+                await outcome
+
+        return lambda: (self._console.run_worker(run()), None)[1]
