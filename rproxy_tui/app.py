@@ -86,6 +86,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     # Seeing
 
     def _clock(self) -> None:
+        if not self.screen_stack:  # the console is ending
+            return
         hertz = self.screen.hertz if isinstance(self.screen, Page) else Page.hertz
         stalled = isinstance(self._driver, ConsoleDriver) and self._driver.stalled
         if not stalled and self.governor.due(perf_counter(), hertz):
