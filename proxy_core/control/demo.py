@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import math
 import shutil
+import socket
+import struct
 import sys
 import tempfile
 import time
@@ -104,6 +106,8 @@ async def start_member(host: str, port: int, turn: float = 0.0) -> Demo:
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # the other side left or talks nonsense: a demo has nothing to say to that
+        except asyncio.CancelledError:
+            pass  # by close: asyncio would report a handler that ends as cancelled
         finally:
             clients.discard(task)
             writer.close()
@@ -222,6 +226,8 @@ class Visit(NamedTuple):
 
 _AGENTS = ("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "curl/8.14.1", "python-requests/2.32", "Googlebot/2.1")
 _PAGES = ("", "/", "/cart", "/list?page=2", "/item/1742", "/search?q=blue+shoes", "/api/v1/orders", "/img/logo.svg")
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER that turns a close into a reset: a client that is gone, not one that has finished asking."""
 _NEVER = ("/favicon.ico", "/wp-login.php", "/.env")
 
 
@@ -280,6 +286,7 @@ async def _visit(visit: Visit, host: str, port: int) -> None:
             writer.write(f"{head}{length}\r\n".encode() + ask.body)
             if ask.leaves:
                 await asyncio.sleep(0.002)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 return
             await _read_answer(reader)
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):

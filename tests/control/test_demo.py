@@ -168,6 +168,21 @@ def test_traffic_comes_in_calm_waves_of_the_rate_asked_for() -> None:
     assert min(per_second[2:]) < 11
 
 
+@pytest.mark.usefixtures("_always_well")
+async def test_closing_a_member_cuts_its_clients_and_says_nothing() -> None:
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    member = await demo.start_member("127.0.0.1", 0)
+    async with asyncio.timeout(DEADLINE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", member.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        await member.close()
+        await reader.read()
+        writer.close()
+    assert said == []
+
+
 async def test_traffic_reaches_the_listener_and_stops_when_it_is_cancelled() -> None:
     seen: list[bytes] = []
     enough = asyncio.Event()
