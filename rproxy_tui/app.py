@@ -95,6 +95,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     def tick(self) -> None:
         """Pull once and let the page on screen show it."""
+        if not self.is_running:  # the timer outlives the pages while the console shuts down
+            return
         now = perf_counter()
         self.governor.shown(now)
         with self.governor.painting():

@@ -88,14 +88,14 @@ def printable(text: str) -> str:
 
 def clip(text: str, width: int) -> str:
     """At most ``width`` cells of ``text``; what is cut off at the end is shown by an ellipsis."""
-    if _cells(text) <= width:
+    if cells(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
 
 
 def middle(text: str, width: int) -> str:
     """At most ``width`` cells of ``text``, cut in the middle: both ends of a path tell what it is."""
-    if _cells(text) <= width:
+    if cells(text) <= width:
         return text
     if not text.isascii():
         return clip(text, width)
@@ -112,7 +112,8 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return fill + text if right else text + fill
 
 
-def _cells(text: str) -> int:
+def cells(text: str) -> int:
+    """How wide a text is in the terminal."""
     return len(text) if text.isascii() else cell_len(text)
 
 

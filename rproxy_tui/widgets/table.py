@@ -20,7 +20,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from rproxy_tui.words import clip, pad
+from rproxy_tui.words import cells, clip, pad
 
 Row = TypeVar("Row")
 Cell = tuple[tuple[str, str], ...]
@@ -88,6 +88,18 @@ class Window:
         self.cursor = max(self.top, min(self.cursor, self.top + self.height - 1))
 
 
+def marked(cell: Cell, sought: str) -> Cell:
+    """The cell with what is searched for (in lower case) in the style ``found``."""
+    pieces: list[tuple[str, str]] = []
+    for text, style in cell:
+        lower, start = text.lower(), 0
+        while len(lower) == len(text) and (found := lower.find(sought, start)) >= 0:
+            pieces += [(text[start:found], style), (text[found : found + len(sought)], "found")]
+            start = found + len(sought)
+        pieces.append((text[start:], style))
+    return tuple(piece for piece in pieces if piece[0]) or cell
+
+
 class LineTable(Widget, Generic[Row]):
     """A subclass gives ``columns`` and ``rows`` and calls ``changed`` when they moved on. A row that should be drawn
     anew has another ``version``."""
@@ -103,6 +115,10 @@ class LineTable(Widget, Generic[Row]):
         Binding("end,G", "last", "Last", show=False, id="last"),
     ]
     columns: Sequence[Column[Row]] = ()
+    empty = ""
+    """What to do about it, when there are no rows."""
+    sought = ""
+    """What is marked wherever it appears, in lower case."""
 
     def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -134,18 +150,21 @@ class LineTable(Widget, Generic[Row]):
         self.window.count = len(self.rows)
         self.window.height = max(1, self.size.height - 1)
         self.window.fit()
-        drawn = self._draw()
-        for y, strip in enumerate(drawn):
-            if y >= len(self._drawn) or strip is not self._drawn[y]:
-                self.refresh(Region(0, y, self.size.width, 1))
-        self._drawn = drawn
+        before, self._drawn = self._drawn, self._draw()
+        if len(before) != len(self._drawn):
+            self.refresh()
+            return
+        differ = [y for y, strip in enumerate(self._drawn) if strip is not before[y]]
+        if differ:
+            self.refresh(Region(0, differ[0], self.size.width, differ[-1] - differ[0] + 1))
 
     def _draw(self) -> list[Strip]:
         width, height = self.size
         if not self._looks:
-            self._looks = {"": self.rich_style, "cursor": self.get_component_rich_style("table--cursor", partial=True)}
-            for name in STYLES:
-                self._looks[name] = self.rich_style + self.get_component_rich_style(f"table--{name}", partial=True)
+            self._looks = {name: self.get_component_rich_style(f"table--{name}") for name in STYLES}
+            self._looks[""] = self.rich_style
+            under = self.get_component_rich_style("table--cursor")
+            self._looks["cursor"] = Style(bgcolor=under.bgcolor, bold=under.bold, reverse=under.reverse)
             self._fitted = fitted(self.columns, width)
             self._strips.clear()
         if len(self._strips) > 4 * max(100, height):
@@ -154,8 +173,13 @@ class LineTable(Widget, Generic[Row]):
         drawn = [self._strip(None)]
         cursor = window.cursor if self.selectable and self.has_focus else -1
         for index in range(window.top, min(window.top + height - 1, len(rows))):
-            strip = self._strip(rows[index])
-            drawn.append(strip.apply_style(self._looks["cursor"]) if index == cursor else strip)
+            drawn.append(self._under_cursor(rows[index]) if index == cursor else self._strip(rows[index]))
+        if not rows and self.empty:
+            drawn.append(
+                Strip([Segment(clip(self.empty, width), self._looks["muted"])]).adjust_cell_length(
+                    width, self.rich_style
+                )
+            )
         return drawn + [Strip.blank(width, self.rich_style)] * (height - len(drawn))
 
     def _strip(self, row: Row | None) -> Strip:
@@ -165,15 +189,27 @@ class LineTable(Widget, Generic[Row]):
         if strip is None:
             looks, segments = self._looks, []
             for column, width in self._fitted:
-                cell = column.cell(row, width) if row is not None else ((clip(column.title, width), "heading"),)
-                if len(cell) == 1:
+                if row is None:
+                    cell: Cell = ((clip(column.title, width), "heading"),)
+                else:
+                    cell = marked(column.cell(row, width), self.sought) if self.sought else column.cell(row, width)
+                if len(cell) == 1 and cell[0][1] != "found":
                     text, style = cell[0]
                     segments.append(Segment(pad(text, width, column.right) + " ", looks[style]))
-                else:
-                    segments += [Segment(text, looks[style]) for text, style in cell]
-                    gap = width - sum(segment.cell_length for segment in segments[-len(cell) :])
-                    segments.append(Segment(" " * (gap + 1), looks[""]))
+                    continue
+                gap = " " * (width - sum(cells(text) for text, _ in cell))
+                before, after = (gap, " ") if column.right else ("", gap + " ")
+                segments += [Segment(text, looks[style]) for text, style in ((before, ""), *cell, (after, "")) if text]
             strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+            self._strips[key] = strip
+        return strip
+
+    def _under_cursor(self, row: Row) -> Strip:
+        key = ("cursor", self.version(row))
+        strip = self._strips.get(key)
+        if strip is None:
+            look = self._looks["cursor"]
+            strip = Strip([Segment(text, (style or self.rich_style) + look) for text, style, _ in self._strip(row)])
             self._strips[key] = strip
         return strip
 

@@ -19,7 +19,7 @@ async def test_every_page_shows_tabs_vital_signs_and_hints_within_the_width(size
             assert "site.toml" in lines[0]
             assert "saved" in lines[0]
             assert "req/s" in lines[-2]
-            assert "Quit" in lines[-1]
+            assert "? Help" in lines[-1]
             assert len(lines) == size[1]
             assert max(map(len, lines)) <= size[0]
 

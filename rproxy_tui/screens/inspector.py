@@ -1,0 +1,235 @@
+"""The inspector: all that is known of one finished request.
+
+Both heads as they went over the wire, where the time went, and the way through the rules of the generation that the
+request ran under. Everything that a client or a member sent is made harmless before it is shown; secrets were masked
+by the engine.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from proxy_core.control.view import Inspection, ListenerState, Record, Verdict
+from rproxy_tui import words
+from rproxy_tui.page import Page
+from rproxy_tui.widgets.request_log import as_line
+
+NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade")
+"""Fields that curl makes itself, or that belong to the connection (RFC 9110 §7.6.1)."""
+
+VERDICTS = {"match": ("●", "$text-success"), "no match": ("·", "$text-muted"), "skipped": ("○", "$text-muted")}
+
+
+class Inspector(Page):
+    """``step(delta)`` moves to a neighbouring request and gives it; 0 is the one to begin with."""
+
+    heading = "Request"
+    key = "2"
+    help_text = """\
+One request. **Timing** shows where the time went: until a connection to the member was there, until the first byte of
+its answer, and until the last byte was sent. **Way through the rules** lists every rule that was tried, in order, with
+what came of it and why, as the rules stood when the request came.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to the log"),
+        Binding("up,k", "step(-1)", "Previous", key_display="↑", id="previous_request", tooltip="the request before"),
+        Binding("down,j", "step(1)", "Next", key_display="↓", id="next_request", tooltip="the request after"),
+        Binding("c", "copy_curl", "Copy as curl", id="copy_curl", tooltip="copy a curl command that asks the same"),
+        Binding("y", "copy", "Copy line", show=False, id="copy", tooltip="copy the request as a line of text"),
+        Binding("pagedown,space", "page(1)", "Scroll", show=False, id="page_down"),
+        Binding("pageup", "page(-1)", "Scroll back", show=False, id="page_up"),
+    ]
+
+    def __init__(self, step: Callable[[int], Record | None]) -> None:
+        super().__init__()
+        self._step = step
+        self._record: Record | None = None
+        self._inspection: Inspection | None = None
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="request", can_focus=False):
+            yield Static(id="facts")
+            yield Static(id="heads")
+
+    def on_mount(self) -> None:
+        self.action_step(0)
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def action_step(self, delta: int) -> None:
+        record = self._step(delta)
+        if record is None:
+            return
+        if delta and self._record and record.number == self._record.number:
+            self.console.say("no request before this one" if delta < 0 else "no request after this one yet")
+            return
+        self._record = record
+        self._inspection = self.engine.inspect(record.number)
+        self._show()
+        self.query_one("#request").scroll_home(animate=False)
+
+    def _show(self) -> None:
+        record, inspection = self._record, self._inspection
+        if record is None:
+            return
+        width = self.query_one("#facts").content_size.width or self.size.width - 4
+        parts = [summary(record), facts(record, self.console.snapshot.generation), timing(record, width)]
+        if inspection is not None:
+            parts.append(trace(inspection.trace))
+        self.query_one("#facts", Static).update(Content("\n\n").join(parts))
+        gone = Content.styled("Its heads are no longer kept: the ring of requests has moved on.", "$text-muted")
+        self.query_one("#heads", Static).update(gone if inspection is None else heads(inspection))
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_page(self, direction: int) -> None:
+        scroll = self.query_one("#request", VerticalScroll)
+        scroll.scroll_relative(y=direction * (scroll.size.height - 2), animate=False)
+
+    def action_copy(self) -> None:
+        if self._record is not None:
+            self.app.copy_to_clipboard(as_line(self._record))
+            self.console.say(f"copied request {self._record.number} as a line", "success")
+
+    def action_copy_curl(self) -> None:
+        if self._inspection is None:
+            self.console.say("its head is no longer kept", "warning")
+            return
+        listeners = self.console.snapshot.listeners
+        self.app.copy_to_clipboard(as_curl(self._inspection, listeners[0] if listeners else None))
+        masked = "; masked secrets are not in it" if "****" in self._inspection.request_head else ""
+        self.console.say(f"copied request {self._inspection.record.number} as curl{masked}", "success")
+
+
+def heading(text: str) -> Content:
+    return Content.styled(text, "bold $text-accent")
+
+
+def summary(record: Record) -> Content:
+    """What was asked, and what came of it."""
+    colour = {"good": "$text-success", "warning": "$text-warning", "error": "$text-error"}
+    style = colour.get(words.status_style(record.status), "$text-muted")
+    line = Content.assemble(
+        (f"{words.status_glyph(record.status)} {record.status}", f"bold {style}"),
+        (f"  {words.printable(record.method)} {words.printable(record.target)}", "bold"),
+    )
+    return line + Content(f"\n{words.printable(record.cause)}").stylize(style) if record.cause else line
+
+
+def facts(record: Record, generation: int) -> Content:
+    """The record, field by field."""
+    via = words.member_name(record.balancer, record.member) or "no member"
+    ran_under = f"{record.generation}" + ("" if record.generation == generation else f" (now {generation})")
+    rows = (
+        ("time", words.clock(record.at)),
+        ("client", record.client),
+        ("host", record.host or words.NOTHING),
+        ("version", f"HTTP/{record.version.removeprefix('HTTP/')}"),
+        ("route", record.route or "none"),
+        ("member", via + (f", {record.attempts} attempts" if record.attempts > 1 else "")),
+        ("body", f"{record.received:,} bytes received, {record.sent:,} sent"),
+        ("user agent", record.user_agent or words.NOTHING),
+        ("referer", record.referer or words.NOTHING),
+        ("generation", ran_under),
+        ("request", f"{record.number:,}"),
+    )
+    lines = [Content.assemble((f"{name:<12}", "$text-muted"), words.printable(value)) for name, value in rows]
+    return Content("\n").join(lines)
+
+
+def timing(record: Record, width: int) -> Content:
+    """Where the time went: a bar for each phase, where it lies in the whole."""
+    room = max(10, min(40, width - 26))
+    phases = []
+    if record.waited >= 0:
+        phases.append(("connection", 0.0, record.waited))
+    if record.first >= 0:
+        phases += [
+            ("first byte", max(0.0, record.waited), record.first),
+            ("rest of answer", record.first, max(record.first, record.total)),
+        ]
+    elif record.waited >= 0:
+        phases.append(("no answer", record.waited, max(record.waited, record.total)))
+    total = max(record.total, 1e-9)
+    lines = [heading("Timing")]
+    for name, start, end in phases:
+        first = min(int(start / total * room), room - 1)
+        cells = max(1, min(round(end / total * room), room) - first)
+        bar = " " * first + "█" * cells
+        parts = ((f"{name:<14}", "$text-muted"), f"{words.millis(end - start):>7} ms ", (bar, "$text-accent"))
+        lines.append(Content.assemble(*parts))
+    lines.append(Content.assemble((f"{'total':<14}", "$text-muted"), f"{words.millis(record.total):>7} ms"))
+    return Content("\n").join(lines)
+
+
+def trace(verdicts: Sequence[Verdict]) -> Content:
+    """A line for each rule that was tried: what came of it, and why."""
+    lines = [heading("Way through the rules")]
+    for verdict in verdicts:
+        glyph, style = VERDICTS[verdict.verdict]
+        rule = verdict.address[-1] if verdict.address else ""
+        parts = ((f"{glyph} {verdict.verdict:<9}", style), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
+        lines.append(Content.assemble(*parts))
+    if not verdicts:
+        lines.append(Content.styled("no rule was tried", "$text-muted"))
+    return Content("\n").join(lines)
+
+
+def heads(inspection: Inspection) -> Content:
+    """The three heads, each as it went over the wire."""
+    member = words.member_name(inspection.record.balancer, inspection.record.member) or "a member"
+    return Content("\n\n").join(
+        [
+            _head("Request, as it came", inspection.request_head, "nothing that could be read as a request"),
+            _head(f"Request, as sent to {member}", inspection.forwarded_head, "it was not sent to any member"),
+            _head(f"Answer of {member}", inspection.answer_head, "no answer came from a member"),
+        ]
+    )
+
+
+def _head(title: str, head: str, nothing: str) -> Content:
+    lines = [heading(title)]
+    for number, line in enumerate(head.splitlines()):
+        name, colon, value = words.printable(line).partition(":")
+        if number and colon:
+            lines.append(Content.assemble((f"{name}:", "$text-muted"), value))
+        elif line:
+            lines.append(Content(words.printable(line)))
+    if len(lines) == 1:
+        lines.append(Content.styled(nothing, "$text-muted"))
+    return Content("\n").join(lines)
+
+
+def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
+    """A shell command that sends the same request to this proxy again: same method, path as it was spelled, fields.
+    Masked secrets are left out; a body is not kept, so a file is named in its place."""
+    record = inspection.record
+    curl = ["curl", "--path-as-is"]
+    address = ""
+    if listener is not None:
+        host = listener.address.rpartition(":")[0]
+        address = f"{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{listener.port}"
+    if record.method == "HEAD":
+        curl.append("--head")
+    elif record.method != "GET":
+        curl += ["-X", record.method]
+    curl.append(f"http://{record.host or address or 'localhost'}{record.target}")
+    if address and record.host not in ("", address):
+        curl += ["--connect-to", f"::{address}"]
+    for line in inspection.request_head.splitlines()[1:]:
+        name, colon, value = line.partition(":")
+        if colon and name.strip().lower() not in NOT_COPIED and "****" not in value:
+            curl += ["-H", f"{name}: {value.strip()}"]
+    if record.received:
+        curl += ["--data-binary", "@body"]
+    return shlex.join(curl)

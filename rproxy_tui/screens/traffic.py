@@ -1,0 +1,156 @@
+"""The Traffic page: every finished request as it comes, and whatever one wants to know of one.
+
+Following and paused, search and filter never change what the proxy does; they decide what is read. A request under the
+cursor opens in the inspector.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input
+
+from proxy_core.control.view import Record, Snapshot
+from rproxy_tui import words
+from rproxy_tui.page import Page
+from rproxy_tui.screens.inspector import Inspector
+from rproxy_tui.widgets.line import Line, Part, fit
+from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
+
+
+class Traffic(Page):
+    heading = "Traffic"
+    key = "2"
+    help_text = """\
+Every request that is finished, newest at the bottom. **Following**, the log moves with the traffic. Any move of the
+cursor **pauses** it: the rows you read stay where they are and new ones wait below; `G` follows again.
+
+Status signs: `·` answered, `→` redirect or not modified, `▲` 4xx, `■` 5xx, `○` 499: the client left before the answer.
+`ms` is the time until the answer was sent whole.
+
+`/` searches all fields, also what is cut off in the row. `enter` shows everything about a request: both heads, where
+the time went, and which rule took it and why.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space,f", "follow", "Pause", key_display="space", id="follow", tooltip="follow or pause"),
+        Binding("slash", "search", "Search", key_display="/", id="search", tooltip="search all fields"),
+        Binding("n", "find(1)", "Next", show=False, id="find_next", tooltip="next match below"),
+        Binding("N", "find(-1)", "Previous", show=False, id="find_previous", tooltip="next match above"),
+        Binding("s", "filter", "Filter", id="filter", tooltip="all requests, failed ones, slow ones"),
+        Binding("y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
+        Binding("escape", "forget", "Clear search", show=False, id="forget", tooltip="forget the search"),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield RequestLog(id="log")
+        yield Line(id="log-state")
+        yield Input(id="search", placeholder="search: method, path, status, route, member, client, cause", compact=True)
+
+    @property
+    def requests(self) -> RequestLog:
+        return self.query_one(RequestLog)
+
+    def pull(self, snapshot: Snapshot) -> None:
+        log = self.requests
+        log.empty = (
+            "no request passes this filter: s shows another choice"
+            if log.tail.kept
+            else nothing_yet(snapshot, self.console.state.site)
+        )
+        log.pull(self.engine, snapshot.newest_record)
+        self._say_state()
+
+    def _say_state(self) -> None:
+        log = self.requests
+        self.query_one("#log-state", Line).show(
+            log_state(log, self.console.snapshot.newest_record, self.size.width - 2)
+        )
+
+    def on_request_log_moved(self) -> None:
+        self._say_state()
+
+    def on_request_log_not_found(self, message: RequestLog.NotFound) -> None:
+        self.console.say(f"no request matches “{message.sought}”", "warning")
+
+    def on_request_log_opened(self, _message: RequestLog.Opened) -> None:
+        self.app.push_screen(Inspector(self.step))
+
+    def step(self, delta: int) -> Record | None:
+        """The request ``delta`` below the one under the cursor, which moves there; the inspector asks for it."""
+        log = self.requests
+        if delta > 0 and log.tail.cursor == log.tail.count - 1:
+            log.pull(self.engine, self.console.snapshot.newest_record)
+        return log.step(delta)
+
+    def action_follow(self) -> None:
+        self.requests.follow(not self.requests.tail.following)
+
+    def action_filter(self) -> None:
+        self.requests.show_next_filter()
+        self._say_state()
+
+    def action_copy(self) -> None:
+        record = self.requests.tail.current
+        if record is not None:
+            self.app.copy_to_clipboard(as_line(record))
+            self.console.say(f"copied request {record.number} as a line", "success")
+
+    # search
+
+    def action_search(self) -> None:
+        field = self.query_one("#search", Input)
+        field.display = True
+        field.focus()
+
+    def action_find(self, direction: int) -> None:
+        if self.requests.sought:
+            self.requests.find(direction)
+        else:
+            self.action_search()
+
+    def action_forget(self) -> None:
+        field = self.query_one("#search", Input)
+        field.value = ""
+        self.requests.seek("")
+        self._close_search()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.requests.seek(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        log = self.requests
+        log.seek(event.value)
+        log.find(-1 if log.tail.following else 1, here=True)
+        self._close_search()
+
+    def _close_search(self) -> None:
+        self.query_one("#search", Input).display = False
+        self.requests.focus()
+        self._say_state()
+
+
+def log_state(log: RequestLog, newest: int, width: int) -> Content:
+    """One line under the log: following or paused, filter, search, and what went wrong with the request under the
+    cursor."""
+    tail = log.tail
+    if tail.following:
+        state = Content.from_markup("[$text-success]▶ following[/]")
+    else:
+        new = tail.unread(newest)
+        state = Content.from_markup(
+            "[bold $text-warning]‖ paused[/]$new", new=f" · {words.count(new)} new" if new else ""
+        )
+    nothing = Content("")
+    filtered = Content(log.filter_name) if tail.passes else nothing
+    sought = Content.from_markup("[$text-muted]/[/]$sought", sought=log.sought) if log.sought else nothing
+    record = tail.current
+    cause = nothing
+    if record is not None and record.cause and not tail.following:
+        text = words.printable(record.cause)
+        room = max(12, width - sum(part.cell_length + 3 for part in (state, filtered, sought) if part.plain))
+        cause = Content.from_markup("[$text-muted]$text[/]", text=words.clip(f"{record.status}: {text}", room))
+    parts = [Part(4, (state,)), Part(3, (filtered, nothing)), Part(2, (sought, nothing)), Part(1, (cause, nothing))]
+    return fit(parts, width, gap="   ")
