@@ -20,7 +20,7 @@ from proxy_core.balance.state import UpstreamKey
 from proxy_core.http.headers import Refused
 from proxy_core.runtime.upstream_answer import CHUNKED, Answer, read_head
 
-HEAD_BYTES: Final = 64 * 1024
+HEAD_BYTES: Final = 32 * 1024
 INTERIMS: Final = 32
 """1xx answers that may come before the final one."""
 CHUNK_OVERHEAD: Final = 64 * 1024
@@ -159,6 +159,8 @@ class Upstream(asyncio.Protocol):
                     self._refuse("the upstream's answer is not HTTP")
                 return
             try:
+                if end > HEAD_BYTES:
+                    raise Refused(502, "the upstream's answer has a head that is too large")
                 answer, keep = read_head(data[:end])
                 if answer.status == 101:
                     raise Refused(502, "the upstream switched protocols unasked")

@@ -20,7 +20,7 @@ from proxy_core.serve import limits
 from proxy_core.serve.handler import Flight, receive
 from proxy_core.serve.judge import Judge, Payload
 from proxy_core.serve.listeners import Bound
-from proxy_core.serve.plan import CHUNKED, Reader
+from proxy_core.serve.plan import CHUNKED, Reader, ascii_line
 from proxy_core.serve.replies import reply
 from proxy_core.serve.service import Service
 
@@ -219,8 +219,9 @@ class Client(asyncio.Protocol):
         self._begun = False
         head = data if end == len(data) else data[:end]
         rules = self._service.current.rules
-        request = self._reader.read(head, self._service.forwarding(rules))
-        message, payload = self._judge.head(head)
+        plain = ascii_line(head)
+        request = self._reader.read(plain, self._service.forwarding(rules))
+        message, payload = self._judge.head(plain)
         if message.chunked != (request.length == CHUNKED) or payload.is_eof() != (request.length == 0):
             raise Refused(400, "the request's body can be understood in two ways")
         if message.should_close or message.upgrade:

@@ -9,6 +9,7 @@ block read last is remembered with what became of it, for as long as the same Fo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
@@ -24,6 +25,8 @@ CHUNKED = -1
 _TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
 _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 _TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
@@ -120,6 +123,16 @@ class Reader:
         )
 
 
+def ascii_line(head: bytes) -> bytes:
+    """The head with bytes above 0x7F in its request line percent-encoded: httpd takes them for what they encode, and
+    the strict parser must be shown the same bytes that are read here."""
+    cut = head.find(b"\r\n")
+    line = head[:cut]
+    if line.isascii():
+        return head
+    return _HIGH_BYTE.sub(lambda high: b"%%%02X" % high[0][0], line) + head[cut:]
+
+
 def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """Method, target and version of a request line (RFC 9112 §3). Raises Refused."""
     parts = line.split(b" ")
@@ -129,8 +142,7 @@ def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     if not method or method.translate(None, _TOKEN_BYTES):
         raise Refused(400, "the method is not a token")
     if version not in _VERSIONS:
-        other = version[:5] == b"HTTP/" and len(version) == 8 and version[5:6].isdigit() and version[7:].isdigit()
-        raise Refused(505 if other else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
+        raise Refused(505 if _VERSION.fullmatch(version) else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
     if len(target) > limits.REQUEST_TARGET:
         raise Refused(414, f"the request target is longer than {limits.REQUEST_TARGET} bytes")
     if not target or target.translate(None, _TARGET_BYTES):
@@ -146,8 +158,6 @@ def _other_form(method: bytes, target: bytes) -> tuple[bytes, bytes]:
         if method != b"OPTIONS":
             raise Refused(400, "only OPTIONS may ask for *")
         return target, b""
-    if target[:1] == b"?":
-        return b"/" + target, b""
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() != b"http":
         raise Refused(400, "the request target is neither a path nor an http URL")

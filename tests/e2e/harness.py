@@ -113,18 +113,27 @@ class Upstream:
     heads: list[bytes] = field(default_factory=list)
     connections: int = 0
     open: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    server: asyncio.Server | None = None
+
+    async def die(self) -> None:
+        """Stop listening and break every connection."""
+        assert self.server is not None
+        self.server.close()
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 @asynccontextmanager
 async def upstream(talk: Talk) -> AsyncIterator[Upstream]:
     """Serve ``talk`` for each connection on a port of its own."""
     this = Upstream(0)
-    tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        tasks.add(task)
+        this.tasks.add(task)
         this.connections += 1
         this.open += 1
         try:
@@ -133,18 +142,15 @@ async def upstream(talk: Talk) -> AsyncIterator[Upstream]:
             pass
         finally:
             this.open -= 1
-            tasks.discard(task)
+            this.tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20)
+    this.server = server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20)
     this.port = server.sockets[0].getsockname()[1]
     try:
         yield this
     finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await this.die()
 
 
 async def read_request(this: Upstream, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
