@@ -17,8 +17,7 @@ def ok(*fields: str, status: str = "200 OK") -> bytes:
 async def fields_of(raw: bytes, request: str = "/", **options: object) -> list[bytes]:
     async with upstream(answers(raw)) as member, serving(site(member.port, path="/app", **options)) as proxy:
         head, _ = await get(proxy.port, request)
-        return head.split(b"
-")[1:-2]
+        return head.split(b"\r\n")[1:-2]
 
 
 async def test_fields_pass_in_order_and_spelling_and_those_of_one_hop_do_not() -> None:

@@ -121,6 +121,7 @@ async def test_listeners_that_stay_keep_their_connections_new_ones_accept_and_go
                 head, body = await goes.answer()
                 assert body == b"hello"
                 assert b"Connection: close\r\n" in head
+                goes.writer.close()
                 assert await idle.rest() == b""
                 stays.send(GET)
                 assert (await stays.answer())[1] == b"hello"
