@@ -112,7 +112,7 @@ def _made(text: bytes, data: Data, edit: Edit) -> bytes:
             return text
         case Delete():
             path = _existing(data, edit.address)
-            text = _without(text, data, path)
+            text = _without(text, path)
             del at(data, path[:-1])[path[-1]]
             return text
 
@@ -164,7 +164,7 @@ def _changed(text: bytes, data: Data, path: Path, value: Any) -> bytes:
             text = _changed(text, data, (*path, key), each) if key in old else splice.added(text, (*path, key), each)
         for key in [key for key in old if key not in value]:
             text = splice.removed(text, (*path, key))
-        return _named(text, path)
+        return splice.added(text, path, {}) if _says(path) and path not in layout(text).spots else text
     if isinstance(old, list) and isinstance(value, list) and old and value and is_rows(old) == is_rows(value):
         return _listed(text, data, path, value)
     if type(old) is not bool and type(value) is not bool and old == value:
@@ -172,10 +172,10 @@ def _changed(text: bytes, data: Data, path: Path, value: Any) -> bytes:
     if old is value:
         return text
     if is_rows(value) and len(path) == 1:  # from an empty list, or from something else, to rows under headers
-        return splice.added(_without(text, data, path), path, value)
+        return splice.added(_without(text, path), path, value)
     if (new := splice.replaced(text, path, value)) is not None:
         return new
-    return splice.added(_without(text, data, path), path, value)
+    return splice.added(_without(text, path), path, value)
 
 
 def _listed(text: bytes, data: Data, path: Path, value: list[Any]) -> bytes:
@@ -194,18 +194,16 @@ def _listed(text: bytes, data: Data, path: Path, value: list[Any]) -> bytes:
     return text
 
 
-def _without(text: bytes, data: Data, path: Path) -> bytes:
-    text = splice.removed(text, path)
-    for n in range(2, len(path)):
-        text = _named(text, path[:n])
-    return text
+def _without(text: bytes, path: Path) -> bytes:
+    """The text without what is at ``path``. A table above it that says something by being there stays, even empty."""
+    gone = splice.removed(text, path)
+    spots = layout(gone).spots
+    lost = [path[:n] for n in range(2, len(path)) if _says(path[:n]) and path[:n] not in spots]
+    return splice.removed(splice.added(text, lost[-1], {}), path) if lost else gone
 
 
-def _named(text: bytes, path: Path) -> bytes:
-    """A table whose being there says something gets a header, where the last key that implied it has gone."""
-    if names_something(tuple(str(step) for step in path)) and path not in layout(text).spots:
-        return splice.added(text, path, {})
-    return text
+def _says(path: Path) -> bool:
+    return names_something(tuple(str(step) for step in path))
 
 
 def _existing(data: Data, address: Address) -> Path:

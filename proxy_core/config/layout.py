@@ -20,7 +20,7 @@ from tree_sitter import Language, Node, Parser
 
 from proxy_core.config.paths import Path
 
-_PARSER = Parser(Language(tree_sitter_toml.language()))
+_LANGUAGE = Language(tree_sitter_toml.language())
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
@@ -98,7 +98,7 @@ class Layout:
 @lru_cache(maxsize=4)
 def layout(text: bytes) -> Layout:
     """The layout of a TOML text; nobody may change it. A text with errors gives what could be recognised."""
-    root = _PARSER.parse(text).root_node
+    root = Parser(_LANGUAGE).parse(text).root_node  # a parser must not be shared by threads
     lines = [0, *(found.end() for found in re.finditer(b"\n", text))]
     return _Reader(text, lines).read(root)
 

@@ -8,7 +8,7 @@ name, and nothing reads a document.
 from __future__ import annotations
 
 import types
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -69,6 +69,7 @@ def struct_at(address: Address) -> type[Struct] | None:
     return struct
 
 
+@lru_cache(maxsize=4096)
 def names_something(address: Address) -> bool:
     """Whether the table at ``address`` says something by being there, even when it is empty: an item of ``tables``.
 

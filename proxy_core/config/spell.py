@@ -28,6 +28,8 @@ def key(*steps: str | int) -> str:
 def value(content: Any, *, like: str = "", inline: bool = False) -> str:
     """A value. ``like`` is the spelling it replaces, whose quotes are kept; ``inline`` never breaks a line."""
     if isinstance(content, Mapping):
+        if not content:
+            return "{}"
         return "{ " + ", ".join(f"{key(k)} = {value(v, inline=True)}" for k, v in content.items()) + " }"
     if isinstance(content, Sequence) and not isinstance(content, str):
         items = [value(each, inline=True) for each in content]
@@ -52,11 +54,11 @@ def table(path: Path, content: Mapping[str, Any], *, row: bool = False) -> str:
     name = key(*path)
     head = f"[[{name}]]\n" if row else f"[{name}]\n"
     lines = "".join(f"{key(k)} = {value(v)}\n" for k, v in own.items())
-    named = names_something(tuple(str(step) for step in path))
-    blocks = [head + lines] if own or row or named or not below else []
-    blocks += [
+    blocks = [
         table((*path, k), v) for k, v in below.items() if v or names_something((*(str(step) for step in path), k))
     ]
+    if own or row or not blocks:
+        blocks.insert(0, head + lines)
     return "\n".join(blocks)
 
 

@@ -25,6 +25,7 @@ from proxy_core.errors import Address, Problem
 
 _BOM = "\ufeff"
 _MOST_SYNTAX_ERRORS = 20
+_DEEPEST = 32  # levels of tables and lists: whoever walks the data need not fear for the stack
 
 _WORDS = (
     (r"Invalid value \(at end", "the file ends where a value should be", "give the value, or close what is open"),
@@ -53,7 +54,8 @@ _WORDS = (
 class Document:
     """A site file that was read. ``site`` is None when there is an error.
 
-    ``broken`` says that the text is no TOML (or could not be read): ``data`` is then only what was understood of it.
+    Nobody may change ``data``: it is shared. ``broken`` says that the text is no TOML (or could not be read):
+    ``data`` is then only what was understood of it.
     """
 
     file: str
@@ -152,7 +154,10 @@ def values(text: str) -> Values:
     problems: list[Problem] = []
     while True:
         try:
-            return Values(tomllib.loads(text), tuple(problems), text)
+            data = tomllib.loads(text)
+            if _deeper(data, _DEEPEST):
+                raise RecursionError
+            return Values(data, tuple(problems), text)
         except RecursionError:
             deep = _problem("", "lists or tables are nested too deeply", "flatten them", 1, 1)
             return Values({}, (*problems, deep), text)
@@ -166,6 +171,13 @@ def values(text: str) -> Values:
                 )  # what stands below a lost header would land in the table above it
             lines[line - 1] = ""
             text = "\n".join(lines)
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(each, levels - 1) for each in inner)
 
 
 def _spot(message: str, lines: list[str]) -> tuple[int, int]:

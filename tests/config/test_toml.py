@@ -71,6 +71,8 @@ PROBLEMS: list[tuple[str, str, list[str]]] = [
     ("a header that is not closed", "[site\n", ["1:6: the header of a table is not closed"]),
     ("a backslash in double quotes", 'x = "\\d"\n', ["1:"]),
     ("nesting without end", "x = " + "[" * 5000, ["1:1: lists or tables are nested too deeply, flatten them"]),
+    ("nesting that TOML allows and nobody needs", "x = " + "[" * 300 + "]" * 300 + "\n",
+     ["1:1: lists or tables are nested too deeply, flatten them"]),
     ("a number without end", "[site]\ntimeout = " + "9" * 5000 + "\n", ["2:"]),
     ("half a surrogate", "x = '\ud800'\n", ["1:1: the text is not Unicode"]),
 ]
