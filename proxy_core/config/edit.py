@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from copy import deepcopy
+from datetime import date, time
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
@@ -123,7 +124,7 @@ def _set(text: bytes, data: Data, edit: Set) -> bytes:
     if not edit.address or (rest and not isinstance(old, dict)):
         missing = rest[0] if rest else "address"
         raise Unusable(f"there is no {missing} in {'.'.join(edit.address[:found])}", "reload the site", edit.address)
-    value = deepcopy(edit.value)
+    value = _plain(edit.value, edit.address)
     if rest:
         for key in reversed(rest[1:]):
             value = {key: value}
@@ -142,7 +143,7 @@ def _set(text: bytes, data: Data, edit: Set) -> bytes:
 
 def _insert(text: bytes, data: Data, edit: Insert) -> bytes:
     path, found = resolved(data, edit.address)
-    row = deepcopy(edit.row)
+    row = _plain(edit.row, edit.address)
     rows = at(data, path) if found == len(edit.address) else []
     if not isinstance(rows, list) or any(not isinstance(each, dict) for each in rows) or not edit.address:
         raise Unusable(f"{'.'.join(edit.address)} is no list of rows", "give the address of a list", edit.address)
@@ -163,8 +164,8 @@ def _changed(text: bytes, data: Data, path: Path, value: Any) -> bytes:
         for key, each in value.items():
             text = _changed(text, data, (*path, key), each) if key in old else splice.added(text, (*path, key), each)
         for key in [key for key in old if key not in value]:
-            text = splice.removed(text, (*path, key))
-        return splice.added(text, path, {}) if _says(path) and path not in layout(text).spots else text
+            text = _without(text, (*path, key))
+        return text
     if isinstance(old, list) and isinstance(value, list) and old and value and is_rows(old) == is_rows(value):
         return _listed(text, data, path, value)
     if type(old) is not bool and type(value) is not bool and old == value:
@@ -198,12 +199,23 @@ def _without(text: bytes, path: Path) -> bytes:
     """The text without what is at ``path``. A table above it that says something by being there stays, even empty."""
     gone = splice.removed(text, path)
     spots = layout(gone).spots
-    lost = [path[:n] for n in range(2, len(path)) if _says(path[:n]) and path[:n] not in spots]
+    above = [path[:n] for n in range(2, len(path)) if path[:n] not in spots]
+    lost = [each for each in above if names_something(tuple(str(step) for step in each))]
     return splice.removed(splice.added(text, lost[-1], {}), path) if lost else gone
 
 
-def _says(path: Path) -> bool:
-    return names_something(tuple(str(step) for step in path))
+def _plain(value: Any, address: Address) -> Any:
+    """A copy of a value, made of what TOML has. Raises Unusable for anything else."""
+    match value:
+        case dict() if all(isinstance(key, str) for key in value):
+            return {_plain(key, address): _plain(each, address) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each, address) for each in value]
+        case str() if not any("\ud800" <= char <= "\udfff" for char in value):
+            return value
+        case bool() | int() | float() | date() | time():
+            return value
+    raise Unusable(f"TOML cannot spell {value!r}", "delete the key instead of giving it no value", address)
 
 
 def _existing(data: Data, address: Address) -> Path:

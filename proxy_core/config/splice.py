@@ -138,13 +138,9 @@ def _spelled(text: bytes, value: Any, *, like: str = "", inline: bool = False) -
 def _after(text: bytes, entry: Entry, path: Path, value: Any) -> Change:
     """A key after another one in the same section or inline table."""
     steps = path[len(entry.within) :]
-    if entry.end == entry.value_end and text[entry.start : entry.key] == b"" and not _owns_lines(text, entry):
+    if entry.end == entry.value_end:  # inside braces: a key of a section ends with its line
         return entry.end, entry.end, b", " + _pair(text, steps, value, inline=True)
     return entry.end, entry.end, _indent(text, entry.key) + _pair(text, steps, value) + _newline(text)
-
-
-def _owns_lines(text: bytes, entry: Entry) -> bool:
-    return text[entry.end - 1 : entry.end] == b"\n"
 
 
 def _into_section(text: bytes, here: Layout, section: Section, path: Path, value: Any) -> Change:
