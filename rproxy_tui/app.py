@@ -8,6 +8,7 @@ ends with what shall become of the engine (see ``Ending``), which its owner heed
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -68,7 +69,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.snapshot: Snapshot = engine.snapshot()
         self.state: SiteState = engine.site()
         self.problems: tuple[Problem, ...] = ()
-        self.lost = False
+        self.lost = asyncio.Event()
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
@@ -86,16 +87,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     # Seeing
 
     def _clock(self) -> None:
-        if not self.screen_stack:  # the console is ending
-            return
-        hertz = self.screen.hertz if isinstance(self.screen, Page) else Page.hertz
+        page = self.screen_stack[-1] if self.screen_stack else None
+        hertz = page.hertz if isinstance(page, Page) else Page.hertz
         stalled = isinstance(self._driver, ConsoleDriver) and self._driver.stalled
         if not stalled and self.governor.due(perf_counter(), hertz):
             self.tick()
 
     def tick(self) -> None:
         """Pull once and let the page on screen show it."""
-        if not self.is_running:  # the timer outlives the pages while the console shuts down
+        if not self.is_running or not self.screen_stack:  # the console is ending, and its timer outlives the pages
             return
         now = perf_counter()
         self.governor.shown(now)
@@ -235,8 +235,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     def terminal_lost(self) -> None:
         """The driver's word that nobody is there any more."""
-        self.lost = True
+        self.lost.set()
         self.exit("serve")
+
+    def hang_up(self) -> None:
+        """Somebody else noticed that the terminal is gone (SIGHUP)."""
+        if isinstance(self._driver, ConsoleDriver):
+            self._driver.hang_up()
+        else:
+            self.terminal_lost()
 
     def terminal_recovered(self, dropped: int) -> None:
         """The driver's word that a stalled terminal reads again; ``dropped`` frames never reached it."""

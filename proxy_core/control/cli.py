@@ -102,6 +102,11 @@ async def until_stopped(engine: Engine) -> None:
     await stop.wait()
     in_flight = engine.snapshot().in_flight
     print(f"rproxy: draining {in_flight} in flight; the same signal again cuts them", file=sys.stderr, flush=True)
+    print(f"rproxy: stopped, {await drained(engine, cut)} cut", file=sys.stderr, flush=True)
+
+
+async def drained(engine: Engine, cut: asyncio.Event) -> int:
+    """Stop the engine, waiting for what is in flight until ``cut`` is set. Returns how many requests were cut."""
     draining = asyncio.create_task(engine.stop())
     cutting = asyncio.create_task(cut.wait())
     await asyncio.wait((draining, cutting), return_when=asyncio.FIRST_COMPLETED)
@@ -109,7 +114,7 @@ async def until_stopped(engine: Engine) -> None:
     if not draining.done():
         draining.cancel()
         draining = asyncio.create_task(engine.stop(0))
-    print(f"rproxy: stopped, {await draining} cut", file=sys.stderr, flush=True)
+    return await draining
 
 
 async def _reload(engine: Engine) -> None:

@@ -1,0 +1,211 @@
+"""``rproxy-tui SITE.toml``: serve a site and open the console on it.
+
+The engine belongs to this module, not to the console: it is started before and stopped after, and a console that
+crashes, is left, or loses its terminal leaves it serving. While nobody attends, Enter on the terminal opens the
+console again and Ctrl-C stops the proxy; where the terminal is gone, SIGTERM drains and stops it. Nothing here prints
+in a way that could wait for a terminal (see driver.tell), and nothing logs to one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from proxy_core.control import demo
+from proxy_core.control.cli import EXIT_BAD_SITE, drained, ready, report
+from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.history import journal_of
+from rproxy_tui.app import ConsoleApp, Ending
+from rproxy_tui.driver import ConsoleDriver, tell
+
+GRACE = 1.0
+"""Seconds that a console may take to end once its terminal is gone or a signal came."""
+SETTLE = 2.0
+"""Seconds after which what is in memory is taken to stay there: the garbage collector no longer walks it."""
+DEMO_RATE = 15.0
+"""Requests per second of the demo traffic."""
+
+
+class Signals:
+    """What the process was told from outside. ``stop``: drain and end; ``cut``: a second time, so at once; ``hung``:
+    the terminal is gone (in a process with a console SIGHUP never means reload)."""
+
+    def __init__(self) -> None:
+        self.stop, self.cut, self.hung = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def install(self, engine: Engine) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: (self.cut if self.stop.is_set() else self.stop).set())
+        loop.add_signal_handler(signal.SIGHUP, self.hung.set)
+        loop.add_signal_handler(signal.SIGUSR1, engine.reopen_logs)
+        # A stopped process serves nobody: no key, and no shell that puts it into the background, may stop it.
+        for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``rproxy-tui``; returns the exit status."""
+    parser = argparse.ArgumentParser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
+    parser.add_argument("site", type=Path, help="the site file (TOML)")
+    parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
+    parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
+    given = parser.parse_args(arguments)
+    if not os.isatty(0) or os.tcgetpgrp(0) != os.getpgrp():
+        tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {given.site}` serves without one\n")
+        return EXIT_BAD_SITE
+    file: Path = given.site
+    if given.demo:
+        try:
+            file = demo.scratch_copy(file)
+        except OSError as error:
+            tell(f"rproxy-tui: cannot make a copy of {file}: {error.strerror}\n")
+            return EXIT_BAD_SITE
+    sys.setswitchinterval(0.0005)
+    status = uvloop.run(serve(file, with_demo=given.demo, read_only=given.read_only))
+    if given.demo and not status:
+        tell(f"rproxy-tui: the demo's edits are in {file}; {given.site} is as it was\n")
+    return status
+
+
+async def serve(file: Path, *, with_demo: bool = False, read_only: bool = False) -> int:
+    """Serve ``file`` and attend to it until it shall stop; 2 when the file has errors."""
+    try:
+        engine = Engine(file)
+    except BadSite as bad:
+        for problem in bad.problems:
+            report(problem)
+        return EXIT_BAD_SITE
+    signals = Signals()
+    signals.install(engine)
+    log_to(state_folder(file) / "console.log")
+    await engine.start()
+    if with_demo:
+        await engine.start_demo()
+        await engine.start_demo_traffic(DEMO_RATE)
+    asyncio.get_running_loop().call_later(SETTLE, settle)
+    if await attended(engine, signals, read_only) == "cut":
+        signals.cut.set()
+    if in_flight := engine.snapshot().in_flight:
+        tell(f"rproxy: waiting for {in_flight} in flight; Ctrl-C cuts them\n")
+    cut = await drained(engine, signals.cut)
+    tell(f"rproxy: stopped, {cut} cut\n")
+    return 0
+
+
+async def attended(engine: Engine, signals: Signals, read_only: bool = False) -> Ending:
+    """Consoles, one after the other, until one of them or a signal says that the proxy shall end, and how."""
+    while True:
+        app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver)
+        await console(app, signals)
+        trace = keep_trace(app.crash, engine.file) if app.crash is not None else ""
+        if not app.lost.is_set() and not signals.stop.is_set():
+            if app.crash is None and app.return_value != "serve":
+                return app.return_value or "drain"
+            crashed = f"rproxy-tui: the console crashed: {app.crash!r}\nThe trace is in {trace}\n" if trace else ""
+            tell(f"{crashed}{ready(engine)}\nEnter opens the console again; Ctrl-C stops the proxy.\n")
+            if await asked_back(signals):
+                continue
+        if not signals.stop.is_set():
+            let_go_of_terminal()
+            await signals.stop.wait()
+        return "drain"
+
+
+async def console(app: ConsoleApp, signals: Signals) -> None:
+    """Run the console until it ends. One whose terminal is gone, or that a signal ends, gets ``GRACE`` for it."""
+    running = asyncio.create_task(app.run_async())
+    told = [asyncio.create_task(event.wait()) for event in (signals.stop, signals.hung, app.lost)]
+    await asyncio.wait((running, *told), return_when=asyncio.FIRST_COMPLETED)
+    if signals.hung.is_set():
+        app.hang_up()
+    elif not running.done():
+        app.exit("drain")
+    _, late = await asyncio.wait({running}, timeout=GRACE)
+    for task in (*told, *late):
+        task.cancel()
+    await asyncio.wait((running, *told), timeout=GRACE)
+
+
+async def asked_back(signals: Signals) -> bool:
+    """Wait on the terminal: True for Enter, False when the terminal or the proxy is to be let go of."""
+    loop = asyncio.get_running_loop()
+    asked: asyncio.Future[bool] = loop.create_future()
+
+    def read() -> None:
+        try:
+            line = os.read(0, 4096)  # a whole line is there: the terminal is in its usual mode again
+        except OSError:
+            line = b""
+        if not asked.done():
+            asked.set_result(bool(line))
+
+    loop.add_reader(0, read)
+    told = [asyncio.create_task(event.wait()) for event in (signals.stop, signals.hung)]
+    waits: list[asyncio.Future[Any]] = [asked, *told]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    loop.remove_reader(0)
+    for task in told:
+        task.cancel()
+    return asked.done() and asked.result()
+
+
+def let_go_of_terminal() -> None:
+    """Put the null device in the terminal's place, so that no later read or write meets what is gone."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
+def settle() -> None:
+    """Take what start-up left in memory out of the garbage collector's walks: they hold the loop."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+def state_folder(file: Path) -> Path:
+    """Where a site's journal lives, and what its console leaves behind."""
+    return journal_of(file).parent
+
+
+def log_to(file: Path) -> None:
+    """Send what libraries log to a file: on standard error it would land in the middle of the picture."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.FileHandler(file, delay=True)
+    except OSError:
+        handler = logging.NullHandler()
+    logging.getLogger().addHandler(handler)
+
+
+def keep_trace(error: BaseException, file: Path) -> str:
+    """Write the trace of a crash to a file, and say to which."""
+    text = "".join(traceback.format_exception(error))
+    name = time.strftime("console-crash-%Y%m%d-%H%M%S.txt")
+    for folder in (state_folder(file), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        except OSError:
+            continue
+        return str(folder / name)
+    return f"no file could be written; it is:\n{text}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
