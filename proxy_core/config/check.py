@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from proxy_core.config.model import Route, Site
+from proxy_core.config.model import Location, Route, Site
 from proxy_core.config.paths import Path, row_ids
 from proxy_core.config.schema import Field, Kind, fields
 
@@ -63,6 +63,8 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
             yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
     if struct is Route:
         yield from _one_action(data, path)
+    if struct is Location:
+        yield from _one_scope(data, path)
 
 
 def _one_action(row: dict[str, Any], path: Path) -> Iterator[Fault]:
@@ -72,6 +74,15 @@ def _one_action(row: dict[str, Any], path: Path) -> Iterator[Fault]:
     elif not excepted and "proxy" not in row:
         todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
         yield Fault(path, "the route does nothing", todo, missing=True)
+
+
+def _one_scope(row: dict[str, Any], path: Path) -> Iterator[Fault]:
+    scopes = [key for key in ("path", "path_regex", "target") if key in row]
+    if not scopes:
+        todo = 'add one: path = "/app", path_regex = "…" or target = "http://host:port"'
+        yield Fault(path, "the row does not say what it is for", todo, missing=True)
+    for key in scopes[1:]:
+        yield Fault((*path, key), f"the row has both {scopes[0]} and {key}", "delete one, or write two rows")
 
 
 def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:
@@ -106,7 +117,7 @@ def _tables(value: Any, field: Field, struct: type[Struct], path: Path) -> Itera
                 yield Fault((*path, n), f"row {n + 1} of {field.name} is {found(row)}, not a table", "write { … }")
                 continue
             if name in seen:
-                todo = "rename one of them, or delete the id and one is made from the path"
+                todo = "rename one of them, or delete the id and one is made"
                 yield Fault((*path, n, "id"), f'the id "{name}" is used twice in {field.name}', todo)
             seen[name] = n
             yield from _table(row, struct, (*path, n))

@@ -20,14 +20,14 @@ __all__ = ["Field", "Kind", "configuration", "fields", "struct_at"]
 _OPENING = """\
 # The site file
 
-<!-- Made by `python -m proxy_core.config.manual`: change the descriptions in proxy_core/config/model.py instead. -->
+<!-- Made by `python -m proxy_core.config.manual`: change the descriptions in proxy_core/config/model*.py instead. -->
 
 A site file is TOML 1.0 in UTF-8. Ordered things are arrays of tables (`[[routes]]`), named things are tables
 (`[balancers.shop]`). `rproxy check site.toml` lists every problem with its line and column.
 
-A row of `[[routes]]` without an `id` gets one from its path: `/service/index` becomes `service-index`, `/` becomes
-`root`, and a second one of the same name gets `-2`. When an edit from the console would change such an id, it is
-written into the row, so that the row keeps its counters.
+A row without an `id` gets one from what it says: the route `/service/index` becomes `service-index`, `/` becomes
+`root`, and a second one of the same name gets `-2`; rules get theirs from their pattern, variables from their name.
+When an edit from the console would change such an id, it is written into the row, so that the row keeps its counters.
 """
 
 _KINDS: dict[Kind, str] = {

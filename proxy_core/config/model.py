@@ -12,14 +12,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Name = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z",
-        extra={"wanted": "a name of letters, digits, _ . and -", "example": "shop-1"},
-    ),
-]
+from proxy_core.config.model_rules import EnvRule, Host, HostName, Location, RewriteCond, RewriteMap, RewriteRule
+from proxy_core.config.model_types import Name, RowId, Seconds
+
+__all__ = [
+    "AccessLog", "Balancer", "Console", "EnvRule", "Host", "Listener", "Location", "Member", "MemberStatus", "Method",
+    "Name", "Options", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site",
+]  # fmt: skip
 
 MemberStatus = Literal["enabled", "draining", "disabled"]
 Method = Literal["byrequests"]
@@ -129,15 +128,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """[[routes]]: where requests go. The first row in file order whose path matches decides; exactly one of
     ``proxy`` and ``except`` says what happens."""
 
-    id: Annotated[
-        str,
-        Meta(
-            pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z",
-            extra={"wanted": "a name of letters, digits, _ . and -", "example": "shop-1"},
-            description="The row's name in the console, logs and commands; made from the path where it is missing. "
-            "A row keeps its counters as long as it keeps its id.",
-        ),
-    ] = ""
+    id: RowId = ""
+    host: HostName = ""
     path: Annotated[
         str,
         Meta(
@@ -237,6 +229,11 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     site: Annotated[Options, Meta(description="What holds for the whole site.")] = Options()
     listeners: Annotated[dict[Name, Listener], Meta(description="Addresses that accept connections.")] = {}
     access_log: Annotated[AccessLog | None, Meta(description="A line for each finished request.")] = None
+    hosts: Annotated[dict[Name, Host], Meta(description="Name-based virtual hosts.")] = {}
+    env: Annotated[tuple[EnvRule, ...], Meta(description="Variables of requests.")] = ()
+    rewrites: Annotated[tuple[RewriteRule, ...], Meta(description="Rules that act before the routes.")] = ()
+    maps: Annotated[dict[Name, RewriteMap], Meta(description="Tables that rules look keys up in.")] = {}
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go, first match first.")] = ()
+    locations: Annotated[tuple[Location, ...], Meta(description="Settings for some paths or targets.")] = ()
     balancers: Annotated[dict[Name, Balancer], Meta(description="Groups of members.")] = {}
     console: Annotated[Console, Meta(description="The console's looks and keys.")] = Console()

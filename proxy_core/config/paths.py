@@ -18,11 +18,15 @@ from proxy_core.errors import Address
 Path = tuple[str | int, ...]
 Data = dict[str, Any]
 
+_TELLING = ("path", "path_regex", "target", "name", "test", "pattern")
+"""Keys that a row's id is made from: the first one that it has."""
+
 
 def row_ids(rows: Sequence[Any], stem: str) -> tuple[str, ...]:
-    """The id of each row of the list named ``stem``: its own, or one made from its path ("/a/b" gives "a-b").
+    """The id of each row of the list named ``stem``: its own, or one made from what the row says.
 
-    A made id that is taken already gets "-2", "-3", …; given ids always win. Rows that are no tables get "".
+    That is its path ("/a/b" gives "a-b"), or whichever of ``_TELLING`` it has first. A made id that is taken already
+    gets "-2", "-3", …; given ids always win. Rows that are no tables get "".
     """
     given = [row.get("id") if isinstance(row, dict) else None for row in rows]
     taken = {each for each in given if isinstance(each, str) and each}
@@ -45,10 +49,8 @@ def row_ids(rows: Sequence[Any], stem: str) -> tuple[str, ...]:
 
 
 def _derived(row: Data, stem: str) -> str:
-    path = row.get("path")
-    if path == "/":
-        return "root"
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", path).strip("-.") or stem if isinstance(path, str) else stem
+    said = next((row[key] for key in _TELLING if isinstance(row.get(key), str)), stem)
+    return "root" if said == "/" else re.sub(r"[^A-Za-z0-9_.]+", "-", said).strip("-.") or stem
 
 
 def is_rows(value: Any) -> bool:

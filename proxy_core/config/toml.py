@@ -21,6 +21,7 @@ from proxy_core.config.check import Fault, faults
 from proxy_core.config.layout import layout
 from proxy_core.config.model import Site
 from proxy_core.config.paths import Path, address_of, resolved, row_ids
+from proxy_core.config.schema import fields
 from proxy_core.errors import Address, Problem
 
 _BOM = "\ufeff"
@@ -122,13 +123,23 @@ def parse(text: str, file: str = "site.toml") -> Document:
 
 
 def _converted(document: Document) -> Document:
-    routes = document.data.get("routes", [])
-    named = [{**row, "id": name} for row, name in zip(routes, row_ids(routes, "routes"), strict=True)]
     try:
-        site = msgspec.convert({**document.data, "routes": named}, Site)
+        site = msgspec.convert(_with_ids(document.data, Site), Site)
     except msgspec.ValidationError as error:  # check and model disagree: say what the model says
         return replace(document, problems=(Problem(what=str(error), file=document.file),))
     return replace(document, site=site)
+
+
+def _with_ids(table: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The table with the id of every row in it written out, at every depth."""
+    named = dict(table)
+    for field in fields(struct):
+        if field.kind == "rows" and field.struct is not None and (rows := table.get(field.name)):
+            ids = row_ids(rows, field.name)
+            named[field.name] = [
+                {**_with_ids(row, field.struct), "id": name} for row, name in zip(rows, ids, strict=True)
+            ]
+    return named
 
 
 def _located(document: Document, fault: Fault) -> Problem:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.config.manual import configuration, fields, struct_at
-from proxy_core.config.model import Balancer, Console, Listener, Member, Options, Route, Site
+from proxy_core.config.model import Balancer, Console, Listener, Member, Options, RewriteCond, Route, Site
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "configuration.md"
 
@@ -40,6 +40,7 @@ def test_every_key_has_its_manual(struct) -> None:
         (("balancers", "b"), Balancer),
         (("balancers", "b", "members", "m"), Member),
         (("console",), Console),
+        (("rewrites", "r", "conditions", "c"), RewriteCond),
         (("routes",), None),
         (("balancers", "b", "members"), None),
         (("routes", "x", "path"), None),
@@ -57,6 +58,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
     assert (status.kind, status.choices) == ("choice", ("enabled", "draining", "disabled"))
     assert {field.name: field.kind for field in fields(Route)} == {
         "id": "text",
+        "host": "text",
         "path": "text",
         "proxy": "text",
         "except": "switch",

@@ -55,7 +55,7 @@ PROBLEMS: list[tuple[str, str, list[str]]] = [
     ("a route that does two things", ROW + "except = true\n",
      ["4:1: the route both forwards and is an exception, delete proxy or except"]),
     ("ids are given once", ROW + "id = 'a'\n\n" + ROW + "id = 'a'\n",
-     ['9:1: the id "a" is used twice in routes, rename one of them, or delete the id and one is made from the path']),
+     ['9:1: the id "a" is used twice in routes, rename one of them, or delete the id and one is made']),
     ("a table that should be rows", '[routes]\npath = "/x"\n', ["1:1: routes is a table, not an array of tables"]),
     ("dotted keys and inline tables have positions", "[balancers]\nb.members.a = { url = 'x', weight = 101 }\n",
      ["2:28: weight cannot be 101, it must be at least 0 and at most 100"]),

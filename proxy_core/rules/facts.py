@@ -1,0 +1,52 @@
+"""What deciding a request may have to ask the world outside: answers of maps, file tests, subrequests.
+
+Deciding is pure, so a rule never fetches anything. It looks the answer up in the request's Facts; where it is missing
+the decision is a ``Need``: whoever serves gets the answer, adds it and decides again. The answers stay with the
+request, so that explaining it later replays the very decision that was taken. Answers that can be had without waiting
+(text tables, internal functions) come from ``ask`` in the middle of deciding; they are kept all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+FactKey = tuple[str, str, str]
+"""(kind, name, key): ("map", "hashchar2backend", "4"); ("file", "-f", "/srv/x"); ("subrequest", "-U", "/x")."""
+
+Ask = Callable[[FactKey], tuple[bool, str | None]]
+"""(True, answer) when it is known at once, None being "there is none"; (False, None) when it takes waiting."""
+
+
+class Need(NamedTuple):
+    """A Decision: get the answer for ``key``, add it to the facts, and decide again."""
+
+    key: FactKey
+
+
+class Unknown(Exception):
+    """The facts do not hold ``key``. Raised in the middle of deciding, and turned into a Need at its top."""
+
+    def __init__(self, key: FactKey) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+@dataclass(slots=True)
+class Facts:
+    """The answers that one request got, in the order in which it asked. Without ``ask`` nothing else is known."""
+
+    answers: dict[FactKey, str | None] = field(default_factory=dict)
+    ask: Ask | None = None
+
+    def answer(self, kind: str, name: str, key: str) -> str | None:
+        """The answer, None for "there is none". Raises Unknown where it takes waiting."""
+        fact = (kind, name, key)
+        if fact in self.answers:
+            return self.answers[fact]
+        known, answer = self.ask(fact) if self.ask is not None else (False, None)
+        if not known:
+            raise Unknown(fact)
+        self.answers[fact] = answer
+        return answer
