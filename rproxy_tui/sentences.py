@@ -5,7 +5,7 @@ will show. The second half says what a risky one would do before it is done: who
 takes a deleted route's requests. All of it is pure: nothing here reads an engine, a clock or a screen.
 
 Shares follow mod_lbmethod_byrequests: each member that may be elected gets requests in proportion to its weight.
-Paths follow mod_proxy's alias_match: whole segments, and the first row in file order that takes a path decides.
+Paths follow mod_proxy's alias_match: the first row in file order that takes a path by whole segments decides.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from proxy_core.config.model import MemberStatus, Route
 from proxy_core.control.commands import Change, Delete, Insert, Move, Set
 from proxy_core.control.view import MemberLoad
+from proxy_core.rules.prefixes import collapsed, takes
+from rproxy_tui import words
 
 MemberName = tuple[str, str]
 """Balancer and member."""
@@ -61,6 +63,21 @@ def except_path(path: str, route: Route) -> Change:
     return Change(edits=(Insert(("routes",), row, before=route.id),), sentence=f"except {path} from {route.id}")
 
 
+def exception(routes: Sequence[Route], path: str, beside: Route) -> Change | str:
+    """The exception that keeps ``path`` from being forwarded, or why there is none to make, in words.
+
+    It goes above the row that decides about the path now; ``beside`` stands in where that row is out of service.
+    """
+    if not path.startswith("/"):
+        return "A path starts with a slash: /service/index."
+    route = taker(routes, path) or (beside if covers(beside.path, path) else None)
+    if route is None:
+        return f"No route takes {path}: there is nothing to except it from."
+    if route.except_:
+        return f"The exception {route.id} takes {path} already."
+    return except_path(path, route)
+
+
 def move_route(route: str, before: str) -> Change:
     """Move a row above the row ``before``, or to the end ("")."""
     where = f"above {before}" if before else "to the end"
@@ -75,6 +92,18 @@ def shift_route(routes: Sequence[Route], route: str, step: int) -> Change | None
         return None
     after = [*ids, ""]
     return move_route(route, after[at + (2 if step > 0 else -1)])
+
+
+def fix_order(routes: Sequence[Route], route: str) -> Change | None:
+    """Move a row that never matches above the row that takes its requests; None where order is not what is wrong.
+
+    Of two rows with one path, the other would then be the dead one, unless an exception is what should win.
+    """
+    above = shadow(routes, route)
+    row = next(row for row in routes if row.id == route)
+    if above is None or (row.path == above.path and not row.except_):
+        return None
+    return move_route(route, above.id)
 
 
 def toggle_route(route: Route) -> Change:
@@ -94,7 +123,7 @@ def remove_route(route: str) -> Change:
 
 def covers(prefix: str, path: str) -> bool:
     """Whether a row with the path ``prefix`` takes ``path`` and all that is below it."""
-    return path.startswith(prefix) and (prefix.endswith("/") or path[len(prefix) :][:1] in ("", "/"))
+    return takes(collapsed(prefix.encode()), collapsed(path.encode()))
 
 
 def taker(routes: Iterable[Route], path: str) -> Route | None:
@@ -142,16 +171,14 @@ def promised(members: Iterable[MemberLoad], weights: Mapping[str, float] | None 
 
 
 def shifts(before: Mapping[str, float], after: Mapping[str, float], most: int = 4) -> str:
-    """Whose share changes and how: ``b 38 % → 57 %, c 24 % → 36 %``; the largest changes first, at most ``most``."""
-    words = {
-        member: f"{member} {percent(before[member])} → {percent(after[member])}"
+    """Whose share changes and how: ``b 38% → 57%, c 24% → 36%``; the largest changes first, at most ``most``."""
+    changes = [
+        f"{member} {words.percent(before[member])} → {words.percent(after[member])}"
         for member in sorted(before, key=lambda name: -abs(after.get(name, 0.0) - before[name]))
-        if member in after and percent(before[member]) != percent(after[member])
-    }
-    shown = list(words.values())[:most]
-    if len(words) > most:
-        shown.append(f"and {len(words) - most} more")
-    return ", ".join(shown)
+        if member in after and words.percent(before[member]) != words.percent(after[member])
+    ]
+    more = [f"and {len(changes) - most} more"] if len(changes) > most else []
+    return ", ".join(changes[:most] + more)
 
 
 def handover(members: Sequence[MemberLoad], member: str) -> str:
@@ -167,16 +194,8 @@ def handover(members: Sequence[MemberLoad], member: str) -> str:
     return f"{flight} The others go: {others}." if others else flight
 
 
-def percent(fraction: float) -> str:
-    return f"{fraction:.0%}".replace("%", " %")
-
-
 def ago(seconds: float) -> str:
-    """A time that has passed, in the largest unit that fits: ``3 s ago``."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return f"{int(max(seconds, 0))} s ago"
+    return f"{words.span(seconds)} ago"
 
 
 def _member(member: MemberName) -> tuple[str, str, str, str]:

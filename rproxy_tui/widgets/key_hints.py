@@ -16,6 +16,7 @@ from textual.timer import Timer
 from rproxy_tui.widgets.line import Line
 
 NOTICE_SECONDS = 8.0
+ALWAYS = ("help", "quit")
 
 
 class KeyHints(Line):
@@ -56,14 +57,27 @@ class KeyHints(Line):
 
 
 def hints(bindings: list[tuple[Binding, str]], width: int) -> Content:
-    """``key what`` for each binding, the console's own keys last; one hint for keys that do the same."""
-    row, seen = Content(""), set()
+    """``key what`` for each binding, the console's own keys last; one hint for keys that do the same.
+
+    Where there is no room for all, those of ``ALWAYS`` stay: who is lost needs them most.
+    """
+    first: dict[str, tuple[Binding, str]] = {}
     for binding, key in bindings:
-        if binding.action in seen or not binding.description:
-            continue
-        seen.add(binding.action)
-        hint = Content.assemble(" ", (key, "bold $text-accent"), " ", (binding.description, "$text-muted"), " ")
-        if row.cell_length + hint.cell_length > width:
-            continue
+        if binding.description:
+            first.setdefault(binding.action, (binding, key))
+    shown = [
+        (
+            binding.id in ALWAYS,
+            Content.assemble(" ", (key, "bold $text-accent"), " ", (binding.description, "$text-muted"), " "),
+        )
+        for binding, key in first.values()
+    ]
+    spare = width - sum(hint.cell_length for always, hint in shown if always)
+    row = Content("")
+    for always, hint in shown:
+        if not always:
+            if hint.cell_length > spare:
+                continue
+            spare -= hint.cell_length
         row = row + hint
     return row

@@ -12,20 +12,18 @@ from __future__ import annotations
 import difflib
 import random
 import time
-import tomllib
 from collections import deque
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, get_type_hints
 
 import msgspec
-import tomli_w
 
 from proxy_core.balance.state import bucket_of
-from proxy_core.config.edit import Delete, Edit, Insert, Move, Set
-from proxy_core.config.model import Member, Route, Site
+from proxy_core.config.edit import Unusable, edited
+from proxy_core.config.model import Member, Route
+from proxy_core.config.toml import parse
 from proxy_core.control.commands import (
     Applied,
     Change,
@@ -56,6 +54,7 @@ from proxy_core.control.view import (
     Verdict,
 )
 from proxy_core.errors import Problem
+from proxy_core.rules.lint import lint
 from proxy_core.runtime.recorder import Histogram, percentiles
 
 START = 1_790_000_000.0
@@ -337,7 +336,9 @@ class FakeEngine(EngineView):
     def _take(self, text: str) -> None:
         """From now on the site is what this text says."""
         self._text = text
-        self._site = msgspec.convert(tomllib.loads(text), Site)
+        site = parse(text).site
+        assert site is not None, f"not a site: {parse(text).problems}"
+        self._site = site
         origins = [
             "/".join((route.proxy or "").split("/")[:3])
             for route in self._site.routes
@@ -497,48 +498,17 @@ class FakeEngine(EngineView):
                 return self._changed(command)
 
     def _changed(self, change: Change) -> tuple[str, str, tuple[Problem, ...]]:
-        data = tomllib.loads(self._text)
         try:
-            for edit in change.edits:
-                apply(data, edit)
-            msgspec.convert(data, Site)
-        except LookupError as error:
-            return self._text, change.sentence, (Problem(what=f"no such place in the site: {error}"),)
-        except msgspec.ValidationError as error:
-            address = change.edits[-1].address if change.edits else ()
-            return self._text, change.sentence, (Problem(what=str(error), address=address),)
-        return tomli_w.dumps(data), change.sentence, ()
+            text = edited(parse(self._text), change.edits).text
+        except Unusable as unusable:
+            return self._text, change.sentence, (unusable.problem,)
+        document = parse(text)
+        return text, change.sentence, document.problems + (lint(document.site) if document.site else ())
 
     async def start_demo(self) -> str:
         self.demo = True
         self.health.clear()
         return "started demo members on 127.0.0.1:8002"
-
-
-def apply(data: dict[str, Any], edit: Edit) -> None:
-    """Apply an edit to plain TOML data in place. LookupError when there is no such place."""
-    *parents, last = edit.address
-    where: Any = data
-    for key in parents:
-        where = where[row(where, key)] if isinstance(where, list) else where.setdefault(key, {})
-    match edit:
-        case Set():
-            where[row(where, last) if isinstance(where, list) else last] = deepcopy(edit.value)
-        case Delete():
-            del where[row(where, last) if isinstance(where, list) else last]
-        case Insert():
-            rows = where.setdefault(last, [])
-            rows.insert(row(rows, edit.before) if edit.before else len(rows), deepcopy(edit.row))
-        case Move():
-            moved = where.pop(row(where, last))
-            where.insert(row(where, edit.before) if edit.before else len(where), moved)
-
-
-def row(rows: list[dict[str, Any]], row_id: str) -> int:
-    for index, found in enumerate(rows):
-        if found.get("id") == row_id:
-            return index
-    raise LookupError(row_id)
 
 
 def diff(before: str, after: str) -> str:

@@ -1,0 +1,90 @@
+"""One line to type, and what it would do: the shortest way from a wish to a command.
+
+While one types, the text becomes a command, and the engine's own checker says beneath it what the site file would
+look like and what would be wrong with it. Nothing is submitted here: the prompt ends with the command, or with None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from proxy_core.control.commands import Change
+from proxy_core.control.view import EngineView
+from proxy_core.errors import Problem, errors
+
+PAUSE = 0.1
+"""Seconds without a key before the outcome is worked out."""
+
+
+class Prompt(ModalScreen[Change | None]):
+    """``command`` makes a Change of the text, or says in a sentence why there is none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="prompt.cancel")]
+
+    def __init__(self, engine: EngineView, question: str, text: str, command: Callable[[str], Change | str]) -> None:
+        super().__init__()
+        self._engine, self._question, self._text, self._command = engine, question, text, command
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="question", markup=False)
+            yield Input(self._text, compact=True, select_on_focus=False)
+            yield Static(id="outcome")
+            yield Static("enter applies   esc cancels", id="keys")
+
+    def on_input_changed(self) -> None:
+        self._foresee()
+
+    @work(exclusive=True)
+    async def _foresee(self) -> None:
+        await asyncio.sleep(PAUSE)
+        await self._outcome()
+
+    @work(exclusive=True)
+    async def on_input_submitted(self) -> None:
+        if change := await self._outcome():
+            self.dismiss(change)
+
+    async def _outcome(self) -> Change | None:
+        """Show what the text would do; the command, if it would not be refused."""
+        change = self._command(self.query_one(Input).value)
+        if isinstance(change, str):
+            self._show(Content.styled(change, "$text-warning"))
+            return None
+        preview = await self._engine.preview(change)
+        old = {problem.what for problem in self._engine.problems()}
+        new = [problem for problem in preview.problems if problem.what not in old]
+        lines = "\n".join(line for line in preview.diff.splitlines() if line[:1] in "+-" and line[1:].strip())
+        said = Content.styled(change.sentence, "$secondary")
+        self._show(Content("\n").join([said, coloured(lines), *map(worded, new)]))
+        return None if errors(preview.problems) else change
+
+    def _show(self, outcome: Content) -> None:
+        self.query_one("#outcome", Static).update(outcome)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+def worded(problem: Problem) -> Content:
+    """A problem in one line: glyph, what, and what to do."""
+    glyph, style = ("✗", "$text-error") if problem.severity == "error" else ("▲", "$text-warning")
+    todo = f" — {problem.todo}" if problem.todo else ""
+    return Content.assemble((f"{glyph} ", style), problem.what, (todo, "$secondary"))
+
+
+def coloured(diff: str) -> Content:
+    """A unified diff of the site file with its heading left out: what goes, what comes, and where."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
+    looks = {"+": "$text-success", "-": "$text-error", "@": "$secondary"}
+    return Content("\n").join(Content.styled(line, looks.get(line[:1], "")) for line in lines)
