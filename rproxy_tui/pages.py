@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rproxy_tui.page import Page
+from rproxy_tui.screens.history import History
 from rproxy_tui.screens.routes import Routes
 from rproxy_tui.screens.traffic import Traffic
 
@@ -20,5 +21,5 @@ PAGES: dict[str, type[Page]] = {
     "2": Traffic,
     "3": Routes,
     "4": blank("Balancers", "4"),
-    "7": blank("History", "7"),
+    "7": History,
 }

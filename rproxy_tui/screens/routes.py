@@ -101,7 +101,7 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
 
     def __init__(self) -> None:
         super().__init__()
-        self._generation = 0
+        self.routes: tuple[Route, ...] = ()
         self._routes: dict[str, Route] = {}
         self._places: dict[str, int] = {}
         self._notes: dict[str, list[Problem]] = {}
@@ -117,10 +117,6 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
     def table(self) -> RowTable[Shown]:
         return self.query_one(RowTable)
 
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        return tuple(self._routes.values())
-
     def pull(self, snapshot: Snapshot) -> None:
         self._now = snapshot.at
         self._loads = {load.id: load for load in snapshot.routes}
@@ -130,11 +126,12 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
         for problem in self.engine.problems():
             if problem.address[:1] == ("routes",) and len(problem.address) > 1:
                 self._notes.setdefault(problem.address[1], []).append(problem)
-        if snapshot.generation != self._generation:
-            self._generation = snapshot.generation
-            self._routes = {row.id: row for row in self.engine.site().site.routes}
+        routes = self.engine.site().site.routes
+        if routes != self.routes:
+            self.routes = routes
+            self._routes = {row.id: row for row in routes}
             self._places = {id: n for n, id in enumerate(self._routes, 1)}
-            self.table.show(tuple(self._routes), self._shown, columns(self.routes))
+            self.table.show(tuple(self._routes), self._shown, columns(routes))
         self.table.changed()
         self._describe()
 

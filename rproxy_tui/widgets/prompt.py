@@ -21,6 +21,7 @@ from textual.widgets import Input, Static
 from proxy_core.control.commands import Change
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
+from rproxy_tui.widgets.diff import coloured
 
 PAUSE = 0.1
 """Seconds without a key before the outcome is worked out."""
@@ -81,10 +82,3 @@ def worded(problem: Problem) -> Content:
     glyph, style = ("✗", "$text-error") if problem.severity == "error" else ("▲", "$text-warning")
     todo = f" — {problem.todo}" if problem.todo else ""
     return Content.assemble((f"{glyph} ", style), problem.what, (todo, "$secondary"))
-
-
-def coloured(diff: str) -> Content:
-    """A unified diff of the site file with its heading left out: what goes, what comes, and where."""
-    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
-    looks = {"+": "$text-success", "-": "$text-error", "@": "$secondary"}
-    return Content("\n").join(Content.styled(line, looks.get(line[:1], "")) for line in lines)

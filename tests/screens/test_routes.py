@@ -44,15 +44,17 @@ async def go_to(pilot: Pilot[None], id: str) -> None:
     await settled(pilot)
 
 
-async def asked(pilot: Pilot[None], words: str) -> None:
-    await until(pilot, lambda: words in screen(pilot), f"the question {words!r}")
+async def shown(pilot: Pilot[None], words: str) -> None:
+    await until(pilot, lambda: words in screen(pilot), f"{words!r} on the screen")
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_rows_stand_in_file_order_with_what_they_do_and_how_much_they_are_used(size: tuple[int, int]) -> None:
     fake = engine()
     async with console(Serialised(fake), size, page="3") as pilot:
+        await shown(pilot, " path ")
         lines = screen(pilot).splitlines()
+        lines = lines[next(n for n, line in enumerate(lines) if " path " in line) :]
         paths = [row.path for row in fake.site().site.routes]
         at = [next(n for n, line in enumerate(lines) if f" {path} " in line) for path in paths]
         assert at == sorted(at)
@@ -87,7 +89,7 @@ async def test_f_says_that_there_is_nothing_to_fix() -> None:
     fake = engine()
     async with console(fake, page="3") as pilot:
         await pilot.press("f")
-        await asked(pilot, "nothing to move")
+        await shown(pilot, "nothing to move")
         assert not fake.commands
 
 
@@ -108,7 +110,7 @@ async def test_a_row_at_the_end_does_not_move_and_the_console_says_so() -> None:
     fake = engine()
     async with console(fake, page="3") as pilot:
         await pilot.press("G", "J")
-        await asked(pilot, "last row already")
+        await shown(pilot, "last row already")
         assert not fake.commands
 
 
@@ -117,9 +119,9 @@ async def test_excepting_a_path_puts_the_exception_above_the_route_that_takes_it
     async with console(fake, page="3") as pilot:
         await go_to(pilot, "api")
         await pilot.press("x")
-        await asked(pilot, "Keep which path")
+        await shown(pilot, "Keep which path")
         await pilot.press(*"admin")
-        await asked(pilot, "+except = true")
+        await shown(pilot, "+except = true")
         await pilot.press("enter")
         await until(pilot, lambda: len(ids(fake)) == 9, "the new row")
         routes = fake.site().site.routes
@@ -135,8 +137,8 @@ async def test_the_prompt_says_why_there_is_nothing_to_except_and_submits_nothin
     async with console(fake, page="3") as pilot:
         await go_to(pilot, "no-index")
         await pilot.press("x")
-        await asked(pilot, "Keep which path")
-        await asked(pilot, "The exception no-index takes /service/index/ already.")
+        await shown(pilot, "Keep which path")
+        await shown(pilot, "The exception no-index takes /service/index/ already.")
         await pilot.press("enter", "escape")
         await settled(pilot)
         assert not fake.commands
@@ -148,13 +150,13 @@ async def test_deleting_asks_with_the_hits_and_says_who_takes_the_requests() -> 
         await go_to(pilot, "service")
         hits = fake.hits["service"][0]
         await pilot.press("d")
-        await asked(pilot, f"Delete route service ({hits} hits, the last")
+        await shown(pilot, f"Delete route service ({hits} hits, the last")
         assert "Its requests will go to route root" in " ".join(screen(pilot).split())
         await pilot.press("n")
         await settled(pilot)
         assert "service" in ids(fake)
         await pilot.press("d")
-        await asked(pilot, "Delete route service")
+        await shown(pilot, "Delete route service")
         await pilot.press("y")
         await until(pilot, lambda: "service" not in ids(fake), "the row gone")
         assert cursor(pilot) == "api"
@@ -170,7 +172,7 @@ async def test_a_row_in_use_asks_before_it_is_disabled_and_an_unused_one_does_no
         await until(pilot, lambda: row(fake, "old-api").enabled, "on again")
         await go_to(pilot, "service")
         await pilot.press("t")
-        await asked(pilot, "Disable route service")
+        await shown(pilot, "Disable route service")
         assert row(fake, "service").enabled
         await pilot.press("y")
         await until(pilot, lambda: not row(fake, "service").enabled, "off after the question")
@@ -192,5 +194,5 @@ async def test_a_read_only_console_changes_nothing() -> None:
     async with console(fake, page="3", read_only=True) as pilot:
         await go_to(pilot, "api")
         await pilot.press("K")
-        await asked(pilot, "read-only")
+        await shown(pilot, "read-only")
         assert not fake.commands

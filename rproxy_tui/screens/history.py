@@ -1,0 +1,137 @@
+"""History: every state that the site file has had, who made it so, and the way back.
+
+A generation is an applied state of the file; undo, redo and restore make new ones, so nothing is ever lost by going
+back. The newest stands on top and is the one in force; beside the list is what the one under the cursor changed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from proxy_core.control.commands import Restore
+from proxy_core.control.view import Generation, Saved, Snapshot
+from rproxy_tui import words
+from rproxy_tui.page import Page
+from rproxy_tui.widgets.diff import Diff
+from rproxy_tui.widgets.row_table import RowTable
+from rproxy_tui.widgets.table import Column
+
+EMPTY = """\
+Nothing has been applied yet."""
+IN_FORCE: dict[Saved, tuple[str, str, str]] = {
+    "saved": ("● in force", "good", "in force, saved"),
+    "unsaved": ("▲ unsaved", "warning", "in force, not yet saved"),
+    "failed": ("■ unsaved", "error", "in force, not saved: the disk refused it (p lists why)"),
+    "drift": ("▲ in force", "warning", "in force; the file was changed on disk meanwhile"),
+}
+"""How the newest generation is marked: in the list, its style, and in words beside the diff."""
+LONGEST_QUESTION = 12
+"""Lines of a diff that a question shows."""
+
+
+class Shown(NamedTuple):
+    generation: Generation
+    mark: tuple[str, str]
+
+
+COLUMNS: tuple[Column[Shown], ...] = (
+    Column("#", 4, lambda row, _: ((str(row.generation.number), ""),), right=True),
+    Column("time", 8, lambda row, _: ((words.clock(row.generation.at), "muted"),), priority=2),
+    Column("state", 10, lambda row, _: (row.mark,)),
+    Column("by", 8, lambda row, w: ((words.clip(row.generation.author, w), "muted"),), priority=3),
+    Column("what", 26, lambda row, w: ((words.clip(row.generation.sentence, w), ""),), grow=1),
+)
+
+
+class History(Page):
+    heading = "History"
+    key = "7"
+    hertz = 2.0
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    help_text = """
+Every applied state of the site file has a number. `u` takes the last change back and `U` does it again; `r` brings the
+whole file back to the generation under the cursor. Each of these makes a new generation: nothing is lost by going back.
+
+`tab` goes to the diff, where the arrows scroll.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "restore", "Restore", id="history.restore", tooltip="bring the file of this generation back"),
+        Binding("y", "copy", "Copy diff", id="history.copy", tooltip="copy what this generation changed"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._generations: dict[str, Generation] = {}
+        self._newest = ""
+        self._saved: Saved = "saved"
+
+    def body(self) -> ComposeResult:
+        with Container(id="split"):
+            yield RowTable[Shown](COLUMNS, EMPTY)
+            with VerticalScroll(id="change"):
+                yield Static(id="title")
+                yield Diff()
+
+    @property
+    def table(self) -> RowTable[Shown]:
+        return self.query_one(RowTable)
+
+    def pull(self, snapshot: Snapshot) -> None:
+        generations = {str(each.number): each for each in reversed(self.engine.history())}
+        changed = generations != self._generations
+        if changed or snapshot.saved != self._saved:
+            followed = self.table.cursor == self._newest
+            self._generations, self._saved = generations, snapshot.saved
+            self._newest = next(iter(generations), "")
+            self.table.show(tuple(generations), self._shown)
+            if followed:
+                self.table.go_to(self._newest)
+            self._describe()
+
+    def _shown(self, key: str) -> Shown:
+        mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")
+        return Shown(self._generations[key], (mark, style))
+
+    def on_row_table_moved(self) -> None:
+        self._describe()
+        self.query_one("#change", VerticalScroll).scroll_home(animate=False)
+
+    def _describe(self) -> None:
+        if not (here := self._generations.get(self.table.cursor)):
+            return
+        words_of_state = f"  {IN_FORCE[self._saved][2]}" if str(here.number) == self._newest else ""
+        title = Content.assemble((f"generation {here.number}", "bold"), (words_of_state, "$text-muted"))
+        self.query_one("#title", Static).update(Content("\n").join([title, Content(here.sentence), Content("")]))
+        self.query_one(Diff).show(here.diff, "It changes no line of the file.")
+
+    @work
+    async def action_restore(self) -> None:
+        if not (here := self._generations.get(self.table.cursor)):
+            return
+        if str(here.number) == self._newest:
+            return self.console.say(f"Generation {here.number} is in force already.")
+        command = Restore(here.number)
+        diff = (await self.engine.preview(command)).diff
+        if not diff:
+            return self.console.say(f"The site file reads as in generation {here.number} already.")
+        question = f"Bring the site file back to generation {here.number}?"
+        if await self.console.confirm(question, _shortened(diff), yes="Restore"):
+            await self.console.do(command)
+
+    def action_copy(self) -> None:
+        if here := self._generations.get(self.table.cursor):
+            self.console.copy_to_clipboard(here.diff)
+            self.console.say(f"copied the diff of generation {here.number}")
+
+
+def _shortened(diff: str) -> str:
+    lines = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    more = len(lines) - LONGEST_QUESTION
+    return "\n".join(lines[:LONGEST_QUESTION] + ([f"… and {more} more lines"] if more > 0 else []))

@@ -1,0 +1,126 @@
+"""The history page: every generation with its diff, and the ways back."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from proxy_core.control.commands import Redo, Restore, Undo
+from rproxy_tui import sentences
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.screens.history import History
+from tests.screens.fake import FakeEngine, Serialised
+from tests.screens.helpers import SIZES, console, settled, text, until
+
+
+async def engine() -> FakeEngine:
+    """Four generations: start, weight 2, weight 3, drain."""
+    made = FakeEngine()
+    for weight in (2, 3):
+        await made.submit(sentences.set_weight(("backend", "a"), weight))
+        made.advance(10)
+    await made.submit(sentences.set_status(("backend", "a"), "draining"))
+    return made
+
+
+def screen(pilot: Pilot[None]) -> str:
+    assert isinstance(pilot.app, ConsoleApp)
+    return text(pilot.app)
+
+
+def cursor(pilot: Pilot[None]) -> str:
+    page = pilot.app.screen
+    assert isinstance(page, History)
+    return page.table.cursor
+
+
+async def shown(pilot: Pilot[None], words: str) -> None:
+    await until(pilot, lambda: words in screen(pilot), f"{words!r} on the screen")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_generations_stand_newest_first_with_the_one_in_force_marked(size: tuple[int, int]) -> None:
+    async with console(Serialised(await engine()), size, page="7") as pilot:
+        await shown(pilot, "● in force")
+        lines = screen(pilot).splitlines()
+        heading = next(n for n, line in enumerate(lines) if line.split()[:1] == ["#"])
+        assert [line.split()[0] for line in lines[heading + 1 : heading + 5]] == ["4", "3", "2", "1"]
+        marked = [line for line in lines if "● in force" in line]
+        assert len(marked) == 1
+        assert "drain backend/a" in marked[0]
+
+
+async def test_the_diff_is_that_of_the_generation_under_the_cursor() -> None:
+    async with console(await engine(), (120, 40), page="7") as pilot:
+        assert '+status = "draining"' in screen(pilot)
+        await pilot.press("j")
+        await shown(pilot, "+weight = 3")
+        assert "-weight = 2" in screen(pilot)
+        await pilot.press("G")
+        await shown(pilot, "It changes no line of the file.")
+
+
+@pytest.mark.parametrize(
+    ("saved", "mark"), [("unsaved", "▲ unsaved"), ("failed", "■ unsaved"), ("drift", "▲ in force")]
+)
+async def test_what_is_in_force_but_not_on_disk_is_marked(saved: str, mark: str) -> None:
+    fake = await engine()
+    async with console(fake, page="7") as pilot:
+        fake.saved = saved  # type: ignore[assignment]
+        await shown(pilot, mark)
+
+
+async def test_undo_and_redo_make_new_generations_and_the_cursor_follows_the_newest() -> None:
+    fake = await engine()
+    async with console(fake, page="7") as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: fake.history()[-1].number == 5, "a fifth generation")
+        assert fake.site().site.balancers["backend"].members["a"].status == "enabled"
+        await until(pilot, lambda: cursor(pilot) == "5", "the cursor on the newest")
+        await pilot.press("U")
+        await until(pilot, lambda: fake.history()[-1].number == 6, "a sixth generation")
+        assert fake.commands[-2:] == [Undo(), Redo()]
+
+
+async def test_a_new_generation_does_not_move_the_cursor_off_an_older_one() -> None:
+    fake = await engine()
+    async with console(fake, page="7") as pilot:
+        await pilot.press("j", "j")
+        await until(pilot, lambda: cursor(pilot) == "2", "the cursor on generation 2")
+        await fake.submit(sentences.set_weight(("backend", "b"), 7))
+        await shown(pilot, "set weight of backend/b to 7")
+        assert cursor(pilot) == "2"
+
+
+async def test_restoring_asks_with_the_diff_and_brings_the_file_back() -> None:
+    fake = await engine()
+    first = FakeEngine().site().text
+    async with console(fake, page="7") as pilot:
+        await pilot.press("G", "r")
+        await shown(pilot, "Bring the site file back to generation 1?")
+        assert '-status = "draining"' in screen(pilot)
+        await pilot.press("n")
+        await settled(pilot)
+        assert fake.site().text != first
+        await pilot.press("r")
+        await shown(pilot, "Bring the site file back to generation 1?")
+        await pilot.press("y")
+        await until(pilot, lambda: fake.site().text == first, "the first text")
+        assert fake.commands[-1] == Restore(1)
+
+
+async def test_restoring_what_is_in_force_says_so_and_asks_nothing() -> None:
+    fake = await engine()
+    async with console(fake, page="7") as pilot:
+        before = len(fake.commands)
+        await pilot.press("r")
+        await shown(pilot, "Generation 4 is in force already.")
+        assert len(fake.commands) == before
+
+
+async def test_y_copies_the_diff() -> None:
+    fake = await engine()
+    async with console(fake, page="7") as pilot:
+        await pilot.press("y")
+        await shown(pilot, "copied the diff of generation 4")
+        assert pilot.app.clipboard == fake.history()[-1].diff
