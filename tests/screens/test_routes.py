@@ -55,7 +55,7 @@ async def test_rows_stand_in_file_order_with_what_they_do_and_how_much_they_are_
         await shown(pilot, " path ")
         lines = screen(pilot).splitlines()
         lines = lines[next(n for n, line in enumerate(lines) if " path " in line) :]
-        paths = [row.path for row in fake.site().site.routes]
+        paths = [row.path for row in fake.site().site.routes][:7]
         at = [next(n for n, line in enumerate(lines) if f" {path} " in line) for path in paths]
         assert at == sorted(at)
         assert "✕ except" in lines[at[0]]
