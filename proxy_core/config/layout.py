@@ -190,9 +190,9 @@ class _Reader:
         entry.items = [self.value(each, (*entry.path, n), entry.path) for n, each in enumerate(values)]
         rows = [(each.start_point[0], each.end_point[0]) for each in values]
         edges = [node.start_point[0], *(row for pair in rows for row in pair), node.end_point[0]]
-        commas = {each.start_point[0] for each in node.children if each.type == ","}
+        commas = [each.start_point[0] for each in node.children if each.type == ","]
         entry.shared = not rows or any(a >= b for a, b in zip(edges[::2], edges[1::2], strict=True))
-        entry.shared |= not commas <= {last for _, last in rows}
+        entry.shared |= any(comma != last for comma, (_, last) in zip(commas, rows, strict=False))
         # Where each element has its lines to itself, it owns them, as keys of a section do.
         comments -= {row for pair in rows for row in pair} | {edges[0]}
         for item, (first, last) in zip(entry.items, [] if entry.shared else rows, strict=False):

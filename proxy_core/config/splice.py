@@ -1,7 +1,8 @@
 """Changing a site file's text, one place at a time, without touching the rest.
 
 Each function takes the text (UTF-8 bytes that end with a newline) and a path, and gives the new text: a few spans
-replaced, every other byte as it was. Blocks take their own comments along (see ``layout``), free comments stay. The
+replaced, every other byte as it was. Blocks take their own comments along (see ``layout``), free comments stay; only
+in a list whose elements share lines, or whose commas lead, a comment between two elements goes with the one above. The
 functions trust that the path fits the text; ``edit`` decides what to do and verifies the outcome.
 """
 

@@ -83,7 +83,8 @@ class Speller:
     def value(self, content: Any) -> str:
         if isinstance(content, list) and content and self.one_in(2):
             parts = [self.between() + "  " + spell.value(each, inline=True) for each in content]
-            ends = ["," + self.end() for _ in parts[1:]] + [self.chance.choice([",", ""]) + self.end()]
+            comma = self.chance.choice([",", ",", "," if is_rows(content) else "\n  , "])
+            ends = [comma + self.end() for _ in parts[1:]] + [self.chance.choice([",", ""]) + self.end()]
             return "[\n" + "".join(part + end for part, end in zip(parts, ends, strict=True)) + self.between() + "]"
         return spell.value(content, inline=True)
 
