@@ -84,13 +84,17 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.switch_mode("1")
         self.set_interval(TICK, self._clock)
 
+    @property
+    def stalled(self) -> bool:
+        """The terminal has stopped reading: what would be painted now is lost."""
+        return isinstance(self._driver, ConsoleDriver) and self._driver.stalled
+
     # Seeing
 
     def _clock(self) -> None:
         page = self.screen_stack[-1] if self.screen_stack else None
         hertz = page.hertz if isinstance(page, Page) else Page.hertz
-        stalled = isinstance(self._driver, ConsoleDriver) and self._driver.stalled
-        if not stalled and self.governor.due(perf_counter(), hertz):
+        if not self.stalled and self.governor.due(perf_counter(), hertz):
             self.tick()
 
     def tick(self) -> None:

@@ -75,6 +75,8 @@ class Page(Screen[None]):
     # What painting costs (see governor.py). Both names are Textual's; test_governor notices if they change.
 
     def _compositor_refresh(self) -> None:
+        if self.console.stalled:  # nobody would see it; the whole screen is painted when the terminal reads again
+            return
         with self.console.governor.painting():
             super()._compositor_refresh()
 

@@ -1,0 +1,141 @@
+"""The console in a real terminal, under load: whatever happens to the terminal or the console, requests do not notice.
+
+A terminal that stops reading, one that hangs up, a page that fails, a person who leaves. Latency bounds are far above
+what is measured, and far below what a blocked loop would show (the length of the stall).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.terminal import PROGRAM, SITE, Load, Terminal, member, percentile, until
+
+PAINTED = "req/s"
+WHOLE = "Dashboard"
+"""Words of the first row, which is painted only with the whole screen."""
+FAILING = """\
+import rproxy_tui.pages
+from rproxy_tui.page import Page
+
+class Failing(Page):
+    heading, key = "Failing", "7"
+    def pull(self, snapshot):
+        raise RuntimeError("this page fails")
+
+rproxy_tui.pages.PAGES["7"] = Failing
+"""
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start ``rproxy-tui`` in a terminal on a small site; wait until it is painted."""
+    started: list[Terminal] = []
+    with member() as port:
+        file = tmp_path / "site.toml"
+        file.write_text(SITE.format(port=port))
+
+        def begin(**options: object) -> Terminal:
+            terminal = Terminal(file, **options)  # type: ignore[arg-type]
+            started.append(terminal)
+            terminal.shows(PAINTED, 30)
+            return terminal
+
+        yield begin
+        for terminal in started:
+            terminal.kill()
+
+
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(30.0, marks=pytest.mark.soak)])
+def test_a_terminal_that_stops_reading_delays_no_request_and_gets_a_whole_picture_afterwards(
+    start: Start, seconds: float
+) -> None:
+    terminal = start(size=(200, 60))
+    with Load(terminal.port()) as load:
+        load.answered(50)
+        calm = list(load.latencies)
+        with terminal.stalled():
+            over = time.monotonic() + seconds
+            while time.monotonic() < over:  # whole pages, more than any buffer on the way holds
+                for key in "1234":
+                    terminal.press(key)
+                    time.sleep(0.2)
+            terminal.forget()
+        stalled = load.latencies[len(calm) :]
+        terminal.shows("the terminal had stopped reading")
+        terminal.shows(WHOLE)
+        terminal.press("q")
+        terminal.shows("Quit while requests are served?")
+        terminal.press("n")
+        assert not load.failures
+    assert len(stalled) > seconds * 10
+    assert max(stalled) < 1.0
+    for name, latencies in (("calm", calm), ("stalled", stalled)):
+        print(f"{name}: p50 {percentile(latencies, 0.5):.1f}, p99 {percentile(latencies, 0.99):.1f} ms", end="; ")
+    assert terminal.stop() == 0
+
+
+@pytest.mark.parametrize("shell", [False, True], ids=["told by SIGHUP", "told by reading alone"])
+def test_a_terminal_that_hangs_up_ends_the_console_and_not_the_proxy(start: Start, shell: bool) -> None:
+    terminal = start(shell=shell)
+    with Load(terminal.port()) as load:
+        load.answered(20)
+        terminal.hang_up()
+        until(lambda: not any("pts" in file for file in terminal.files()), "the console is gone", 3.0)
+        load.answered(50)
+        assert max(load.latencies) < 1.0
+    time.sleep(0.3)
+    before = terminal.cpu()
+    time.sleep(2.0)
+    assert terminal.cpu() - before < 0.2, "nobody asks and nobody looks, and it uses the processor"
+    assert terminal.stop() == 0
+
+
+def test_a_page_that_fails_ends_the_console_and_not_the_proxy_and_enter_opens_it_again(
+    start: Start, tmp_path: Path
+) -> None:
+    terminal = start(program=FAILING + PROGRAM)
+    with Load(terminal.port()) as load:
+        load.answered(10)
+        terminal.forget()
+        terminal.press("7")
+        terminal.shows("the console crashed: RuntimeError('this page fails')")
+        terminal.shows("Enter opens the console again")
+        (trace,) = (tmp_path / "state").rglob("console-crash-*.txt")
+        assert str(trace) in terminal.output
+        assert "RuntimeError: this page fails" in trace.read_text()
+        load.answered(20)
+        terminal.forget()
+        terminal.press("\n")
+        terminal.shows(PAINTED)
+        load.answered(20)
+        assert max(load.latencies) < 1.0
+    assert terminal.stop() == 0
+
+
+def test_leaving_gives_the_terminal_back_and_serves_on_when_asked_to(start: Start) -> None:
+    terminal = start()
+    with Load(terminal.port()) as load:
+        load.answered(100)
+        terminal.press("q")
+        terminal.shows("Quit while requests are served?")
+        terminal.forget()
+        terminal.press("s")
+        terminal.shows("\x1b[?1049l")
+        terminal.shows("Ctrl-C stops the proxy")
+        load.answered(20)
+    terminal.press("\x03")
+    assert terminal.process.wait(10) == 0
+
+
+def test_a_site_with_errors_is_answered_with_its_problems_and_no_trace(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text('version = 1\n\n[[routes]]\npath = "/"\nproxi = "http://127.0.0.1:1/"\n')
+    terminal = Terminal(file)
+    terminal.shows("site.toml:5:1", 30)
+    assert terminal.process.wait(10) == 2
+    assert "Traceback" not in terminal.output
