@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rproxy_tui.page import Page
+from rproxy_tui.screens.dashboard import Dashboard
 from rproxy_tui.screens.history import History
 from rproxy_tui.screens.routes import Routes
 from rproxy_tui.screens.traffic import Traffic
@@ -17,7 +18,7 @@ def blank(page_heading: str, page_key: str) -> type[Page]:
 
 
 PAGES: dict[str, type[Page]] = {
-    "1": blank("Dashboard", "1"),
+    "1": Dashboard,
     "2": Traffic,
     "3": Routes,
     "4": blank("Balancers", "4"),

@@ -108,7 +108,7 @@ def haystack(record: Record) -> str:
 
 
 class RequestLog(LineTable[Record]):
-    """``pull`` lets it catch up; ``tail`` says what it shows."""
+    """``pull`` lets it catch up; ``tail`` says what it shows. One that is not selectable always follows."""
 
     BINDINGS = [Binding("enter", "open", "Inspect", id="inspect")]
     columns = COLUMNS
@@ -132,7 +132,7 @@ class RequestLog(LineTable[Record]):
 
     def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(selectable=selectable, id=id, classes=classes)
-        self.window: Tail = Tail()
+        self.window: Tail = Tail() if selectable else Tail(keep=100)
         self._filter = 0
         self._complete = False
 
@@ -154,10 +154,11 @@ class RequestLog(LineTable[Record]):
     def pull(self, engine: EngineView, newest: int) -> None:
         """Take what has come in since the last pull, then something from before the oldest record that is held."""
         tail = self.tail
-        if tail.following and newest - tail.last > AT_ONCE:
-            tail.restart(newest - AT_ONCE)
+        most = min(AT_ONCE, tail.keep)
+        if tail.following and newest - tail.last > most:
+            tail.restart(newest - most)
             self._complete = False
-        records = engine.records(tail.last, min(AT_ONCE, tail.room)) if newest > tail.last and tail.room else ()
+        records = engine.records(tail.last, min(most, tail.room)) if newest > tail.last and tail.room else ()
         tail.take(records)
         if self.selectable and len(records) < OLDER and len(tail.kept) < tail.keep and not self._complete:
             self._pull_older(engine)
@@ -231,9 +232,10 @@ class RequestLog(LineTable[Record]):
             self.post_message(self.Opened(record.number))
 
     def on_click(self, event: events.Click) -> None:
+        if not self.selectable:
+            return
         again = self.tail.top + event.y - 1 == self.tail.cursor and self.has_focus
         super().on_click(event)
-        if self.selectable:
-            self.follow(False)
-            if again:
-                self.action_open()
+        self.follow(False)
+        if again:
+            self.action_open()

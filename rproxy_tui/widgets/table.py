@@ -53,7 +53,7 @@ def fitted(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row
         kept.remove(least)
     widths = {column.title: column.width for column in kept}
     spare = max(0, width - sum(widths.values()) - len(kept) + 1)
-    growing = [column for column in kept if column.grow]
+    growing = sorted((column for column in kept if column.grow), key=lambda column: column.most - column.width)
     for number, column in enumerate(growing):
         share = spare * column.grow // sum(other.grow for other in growing[number:])
         share = min(share, column.most - column.width)
@@ -234,7 +234,7 @@ class LineTable(Widget, Generic[Row]):
         return strips
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self.rows) + 1
+        return 1 + (len(self.rows) or bool(self.empty))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -267,7 +267,7 @@ class LineTable(Widget, Generic[Row]):
 
     def on_click(self, event: events.Click) -> None:
         index = self.window.top + event.y - 1
-        if event.y > 0 and index < self.window.count:
+        if self.selectable and event.y > 0 and index < self.window.count:
             self.action_move(index - self.window.cursor)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -277,6 +277,8 @@ class LineTable(Widget, Generic[Row]):
         self._wheel(event, 3)
 
     def _wheel(self, event: events.MouseEvent, delta: int) -> None:
+        if not self.selectable:
+            return
         event.stop()
         self.window.scroll(delta)
         self.moved()

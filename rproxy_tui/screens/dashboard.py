@@ -1,0 +1,101 @@
+"""The Dashboard: is all well, and if not, who is sick and since when.
+
+Members with what they get and how they answer, two minutes of traffic with the edits marked under it, what is wrong,
+and the newest requests. It only shows; from a member one goes on to the page that edits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from proxy_core.control.view import Snapshot
+from proxy_core.errors import Problem
+from rproxy_tui import words
+from rproxy_tui.page import Page
+from rproxy_tui.widgets.charts import Chart
+from rproxy_tui.widgets.member_table import MemberTable
+from rproxy_tui.widgets.request_log import RequestLog, nothing_yet
+
+PROBLEMS = 3
+"""Problems that are shown at once; the rest is counted."""
+
+
+class Dashboard(Page):
+    heading = "Dashboard"
+    key = "1"
+    help_text = """\
+**Members**: state, weight, requests in flight, requests a second, and the *share* of its balancer's requests in the
+last minute beside the share that the weights *promise*; in the bar the line `┃` marks the promise. Errors count since
+the start; p50, p95 and p99 are of the last minute, in milliseconds.
+
+States: `●` up, `▲` error (it is left alone until the retry) or a name without an address, `▼` draining, `○` taken out
+of service, drained or retired, `·` not tried yet.
+
+**Charts** show the last two minutes. `▲12` under a bar is the moment at which generation 12 was applied.
+"""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "balancers", "Balancers", show=False, id="to_balancers", tooltip="edit the balancers' members"
+        ),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield MemberTable(id="members")
+        with Horizontal(id="charts"):
+            yield Chart("requests/s", lambda second: second.requests, words.count)
+            yield Chart("4xx/s", lambda second: second.status_4xx, words.count, id="client-errors")
+            yield Chart("5xx/s", lambda second: second.status_5xx, words.count, id="server-errors")
+            yield Chart("p95 ms", lambda second: second.p95, words.millis)
+        yield Static(id="problems")
+        yield RequestLog(id="tail", selectable=False)
+
+    def on_mount(self) -> None:
+        self._told: object = None
+        self.query_one(MemberTable).empty = "no member yet: go to Balancers (4) and press b to add a balancer"
+
+    def pull(self, snapshot: Snapshot) -> None:
+        self.query_one(MemberTable).show(snapshot)
+        for chart in self.query(Chart):
+            chart.show(snapshot.seconds)
+        log = self.query_one(RequestLog)
+        log.empty = nothing_yet(snapshot, self.console.state.site)
+        log.pull(self.engine, snapshot.newest_record)
+        self._show_problems(self.console.problems)
+
+    def _show_problems(self, problems: Sequence[Problem]) -> None:
+        if problems != self._told:
+            self._told = problems
+            self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
+
+    def on_member_table_selected(self) -> None:
+        self.action_balancers()
+
+    def action_balancers(self) -> None:
+        self.console.action_page("4")
+
+
+def latest(problems: Sequence[Problem], most: int) -> Content:
+    """What is wrong and what to do about it, errors first."""
+    if not problems:
+        return Content.styled("no problems", "$text-muted")
+    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
+    lines = [
+        Content.assemble(
+            ("✗ " if problem.severity == "error" else "! ", f"$text-{problem.severity}"),
+            words.printable(problem.what),
+            (f": {words.printable(problem.todo)}" if problem.todo else "", "$text-muted"),
+        )
+        for problem in ordered[:most]
+    ]
+    if len(ordered) > most:
+        lines.append(Content.styled(f"… {len(ordered) - most} more (p lists them)", "$text-muted"))
+    return Content("\n").join(lines)

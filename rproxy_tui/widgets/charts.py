@@ -1,0 +1,114 @@
+"""Bars over the last two minutes, with a mark wherever the site was edited.
+
+What an edit did to the traffic is seen by the mark under it. A chart is painted once a second, when a second is
+closed; its scale goes in round steps and its columns stand at absolute times, so it moves quietly to the left and
+does nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import floor, log10
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from proxy_core.control.view import Second
+from rproxy_tui.widgets.sparkline import BLOCKS, columns
+from rproxy_tui.words import pad
+
+SPAN = 120
+"""Seconds that a chart shows."""
+
+
+def ceiling(value: float) -> float:
+    """The top of the scale: the next of 1, 2, 5 times a power of ten."""
+    if value <= 0:
+        return 1.0
+    power: float = 10.0 ** floor(log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
+
+
+def bars(drawn: Sequence[float], height: int) -> list[str]:
+    """Rows of block characters, the top one first; what is above zero shows at least an eighth."""
+    top = ceiling(max(drawn, default=0.0))
+    eighths = [max(1, round(value / top * height * 8)) if value > 0 else 0 for value in drawn]
+    return ["".join(BLOCKS[min(8, max(0, level - 8 * row))] for level in eighths) for row in range(height - 1, -1, -1)]
+
+
+def axis(seconds: Sequence[Second], width: int) -> str:
+    """The line under the bars: ``▲12`` where generation 12 was applied (``12▲`` at the right end), ``─`` elsewhere."""
+    cells = ["─"] * width
+    if seconds:
+        marks = columns([float(second.generation) for second in seconds], width, SPAN, int(seconds[-1].at))
+        for place in range(width - 1, -1, -1):
+            if marks[place] > 0:
+                label = f"▲{marks[place]:.0f}"
+                if place + len(label) > width:
+                    place, label = width - len(label), label[1:] + label[0]
+                cells[place : place + len(label)] = label
+    return "".join(cells)
+
+
+class Chart(Widget):
+    """``read`` takes the number out of a second (-1: not measured) and ``say`` words it for the title."""
+
+    COMPONENT_CLASSES = {"chart--title", "chart--number", "chart--bars", "chart--axis", "chart--edit"}
+    ALLOW_SELECT = False
+
+    def __init__(
+        self, title: str, read: Callable[[Second], float], say: Callable[[float], str], *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._title, self._read, self._say = title, read, say
+        self._seconds: tuple[Second, ...] = ()
+        self._strips: list[Strip] = []
+
+    def show(self, seconds: tuple[Second, ...]) -> None:
+        """Draw these seconds, oldest first, unless they are drawn already."""
+        if seconds[-1:] != self._seconds[-1:] or not self._strips:
+            self._seconds = seconds
+            self._strips = []
+            self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips = []
+
+    def on_resize(self) -> None:
+        self._strips = []
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if len(self._strips) != self.size.height:
+            self._strips = self._draw()
+        strips, background = self._strips[crop.y : crop.bottom], self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return [strip.crop(crop.x, crop.right) for strip in strips]
+
+    def _draw(self) -> list[Strip]:
+        width, height = self.size
+        look = self.get_component_rich_style
+        values = [self._read(second) for second in self._seconds]
+        end = int(self._seconds[-1].at) if self._seconds else 0
+        numbers = f"{self._say(values[-1])}  peak {self._say(max(values))}" if values else ""
+        room = max(0, width - len(numbers))
+        rows = [[(pad(self._title[:room], room), "chart--title"), (numbers, "chart--number")]]
+        rows += [[(row, "chart--bars")] for row in bars(columns(values, width, SPAN, end), max(1, height - 2))]
+        rows.append(
+            [(run, f"chart--{'axis' if run[0] == '─' else 'edit'}") for run in _runs(axis(self._seconds, width))]
+        )
+        return [Strip([Segment(text, look(style)) for text, style in row], width) for row in rows[:height]]
+
+
+def _runs(line: str) -> list[str]:
+    """An axis cut where line and label meet."""
+    runs: list[str] = []
+    for character in line:
+        if runs and (runs[-1][0] == "─") == (character == "─"):
+            runs[-1] += character
+        else:
+            runs.append(character)
+    return runs

@@ -1,0 +1,82 @@
+"""The Dashboard: members, charts with edits, problems and the newest requests, at every size."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from proxy_core.control.commands import Change, Set
+from proxy_core.control.view import EngineView
+from proxy_core.errors import Problem
+from rproxy_tui.screens.dashboard import latest
+from tests.screens.fake import EMPTY, FakeEngine, Serialised
+from tests.screens.helpers import SIZES, console, settled, text
+
+
+def busy_engine(seconds: float = 30) -> FakeEngine:
+    engine = FakeEngine()
+    engine.advance(seconds)
+    return engine
+
+
+@pytest.mark.parametrize(("size", "wired"), [*((size, False) for size in SIZES), ((80, 24), True)])
+async def test_members_charts_and_newest_requests_fit_every_size(size: tuple[int, int], wired: bool) -> None:
+    engine = busy_engine()
+    async with console(cast(EngineView, Serialised(engine)) if wired else engine, size, "1") as pilot:
+        page = text(pilot.app)
+        for expected in ("backend/a", "▲ error: retry in", "api/canary", "○ drained: safe to stop", "GET", "method"):
+            assert expected in page
+        assert ("requests/s" in page) == ("p95 ms" in page) == (size[1] >= 20)
+        assert ("4xx/s   " in page) == (size[0] >= 100)
+        assert ("start it, or take it out of service" in page) == (size[1] >= 32)
+        assert len(page.splitlines()) == size[1]
+        assert all(len(line) <= size[0] for line in page.splitlines())
+
+
+async def test_an_edit_is_marked_under_the_charts() -> None:
+    engine = busy_engine()
+    weight = ("balancers", "backend", "members", "a", "weight")
+    await engine.submit(Change(edits=(Set(weight, 5),), sentence="set weight of backend/a to 5"))
+    engine.advance(3)
+    async with console(engine, (80, 24), "1") as pilot:
+        assert text(pilot.app).count("2▲") == 3
+        engine.advance(20)
+        await settled(pilot)
+        assert text(pilot.app).count("▲2") == 3
+        row = next(line for line in text(pilot.app).splitlines() if "backend/a" in line)
+        assert row.split()[3:4] == ["5"]
+
+
+async def test_the_tail_follows_and_members_move_on() -> None:
+    engine = busy_engine()
+    async with console(engine, (120, 40), "1") as pilot:
+        before = text(pilot.app)
+        engine.advance(2)
+        await settled(pilot)
+        assert text(pilot.app) != before
+        newest = engine.records(engine.snapshot().newest_record - 1)[0]
+        last = [line for line in text(pilot.app).splitlines() if newest.client in line and f" {newest.status} " in line]
+        assert last
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_empty_site_says_what_to_do_next(size: tuple[int, int]) -> None:
+    async with console(FakeEngine(EMPTY, rate=0), size, "1") as pilot:
+        page = text(pilot.app)
+        assert "no member yet: go to Balancers (4)" in page
+        assert "no listener yet: press :" in page
+
+
+async def test_enter_on_a_member_goes_to_the_balancers() -> None:
+    async with console(busy_engine(), (80, 24), "1") as pilot:
+        await pilot.press("enter")
+        await settled(pilot)
+        assert pilot.app.current_mode == "4"
+
+
+def test_problems_are_listed_errors_first_and_counted_when_there_are_more() -> None:
+    problems = [Problem(what=f"warning {n}", severity="warning") for n in range(3)]
+    problems.append(Problem(what="the \x1b[2J file", todo="mend it"))
+    assert latest(problems, 2).plain == "✗ the \\x1b[2J file: mend it\n! warning 0\n… 2 more (p lists them)"
+    assert latest([], 2).plain == "no problems"
