@@ -43,8 +43,6 @@ def split(target: bytes) -> tuple[bytes, bytes]:
     Raises BadTarget 400 for what is no origin-form: no slash in front, blanks, controls, a fragment.
     """
     path, mark, query = target.partition(b"?")
-    if mark and not path:
-        path = b"/"
     if not path.startswith(b"/"):
         raise BadTarget(400, "the target does not start with a slash")
     if _UNSENDABLE.search(target):

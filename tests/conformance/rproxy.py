@@ -1,0 +1,51 @@
+"""Our own server as an asker: the same requests, over the wire, as Apache gets.
+
+One server with one listener; before each request the compiled site that is asked becomes the one in force, which is
+how sites are swapped in earnest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Thread
+
+from proxy_core.config.model import Listener, Site
+from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.current import Current
+from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.registry import Registry
+from proxy_core.serve.server import Server
+from tests.conformance.apache import over_the_wire
+from tests.conformance.echo import DEADLINE
+from tests.semantics.askers import Answered, Asked, Asker
+
+
+@contextmanager
+def rproxy(sites: Mapping[str, Site]) -> Iterator[Asker]:
+    """An asker of a running server that serves these sites, each with members of its own."""
+    sets = {name: compile_site(site, Registry(), number) for number, (name, site) in enumerate(sites.items(), 1)}
+    current = Current(next(iter(sets.values())))
+    server = Server(current, Recorder(), Registry(), lambda problem: None)
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> int:
+        server.commit(await server.prepare({"http": Listener(address="127.0.0.1:0")}))
+        return server.states()[0].port
+
+    port = asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE)
+
+    def ask(asked: Asked) -> Answered:
+        current.rules = sets[asked.site]
+        return over_the_wire(port, asked)
+
+    try:
+        yield ask
+    finally:
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(DEADLINE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(DEADLINE)
+        loop.close()
