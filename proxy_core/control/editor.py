@@ -40,6 +40,8 @@ from proxy_core.rules.lint import lint
 
 NUDGE = 2.0
 """Seconds within which another Set of the same key belongs to the generation before."""
+LONG = 64 * 1024
+"""Bytes of a site file that take long enough to read (20 ms) for requests to notice."""
 
 Apply = Callable[[Site, int], Awaitable[tuple[Problem, ...]]]
 """Compile, prepare and swap a site in under a generation number; the problems when that cannot be done, in which case
@@ -99,21 +101,20 @@ class Editor:
     async def preview(self, command: Command) -> Preview:
         """What ``command`` would do to the file, and every problem of the outcome; touches nothing."""
         try:
-            plan = self._plan(command)
+            plan, problems = await self._checked(command)
         except Unusable as unusable:
             return Preview(diff="", problems=(unusable.problem,))
-        diff = difference(self.document.text, plan.document.text, self.file.name)
-        return Preview(diff=diff, problems=check(plan.document))
+        return Preview(diff=difference(self.document.text, plan.document.text, self.file.name), problems=problems)
 
     async def submit(self, command: Command, author: str) -> Result:
         """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later."""
         async with self._lock:
             seen = version(self.file) if isinstance(command, Reload | Merge | Keep) else None
             try:
-                plan = self._plan(command)
+                plan, problems = await self._checked(command)
             except Unusable as unusable:
                 return Refused(problems=(unusable.problem,))
-            document, problems = plan.document, check(plan.document)
+            document = plan.document
             if errors(problems) or document.site is None:
                 return Refused(problems=problems)
             if document.text == self.document.text and not isinstance(command, Keep):
@@ -174,6 +175,15 @@ class Editor:
             self.saver.drifted((Problem(what=what, todo="reload theirs, merge, or keep ours", file=str(self.file)),))
 
     # ---- what a command comes to
+
+    async def _checked(self, command: Command) -> tuple[Plan, tuple[Problem, ...]]:
+        """The plan and every problem of its outcome; a long file is read in a thread, so that traffic goes on."""
+
+        def work() -> tuple[Plan, tuple[Problem, ...]]:
+            plan = self._plan(command)
+            return plan, check(plan.document)
+
+        return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
 
     def _plan(self, command: Command) -> Plan:
         match command:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -380,3 +382,22 @@ async def test_whatever_is_submitted_the_text_in_force_parses_to_the_site_in_for
             assert parse(editor.document.text, str(file)).site == site
         await editor.saver.flush()
     assert file.read_text() == editor.document.text
+
+
+@pytest.mark.parametrize(("rows", "beside"), [(1, False), (1500, True)])
+async def test_a_long_file_is_read_beside_the_loop_and_a_short_one_at_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch, rows: int, beside: bool
+) -> None:
+    more = "".join(f'\n[[routes]]\nid = "r{n}"\npath = "/r{n}"\nproxy = "http://h{n}/"\n' for n in range(rows))
+    file.write_text(SITE + more)
+    threads: list[threading.Thread] = []
+    real = editor_module.edited
+
+    def edited(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return real(*arguments)
+
+    monkeypatch.setattr(editor_module, "edited", edited)
+    async with editing(file) as editor:
+        await applied(editor, weigh(5))
+    assert [thread is not threading.main_thread() for thread in threads] == [beside]
