@@ -154,7 +154,7 @@ async def _steady(port: int, request: bytes, rate: float, seconds: float) -> lis
         return (await loop.create_connection(lambda: _Client(answered), "127.0.0.1", port))[1]
 
     def send(client: _Client, due: float) -> None:
-        client.due = due
+        client.due = min(due, time.monotonic())  # timers of the loop may fire up to a millisecond early
         client.transport.write(request)
 
     async def connect_and_send(due: float) -> None:
