@@ -8,7 +8,9 @@ Destination; relative values mean the same on both sides and pass as they are.
 
 from __future__ import annotations
 
-from proxy_core.config.model import Route, Site
+from functools import lru_cache
+
+from proxy_core.config.model import Balancer, Route, Site
 from proxy_core.http.target import PORTS, Origin, as_bytes_text, balancer, escaped, origin
 from proxy_core.rules.decision import ReverseRow
 
@@ -23,14 +25,15 @@ def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
     pool = balancer(route.proxy)
     if pool is None:
         there = origin(route.proxy)
-        return _rows(there, effective_target(route.path, there.path), route.path)
-    name, path = pool
-    members = site.balancers[name].members.values() if name in site.balancers else ()
-    rows: dict[ReverseRow, None] = {}
-    for member in members:
-        there = origin(member.url)
-        rows |= dict.fromkeys(_rows(there, there.path + effective_target(route.path, path), route.path))
-    return tuple(rows)
+        targets = [(there, effective_target(route.path, there.path))]
+    else:
+        name, path = pool
+        group = site.balancers.get(name, Balancer())
+        below = effective_target(route.path, path)
+        targets = [(there, there.path + below) for there in (origin(member.url) for member in group.members.values())]
+    public = _spelled(route.path)
+    rows = [ReverseRow(start + _spelled(target), public) for there, target in targets for start in _spellings(there)]
+    return tuple(dict.fromkeys(rows))
 
 
 def effective_target(path: str, target: str) -> str:
@@ -42,14 +45,16 @@ def effective_target(path: str, target: str) -> str:
     return "/" if not target and path.endswith("/") else target
 
 
-def _rows(there: Origin, target: str, public: str) -> tuple[ReverseRow, ...]:
-    """The longer spelling of an origin comes first: the shorter is a prefix of it."""
-    authorities = [there.authority]
+def _spelled(path: str) -> str:
+    return escaped(as_bytes_text(path)).decode("ascii")
+
+
+@lru_cache(4096)
+def _spellings(there: Origin) -> tuple[str, ...]:
+    """The ways to write an origin; the longer comes first, for the shorter is a prefix of it."""
     if there.port == PORTS[there.scheme]:
-        authorities.insert(0, f"{there.authority}:{there.port}")
-    below = escaped(as_bytes_text(target)).decode("ascii")
-    shown = escaped(as_bytes_text(public)).decode("ascii")
-    return tuple(ReverseRow(f"{there.scheme}://{authority}{below}", shown) for authority in authorities)
+        return f"{there.url}:{there.port}", there.url
+    return (there.url,)
 
 
 def mapped(value: str, rows: tuple[ReverseRow, ...], base: str) -> str:
