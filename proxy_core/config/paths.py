@@ -57,19 +57,30 @@ def is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
-def resolved(data: Data, address: Address) -> tuple[Path, int]:
-    """The path of ``address``, as far as it exists: how many of its keys were found is the second result."""
+def resolved(data: Data, address: Address, known: dict[int, dict[str, int]] | None = None) -> tuple[Path, int]:
+    """The path of ``address``, as far as it exists: how many of its keys were found is the second result.
+
+    ``known`` remembers the ids of each list between calls, by its identity, for data that nobody changes meanwhile.
+    """
     here: Any = data
+    known = {} if known is None else known
     path: Path = ()
     stem = ""
     for n, key in enumerate(address):
         if isinstance(here, dict) and key in here:
             path, here, stem = (*path, key), here[key], key
-        elif isinstance(here, list) and key and key in (ids := row_ids(here, stem)):
-            path, here = (*path, ids.index(key)), here[ids.index(key)]
+        elif isinstance(here, list) and key and key in (numbers := _numbers(here, stem, known)):
+            path, here = (*path, numbers[key]), here[numbers[key]]
         else:
             return path, n
     return path, len(address)
+
+
+def _numbers(rows: list[Any], stem: str, known: dict[int, dict[str, int]]) -> dict[str, int]:
+    """Where each row stands, by its id; the first of two that share one."""
+    if id(rows) not in known:
+        known[id(rows)] = {name: n for n, name in reversed([*enumerate(row_ids(rows, stem))])}
+    return known[id(rows)]
 
 
 def address_of(data: Data, path: Path) -> Address:

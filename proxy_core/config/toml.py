@@ -12,13 +12,13 @@ import pathlib
 import re
 import tomllib
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from proxy_core.config.check import Fault, faults
-from proxy_core.config.layout import layout
+from proxy_core.config.layout import Layout, layout
 from proxy_core.config.model import Site
 from proxy_core.config.paths import Path, address_of, resolved, row_ids
 from proxy_core.config.schema import fields
@@ -71,7 +71,19 @@ class Document:
 
         Where it does not exist: of its nearest parent, else 1, 1.
         """
-        return _position(self, resolved(self.data, address)[0])
+        return self.position(resolved(self.data, address, self._rows)[0])
+
+    def position(self, path: Path) -> tuple[int, int]:
+        """Line and column of what stands at a path."""
+        return self._layout.position(path)
+
+    @cached_property
+    def _rows(self) -> dict[int, dict[str, int]]:
+        return {}
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return layout(values(self.text).text.encode())
 
     def located(self, problem: Problem) -> Problem:
         """The problem with file, line and column filled in from its address."""
@@ -143,7 +155,7 @@ def _with_ids(table: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, 
 
 
 def _located(document: Document, fault: Fault) -> Problem:
-    line, column = _position(document, fault.path)
+    line, column = document.position(fault.path)
     return Problem(
         what=fault.what,
         todo=fault.todo,
@@ -152,10 +164,6 @@ def _located(document: Document, fault: Fault) -> Problem:
         line=line,
         column=column,
     )
-
-
-def _position(document: Document, path: Path) -> tuple[int, int]:
-    return layout(values(document.text).text.encode()).position(path)
 
 
 @lru_cache(maxsize=4)
