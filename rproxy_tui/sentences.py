@@ -43,6 +43,15 @@ def nudged(weight: float, step: int) -> float:
     return float(min(max(whole, LIGHTEST), HEAVIEST))
 
 
+def weight_of(text: str) -> float | str:
+    """The weight that somebody typed, or what is wrong with it."""
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    return weight if LIGHTEST <= weight <= HEAVIEST else "A weight is a number from 0 to 100."
+
+
 def set_status(member: MemberName, status: MemberStatus) -> Change:
     """Enable, drain or disable a member. Enabled is what a member is without a word, so enabling removes the key."""
     address = (*_member(member), "status")
@@ -54,12 +63,16 @@ def remove_member(member: MemberName) -> Change:
     return Change(edits=(Delete(_member(member)),), sentence=f"remove {_name(member)}")
 
 
+def remove_balancer(balancer: str) -> Change:
+    return Change(edits=(Delete(("balancers", balancer)),), sentence=f"remove balancer {balancer}")
+
+
 # Routes -------------------------------------------------------------------------------------------------------------
 
 
 def except_path(path: str, route: Route) -> Change:
     """An exception for ``path``, directly above the route that would forward it."""
-    row = {"path": path, "except": True}
+    row = {"path": path, "except": True} | ({"host": route.host} if route.host else {})
     return Change(edits=(Insert(("routes",), row, before=route.id),), sentence=f"except {path} from {route.id}")
 
 
@@ -70,7 +83,7 @@ def exception(routes: Sequence[Route], path: str, beside: Route) -> Change | str
     """
     if not path.startswith("/"):
         return "A path starts with a slash: /service/index."
-    route = taker(routes, path) or (beside if covers(beside.path, path) else None)
+    route = taker(tried(routes, beside.host), path) or (beside if covers(beside.path, path) else None)
     if route is None:
         return f"No route takes {path}: there is nothing to except it from."
     if route.except_:
@@ -97,11 +110,11 @@ def shift_route(routes: Sequence[Route], route: str, step: int) -> Change | None
 def fix_order(routes: Sequence[Route], route: str) -> Change | None:
     """Move a row that never matches above the row that takes its requests; None where order is not what is wrong.
 
-    Of two rows with one path, the other would then be the dead one, unless an exception is what should win.
+    Of two rows with one path the other would then be the dead one, unless an exception is what should win.
     """
     above = shadow(routes, route)
     row = next(row for row in routes if row.id == route)
-    if above is None or (row.path == above.path and not row.except_):
+    if above is None or above.host != row.host or (row.path == above.path and not row.except_):
         return None
     return move_route(route, above.id)
 
@@ -131,10 +144,16 @@ def taker(routes: Iterable[Route], path: str) -> Route | None:
     return next((row for row in routes if row.enabled and covers(row.path, path)), None)
 
 
+def tried(routes: Sequence[Route], host: str) -> list[Route]:
+    """The rows that a request to a host meets, in order: those of the server first, then the host's own."""
+    return [row for row in routes if not row.host] + [row for row in routes if host and row.host == host]
+
+
 def shadow(routes: Sequence[Route], route: str) -> Route | None:
     """The earlier row that takes everything that ``route`` would take, so that it never matches; None if it can."""
-    at = next(n for n, row in enumerate(routes) if row.id == route)
-    return taker(routes[:at], routes[at].path)
+    here = next(row for row in routes if row.id == route)
+    before = tried(routes, here.host)
+    return taker(before[: before.index(here)], here.path)
 
 
 def heir(routes: Sequence[Route], route: str) -> str:
@@ -144,7 +163,7 @@ def heir(routes: Sequence[Route], route: str) -> str:
         return "It is disabled: no request changes its way."
     if above := shadow(routes, route):
         return f"Route {above.id} above it takes its requests already: none changes its way."
-    after = taker((row for row in routes if row.id != route), gone.path)
+    after = taker((row for row in tried(routes, gone.host) if row.id != route), gone.path)
     if after is None:
         return f"No other route takes {gone.path}: its requests will get 404."
     if after.except_:
@@ -196,6 +215,10 @@ def handover(members: Sequence[MemberLoad], member: str) -> str:
 
 def ago(seconds: float) -> str:
     return f"{words.span(seconds)} ago"
+
+
+def question(change: Change) -> str:
+    return f"{change.sentence[:1].upper()}{change.sentence[1:]}?"
 
 
 def _member(member: MemberName) -> tuple[str, str, str, str]:

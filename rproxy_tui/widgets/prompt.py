@@ -28,18 +28,28 @@ PAUSE = 0.1
 
 
 class Prompt(ModalScreen[Change | None]):
-    """``command`` makes a Change of the text, or says in a sentence why there is none."""
+    """``command`` makes a Change of the text, or says in a sentence why there is none. ``effect`` says what a text
+    would do beside what the file shows. With ``over`` the first key replaces the text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="prompt.cancel")]
 
-    def __init__(self, engine: EngineView, question: str, text: str, command: Callable[[str], Change | str]) -> None:
+    def __init__(
+        self,
+        engine: EngineView,
+        question: str,
+        text: str,
+        command: Callable[[str], Change | str],
+        effect: Callable[[str], str] = lambda text: "",
+        over: bool = False,
+    ) -> None:
         super().__init__()
-        self._engine, self._question, self._text, self._command = engine, question, text, command
+        self._engine, self._question, self._text = engine, question, text
+        self._command, self._effect, self._over = command, effect, over
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._question, classes="question", markup=False)
-            yield Input(self._text, compact=True, select_on_focus=False)
+            yield Input(self._text, compact=True, select_on_focus=self._over)
             yield Static(id="outcome")
             yield Static("enter applies   esc cancels", id="keys")
 
@@ -66,8 +76,10 @@ class Prompt(ModalScreen[Change | None]):
         old = {problem.what for problem in self._engine.problems()}
         new = [problem for problem in preview.problems if problem.what not in old]
         lines = "\n".join(line for line in preview.diff.splitlines() if line[:1] in "+-" and line[1:].strip())
-        said = Content.styled(change.sentence, "$secondary")
-        self._show(Content("\n").join([said, coloured(lines), *map(worded, new)]))
+        said = [Content.styled(change.sentence, "$secondary")]
+        if effect := self._effect(self.query_one(Input).value):
+            said.append(Content(effect))
+        self._show(Content("\n").join([*said, coloured(lines), *map(worded, new)]))
         return None if errors(preview.problems) else change
 
     def _show(self, outcome: Content) -> None:

@@ -49,8 +49,8 @@ class RowTable(LineTable[Row]):
     class Chosen(Message):
         """Enter, or a click on the row under the cursor."""
 
-    def __init__(self, columns: Sequence[Column[Row]], empty: str) -> None:
-        super().__init__()
+    def __init__(self, columns: Sequence[Column[Row]], empty: str = "", *, selectable: bool = True) -> None:
+        super().__init__(selectable=selectable)
         self.columns = columns
         self.cursor = ""
         self._empty = empty.splitlines()

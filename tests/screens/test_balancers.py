@@ -1,0 +1,209 @@
+"""The balancers page: weights nudged and typed, members drained, taken out and put back, and what it says before."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from proxy_core.config.model import Member
+from proxy_core.control.commands import Command, Result
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.screens.balancers import Balancers
+from tests.screens.fake import EMPTY, FakeEngine, Serialised
+from tests.screens.helpers import SIZES, console, settled, text, until
+
+
+def engine(rate: float = 40.0) -> FakeEngine:
+    made = FakeEngine(rate=rate)
+    made.advance(20)
+    return made
+
+
+def screen(pilot: Pilot[None]) -> str:
+    assert isinstance(pilot.app, ConsoleApp)
+    return text(pilot.app)
+
+
+def said(pilot: Pilot[None]) -> str:
+    """The screen's words without borders and line breaks."""
+    return " ".join(screen(pilot).replace("│", " ").split())
+
+
+def page(pilot: Pilot[None]) -> Balancers:
+    found = pilot.app.screen
+    assert isinstance(found, Balancers)
+    return found
+
+
+def member(fake: FakeEngine, balancer: str = "backend", name: str = "a") -> Member:
+    return fake.site().site.balancers[balancer].members[name]
+
+
+async def shown(pilot: Pilot[None], words: str) -> None:
+    await until(pilot, lambda: words in said(pilot), f"{words!r} on the screen")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_balancers_and_the_members_of_the_marked_one_are_listed(size: tuple[int, int]) -> None:
+    async with console(Serialised(engine()), size, page="4") as pilot:
+        await shown(pilot, "▸ backend")
+        assert "2 of 3 up" in said(pilot)
+        for name in ("backend/a", "backend/b", "backend/c"):
+            assert name in screen(pilot)
+        assert "api/blue" not in screen(pilot)
+        await pilot.press("right")
+        await shown(pilot, "api/blue")
+        assert "backend/a" not in screen(pilot)
+
+
+async def test_a_nudge_is_one_weight_up_or_down_and_its_effect_stands_there_before() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await shown(pilot, "+ weight 2: a 25% → 40%, b 50% → 40%, c 25% → 20%")
+        await pilot.press("plus")
+        await until(pilot, lambda: member(fake).weight == 2, "weight 2")
+        await shown(pilot, "+ weight 3: a 40% → 50%")
+        await pilot.press("minus")
+        await until(pilot, lambda: member(fake).weight == 1, "weight 1")
+
+
+async def test_nudges_in_a_row_add_up_however_slowly_the_engine_takes_them() -> None:
+    class Slow(FakeEngine):
+        async def submit(self, command: Command, author: str = "console") -> Result:
+            await settled(pilot)
+            return await super().submit(command, author)
+
+    fake = Slow()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("plus", "plus", "plus", "plus", "minus")
+        await until(pilot, lambda: len(fake.commands) == 5, "five nudges")
+        assert member(fake).weight == 4
+
+
+async def test_a_weight_stays_within_its_bounds() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("minus")
+        await until(pilot, lambda: member(fake).weight == 0, "weight 0")
+        await pilot.press("minus")
+        await shown(pilot, "A weight is between 0 and 100.")
+        assert len(fake.commands) == 1
+
+
+async def test_a_typed_weight_is_previewed_with_its_line_and_its_shares() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("w")
+        await shown(pilot, "Weight of backend/a, 0 to 100?")
+        await pilot.press("5")
+        await shown(pilot, "+weight = 5")
+        assert "set weight of backend/a to 5" in said(pilot)
+        assert "a 25% → 62%" in said(pilot)
+        await pilot.press("0", "0")
+        await shown(pilot, "A weight is a number from 0 to 100.")
+        await pilot.press("enter")
+        await settled(pilot)
+        assert not fake.commands
+        await pilot.press("backspace", "backspace", "enter")
+        await until(pilot, lambda: member(fake).weight == 5, "weight 5")
+
+
+async def test_a_weight_that_leaves_nobody_asks_first() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        for name in ("b", "c"):
+            page(pilot).table.go_to("backend", name)
+            await pilot.press("x")
+            await shown(pilot, f"Disable backend/{name}?")
+            await pilot.press("y")
+            await until(pilot, lambda name=name: member(fake, name=name).status == "disabled", f"{name} disabled")
+        page(pilot).table.go_to("backend", "a")
+        await settled(pilot)
+        await pilot.press("minus")
+        await shown(pilot, "they will get 503")
+        assert member(fake).weight == 1
+        await pilot.press("n")
+        await settled(pilot)
+        assert member(fake).weight == 1
+
+
+async def test_draining_says_what_is_in_flight_and_who_carries_the_rest_then_counts_down() -> None:
+    fake = engine(rate=0)
+    fake.busy("backend", "a", 14)
+    async with console(fake, page="4") as pilot:
+        await pilot.press("D")
+        await shown(pilot, "Drain backend/a?")
+        assert "14 in flight will finish. The others go: b 50% → 67%, c 25% → 33%." in said(pilot)
+        assert member(fake).status == "enabled"
+        await pilot.press("y")
+        await until(pilot, lambda: member(fake).status == "draining", "draining")
+        fake.busy("backend", "a", 3)
+        await shown(pilot, "draining: 3 in flight")
+        fake.busy("backend", "a", 6)
+        await shown(pilot, "draining: 6 for 72 s")
+        fake.busy("backend", "a", 0)
+        await shown(pilot, "backend/a is drained: safe to stop")
+        await shown(pilot, "e enable: a 0% → 25%")
+        await pilot.press("e")
+        await until(pilot, lambda: member(fake).status == "enabled", "enabled")
+
+
+async def test_a_key_that_would_change_nothing_says_so() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("e")
+        await shown(pilot, "backend/a is enabled already.")
+        assert not fake.commands
+
+
+async def test_a_removed_member_stays_listed_until_its_last_request_has_ended() -> None:
+    fake = engine(rate=0)
+    fake.busy("backend", "b", 2)
+    async with console(fake, page="4") as pilot:
+        page(pilot).table.go_to("backend", "b")
+        await pilot.press("d")
+        await shown(pilot, "Remove backend/b?")
+        assert "2 in flight will finish. The others go: a 25% → 50%, c 25% → 50%." in said(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: "b" not in fake.site().site.balancers["backend"].members, "the member gone")
+        await shown(pilot, "retired: 2 in flight")
+        page(pilot).table.go_to("backend", "b")
+        await pilot.press("plus")
+        await shown(pilot, "undo (u) brings it back")
+        fake.busy("backend", "b", 0)
+        await until(pilot, lambda: len(page(pilot).table.loads) == 2, "its line gone")
+        await pilot.press("u")
+        await until(pilot, lambda: "b" in fake.site().site.balancers["backend"].members, "undo")
+
+
+async def test_the_form_adds_a_member_to_the_marked_balancer_and_the_cursor_goes_there() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("right", "a")
+        await shown(pilot, "add member")
+        await pilot.press(*"red", "tab", *"127.0.0.1:8103")
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "red" in fake.site().site.balancers["api"].members, "the member")
+        assert member(fake, "api", "red").url == "http://127.0.0.1:8103"
+        await until(pilot, lambda: page(pilot).table.cursor_member == ("api", "red"), "the cursor on it")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_empty_page_says_how_to_fill_it(size: tuple[int, int]) -> None:
+    async with console(FakeEngine(EMPTY), size, page="4") as pilot:
+        await shown(pilot, "No balancer yet: press b to add one.")
+        for key in ("plus", "minus", "w", "D", "e", "x", "a", "d", "m", "enter", "left", "right"):
+            await pilot.press(key)
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, Balancers)
+
+
+async def test_an_empty_balancer_says_how_to_fill_it_and_can_be_removed() -> None:
+    fake = FakeEngine(EMPTY + "[balancers.spare]\n")
+    async with console(fake, page="4") as pilot:
+        await shown(pilot, "Press a to add one.")
+        await pilot.press("d")
+        await shown(pilot, "Remove balancer spare?")
+        await pilot.press("y")
+        await until(pilot, lambda: not fake.site().site.balancers, "no balancer")
