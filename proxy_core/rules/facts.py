@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 FactKey = tuple[str, str, str]
-"""(kind, name, key): ("map", "hashchar2backend", "4"); ("file", "-f", "/srv/x"); ("subrequest", "-U", "/x")."""
+"""(kind, name, key): ("map", "hashchar2backend", "4"); ("file", "-f", "/srv/x"); ("time", "", "").
+
+Keys and answers are texts with one character for each byte (latin-1), as paths are in ``http.target``."""
 
 Ask = Callable[[FactKey], tuple[bool, str | None]]
 """(True, answer) when it is known at once, None being "there is none"; (False, None) when it takes waiting."""
