@@ -88,7 +88,8 @@ def _one_scope(row: dict[str, Any], path: Path) -> Iterator[Fault]:
 def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:
     if not _fits(value, field.kind):
         wanted, _ = _WANTED[field.kind]
-        yield Fault(path, f"{field.name} is {found(value)}, not {wanted}", f"write {_example(field)}")
+        header = _HEADERS.get(field.kind, "").format(".".join(map(str, path)))
+        yield Fault(path, f"{field.name} is {found(value)}, not {wanted}", f"write {header or _example(field)}")
     elif field.kind == "choice" and not any(value == each and type(value) is type(each) for each in field.choices):
         yield Fault(path, f"{field.name} cannot be {_shown(value)}", _choice(value, field))
     elif field.kind in ("text", "number", "integer"):
@@ -210,6 +211,9 @@ def _shown(value: Any) -> str:
         short = value if len(value) <= 60 else f"{value[:57]}…"
         return '"' + short.encode("unicode_escape").decode() + '"' if not short.isprintable() else f'"{short}"'
     return found(value)
+
+
+_HEADERS = {"table": "[{}]", "tables": "[{}.NAME]", "rows": "[[{}]]"}
 
 
 def _example(field: Field) -> str:
