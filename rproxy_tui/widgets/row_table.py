@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar, TypeVar, overload
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.strip import Strip
 
 from rproxy_tui.widgets.table import Column, LineTable
-from rproxy_tui.words import clip, pad
 
 Row = TypeVar("Row", bound=Hashable)
 
@@ -53,7 +50,7 @@ class RowTable(LineTable[Row]):
         super().__init__(selectable=selectable)
         self.columns = columns
         self.cursor = ""
-        self._empty = empty.splitlines()
+        self.empty = "\n" + empty
         self._made: Made[Row] | None = None
 
     @property
@@ -82,14 +79,6 @@ class RowTable(LineTable[Row]):
         if here != self.cursor:
             self.cursor = here
             self.post_message(self.Moved())
-
-    def _draw(self) -> list[Strip]:
-        drawn = super()._draw()
-        if not self.rows:
-            for y, sentence in zip(range(2, len(drawn)), self._empty, strict=False):
-                text = pad(clip(sentence, self.size.width), self.size.width)
-                drawn[y] = Strip([Segment(text, self._looks["muted"])])
-        return drawn
 
     def action_choose(self) -> None:
         if self.cursor:

@@ -129,6 +129,7 @@ class LineTable(Widget, Generic[Row]):
         self._looks: dict[str, Style] = {}
         self._strips: dict[Hashable, Strip] = {}
         self._drawn: list[Strip] = []
+        self._size_drawn = Size(0, 0)
 
     # what a subclass gives
 
@@ -147,10 +148,8 @@ class LineTable(Widget, Generic[Row]):
 
     def changed(self) -> None:
         """Draw what has changed since the last time, line by line."""
-        self.window.count = len(self.rows)
-        self.window.height = max(1, self.size.height - 1)
-        self.window.fit()
-        before, self._drawn = self._drawn, self._draw()
+        before = self._drawn
+        self._draw()
         if len(before) != len(self._drawn):
             self.refresh()
             return
@@ -158,89 +157,99 @@ class LineTable(Widget, Generic[Row]):
         if differ:
             self.refresh(Region(0, differ[0], self.size.width, differ[-1] - differ[0] + 1))
 
-    def _draw(self) -> list[Strip]:
+    def redraw(self) -> None:
+        """Forget every picture: the theme or what is searched for has changed."""
+        self._looks = {}
+        self._drawn = []
+        self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if not self._drawn or self._size_drawn != self.size:
+            self._draw()
+        strips = self._drawn[crop.y : crop.bottom]
+        for line_filter in self.get_line_filters():
+            background = self.background_colors[1]
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
+    def _draw(self) -> None:
         width, height = self.size
-        if not self._looks:
-            self._looks = {name: self.get_component_rich_style(f"table--{name}") for name in STYLES}
-            self._looks[""] = self.rich_style
-            under = self.get_component_rich_style("table--cursor")
-            self._looks["cursor"] = Style(bgcolor=under.bgcolor, bold=under.bold, reverse=under.reverse)
-            self._fitted = fitted(self.columns, width)
-            self._strips.clear()
-        if len(self._strips) > 4 * max(100, height):
-            self._strips.clear()
-        window, rows = self.window, self.rows
+        if not self._looks or self._size_drawn.width != width:
+            self._look_up(width)
+        self._size_drawn = self.size
+        window, rows, strips = self.window, self.rows, self._strips
+        window.count, window.height = len(rows), max(1, height - 1)
+        window.fit()
+        if len(strips) > 4 * max(100, height):
+            strips.clear()
         drawn = [self._strip(None)]
         cursor = window.cursor if self.selectable and self.has_focus else -1
         for index in range(window.top, min(window.top + height - 1, len(rows))):
             drawn.append(self._under_cursor(rows[index]) if index == cursor else self._strip(rows[index]))
-        if not rows and self.empty:
-            drawn.append(
-                Strip([Segment(clip(self.empty, width), self._looks["muted"])]).adjust_cell_length(
-                    width, self.rich_style
-                )
-            )
-        return drawn + [Strip.blank(width, self.rich_style)] * (height - len(drawn))
+        if not rows:
+            drawn += [self._text(sentence, "muted") for sentence in self.empty.splitlines()]
+        self._drawn = (drawn + [self._text("", "")] * (height - len(drawn)))[:height]
+
+    def _look_up(self, width: int) -> None:
+        """Take the theme's styles and the columns that fit."""
+        self._looks = {name: self.get_component_rich_style(f"table--{name}") for name in STYLES}
+        self._looks[""] = self.rich_style
+        under = self.get_component_rich_style("table--cursor")
+        self._looks["cursor"] = Style(bgcolor=under.bgcolor, bold=under.bold, reverse=under.reverse)
+        self._fitted = fitted(self.columns, width)
+        self._strips.clear()
 
     def _strip(self, row: Row | None) -> Strip:
         """The picture of a row, of the headings for None."""
         key = self.version(row) if row is not None else None
         strip = self._strips.get(key)
-        if strip is None:
-            looks, segments = self._looks, []
-            for column, width in self._fitted:
-                if row is None:
-                    cell: Cell = ((clip(column.title, width), "heading"),)
-                else:
-                    cell = marked(column.cell(row, width), self.sought) if self.sought else column.cell(row, width)
-                if len(cell) == 1 and cell[0][1] != "found":
-                    text, style = cell[0]
-                    segments.append(Segment(pad(text, width, column.right) + " ", looks[style]))
-                    continue
-                gap = " " * (width - sum(cells(text) for text, _ in cell))
-                before, after = (gap, " ") if column.right else ("", gap + " ")
-                segments += [Segment(text, looks[style]) for text, style in ((before, ""), *cell, (after, "")) if text]
-            strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
-            self._strips[key] = strip
+        if strip is not None:
+            return strip
+        looks, left = self._looks, self.size.width
+        segments: list[Segment] = []
+        for column, width in self._fitted:
+            cell: Cell = ((clip(column.title, width), "heading"),) if row is None else column.cell(row, width)
+            if self.sought and row is not None:
+                cell = marked(cell, self.sought)
+            left -= width + 1
+            space = " " if left >= 0 else ""
+            if len(cell) == 1 and cell[0][1] != "found":
+                text, style = cell[0]
+                segments.append(Segment(pad(text, width, column.right) + space, looks[style]))
+                continue
+            gap = " " * (width - sum(cells(text) for text, _ in cell))
+            before, after = (gap, space) if column.right else ("", gap + space)
+            segments += [Segment(text, looks[style]) for text, style in ((before, ""), *cell, (after, "")) if text]
+        if left > 0:
+            segments.append(Segment(" " * left, looks[""]))
+        strip = Strip(segments, self.size.width) if left >= -1 else self._text("", "")
+        self._strips[key] = strip
         return strip
 
     def _under_cursor(self, row: Row) -> Strip:
         key = ("cursor", self.version(row))
         strip = self._strips.get(key)
         if strip is None:
-            look = self._looks["cursor"]
-            strip = Strip([Segment(text, (style or self.rich_style) + look) for text, style, _ in self._strip(row)])
+            look, plain = self._looks["cursor"], self._looks[""]
+            strip = Strip([Segment(text, (style or plain) + look) for text, style, _ in self._strip(row)])
             self._strips[key] = strip
         return strip
 
-    def redraw(self) -> None:
-        """Forget every picture: width, theme or what is searched for has changed."""
-        self._looks = {}
-        self._drawn = []
-        self.refresh()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        if len(self._drawn) != self.size.height:
-            self.window.count = len(self.rows)
-            self.window.height = max(1, self.size.height - 1)
-            self.window.fit()
-            self._drawn = self._draw()
-        background = self.background_colors[1]
-        strips = self._drawn[crop.y : crop.bottom]
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        if crop.column_span != (0, self.size.width):
-            strips = [strip.crop(crop.x, crop.right) for strip in strips]
-        return strips
+    def _text(self, text: str, style: str) -> Strip:
+        """A line of its own."""
+        key, width = ("text", text, style), self.size.width
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = Strip([Segment(pad(clip(text, width), width), self._looks[style])], width)
+        return strip
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1 + (len(self.rows) or bool(self.empty))
+        return 1 + (len(self.rows) or len(self.empty.splitlines()))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self.redraw()
-
-    def on_resize(self) -> None:
         self.redraw()
 
     def on_focus(self) -> None:
