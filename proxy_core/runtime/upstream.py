@@ -31,7 +31,10 @@ class Receiver(Protocol):
     """Who asked. Calls come in this order: interim*, answered, body*, then ended or failed, after which no more."""
 
     def interim(self, answer: Answer) -> None: ...
-    def answered(self, answer: Answer) -> None: ...
+    def answered(self, answer: Answer, data: bytes) -> None:
+        """The head of the final answer, and what came of its body in the same breath."""
+        ...
+
     def body(self, data: bytes) -> None: ...
     def ended(self, reusable: bool) -> None: ...
     def failed(self, why: str, unanswered: bool) -> None:
@@ -49,8 +52,8 @@ class Upstream(asyncio.Protocol):
     """``receiver`` is who waits for an answer now, None while the connection is idle. ``idle_since`` is monotonic."""
 
     __slots__ = (
-        "_asked_head", "_buffer", "_done", "_interims", "_keep", "_left", "_overhead", "_parser", "_phase", "_pieces",
-        "closed", "connected", "idle_since", "key", "paused", "receiver", "transport",
+        "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_overhead", "_parser", "_phase",
+        "_pieces", "closed", "connected", "idle_since", "key", "paused", "receiver", "transport",
     )  # fmt: skip
 
     def __init__(self, key: UpstreamKey) -> None:
@@ -62,6 +65,7 @@ class Upstream(asyncio.Protocol):
         self.idle_since = 0.0
         self._phase = _DONE
         self._buffer = b""
+        self._last: Answer | None = None
         self._left = 0
         self._interims = 0
         self._asked_head = False
@@ -149,6 +153,7 @@ class Upstream(asyncio.Protocol):
     def _head(self, receiver: Receiver, data: bytes) -> None:
         if self._buffer:
             data = self._buffer + data
+        last = self._last
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
@@ -161,7 +166,8 @@ class Upstream(asyncio.Protocol):
             try:
                 if end > HEAD_BYTES:
                     raise Refused(502, "the upstream's answer has a head that is too large")
-                answer, keep = read_head(data[:end])
+                head = data[:end]
+                answer = last if last is not None and last.raw == head else read_head(head)
                 if answer.status == 101:
                     raise Refused(502, "the upstream switched protocols unasked")
             except Refused as error:
@@ -180,42 +186,38 @@ class Upstream(asyncio.Protocol):
             if not data:
                 return
         self._buffer = b""
-        self._keep = keep
-        raw = answer.raw
-        receiver.answered(answer)
-        if self.receiver is not receiver:
-            return
+        self._last = answer
+        self._keep = answer.reusable
+        length = answer.length
         if self._asked_head or answer.status in (204, 304):
+            receiver.answered(answer, b"")
             self._end(receiver, not data)
-        elif answer.length >= 0:
-            self._phase = _LENGTH
-            self._left = answer.length
-            self._counted(receiver, data)
-        elif answer.length == CHUNKED:
+        elif length >= 0:
+            self._left = left = length - len(data)
+            if left > 0:
+                self._phase = _LENGTH
+                receiver.answered(answer, data)
+            else:
+                receiver.answered(answer, data[:length] if left else data)
+                self._end(receiver, left == 0)
+        elif length == CHUNKED:
             self._phase = _CHUNKS
             self._done = False
             self._overhead = CHUNK_OVERHEAD
             self._parser = HttpResponseParser(self)
-            self._parser.feed_data(raw)
-            if data:
+            self._parser.feed_data(answer.raw)
+            receiver.answered(answer, b"")
+            if data and self.receiver is receiver:
                 self._chunks(receiver, data)
         else:
             self._phase = _CLOSE
-            if data:
-                receiver.body(data)
+            receiver.answered(answer, data)
 
     def _counted(self, receiver: Receiver, data: bytes) -> None:
         left = self._left - len(data)
         self._left = left
-        if left > 0:
-            if data:
-                receiver.body(data)
-            return
-        if left < 0:
-            data = data[:left]
-        if data:
-            receiver.body(data)
-        if self.receiver is receiver:
+        receiver.body(data[:left] if left < 0 else data)
+        if left <= 0:
             self._end(receiver, left == 0)
 
     def _chunks(self, receiver: Receiver, data: bytes) -> None:
@@ -259,6 +261,8 @@ class Upstream(asyncio.Protocol):
 
     def _end(self, receiver: Receiver, clean: bool) -> None:
         """The answer is complete. ``clean``: nothing came after it."""
+        if self.receiver is not receiver:
+            return  # it dropped us meanwhile
         self.receiver = None
         self._phase = _DONE
         self._parser = None

@@ -21,9 +21,11 @@ CHUNKED: Final = -2
 class Answer:
     """A final answer's head. ``lines`` are its status line and the field lines that are passed on; Content-Length is
     not among them. ``length`` is the field's number or UNTIL_CLOSE or CHUNKED; ``addresses`` are the indexes of lines
-    that hold URLs of the upstream."""
+    that hold URLs of the upstream; ``reusable`` says that the connection outlives the message. An upstream repeats its
+    heads, so one Answer may serve many requests: nothing in it changes, but for ``ready``, the head as it was last
+    written for a plain client."""
 
-    __slots__ = ("addresses", "challenges", "dated", "length", "lines", "raw", "status")
+    __slots__ = ("addresses", "challenges", "dated", "length", "lines", "raw", "ready", "reusable", "status")
 
     def __init__(self, raw: bytes, status: int, lines: list[bytes]) -> None:
         self.raw = raw
@@ -33,6 +35,8 @@ class Answer:
         self.dated = False
         self.addresses: list[int] = []
         self.challenges: list[bytes] = []
+        self.reusable = False
+        self.ready = b""
 
 
 class _Judge:
@@ -43,8 +47,8 @@ _JUDGE = _Judge()
 _status_lines: dict[bytes, tuple[int, bytes]] = {}
 
 
-def read_head(raw: bytes) -> tuple[Answer, bool]:
-    """Read a whole answer head; also says whether the connection outlives the message. Raises Refused(502)."""
+def read_head(raw: bytes) -> Answer:
+    """Read a whole answer head. Raises Refused(502)."""
     parser = HttpResponseParser(_JUDGE)
     try:
         parser.feed_data(raw)
@@ -103,7 +107,8 @@ def read_head(raw: bytes) -> tuple[Answer, bool]:
         named = tokens(connection) - {b"close", b"keep-alive"}
         if named:
             _leave_out(answer, named)
-    return answer, bool(parser.should_keep_alive())
+    answer.reusable = bool(parser.should_keep_alive())
+    return answer
 
 
 def _leave_out(answer: Answer, named: set[bytes]) -> None:

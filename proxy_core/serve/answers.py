@@ -14,21 +14,23 @@ from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.serve.replies import date, reply
 
 
-def has_body(answer: Answer, method: bytes) -> bool:
-    """RFC 9110 §6.4.1: whether a body follows this head."""
-    return method != b"HEAD" and answer.status not in (204, 304)
+def head(
+    answer: Answer, *, http11: bool, head_only: bool, keep: bool, rows: tuple[ReverseRow, ...] = (), base: str = ""
+) -> tuple[bytes, bool, bool]:
+    """The head for the client; also whether the body is to be chunked, and whether the connection stays open.
 
-
-def head(answer: Answer, *, http11: bool, body: bool, keep: bool) -> tuple[bytes, bool, bool]:
-    """The head for the client; also whether the body is to be chunked, and whether the connection stays open."""
-    lines = answer.lines
+    ``rows`` map the upstream's own addresses in Location and the like to ``base``, the ``scheme://host`` in use.
+    """
+    lines = [*answer.lines]
+    for at in answer.addresses if rows else ():
+        lines[at] = _mapped(lines[at], rows, base)
     if not answer.dated:
         lines.append(date())
     chunked = False
     if answer.length >= 0:
         if answer.status != 204:
             lines.append(b"Content-Length: %d" % answer.length)
-    elif body:
+    elif not head_only and answer.status not in (204, 304):  # RFC 9110 §6.4.1: there is a body
         if http11:
             chunked = True
             lines.append(b"Transfer-Encoding: chunked")
@@ -42,14 +44,11 @@ def head(answer: Answer, *, http11: bool, body: bool, keep: bool) -> tuple[bytes
     return b"\r\n".join(lines), chunked, keep
 
 
-def map_addresses(answer: Answer, rows: tuple[ReverseRow, ...], base: str) -> None:
-    """Turn the upstream's own addresses in Location and the like into ours, in place."""
-    for at in answer.addresses:
-        name, _, value = answer.lines[at].partition(b":")
-        address = value.strip(b" \t").decode("latin-1")
-        public = mapped(address, rows, base)
-        if public != address:
-            answer.lines[at] = b"%b: %b" % (name, public.encode("latin-1", "replace"))
+def _mapped(line: bytes, rows: tuple[ReverseRow, ...], base: str) -> bytes:
+    name, _, value = line.partition(b":")
+    address = value.strip(b" \t").decode("latin-1")
+    public = mapped(address, rows, base)
+    return line if public == address else b"%b: %b" % (name, public.encode("latin-1", "replace"))
 
 
 def override(answer: Answer, *, http11: bool, head_only: bool, keep: bool) -> tuple[bytes, bytes]:

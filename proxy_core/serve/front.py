@@ -55,10 +55,6 @@ class Client(asyncio.Protocol):
     # -- used by the flight
 
     @property
-    def draining(self) -> bool:
-        return self.bound.draining
-
-    @property
     def idle(self) -> bool:
         """Between two requests, with nothing read of the next."""
         return self.flight is None and not self._held and not self._closing
@@ -220,18 +216,17 @@ class Client(asyncio.Protocol):
         head = data if end == len(data) else data[:end]
         rules = self._service.current.rules
         plain = ascii_line(head)
-        request = self._reader.read(plain, self._service.forwarding(rules))
+        view, fields = self._reader.read(plain, self._service.forwarding(rules))
         message, payload = self._judge.head(plain)
-        if message.chunked != (request.length == CHUNKED) or payload.is_eof() != (request.length == 0):
+        length = fields.length
+        if message.chunked != (length == CHUNKED) or payload.is_eof() != (length == 0):
             raise Refused(400, "the request's body can be understood in two ways")
-        if message.should_close or message.upgrade:
-            request.keep = False
-        self._left = request.length
-        if request.length:
-            self._payload = payload if request.length == CHUNKED else None
+        if length:
+            self._left = length
+            self._payload = payload if length == CHUNKED else None
             self._wire = 0
             self._tail = b""
-        receive(self._service, self, request, head, rules)
+        receive(self._service, self, rules, head, view, fields, fields.keep and not message.should_close)
         return data[end:]
 
     def _read_counted(self, flight: Flight, data: bytes) -> bytes:
@@ -277,7 +272,6 @@ class Client(asyncio.Protocol):
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""
         flight = self.flight
         if flight is not None:
-            flight.request.keep = False
             flight.fail(refused.status, refused.why)
             return
         exchange = Exchange(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from proxy_core.balance.select import choose, failed, worked
 from proxy_core.balance.state import BoundMember, MemberKey
 from proxy_core.http.headers import IDEMPOTENT
+from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Respond
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
@@ -29,7 +30,7 @@ from proxy_core.runtime.upstream import Upstream
 from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.runtime.upstreams import Unreachable
 from proxy_core.serve import answers, limits
-from proxy_core.serve.plan import CHUNKED, Request
+from proxy_core.serve.plan import CHUNKED, Fields
 from proxy_core.serve.replies import CONTINUE, reply
 from proxy_core.serve.service import Service
 
@@ -43,22 +44,22 @@ class Flight:
 
     __slots__ = (
         "_chunked", "_connecting", "_decision", "_hidden", "_keep", "_pending", "_retries", "_tried", "_upstream",
-        "_worst", "client", "complete", "exchange", "over", "request", "service", "started", "timeout",
+        "_worst", "client", "complete", "exchange", "fields", "over", "service", "started", "timeout",
     )  # fmt: skip
 
-    def __init__(self, service: Service, client: Client, request: Request, exchange: Exchange) -> None:
+    def __init__(self, service: Service, client: Client, fields: Fields, keep: bool, exchange: Exchange) -> None:
         self.service = service
         self.client = client
-        self.request = request
+        self.fields = fields
         self.exchange = exchange
-        self.complete = request.length == 0
+        self.complete = fields.length == 0
         self.started = False
         self.over = False
         self.timeout = 0.0
         self._chunked = False
         self._connecting: asyncio.Task[None] | None = None
         self._hidden = False
-        self._keep = False
+        self._keep = keep
         self._pending: list[bytes] = []
         self._retries = 0
         self._tried: tuple[MemberKey, ...] = ()
@@ -68,7 +69,7 @@ class Flight:
     # -- received: the head is whole and was not refused
 
     def received(self, rules: RuleSet) -> None:
-        view = self.request.view
+        view = self.exchange.view
         if view.target == b"*":
             self._respond(200, "")
             return
@@ -155,20 +156,20 @@ class Flight:
 
     def sent(self, upstream: Upstream, member: BoundMember) -> None:
         worked(member.state)
-        exchange, request, client = self.exchange, self.request, self.client
-        view = request.view
+        exchange, fields, client = self.exchange, self.fields, self.client
+        view = exchange.view
         exchange.connected = now = monotonic()
         client.deadline = now + self.timeout
         exchange.cause = ""
         exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (
-            view.method, member.base, self._decision.target, member.host, request.fields,
+            view.method, member.base, self._decision.target, member.host, fields.lines,
         )  # fmt: skip
         self._upstream = upstream
         upstream.ask(self, head, view.method == b"HEAD")
         if client.blocked:
             upstream.pause()
-        if request.length:
-            if request.expect and not self.started:
+        if fields.length:
+            if fields.expect and not self.started:
                 client.write(CONTINUE)
             for piece in self._pending:
                 upstream.write(piece)
@@ -180,7 +181,7 @@ class Flight:
     def send_body(self, data: bytes, last: bool) -> None:
         """A piece of the request body from the client; ``last`` completes it."""
         self.exchange.received += len(data)
-        if self.request.length == CHUNKED:
+        if self.fields.length == CHUNKED:
             data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"0\r\n\r\n" if last else b"")
         self.complete = last
         upstream = self._upstream
@@ -206,11 +207,11 @@ class Flight:
 
     def interim(self, answer: Answer) -> None:
         self._alive()
-        if self.request.http11 and answer.status != 100 and not self.started:
+        if self.fields.http11 and answer.status != 100 and not self.started:
             self.client.write(answers.interim(answer))
 
-    def answered(self, answer: Answer) -> None:
-        exchange, request, client = self.exchange, self.request, self.client
+    def answered(self, answer: Answer, data: bytes) -> None:
+        exchange, client = self.exchange, self.client
         exchange.answered = now = monotonic()
         exchange.answer = answer.raw
         exchange.status = answer.status
@@ -220,26 +221,43 @@ class Flight:
         member.state.answered += 1
         if self.complete:
             client.deadline = now + self.timeout
-        keep = request.keep and self.complete and not client.draining
         self.started = True
+        self._keep = keep = self._may_keep()
         if answer.status >= 400 and route.error_override:
-            self._hide(answer, keep)
+            self._hide(answer)
             return
-        if answer.addresses and route.reverse:
-            host = request.view.host.decode("latin-1") or exchange.rules.site.site.server_name
-            answers.map_addresses(answer, route.reverse, f"{request.view.scheme}://{host}")
-        head, self._chunked, self._keep = answers.head(
-            answer, http11=request.http11, body=answers.has_body(answer, request.view.method), keep=keep
-        )
+        http11 = self.fields.http11
+        head_only = exchange.view.method == b"HEAD"
+        plain = keep and http11 and answer.dated and answer.length >= 0 and not (answer.addresses and route.reverse)
+        if plain and answer.ready:
+            head = answer.ready
+        else:
+            base = f"{exchange.view.scheme}://{self._host()}" if answer.addresses else ""
+            head, self._chunked, self._keep = answers.head(
+                answer, http11=http11, head_only=head_only, keep=keep, rows=route.reverse, base=base
+            )
+            if plain:
+                answer.ready = head
+        if data:
+            exchange.sent += len(data)
+            head += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         client.write(head)
 
-    def _hide(self, answer: Answer, keep: bool) -> None:
+    def _host(self) -> str:
+        """The host that the client used, as it spelled it."""
+        return self.exchange.view.host.decode("latin-1") or self.exchange.rules.site.site.server_name
+
+    def _may_keep(self) -> bool:
+        """Whether the client's connection may go on after this answer."""
+        return self._keep and self.complete and not self.client.bound.draining
+
+    def _hide(self, answer: Answer) -> None:
         """Send our page at once; what the upstream says is read and thrown away if it is short enough."""
-        head_only = self.request.view.method == b"HEAD"
-        head, body = answers.override(answer, http11=self.request.http11, head_only=head_only, keep=keep)
+        head_only = self.exchange.view.method == b"HEAD"
+        head, body = answers.override(answer, http11=self.fields.http11, head_only=head_only, keep=self._keep)
         self.client.write(head + body)
         self.exchange.sent += len(body)
-        self._hidden, self._keep = True, keep
+        self._hidden = True
         if not 0 <= answer.length <= limits.DISCARD:
             self._drop_upstream()
             self._done()
@@ -286,8 +304,7 @@ class Flight:
         member = self.exchange.member
         assert member is not None
         member.state.errors += 1
-        request = self.request
-        harmless = request.length == 0 and request.view.method in IDEMPOTENT
+        harmless = self.fields.length == 0 and self.exchange.view.method in IDEMPOTENT
         if unanswered and harmless and self._retries < limits.RETRIES and self.service.may_retry():
             # An idle connection closed while we wrote to it, or the member died: nothing was answered and doing it
             # twice does no harm, so it is asked once more, over a fresh connection. If that is refused, another is.
@@ -333,11 +350,12 @@ class Flight:
     def _respond(self, status: int, cause: str) -> None:
         """Answer it here. A request whose body has not been read costs its connection."""
         self._drop_upstream()
-        exchange, request = self.exchange, self.request
+        exchange = self.exchange
         exchange.status = status
         exchange.cause = cause
-        self._keep = request.keep and self.complete and not self.client.draining
-        head, body = reply(status, keep=self._keep, http11=request.http11, head_only=request.view.method == b"HEAD")
+        self._keep = self._may_keep()
+        head_only = exchange.view.method == b"HEAD"
+        head, body = reply(status, keep=self._keep, http11=self.fields.http11, head_only=head_only)
         exchange.sent += len(body)
         self.started = True
         self.client.write(head + body)
@@ -370,15 +388,15 @@ class Flight:
         self.client.next(self._keep and self.complete)
 
 
-def receive(service: Service, client: Client, request: Request, head: bytes, rules: RuleSet) -> Flight:
-    """A request was read whole as far as its head goes: its record begins and its way starts.
+def receive(
+    service: Service, client: Client, rules: RuleSet, head: bytes, view: RequestView, fields: Fields, keep: bool
+) -> None:
+    """A request was read as far as its head goes: its record begins and its way starts.
 
-    The rules are the ones that were read for it, once; it keeps them to the end, whatever is swapped meanwhile.
+    ``rules`` were read for it, once; it keeps them to the end, whatever is swapped meanwhile.
     """
-    version = "1.1" if request.http11 else "1.0"
-    exchange = Exchange(rules, request.view, head, version, time(), monotonic())
+    exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
     service.recorder.begin(exchange)
     service.earn_retry()
-    flight = client.flight = Flight(service, client, request, exchange)
+    client.flight = flight = Flight(service, client, fields, keep, exchange)
     flight.received(rules)
-    return flight

@@ -1,4 +1,4 @@
-"""Reading a request: one head in, a Request to pass on out, or Refused with the status and the reason.
+"""Reading a request: one head in, what rules may know and what is passed on out, or Refused with status and reason.
 
 The head is cut into lines here and judged by a strict parser (``judge``); the two must agree, and what either does
 not like is refused (RFC 9112 §3, §5, §6.3, §11.2; RFC 9110 §7.2, §7.6.1). Nothing is repaired. Passed on is what was
@@ -57,29 +57,15 @@ def forwarding(options: Options) -> Forwarding:
 
 
 class Fields(NamedTuple):
-    """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line."""
+    """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
+    ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open."""
 
     host: bytes
     lines: bytes
     length: int
-    close: bool
+    http11: bool
+    keep: bool
     expect: bool
-
-
-class Request:
-    """A request that may be passed on. ``length`` is that of its body: 0 for none, CHUNKED."""
-
-    __slots__ = ("expect", "fields", "http11", "keep", "length", "view")
-
-    def __init__(
-        self, view: RequestView, fields: bytes, http11: bool, keep: bool, length: int, expect: bool = False
-    ) -> None:
-        self.view = view
-        self.fields = fields
-        self.http11 = http11
-        self.keep = keep
-        self.length = length
-        self.expect = expect
 
 
 class Reader:
@@ -94,11 +80,10 @@ class Reader:
         self._forwarding: Forwarding | None = None
         self._appends = False
 
-    def read(self, head: bytes, rule: Forwarding) -> Request:
+    def read(self, head: bytes, rule: Forwarding) -> tuple[RequestView, Fields]:
         """``head`` is whole, from the request line to the empty line. Raises Refused."""
         cut = head.find(b"\r\n")
         method, target, version = request_line(head[:cut])
-        http11 = _VERSIONS[version]
         authority = b""
         if target[:1] != b"/":
             target, authority = _other_form(method, target)
@@ -110,17 +95,10 @@ class Reader:
         if block == self._block and not authority and self._fields is not None:
             fields = self._fields
         else:
-            fields = read_fields(block, http11, authority, self.client, rule.server, self._appends)
+            fields = read_fields(block, _VERSIONS[version], authority, self.client, rule.server, self._appends)
             if not authority:
                 self._block, self._fields = block, fields
-        return Request(
-            RequestView(method, target, fields.host, self.client),
-            fields.lines,
-            http11,
-            not fields.close,
-            fields.length,
-            fields.expect,
-        )
+        return RequestView(method, target, fields.host, self.client), fields
 
 
 def ascii_line(head: bytes) -> bytes:
@@ -217,7 +195,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
         if values:
             out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
     out.append(b"\r\n")
-    return Fields(host, b"\r\n".join(out), length, close, bool(expect) and http11 and length != 0)
+    return Fields(host, b"\r\n".join(out), length, http11, not close, bool(expect) and http11 and length != 0)
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:
