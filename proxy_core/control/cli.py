@@ -22,6 +22,7 @@ from proxy_core.control.commands import Refused
 from proxy_core.control.editor import check
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.errors import Problem, errors
+from proxy_core.runtime.process import settle
 
 EXIT_BAD_SITE = 2
 
@@ -66,6 +67,7 @@ async def serve(file: Path) -> int:
             report(problem)
         return EXIT_BAD_SITE
     await engine.start()
+    settle()
     for problem in engine.problems():
         report(problem)
     print(ready(engine), flush=True)

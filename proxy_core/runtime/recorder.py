@@ -80,9 +80,10 @@ class Recorder:
             exchange.member.state.histogram[bucket] += 1
         ring = self.ring
         ring.append(exchange)
-        self.weight += _weight(exchange)
-        while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
-            self.weight -= _weight(ring.popleft())
+        weight = self.weight + _weight(exchange)
+        while len(ring) > RING_REQUESTS or weight > RING_BYTES:
+            weight -= _weight(ring.popleft())
+        self.weight = weight
 
     def after(self, number: int, limit: int) -> list[Exchange]:
         """The first ``limit`` finished exchanges with a greater number, oldest first, as far as the ring still holds

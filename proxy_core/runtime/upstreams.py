@@ -49,11 +49,14 @@ class Upstreams:
 
     def give_back(self, upstream: Upstream) -> None:
         """The connection has done its exchange and may do another."""
-        stack = self.idle.setdefault(upstream.key, [])
+        stack = self.idle.get(upstream.key)
+        if stack is None:
+            stack = self.idle[upstream.key] = []
         if len(stack) >= IDLE_CONNECTIONS or upstream.transport.is_closing():
             upstream.drop()
             return
-        upstream.resume()
+        if upstream.paused:
+            upstream.resume()
         upstream.idle_since = monotonic()
         stack.append(upstream)
 

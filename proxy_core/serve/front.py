@@ -215,25 +215,30 @@ class Client(asyncio.Protocol):
         self._begun = False
         head = data if end == len(data) else data[:end]
         rules = self._service.current.rules
-        plain = ascii_line(head)
+        plain = head if head.isascii() else ascii_line(head)
         view, fields = self._reader.read(plain, self._service.forwarding(rules))
         message, payload = self._judge.head(plain)
         length = fields.length
         if message.chunked != (length == CHUNKED) or payload.is_eof() != (length == 0):
             raise Refused(400, "the request's body can be understood in two ways")
-        if length:
-            self._left = length
-            self._payload = payload if length == CHUNKED else None
+        first, rest = b"", end
+        if length > 0:
+            rest += length
+            first = data[end:rest]
+            self._left = length - len(first)
+            self._payload = None
+            self._judge.renew()  # it would wait for the body that it is spared
+        elif length:
+            self._payload = payload
             self._wire = 0
             self._tail = b""
-        receive(self._service, self, rules, head, view, fields, fields.keep and not message.should_close)
-        return data[end:]
+        keep = fields.keep and not message.should_close
+        receive(self._service, self, rules, head, view, fields, keep, first)
+        return data[rest:] if rest < len(data) else b""
 
     def _read_counted(self, flight: Flight, data: bytes) -> bytes:
         piece = data if len(data) <= self._left else data[: self._left]
         self._left -= len(piece)
-        if self._left == 0:
-            self._judge.renew()  # it still waits for the body that it was spared
         self._earn(len(piece))
         flight.send_body(piece, self._left == 0)
         return data[len(piece) :]

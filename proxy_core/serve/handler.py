@@ -47,12 +47,14 @@ class Flight:
         "_worst", "client", "complete", "exchange", "fields", "over", "service", "started", "timeout",
     )  # fmt: skip
 
-    def __init__(self, service: Service, client: Client, fields: Fields, keep: bool, exchange: Exchange) -> None:
+    def __init__(
+        self, service: Service, client: Client, fields: Fields, keep: bool, exchange: Exchange, first: bytes
+    ) -> None:
         self.service = service
         self.client = client
         self.fields = fields
         self.exchange = exchange
-        self.complete = fields.length == 0
+        self.complete = len(first) == fields.length
         self.started = False
         self.over = False
         self.timeout = 0.0
@@ -60,7 +62,7 @@ class Flight:
         self._connecting: asyncio.Task[None] | None = None
         self._hidden = False
         self._keep = keep
-        self._pending: list[bytes] = []
+        self._pending = [first] if first else []
         self._retries = 0
         self._tried: tuple[MemberKey, ...] = ()
         self._upstream: Upstream | None = None
@@ -165,18 +167,17 @@ class Flight:
             view.method, member.base, self._decision.target, member.host, fields.lines,
         )  # fmt: skip
         self._upstream = upstream
+        if self._pending:
+            head = b"".join((head, *self._pending))
+            self._pending.clear()
+        elif fields.expect:
+            client.write(CONTINUE)
         upstream.ask(self, head, view.method == b"HEAD")
         if client.blocked:
             upstream.pause()
-        if fields.length:
-            if fields.expect and not self.started:
-                client.write(CONTINUE)
-            for piece in self._pending:
-                upstream.write(piece)
-            self._pending.clear()
-            if not self.complete:
-                client.resume()
-                client.body_deadline()
+        if not self.complete:
+            client.resume()
+            client.body_deadline()
 
     def send_body(self, data: bytes, last: bool) -> None:
         """A piece of the request body from the client; ``last`` completes it."""
@@ -389,14 +390,17 @@ class Flight:
 
 
 def receive(
-    service: Service, client: Client, rules: RuleSet, head: bytes, view: RequestView, fields: Fields, keep: bool
-) -> None:
-    """A request was read as far as its head goes: its record begins and its way starts.
+    service: Service, client: Client, rules: RuleSet, head: bytes, view: RequestView, fields: Fields, keep: bool,
+    first: bytes,
+) -> None:  # fmt: skip
+    """A request was read as far as its head goes: its record begins and its way starts. ``first`` is what came of a
+    body with a length in the same breath.
 
     ``rules`` were read for it, once; it keeps them to the end, whatever is swapped meanwhile.
     """
     exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
     service.recorder.begin(exchange)
     service.earn_retry()
-    client.flight = flight = Flight(service, client, fields, keep, exchange)
+    exchange.received = len(first)
+    client.flight = flight = Flight(service, client, fields, keep, exchange, first)
     flight.received(rules)

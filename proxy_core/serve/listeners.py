@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import resource
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -127,10 +125,3 @@ def problem_of(name: str, listener: Listener, error: Exception) -> Problem:
     return Problem(
         what=f"cannot listen on {listener.address}: {why}", todo=todo, address=("listeners", name, "address")
     )
-
-
-def raise_descriptor_limit() -> None:
-    """Allow as many open connections as the system lets us: each request in flight holds two descriptors."""
-    with suppress(OSError, ValueError):
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -14,12 +14,13 @@ from time import monotonic
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.runtime.current import Current
+from proxy_core.runtime.process import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import limits
 from proxy_core.serve.front import Client
-from proxy_core.serve.listeners import Bound, ListenError, bind, key, problem_of, raise_descriptor_limit
+from proxy_core.serve.listeners import Bound, ListenError, bind, key, problem_of
 from proxy_core.serve.service import Service
 
 _GRACE = 0.25
