@@ -83,14 +83,20 @@ def _numbers(rows: list[Any], stem: str, known: dict[int, dict[str, int]]) -> di
     return known[id(rows)]
 
 
-def address_of(data: Data, path: Path) -> Address:
-    """The address of a path that exists in ``data``, or of as much of it as can be named."""
+def address_of(data: Data, path: Path, known: dict[int, tuple[str, ...]] | None = None) -> Address:
+    """The address of a path that exists in ``data``, or of as much of it as can be named.
+
+    ``known`` remembers the ids of each list between calls, as for ``resolved``.
+    """
     here: Any = data
+    known = {} if known is None else known
     address: Address = ()
     stem = ""
     for step in path:
         if isinstance(step, int):
-            address = (*address, row_ids(here, stem)[step])
+            if id(here) not in known:
+                known[id(here)] = row_ids(here, stem)
+            address = (*address, known[id(here)][step])
         else:
             address, stem = (*address, step), step
         here = here.get(step, {}) if isinstance(here, dict) else here[int(step)]

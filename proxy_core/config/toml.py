@@ -130,7 +130,8 @@ def parse(text: str, file: str = "site.toml") -> Document:
     document = Document(file, text, data, None, (), bool(syntax))
     if not found and not syntax:
         return _converted(document)
-    problems = [*syntax, *(_located(document, fault) for fault in found)]
+    known: dict[int, tuple[str, ...]] = {}
+    problems = [*syntax, *(_located(document, fault, known) for fault in found)]
     return replace(document, problems=tuple(sorted(problems, key=lambda each: (each.line, each.column))))
 
 
@@ -154,12 +155,12 @@ def _with_ids(table: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, 
     return named
 
 
-def _located(document: Document, fault: Fault) -> Problem:
+def _located(document: Document, fault: Fault, known: dict[int, tuple[str, ...]]) -> Problem:
     line, column = document.position(fault.path)
     return Problem(
         what=fault.what,
         todo=fault.todo,
-        address=address_of(document.data, fault.path),
+        address=address_of(document.data, fault.path, known),
         file=document.file,
         line=line,
         column=column,

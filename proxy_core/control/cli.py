@@ -50,12 +50,15 @@ def check_file(file: Path) -> int:
     """Print every problem of ``file``; 2 when there is an error, else 0."""
     document = read(file)
     problems = check(document)
-    for problem in problems:
-        print(problem)
-    if errors(problems) or document.site is None:
-        return EXIT_BAD_SITE
-    print(f"{file}: sound" if not problems else f"{file}: sound, with {len(problems)} warnings")
-    return 0
+    status = EXIT_BAD_SITE if errors(problems) or document.site is None else 0
+    lines = [str(problem) for problem in problems]
+    if not status:
+        lines.append(f"{file}: sound" if not problems else f"{file}: sound, with {len(problems)} warnings")
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:  # whoever read it had enough; what is left must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
 
 
 async def serve(file: Path) -> int:

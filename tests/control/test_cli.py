@@ -88,6 +88,17 @@ def test_no_content_of_a_file_gives_a_traceback(tmp_path: Path, content: bytes) 
     assert process.returncode == (0 if content == b"" else 2)
 
 
+def test_a_reader_that_has_seen_enough_of_check_is_no_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text("".join(f'[[routes]]\nproxi = "{n}"\n' for n in range(2000)))
+    process = rproxy("check", str(file))
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "")
+
+
 @pytest.mark.parametrize("name", ["absent.toml", "."])
 def test_a_file_that_cannot_be_read_is_said_and_exits_2(tmp_path: Path, name: str) -> None:
     process = rproxy(str(tmp_path / name))
