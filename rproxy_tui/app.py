@@ -150,13 +150,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         return False
 
     def applied(self, result: Applied) -> None:
-        """Say what was applied, and what is worth a look about it."""
+        """Say what was applied, and whether it brought a warning that was not there before."""
+        known = {problem.what for problem in self.problems}
+        new = sum(warning.what not in known for warning in result.warnings)
+        more = f"; p: {new} new warning{'s' if new > 1 else ''}" if new else ""
         self.tick()
-        if result.warnings:
-            first = result.warnings[0]
-            self.say(f"applied as generation {result.generation}, but {first.what}, {first.todo}", "warning")
-        else:
-            self.say(f"applied as generation {result.generation}: {result.sentence} (u takes it back)", "success")
+        self.say(
+            f"applied as generation {result.generation}: {result.sentence} (u takes it back){more}",
+            "warning" if new else "success",
+        )
 
     def refused(self, result: Refused) -> None:
         """Nothing was changed: say why, in a list where it is more than one thing."""

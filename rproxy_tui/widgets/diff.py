@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.content import Content
 from textual.widgets import Static
 
-STYLES = {"+": "$text-success", "-": "$text-error", "@": "$text-muted"}
+STYLES = {"+": "$text-success", "-": "$text-error", "…": "$text-muted"}
+HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+).*")
 
 
 def coloured(diff: str) -> Content:
-    """The lines that are removed and added, with the unchanged ones round them; the names of the files are left
-    out, for a site has one."""
+    """The lines that are removed and added, with the unchanged ones round them. The names of the files are left out
+    (a site has one), and a hunk says the line that it begins at."""
     lines = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    lines = [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
     return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in lines)
 
 
 class Diff(Static):
-    """Shows a diff; ``show("")`` says that nothing changes."""
+    """Shows a diff; ``otherwise`` is said when there is none."""
 
     DEFAULT_CSS = "Diff { height: auto; width: 1fr; }"
 

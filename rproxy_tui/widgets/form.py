@@ -66,7 +66,7 @@ class FieldRow(Vertical):
     FieldRow { height: auto; }
     FieldRow > Horizontal { height: 1; }
     FieldRow Label { width: 18; color: $text-muted; }
-    FieldRow:focus-within Label { color: $accent; text-style: bold; }
+    FieldRow.-focused Label { color: $accent; text-style: bold; }
     FieldRow Input { width: 1fr; background: $panel; padding: 0 1; }
     FieldRow .wrong { color: $text-error; padding-left: 18; height: auto; display: none; }
     FieldRow.-wrong .wrong { display: block; }
@@ -83,6 +83,12 @@ class FieldRow(Vertical):
             yield Label("name" if self.field.name == NAME else self.field.name, markup=False)
             yield self._input
         yield self._wrong
+
+    def on_descendant_focus(self) -> None:
+        self.add_class("-focused")
+
+    def on_descendant_blur(self) -> None:
+        self.remove_class("-focused")
 
     @property
     def text(self) -> str:

@@ -40,7 +40,12 @@ def tabs(current: str, full: bool) -> Content:
 
     def tab(key: str, name: str) -> Content:
         text = f" {key} {name.title()} " if full or key == current else f" {key} "
-        return Content.styled(text, "bold reverse" if key == current else f"@click=app.page('{key}')")
+        here = "bold $text-accent on $block-cursor-background"
+        return (
+            Content.from_markup(f"[@click=app.page('{key}')]{text}[/]")
+            if key != current
+            else Content.styled(text, here)
+        )
 
     return Content("").join(tab(key, name) for key, name in PAGES.items())
 

@@ -1,31 +1,208 @@
-"""The frame: tabs, vital signs and hints fit every width; keys go where they say; commands tell what came of them."""
+"""The frame: rows fit every width; keys go where they say; commands tell what came of them; the end is asked for."""
 
 from __future__ import annotations
 
 import pytest
+from textual.pilot import Pilot
 
-from tests.screens.fake import FakeEngine
-from tests.screens.helpers import SIZES, console, settled, text
+from proxy_core.control.commands import Change, Keep, Refused, Reload, Set
+from proxy_core.errors import Problem
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.pages import PAGES
+from rproxy_tui.palette import entries
+from tests.screens.fake import SITE, FakeEngine, Serialised
+from tests.screens.helpers import SIZES, console, settled, text, until
+
+WEIGHT = Change(
+    edits=(Set(("balancers", "backend", "members", "b", "weight"), 7),), sentence="set weight of backend/b to 7"
+)
+
+
+def app_of(pilot: Pilot[str]) -> ConsoleApp:
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
+    return app
+
+
+async def shows(pilot: Pilot[str], words: str) -> None:
+    await until(pilot, lambda: words in text(app_of(pilot)), f"the screen says {words!r}")
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_page_shows_tabs_vital_signs_and_hints_within_the_width(size: tuple[int, int]) -> None:
-    async with console(FakeEngine(), size) as pilot:
-        for key, heading in [("2", "Traffic"), ("3", "Routes"), ("4", "Balancers"), ("7", "History")]:
+    async with console(Serialised(FakeEngine()), size) as pilot:
+        for key, page in PAGES.items():
             await pilot.press(key)
             await settled(pilot)
-            lines = text(pilot.app).splitlines()
-            assert f"{key} {heading}" in lines[0]
-            assert "site.toml" in lines[0]
+            lines = text(app_of(pilot)).splitlines()
+            assert f"{key} {page.heading}" in lines[0]
             assert "saved" in lines[0]
+            assert "never reached" in lines[1]
             assert "req/s" in lines[-2]
-            assert "? Help" in lines[-1]
+            assert "Help" in lines[-1]
+            assert "Quit" in lines[-1]
             assert len(lines) == size[1]
             assert max(map(len, lines)) <= size[0]
 
 
-async def test_undo_with_nothing_to_undo_says_so() -> None:
-    async with console(FakeEngine()) as pilot:
+async def test_a_command_says_its_outcome_and_undo_and_redo_walk_it() -> None:
+    engine = FakeEngine()
+
+    def weight() -> float:
+        return engine.site().site.balancers["backend"].members["b"].weight
+
+    async with console(engine) as pilot:
+        await pilot.press("u")
+        await shows(pilot, "nothing to take back")
+        app_of(pilot).run_worker(app_of(pilot).do(WEIGHT))
+        await shows(pilot, "applied as generation 2: set weight of backend/b to 7 (u takes it back)")
+        assert weight() == 7
+        await pilot.press("u")
+        await shows(pilot, "applied as generation 3")
+        assert weight() == 2
+        await pilot.press("U")
+        await shows(pilot, "applied as generation 4")
+        assert weight() == 7
+
+
+async def test_a_question_comes_before_a_risky_command_and_no_is_the_default() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        for answer, applied in (("enter", False), ("escape", False), ("n", False), ("y", True)):
+            app_of(pilot).run_worker(app_of(pilot).do(WEIGHT, confirm="Really?"))
+            await shows(pilot, "Really?")
+            await pilot.press(answer)
+            await until(pilot, lambda: "Really?" not in text(app_of(pilot)), "the question is gone")
+            await until(pilot, lambda applied=applied: bool(engine.commands) == applied, "the answer was heeded")
+
+
+async def test_a_refusal_of_several_things_lists_them_all() -> None:
+    class Refusing(FakeEngine):
+        async def submit(self, command, author="console"):  # type: ignore[no-untyped-def]
+            return Refused(problems=(Problem(what="first thing", todo="mend it"), Problem(what="second thing")))
+
+    async with console(Refusing()) as pilot:
+        app_of(pilot).run_worker(app_of(pilot).do(WEIGHT))
+        await shows(pilot, "second thing")
+        assert "mend it" in text(app_of(pilot))
+
+
+async def test_read_only_refuses_every_command_and_says_why() -> None:
+    engine = FakeEngine()
+    async with console(engine, read_only=True) as pilot:
+        assert "read-only" in text(app_of(pilot)).splitlines()[0]
+        assert not await app_of(pilot).do(WEIGHT)
+        await shows(pilot, "read-only: nothing was changed")
+        assert not engine.commands
+
+
+async def test_problems_are_listed_with_what_to_do_and_enter_opens_the_form_of_the_place() -> None:
+    async with console(FakeEngine(), (80, 24)) as pilot:
+        await pilot.press("p")
+        await shows(pilot, "refuses connections")
+        assert "s starts demo members" in text(app_of(pilot))
+        assert 'move it above "api"' in text(app_of(pilot))
+        await pilot.press("enter")
+        await shows(pilot, "edit route old-api")
+
+
+@pytest.mark.parametrize(("key", "command"), [("t", Reload()), ("o", Keep())])
+async def test_a_file_changed_on_disk_is_settled_from_the_problems(key: str, command: object) -> None:
+    engine = FakeEngine()
+    engine.saved = "drift"
+    async with console(engine) as pilot:
+        await shows(pilot, "site.toml was changed on disk")
+        await pilot.press("p")
+        await shows(pilot, "t takes theirs")
+        await pilot.press(key)
+        await until(pilot, lambda: engine.commands == [command], "the command was sent")
+
+
+async def test_help_shows_the_page_and_its_keys_with_their_ids() -> None:
+    async with console(FakeEngine(), (120, 40), "3") as pilot:
+        await pilot.press("question_mark")
+        await shows(pilot, "Keys everywhere")
+        assert "take the last change back" in text(app_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "Keys everywhere" not in text(app_of(pilot)), "help is closed")
+
+
+async def test_keys_of_the_site_file_replace_the_console_s_own_at_once() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        await app_of(pilot).do(Change(edits=(Set(("console", "keys"), {"undo": "ctrl+z"}),), sentence="remap"))
+        await settled(pilot)
         await pilot.press("u")
         await settled(pilot)
-        assert "nothing to take back" in text(pilot.app)
+        assert engine.site().site.console.keys
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: not engine.site().site.console.keys, "the remapped key took it back")
+
+
+async def test_the_theme_of_the_site_file_is_used_at_once() -> None:
+    async with console(FakeEngine(SITE + '\n[console]\ntheme = "light"\n')) as pilot:
+        assert app_of(pilot).theme == "light"
+        await app_of(pilot).do(Change(edits=(Set(("console", "theme"), "mono"),), sentence="theme"))
+        assert app_of(pilot).theme == "mono"
+
+
+async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        names = [entry.name for entry in entries(app_of(pilot))]
+        assert {"edit site settings", "add listener", "edit listener http", "remove listener http", "edit access log",
+                "reload the site file", "start demo members", "theme mono", "quit", "add balancer",
+                "add member to backend", "edit member backend/a", "go to History"} <= set(names)  # fmt: skip
+        assert len(names) == len(set(names))
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"site set")
+        await shows(pilot, "timeouts, names, trusted proxies")
+        await pilot.press("enter")
+        await shows(pilot, "connect_timeout")
+
+
+async def test_quitting_an_idle_proxy_asks_nothing() -> None:
+    engine = FakeEngine(rate=0)
+    engine.numbers.clear()
+    async with console(engine) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: app_of(pilot).return_value == "drain", "the console ends")
+
+
+@pytest.mark.parametrize(("key", "ending"), [("w", "drain"), ("c", "cut"), ("s", "serve")])
+async def test_quitting_under_traffic_asks_what_becomes_of_the_requests(key: str, ending: str) -> None:
+    engine = FakeEngine()
+    engine.advance(3)
+    async with console(engine) as pilot:
+        await pilot.press("q")
+        await shows(pilot, "Quit while requests are served?")
+        assert "in flight" in text(app_of(pilot))
+        await pilot.press("n")
+        await until(pilot, lambda: "Quit while" not in text(app_of(pilot)), "one may stay")
+        await pilot.press("q")
+        await shows(pilot, "Quit while requests are served?")
+        await pilot.press(key)
+        await until(pilot, lambda: app_of(pilot).return_value == ending, "the console ends")
+
+
+async def test_one_pull_a_tick_and_none_for_pages_that_are_not_on_screen() -> None:
+    engine = FakeEngine()
+    pulled: list[str] = []
+    async with console(engine) as pilot:
+        for page in (await visited(pilot)).values():
+            page.pull = lambda _snapshot, key=page.key: pulled.append(key)  # type: ignore[method-assign]
+        await pilot.press("2")
+        await settled(pilot)
+        pulled.clear()
+        app_of(pilot).tick()
+        assert pulled == ["2"]
+
+
+async def visited(pilot: Pilot[str]):  # type: ignore[no-untyped-def]
+    pages = {}
+    for key in PAGES:
+        await pilot.press(key)
+        await settled(pilot)
+        pages[key] = pilot.app.screen
+    return pages
