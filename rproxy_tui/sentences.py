@@ -189,13 +189,19 @@ def promised(members: Iterable[MemberLoad], weights: Mapping[str, float] | None 
     return {member: factor / total if total else 0.0 for member, factor in factors.items()}
 
 
-def shifts(before: Mapping[str, float], after: Mapping[str, float], most: int = 4) -> str:
-    """Whose share changes and how: ``b 38% → 57%, c 24% → 36%``; the largest changes first, at most ``most``."""
-    changes = [
-        f"{member} {words.percent(before[member])} → {words.percent(after[member])}"
-        for member in sorted(before, key=lambda name: -abs(after.get(name, 0.0) - before[name]))
-        if member in after and words.percent(before[member]) != words.percent(after[member])
+def shifts(before: Mapping[str, float], after: Mapping[str, float], first: str = "", most: int = 4) -> str:
+    """Whose share changes and how: ``b 38% → 57%, c 24% → 36%``. ``first`` stands first, then the largest changes; at
+    most ``most`` are spelled out."""
+    moved = [
+        (
+            name != first,
+            round(-abs(after[name] - share), 3),
+            f"{name} {words.percent(share)} → {words.percent(after[name])}",
+        )
+        for name, share in before.items()
+        if name in after and words.percent(share) != words.percent(after[name])
     ]
+    changes = [change for *_, change in sorted(moved, key=lambda each: each[:2])]
     more = [f"and {len(changes) - most} more"] if len(changes) > most else []
     return ", ".join(changes[:most] + more)
 
@@ -207,10 +213,13 @@ def handover(members: Sequence[MemberLoad], member: str) -> str:
     flight = f"{leaving.busy} in flight will finish." if leaving.busy else "Nothing is in flight."
     if not before[member]:
         return f"{flight} It is promised no requests now, so no share changes."
-    if not any(after.values()):
+    others = [name for name, share in after.items() if share]
+    if not others:
         return f"{flight} No other member can take its requests: they will get 503."
-    others = shifts({name: share for name, share in before.items() if name != member}, after)
-    return f"{flight} The others go: {others}." if others else flight
+    if len(others) == 1:
+        (other,) = others
+        return f"{flight} {other} goes from {words.percent(before[other])} to {words.percent(after[other])}."
+    return f"{flight} The others go: {shifts({name: before[name] for name in others}, after)}."
 
 
 def ago(seconds: float) -> str:

@@ -71,7 +71,7 @@ member back. A member that was removed stays listed until its last request has e
     def body(self) -> ComposeResult:
         yield BalancerTable()
         yield Static(id="hint")
-        yield MemberTable()
+        yield MemberTable(qualified=False)
         yield Static(id="about")
 
     @property
@@ -150,7 +150,7 @@ member back. A member that was removed stays listed until its last request has e
         """``+ weight 2: a 33% → 50%, b 67% → 50%``."""
         members = self._loads[load.balancer]
         after = sentences.promised(members, weights)
-        effect = sentences.shifts(sentences.promised(members), after) or "no share changes"
+        effect = sentences.shifts(sentences.promised(members), after, load.member) or "no share changes"
         if not any(after.values()):
             effect = "no member is left, requests get 503"
         return Content.assemble((key, "bold $text-accent"), (f" {what}: ", "$secondary"), effect)
@@ -188,7 +188,7 @@ member back. A member that was removed stays listed until its last request has e
 
         def effect(text: str) -> str:
             weights = {load.member: float(text) if load.status == "enabled" else 0.0}
-            return sentences.shifts(sentences.promised(members), sentences.promised(members, weights))
+            return sentences.shifts(sentences.promised(members), sentences.promised(members, weights), load.member)
 
         question = f"Weight of {load.balancer}/{load.member}, 0 to 100?"
         prompt = Prompt(self.engine, question, words.weight(load.weight), command, effect, over=True)

@@ -54,7 +54,7 @@ class History(Page):
     heading = "History"
     key = "7"
     hertz = 2.0
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     help_text = """
 Every applied state of the site file has a number. `u` takes the last change back and `U` does it again; `r` brings the
 whole file back to the generation under the cursor. Each of these makes a new generation: nothing is lost by going back.

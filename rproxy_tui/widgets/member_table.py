@@ -8,6 +8,7 @@ for.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from textual import events
 from textual.binding import Binding
@@ -29,6 +30,10 @@ def _name(shown: Shown, width: int) -> Cell:
     if len(prefix) + len(name) > width:
         return ((words.middle(prefix + name, width), ""),)
     return ((prefix, "muted"), (name, ""))
+
+
+def _bare_name(shown: Shown, width: int) -> Cell:
+    return ((words.middle(words.member_name("", shown[0].member), width), ""),)
 
 
 def _state(shown: Shown, width: int) -> Cell:
@@ -91,8 +96,13 @@ class MemberTable(LineTable[Shown]):
     class Selected(Highlighted):
         """Enter or a second click on the member under the cursor."""
 
-    def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, selectable: bool = True, qualified: bool = True, id: str | None = None, classes: str | None = None
+    ) -> None:
+        """``qualified``: a member's name begins with that of its balancer."""
         super().__init__(selectable=selectable, id=id, classes=classes)
+        if not qualified:
+            self.columns = (replace(COLUMNS[0], cell=_bare_name), *COLUMNS[1:])
         self._rows: tuple[Shown, ...] = ()
         self._told: tuple[str, str] | None = None
 

@@ -174,6 +174,15 @@ def test_draining_says_what_is_in_flight_and_what_the_others_will_carry() -> Non
     assert say.handover(members, "a") == "14 in flight will finish. The others go: c 50% → 67%, b 25% → 33%."
 
 
+def test_draining_one_of_two_says_what_the_other_will_carry() -> None:
+    assert say.handover([load("a"), load("b")], "a") == "Nothing is in flight. b goes from 50% to 100%."
+
+
+def test_the_member_that_is_asked_about_stands_first() -> None:
+    before, after = {"a": 0.8, "b": 0.15, "c": 0.05}, {"a": 0.2, "b": 0.2, "c": 0.6}
+    assert say.shifts(before, after, first="b") == "b 15% → 20%, a 80% → 20%, c 5% → 60%"
+
+
 def test_draining_the_last_member_says_503() -> None:
     assert "503" in say.handover([load("a"), load("b", status="disabled")], "a")
 
