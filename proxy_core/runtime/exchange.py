@@ -23,7 +23,7 @@ CLIENT_LEFT = 499
 class Exchange:
     """``head`` is the request's head as it came; ``forwarded`` and ``answer`` are the heads that were written upstream
     and read from upstream (b"" where it did not come to that). ``sent`` and ``received`` count body bytes to and from
-    the client. ``cause`` says in words what went wrong."""
+    the client. ``cause`` says in words what went wrong; ``weight`` is about what it holds in memory, in bytes."""
 
     rules: RuleSet
     view: RequestView
@@ -44,3 +44,4 @@ class Exchange:
     finished: float = 0.0
     cause: str = ""
     number: int = 0
+    weight: int = 0

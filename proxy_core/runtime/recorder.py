@@ -80,10 +80,10 @@ class Recorder:
             exchange.member.state.histogram[bucket] += 1
         ring = self.ring
         ring.append(exchange)
-        weight = self.weight + _weight(exchange)
-        while len(ring) > RING_REQUESTS or weight > RING_BYTES:
-            weight -= _weight(ring.popleft())
-        self.weight = weight
+        exchange.weight = 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
+        self.weight += exchange.weight
+        while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
+            self.weight -= ring.popleft().weight
 
     def after(self, number: int, limit: int) -> list[Exchange]:
         """The first ``limit`` finished exchanges with a greater number, oldest first, as far as the ring still holds
@@ -149,8 +149,3 @@ def _gained(now: list[int], before: list[int] | None) -> Histogram:
     if now == before:
         return {}
     return {b: n - m for b, (n, m) in enumerate(zip(now, before, strict=True)) if n != m}
-
-
-def _weight(exchange: Exchange) -> int:
-    """About what a finished exchange holds in memory, in bytes."""
-    return 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)

@@ -8,7 +8,6 @@ Connecting is the one thing on a request's way that has to be waited for.
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import Final
 
 from proxy_core.balance.state import UpstreamKey
@@ -47,7 +46,7 @@ class Upstreams:
                 return upstream
         return None
 
-    def give_back(self, upstream: Upstream) -> None:
+    def give_back(self, upstream: Upstream, now: float) -> None:
         """The connection has done its exchange and may do another."""
         stack = self.idle.get(upstream.key)
         if stack is None:
@@ -57,7 +56,7 @@ class Upstreams:
             return
         if upstream.paused:
             upstream.resume()
-        upstream.idle_since = monotonic()
+        upstream.idle_since = now
         stack.append(upstream)
 
     async def connect(self, key: UpstreamKey, seconds: float) -> Upstream:

@@ -15,12 +15,13 @@ from typing import cast
 
 from proxy_core.http.headers import Refused
 from proxy_core.http.view import RequestView
+from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import limits
 from proxy_core.serve.handler import Flight, receive
 from proxy_core.serve.judge import Judge, Payload
 from proxy_core.serve.listeners import Bound
-from proxy_core.serve.plan import CHUNKED, Reader, ascii_line
+from proxy_core.serve.plan import Reader, ascii_line
 from proxy_core.serve.replies import reply
 from proxy_core.serve.service import Service
 
@@ -33,8 +34,8 @@ class Client(asyncio.Protocol):
     """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
 
     __slots__ = (
-        "_begun", "_closing", "_held", "_judge", "_left", "_payload", "_reader", "_service", "_tail",
-        "_transport", "_wire", "blocked", "bound", "deadline", "flight", "half_closed", "paused",
+        "_begun", "_closing", "_forwarding", "_held", "_judge", "_left", "_payload", "_reader", "_rules", "_service",
+        "_tail", "_transport", "_wire", "blocked", "bound", "deadline", "flight", "half_closed", "paused", "write",
     )  # fmt: skip
 
     def __init__(self, service: Service, bound: Bound) -> None:
@@ -44,6 +45,7 @@ class Client(asyncio.Protocol):
         self._held = b""
         self._left = 0
         self._payload: Payload | None = None
+        self._rules: RuleSet | None = None
         self._tail = b""
         self._wire = 0
         self._closing = False
@@ -58,9 +60,6 @@ class Client(asyncio.Protocol):
     def idle(self) -> bool:
         """Between two requests, with nothing read of the next."""
         return self.flight is None and not self._held and not self._closing
-
-    def write(self, data: bytes) -> None:
-        self._transport.write(data)
 
     def pause(self) -> None:
         if not self.paused:
@@ -84,13 +83,13 @@ class Client(asyncio.Protocol):
         self._closing = True
         self._transport.abort()
 
-    def next(self, keep: bool) -> None:
+    def next(self, keep: bool, now: float) -> None:
         """The flight is over; ``keep`` says that another request may follow."""
         self.flight = None
         if not keep or (self.half_closed and not self._held):
             self._linger()
             return
-        self.deadline = monotonic() + limits.IDLE_SECONDS
+        self.deadline = now + limits.IDLE_SECONDS
         if self._held or self.paused:
             # Not from here: a pipelined request would be served on top of the stack of the one before it.
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -106,6 +105,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.write = transport.write
         transport.set_write_buffer_limits(high=limits.WRITE_BUFFER)
         peer = transport.get_extra_info("peername")
         self._reader = Reader(str(peer[0]).removeprefix("::ffff:") if peer else "")
@@ -215,12 +215,12 @@ class Client(asyncio.Protocol):
         self._begun = False
         head = data if end == len(data) else data[:end]
         rules = self._service.current.rules
+        if rules is not self._rules:
+            self._rules, self._forwarding = rules, self._service.forwarding(rules)
         plain = head if head.isascii() else ascii_line(head)
-        view, fields = self._reader.read(plain, self._service.forwarding(rules))
-        message, payload = self._judge.head(plain)
+        view, fields = self._reader.read(plain, self._forwarding)
         length = fields.length
-        if message.chunked != (length == CHUNKED) or payload.is_eof() != (length == 0):
-            raise Refused(400, "the request's body can be understood in two ways")
+        may_go_on, payload = self._judge.head(plain, length)
         first, rest = b"", end
         if length > 0:
             rest += length
@@ -232,8 +232,7 @@ class Client(asyncio.Protocol):
             self._payload = payload
             self._wire = 0
             self._tail = b""
-        keep = fields.keep and not message.should_close
-        receive(self._service, self, rules, head, view, fields, keep, first)
+        receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first)
         return data[rest:] if rest < len(data) else b""
 
     def _read_counted(self, flight: Flight, data: bytes) -> bytes:

@@ -99,7 +99,7 @@ class Flight:
         exchange = self.exchange
         pool = exchange.rules.pools[self._decision.route.pool or ""]
         # From here to the last line there is no await: the choice and its mark on the member are one step.
-        member = choose(pool, monotonic(), self._tried)
+        member = choose(pool, exchange.started if not self._tried else monotonic(), self._tried)
         if member is None:
             if not self._tried:
                 exchange.cause = f"no member of {pool.name} takes requests"
@@ -261,7 +261,7 @@ class Flight:
         self._hidden = True
         if not 0 <= answer.length <= limits.DISCARD:
             self._drop_upstream()
-            self._done()
+            self._done(monotonic())
 
     def body(self, data: bytes) -> None:
         self._alive()
@@ -273,13 +273,14 @@ class Flight:
     def ended(self, reusable: bool) -> None:
         upstream, self._upstream = self._upstream, None
         assert upstream is not None
+        now = monotonic()
         if reusable and self.complete:
-            self.service.upstreams.give_back(upstream)
+            self.service.upstreams.give_back(upstream, now)
         else:
             upstream.drop()
         if self._chunked and not self._hidden:
             self.client.write(b"0\r\n\r\n")
-        self._done()
+        self._done(now)
 
     def pause_answer(self) -> None:
         """The client is slow to read, so the upstream has to wait."""
@@ -345,7 +346,7 @@ class Flight:
         if not self.started:
             self.exchange.status = status
         self.exchange.cause = cause
-        self.finished()
+        self.finished(monotonic())
         self.client.cut()
 
     def _respond(self, status: int, cause: str) -> None:
@@ -360,7 +361,7 @@ class Flight:
         exchange.sent += len(body)
         self.started = True
         self.client.write(head + body)
-        self._done()
+        self._done(monotonic())
 
     def _drop_upstream(self) -> None:
         if self._connecting is not None:
@@ -372,7 +373,7 @@ class Flight:
 
     # -- finished: exactly once, whatever happened
 
-    def finished(self) -> None:
+    def finished(self, now: float) -> None:
         assert not self.over
         self.over = True
         exchange = self.exchange
@@ -382,11 +383,11 @@ class Flight:
             state.busy -= 1
             state.sent += len(exchange.forwarded) + exchange.received
             state.received += len(exchange.answer) + exchange.sent
-        self.service.recorder.finish(exchange, monotonic())
+        self.service.recorder.finish(exchange, now)
 
-    def _done(self) -> None:
-        self.finished()
-        self.client.next(self._keep and self.complete)
+    def _done(self, now: float) -> None:
+        self.finished(now)
+        self.client.next(self._keep and self.complete, now)
 
 
 def receive(
@@ -400,7 +401,8 @@ def receive(
     """
     exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
     service.recorder.begin(exchange)
-    service.earn_retry()
+    if service.retries < limits.RETRY_CREDIT:
+        service.retries += limits.RETRY_RATIO
     exchange.received = len(first)
     client.flight = flight = Flight(service, client, fields, keep, exchange, first)
     flight.received(rules)

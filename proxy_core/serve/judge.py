@@ -12,17 +12,11 @@ from typing import Any, Protocol, cast
 
 from aiohttp import http_parser
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy_core.http.headers import Refused
 from proxy_core.serve import limits
-
-
-class Message(Protocol):
-    """What is read of aiohttp's RawRequestMessage."""
-
-    should_close: bool
-    upgrade: bool
-    chunked: bool
+from proxy_core.serve.plan import CHUNKED
 
 
 class Payload(Protocol):
@@ -67,8 +61,10 @@ class Judge:
             max_msg_queue_size=0,
         )
 
-    def head(self, head: bytes) -> tuple[Message, Payload]:
-        """Judge one whole head, its empty line included. Raises Refused."""
+    def head(self, head: bytes, length: int) -> tuple[bool, Payload]:
+        """Judge one whole head, its empty line included, that was read as announcing a body of this ``length``
+        (CHUNKED for one that tells its end itself). Says whether the client may go on afterwards, and where a chunked
+        body will be decoded. Raises Refused."""
         try:
             messages, _, _ = self._parser.feed_data(head)
         except BadHttpMethod as error:
@@ -79,7 +75,10 @@ class Judge:
             raise Refused(400, _first_line(error)) from error
         if len(messages) != 1:
             raise Refused(400, "the head does not hold one request")
-        return cast(tuple[Message, Payload], messages[0])
+        message, payload = messages[0]
+        if message.chunked != (length == CHUNKED) or (payload is EMPTY_PAYLOAD) != (length == 0):
+            raise Refused(400, "the request's body can be understood in two ways")
+        return not message.should_close, cast(Payload, payload)
 
     def body(self, piece: bytes) -> None:
         """Decode a slice of a chunked body into its payload. Raises Refused."""

@@ -27,6 +27,9 @@ _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 _TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+_PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$-~]*) (HTTP/1\.[01])\r\n").match
+"""What nearly every request line looks like; ``request_line`` reads the others, and words what is wrong with them."""
+_NOT_SERVED = frozenset((b"CONNECT", b"TRACE"))
 _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
@@ -82,12 +85,19 @@ class Reader:
 
     def read(self, head: bytes, rule: Forwarding) -> tuple[RequestView, Fields]:
         """``head`` is whole, from the request line to the empty line. Raises Refused."""
-        cut = head.find(b"\r\n")
-        method, target, version = request_line(head[:cut])
+        plain = _PLAIN_LINE(head)
         authority = b""
-        if target[:1] != b"/":
-            target, authority = _other_form(method, target)
-        block = head[cut - 8 :]
+        if plain is not None and plain.end(2) < limits.REQUEST_TARGET:
+            method, target, version = plain.groups()
+            block = head[plain.end(2) + 1 :]
+            if method in _NOT_SERVED:
+                raise Refused(405, f"{method.decode()} is not served")
+        else:
+            cut = head.find(b"\r\n")
+            method, target, version = request_line(head[:cut])
+            if target[:1] != b"/":
+                target, authority = _other_form(method, target)
+            block = head[cut - len(version) :]
         if rule is not self._forwarding:
             self._forwarding = rule
             self._appends = rule.appends(self.client)
@@ -106,8 +116,6 @@ def ascii_line(head: bytes) -> bytes:
     the strict parser must be shown the same bytes that are read here."""
     cut = head.find(b"\r\n")
     line = head[:cut]
-    if line.isascii():
-        return head
     return _HIGH_BYTE.sub(lambda high: b"%%%02X" % high[0][0], line) + head[cut:]
 
 
@@ -125,7 +133,7 @@ def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
         raise Refused(414, f"the request target is longer than {limits.REQUEST_TARGET} bytes")
     if not target or target.translate(None, _TARGET_BYTES):
         raise Refused(400, "the request target holds a byte that no target may hold")
-    if method in (b"CONNECT", b"TRACE"):
+    if method in _NOT_SERVED:
         raise Refused(405, f"{method.decode()} is not served")
     return method, target, version
 

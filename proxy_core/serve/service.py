@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Service:
-    """``clients`` holds every open connection, for the sweep over deadlines."""
+    """``retries`` is how many requests may be sent again before new ones have earned more. ``clients`` holds every
+    open connection, for the sweep over deadlines."""
 
     current: Current
     recorder: Recorder
     upstreams: Upstreams
     log: Callable[[Problem], None]
     clients: set[Client] = field(default_factory=set)
-    _credit: float = limits.RETRY_CREDIT
+    retries: float = limits.RETRY_CREDIT
     _rules: RuleSet | None = None
     _forwarding: Forwarding | None = None
 
@@ -39,14 +40,10 @@ class Service:
 
     def may_retry(self) -> bool:
         """Whether the budget still allows sending a request again: trouble upstream must not multiply the load."""
-        if self._credit < 1:
+        if self.retries < 1:
             return False
-        self._credit -= 1
+        self.retries -= 1
         return True
-
-    def earn_retry(self) -> None:
-        """Each request earns a part of a retry."""
-        self._credit = min(self._credit + limits.RETRY_RATIO, limits.RETRY_CREDIT)
 
     def crashed(self, where: str, error: Exception) -> None:
         """A mistake of ours: the request is answered with 500, the trace goes to the log, and serving goes on."""
