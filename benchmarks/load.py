@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from benchmarks.machine import OTHER_CORE, ROOT
+from benchmarks.machine import OTHER_CORE, ROOT, settle_on
 
 CONNECTIONS = 32
 
@@ -178,7 +178,7 @@ async def _steady(port: int, request: bytes, rate: float, seconds: float) -> lis
 def _pinned(command: list[str], seconds: float) -> str:
     """Run a client on the core of the load, with a deadline; what it printed."""
     done = subprocess.run(
-        command, preexec_fn=lambda: os.sched_setaffinity(0, {OTHER_CORE}), cwd=ROOT,
+        command, preexec_fn=lambda: settle_on(OTHER_CORE), cwd=ROOT,
         capture_output=True, text=True, timeout=seconds + 20, check=False,
     )  # fmt: skip
     if done.returncode:

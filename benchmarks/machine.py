@@ -32,13 +32,20 @@ def free_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
+def settle_on(core: int) -> None:
+    """Keep this process on a core, and before the machine's other work where that is allowed (to root)."""
+    os.sched_setaffinity(0, {core})
+    with contextlib.suppress(PermissionError):
+        os.nice(-10)
+
+
 @contextlib.contextmanager
 def running(command: list[str], core: int, folder: Path, terminal: int | None = None) -> Iterator[int]:
     """Run a program pinned to a core until the block ends; its pid. What it says goes to ``folder/output``, unless
     ``terminal`` (a descriptor, used up by this) becomes its controlling terminal."""
 
     def prepare() -> None:
-        os.sched_setaffinity(0, {core})
+        settle_on(core)
         if terminal is not None:
             os.login_tty(terminal)
 
