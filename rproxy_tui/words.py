@@ -122,6 +122,17 @@ def member_name(balancer: str, member: str) -> str:
     return f"{balancer}/{member}" if balancer else member.removeprefix("http://").removeprefix("https://")
 
 
+def member_fit(balancer: str, member: str, width: int) -> tuple[str, str]:
+    """The member's name in at most ``width`` cells, as prefix and name: the balancer gives way first."""
+    name = member_name("", member)
+    if len(name) > width:
+        return "", middle(name, width)
+    room = width - len(name) - 1
+    if not balancer or room < min(len(balancer), 4):
+        return "", name
+    return clip(balancer, room) + "/", name
+
+
 def status_glyph(status: int) -> str:
     """A sign for the class of a status: the eye finds what failed without reading numbers."""
     if status == 499:

@@ -25,12 +25,16 @@ from rproxy_tui.widgets.request_log import as_line
 NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade")
 """Fields that curl makes itself, or that belong to the connection (RFC 9110 §7.6.1)."""
 
+WIDE = 110
+"""Columns from which the heads stand beside the facts."""
+
 VERDICTS = {"match": ("●", "$text-success"), "no match": ("·", "$text-muted"), "skipped": ("○", "$text-muted")}
 
 
 class Inspector(Page):
     """``step(delta)`` moves to a neighbouring request and gives it; 0 is the one to begin with."""
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     heading = "Request"
     key = "2"
     help_text = """\
@@ -81,7 +85,7 @@ what came of it and why, as the rules stood when the request came.
         record, inspection = self._record, self._inspection
         if record is None:
             return
-        width = self.query_one("#facts").content_size.width or self.size.width - 4
+        width = self.size.width // 2 - 4 if self.size.width >= WIDE else self.size.width - 4
         parts = [summary(record), facts(record, self.console.snapshot.generation), timing(record, width)]
         if inspection is not None:
             parts.append(trace(inspection.trace))
@@ -178,7 +182,7 @@ def trace(verdicts: Sequence[Verdict]) -> Content:
     for verdict in verdicts:
         glyph, style = VERDICTS[verdict.verdict]
         rule = verdict.address[-1] if verdict.address else ""
-        parts = ((f"{glyph} {verdict.verdict:<9}", style), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
+        parts = ((f"{glyph} {verdict.verdict:<10}", style), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
         lines.append(Content.assemble(*parts))
     if not verdicts:
         lines.append(Content.styled("no rule was tried", "$text-muted"))

@@ -24,12 +24,8 @@ Shown = tuple[MemberLoad, int]
 
 
 def _name(shown: Shown, width: int) -> Cell:
-    load = shown[0]
-    prefix = f"{load.balancer}/" if load.balancer else ""
-    name = words.member_name("", load.member)
-    if len(prefix) + len(name) > width:
-        return ((words.middle(prefix + name, width), ""),)
-    return ((prefix, "muted"), (name, ""))
+    prefix, name = words.member_fit(shown[0].balancer, shown[0].member, width)
+    return ((prefix, "muted"), (name, "")) if prefix else ((name, ""),)
 
 
 def _bare_name(shown: Shown, width: int) -> Cell:
@@ -66,12 +62,12 @@ def _weight(shown: Shown, width: int) -> Cell:
 
 
 COLUMNS: tuple[Column[Shown], ...] = (
-    Column("member", 14, _name, grow=1, most=28),
+    Column("member", 12, _name, grow=1, most=30),
     Column("state", 23, _state),
     Column("weight", 6, _weight, priority=3, right=True),
     Column("in flight", 9, lambda m, _: ((words.count(m[0].busy), ""),), priority=1, right=True),
     Column("req/s", 5, lambda m, _: ((words.rate(m[0].rate), ""),), priority=2, right=True),
-    Column("share   promised", 16, _share, priority=4),
+    Column("share promise", 13, _share, priority=4, grow=9, most=16),
     Column("errors", 6, _errors, priority=6, right=True),
     Column("p50 ms", 6, lambda m, _: ((words.millis(m[0].latency.p50), ""),), priority=9, right=True),
     Column("p95 ms", 6, lambda m, _: ((words.millis(m[0].latency.p95), ""),), priority=5, right=True),
@@ -137,6 +133,7 @@ class MemberTable(LineTable[Shown]):
             loads.sort(key=lambda load: named.index(load.balancer) if load.balancer else len(named))
         here, before = self.cursor_member, len(self._rows)
         self._rows = tuple((load, end) for load in loads)
+        self._make_room()
         keys = [(load.balancer, load.member) for load in loads]
         if here in keys:
             self.window.cursor = keys.index(here)
@@ -144,6 +141,14 @@ class MemberTable(LineTable[Shown]):
             self.refresh(layout=True)
         self.changed()
         self._tell()
+
+    def _make_room(self) -> None:
+        """Give the names of the members as much as they need, within reason."""
+        longest = max((len(words.member_name("", load.member)) for load, _ in self._rows), default=0)
+        width = max(COLUMNS[0].width, min(longest, 17))
+        if width != self.columns[0].width:
+            self.columns = (replace(COLUMNS[0], width=width), *COLUMNS[1:])
+            self.redraw()
 
     def go_to(self, balancer: str, member: str) -> None:
         """Put the cursor on a member, if it is shown."""

@@ -46,7 +46,8 @@ def _target(record: Record, width: int) -> Cell:
 def _member(record: Record, width: int) -> Cell:
     if not record.member:
         return ((words.NOTHING, "muted"),)
-    return ((words.middle(words.member_name(record.balancer, record.member), width), ""),)
+    prefix, name = words.member_fit(record.balancer, record.member, width)
+    return ((prefix, "muted"), (name, "")) if prefix else ((name, ""),)
 
 
 def _ms(record: Record, width: int) -> Cell:
@@ -57,9 +58,9 @@ COLUMNS: tuple[Column[Record], ...] = (
     Column("time", 8, lambda r, _: ((words.clock(r.at), "muted"),), priority=4),
     Column("status", 6, _status),
     Column("method", 7, lambda r, w: ((words.clip(words.printable(r.method), w), ""),), priority=2),
-    Column("target", 26, _target, grow=1),
+    Column("target", 26, _target, grow=2),
     Column("route", 12, lambda r, w: ((words.clip(r.route or words.NOTHING, w), "muted"),), priority=5),
-    Column("member", 14, _member, priority=3),
+    Column("member", 17, _member, priority=3, grow=1, most=24),
     Column("ms", 6, _ms, priority=1, right=True),
     Column("bytes", 5, lambda r, _: ((words.size(r.sent), "muted"),), priority=6, right=True),
     Column("client", 15, lambda r, w: ((words.middle(words.printable(r.client), w), "muted"),), priority=7),

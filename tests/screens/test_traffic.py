@@ -261,7 +261,7 @@ async def test_the_inspector_walks_along_the_log_and_comes_back_to_where_it_is()
 
 async def test_a_request_that_left_the_ring_is_still_told_from_its_line() -> None:
     engine = busy_engine()
-    async with console(engine, (80, 24), "2") as pilot:
+    async with console(engine, (120, 40), "2") as pilot:
         await pilot.press("k")
         engine.ring.clear()
         await pilot.press("enter")
