@@ -90,6 +90,8 @@ def as_line(record: Record) -> str:
 def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     """What to do so that the log fills: the first thing that is missing."""
     listener = next((each for each in snapshot.listeners if not each.draining), None)
+    if listener is None and site.listeners:
+        return "no listener could be opened: p says why and what to do"
     if listener is None:
         return "no listener yet: press : and choose “add a listener”"
     route = next((each for each in site.routes if each.enabled and not each.except_), None)

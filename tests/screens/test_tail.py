@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,13 +106,14 @@ def test_new_records_below_what_was_visible_are_counted_until_they_are_seen() ->
     assert tail.unread(180) == 2
 
 
-def test_following_forgets_the_oldest_and_a_paused_reader_gives_up_only_what_is_above() -> None:
-    tail = Tail(keep=20, slack=0, height=5)
+@pytest.mark.parametrize("slack", [0, 5])
+def test_following_forgets_the_oldest_and_a_paused_reader_gives_up_only_what_is_above(slack: int) -> None:
+    tail = Tail(keep=20, slack=slack, height=5)
     tail.take(records(1, 30))
     assert [r.number for r in tail.kept] == list(range(11, 31))
-    tail.following = False
     tail.scroll(-5)
-    assert tail.room == 10
+    tail.moved()
+    assert tail.room == 10 + slack
     tail.take(records(31, tail.room))
     assert tail.kept[0].number == tail.shown[tail.top].number == 21
     assert tail.room == 0

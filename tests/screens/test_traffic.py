@@ -193,6 +193,12 @@ def test_an_empty_log_says_what_to_do_first(text: str, expected: str) -> None:
     assert nothing_yet(engine.snapshot(), engine.site().site).startswith(expected)
 
 
+def test_a_listener_that_could_not_be_opened_is_not_taken_for_a_missing_one() -> None:
+    engine = FakeEngine(rate=0)
+    closed = msgspec.structs.replace(engine.snapshot(), listeners=())
+    assert nothing_yet(closed, engine.site().site).startswith("no listener could be opened: p")
+
+
 async def test_what_to_do_stands_in_the_empty_log() -> None:
     async with console(FakeEngine(rate=0), (80, 24), "2") as pilot:
         assert "no request yet: try  curl" in "\n".join(lines(pilot))
