@@ -138,9 +138,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             return Refused(problems=(READ_ONLY,))
         return await self.engine.submit(command)
 
-    async def do(self, command: Command, confirm: str | None = None) -> bool:
+    async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
-        if not self.read_only and confirm is not None and not await self.confirm(confirm):
+        if confirm and not self.read_only and not await self.confirm(confirm, detail, yes):
             return False
         result = await self.submit(command)
         if isinstance(result, Applied):

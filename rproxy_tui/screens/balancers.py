@@ -202,8 +202,7 @@ member back. A member that was removed stays listed until its last request has e
         after = sentences.promised(members, {load.member: edit.value}) if isinstance(edit, Set) else {}
         last = load.status == "enabled" and any(sentences.promised(members).values()) and not any(after.values())
         detail = f"No other member of {load.balancer} can take its requests: they will get 503."
-        if not last or await self.console.confirm(sentences.question(change), detail, yes="Set"):
-            await self.console.do(change)
+        await self.console.do(change, sentences.question(change) if last else "", detail, "Set")
 
     @work
     async def action_status(self, status: MemberStatus) -> None:
@@ -213,8 +212,7 @@ member back. A member that was removed stays listed until its last request has e
             return self.console.say(f"{load.balancer}/{load.member} is {status} already.")
         change, verb = sentences.set_status((load.balancer, load.member), status), sentences.VERBS[status].title()
         detail = sentences.handover(self._loads[load.balancer], load.member)
-        if status == "enabled" or await self.console.confirm(sentences.question(change), detail, yes=verb):
-            await self.console.do(change)
+        await self.console.do(change, sentences.question(change) if status != "enabled" else "", detail, verb)
 
     @work
     async def action_edit(self) -> None:
@@ -235,14 +233,12 @@ member back. A member that was removed stays listed until its last request has e
     async def action_remove(self) -> None:
         if self._marked and not self._loads[self._marked]:
             change = sentences.remove_balancer(self._marked)
-            if await self.console.confirm(sentences.question(change), "It has no member.", yes="Remove"):
-                await self.console.do(change)
+            await self.console.do(change, sentences.question(change), "It has no member.", "Remove")
         elif load := self._here():
             change = sentences.remove_member((load.balancer, load.member))
             detail = sentences.handover(self._loads[load.balancer], load.member)
             stays = " It stays listed until they have ended." if load.busy else ""
-            if await self.console.confirm(sentences.question(change), detail + stays, yes="Remove"):
-                await self.console.do(change)
+            await self.console.do(change, sentences.question(change), detail + stays, "Remove")
 
     @work
     async def action_add_balancer(self) -> None:

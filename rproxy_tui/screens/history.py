@@ -122,8 +122,7 @@ whole file back to the generation under the cursor. Each of these makes a new ge
         if not diff:
             return self.console.say(f"The site file reads as in generation {here.number} already.")
         question = f"Bring the site file back to generation {here.number}?"
-        if await self.console.confirm(question, _shortened(diff), yes="Restore"):
-            await self.console.do(command)
+        await self.console.do(command, question, _shortened(diff), "Restore")
 
     def action_copy(self) -> None:
         if here := self._generations.get(self.table.cursor):

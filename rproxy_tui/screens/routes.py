@@ -214,13 +214,12 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
             return
         last = self._loads.get(route.id, NEVER).last_hit_at
         risky = route.enabled and (route.except_ or self._now - last < BUSY_SECONDS)
-        if not risky or await self._sure(route, "Disable"):
-            await self.console.do(sentences.toggle_route(route))
+        await self._do_surely(route, sentences.toggle_route(route), "Disable" if risky else "")
 
     @work
     async def action_delete(self) -> None:
-        if (route := self._under_cursor()) and await self._sure(route, "Delete"):
-            await self.console.do(sentences.remove_route(route.id))
+        if route := self._under_cursor():
+            await self._do_surely(route, sentences.remove_route(route.id), "Delete")
 
     @work
     async def action_shift(self, step: int) -> None:
@@ -239,11 +238,12 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
         else:
             self.console.say(otherwise)
 
-    async def _sure(self, route: Route, verb: str) -> bool:
+    async def _do_surely(self, route: Route, change: Change, verb: str) -> None:
+        """Do it; with a ``verb``, ask before, with how much the row is used and who takes its requests then."""
         shown = self._shown(route.id)
         used = f"{shown.hits:,} hits, the last {shown.last}" if shown.hits else "no hit so far"
-        question = f"{verb} {'exception' if route.except_ else 'route'} {route.id} ({used})?"
-        return await self.console.confirm(question, sentences.heir(self.routes, route.id), yes=verb)
+        question = f"{verb} {'exception' if route.except_ else 'route'} {route.id} ({used})?" if verb else ""
+        await self.console.do(change, question, sentences.heir(self.routes, route.id), verb)
 
     def _under_cursor(self) -> Route | None:
         route = self._routes.get(self.table.cursor)

@@ -194,9 +194,17 @@ async def test_the_form_adds_a_member_to_the_marked_balancer_and_the_cursor_goes
         await until(pilot, lambda: page(pilot).table.cursor_member == ("api", "red"), "the cursor on it")
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_an_empty_page_says_how_to_fill_it(size: tuple[int, int]) -> None:
-    async with console(FakeEngine(EMPTY), size, page="4") as pilot:
+async def test_a_read_only_console_refuses_without_asking() -> None:
+    fake = engine()
+    async with console(fake, page="4", read_only=True) as pilot:
+        await pilot.press("D")
+        await shown(pilot, "read-only")
+        assert "Drain backend/a?" not in said(pilot)
+        assert not fake.commands
+
+
+async def test_an_empty_page_says_how_to_fill_it_also_where_there_is_little_room() -> None:
+    async with console(FakeEngine(EMPTY), (60, 15), page="4") as pilot:
         await shown(pilot, "No balancer yet: press b to add one.")
         for key in ("plus", "minus", "w", "D", "e", "x", "a", "d", "m", "enter", "left", "right"):
             await pilot.press(key)
