@@ -36,6 +36,8 @@ from rproxy_tui.widgets.key_hints import KeyHints
 
 TICK = 0.05
 """Seconds between looks at the clock; a page is pulled at its own ``hertz``."""
+UNDER_DIALOG_HERTZ = 1.0
+"""How often a page is pulled that a dialog stands on."""
 PROBLEM_SECONDS = 1.0
 """Seconds after which the engine is asked for its problems again."""
 
@@ -56,6 +58,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     CSS_PATH = sorted(Path(__file__).parent.rglob("*.tcss"))
     MODES = {**PAGES}
+    DEFAULT_MODE = "1"
     BINDINGS = keys.SHARED
     COMMANDS = {Commands}
 
@@ -73,7 +76,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
-        self.theme = self.state.site.console.theme
+        self.set_reactive(App.theme, self.state.site.console.theme)  # without working out the styles anew
 
     @property
     def crash(self) -> Exception | None:
@@ -81,7 +84,6 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._take_settings()
-        self.switch_mode("1")
         self.set_interval(TICK, self._clock)
 
     @property
@@ -92,10 +94,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     # Seeing
 
     def _clock(self) -> None:
-        page = self.screen_stack[-1] if self.screen_stack else None
-        hertz = page.hertz if isinstance(page, Page) else Page.hertz
+        on_top = bool(self.screen_stack) and self.screen_stack[-1] is self._page
+        hertz = self._page.hertz if on_top and self._page is not None else UNDER_DIALOG_HERTZ
         if not self.stalled and self.governor.due(perf_counter(), hertz):
             self.tick()
+
+    @property
+    def _page(self) -> Page | None:
+        """The page that is to be seen, be it under a dialog."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
 
     def tick(self) -> None:
         """Pull once and let the page on screen show it."""
@@ -112,10 +119,10 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             if now >= self._problems_due:
                 self.problems = self.engine.problems()
                 self._problems_due = now + PROBLEM_SECONDS
-            screen = self.screen
-            if isinstance(screen, Page) and screen.is_mounted:
-                screen.pull(snapshot)
-                screen.show_frame(snapshot)
+            page = self._page
+            if page is not None and page.is_mounted:
+                page.pull(snapshot)
+                page.show_frame(snapshot)
 
     def _take_settings(self) -> None:
         console = self.state.site.console

@@ -81,13 +81,13 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int) -> Content:
     return fit(
         [
             Part(9, (labelled(rate, "req/s"),)),
-            Part(4, (labelled(f"{s.in_flight:4}", "in flight"), NOTHING)),
-            Part(6, (labelled(f"{s.rate_4xx:5.1f}", "4xx/s"), NOTHING)),
-            Part(8, (labelled(f"{s.rate_5xx:5.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
+            Part(4, (labelled(f"{s.in_flight:3}", "in flight"), NOTHING)),
+            Part(6, (labelled(f"{s.rate_4xx:4.1f}", "4xx/s"), NOTHING)),
+            Part(8, (labelled(f"{s.rate_5xx:4.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
             Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]))),
             Part(7, members(snapshot)),
-            Part(3, (labelled(f"{late:4.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
-            Part(2, (labelled(f"{cost * 100:3.0f} %", "console"), NOTHING)),
+            Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
+            Part(2, (labelled(f"{cost * 100:2.0f} %", "console"), NOTHING)),
         ],
         width,
         gap="  ",

@@ -206,3 +206,12 @@ async def visited(pilot: Pilot[str]):  # type: ignore[no-untyped-def]
         await settled(pilot)
         pages[key] = pilot.app.screen
     return pages
+
+
+async def test_the_page_under_a_dialog_goes_on_showing_the_present() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        await pilot.press("p")
+        await shows(pilot, "refuses connections")
+        engine.saved = "failed"
+        await shows(pilot, "not saved")
