@@ -103,7 +103,7 @@ the time went, and which rule took it and why.
     def action_search(self) -> None:
         field = self.query_one("#search", Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: the next key may have been typed already
 
     def action_find(self, direction: int) -> None:
         if self.requests.sought:
@@ -128,7 +128,7 @@ the time went, and which rule took it and why.
 
     def _close_search(self) -> None:
         self.query_one("#search", Input).display = False
-        self.requests.focus()
+        self.set_focus(self.requests)
         self._say_state()
 
 
