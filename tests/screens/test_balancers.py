@@ -6,7 +6,6 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.config.model import Member
-from proxy_core.control.commands import Command, Result
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.balancers import Balancers
 from tests.screens.fake import EMPTY, FakeEngine, Serialised
@@ -72,15 +71,12 @@ async def test_a_nudge_is_one_weight_up_or_down_and_its_effect_stands_there_befo
         await until(pilot, lambda: member(fake).weight == 1, "weight 1")
 
 
-async def test_nudges_in_a_row_add_up_however_slowly_the_engine_takes_them() -> None:
-    class Slow(FakeEngine):
-        async def submit(self, command: Command, author: str = "console") -> Result:
-            await settled(pilot)
-            return await super().submit(command, author)
-
-    fake = Slow()
+async def test_nudges_that_come_while_one_is_on_its_way_add_up() -> None:
+    fake = engine()
     async with console(fake, page="4") as pilot:
-        await pilot.press("plus", "plus", "plus", "plus", "minus")
+        await shown(pilot, "▸ backend")
+        for step in (1, 1, 1, 1, -1):
+            page(pilot).action_nudge(step)
         await until(pilot, lambda: len(fake.commands) == 5, "five nudges")
         assert member(fake).weight == 4
 
