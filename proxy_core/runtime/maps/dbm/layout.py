@@ -1,0 +1,12 @@
+"""What the readers of DBM files share: how they read, and what they say of a file that is not what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Read = Callable[[int, int], bytes]
+"""(offset, size) → the bytes there; fewer at the end of the file."""
+
+
+class Malformed(ValueError):
+    """The file is not of its format, or damaged; the message is a sentence for people."""

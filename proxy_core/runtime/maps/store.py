@@ -1,0 +1,296 @@
+"""The maps of the site in force, and what they keep while sites come and go.
+
+A source lives as long as some map of the site reads the very same thing: the same file, command, or database and
+query. Its name in the site does not matter, so renaming a map starts no program and forgets no answer, and its
+numbers outlive even taking it out. As with listeners, what a new site needs is opened first, which can fail; putting
+it in force cannot, and until then nothing that serves is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec import Struct
+
+from proxy_core.config.model import RewriteMap, Site
+from proxy_core.config.model_rules import MapType
+from proxy_core.errors import Address, Problem
+from proxy_core.http.target import as_bytes_text
+from proxy_core.runtime.maps import text
+from proxy_core.runtime.maps.files import Dbm, Function, Inline, Text
+from proxy_core.runtime.maps.internal import FUNCTIONS
+from proxy_core.runtime.maps.programs import Program
+from proxy_core.runtime.maps.source import Known, Source, Tally, words
+from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
+
+Key = tuple[str, ...]
+"""What makes two maps one source: the type, and what it reads."""
+
+WHAT: dict[MapType, str] = {
+    "txt": "file", "rnd": "file", "dbm": "file", "int": "function", "prg": "command", "dbd": "dsn", "fastdbd": "dsn",
+}  # fmt: skip
+"""The field that says what a map of the type reads."""
+
+_PASSWORD = re.compile(r"(:)[^:@/]*@")
+
+
+class MapState(Struct, frozen=True, kw_only=True):
+    """One map now, for people. ``entries`` is -1 where nobody can say; ``changed_at`` is the epoch second of the
+    file's last change, 0.0 for none; ``fault`` is what is wrong now, ``last_error`` what was last."""
+
+    name: str
+    type: MapType
+    reads: str
+    hits: int
+    misses: int
+    errors: int
+    entries: int
+    changed_at: float
+    fault: str
+    last_error: str
+    error_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A map as the site in force names it."""
+
+    settings: RewriteMap
+    key: Key
+    source: Source
+    tally: Tally
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """The maps of a site that is not in force yet. ``problems`` say what could not be opened; a map with a problem
+    can be put in force all the same and gets well by itself when the reason goes away."""
+
+    maps: dict[str, Opened]
+    problems: tuple[Problem, ...]
+    made: dict[Key, Source] = field(default_factory=dict)
+
+
+class Maps:
+    """Lives as long as the engine. ``said`` takes what map programs write to standard error; ``choose`` picks one of
+    several values."""
+
+    def __init__(
+        self,
+        said: Callable[[Problem], None] = lambda problem: None,
+        choose: Callable[[Sequence[str]], str] = random.choice,
+    ) -> None:
+        self._said = said
+        self._choose = choose
+        self._maps: dict[str, Opened] = {}
+        self._sources: dict[Key, Source] = {}
+        self._tallies: dict[Key, Tally] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    # ---- asking
+
+    def ask(self, name: str, key: str) -> Known:
+        """The answer of the map ``name``, if it needs no waiting: (True, value), the value None for a miss; else
+        (False, None). A map that does not exist misses."""
+        opened = self._maps.get(name)
+        if opened is None:
+            return True, None
+        known, value = opened.source.ask(key)
+        return (True, self._counted(opened, value)) if known else (False, None)
+
+    async def answer(self, name: str, key: str) -> str | None:
+        """The same, waiting for it, but no longer than the map's timeout."""
+        opened = self._maps.get(name)
+        if opened is None:
+            return None
+        return self._counted(opened, await opened.source.answer(key, opened.settings.timeout))
+
+    async def look(self, name: str, key: str) -> str | None:
+        """What ``answer`` would say, for people: it counts as no lookup."""
+        opened = self._maps.get(name)
+        if opened is None:
+            return None
+        known, value = opened.source.ask(key)
+        return self._chosen(opened, value if known else await opened.source.answer(key, opened.settings.timeout))
+
+    def _counted(self, opened: Opened, value: str | None) -> str | None:
+        value = self._chosen(opened, value)
+        if value is None:
+            opened.tally.misses += 1
+        else:
+            opened.tally.hits += 1
+        return value
+
+    def _chosen(self, opened: Opened, value: str | None) -> str | None:
+        """One of the values that a rnd map gives for a key; an empty one is a miss."""
+        if value is None or opened.settings.type != "rnd":
+            return value
+        return self._choose(value.split("|")) or None
+
+    # ---- for people
+
+    def states(self) -> tuple[MapState, ...]:
+        """Every map of the site in force, in the order of the site."""
+        return tuple(
+            MapState(
+                name=name,
+                type=opened.settings.type,
+                reads=_reads(opened.settings),
+                hits=opened.tally.hits,
+                misses=opened.tally.misses,
+                errors=opened.tally.errors,
+                entries=opened.source.entries,
+                changed_at=opened.source.changed,
+                fault=opened.tally.fault,
+                last_error=opened.tally.last_error,
+                error_at=opened.tally.error_at,
+            )
+            for name, opened in self._maps.items()
+        )
+
+    def problems(self) -> tuple[Problem, ...]:
+        """A warning for each map that something is wrong with now: its requests get their defaults."""
+        return tuple(
+            Problem(
+                what=f"map {name}: {opened.tally.fault}",
+                todo="until then its rules take their defaults",
+                severity="warning",
+                address=_address(name, opened.settings),
+            )
+            for name, opened in self._maps.items()
+            if opened.tally.fault
+        )
+
+    async def entries(self, name: str) -> tuple[text.Row, ...]:
+        """The entries of a txt or rnd map in the order of its file, those that are never reached as well; of other
+        maps none. Raises OSError when the file cannot be read."""
+        opened = self._maps.get(name)
+        if opened is None or opened.settings.type not in ("txt", "rnd"):
+            return ()
+        if not isinstance(opened.source, Text):
+            return tuple(text.Row(key, value, 0) for key, value in opened.settings.entries.items())
+        return text.rows((await asyncio.to_thread(opened.source.path.read_bytes)).decode(errors="replace"))
+
+    # ---- swapping
+
+    async def prepare(self, site: Site, folder: Path) -> Prepared:
+        """Open what the maps of ``site`` need and no map in force has open; ``folder`` is the site file's."""
+        prepared = Prepared({}, ())
+        problems: list[Problem] = []
+        for name, settings in site.maps.items():
+            key = _key(name, settings, folder)
+            tally = self._tallies.setdefault(key, Tally())
+            known = prepared.made.get(key) or (None if key[0] == "inline" else self._sources.get(key))
+            try:
+                source = known or self._made(name, settings, folder, tally)
+                prepared.made[key] = source
+                prepared.maps[name] = Opened(settings, key, source, tally)
+                if known is None:
+                    await source.open()
+            except (OSError, ValueError) as error:
+                what = f"map {name}: {_reads(settings)}: {words(error)}"
+                problems.append(Problem(what=what, todo=_TODO[settings.type], address=_address(name, settings)))
+        prepared.problems = tuple(problems)
+        return prepared
+
+    def commit(self, prepared: Prepared) -> None:
+        """Put the maps in force; sources that no map reads any more are closed in the background."""
+        old, self._maps, self._sources = self._sources, prepared.maps, prepared.made
+        self._close([source for key, source in old.items() if self._sources.get(key) is not source])
+
+    def discard(self, prepared: Prepared) -> None:
+        """Close what was opened for a site that will not be in force."""
+        self._close([source for key, source in prepared.made.items() if self._sources.get(key) is not source])
+
+    def _close(self, sources: list[Source]) -> None:
+        for source in sources:
+            task = asyncio.create_task(source.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close everything and wait until it is closed: no program outlives the engine."""
+        sources, self._maps, self._sources = list(self._sources.values()), {}, {}
+        self._close(sources)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _made(self, name: str, settings: RewriteMap, folder: Path, tally: Tally) -> Source:
+        """A source that is not open yet. Raises ValueError for settings that make none."""
+        match settings.type:
+            case "int" if settings.function is not None:
+                return Function(FUNCTIONS[settings.function])
+            case "txt" | "rnd" if not settings.file:
+                table = {as_bytes_text(key): as_bytes_text(value) for key, value in settings.entries.items()}
+                return Inline(table)
+            case "txt" | "rnd":
+                return Text(folder / settings.file, tally)
+            case "dbm" if settings.file:
+                return Dbm(folder / settings.file, settings.format, tally)
+            case "prg" if settings.command:
+                return Program(settings.command, folder, tally, lambda line: self._heard(settings, line))
+            case "dbd" | "fastdbd" if settings.dsn and settings.query:
+                return Query(_database(settings, folder), settings.type == "fastdbd", tally, self._choose)
+        raise ValueError(f"a map of type {settings.type} needs {WHAT[settings.type]}")
+
+    def _heard(self, settings: RewriteMap, line: str) -> None:
+        self._said(Problem(what=f"the map program says: {line}", severity="warning", file=settings.command[0]))
+
+
+_TODO: dict[MapType, str] = {
+    "txt": "make the file, or correct its name",
+    "rnd": "make the file, or correct its name",
+    "dbm": "make it with httxt2dbm, or correct its name",
+    "int": "name a function: toupper, tolower, escape or unescape",
+    "prg": "correct the command, or make the program executable",
+    "dbd": "correct dsn and query, or start the database",
+    "fastdbd": "correct dsn and query, or start the database",
+}
+
+
+def _database(settings: RewriteMap, folder: Path) -> Database:
+    scheme, _, rest = settings.dsn.partition(":")
+    if scheme == "sqlite":
+        return Sqlite(folder / rest, settings.query)
+    if scheme in ("postgresql", "postgres"):
+        return Postgres(settings.dsn, settings.query)
+    raise ValueError(f'"{scheme}" is no database that maps can ask: write sqlite:FILE or postgresql://…')
+
+
+def _key(name: str, settings: RewriteMap, folder: Path) -> Key:
+    """Timeouts are left out: they may change while the source stays."""
+    match settings.type:
+        case "txt" | "rnd" if not settings.file:
+            return ("inline", name)
+        case "txt" | "rnd":
+            return (settings.type, str(folder / settings.file))
+        case "dbm":
+            return ("dbm", str(folder / settings.file), settings.format)
+        case "int":
+            return ("int", settings.function or "")
+        case "prg":
+            return ("prg", str(folder), *settings.command)
+    dsn = settings.dsn
+    return (settings.type, str(folder / dsn[7:]) if dsn.startswith("sqlite:") else dsn, settings.query)
+
+
+def _reads(settings: RewriteMap) -> str:
+    """What a map reads, in a word or two."""
+    match settings.type:
+        case "txt" | "rnd" if not settings.file:
+            return "entries"
+        case "prg":
+            return " ".join(settings.command)
+        case "int":
+            return settings.function or ""
+        case "dbd" | "fastdbd":
+            return _PASSWORD.sub(r"\1…@", settings.dsn)
+    return settings.file
+
+
+def _address(name: str, settings: RewriteMap) -> Address:
+    return ("maps", name, WHAT[settings.type])
