@@ -74,7 +74,7 @@ def read_head(raw: bytes) -> Answer:
             kept.append(line)
         elif kind == Kind.LENGTH:
             value = value.strip(b" \t")
-            if length is not None and length != value:
+            if length is not None:
                 raise Refused(502, "the upstream's answer has two lengths")
             length = value
         elif kind == Kind.CODING:

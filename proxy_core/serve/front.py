@@ -35,7 +35,8 @@ class Client(asyncio.Protocol):
 
     __slots__ = (
         "_begun", "_closing", "_forwarding", "_held", "_judge", "_left", "_payload", "_reader", "_rules", "_service",
-        "_tail", "_transport", "_wire", "blocked", "bound", "deadline", "flight", "half_closed", "paused", "write",
+        "_tail", "_transport", "_unsent", "_wire", "blocked", "bound", "deadline", "flight", "half_closed", "paused",
+        "write",
     )  # fmt: skip
 
     def __init__(self, service: Service, bound: Bound) -> None:
@@ -47,6 +48,7 @@ class Client(asyncio.Protocol):
         self._payload: Payload | None = None
         self._rules: RuleSet | None = None
         self._tail = b""
+        self._unsent = 0
         self._wire = 0
         self._closing = False
         self.blocked = False
@@ -162,14 +164,18 @@ class Client(asyncio.Protocol):
     def expired(self) -> None:
         """The sweep found the deadline passed."""
         if self._closing:
-            self._transport.abort()
+            unsent = self._transport.get_write_buffer_size()
+            if 0 < unsent < self._unsent:
+                self._unsent = unsent
+                self.deadline = monotonic() + limits.SEND_SECONDS  # slow, but it reads
+            else:
+                self._transport.abort()
         elif self.flight is not None:
             self.flight.expired()
         elif self._held:
             self._refuse(Refused(408, "the client stopped in the middle of a request head"), self._held)
         else:
-            self._closing = True
-            self._transport.close()
+            self._linger()
 
     # -- reading
 
@@ -296,11 +302,12 @@ class Client(asyncio.Protocol):
             return
         self._closing = True
         self._held = b""
+        self._unsent = self._transport.get_write_buffer_size()
+        self.deadline = monotonic() + (limits.SEND_SECONDS if self._unsent else limits.LINGER_SECONDS)
         if self.half_closed or not self._transport.can_write_eof():
             self._transport.close()
             return
         self._transport.write_eof()
-        self.deadline = monotonic() + limits.LINGER_SECONDS
         if self.paused:
             self.paused = False
             self._transport.resume_reading()

@@ -161,7 +161,7 @@ class Flight:
         exchange, fields, client = self.exchange, self.fields, self.client
         view = exchange.view
         exchange.connected = now = monotonic()
-        client.deadline = now + self.timeout
+        self._wait(now)
         exchange.cause = ""
         exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (
             view.method, member.base, self._decision.target, member.host, fields.lines,
@@ -192,7 +192,7 @@ class Flight:
         else:
             upstream.write(data)
             if last:
-                self.client.deadline = monotonic() + self.timeout
+                self._wait(monotonic())
 
     def pause_sending(self) -> None:
         if not self.complete:
@@ -221,7 +221,7 @@ class Flight:
         assert route is not None
         member.state.answered += 1
         if self.complete:
-            client.deadline = now + self.timeout
+            self._wait(now)
         self.started = True
         self._keep = keep = self._may_keep()
         if answer.status >= 400 and route.error_override:
@@ -296,7 +296,15 @@ class Flight:
     def _alive(self) -> None:
         """The upstream said something, so its silence begins anew."""
         if self.complete and not self.client.blocked:
-            self.client.deadline = monotonic() + self.timeout
+            self._wait(monotonic())
+
+    def _wait(self, now: float) -> None:
+        """From now on the upstream may be silent as long as the route allows, or until a client that closed its side
+        must be taken for gone."""
+        silence = self.timeout
+        if self.client.half_closed and silence > limits.HALF_CLOSED_SECONDS:
+            silence = limits.HALF_CLOSED_SECONDS
+        self.client.deadline = now + silence
 
     # -- what goes wrong
 

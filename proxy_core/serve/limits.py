@@ -25,6 +25,8 @@ HALF_CLOSED_SECONDS: Final = 0.5
 """Silence that is borne after the client closed its side: it may want its answer, or it may be gone for good."""
 LINGER_SECONDS: Final = 2.0
 """How long input is read and thrown away after the last answer, so that a reset does not take that answer along."""
+SEND_SECONDS: Final = 60.0
+"""How long a client may take none of what is left of its last answer. httpd's Timeout."""
 
 CHUNK_OVERHEAD: Final = 16 * 1024
 """Chunk sizes, extensions and trailers beyond what CHUNK_RATIO allows for."""

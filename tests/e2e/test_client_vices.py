@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import struct
 from itertools import pairwise
 from socket import SO_LINGER, SOL_SOCKET
@@ -260,3 +261,34 @@ async def test_the_client_says_whether_its_connection_stays_open(raw: bytes, kep
             assert (await one.answer())[1] == b"hello"
         else:
             assert await one.rest() == b""
+
+
+async def test_a_slow_reader_gets_the_whole_of_its_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 0.0)
+    size = 6 << 20
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    async with upstream(answers(raw)) as member, serving(site(member.port)) as proxy:
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        narrow.connect(("127.0.0.1", proxy.port))
+        reader, writer = await asyncio.open_connection(sock=narrow, limit=4096)
+        writer.write(CLOSE)
+        got, paused = 0, False
+        while data := await reader.read(65536):
+            got += len(data)
+            if proxy.records and not paused:
+                paused = True  # all that is left lies in buffers on its way to us
+                await asyncio.sleep(0.7)
+        assert paused
+        assert got > size
+        writer.close()
+
+
+async def test_a_client_that_left_before_the_member_was_there_is_noticed() -> None:
+    async with upstream(waits_for_ever) as member, serving(site(free_port(), member.port)) as proxy:
+        async with client(proxy.port) as one:
+            one.send(GET)
+            one.writer.write_eof()
+            await one.rest()
+        assert (await proxy.finished()).status == 499
+        await until(lambda: member.open == 0, 1.0)

@@ -1,0 +1,69 @@
+"""What we rely on in aiohttp's parser, whose names are not documented: if one of these breaks, read judge.py."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp import http_parser
+
+from proxy_core.http.headers import Refused
+from proxy_core.serve.judge import Judge
+from proxy_core.serve.plan import CHUNKED
+
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge(asyncio.new_event_loop())
+
+
+def test_it_is_the_parser_written_in_c() -> None:
+    assert http_parser.HttpRequestParser is not http_parser.HttpRequestParserPy
+
+
+def test_it_says_whether_the_client_may_go_on(judge: Judge) -> None:
+    assert judge.head(HEAD + b"\r\n", 0)[0]
+    assert not judge.head(HEAD + b"Connection: close\r\n\r\n", 0)[0]
+
+
+def test_a_body_is_announced_or_refused(judge: Judge) -> None:
+    judge.head(HEAD + b"Content-Length: 0\r\n\r\n", 0)
+    judge.head(HEAD + b"Content-Length: 5\r\n\r\n", 5)
+    judge.renew()
+    for fields, length in ((b"", 5), (b"Content-Length: 5\r\n", 0), (b"Content-Length: 5\r\n", CHUNKED)):
+        with pytest.raises(Refused):
+            judge.head(HEAD + fields + b"\r\n", length)
+        judge.renew()
+
+
+def test_a_chunked_body_comes_out_decoded_and_ends(judge: Judge) -> None:
+    _, payload = judge.head(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", CHUNKED)
+    judge.body(b"5\r\nhel")
+    assert payload.read_nowait() == b"hel"
+    assert not payload.is_eof()
+    judge.body(b"lo\r\n0\r\n\r\n")
+    assert payload.read_nowait() == b"lo"
+    assert payload.is_eof()
+    assert payload.exception() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        (501, b"NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (431, HEAD + b"X: " + b"a" * 9000 + b"\r\n\r\n"),
+        (400, HEAD + b"X : y\r\n\r\n"),
+        (400, HEAD + b"X: a\x00b\r\n\r\n"),
+        (400, HEAD + b"X: a\r\n b\r\n\r\n"),
+        (400, HEAD + b"User-Agent: a\r\nUser-Agent: b\r\n\r\n"),
+        (400, HEAD),
+    ],
+)
+def test_it_refuses_with_a_status_and_a_reason(judge: Judge, status: int, head: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        judge.head(head, 0)
+    assert refused.value.status == status
+    assert refused.value.why
+    assert "\n" not in refused.value.why
