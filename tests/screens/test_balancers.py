@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.pilot import Pilot
 
 from proxy_core.config.model import Member
+from proxy_core.control.commands import Command, Result
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.balancers import Balancers
 from tests.screens.fake import EMPTY, FakeEngine, Serialised
@@ -71,8 +74,16 @@ async def test_a_nudge_is_one_weight_up_or_down_and_its_effect_stands_there_befo
         await until(pilot, lambda: member(fake).weight == 1, "weight 1")
 
 
+class Slow(FakeEngine):
+    """Takes its time over every command, as a large site does."""
+
+    async def submit(self, command: Command, author: str = "console") -> Result:
+        await asyncio.sleep(0.02)
+        return await super().submit(command, author)
+
+
 async def test_nudges_that_come_while_one_is_on_its_way_add_up() -> None:
-    fake = engine()
+    fake = Slow()
     async with console(fake, page="4") as pilot:
         await shown(pilot, "▸ backend")
         for step in (1, 1, 1, 1, -1):
