@@ -13,13 +13,18 @@ from proxy_core.serve.plan import Fields, Forwarding, Reader, forwarding
 
 RULE = forwarding(Options())
 LINES = st.sampled_from(
-    [b"Host: a", b"host: b:80", b"A: 1", b"Connection: close", b"Connection: A", b"Content-Length: 5",
-     b"X-Forwarded-For: 9", b"Transfer-Encoding: chunked", b"Expect: 100-continue", b"Upgrade: x", b"TE: trailers", b"nonsense", b"B: \xe9"]
+    [
+        b"Host: a", b"host: b:80", b"A: 1", b"B: \xe9", b"nonsense", b"Connection: close", b"Connection: A",
+        b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X-Forwarded-For: 9", b"Expect: 100-continue",
+        b"Upgrade: x", b"TE: trailers",
+    ]
 )  # fmt: skip
 REQUEST_LINES = st.sampled_from(
-    [b"GET / HTTP/1.1", b"GET /a?b HTTP/1.0", b"POST /%41 HTTP/1.1", b"OPTIONS * HTTP/1.1", b"GET http://x/ HTTP/1.1",
-     b"TRACE / HTTP/1.1", b"GET /\xe9 HTTP/1.1", b"get / HTTP/1.1", b"GET / HTTP/2.0", b"GET  / HTTP/1.1",
-     b"GET /#x HTTP/1.1"]
+    [
+        b"GET / HTTP/1.1", b"GET /a?b HTTP/1.0", b"POST /%41 HTTP/1.1", b"OPTIONS * HTTP/1.1", b"TRACE / HTTP/1.1",
+        b"GET http://x/ HTTP/1.1", b"GET /\xe9 HTTP/1.1", b"get / HTTP/1.1", b"GET / HTTP/2.0", b"GET  / HTTP/1.1",
+        b"GET /#x HTTP/1.1",
+    ]
 )  # fmt: skip
 HEADS = st.builds(
     lambda line, lines: b"\r\n".join([line, *lines, b"", b""]), REQUEST_LINES, st.lists(LINES, max_size=5)
