@@ -258,10 +258,11 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         else:
             self.terminal_lost()
 
-    def terminal_recovered(self, dropped: int) -> None:
-        """The driver's word that a stalled terminal reads again; ``dropped`` frames never reached it."""
+    def terminal_recovered(self, dropped: int, seconds: float) -> None:
+        """The driver's word that a stalled terminal reads again: it missed ``dropped`` frames in ``seconds``."""
         self.screen.refresh(layout=True)
-        self.say(f"the terminal had stopped reading: {dropped} pictures were left out, no request waited", "warning")
+        if seconds >= 1.0:
+            self.say(f"the terminal had stopped reading for {seconds:.0f} s; no request waited for it", "warning")
 
     def _fatal_error(self) -> None:
         """End quietly: ``crash`` holds the exception, and whoever runs the console tells of it. (The base class

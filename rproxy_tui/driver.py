@@ -75,7 +75,7 @@ def tell(text: str) -> None:
 
 class ConsoleDriver(LinuxDriver):
     """Reads and writes the terminal from the loop. ``lost`` says that it hung up, ``dropped`` counts the frames that
-    a stalled terminal missed. The app hears of both: ``terminal_lost()`` and ``terminal_recovered(dropped)``."""
+    a stalled terminal missed. The app hears of both: ``terminal_lost()`` and ``terminal_recovered(…)``."""
 
     _app: ConsoleApp
 
@@ -92,6 +92,7 @@ class ConsoleDriver(LinuxDriver):
         self._backlog = bytearray()
         self._writing = False
         self._dropping = False
+        self._stalled_at = 0.0
         self._ended = False
         self._tick: asyncio.TimerHandle | None = None
         self._parser = XTermParser(debug)
@@ -113,8 +114,12 @@ class ConsoleDriver(LinuxDriver):
         if self.lost or self._terminal < 0:
             return
         painting = not data.startswith(KEPT) or data.startswith(SYNC)
-        if painting and (self._dropping or len(self._backlog) > HIGH):
-            self._dropping = True
+        if painting and not self._dropping and len(self._backlog) > HIGH:
+            self._send()  # several pictures of one moment may add up: ask the terminal before giving any up
+            if len(self._backlog) > HIGH:
+                self._dropping = True
+                self._stalled_at = self._loop.time()
+        if painting and self._dropping:
             self.dropped += not data.startswith(SYNC)
             return
         self._backlog += data.encode("utf-8", "replace")
@@ -141,7 +146,7 @@ class ConsoleDriver(LinuxDriver):
             self._let_go()
         elif self._dropping:
             self._dropping = False
-            self._app.terminal_recovered(self.dropped)
+            self._app.terminal_recovered(self.dropped, self._loop.time() - self._stalled_at)
             self.dropped = 0
 
     # Input
