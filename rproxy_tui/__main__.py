@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(file: Path, *, with_demo: bool = False, read_only: bool = False) -> int:
     """Serve ``file`` and attend to it until it shall stop; 2 when the file has errors."""
     try:
-        engine = Engine(file)
+        engine = Engine(file, console=True)
     except BadSite as bad:
         for problem in bad.problems:
             report(problem)

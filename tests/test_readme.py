@@ -43,6 +43,13 @@ def test_the_readmes_commands_name_programs_that_are_installed() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_that_are_there(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name} links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_that_documents_name_are_there(document: Path) -> None:
     """`serve/limits.py`, `config/splice.py`: the names that a reader would look up."""
     for named in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", document.read_text()):

@@ -38,10 +38,12 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class AccessLog:
     """Writes what is new in ``recorder`` to the file that ``settings`` name, from now on."""
 
-    def __init__(self, recorder: Recorder, settings: Settings, folder: Path) -> None:
-        """``folder`` is that of the site file. Opening may fail: see ``problem``; every ``write`` tries again."""
+    def __init__(self, recorder: Recorder, settings: Settings, folder: Path, console: bool = False) -> None:
+        """``folder`` is that of the site file. Opening may fail: see ``problem``; every ``write`` tries again. With a
+        ``console`` standard output is not ours to write to."""
         self._recorder = recorder
         self._path = None if settings.file == "-" else folder / settings.file
+        self._closed_to_us = console and self._path is None
         self._line = LINES[settings.format]
         self._cursor = recorder.newest
         self._pending = b""
@@ -53,6 +55,10 @@ class AccessLog:
     @property
     def problem(self) -> Problem | None:
         """What is wrong now. Records that were lost are told until the file is reopened."""
+        if self._closed_to_us:
+            what = "the access log cannot go to standard output, which the console has"
+            todo = "name a file; rproxy without a console can write there"
+            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
         if self._trouble:
             todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
             return Problem(what=f"access log {self._name}: {self._trouble}", todo=todo, address=_ADDRESS)
@@ -94,6 +100,8 @@ class AccessLog:
         return str(self._path or "on standard output")
 
     def _open(self) -> bool:
+        if self._closed_to_us:
+            return False
         try:
             self._file = _standard_output() if self._path is None else os.open(self._path, _FLAGS, 0o640)
         except OSError as error:
@@ -124,7 +132,7 @@ class AccessLog:
         """Write until nothing is left or the file refuses."""
         while self._pending or self._cursor < self._recorder.newest:
             self.write()
-            if self._trouble:
+            if self._trouble or self._file < 0:
                 return
 
 

@@ -47,13 +47,15 @@ class BadSite(Exception):
 
 
 class Engine:
-    """A proxy that serves the site in ``file``. Raises BadSite when the file has errors."""
+    """A proxy that serves the site in ``file``. Raises BadSite when the file has errors. ``console`` says that
+    standard output belongs to one."""
 
-    def __init__(self, file: Path, log: Callable[[Problem], None] | None = None) -> None:
+    def __init__(self, file: Path, log: Callable[[Problem], None] | None = None, *, console: bool = False) -> None:
         document = read(file)
         if document.site is None or errors(check(document)):
             raise BadSite(check(document))
         self.file = file
+        self._console = console
         self.demo = False
         self._log = log or (lambda problem: None)
         self._notices: deque[Problem] = deque(maxlen=50)
@@ -240,7 +242,9 @@ class Engine:
             known.write()
             known.close()
         self._log_settings = settings
-        self._access_log = AccessLog(self._recorder, settings, self.file.parent) if settings else None
+        self._access_log = (
+            AccessLog(self._recorder, settings, self.file.parent, self._console) if settings is not None else None
+        )
 
     # ---- clocks
 

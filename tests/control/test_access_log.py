@@ -256,3 +256,18 @@ def test_a_pipe_that_nobody_reads_never_blocks_the_loop(tmp_path: Path) -> None:
     assert read.count(b"\n") == 2_001
     os.close(reader)
     log.close()
+
+
+def test_standard_output_is_left_alone_while_a_console_has_it(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    recorder = Recorder()
+    headless = AccessLog(recorder, Settings(file="-", format="common"), tmp_path)
+    beside_a_console = AccessLog(recorder, Settings(file="-", format="common"), tmp_path, console=True)
+    served(recorder)
+    for log in (headless, beside_a_console):
+        log.write()
+        log.close()
+    assert capfdbinary.readouterr().out.count(b"GET /apache_pb.gif") == 1
+    assert headless.problem is None
+    assert "name a file" in str(beside_a_console.problem)
