@@ -14,8 +14,10 @@ def settle() -> None:
     gc.set_threshold(20_000, 50, 100)
 
 
-def raise_descriptor_limit() -> None:
-    """Allow as many open files as the system lets us: a request in flight holds two of them."""
+def raise_descriptor_limit() -> int:
+    """Allow as many open files as the system lets us; returns how many that are."""
     with suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit if limit != resource.RLIM_INFINITY else 1 << 20

@@ -8,6 +8,7 @@ Connecting is the one thing on a request's way that has to be waited for.
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Final
 
 from proxy_core.balance.state import UpstreamKey
@@ -20,13 +21,15 @@ IDLE_CONNECTIONS: Final = 256
 
 
 class Unreachable(Exception):
-    """No connection could be made. ``status`` is what a client is told when nobody else can take its request."""
+    """No connection could be made. ``status`` is what a client is told when nobody else can take its request;
+    ``ours``: it is no fault of the member."""
 
-    def __init__(self, why: str, status: int = 503, unresolved: bool = False) -> None:
+    def __init__(self, why: str, status: int = 503, unresolved: bool = False, ours: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.status = status
         self.unresolved = unresolved
+        self.ours = ours
 
 
 class Upstreams:
@@ -70,6 +73,8 @@ class Upstreams:
                     try:
                         await loop.create_connection(lambda: upstream, address, key.port)
                     except OSError as error:
+                        if error.errno in (errno.EMFILE, errno.ENFILE):
+                            raise Unreachable("there are no file descriptors left", ours=True) from error
                         refusal = refusal or error.strerror or str(error)
                         continue
                     upstream.transport.set_write_buffer_limits(high=self._write_buffer)

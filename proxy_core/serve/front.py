@@ -113,6 +113,8 @@ class Client(asyncio.Protocol):
         self._reader = Reader(str(peer[0]).removeprefix("::ffff:") if peer else "")
         self._judge = Judge(asyncio.get_running_loop())
         self.deadline = monotonic() + limits.IDLE_SECONDS
+        if len(self._service.clients) >= self._service.most_clients:
+            self.cut()  # without descriptors for upstreams nobody would be served
         self._service.clients.add(self)
         self.bound.connections += 1
 
@@ -201,10 +203,10 @@ class Client(asyncio.Protocol):
 
     def _read_head(self, data: bytes) -> bytes:
         """Start the request whose head ``data`` begins with; hold the data when the head is not whole yet."""
+        if data[:2] == b"\r\n":
+            return data[2:]  # RFC 9112 §2.2: empty lines before a request are nothing
         end = data.find(_END) + 4
         if end < 4 or end > limits.HEAD:
-            if data[:2] == b"\r\n":
-                return data[2:]  # RFC 9112 §2.2: empty lines before a request are nothing
             if len(data) > limits.HEAD or (len(data) > _LINE and b"\r\n" not in data[:_LINE]):
                 line = data.find(b"\r\n", 0, _LINE)
                 raise Refused(414 if line < 0 else 431, "the request head is too large")
@@ -216,8 +218,6 @@ class Client(asyncio.Protocol):
                 self.deadline = monotonic() + limits.HEAD_SECONDS
             self._held = data
             return b""
-        if data[:2] == b"\r\n":
-            return data[2:]
         self._begun = False
         head = data if end == len(data) else data[:end]
         rules = self._service.current.rules

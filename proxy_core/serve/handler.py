@@ -145,9 +145,10 @@ class Flight:
         """Nothing of the request was sent, so the next member may have it whatever its method is."""
         state = member.state
         state.busy -= 1
-        state.errors += 1
-        state.unresolved = error.unresolved
-        failed(state, monotonic(), error.why)
+        if not error.ours:
+            state.errors += 1
+            state.unresolved = error.unresolved
+            failed(state, monotonic(), error.why)
         self.exchange.cause = error.why
         self.exchange.member = None
         self._tried += (member.key,)

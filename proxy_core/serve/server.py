@@ -23,6 +23,8 @@ from proxy_core.serve.front import Client
 from proxy_core.serve.listeners import Bound, ListenError, bind, key, problem_of
 from proxy_core.serve.service import Service
 
+_RESERVE = 64
+"""Descriptors that are kept from clients and upstreams."""
 _GRACE = 0.25
 """Seconds that an idle connection stays open when draining, for a request that is on its way already."""
 _LATE = 1.0
@@ -61,7 +63,8 @@ class Server:
     async def prepare(self, listeners: Mapping[str, Listener]) -> Prepared:
         """Bind what is new. Raises ListenError with every address that cannot be had, and leaves nothing bound."""
         if self._sweeper is None:
-            raise_descriptor_limit()
+            # Each may need a second one upstream, and the console, the log and the disk need some too.
+            self._service.most_clients = max(1, (raise_descriptor_limit() - _RESERVE) // 2)
             self._sweep()
         prepared = Prepared()
         problems = []

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Service:
     """``retries`` is how many requests may be sent again before new ones have earned more. ``clients`` holds every
-    open connection, for the sweep over deadlines."""
+    open connection, for the sweep over deadlines, and never more than ``most_clients``."""
 
     current: Current
     recorder: Recorder
     upstreams: Upstreams
     log: Callable[[Problem], None]
+    most_clients: int = 1 << 19
     clients: set[Client] = field(default_factory=set)
     retries: float = limits.RETRY_CREDIT
     _rules: RuleSet | None = None
