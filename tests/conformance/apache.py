@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,15 +41,22 @@ def spelled(name: str, site: Site) -> str:
 @contextmanager
 def apache(sites: Mapping[str, Site]) -> Iterator[Asker]:
     """An asker of a running httpd that serves these sites."""
+    with running(LOADED, lambda folder: [spelled(name, site) for name, site in sites.items()]) as port:
+        yield partial(over_the_wire, port)
+
+
+@contextmanager
+def running(modules: Sequence[str], directives: Callable[[Path], Sequence[str]]) -> Iterator[int]:
+    """The port of a running httpd with these directives, which may name files of its folder: ``www`` is served."""
     binary = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     assert binary, "Apache httpd is not installed: apt-get install apache2"
     folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     folder.chmod(0o755)
-    (folder / "empty").mkdir(mode=0o755)
+    (folder / "www").mkdir(mode=0o755)
     try:
-        server, port = _started(binary, folder, sites)
+        server, port = _started(binary, folder, modules, directives(folder))
         try:
-            yield partial(over_the_wire, port)
+            yield port
         finally:
             server.terminate()
             server.wait(DEADLINE)
@@ -57,13 +64,15 @@ def apache(sites: Mapping[str, Site]) -> Iterator[Asker]:
         shutil.rmtree(folder)
 
 
-def _started(binary: str, folder: Path, sites: Mapping[str, Site]) -> tuple[subprocess.Popen[bytes], int]:
+def _started(
+    binary: str, folder: Path, modules: Sequence[str], directives: Sequence[str]
+) -> tuple[subprocess.Popen[bytes], int]:
     """httpd takes no port 0: one that was free a moment ago is tried, and another when it is gone."""
     for _ in range(5):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        (folder / "httpd.conf").write_text(configuration(folder, port, sites))
+        (folder / "httpd.conf").write_text("\n".join([*_beginning(folder, port, modules), *directives, ""]))
         with (folder / "output").open("wb") as output:
             server = subprocess.Popen(
                 [binary, "-f", f"{folder}/httpd.conf", "-DFOREGROUND"], stdout=output, stderr=output
@@ -78,17 +87,14 @@ def _started(binary: str, folder: Path, sites: Mapping[str, Site]) -> tuple[subp
     raise AssertionError(f"httpd does not start: {(folder / 'output').read_text()}")
 
 
-def configuration(folder: Path, port: int, sites: Mapping[str, Site]) -> str:
-    lines = [
-        *(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED),
+def _beginning(folder: Path, port: int, modules: Sequence[str]) -> list[str]:
+    return [
+        *(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in modules),
         f"ServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\nErrorLog {folder}/error.log",
-        f"DefaultRuntimeDir {folder}\nDocumentRoot {folder}/empty\nLogLevel warn\nServerLimit 1",
+        f"DefaultRuntimeDir {folder}\nDocumentRoot {folder}/www\nLogLevel warn\nServerLimit 1",
         "StartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\nMinSpareThreads 1\nMaxSpareThreads 8",
         *(["User www-data\nGroup www-data"] if os.getuid() == 0 else []),
-        *(spelled(name, site) for name, site in sites.items()),
-        "",
     ]
-    return "\n".join(lines)
 
 
 def over_the_wire(port: int, asked: Asked) -> Answered:
