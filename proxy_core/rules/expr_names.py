@@ -178,6 +178,7 @@ def subnet(text: str) -> Subnet:
     return found
 
 
+@lru_cache(4096)
 def within(address: str, network: Subnet) -> bool:
     """Whether an address is in a network. An IPv4 address mapped to IPv6 counts as IPv4; a name is never asked for."""
     try:
