@@ -8,7 +8,7 @@ reads what is made here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from proxy_core.balance.select import serves
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool, UpstreamKey
@@ -18,18 +18,24 @@ from proxy_core.http.target import as_bytes_text, balancer, escaped, origin
 MemberStates = Callable[[MemberKey], MemberState]
 
 
-def compile_pools(site: Site, member: MemberStates, previous: Mapping[str, Pool] = {}) -> dict[str, Pool]:
-    """Every pool of a site that ``lint`` found no error in. ``member`` finds the state of a key."""
+def compile_pools(
+    site: Site, member: MemberStates, previous: Mapping[str, Pool] = {}, origins: Iterable[str] = ()
+) -> dict[str, Pool]:
+    """Every pool of a site that ``lint`` found no error in. ``member`` finds the state of a key; ``origins`` are those
+    that rules forward to besides the routes."""
     pools: dict[str, Pool] = {}
     for name, configured in site.balancers.items():
         keyed = {MemberKey(name, key): value for key, value in configured.members.items()}
         pools[name] = _pool(name, configured.method, keyed, False, member, previous.get(name))
-    for url in {row.proxy for row in site.routes if row.proxy is not None and balancer(row.proxy) is None}:
-        there = origin(url).url
-        if there not in pools:
-            keyed = {MemberKey("", there): Member(url=there)}
-            pools[there] = _pool(there, "byrequests", keyed, True, member, previous.get(there))
+    urls = [row.proxy for row in site.routes if row.proxy is not None and balancer(row.proxy) is None]
+    for there in dict.fromkeys([*(origin(url).url for url in urls), *origins]):
+        pools[there] = direct_pool(there, member, previous.get(there))
     return pools
+
+
+def direct_pool(there: str, member: MemberStates, previous: Pool | None = None) -> Pool:
+    """The pool of an origin ("http://localhost:8000"): itself is its one member."""
+    return _pool(there, "byrequests", {MemberKey("", there): Member(url=there)}, True, member, previous)
 
 
 def _pool(

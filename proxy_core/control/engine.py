@@ -17,7 +17,7 @@ from pathlib import Path
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.toml import read
-from proxy_core.control import demo, figures, troubles
+from proxy_core.control import demo, figures
 from proxy_core.control.access_log import AccessLog
 from proxy_core.control.commands import Command, Preview, Reload, Result
 from proxy_core.control.editor import Editor, check
@@ -81,8 +81,7 @@ class Engine:
         site = self._current.rules.site
         await self._bind_what_can(site)
         self._open_access_log(site)
-        running = (self._editor.saver.run(), self._clock(), troubles.look_for_members(self._current.rules))
-        self._tasks = [asyncio.create_task(each) for each in running]
+        self._tasks = [asyncio.create_task(self._editor.saver.run()), asyncio.create_task(self._clock())]
 
     async def stop(self, seconds: float | None = None) -> int:
         """Save, stop accepting, let what is in flight finish for ``seconds`` (default: the site's drain_timeout), cut
@@ -167,7 +166,7 @@ class Engine:
         saver = self._editor.saver
         unbound = [problem for _, problem in self._unbound.values()]
         kept = [problem for problem in (saver.journal_problem, self._log_problem()) if problem]
-        return (*saver.problems, *unbound, *troubles.of_members(self._current.rules), *kept, *self._editor.warnings)
+        return (*saver.problems, *unbound, *self._member_problems(), *kept, *self._editor.warnings)
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -281,3 +280,24 @@ class Engine:
 
     def _log_problem(self) -> Problem | None:
         return self._access_log.problem if self._access_log is not None else None
+
+    def _member_problems(self) -> list[Problem]:
+        """A warning for every member in force whose last connection failed."""
+        found = []
+        for pool in self._current.rules.pools.values():
+            for member in pool.members:
+                state = member.state
+                if not (state.last_error or state.unresolved):
+                    continue
+                key = member.key
+                address = ("balancers", key.balancer, "members", key.member) if key.balancer else ()
+                name = f"member {key.balancer}/{key.member}" if key.balancer else f"upstream {key.member}"
+                found.append(
+                    Problem(
+                        what=f"{name}: {state.last_error}",
+                        todo=f"start it, or drain it; it is tried again after {member.member.retry:.0f} s",
+                        severity="warning",
+                        address=address,
+                    )
+                )
+        return found

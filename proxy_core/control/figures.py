@@ -72,7 +72,7 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         promised={key: share for pool in rules.pools.values() for key, share in shares(pool).items()},
         routes=tuple(
             RouteLoad(id=route.id, hits=route.state.hits, last_hit_at=route.state.last_hit)
-            for route in rules.routes.bound
+            for route in rules.program.routes
         ),
         seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
     )

@@ -10,7 +10,8 @@ import re
 
 from proxy_core.control.records import record
 from proxy_core.control.view import Inspection, Verdict
-from proxy_core.rules.decision import Trace
+from proxy_core.rules.decision import Step, Trace
+from proxy_core.rules.facts import Facts
 from proxy_core.runtime.exchange import Exchange
 
 SECRET = re.compile(rb"(?im)^((?:proxy-)?authorization|cookie|set-cookie)(:[ \t]*)([^\r\n]*)")
@@ -25,11 +26,16 @@ def masked(head: bytes) -> str:
 def inspection(exchange: Exchange) -> Inspection:
     trace: Trace = []
     if exchange.view.target:
-        exchange.rules.routes.decide(exchange.view, trace)
+        exchange.rules.program.decide(exchange.view, Facts(exchange.facts.answers), trace)
     return Inspection(
         record=record(exchange),
         request_head=masked(exchange.head),
         forwarded_head=masked(exchange.forwarded),
         answer_head=masked(exchange.answer),
-        trace=tuple(Verdict(address=step.address, verdict=step.verdict, reason=step.reason) for step in trace),
+        trace=tuple(map(verdict, trace)),
     )
+
+
+def verdict(step: Step) -> Verdict:
+    """A line of a trace as plain data."""
+    return Verdict(address=step.address, verdict=step.verdict, reason=step.reason, details=tuple(step.details))

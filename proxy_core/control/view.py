@@ -145,11 +145,13 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """One rule that was tried for a request, in order: ``verdict`` is "match", "no match" or "skipped"."""
+    """One rule that was tried for a request, in order: ``verdict`` is "match", "no match" or "skipped". ``details``
+    are lines about how it came to that: conditions with their values, captures, answers of maps, variables."""
 
     address: tuple[str, ...]
     verdict: Literal["match", "no match", "skipped"]
     reason: str
+    details: tuple[str, ...] = ()
 
 
 class Inspection(Struct, frozen=True, kw_only=True):

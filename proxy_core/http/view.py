@@ -1,22 +1,55 @@
 """What rules may know of a request.
 
 A RequestView is what one parser read, once. It is built for every request on the fast path, so it holds the bytes as
-they came and works nothing out that no rule asked for.
+they came and works nothing out that no rule asked for: ``fields`` and ``request_line`` are for rules that do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Connection(NamedTuple):
+    """Where a request came in: the listener's name, and both ends of the connection. One for each connection."""
+
+    listener: str = ""
+    address: str = ""
+    port: int = 0
+    client_port: int = 0
+
+
+NOWHERE = Connection()
 
 
 @dataclass(slots=True)
 class RequestView:
     """``target`` is the origin-form of the request-target (RFC 9112 §3.2.1), raw, with its query: the front has
     already taken the authority out of an absolute-form. ``host`` is the authority that counts: from the target, else
-    from Host, "" when there is none (HTTP/1.0)."""
+    from Host, "" when there is none (HTTP/1.0). ``head`` is the whole head as it came."""
 
     method: bytes
     target: bytes
     host: bytes
     client: str
     scheme: str = "http"
+    head: bytes = b""
+    connection: Connection = NOWHERE
+
+
+def request_line(view: RequestView) -> str:
+    """The request line as it came, one character for each byte; made up where the head is not there."""
+    line = view.head.partition(b"\r\n")[0] or b"%b %b HTTP/1.1" % (view.method, view.target)
+    return line.decode("latin-1")
+
+
+def fields(head: bytes) -> dict[str, str]:
+    """The fields of a head by lower-case name, one character for each byte; several of one name are joined by ", "
+    (RFC 9110 §5.3, and as httpd's ap_get_mime_headers joins them)."""
+    found: dict[str, str] = {}
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            name, value = name.lower(), value.strip(" \t")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

@@ -7,10 +7,12 @@ each other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from proxy_core.errors import Address
+from proxy_core.rules.facts import Need
 
 
 @dataclass(slots=True)
@@ -32,7 +34,8 @@ class ReverseRow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class BoundRoute:
     """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
-    URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``."""
+    URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``.
+    ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself."""
 
     id: str
     path: str
@@ -42,6 +45,16 @@ class BoundRoute:
     error_override: bool
     reverse: tuple[ReverseRow, ...]
     state: RuleState
+    rows: str = "routes"
+
+
+class Extras(NamedTuple):
+    """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",
+    "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count."""
+
+    fields: tuple[bytes, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    hits: tuple[RuleState, ...] = ()
 
 
 class Forward(NamedTuple):
@@ -50,6 +63,17 @@ class Forward(NamedTuple):
 
     route: BoundRoute
     target: bytes
+    extras: Extras | None = None
+
+
+class Redirect(NamedTuple):
+    """Send the client elsewhere: ``location`` is the whole URL as it goes into Location."""
+
+    status: int
+    location: bytes
+    cause: str
+    extras: Extras | None = None
+    route: BoundRoute | None = None
 
 
 class Respond(NamedTuple):
@@ -58,17 +82,20 @@ class Respond(NamedTuple):
     status: int
     route: BoundRoute | None
     cause: str
+    extras: Extras | None = None
 
 
-Decision = Forward | Respond
+Decision = Forward | Redirect | Respond | Need
 
 
 class Step(NamedTuple):
-    """A line of a Trace: a rule that was tried, and what came of it."""
+    """A line of a Trace: a rule that was tried, and what came of it. ``details`` are the lines below it: conditions
+    with their values, captures, what maps said, variables that were set."""
 
     address: Address
     verdict: Literal["match", "no match", "skipped"]
     reason: str
+    details: Sequence[str] = ()
 
 
 Trace = list[Step]

@@ -35,7 +35,7 @@ class Unknown(Exception):
         self.key = key
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Facts:
     """The answers that one request got, in the order in which it asked. Without ``ask`` nothing else is known."""
 
@@ -52,3 +52,7 @@ class Facts:
             raise Unknown(fact)
         self.answers[fact] = answer
         return answer
+
+
+NOTHING = Facts()
+"""The facts of requests whose rules ask for none."""

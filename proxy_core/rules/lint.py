@@ -17,7 +17,9 @@ from itertools import combinations
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, origin
+from proxy_core.rules.lint_rules import balancers_used, lint_rules
 from proxy_core.rules.prefixes import collapsed, first, index, takes
+from proxy_core.rules.problems import error, warning
 from proxy_core.rules.reverse import effective_target
 
 STEMS = {"admin", "default", "home", "index", "info", "install", "login", "logout", "main", "setup", "status", "test"}
@@ -30,18 +32,11 @@ def lint(site: Site) -> tuple[Problem, ...]:
         *_options(site),
         *_listeners(site),
         *(problem for row in site.routes for problem in _proxy(site, row)),
-        *_order(site.routes),
-        *_exceptions(site.routes),
+        *_no_routes(site),
+        *_tables(site),
+        *lint_rules(site),
         *(problem for name, group in site.balancers.items() for problem in _balancer(site, name, group)),
     )
-
-
-def _error(address: Address, what: str, todo: str) -> Problem:
-    return Problem(what=what, todo=todo, address=address)
-
-
-def _warning(address: Address, what: str, todo: str) -> Problem:
-    return Problem(what=what, todo=todo, severity="warning", address=address)
 
 
 def _options(site: Site) -> Iterator[Problem]:
@@ -52,22 +47,22 @@ def _options(site: Site) -> Iterator[Problem]:
             todo = 'write an address or a network: "10.0.0.1" or "10.0.0.0/8"'
             if "host bits" in str(no_network):
                 todo = f'write the whole network, "{ip_network(proxy, strict=False)}", or the one address'
-            yield _error(("site", "trusted_proxies"), f'"{proxy}" is not an address or network', todo)
+            yield error(("site", "trusted_proxies"), f'"{proxy}" is not an address or network', todo)
 
 
 def _listeners(site: Site) -> Iterator[Problem]:
     if not site.listeners:
         todo = 'add one: [listeners.http] with address = "127.0.0.1:8080"'
-        yield _warning(("listeners",), "the site has no listener, so nothing can reach it", todo)
+        yield warning(("listeners",), "the site has no listener, so nothing can reach it", todo)
     bound: dict[str, tuple[str, int]] = {}
     for name, listener in site.listeners.items():
         try:
             bound[name] = endpoint(listener.address)
         except ValueError as reason:
-            yield _error(("listeners", name, "address"), str(reason), 'write host:port, as in "127.0.0.1:8080"')
+            yield error(("listeners", name, "address"), str(reason), 'write host:port, as in "127.0.0.1:8080"')
     for one, other in combinations(bound, 2):
         if _clash(bound[one], bound[other]):
-            yield _error(
+            yield error(
                 ("listeners", other, "address"),
                 f'"{site.listeners[other].address}" is taken by listener {one} ("{site.listeners[one].address}")',
                 "give each listener a port of its own, or remove one",
@@ -96,15 +91,15 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
         if name not in site.balancers:
             near = get_close_matches(name, site.balancers, 1)
             todo = f"did you mean balancer://{near[0]}{path}?" if near else f"add [balancers.{name}] with its members"
-            yield _error(address, f'there is no balancer "{name}"', todo)
+            yield error(address, f'there is no balancer "{name}"', todo)
         if "?" in path or "#" in path:
-            yield _error(address, f"{row.proxy} has a query or a fragment", "only name and path count: remove it")
+            yield error(address, f"{row.proxy} has a query or a fragment", "only name and path count: remove it")
             return
     else:
         try:
             there = origin(row.proxy)
         except ValueError as reason:
-            yield _error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
+            yield error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
             return
         path = there.path
         yield from _loop(site, address, there)
@@ -113,7 +108,7 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
     asked, rest = (row.path + "x", "x") if row.path.endswith("/") else (row.path + "/x", "/x")
     if (target + rest).endswith("//x") or (row.path.endswith("/") and not target.endswith("/")):
         side, other = (row.path, target) if row.path.endswith("/") else (target, row.path)
-        yield _warning(
+        yield warning(
             address,
             f'"{side}" ends in a slash and "{other}" does not: {asked} is sent as {target}{rest}',
             "end both sides in a slash, or neither",
@@ -123,7 +118,7 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
 def _escapes(address: Address, path: str) -> Iterator[Problem]:
     if "%" in path:
         what = f"an escape in a target is escaped again: {path} is sent as {escaped(as_bytes_text(path)).decode()}"
-        yield _warning(address, what, "write the characters themselves")
+        yield warning(address, what, "write the characters themselves")
 
 
 def _loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
@@ -135,7 +130,7 @@ def _loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
             continue
         if port == there.port and (host == there.host or (host in ("", "0.0.0.0", "::") and _is_loopback(there.host))):
             what = f"{there.url} is this proxy's own listener {name}: requests would go round in a circle"
-            yield _warning(address, what, "name the upstream server instead")
+            yield warning(address, what, "name the upstream server instead")
             return
 
 
@@ -146,11 +141,23 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _no_routes(site: Site) -> Iterator[Problem]:
+    if not (site.routes or site.rewrites):
+        todo = 'add one: [[routes]] with path = "/" and proxy = "http://127.0.0.1:8000"'
+        yield warning(("routes",), "the site has no route: every request is answered 404", todo)
+
+
+def _tables(site: Site) -> Iterator[Problem]:
+    """The server's rows among themselves, then each host's own behind them."""
+    for name in ("", *site.hosts):
+        rows = [row for row in site.routes if row.host in ("", name)]
+        own = {row.id for row in rows if row.host == name}
+        if own:
+            yield from (each for each in (*_order(rows), *_exceptions(rows)) if each.address[1] in own)
+
+
 def _order(routes: Sequence[Route]) -> Iterator[Problem]:
     """Rows that an earlier row leaves nothing to. A row whose prefix itself is taken is taken whole."""
-    if not routes:
-        todo = 'add one: [[routes]] with path = "/" and proxy = "http://127.0.0.1:8000"'
-        yield _warning(("routes",), "the site has no route: every request is answered 404", todo)
     prefixes = [_prefix(row) if row.enabled else None for row in routes]
     top = index(prefixes)
     for number, (row, prefix) in enumerate(zip(routes, prefixes, strict=True)):
@@ -162,30 +169,30 @@ def _order(routes: Sequence[Route]) -> Iterator[Problem]:
             continue
         above, address = routes[earlier], ("routes", row.id, "path")
         if row.except_ and not above.except_:
-            yield _warning(
+            yield warning(
                 address,
                 f'the exception stands below what it excepts: route {above.id} ("{above.path}") takes its paths first',
                 f"move it above {above.id}",
             )
         elif prefixes[earlier] == prefix:
             what = f'route {above.id} above has the same path "{above.path}", so this row never gets a request'
-            yield _warning(address, what, "remove one of the two, or give it another path")
+            yield warning(address, what, "remove one of the two, or give it another path")
         else:
             what = f'route {above.id} above ("{above.path}") takes everything below "{row.path}"'
-            yield _warning(address, f"{what}, so this row never gets a request", f"move it above {above.id}")
+            yield warning(address, f"{what}, so this row never gets a request", f"move it above {above.id}")
 
 
 def _spelling(row: Route) -> Iterator[Problem]:
     if "%" in row.path:
         todo = "write the characters themselves"
-        yield _warning(("routes", row.id, "path"), f'"{row.path}" is compared with decoded paths', todo)
+        yield warning(("routes", row.id, "path"), f'"{row.path}" is compared with decoded paths', todo)
     elif "?" in row.path or "#" in row.path:
         todo = "end the path before it"
         what = f'"{row.path}" never meets a query or a fragment: only the path is compared'
-        yield _warning(("routes", row.id, "path"), what, todo)
+        yield warning(("routes", row.id, "path"), what, todo)
     elif not {".", ".."}.isdisjoint(row.path.split("/")):
         what = f'"{row.path}" never matches: . and .. are removed from paths before they are compared'
-        yield _warning(("routes", row.id, "path"), what, "write the path without them")
+        yield warning(("routes", row.id, "path"), what, "write the path without them")
 
 
 def _exceptions(routes: Sequence[Route]) -> Iterator[Problem]:
@@ -201,7 +208,7 @@ def _exceptions(routes: Sequence[Route]) -> Iterator[Problem]:
         bare = prefix.rstrip(b"/")
         if not _later(takers, inside, bare, number):
             what = f'no route below takes anything of "{row.path}", so there is nothing to except'
-            yield _warning(("routes", row.id), what, "remove the exception, or move it above the route that it is for")
+            yield warning(("routes", row.id), what, "remove the exception, or move it above the route that it is for")
             continue
         stem = bare.rpartition(b"/")[2].decode("latin-1").lower()
         if stem in STEMS and prefix == bare and not _next_starts_with(excepted, bare + b"."):
@@ -210,7 +217,7 @@ def _exceptions(routes: Sequence[Route]) -> Iterator[Problem]:
                 None,
             )
             if taker is not None and not taker.except_:
-                yield _warning(
+                yield warning(
                     ("routes", row.id, "path"),
                     f'"{row.path}" does not cover {row.path}.php or {row.path}.html: a path matches by whole segments, '
                     f"so route {taker.id} takes those",
@@ -246,14 +253,15 @@ def _prefix(row: Route) -> bytes:
 
 def _balancer(site: Site, name: str, group: Balancer) -> Iterator[Problem]:
     address = ("balancers", name)
-    if not any(row.proxy is not None and (balancer(row.proxy) or ("",))[0] == name for row in site.routes):
-        yield _warning(address, f"no route uses balancer {name}", f'use it: proxy = "balancer://{name}", or remove it')
+    routed = any(row.proxy is not None and (balancer(row.proxy) or ("",))[0] == name for row in site.routes)
+    if not routed and name not in balancers_used(site):
+        yield warning(address, f"no route uses balancer {name}", f'use it: proxy = "balancer://{name}", or remove it')
     if not group.members:
         todo = f'add one: [balancers.{name}.members.a] with url = "http://127.0.0.1:8000"'
-        yield _warning(address, f"balancer {name} has no member: its requests are answered 503", todo)
+        yield warning(address, f"balancer {name} has no member: its requests are answered 503", todo)
     elif not any(member.status == "enabled" and int(member.weight * 100) for member in group.members.values()):
         what = f"balancer {name} has no member that takes requests: they are answered 503"
-        yield _warning(address, what, "enable a member, or give one a weight")
+        yield warning(address, what, "enable a member, or give one a weight")
     for key, member in group.members.items():
         yield from _member(site, (*address, "members", key, "url"), member)
 
@@ -262,10 +270,10 @@ def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:
     try:
         there = origin(member.url)
     except ValueError as reason:
-        yield _error(address, str(reason), 'write "http://host:port"')
+        yield error(address, str(reason), 'write "http://host:port"')
         return
     yield from _loop(site, address, there)
     yield from _escapes(address, there.path)
     if there.path.endswith("/"):
         what = f"the member's path ends in a slash: /x is sent as {there.path}/x"
-        yield _warning(address, what, f'write "{member.url.rstrip("/")}"')
+        yield warning(address, what, f'write "{member.url.rstrip("/")}"')

@@ -36,6 +36,17 @@ def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
     return tuple(dict.fromkeys(rows))
 
 
+def rule_rows(site: Site, pool: str) -> tuple[ReverseRow, ...]:
+    """The rows for answers to a rewrite rule that forwards to ``pool`` (a balancer's name or an origin): its members'
+    own roots become ours, for nothing says which path of theirs stands for which of ours. An Apache operator writes
+    ``ProxyPassReverse / http://member/`` for it."""
+    if site.site.reverse == "off":
+        return ()
+    urls = [member.url for member in site.balancers[pool].members.values()] if pool in site.balancers else [pool]
+    theirs = [(there, _spelled(there.path + "/")) for there in map(origin, urls)]
+    return tuple(dict.fromkeys(ReverseRow(start + path, "/") for there, path in theirs for start in _spellings(there)))
+
+
 def effective_target(path: str, target: str) -> str:
     """What really replaces the prefix ``path`` when a URL's path is ``target``.
 

@@ -1,170 +1,310 @@
-"""The compiled route table: where a request goes.
+"""All rules of a site in Apache's order: host, then environment, then rewriting, then routes, then locations.
 
-Deciding follows ProxyPass (``ap_proxy_trans_match`` in modules/proxy/mod_proxy.c): the path is normalised, the first
-row in file order whose prefix takes it wins, never the longest, and what the prefix did not match is appended to the
-target as it is. The query takes no part and goes along untouched. The result is spelled from the decoded path, never
-copied from the client's spelling; a plain path is its own spelling and is decided without the detour. Deciding is
-pure; compiling is done outside the request path and reuses every row that has not changed.
+``Program.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
+that rules asked for. A site that has nothing but routes is decided by its route table alone. For the rest this module
+is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
+another path without [PT] ends it (nothing is served from files: 404), and what no rule changed goes to the routes.
+Rows without a host come before a host's own, as Apache merges a server into its virtual hosts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from operator import is_
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from proxy_core.config.model import Route, Site
-from proxy_core.http.target import (
-    PLAIN,
-    BadTarget,
-    as_bytes_text,
-    balancer,
-    escaped,
-    normalised,
-    origin,
-    readable,
-    split,
-)
+from proxy_core.config.model import Host, Site
+from proxy_core.http.target import BadTarget, balancer, normalised, origin, readable, split
+from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import BoundRoute, Decision, Forward, Respond, RuleState, Step, Trace
-from proxy_core.rules.prefixes import Spot, collapsed, first, index, takes
-from proxy_core.rules.reverse import effective_target, reverse_rows
+from proxy_core.rules import env, hosts, locations, rewrite
+from proxy_core.rules.decision import (
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Redirect,
+    Respond,
+    RuleState,
+    Step,
+    Trace,
+)
+from proxy_core.rules.facts import Facts, Need, Unknown
+from proxy_core.rules.flags import is_redirect
+from proxy_core.rules.hosts import Table
+from proxy_core.rules.pattern import Runaway
+from proxy_core.rules.reverse import rule_rows
+from proxy_core.rules.rewrite import Effects, Ending, Rule
+from proxy_core.rules.routes import Routes, compile_routes, outcome
+from proxy_core.rules.scope import Scope
+from proxy_core.rules.urls import BAD, escaped, escaped_absolute, scheme_length
+
+Decide = Callable[[RequestView, Facts, Trace | None], Decision]
+States = Callable[[str, str], RuleState]
+
+_URL = re.compile(r"([^:]+://[^/]*)(.*)", re.DOTALL)
+_INJECTS = re.compile(r"[\x00-\x1f\x7f]").search
+_MOST_BOUND = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What rows are worked out from besides themselves: where it is equal, an equal row is compiled already."""
+@dataclass(slots=True, eq=False)
+class Server:
+    """The rules of one host, or of the server where no host answers (its name is ""). ``bound`` remembers the
+    BoundRoutes made for what rules forward to."""
 
-    timeout: float
-    error_override: bool
-    reverse: str
-    members: tuple[tuple[str, tuple[str, ...]], ...]
+    name: str
+    site: Site
+    server_name: str
+    env: tuple[env.Setter, ...]
+    rules: tuple[Rule, ...]
+    routes: tuple[Routes, ...]
+    sections: tuple[locations.Section, ...]
+    ours: Callable[[str], bool]
+    port: int
+    bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
+
+    def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """Where the request goes. Raises Unknown and Runaway, which ``Program.decide`` turns into decisions."""
+        try:
+            raw_path, query = split(view.target)
+            path = normalised(raw_path)
+        except BadTarget as bad:
+            return Respond(bad.status, None, bad.why)
+        args = query[1:].decode("latin-1") if query else None
+        scope = Scope(view, facts, path, args, self.server_name, self.port, uri=path, ahead=self._ahead, ours=self.ours)
+        env.run(self.env, scope, trace)
+        effects = Effects()
+        ending = rewrite.run(self.rules, scope, effects, trace) if self.rules else Ending("nothing")
+        decision = self._ended(ending, scope, args, _extras(scope, effects), trace)
+        return self._settled(decision, scope.path, trace) if self.sections else decision
+
+    def _ended(
+        self, ending: Ending, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
+    ) -> Decision:
+        """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
+        uri = scope.uri
+        remote = scheme_length(uri)
+        if ending.kind != "nothing" and scope.args and BAD(scope.args) and not (remote and not ending.raw):
+            return Respond(403, None, "the rewritten query holds a blank or a control character", extras)
+        match ending.kind:
+            case "status":
+                return Respond(ending.status, None, ending.why, extras)
+            case "proxy":
+                assert ending.rule is not None
+                return self._forward(ending.rule, uri, scope.args, ending.raw, extras)
+            case "changed" if remote:
+                return _redirect(ending, uri, remote, scope.args, args, extras)
+            case "changed":
+                what = f"rewritten to {readable(uri)}, which is no URL, and nothing is served from files"
+                _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
+                return Respond(404, None, what, extras)
+            case "pass":
+                scope.path = uri
+        if "no-proxy" in scope.env:
+            return Respond(404, None, "the variable no-proxy keeps it from the routes", extras)
+        path = scope.path.encode("latin-1")
+        query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
+        route: BoundRoute | None = None
+        for table in self.routes:
+            found = table.find(path, trace, route.id if route is not None else "")
+            route = route or found
+            if route is not None and trace is None:
+                break
+        return outcome(route, path, query, extras)
+
+    def _forward(self, rule: Rule, uri: str, args: str | None, raw: bool, extras: Extras | None) -> Decision:
+        """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
+        named = balancer(uri)
+        if named is not None:
+            pool, path = named
+            if pool not in self.site.balancers:
+                return Respond(500, None, f"rule {rule.id} forwards to an unknown balancer, {readable(pool)}", extras)
+        else:
+            found = _URL.fullmatch(uri)
+            authority, path = found.groups() if found else (uri, "")
+            try:
+                pool = origin(authority).url
+            except ValueError as why:
+                return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
+        if raw and BAD(path):
+            return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
+        spelled = path.encode("latin-1") if raw else escaped_upstream(path)
+        query = b"" if args is None else b"?" + args.encode("latin-1")
+        route = self.bound.get((rule.id, pool))
+        if route is None:
+            if len(self.bound) >= _MOST_BOUND:
+                self.bound.clear()
+            route = self.bound[rule.id, pool] = self._bound(rule, pool)
+        if extras is not None:
+            extras = extras._replace(hits=tuple(state for state in extras.hits if state is not rule.state))
+        return Forward(route, (spelled or b"/") + query, extras)
+
+    def _bound(self, rule: Rule, pool: str) -> BoundRoute:
+        options = self.site.site
+        return BoundRoute(
+            id=rule.id,
+            path="",
+            pool=pool,
+            target=b"",
+            timeout=options.timeout,
+            error_override=options.error_override,
+            reverse=rule_rows(self.site, pool),
+            state=rule.state,
+            rows="rewrites",
+        )
+
+    def _settled(self, decision: Decision, path: str, trace: Trace | None) -> Decision:
+        if not isinstance(decision, Forward):
+            return decision
+        pool = decision.route.pool or ""
+        url = ("balancer://" + pool if pool in self.site.balancers else pool) + decision.target.decode("latin-1")
+        route = locations.settled(self.sections, decision.route, path, url.partition("?")[0], trace)
+        return decision._replace(route=route)
+
+    def _ahead(self, scope: Scope, uri: str) -> tuple[Scope, int]:
+        """What a path would become as a request of its own (``ap_sub_req_lookup_uri``)."""
+        path, mark, args = uri.partition("?")
+        try:
+            path = normalised(escaped_upstream(path)) if path.startswith("/") else path
+        except BadTarget as bad:
+            return scope, bad.status
+        ahead = Scope(
+            scope.view,
+            scope.facts,
+            path,
+            args if mark else None,
+            self.server_name,
+            self.port,
+            dict(scope.env),
+            path,
+            subrequest=True,
+            ours=self.ours,
+        )
+        ending = rewrite.run(self.rules, ahead, Effects())
+        if ending.kind == "pass":
+            ahead.path = ahead.uri
+        return ahead, ending.status if ending.kind == "status" else 200
+
+
+def _skip(tables: tuple[Routes, ...], trace: Trace | None, why: str) -> None:
+    if trace is not None:
+        trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]
+
+
+def _redirect(
+    ending: Ending, uri: str, scheme: int, args: str | None, asked: str | None, extras: Extras | None
+) -> Decision:
+    """Location is escaped, but for [NE]; so is its query, unless it is the very one that was asked with."""
+    location = uri if ending.raw else escaped_absolute(uri, scheme)
+    if args is not None:
+        location += "?" + (args if ending.raw or args == asked else escaped(args))
+    if _INJECTS(location):
+        return Respond(500, None, "the URL to redirect to holds a control character", extras)
+    status = ending.status if is_redirect(ending.status) else 302
+    return Redirect(status, location.encode("latin-1"), f"redirected to {readable(location)}", extras)
+
+
+def _extras(scope: Scope, effects: Effects) -> Extras | None:
+    if not (effects.hits or scope.env):
+        return None
+    fields = [f"Set-Cookie: {cookie}" for cookie in effects.cookies.values()]
+    kept = tuple(line.encode("latin-1") for line in fields if not _INJECTS(line))
+    return Extras(kept, tuple(scope.env.values()), tuple(effects.hits))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Routes:
-    """All rows in file order, as configured and as bound; ``top`` finds the first enabled one that takes a path."""
+class Program:
+    """A site's rules, compiled. ``decide`` is the way in; ``asks`` says whether it may look at the facts at all."""
 
-    rows: tuple[Route, ...]
-    bound: tuple[BoundRoute, ...]
-    basis: Basis
-    top: Spot
+    decide: Decide
+    asks: bool
+    server: Server
+    hosts: Mapping[str, Server]
+    tables: Mapping[str, Table]
 
-    def decide(self, view: RequestView, trace: Trace | None = None) -> Decision:
-        """Where the request goes. With a trace every row is tried in order and says why it takes the path or not."""
-        if trace is not None:
-            return self._explained(view.target, trace)
-        plain = PLAIN(view.target)
-        if plain is not None:
-            path, query = plain.groups()
-            number = first(self.top, path)
-            if number < len(self.bound):
-                route = self.bound[number]
-                if route.pool is not None:
-                    rest = path[len(route.path) :]
-                    return Forward(route, (route.target + rest or b"/") + (query or b""))
-            return self._outcome(number, path, b"")
+    @property
+    def routes(self) -> tuple[BoundRoute, ...]:
+        """Every route of the site."""
+        own = [self.server.routes[0], *(server.routes[1] for server in self.hosts.values())]
+        return tuple(bound for table in own for bound in table.bound)
+
+    @property
+    def origins(self) -> set[str]:
+        """The origins that rules name themselves, as far as they can be told without a request."""
+        servers = (self.server, *self.hosts.values())
+        return {there for server in servers for rule in server.rules if (there := rewrite.fixed_origin(rule))}
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """The identity of every row that counts its hits: (list, id)."""
+        rows = {("routes", bound.id) for bound in self.routes}
+        for server in (self.server, *self.hosts.values()):
+            rows |= {("rewrites", rule.id) for rule in server.rules} | {("env", each.id) for each in server.env}
+        return rows
+
+
+def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:
+    """Compile the rules of a site that ``lint`` found no error in; ``previous`` lends the parts that are equal.
+
+    Raises ValueError, with a sentence, for what does not parse."""
+    rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
+    setters = {row.id: env.compile(row, state("env", row.id)) for row in site.env if row.enabled}
+
+    def server(name: str, host: Host, known: Server | None) -> Server:
+        own = [rules[row.id] for row in site.rewrites if row.enabled and row.host == name]
+        before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
+        ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
+        names = hosts.names(host)
+        tables = compiled(name, known)
+        return Server(
+            name=name,
+            site=site,
+            server_name=hosts.server_name(host, site.site.server_name),
+            env=tuple(setters[row.id] for row in site.env if row.enabled and row.host in ("", name)),
+            rules=tuple(ordered),
+            routes=tables,
+            sections=locations.compile([row for row in site.locations if row.host in ("", name)]),
+            ours=names,
+            port=hosts.own_port(host),
+        )
+
+    common = compile_routes(
+        site,
+        tuple(row for row in site.routes if row.host == ""),
+        state,
+        previous.server.routes[0] if previous is not None else None,
+    )
+
+    def compiled(name: str, known: Server | None) -> tuple[Routes, ...]:
+        if not name:
+            return (common,)
+        own = tuple(row for row in site.routes if row.host == name)
+        return common, compile_routes(site, own, state, known.routes[1] if known is not None else None)
+
+    whole = server("", Host(server_name=site.site.server_name), None)
+    known = previous.hosts if previous is not None else {}
+    virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
+    tables = hosts.tables(site.hosts, [*site.listeners, ""])
+    if not (virtual or whole.env or whole.rules or whole.sections):
+        return Program(common.decide, False, whole, {}, {})
+
+    def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """Choose the host, and let its rules decide."""
+        chosen = whole
+        listener = view.connection.listener
+        table = tables.get(listener if listener in site.listeners else "")
+        if table is not None:
+            name, named = table.find(view.host.decode("latin-1"))
+            chosen = virtual[name]
+            if trace is not None:
+                shown = readable(view.host)
+                why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": it is the first'
+                trace.append(Step(("hosts", name), "match", why))
         try:
-            raw_path, query = split(view.target)
-            path = normalised(raw_path).encode("latin-1")
-        except BadTarget as bad:
-            return Respond(bad.status, None, bad.why)
-        return self._outcome(first(self.top, path), path, query)
+            return chosen.decide(view, facts, trace)
+        except Unknown as unknown:
+            return Need(unknown.key)
+        except Runaway as runaway:
+            return Respond(500, None, str(runaway))
 
-    def _outcome(self, number: int, path: bytes, query: bytes) -> Decision:
-        if number == len(self.bound):
-            return Respond(404, None, f"no route takes {readable(path)}")
-        route = self.bound[number]
-        if route.pool is None:
-            return Respond(404, route, f"{readable(path)} is excepted by route {route.id}")
-        rest = escaped(path[len(route.path) :].decode("latin-1"))
-        return Forward(route, (route.target + rest or b"/") + query)
-
-    def _explained(self, target: bytes, trace: Trace) -> Decision:
-        """The same decision by the plain rule, row after row, in words."""
-        try:
-            raw_path, query = split(target)
-            path = normalised(raw_path).encode("latin-1")
-        except BadTarget as bad:
-            return Respond(bad.status, None, bad.why)
-        taken = len(self.bound)
-        for number, (row, route) in enumerate(zip(self.rows, self.bound, strict=True)):
-            prefix = route.path.encode("latin-1")
-            address = ("routes", row.id)
-            if taken < number:
-                trace.append(Step(address, "skipped", f"route {self.rows[taken].id} above has decided"))
-            elif not row.enabled:
-                trace.append(Step(address, "skipped", "the row is not enabled"))
-            elif takes(prefix, path):
-                taken = number
-                what = "excepts" if row.proxy is None else "takes"
-                trace.append(Step(address, "match", f'"{row.path}" {what} "{readable(path)}"'))
-            else:
-                trace.append(Step(address, "no match", _why_not(prefix, path)))
-        return self._outcome(taken, path, query)
-
-
-def _why_not(prefix: bytes, path: bytes) -> str:
-    quoted, shown = f'"{readable(prefix)}"', f'"{readable(path)}"'
-    if prefix == path + b"/":
-        return f"{quoted} takes only what is below it, not {shown} itself"
-    if path.startswith(prefix):
-        return f"{quoted} is not a whole-segment prefix of {shown}"
-    if path.lower().startswith(prefix.lower()):
-        return f"{quoted} is not a prefix of {shown}: upper and lower case differ"
-    return f"{quoted} is not a prefix of {shown}"
-
-
-def compile_routes(site: Site, state: Callable[[str, str], RuleState], previous: Routes | None = None) -> Routes:
-    """Compile the rows of a site that ``lint`` found no error in. ``state`` finds a row's counters by (list, id).
-
-    What is equal in ``previous`` and bound to the same state is reused: all of it, or single rows.
-    """
-    basis = Basis(
-        site.site.timeout,
-        site.site.error_override,
-        site.site.reverse,
-        tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
-    )
-    states = [state("routes", row.id) for row in site.routes]
-    known = previous if previous is not None and previous.basis == basis else None
-    if known and known.rows == site.routes and all(map(is_, (b.state for b in known.bound), states)):
-        return known
-    ready = {bound.id: (row, bound) for row, bound in zip(known.rows, known.bound, strict=True)} if known else {}
-    bound = tuple(
-        _reused(ready.get(row.id), row, its) or _bind(site, row, its)
-        for row, its in zip(site.routes, states, strict=True)
-    )
-    prefixes = [b.path.encode("latin-1") if row.enabled else None for row, b in zip(site.routes, bound, strict=True)]
-    return Routes(site.routes, bound, basis, index(prefixes))
-
-
-def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState) -> BoundRoute | None:
-    if known is None or known[0] != row or known[1].state is not state:
-        return None
-    return known[1]
-
-
-def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
-    pool, target = _destination(row.proxy)
-    return BoundRoute(
-        id=row.id,
-        path=collapsed(as_bytes_text(row.path).encode("latin-1")).decode("latin-1"),
-        pool=pool,
-        target=escaped(as_bytes_text(effective_target(row.path, target))),
-        timeout=site.site.timeout if row.timeout is None else row.timeout,
-        error_override=site.site.error_override if row.error_override is None else row.error_override,
-        reverse=reverse_rows(site, row),
-        state=state,
-    )
-
-
-def _destination(proxy: str | None) -> tuple[str | None, str]:
-    """Name of the pool and the path put before the rest; (None, "") for an exception."""
-    if proxy is None:
-        return None, ""
-    named = balancer(proxy)
-    if named is not None:
-        return named
-    there = origin(proxy)
-    return there.url, there.path
+    return Program(decide, True, whole, virtual, tables)

@@ -10,20 +10,19 @@ from __future__ import annotations
 from proxy_core.balance.bind import compile_pools
 from proxy_core.balance.select import serves, worked
 from proxy_core.config.model import Site
-from proxy_core.rules.ruleset import compile_routes
+from proxy_core.rules.ruleset import compile_rules
 from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.pools import Pools
 from proxy_core.runtime.registry import Registry
 
 
 def compile_site(site: Site, registry: Registry, generation: int, previous: RuleSet | None = None) -> RuleSet:
     """Compile a site that ``lint`` found no error in, reusing the parts of ``previous`` that are equal and bound to
     this registry. Raises ValueError, with a sentence, for a URL that does not parse."""
-    return RuleSet(
-        generation,
-        site,
-        compile_routes(site, registry.rule, previous.routes if previous is not None else None),
-        compile_pools(site, registry.member, previous.pools if previous is not None else {}),
-    )
+    program = compile_rules(site, registry.rule, previous.program if previous is not None else None)
+    known = previous.pools if previous is not None else {}
+    fixed = compile_pools(site, registry.member, known, program.origins)
+    return RuleSet(generation, site, program, Pools(fixed, registry))
 
 
 def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
@@ -36,7 +35,7 @@ def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
         member.state.upstream = member.upstream
     registry.adopt(
         {member.key for member in members},
-        {("routes", route.id) for route in rules.routes.bound},
+        rules.program.keys,
         {
             pool.name: (pool.method, tuple((m.key, m.factor if serves(m) else 0) for m in pool.members))
             for pool in rules.pools.values()

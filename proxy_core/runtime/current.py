@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 from proxy_core.balance.state import Pool
 from proxy_core.config.model import Site
-from proxy_core.rules.ruleset import Routes
+from proxy_core.rules.ruleset import Program
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """A compiled site: ``routes.decide`` says where a request goes, ``pools`` holds who can take it there."""
+    """A compiled site: ``program.decide`` says where a request goes, ``pools`` holds who can take it there."""
 
     generation: int
     site: Site
-    routes: Routes
+    program: Program
     pools: Mapping[str, Pool]
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from proxy_core.balance.state import BoundMember
 from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import BoundRoute
+from proxy_core.rules.decision import BoundRoute, Extras
+from proxy_core.rules.facts import NOTHING, Facts
 from proxy_core.runtime.current import RuleSet
 
 CLIENT_LEFT = 499
@@ -23,7 +24,8 @@ CLIENT_LEFT = 499
 class Exchange:
     """``head`` is the request's head as it came; ``forwarded`` and ``answer`` are the heads that were written upstream
     and read from upstream (b"" where it did not come to that). ``sent`` and ``received`` count body bytes to and from
-    the client. ``cause`` says in words what went wrong; ``weight`` is about what it holds in memory, in bytes."""
+    the client. ``facts`` are the answers that its rules asked for, ``extras`` what they left for it. ``cause`` says in
+    words what went wrong; ``weight`` is about what it holds in memory, in bytes."""
 
     rules: RuleSet
     view: RequestView
@@ -45,3 +47,5 @@ class Exchange:
     cause: str = ""
     number: int = 0
     weight: int = 0
+    facts: Facts = NOTHING
+    extras: Extras | None = None

@@ -75,8 +75,7 @@ class Upstreams:
                     except OSError as error:
                         if error.errno in (errno.EMFILE, errno.ENFILE):
                             raise Unreachable("there are no file descriptors left", ours=True) from error
-                        detail = "" if isinstance(error, ConnectionRefusedError) else f": {error.strerror or error}"
-                        refusal = refusal or f"{key.host}:{key.port} refused the connection{detail}"
+                        refusal = refusal or error.strerror or str(error)
                         continue
                     upstream.transport.set_write_buffer_limits(high=self._write_buffer)
                     return upstream
@@ -88,7 +87,7 @@ class Upstreams:
             if upstream.connected:
                 upstream.drop()  # the client left in the moment between the connection and our waking up
             raise
-        raise Unreachable(refusal or f"{key.host} has no address")
+        raise Unreachable(f"{key.host}:{key.port} refused the connection: {refusal}")
 
     def sweep(self, now: float) -> None:
         """Close what has been idle for too long; the oldest are at the bottom of each stack."""

@@ -15,13 +15,21 @@ from proxy_core.serve.replies import date, reply
 
 
 def head(
-    answer: Answer, *, http11: bool, head_only: bool, keep: bool, rows: tuple[ReverseRow, ...] = (), base: str = ""
+    answer: Answer,
+    *,
+    http11: bool,
+    head_only: bool,
+    keep: bool,
+    rows: tuple[ReverseRow, ...] = (),
+    base: str = "",
+    fields: tuple[bytes, ...] = (),
 ) -> tuple[bytes, bool, bool]:
     """The head for the client; also whether the body is to be chunked, and whether the connection stays open.
 
-    ``rows`` map the upstream's own addresses in Location and the like to ``base``, the ``scheme://host`` in use.
+    ``rows`` map the upstream's own addresses in Location and the like to ``base``, the ``scheme://host`` in use;
+    ``fields`` are field lines of our own.
     """
-    lines = [*answer.lines]
+    lines = [*answer.lines, *fields]
     for at in answer.addresses if rows else ():
         lines[at] = _mapped(lines[at], rows, base)
     if not answer.dated:
@@ -51,9 +59,11 @@ def _mapped(line: bytes, rows: tuple[ReverseRow, ...], base: str) -> bytes:
     return line if public == address else b"%b: %b" % (name, public.encode("latin-1", "replace"))
 
 
-def override(answer: Answer, *, http11: bool, head_only: bool, keep: bool) -> tuple[bytes, bytes]:
+def override(
+    answer: Answer, *, http11: bool, head_only: bool, keep: bool, fields: tuple[bytes, ...] = ()
+) -> tuple[bytes, bytes]:
     """Our page in place of an answer of status 400 and above; a 401 keeps its challenges, as in Apache."""
-    fields = tuple(answer.challenges) if answer.status == 401 else ()
+    fields = (*fields, *answer.challenges) if answer.status == 401 else fields
     return reply(answer.status, keep=keep, http11=http11, head_only=head_only, fields=fields)
 
 

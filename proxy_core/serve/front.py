@@ -14,7 +14,7 @@ from time import monotonic, time
 from typing import cast
 
 from proxy_core.http.headers import Refused
-from proxy_core.http.view import RequestView
+from proxy_core.http.view import Connection, RequestView
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import limits
@@ -109,8 +109,9 @@ class Client(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self.write = transport.write
         transport.set_write_buffer_limits(high=limits.WRITE_BUFFER)
-        peer = transport.get_extra_info("peername")
-        self._reader = Reader(str(peer[0]).removeprefix("::ffff:") if peer else "")
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        here = Connection(self.bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0)
+        self._reader = Reader(_address(peer), here)
         self._judge = Judge(asyncio.get_running_loop())
         self.deadline = monotonic() + limits.IDLE_SECONDS
         if len(self._service.clients) >= self._service.most_clients:
@@ -311,6 +312,11 @@ class Client(asyncio.Protocol):
         if self.paused:
             self.paused = False
             self._transport.resume_reading()
+
+
+def _address(name: tuple[str, int] | None) -> str:
+    """The address of a socket; one of IPv4 that came in over IPv6 as what it is."""
+    return str(name[0]).removeprefix("::ffff:") if name else ""
 
 
 def _guess(data: bytes, client: str) -> RequestView:

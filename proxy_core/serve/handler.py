@@ -1,4 +1,4 @@
-"""The way of a request, in one place of some 350 lines because it is one story.
+"""The way of a request, in one place of some 420 lines because it is one story.
 
 The phases are ``received → decided → elected → sent → answered → finished``.
 
@@ -23,7 +23,8 @@ from proxy_core.balance.select import choose, failed, worked
 from proxy_core.balance.state import BoundMember, MemberKey
 from proxy_core.http.headers import IDEMPOTENT
 from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import Forward, Respond
+from proxy_core.rules.decision import Forward, Redirect, Respond
+from proxy_core.rules.facts import FactKey, Facts, Need
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.upstream import Upstream
@@ -43,8 +44,8 @@ class Flight:
     an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored."""
 
     __slots__ = (
-        "_chunked", "_connecting", "_decision", "_hidden", "_keep", "_pending", "_retries", "_tried", "_upstream",
-        "_worst", "client", "complete", "exchange", "fields", "over", "service", "started", "timeout",
+        "_chunked", "_decision", "_extra", "_hidden", "_keep", "_pending", "_retries", "_tried", "_upstream",
+        "_waiting", "_worst", "client", "complete", "exchange", "fields", "over", "service", "started", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -59,7 +60,8 @@ class Flight:
         self.over = False
         self.timeout = 0.0
         self._chunked = False
-        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
+        self._extra: tuple[bytes, ...] = ()
         self._hidden = False
         self._keep = keep
         self._pending = [first] if first else []
@@ -75,13 +77,27 @@ class Flight:
         if view.target == b"*":
             self._respond(200, "")
             return
+        if rules.program.asks:
+            self.exchange.facts = Facts(ask=self.service.outside.ask)
+        self._decide()
+
+    def _decide(self) -> None:
+        exchange = self.exchange
         try:
-            decision = rules.routes.decide(view)
+            decision = exchange.rules.program.decide(exchange.view, exchange.facts, None)
         except Exception as error:
             self.service.crashed("deciding a request", error)
             decision = Respond(500, None, "deciding the request failed")
-        exchange = self.exchange
-        route = decision.route
+        if isinstance(decision, Need):
+            self._fetch(decision.key)
+            return
+        route, extras = decision.route, decision.extras
+        if extras is not None:
+            exchange.extras = extras
+            self._extra = extras.fields
+            for state in extras.hits:
+                state.hits += 1
+                state.last_hit = exchange.at
         if route is not None:
             exchange.route = route
             route.state.hits += 1
@@ -90,8 +106,28 @@ class Flight:
             self.timeout = decision.route.timeout
             self._decision = decision
             self.decided()
+        elif isinstance(decision, Redirect):
+            self._respond(decision.status, "", decision.location)
         else:
             self._respond(decision.status, decision.cause)
+
+    def _fetch(self, key: FactKey) -> None:
+        """A rule needs to know something that takes waiting: get it, and decide again."""
+        if len(self.exchange.facts.answers) >= limits.FACTS:
+            self._respond(500, f"rules asked for more than {limits.FACTS} things")
+            return
+        self.client.deadline = math.inf  # getting an answer has a deadline of its own
+        self._waiting = asyncio.get_running_loop().create_task(self._fetched(key))
+
+    async def _fetched(self, key: FactKey) -> None:
+        try:
+            answer = await self.service.outside.answer(key)
+        except Exception as error:
+            self.service.crashed(f"asking for {' '.join(key)}", error)
+            answer = None
+        self._waiting = None
+        self.exchange.facts.answers[key] = answer
+        self._decide()
 
     # -- decided: a route takes it; who of its pool gets it?
 
@@ -123,7 +159,7 @@ class Flight:
 
     def _connect(self, member: BoundMember) -> None:
         self.client.deadline = math.inf  # connecting has a deadline of its own
-        self._connecting = asyncio.get_running_loop().create_task(self._connected(member))
+        self._waiting = asyncio.get_running_loop().create_task(self._connected(member))
 
     async def _connected(self, member: BoundMember) -> None:
         try:
@@ -131,13 +167,13 @@ class Flight:
                 seconds = self.exchange.rules.site.site.connect_timeout
                 upstream = await self.service.upstreams.connect(member.upstream, seconds)
             except Unreachable as error:
-                self._connecting = None
+                self._waiting = None
                 self._unreachable(member, error)
             else:
-                self._connecting = None
+                self._waiting = None
                 self.sent(upstream, member)
         except Exception as error:
-            self._connecting = None
+            self._waiting = None
             self.service.crashed("connecting to a member", error)
             self.fail(500, "connecting to a member failed")
 
@@ -230,13 +266,20 @@ class Flight:
             return
         http11 = self.fields.http11
         head_only = exchange.view.method == b"HEAD"
-        plain = keep and http11 and answer.dated and answer.length >= 0 and not (answer.addresses and route.reverse)
+        plain = keep and http11 and answer.dated and answer.length >= 0 and not self._extra
+        plain = plain and not (answer.addresses and route.reverse)
         if plain and answer.ready:
             head = answer.ready
         else:
             base = f"{exchange.view.scheme}://{self._host()}" if answer.addresses else ""
             head, self._chunked, self._keep = answers.head(
-                answer, http11=http11, head_only=head_only, keep=keep, rows=route.reverse, base=base
+                answer,
+                http11=http11,
+                head_only=head_only,
+                keep=keep,
+                rows=route.reverse,
+                base=base,
+                fields=self._extra,
             )
             if plain:
                 answer.ready = head
@@ -256,7 +299,9 @@ class Flight:
     def _hide(self, answer: Answer) -> None:
         """Send our page at once; what the upstream says is read and thrown away if it is short enough."""
         head_only = self.exchange.view.method == b"HEAD"
-        head, body = answers.override(answer, http11=self.fields.http11, head_only=head_only, keep=self._keep)
+        head, body = answers.override(
+            answer, http11=self.fields.http11, head_only=head_only, keep=self._keep, fields=self._extra
+        )
         self.client.write(head + body)
         self.exchange.sent += len(body)
         self._hidden = True
@@ -358,24 +403,27 @@ class Flight:
         self.finished(monotonic())
         self.client.cut()
 
-    def _respond(self, status: int, cause: str) -> None:
-        """Answer it here. A request whose body has not been read costs its connection."""
+    def _respond(self, status: int, cause: str, moved: bytes = b"") -> None:
+        """Answer it here; ``moved`` is the URL that a redirect names. A request whose body has not been read costs its
+        connection."""
         self._drop_upstream()
         exchange = self.exchange
         exchange.status = status
         exchange.cause = cause
         self._keep = self._may_keep()
         head_only = exchange.view.method == b"HEAD"
-        head, body = reply(status, keep=self._keep, http11=self.fields.http11, head_only=head_only)
+        head, body = reply(
+            status, keep=self._keep, http11=self.fields.http11, head_only=head_only, fields=self._extra, moved=moved
+        )
         exchange.sent += len(body)
         self.started = True
         self.client.write(head + body)
         self._done(monotonic())
 
     def _drop_upstream(self) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
         if self._upstream is not None:
             upstream, self._upstream = self._upstream, None
             upstream.drop()

@@ -41,6 +41,9 @@ WRITE_BUFFER: Final = 256 * 1024
 DISCARD: Final = 64 * 1024
 """Upstream body thrown away behind one of our own pages; a longer one costs its connection."""
 
+FACTS: Final = 64
+"""Answers of maps and files that the rules of one request may ask for."""
+
 RETRIES: Final = 2
 """How often one request may be sent again because its connection closed before any byte of an answer."""
 RETRY_RATIO: Final = 0.2

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from proxy_core.config.model import Options
 from proxy_core.http.headers import REQUEST_KINDS, Kind, Refused, is_host, length_of, tokens, without
-from proxy_core.http.view import RequestView
+from proxy_core.http.view import NOWHERE, Connection, RequestView
 from proxy_core.serve import limits
 
 CHUNKED = -1
@@ -74,10 +74,11 @@ class Fields(NamedTuple):
 class Reader:
     """Reads the heads of one connection and remembers the last block of fields."""
 
-    __slots__ = ("_appends", "_block", "_fields", "_forwarding", "client")
+    __slots__ = ("_appends", "_block", "_connection", "_fields", "_forwarding", "client")
 
-    def __init__(self, client: str) -> None:
+    def __init__(self, client: str, connection: Connection = NOWHERE) -> None:
         self.client = client
+        self._connection = connection
         self._block = b""
         self._fields: Fields | None = None
         self._forwarding: Forwarding | None = None
@@ -108,7 +109,7 @@ class Reader:
             fields = read_fields(block, _VERSIONS[version], authority, self.client, rule.server, self._appends)
             if not authority:
                 self._block, self._fields = block, fields
-        return RequestView(method, target, fields.host, self.client), fields
+        return RequestView(method, target, fields.host, self.client, "http", head, self._connection), fields
 
 
 def ascii_line(head: bytes) -> bytes:

@@ -7,6 +7,7 @@ operators look and strangers do not. Also the Date that every answer carries (RF
 from __future__ import annotations
 
 from email.utils import formatdate
+from html import escape
 from time import time
 
 from proxy_core.http.headers import REASONS
@@ -26,6 +27,13 @@ _SENTENCES = {
     503: "The server is temporarily unable to service your request. Please try again later.",
     504: "The proxy server did not receive a timely response from an upstream server.",
     505: "The HTTP version of the request is not supported by this server.",
+}
+_MOVED = {
+    301: b"The document has moved",
+    302: b"The document has moved",
+    303: b"The answer to your request is located",
+    307: b"The document has moved",
+    308: b"The document has moved",
 }
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -51,17 +59,41 @@ def page(status: int) -> bytes:
     ) % (status, reason, reason, sentence)
 
 
+def moved_page(status: int, location: bytes) -> bytes:
+    """The body of a redirect, for people whose client does not follow it: httpd's, byte for byte
+    (``get_canned_error_string`` in modules/http/http_protocol.c)."""
+    reason = REASONS.get(status, b"Error")
+    where = escape(location.decode("latin-1"), quote=False).replace('"', "&quot;").encode("latin-1")
+    sentence = b'<p>%b <a href="%b">here</a>.</p>\n' % (_MOVED[status], where) if status in _MOVED else b""
+    return (
+        b'<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">\n'
+        b"<html><head>\n<title>%d %b</title>\n</head><body>\n<h1>%b</h1>\n%b</body></html>\n"
+    ) % (status, reason, reason, sentence)
+
+
 def reply(
-    status: int, *, keep: bool, http11: bool = True, head_only: bool = False, fields: tuple[bytes, ...] = ()
+    status: int,
+    *,
+    keep: bool,
+    http11: bool = True,
+    head_only: bool = False,
+    fields: tuple[bytes, ...] = (),
+    moved: bytes = b"",
 ) -> tuple[bytes, bytes]:
-    """Head and body of an answer of our own. ``fields`` are further field lines; 2xx answers have no body."""
-    body = page(status) if status >= 300 else b""
+    """Head and body of an answer of our own. ``fields`` are further field lines; ``moved`` is the URL that a redirect
+    names. 2xx and 304 answers have no body."""
+    body = page(status) if status >= 300 and status != 304 else b""
+    charset = b"utf-8"
+    if moved:
+        fields = (*fields, b"Location: " + moved)
+        body, charset = (b"" if status == 304 else moved_page(status, moved)), b"iso-8859-1"
     lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Error")), date(), *fields]
     if status == 405:
         lines.append(b"Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS")
     if body:
-        lines.append(b"Content-Type: text/html; charset=utf-8")
-    lines.append(b"Content-Length: %d" % len(body))
+        lines.append(b"Content-Type: text/html; charset=" + charset)
+    if status not in (204, 304):
+        lines.append(b"Content-Length: %d" % len(body))
     if not keep:
         lines.append(b"Connection: close")
     elif not http11:

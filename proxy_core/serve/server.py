@@ -14,6 +14,7 @@ from time import monotonic
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.runtime.current import Current
+from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.process import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
@@ -52,9 +53,14 @@ class Prepared:
 
 class Server:
     def __init__(
-        self, current: Current, recorder: Recorder, registry: Registry, log: Callable[[Problem], None]
+        self,
+        current: Current,
+        recorder: Recorder,
+        registry: Registry,
+        log: Callable[[Problem], None],
+        outside: Outside | None = None,
     ) -> None:
-        self._service = Service(current, recorder, Upstreams(limits.WRITE_BUFFER), log)
+        self._service = Service(current, recorder, Upstreams(limits.WRITE_BUFFER), log, outside or Outside())
         self._registry = registry
         self._bound: list[Bound] = []
         self._sweeper: asyncio.TimerHandle | None = None

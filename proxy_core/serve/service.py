@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy_core.errors import Problem
 from proxy_core.runtime.current import Current, RuleSet
+from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import limits
@@ -27,6 +28,7 @@ class Service:
     recorder: Recorder
     upstreams: Upstreams
     log: Callable[[Problem], None]
+    outside: Outside
     most_clients: int = 1 << 19
     clients: set[Client] = field(default_factory=set)
     retries: float = limits.RETRY_CREDIT

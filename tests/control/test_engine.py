@@ -209,20 +209,6 @@ async def test_a_member_that_refuses_is_a_warning_and_the_other_serves(tmp_path:
             assert any("b/m0" in problem.what for problem in engine.problems())
 
 
-async def test_local_members_that_are_away_are_named_before_any_request_and_are_still_tried_by_the_first(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "site.toml"
-    port = free_port()
-    file.write_text(site_with(port))
-    async with serving(file) as (engine, own):
-        await until(lambda: any("refused" in problem.what for problem in engine.problems()))
-        assert engine.snapshot().members[0].health == "error"
-        async with member("back", port):
-            assert await get(own, "/x") == (200, "back /x")
-            assert engine.snapshot().members[0].health == "up"
-
-
 async def test_a_file_edited_from_outside_is_noticed_and_served(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     async with member("a") as port:

@@ -13,6 +13,7 @@ from proxy_core.balance.select import choose, failed
 from proxy_core.config.model import Site
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Respond
+from proxy_core.rules.facts import NOTHING
 from proxy_core.rules.reverse import mapped
 from proxy_core.runtime.compile import compile_site
 from proxy_core.runtime.registry import Registry
@@ -47,8 +48,8 @@ def rules_asker(sites: Mapping[str, Site], ports: Mapping[str, int]) -> Asker:
     def ask(asked: Asked) -> Answered:
         rules = sets[asked.site]
         view = RequestView(b"GET", asked.target.encode("latin-1"), f"{asked.site}.test".encode(), "127.0.0.1")
-        decision = rules.routes.decide(view)
-        assert decision == rules.routes.decide(view, [])
+        decision = rules.program.decide(view, NOTHING, None)
+        assert decision == rules.program.decide(view, NOTHING, [])
         if isinstance(decision, Respond):
             return Answered(str(decision.status))
         tried = set()

@@ -1,0 +1,159 @@
+"""Variables of a request, set before rewriting: SetEnvIf, SetEnvIfExpr, and ModSecurity's SecRule with setenv.
+
+Each row looks at a text, does something to it (``TRANSFORMS``, ModSecurity's t:…: sha1 and md5 give bytes, hex spells
+them), and sets its variable where a pattern is found. Rows run in order and later ones see what earlier ones set, as
+in modules/metadata/mod_setenvif.c; rewrite conditions see all of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from urllib.parse import unquote_to_bytes
+
+from proxy_core.config.model import EnvRule
+from proxy_core.http.target import readable
+from proxy_core.rules import expr, pattern, template
+from proxy_core.rules.decision import RuleState, Step, Trace
+from proxy_core.rules.pattern import Groups, Pattern
+from proxy_core.rules.scope import Scope
+from proxy_core.rules.template import Template
+from proxy_core.rules.urls import escaped
+
+Transform = Callable[[str], str]
+
+
+def _bytes(change: Callable[[bytes], bytes]) -> Transform:
+    return lambda text: change(text.encode("latin-1", "replace")).decode("latin-1")
+
+
+def _decoded64(data: bytes) -> bytes:
+    """As much of it as is base64; ModSecurity's t:base64Decode stops at the first other character too."""
+    found = re.match(rb"[A-Za-z0-9+/]*", data)
+    clean = found[0] if found else b""
+    return base64.b64decode(clean[: len(clean) - (len(clean) % 4 == 1)] + b"=" * (-len(clean) % 4))
+
+
+def _unhex(data: bytes) -> bytes:
+    try:
+        return binascii.unhexlify(data)
+    except binascii.Error:
+        return b""
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "sha1": _bytes(lambda data: hashlib.sha1(data, usedforsecurity=False).digest()),
+    "md5": _bytes(lambda data: hashlib.md5(data, usedforsecurity=False).digest()),
+    "sha256": _bytes(lambda data: hashlib.sha256(data).digest()),
+    "hex": _bytes(binascii.hexlify),
+    "hexdecode": _bytes(_unhex),
+    "base64": _bytes(base64.b64encode),
+    "base64decode": _bytes(_decoded64),
+    "lowercase": _bytes(bytes.lower),
+    "uppercase": _bytes(bytes.upper),
+    "trim": lambda text: text.strip(" \t\n\v\f\r"),
+    "urlencode": escaped,
+    "urldecode": _bytes(lambda data: unquote_to_bytes(data.replace(b"+", b" "))),
+    "length": lambda text: str(len(text)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setter:
+    """A row as requests meet it."""
+
+    id: str
+    name: str
+    subject: Template
+    transforms: tuple[Transform, ...]
+    capture: Pattern | None
+    value: Template | None
+    negated: bool
+    unset: bool
+    test: Callable[[Scope], bool] | None
+    state: RuleState
+    row: EnvRule
+
+
+def compile(row: EnvRule, state: RuleState) -> Setter:
+    """Compile a row that ``lint`` found no error in. Raises PatternError and ExprError."""
+    return Setter(
+        id=row.id,
+        name=row.name,
+        subject=template.compile(row.from_),
+        transforms=tuple(TRANSFORMS[name] for name in row.transform),
+        capture=pattern.compile(row.capture, row.nocase) if row.capture else None,
+        value=None if row.value is None else template.compile(row.value),
+        negated=row.negate,
+        unset=row.unset,
+        test=_expression(row.expr) if row.expr else None,
+        state=state,
+        row=row,
+    )
+
+
+def run(setters: Sequence[Setter], scope: Scope, trace: Trace | None = None) -> None:
+    """Set what the rows say. Raises Unknown and Runaway."""
+    for setter in setters:
+        details: list[str] | None = None
+        if trace is not None:
+            details = scope.looked_up = []
+        subject, groups, held = _looked(setter, scope)
+        if held is setter.negated:
+            if trace is not None:
+                found = setter.row.capture or setter.row.expr
+                why = f'"{found}" is {"" if setter.negated else "not "}found in "{readable(subject)}"'
+                trace.append(Step(("env", setter.id), "no match", why, details or ()))
+            continue
+        if setter.unset:
+            scope.unset(setter.name)
+        else:
+            scope.set(setter.name, _value(setter, scope, subject, groups))
+        if trace is not None:
+            why = f"unset {setter.name}"
+            if not setter.unset:
+                why = f'{setter.name} = "{readable(scope.env[setter.name.lower()][1])}"'
+            trace.append(Step(("env", setter.id), "match", why, details or ()))
+
+
+def _looked(setter: Setter, scope: Scope) -> tuple[str, Groups | None, bool]:
+    """What was looked at, what was found in it, and whether that counts as found."""
+    if setter.test is not None:
+        scope.condition = None
+        held = setter.test(scope)
+        return "", scope.condition, held
+    subject = reduce(lambda text, change: change(text), setter.transforms, setter.subject.expand(scope))
+    if setter.capture is None:
+        return subject, None, True
+    groups = setter.capture.search(subject)
+    return subject, groups, groups is not None
+
+
+def _value(setter: Setter, scope: Scope, subject: str, groups: Groups | None) -> str:
+    if setter.value is not None:
+        scope.rule = groups
+        return setter.value.expand(scope)
+    if groups is not None and len(groups) > 1:
+        return groups[1] or ""
+    return subject if setter.capture is None and setter.test is None else "1"
+
+
+def _expression(text: str) -> Callable[[Scope], bool]:
+    """An expression as a test; what its last pattern found goes to ``scope.condition``."""
+    compiled = expr.compile_expr(text)
+
+    def test(scope: Scope) -> bool:
+        captures = expr.Captures()
+        try:
+            held = compiled.truth(scope, captures, scope.looked_up)
+        except expr.ExprFailure:
+            return False
+        scope.condition = captures.groups or None
+        return held
+
+    return test

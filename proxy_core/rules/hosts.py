@@ -1,0 +1,103 @@
+"""Which host a request is for: ``check_hostalias`` and ``matches_aliases`` in server/vhost.c.
+
+For each listener the hosts stand in file order; the first that a name belongs to has the request, be it by the name
+itself or by a wildcard, and the first of all has what no name takes. Port and trailing dot of the Host field do not
+count, nor does case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from proxy_core.config.model import Host
+
+
+def bare(host: str) -> str:
+    """The name in a Host field: lower case, without port and trailing dot."""
+    host = host.lower()
+    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return name.removesuffix(".")
+
+
+def wildcard(name: str) -> Callable[[str], object]:
+    """Finds whether a bare name fits one with * (any run of characters) or ? (one) in it."""
+    spelled = "".join({"*": ".*", "?": "."}.get(character) or re.escape(character) for character in name.lower())
+    return re.compile(spelled, re.DOTALL).fullmatch
+
+
+def is_wild(name: str) -> bool:
+    return "*" in name or "?" in name
+
+
+def server_name(host: Host, default: str) -> str:
+    """What a host calls itself: its server_name (without a port), else the first of its names that is no wildcard."""
+    return next((bare(name) for name in (host.server_name, *host.names) if name and not is_wild(name)), bare(default))
+
+
+def own_port(host: Host) -> int:
+    """The port that a server_name gives ("shop.example:8443"), 0 where it gives none: ServerName with a port."""
+    port = host.server_name[host.server_name.find("]") + 1 :].partition(":")[2]
+    return int(port) if port.isascii() and port.isdigit() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one host."""
+
+    plain: frozenset[str]
+    wild: tuple[Callable[[str], object], ...]
+
+    def __call__(self, name: str) -> bool:
+        return name in self.plain or any(fits(name) for fits in self.wild)
+
+
+def names(host: Host) -> Names:
+    """The names that a host answers to, its server_name among them."""
+    said = [bare(name) for name in (*host.names, host.server_name) if name]
+    return Names(frozenset(n for n in said if not is_wild(n)), tuple(wildcard(n) for n in said if is_wild(n)))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The hosts of one listener: numbers of ``order`` by name, wildcards with theirs."""
+
+    order: tuple[str, ...]
+    plain: Mapping[str, int]
+    wild: tuple[tuple[int, Callable[[str], object]], ...]
+
+    def find(self, host: str) -> tuple[str, bool]:
+        """The host that a Host field belongs to, and whether it names it (else it is the default)."""
+        name = bare(host)
+        number = self.plain.get(name, len(self.order))
+        for wild, fits in self.wild:
+            if wild >= number:
+                break
+            if fits(name):
+                number = wild
+                break
+        return (self.order[number], True) if number < len(self.order) else (self.order[0], False)
+
+
+def table(hosts: Sequence[tuple[str, Host]]) -> Table:
+    """Lay out the hosts of one listener, in file order; there must be one at least."""
+    plain: dict[str, int] = {}
+    wild = []
+    for number, (_, host) in enumerate(hosts):
+        known = names(host)
+        for name in known.plain:
+            plain.setdefault(name, number)
+        wild += [(number, fits) for fits in known.wild]
+    return Table(tuple(name for name, _ in hosts), plain, tuple(wild))
+
+
+def tables(hosts: Mapping[str, Host], listeners: Sequence[str]) -> dict[str, Table]:
+    """A table for each listener that hosts are reached through; what is not in it belongs to the server alone. The
+    listener "" stands for one that the site does not know (any more), which reaches every host."""
+
+    def reaches(host: Host, listener: str) -> bool:
+        return not (listener and host.listeners) or listener in host.listeners
+
+    reached = {listener: [each for each in hosts.items() if reaches(each[1], listener)] for listener in listeners}
+    return {listener: table(found) for listener, found in reached.items() if found}

@@ -1,0 +1,68 @@
+"""Rules that are never reached, and routes whose requests a rule has before they see them.
+
+Both can be told only where a pattern says plainly what it takes: an anchored literal, with or without .* behind it.
+Whatever is less plain is left alone, for a warning that is wrong costs more than one that is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from proxy_core.config.model import RewriteRule, Route, Site
+from proxy_core.errors import Problem
+from proxy_core.http.target import as_bytes_text
+from proxy_core.rules import flags, pattern
+from proxy_core.rules.flags import Flags
+from proxy_core.rules.prefixes import collapsed, takes
+from proxy_core.rules.problems import warning
+from proxy_core.rules.urls import scheme_length
+
+_WHOLE = re.compile(r"\^(?P<prefix>(?:[A-Za-z0-9/_~-]|\\\W)*)(?:\(?\.\*\)?\$?)?")
+
+
+def _ends(row: RewriteRule, said: Flags) -> bool:
+    """Whether nothing below is tried for a request that the rule takes."""
+    return said.answers or said.proxy or said.last or said.end or said.passthrough
+
+
+def order(site: Site, host: str) -> Iterator[Problem]:
+    """Rules that are never reached, and routes whose requests a rule has already. Told once, for rows of ``host``."""
+    tried: list[tuple[RewriteRule, Flags, str]] = []
+    rows = [row for row in site.rewrites if row.enabled and row.host in ("", host)]
+    routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
+    chained = False
+    for number, row in enumerate(rows):
+        try:
+            said = flags.parse(row.flags)
+            prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
+        except ValueError:
+            return
+        above = next((each for each, _, whole in tried if whole and prefix.startswith(whole)), None)
+        if above is not None and row.host == host:
+            what = f'rule {above.id} ("{above.pattern}") above takes all that this one could'
+            yield warning(("rewrites", row.id, "pattern"), f"{what}, so it never matches", f"move it above {above.id}")
+        alone = not row.conditions and not said.chain and not chained
+        whole = _WHOLE.fullmatch(row.pattern)
+        if _ends(row, said) and alone and whole is not None and not said.nocase:
+            tried.append((row, said, re.sub(r"\\(\W)", r"\1", whole["prefix"]) or "/"))
+        chained = said.chain
+        if row.host == host:
+            yield from _clash(row, said, prefix, routes, last=number == len(rows) - 1)
+
+
+def _clash(row: RewriteRule, said: Flags, prefix: str, routes: Sequence[Route], last: bool) -> Iterator[Problem]:
+    """A rule that ends the way of requests that a route is for."""
+    local = not said.answers and row.substitution.startswith("/") and not (said.redirect or said.proxy)
+    if local and not said.passthrough and (last or said.last or said.end):
+        what = "the rule makes another path and that is the end: nothing is served from files, so it is answered 404"
+        yield warning(("rewrites", row.id, "flags"), what, "add PT, so that the routes see the new path")
+    if not prefix.strip("/") or not (said.proxy or said.answers or scheme_length(row.substitution)):
+        return
+    asked = as_bytes_text(prefix).encode("latin-1")
+    for route in routes:
+        path = collapsed(as_bytes_text(route.path).encode("latin-1"))
+        if not route.except_ and takes(path, asked.rstrip(b"/")) and path.strip(b"/"):
+            what = f'route {route.id} ("{route.path}") is for {prefix} too, but rules come first: this one has them'
+            yield warning(("rewrites", row.id, "pattern"), what, "forward a path by a route or by a rule, not by both")
+            return

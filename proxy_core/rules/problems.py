@@ -1,0 +1,23 @@
+"""The Problems that linting makes, made short."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from proxy_core.errors import Address, Problem
+
+
+def error(address: Address, what: str, todo: str) -> Problem:
+    return Problem(what=what, todo=todo, address=address)
+
+
+def warning(address: Address, what: str, todo: str) -> Problem:
+    return Problem(what=what, todo=todo, severity="warning", address=address)
+
+
+def unknown(address: Address, what: str, name: str, known: Collection[str], *, warn: bool = False) -> Problem:
+    """A name that stands for nothing, with the nearest one that does."""
+    near = get_close_matches(name, known, 1)
+    todo = f"did you mean {near[0]}?" if near else f"add it, or name one of {', '.join(known) or 'none yet'}"
+    return (warning if warn else error)(address, f'there is no {what} "{name}"', todo)

@@ -1,0 +1,39 @@
+"""The pools of a rule set, and those of origins that only a request makes known.
+
+A rewrite rule may forward to an origin that a map or a capture names. Such an origin gets a pool of its own when it is
+first asked for, so that it has counters and connections like any other. How many there can be is bounded: whoever
+can choose origins could otherwise fill the memory. The oldest goes first; its state is retired as that of a removed
+member is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from time import monotonic
+
+from proxy_core.balance.bind import direct_pool
+from proxy_core.balance.state import MemberKey, Pool
+from proxy_core.runtime.registry import Registry
+
+MOST = 256
+"""Origins made known by requests that are kept at a time."""
+
+
+class Pools(dict[str, Pool]):
+    """Pools by the name of their balancer, or by their origin. What is asked for and missing must be an origin."""
+
+    def __init__(self, fixed: Mapping[str, Pool], registry: Registry) -> None:
+        super().__init__(fixed)
+        self._registry = registry
+        self._found: OrderedDict[str, None] = OrderedDict()
+
+    def __missing__(self, there: str) -> Pool:
+        if len(self._found) >= MOST:
+            oldest, _ = self._found.popitem(last=False)
+            del self[oldest]
+            self._registry.retired_members.setdefault(MemberKey("", oldest), monotonic())
+        pool = self[there] = direct_pool(there, self._registry.member)
+        self._found[there] = None
+        self._registry.retired_members.pop(MemberKey("", there), None)
+        return pool
