@@ -23,7 +23,12 @@ MemberName = tuple[str, str]
 """Balancer and member."""
 
 LIGHTEST, HEAVIEST = 0.0, 100.0
-VERBS: dict[MemberStatus, str] = {"enabled": "enable", "draining": "drain", "disabled": "disable"}
+VERBS: dict[MemberStatus, str] = {
+    "enabled": "enable",
+    "draining": "drain",
+    "disabled": "disable",
+    "stopped": "stop",
+}
 
 
 # Members ------------------------------------------------------------------------------------------------------------

@@ -12,16 +12,24 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from proxy_core.config.model_balance import (
+    Balancer,
+    Ejection,
+    Heartbeat,
+    Member,
+    MemberRole,
+    MemberStatus,
+    Method,
+    Sticky,
+)
 from proxy_core.config.model_rules import EnvRule, Host, HostName, Location, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
-    "AccessLog", "Balancer", "Console", "EnvRule", "Host", "Listener", "Location", "Member", "MemberStatus", "Method",
-    "Name", "Options", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site",
+    "AccessLog", "Balancer", "Console", "Ejection", "EnvRule", "Heartbeat", "Host", "Listener", "Location", "Member",
+    "MemberRole", "MemberStatus", "Method", "Name", "Options", "RewriteCond", "RewriteMap", "RewriteRule", "Route",
+    "RowId", "Seconds", "Site", "Sticky",
 ]  # fmt: skip
-
-MemberStatus = Literal["enabled", "draining", "disabled"]
-Method = Literal["byrequests"]
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -163,55 +171,6 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     ] = None
 
 
-class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[balancers.NAME.members.NAME]: one upstream server of a balancer."""
-
-    url: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            extra={"example": "http://127.0.0.1:8000"},
-            description="Origin of the member, with an optional path that is put before each request's own: "
-            '"http://127.0.0.1:8000". Apache: BalancerMember.',
-        ),
-    ]
-    weight: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=100,
-            description="Share of requests in proportion to the other members' weights; 0 sends it none. "
-            "Apache: loadfactor.",
-        ),
-    ] = 1.0
-    status: Annotated[
-        MemberStatus,
-        Meta(
-            description="enabled; draining: no new requests, those in flight finish; disabled: no requests, not "
-            "even when every other member is down.",
-        ),
-    ] = "enabled"
-    retry: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=86_400,
-            description="Seconds that a member which refused a connection is left alone before it is tried again; "
-            "0 tries it at every request. Apache: retry.",
-        ),
-    ] = 60.0
-
-
-class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[balancers.NAME]: members that share the requests of ``balancer://NAME``."""
-
-    method: Annotated[
-        Method,
-        Meta(description="How a member is chosen: byrequests shares the number of requests out by weight."),
-    ] = "byrequests"
-    members: Annotated[dict[Name, Member], Meta(description="The members, by name.")] = {}
-
-
 class Console(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """[console]: how the terminal console looks and which keys it uses."""
 
@@ -236,4 +195,5 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go, first match first.")] = ()
     locations: Annotated[tuple[Location, ...], Meta(description="Settings for some paths or targets.")] = ()
     balancers: Annotated[dict[Name, Balancer], Meta(description="Groups of members.")] = {}
+    heartbeat: Annotated[Heartbeat | None, Meta(description="Where members report their load.")] = None
     console: Annotated[Console, Meta(description="The console's looks and keys.")] = Console()

@@ -55,7 +55,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
     weight = {field.name: field for field in fields(Member)}["weight"]
     assert (weight.kind, weight.default, weight.minimum, weight.maximum) == ("number", 1.0, 0, 100)
     status = {field.name: field for field in fields(Member)}["status"]
-    assert (status.kind, status.choices) == ("choice", ("enabled", "draining", "disabled"))
+    assert (status.kind, status.choices) == ("choice", ("enabled", "draining", "disabled", "stopped"))
     assert {field.name: field.kind for field in fields(Route)} == {
         "id": "text",
         "host": "text",
