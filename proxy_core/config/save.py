@@ -64,7 +64,7 @@ def stamp(path: Path, known: Stamp | None = None) -> Stamp | None:
         return None
 
 
-def save(path: Path, text: str, expected: Stamp | None) -> Stamp:
+def save(path: Path, text: str | bytes, expected: Stamp | None) -> Stamp:
     """Make ``text`` the content of the file and give its new version.
 
     ``expected`` is the version that it replaces, None for a file that is not there yet. Raises ChangedOnDisk when
@@ -72,7 +72,7 @@ def save(path: Path, text: str, expected: Stamp | None) -> Stamp:
     the file is then as it was. Mode and owner are kept; an owner that this process may not give is not.
     """
     target = Path(os.path.realpath(path))
-    content = text.encode()
+    content = text.encode() if isinstance(text, str) else text
     with _locked(target.parent) as folder:
         found = stamp(target)
         same = found is not None and found.sha256 == hashlib.sha256(content).hexdigest()

@@ -15,7 +15,7 @@ from proxy_core.errors import Problem
 
 __all__ = [
     "Applied", "Change", "Command", "Delete", "Edit", "Insert", "Keep", "Merge", "Move", "Preview", "Redo", "Refused",
-    "Reload", "Restore", "Result", "Set", "Undo",
+    "Reload", "Restore", "Result", "Set", "SetEntry", "Undo",
 ]  # fmt: skip
 
 
@@ -24,6 +24,15 @@ class Change(Struct, frozen=True, kw_only=True, tag=True):
 
     edits: tuple[Edit, ...]
     sentence: str
+
+
+class SetEntry(Struct, frozen=True, kw_only=True, tag=True):
+    """Give ``key`` of the txt or rnd map ``map`` a value; None takes the key out. The entry may be in the site or in
+    the map's file; either way it is one change, and Undo takes it back."""
+
+    map: str
+    key: str
+    value: str | None
 
 
 class Undo(Struct, frozen=True, tag=True):
@@ -52,7 +61,7 @@ class Merge(Struct, frozen=True, tag=True):
     """Take what somebody else wrote to the file and make the changes that are not saved yet again on top of it."""
 
 
-Command = Change | Undo | Redo | Restore | Reload | Keep | Merge
+Command = Change | SetEntry | Undo | Redo | Restore | Reload | Keep | Merge
 
 
 class Applied(Struct, frozen=True, kw_only=True, tag=True):

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy_core.config.edit import Edit, Set, Unusable, edited
+from proxy_core.config.edit import Delete, Edit, Set, Unusable, edited
 from proxy_core.config.model import Site
 from proxy_core.config.toml import Document, parse, read
-from proxy_core.control import history
+from proxy_core.control import history, map_files
 from proxy_core.control.commands import (
     Applied,
     Change,
@@ -31,9 +31,11 @@ from proxy_core.control.commands import (
     Reload,
     Restore,
     Result,
+    SetEntry,
     Undo,
 )
 from proxy_core.control.history import Entry, difference
+from proxy_core.control.map_files import MapEdit, Rewritten
 from proxy_core.control.saver import Saver, version
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.rules.lint import lint
@@ -58,13 +60,15 @@ def check(document: Document) -> tuple[Problem, ...]:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a command comes to. ``edits`` is None where it was not made of edits; ``canonical`` tells that comments
-    could not be kept."""
+    could not be kept; ``map_edits`` are what it does to map files, which makes them ``files``."""
 
     document: Document
     sentence: str
     kind: Literal["change", "undo", "redo"] = "change"
     edits: tuple[Edit, ...] | None = None
     canonical: bool = False
+    map_edits: tuple[MapEdit, ...] = ()
+    files: tuple[Rewritten, ...] = ()
 
 
 class Editor:
@@ -104,7 +108,13 @@ class Editor:
             plan, problems = await self._checked(command)
         except Unusable as unusable:
             return Preview(diff="", problems=(unusable.problem,))
-        return Preview(diff=difference(self.document.text, plan.document.text, self.file.name), problems=problems)
+        return Preview(diff=self._difference(self.document.text, plan), problems=problems)
+
+    def _difference(self, before: str, plan: Plan) -> str:
+        """The diff of the site file, and of each map file after it."""
+        texts = [(before, plan.document.text, self.file.name)]
+        texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
+        return "".join(difference(*text) for text in texts)
 
     async def submit(self, command: Command, author: str) -> Result:
         """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later."""
@@ -117,12 +127,15 @@ class Editor:
             document = plan.document
             if errors(problems) or document.site is None:
                 return Refused(problems=problems)
-            if document.text == self.document.text and not isinstance(command, Keep):
+            if document.text == self.document.text and not plan.files and not isinstance(command, Keep):
                 if isinstance(command, Reload):
                     self.saver.took(self.history.entries[-1], seen)
                 return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
             entry, amends = self._next(plan, author)
+            if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
+                return Refused(problems=unwritten)
             if refusals := await self._apply(document.site, entry.number):
+                await asyncio.to_thread(map_files.write, [file.inverse() for file in plan.files])
                 return Refused(problems=tuple(map(document.located, refusals)))
             old, self.document, self.warnings = self.document.text, document, problems
             (self.history.amend if amends else self.history.add)(entry)
@@ -152,8 +165,9 @@ class Editor:
             author=author,
             sentence=plan.sentence,
             text=plan.document.text,
-            diff=difference(before.text, plan.document.text, self.file.name),
+            diff=self._difference(before.text, plan),
             kind=plan.kind,
+            map_edits=plan.map_edits,
         )
         self._nudged = (nudge, author, entry.number) if nudge is not None else None
         return entry, amends
@@ -181,7 +195,7 @@ class Editor:
 
         def work() -> tuple[Plan, tuple[Problem, ...]]:
             plan = self._plan(command)
-            return plan, check(plan.document)
+            return replace(plan, files=map_files.rewritten(plan.map_edits)), check(plan.document)
 
         return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
 
@@ -190,21 +204,27 @@ class Editor:
             case Change(edits=edits, sentence=sentence):
                 outcome = edited(self.document, edits)
                 return Plan(self._parsed(outcome.text), sentence, "change", edits, outcome.canonical)
+            case SetEntry():
+                return self._entry(command)
             case Undo():
                 found = self.history.undoable()
                 if found is None:
                     raise Unusable("nothing to undo", "the first state is in force")
-                return Plan(self._parsed(found[1].text), f"undo: {found[0].sentence}", "undo")
+                document, back = self._parsed(found[1].text), _inverses(found[:1])
+                return Plan(document, f"undo: {found[0].sentence}", "undo", map_edits=back)
             case Redo():
                 redone = self.history.redoable()
                 if redone is None:
                     raise Unusable("nothing to redo", "nothing was undone since the last change")
-                return Plan(self._parsed(redone.text), f"redo: {redone.sentence}", "redo")
+                document = self._parsed(redone.text)
+                return Plan(document, f"redo: {redone.sentence}", "redo", map_edits=redone.map_edits)
             case Restore(generation=number):
                 old = self.history.find(number)
                 if old is None:
                     raise Unusable(f"generation {number} is not kept", "choose one that history lists")
-                return Plan(self._parsed(old.text), f"restore generation {number}: {old.sentence}")
+                back = _inverses([entry for entry in self.history.entries if entry.number > number])
+                sentence = f"restore generation {number}: {old.sentence}"
+                return Plan(self._parsed(old.text), sentence, map_edits=back)
             case Reload():
                 return Plan(read(self.file), "site file edited on disk")
             case Keep():
@@ -218,8 +238,27 @@ class Editor:
                 outcome = edited(theirs, unsaved)
                 return Plan(self._parsed(outcome.text), "merge with the file on disk", "change", unsaved)
 
+    def _entry(self, command: SetEntry) -> Plan:
+        """An entry of a map: an edit of the site where it is written there, else one of the map's file."""
+        name, key, value = command.map, command.key, command.value
+        site = self.document.site
+        settings = map_files.editable(name, site.maps.get(name) if site is not None else None)
+        sentence = f"map {name}: {key} = {value}" if value is not None else f"map {name}: take {key} out"
+        if settings.file:
+            edit = map_files.entry_edit(self.file.parent / settings.file, key, value)
+            return Plan(self.document, sentence, edits=(), map_edits=(edit,))
+        address = ("maps", name, "entries", key)
+        edits = (Delete(address) if value is None else Set(address, value),)
+        outcome = edited(self.document, edits)
+        return Plan(self._parsed(outcome.text), sentence, "change", edits, outcome.canonical)
+
     def _parsed(self, text: str) -> Document:
         return parse(text, str(self.file))
+
+
+def _inverses(entries: Sequence[Entry]) -> tuple[MapEdit, ...]:
+    """What takes back all that these generations did to map files, the newest first."""
+    return tuple(edit.inverse() for entry in reversed(entries) for edit in reversed(entry.map_edits))
 
 
 def _nudge(plan: Plan) -> Address | None:

@@ -17,13 +17,15 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from proxy_core.control.map_files import MapEdit
 from proxy_core.control.view import Generation
 
 KEPT = 200
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One generation: ``text`` is the whole site file. ``kind`` tells the walks apart from changes."""
+    """One generation: ``text`` is the whole site file, ``map_edits`` what it did to map files. ``kind`` tells the walks
+    apart from changes."""
 
     number: int
     at: float
@@ -32,6 +34,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     text: str
     diff: str
     kind: Literal["change", "undo", "redo"] = "change"
+    map_edits: tuple[MapEdit, ...] = ()
 
 
 @dataclass(slots=True)

@@ -11,6 +11,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
+from proxy_core.config.model_rules import MapType
+
 Known = tuple[bool, str | None]
 """(True, value), the value being None for a miss; (False, None) when the answer takes waiting."""
 
@@ -35,6 +39,23 @@ class Tally:
         self.errors += 1
         self.fault = self.last_error = why
         self.error_at = now
+
+
+class MapState(Struct, frozen=True, kw_only=True):
+    """One map now, for people. ``entries`` is -1 where nobody can say; ``changed_at`` is the epoch second of the
+    file's last change, 0.0 for none; ``fault`` is what is wrong now, ``last_error`` what was last."""
+
+    name: str
+    type: MapType
+    reads: str
+    hits: int
+    misses: int
+    errors: int
+    entries: int
+    changed_at: float
+    fault: str
+    last_error: str
+    error_at: float
 
 
 class Source(Protocol):

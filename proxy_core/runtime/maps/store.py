@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msgspec import Struct
-
 from proxy_core.config.model import RewriteMap, Site
 from proxy_core.config.model_rules import MapType
 from proxy_core.errors import Address, Problem
@@ -25,7 +23,7 @@ from proxy_core.runtime.maps import text
 from proxy_core.runtime.maps.files import Dbm, Function, Inline, Text
 from proxy_core.runtime.maps.internal import FUNCTIONS
 from proxy_core.runtime.maps.programs import Program
-from proxy_core.runtime.maps.source import Known, Source, Tally, words
+from proxy_core.runtime.maps.source import Known, MapState, Source, Tally, words
 from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
 
 Key = tuple[str, ...]
@@ -37,23 +35,6 @@ WHAT: dict[MapType, str] = {
 """The field that says what a map of the type reads."""
 
 _PASSWORD = re.compile(r"(:)[^:@/]*@")
-
-
-class MapState(Struct, frozen=True, kw_only=True):
-    """One map now, for people. ``entries`` is -1 where nobody can say; ``changed_at`` is the epoch second of the
-    file's last change, 0.0 for none; ``fault`` is what is wrong now, ``last_error`` what was last."""
-
-    name: str
-    type: MapType
-    reads: str
-    hits: int
-    misses: int
-    errors: int
-    entries: int
-    changed_at: float
-    fault: str
-    last_error: str
-    error_at: float
 
 
 @dataclass(frozen=True, slots=True)

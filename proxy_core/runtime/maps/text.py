@@ -59,20 +59,23 @@ def _entries(text: str) -> Iterator[re.Match[str]]:
 
 
 def edited(text: str, key: str, value: str | None) -> str:
-    """The text with ``key`` meaning ``value``; None takes it out, every line of it.
+    """The text with ``key`` meaning ``value``; None takes it out, every line of it. One character for each byte.
 
     The line that counts keeps its place, its spacing and what stands behind the value; a new key goes to the end.
     Raises Unwritable for what a text map cannot hold.
     """
     _writable(key, value)
     new = _edited(text, key, value)
-    if table(_bytes(new)).get(_bytes(key)) != (value if value is None else _bytes(value)):
-        raise Unwritable(f"the file cannot carry this entry for {key!r}: a line in it is too long")
+    if not means(text, new, key, value):
+        raise Unwritable("the file cannot carry this entry: a line in it is too long")
     return new
 
 
-def _bytes(text: str) -> str:
-    return text.encode(errors="surrogateescape").decode("latin-1")
+def means(old: str, new: str, key: str, value: str | None) -> bool:
+    """Whether ``new`` says what ``old`` says, but for ``key``, which means ``value`` (None: nothing)."""
+    before, after = table(old), table(new)
+    before.pop(key, None)
+    return after.pop(key, None) == value and after == before
 
 
 def _edited(text: str, key: str, value: str | None) -> str:
@@ -91,11 +94,9 @@ def _edited(text: str, key: str, value: str | None) -> str:
 
 def _writable(key: str, value: str | None) -> None:
     for name, word in (("key", key), ("value", value)):
-        if word is None:
-            continue
-        if not word or any(char in _BLANKS or char == "\0" for char in word):
-            raise Unwritable(f"the {name} {word!r} is empty or holds a blank, and a text map separates by blanks")
+        if word is not None and (not word or any(char in _BLANKS or char == "\0" for char in word)):
+            raise Unwritable(f"the {name} is empty or holds a blank, and a text map separates by blanks")
     if key.startswith("#"):
-        raise Unwritable(f"a line that starts with # is a comment, so {key!r} cannot be a key")
-    if len(f"{key} {value or ''}\n".encode(errors="surrogateescape")) > LONGEST:
+        raise Unwritable("a line that starts with # is a comment, so a key cannot start like that")
+    if len(f"{key} {value or ''}\n") > LONGEST:
         raise Unwritable(f"the entry is longer than the {LONGEST} bytes of a line")

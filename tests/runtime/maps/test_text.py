@@ -93,7 +93,7 @@ def test_a_row_knows_its_line() -> None:
         pytest.param("", "c", "3", "c 3\n", id="an empty file gets its first entry"),
         pytest.param("# c\na 1\n\nb 2\na 3\n", "a", None, "# c\n\nb 2\n", id="a removed key misses: each line goes"),
         pytest.param("b 2\n", "a", None, "b 2\n", id="removing what is not there changes nothing"),
-        pytest.param("caf\xe9 1\n", "caf\xe9", "\u20ac", "caf\xe9 \u20ac\n", id="text is text"),
+        pytest.param("caf\xe9 1\n", "caf\xe9", "\xff", "caf\xe9 \xff\n", id="bytes are not looked at"),
     ],
 )
 def test_an_edit_changes_one_entry_and_nothing_else(text: str, key: str, value: str | None, new: str) -> None:
@@ -112,17 +112,11 @@ def test_what_a_text_map_cannot_hold_is_refused_in_words(key: str, value: str) -
 def test_after_an_edit_the_key_means_the_value_and_every_other_key_what_it_meant(
     text: str, key: str, value: str | None
 ) -> None:
-    text = text.encode("latin-1").decode(errors="surrogateescape")
     try:
         new = edited(text, key, value)
     except Unwritable:
         return
-    seen, before = table(_bytes(new)), table(_bytes(text))
-    assert seen.pop(_bytes(key), None) == value
-    before.pop(_bytes(key), None)
-    if "x" * 100 not in text:
-        assert seen == before
-
-
-def _bytes(text: str) -> str:
-    return text.encode(errors="surrogateescape").decode("latin-1")
+    seen, before = table(new), table(text)
+    assert seen.pop(key, None) == value
+    before.pop(key, None)
+    assert seen == before
