@@ -23,10 +23,14 @@ from proxy_core.control.commands import Command, Preview, Reload, Result
 from proxy_core.control.editor import Editor, check
 from proxy_core.control.inspection import inspection
 from proxy_core.control.records import record
+from proxy_core.control.troubles import member_problems
 from proxy_core.control.view import Generation, Inspection, ListenerState, Record, SiteState, Snapshot
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
+from proxy_core.runtime.maps.source import MapState
+from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.maps.text import MapRow
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.listeners import ListenError
@@ -64,6 +68,7 @@ class Engine:
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
+        self._maps = Maps(self._notice)
         self._server = Server(self._current, self._recorder, self._registry, self._notice)
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
@@ -77,8 +82,10 @@ class Engine:
     # ---- life
 
     async def start(self) -> None:
-        """Bind and serve. A listener whose port is taken becomes a problem and is tried again; the rest serves."""
+        """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
+        read one that its rules do without; the rest serves."""
         site = self._current.rules.site
+        self._maps.commit(await self._maps.prepare(site, self.file.parent))
         await self._bind_what_can(site)
         self._open_access_log(site)
         self._tasks = [asyncio.create_task(self._editor.saver.run()), asyncio.create_task(self._clock())]
@@ -95,6 +102,7 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await task
         await self._server.close()
+        await self._maps.close()
         for upstream in self._demo_members:
             await upstream.close()
         if self._access_log is not None:
@@ -166,7 +174,14 @@ class Engine:
         saver = self._editor.saver
         unbound = [problem for _, problem in self._unbound.values()]
         kept = [problem for problem in (saver.journal_problem, self._log_problem()) if problem]
-        return (*saver.problems, *unbound, *self._member_problems(), *kept, *self._editor.warnings)
+        return (
+            *saver.problems,
+            *unbound,
+            *member_problems(self._current.rules.pools),
+            *self._maps.problems(),
+            *kept,
+            *self._editor.warnings,
+        )
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -178,6 +193,15 @@ class Engine:
     def can_redo(self) -> str:
         found = self._editor.history.redoable()
         return found.sentence if found else ""
+
+    def maps(self) -> tuple[MapState, ...]:
+        return self._maps.states()
+
+    async def map_rows(self, name: str) -> tuple[MapRow, ...]:
+        return await self._maps.rows(name)
+
+    async def look_up(self, name: str, key: str) -> str | None:
+        return await self._maps.look(name, key)
 
     async def preview(self, command: Command) -> Preview:
         return await self._editor.preview(command)
@@ -208,11 +232,16 @@ class Engine:
         for name, (listener, _) in self._unbound.items():
             if wanted.get(name) == listener:
                 del wanted[name]
+        maps = await self._maps.prepare(site, self.file.parent)
         try:
+            if maps.problems:
+                raise ListenError(maps.problems)
             prepared = await self._server.prepare(wanted)
         except ListenError as error:
+            self._maps.discard(maps)
             return error.problems
         self._current.rules = rules
+        self._maps.commit(maps)
         self._server.commit(prepared)
         adopt(rules, self._registry, time.monotonic())
         self._unbound = {name: entry for name, entry in self._unbound.items() if site.listeners.get(name) == entry[0]}
@@ -280,24 +309,3 @@ class Engine:
 
     def _log_problem(self) -> Problem | None:
         return self._access_log.problem if self._access_log is not None else None
-
-    def _member_problems(self) -> list[Problem]:
-        """A warning for every member in force whose last connection failed."""
-        found = []
-        for pool in self._current.rules.pools.values():
-            for member in pool.members:
-                state = member.state
-                if not (state.last_error or state.unresolved):
-                    continue
-                key = member.key
-                address = ("balancers", key.balancer, "members", key.member) if key.balancer else ()
-                name = f"member {key.balancer}/{key.member}" if key.balancer else f"upstream {key.member}"
-                found.append(
-                    Problem(
-                        what=f"{name}: {state.last_error}",
-                        todo=f"start it, or drain it; it is tried again after {member.member.retry:.0f} s",
-                        severity="warning",
-                        address=address,
-                    )
-                )
-        return found

@@ -115,7 +115,7 @@ def editable(name: str, settings: RewriteMap | None) -> RewriteMap:
         raise Unusable(f'there is no map "{name}"', "choose one that the site has", ("maps", name))
     if settings.type not in ("txt", "rnd"):
         todo = "change what it reads, and it follows"
-        raise Unusable(f"entries of a {settings.type} map are not edited here", todo, ("maps", name))
+        raise Unusable(f"entries of maps of type {settings.type} are not edited here", todo, ("maps", name))
     return settings
 
 

@@ -14,6 +14,8 @@ from msgspec import Struct
 from proxy_core.config.model import MemberStatus, Site
 from proxy_core.control.commands import Command, Preview, Result
 from proxy_core.errors import Problem
+from proxy_core.runtime.maps.source import MapState
+from proxy_core.runtime.maps.text import MapRow
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
 """saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
@@ -202,6 +204,19 @@ class EngineView(Protocol):
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a file on disk that does not parse, a save that failed, a member
         that refuses connections."""
+        ...
+
+    def maps(self) -> tuple[MapState, ...]:
+        """The maps of the site in force, in its order."""
+        ...
+
+    async def map_rows(self, name: str) -> tuple[MapRow, ...]:
+        """The entries of a txt or rnd map, in the order of its file, those that are never reached as well; of other
+        maps none. Raises OSError when the file cannot be read."""
+        ...
+
+    async def look_up(self, name: str, key: str) -> str | None:
+        """What the map ``name`` says for ``key`` now, None for a miss. It counts as no lookup."""
         ...
 
     def history(self) -> tuple[Generation, ...]:

@@ -10,6 +10,7 @@ looking at a screen by hand. Commands are applied to the site in earnest, with h
 from __future__ import annotations
 
 import difflib
+import inspect
 import random
 import time
 from collections import deque
@@ -55,6 +56,8 @@ from proxy_core.control.view import (
 )
 from proxy_core.errors import Problem
 from proxy_core.rules.lint import lint
+from proxy_core.runtime.maps.source import MapState
+from proxy_core.runtime.maps.text import MapRow
 from proxy_core.runtime.recorder import Histogram, percentiles
 
 START = 1_790_000_000.0
@@ -445,6 +448,15 @@ class FakeEngine(EngineView):
     def problems(self) -> tuple[Problem, ...]:
         return tuple(self.trouble)
 
+    def maps(self) -> tuple[MapState, ...]:
+        return ()
+
+    async def map_rows(self, name: str) -> tuple[MapRow, ...]:
+        return ()
+
+    async def look_up(self, name: str, key: str) -> str | None:
+        return None
+
     def history(self) -> tuple[Generation, ...]:
         return tuple(self._generations[-200:])
 
@@ -532,7 +544,7 @@ class Serialised:
         async def awaited(*arguments: Any, **named: Any) -> Any:
             return over_the_wire(await ask(*map(_argument, arguments), **named), kind)
 
-        return awaited if name in ("preview", "submit", "start_demo") else call
+        return awaited if inspect.iscoroutinefunction(getattr(EngineView, name)) else call
 
 
 def over_the_wire(value: Any, kind: Any) -> Any:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from proxy_core.runtime.maps.source import WAIT, Known, Tally, words
 
@@ -111,10 +112,10 @@ class Program:
             child = await self._running()
             async with asyncio.timeout(question.timeout):
                 line = await child.put(question.key.encode("latin-1"))
-        except (Failed, OSError) as failure:
-            why = words(failure)
         except TimeoutError:
             why = f"it did not answer within {question.timeout:g} s and was killed"
+        except (Failed, OSError) as failure:
+            why = words(failure)
         else:
             self._failures, self._tally.fault = 0, ""
             return None if line.upper() == b"NULL" else line.decode("latin-1")
@@ -186,14 +187,13 @@ class Child(asyncio.SubprocessProtocol):
         self._gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._process = transport
+        self._process = cast(asyncio.SubprocessTransport, transport)  # uvloop's is none by inheritance
 
     async def put(self, key: bytes) -> bytes:
         """Ask for ``key``; the line that comes back, without its newline. Raises Failed."""
         assert self._process is not None
-        pipe = self._process.get_pipe_transport(0)
-        if not isinstance(pipe, asyncio.WriteTransport) or self.ended:
+        pipe = cast(asyncio.WriteTransport | None, self._process.get_pipe_transport(0))
+        if pipe is None or self.ended:
             raise Failed(self.ended or "it closed its standard input")
         self._line.clear()
         self._reply = asyncio.get_running_loop().create_future()

@@ -91,14 +91,6 @@ class Maps:
             return None
         return self._counted(opened, await opened.source.answer(key, opened.settings.timeout))
 
-    async def look(self, name: str, key: str) -> str | None:
-        """What ``answer`` would say, for people: it counts as no lookup."""
-        opened = self._maps.get(name)
-        if opened is None:
-            return None
-        known, value = opened.source.ask(key)
-        return self._chosen(opened, value if known else await opened.source.answer(key, opened.settings.timeout))
-
     def _counted(self, opened: Opened, value: str | None) -> str | None:
         value = self._chosen(opened, value)
         if value is None:
@@ -147,14 +139,26 @@ class Maps:
             if opened.tally.fault
         )
 
-    async def entries(self, name: str) -> tuple[text.Row, ...]:
+    async def look(self, name: str, key: str) -> str | None:
+        """What ``answer`` would say, for people and in their spelling; it counts as no lookup."""
+        opened = self._maps.get(name)
+        if opened is None:
+            return None
+        spelled = as_bytes_text(key)
+        known, value = opened.source.ask(spelled)
+        if not known:
+            value = await opened.source.answer(spelled, opened.settings.timeout)
+        value = self._chosen(opened, value)
+        return None if value is None else value.encode("latin-1").decode(errors="replace")
+
+    async def rows(self, name: str) -> tuple[text.MapRow, ...]:
         """The entries of a txt or rnd map in the order of its file, those that are never reached as well; of other
         maps none. Raises OSError when the file cannot be read."""
         opened = self._maps.get(name)
         if opened is None or opened.settings.type not in ("txt", "rnd"):
             return ()
         if not isinstance(opened.source, Text):
-            return tuple(text.Row(key, value, 0) for key, value in opened.settings.entries.items())
+            return tuple(text.MapRow(key, value, 0) for key, value in opened.settings.entries.items())
         return text.rows((await asyncio.to_thread(opened.source.path.read_bytes)).decode(errors="replace"))
 
     # ---- swapping
@@ -174,6 +178,7 @@ class Maps:
                 if known is None:
                     await source.open()
             except (OSError, ValueError) as error:
+                tally.fault = words(error)
                 what = f"map {name}: {_reads(settings)}: {words(error)}"
                 problems.append(Problem(what=what, todo=_TODO[settings.type], address=_address(name, settings)))
         prepared.problems = tuple(problems)

@@ -25,8 +25,9 @@ class Unwritable(ValueError):
     """A key or a value that a text map cannot hold; the message is a sentence for people."""
 
 
-class Row(NamedTuple):
-    """An entry as its line says it; ``line`` counts from 1. A later row with the same key is never reached."""
+class MapRow(NamedTuple):
+    """An entry as its line says it; ``line`` counts from 1, 0 for entries in the site file. A later row with the same
+    key is never reached."""
 
     key: str
     value: str
@@ -41,13 +42,13 @@ def table(text: str) -> dict[str, str]:
     return found
 
 
-def rows(text: str) -> tuple[Row, ...]:
+def rows(text: str) -> tuple[MapRow, ...]:
     """Every entry in the order of the file, those that are never reached as well."""
     line, place, found = 1, 0, []
     for match in _entries(text):
         line += text.count("\n", place, match.start())
         place = match.start()
-        found.append(Row(match[1], match[3], line))
+        found.append(MapRow(match[1], match[3], line))
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from proxy_core.config.model import RewriteMap
 from proxy_core.errors import Problem
@@ -60,6 +61,7 @@ async def test_a_late_answer_is_never_taken_for_that_of_the_next_question(tmp_pa
     code = "while True:\n    key = ask()\n    time.sleep(0.7 if key == 'slow' else 0)\n    say(key)"
     async with maps_of(tmp_path, type="prg", command=python(code), timeout=0.5) as maps:
         assert await maps.answer("m", "slow") is None
+        await until(lambda: "did not answer within 0.5 s" in maps.states()[0].fault)
         assert [await answered(maps, key) for key in "abc"] == ["a", "b", "c"]
 
 
@@ -163,3 +165,20 @@ async def test_questions_that_wait_when_the_map_is_taken_out_get_their_default(t
         await maps.close()
         async with asyncio.timeout(3):
             assert await asyncio.gather(*waiting) == [None, None]
+
+
+def test_under_uvloop_as_it_serves_a_program_answers_dies_hangs_and_is_gone_in_the_end(tmp_path: Path) -> None:
+    code = (
+        "while True:\n    key = ask()\n    if key == 'hang': time.sleep(60)\n    if key == 'die': sys.exit(1)\n"
+        "    say(str(os.getpid()))"
+    )
+
+    async def seen() -> int:
+        async with maps_of(tmp_path, type="prg", command=python(code), timeout=0.5) as maps:
+            for vice in ("die", "hang"):
+                assert await answered(maps, "a")
+                assert await maps.answer("m", vice) is None
+            return int(await answered(maps, "a") or 0)
+
+    pid = uvloop.run(seen())
+    assert not alive(pid)

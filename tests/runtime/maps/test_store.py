@@ -130,9 +130,9 @@ async def test_the_entries_of_a_file_and_of_the_site_are_listed_in_their_order(t
     table.write_text("# c\nb 1\na 2\nb 3\n")
     named = {"f": RewriteMap(type="txt", file="t.txt"), "i": RewriteMap(type="rnd", entries={"z": "1", "y": "2"})}
     async with maps_in_force(table.parent, {**named, "n": RewriteMap(type="int", function="escape")}) as maps:
-        assert await maps.entries("f") == (("b", "1", 2), ("a", "2", 3), ("b", "3", 4))
-        assert await maps.entries("i") == (("z", "1", 0), ("y", "2", 0))
-        assert await maps.entries("n") == ()
+        assert await maps.rows("f") == (("b", "1", 2), ("a", "2", 3), ("b", "3", 4))
+        assert await maps.rows("i") == (("z", "1", 0), ("y", "2", 0))
+        assert await maps.rows("n") == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Maps in a proxy that really serves: opened before a site is in force, shown, edited, and closed with the engine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from proxy_core.control.commands import Applied, Insert, Refused, Set, SetEntry, Undo
+from proxy_core.control.engine import Engine
+from proxy_core.runtime.maps.source import MapState
+from tests.control.test_engine import serving, site_with, submitted, until
+from tests.runtime.maps.helpers import python
+
+MAPS = '[maps.hosts]\ntype = "txt"\nfile = "hosts.txt"\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "hosts.txt").write_text("a 1\nb 2\na 3\n")
+    path = tmp_path / "site.toml"
+    path.write_text(site_with(9, more=MAPS))
+    return path
+
+
+def state(engine: Engine) -> MapState:
+    return engine.maps()[0]
+
+
+async def test_maps_are_seen_looked_up_and_edited_through_the_view(file: Path) -> None:
+    async with serving(file) as (engine, _):
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(engine.maps()), type=tuple[MapState, ...])[0].entries == 2
+        assert [row.value for row in await engine.map_rows("hosts")] == ["1", "2", "3"]
+        assert await engine.look_up("hosts", "a") == "1"
+        assert isinstance(await engine.submit(SetEntry(map="hosts", key="a", value="é")), Applied)
+        assert await engine.look_up("hosts", "a") == "é"
+        assert isinstance(await engine.submit(Undo()), Applied)
+        assert await engine.look_up("hosts", "a") == "1"
+        assert engine.snapshot().generation == 3
+
+
+async def test_a_site_whose_map_cannot_be_read_is_refused_and_the_running_one_stays(file: Path) -> None:
+    async with serving(file) as (engine, _):
+        result = await submitted(engine, Set(("maps", "hosts", "file"), "none.txt"))
+        assert isinstance(result, Refused)
+        assert "no such file" in result.problems[0].what
+        assert result.problems[0].line > 1
+        assert await engine.look_up("hosts", "a") == "1"
+
+
+async def test_a_map_that_cannot_be_read_at_the_start_is_a_problem_and_the_rest_serves(file: Path) -> None:
+    (file.parent / "hosts.txt").unlink()
+    async with serving(file) as (engine, port):
+        assert port
+        assert any("map hosts" in problem.what for problem in engine.problems())
+        row = {"id": "new", "path": "/new", "proxy": "http://127.0.0.1:9/"}
+        assert isinstance(await submitted(engine, Insert(("routes",), row)), Applied)
+        (file.parent / "hosts.txt").write_text("a 1\n")
+        assert await engine.look_up("hosts", "a") == "1"
+        assert not any("map hosts" in problem.what for problem in engine.problems())
+
+
+async def test_what_is_opened_for_a_site_that_is_refused_for_its_listener_is_closed_again(file: Path) -> None:
+    command = list(python("open('pid', 'w').write(str(os.getpid()))\nwhile True: say(ask())"))
+    async with serving(file) as (engine, _port):
+        result = await submitted(
+            engine,
+            Set(("maps", "program"), {"type": "prg", "command": command}),
+            Set(("listeners", "other"), {"address": "192.0.2.1:0"}),
+        )
+        assert isinstance(result, Refused)
+        assert [state.name for state in engine.maps()] == ["hosts"]
+    assert gone(file.parent / "pid")
+
+
+async def test_a_map_program_ends_with_the_engine(file: Path) -> None:
+    command = list(python("open('pid', 'w').write(str(os.getpid()))\nwhile True: say(ask())"))
+    async with serving(file) as (engine, _):
+        result = await submitted(engine, Set(("maps", "program"), {"type": "prg", "command": command}))
+        assert isinstance(result, Applied), result
+        assert await engine.look_up("program", "x") == "x"
+        pid = int((file.parent / "pid").read_text())
+        await until(lambda: os.getpgid(pid) == pid)
+    assert gone(file.parent / "pid")
+
+
+def gone(pid: Path) -> bool:
+    """Whether the process that wrote its id is no more; one that was ended before it could write is none either."""
+    if not pid.exists() or not pid.read_text():
+        return True
+    try:
+        os.kill(int(pid.read_text()), 0)
+    except ProcessLookupError:
+        return True
+    return False
