@@ -28,6 +28,7 @@ from proxy_core.control.view import Generation, Inspection, ListenerState, Recor
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
+from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import Maps
 from proxy_core.runtime.maps.text import MapRow
@@ -69,7 +70,7 @@ class Engine:
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
         self._maps = Maps(self._notice)
-        self._server = Server(self._current, self._recorder, self._registry, self._notice)
+        self._server = Server(self._current, self._recorder, self._registry, self._notice, Outside(self._maps))
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
         self._log_settings: Settings | None = None

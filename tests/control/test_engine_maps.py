@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,7 @@ import pytest
 from proxy_core.control.commands import Applied, Insert, Refused, Set, SetEntry, Undo
 from proxy_core.control.engine import Engine
 from proxy_core.runtime.maps.source import MapState
-from tests.control.test_engine import serving, site_with, submitted, until
+from tests.control.test_engine import get, member, serving, site_with, submitted, until
 from tests.runtime.maps.helpers import python
 
 MAPS = '[maps.hosts]\ntype = "txt"\nfile = "hosts.txt"\n'
@@ -54,12 +56,12 @@ async def test_a_map_that_cannot_be_read_at_the_start_is_a_problem_and_the_rest_
     (file.parent / "hosts.txt").unlink()
     async with serving(file) as (engine, port):
         assert port
-        assert any("map hosts" in problem.what for problem in engine.problems())
+        assert any("map hosts:" in problem.what for problem in engine.problems())
         row = {"id": "new", "path": "/new", "proxy": "http://127.0.0.1:9/"}
         assert isinstance(await submitted(engine, Insert(("routes",), row)), Applied)
         (file.parent / "hosts.txt").write_text("a 1\n")
         assert await engine.look_up("hosts", "a") == "1"
-        assert not any("map hosts" in problem.what for problem in engine.problems())
+        assert not any("map hosts:" in problem.what for problem in engine.problems())
 
 
 async def test_what_is_opened_for_a_site_that_is_refused_for_its_listener_is_closed_again(file: Path) -> None:
@@ -95,3 +97,57 @@ def gone(pid: Path) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+RULES = """\
+[maps.hosts]
+type = "txt"
+file = "hosts.txt"
+
+[maps.program]
+type = "prg"
+command = {command}
+timeout = 0.5
+
+[maps.database]
+type = "fastdbd"
+dsn = "sqlite:m.db"
+query = "SELECT 'of ' || %s"
+
+[[rewrites]]
+pattern = '^/hosts/(.*)$'
+substitution = 'http://127.0.0.1:{port}/${{hosts:$1|none}}'
+flags = ["P"]
+
+[[rewrites]]
+pattern = '^/program/(.*)$'
+substitution = 'http://127.0.0.1:{port}/${{program:$1|none}}'
+flags = ["P"]
+
+[[rewrites]]
+pattern = '^/database/(.*)$'
+substitution = 'http://127.0.0.1:{port}/${{database:$1|none}}'
+flags = ["P"]
+"""
+
+
+async def test_requests_go_where_maps_of_every_kind_say_and_a_hung_program_costs_one_its_default(file: Path) -> None:
+    sqlite3.connect(file.parent / "m.db").execute("VACUUM").connection.close()
+    code = "while True:\n    key = ask()\n    if key == 'hang': time.sleep(60)\n    say('of-' + key)"
+    async with member("m") as port:
+        more = RULES.format(port=port, command=json.dumps(python(code)))
+        file.write_text(site_with(port, more=more))
+        async with serving(file) as (engine, own):
+            assert await get(own, "/hosts/a") == (200, "m /1")
+            assert await get(own, "/hosts/z") == (200, "m /none")
+            assert await get(own, "/program/a") == (200, "m /of-a")
+            assert await get(own, "/database/a") == (200, "m /of%20a")
+            assert await get(own, "/program/hang") == (200, "m /none")
+            assert await get(own, "/hosts/a") == (200, "m /1")
+            (file.parent / "hosts.txt").write_text("a new\n")
+            assert await get(own, "/hosts/a") == (200, "m /new")
+            assert [(m.name, m.hits, m.misses) for m in engine.maps()] == [
+                ("hosts", 3, 1),
+                ("program", 1, 1),
+                ("database", 1, 0),
+            ]
