@@ -40,8 +40,8 @@ class FormScreen(ModalScreen[Applied | None]):
     BINDINGS = [
         Binding("enter,ctrl+s", "apply", "Apply", id="form.apply"),
         Binding("escape", "leave", "Cancel", id="form.cancel"),
-        Binding("down,tab", "app.focus_next", "Next", show=False, id="form.next"),
-        Binding("up,shift+tab", "app.focus_previous", "Previous", show=False, id="form.previous"),
+        Binding("down,tab", "app.focus_next", "Next", show=False, priority=True, id="form.next"),
+        Binding("up,shift+tab", "app.focus_previous", "Previous", show=False, priority=True, id="form.previous"),
     ]
 
     def __init__(self, draft: Draft) -> None:
