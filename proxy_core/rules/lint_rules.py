@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer
-from proxy_core.rules import condition, flags, hosts, pattern, template, variables
+from proxy_core.rules import condition, expr, flags, hosts, pattern, template, variables
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.flags import Flags
 from proxy_core.rules.lint_order import order
@@ -131,6 +131,11 @@ def _env(site: Site, row: EnvRule) -> Iterator[Problem]:
         yield warning((*address, "value"), "the variable is taken away, so its value means nothing", "delete one")
     if row.negate and not (row.capture or row.expr):
         yield warning((*address, "negate"), "without capture it always holds, so this never does", "add a capture")
+    if row.expr:
+        try:
+            expr.compile_expr(row.expr)
+        except expr.ExprError as wrong:
+            yield error((*address, "expr"), str(wrong), "correct the expression")
     groups = 0
     if row.capture:
         yield from _pattern((*address, "capture"), row.capture, row.nocase)

@@ -26,7 +26,7 @@ from proxy_core.rules.pattern import Groups
 from proxy_core.rules.scope import Scope
 from proxy_core.rules.template import Escape, Template
 from proxy_core.rules.urls import escaped_reference, scheme_length, split_query
-from proxy_core.rules.variables import DEFAULT_PORTS, server_name, server_port
+from proxy_core.rules.variables import DEFAULT_PORTS, ourselves
 
 LONGEST = 2 * 8190
 """Twice LimitRequestLine: a path that rules made longer is a loop."""
@@ -275,13 +275,6 @@ def _substitute(rule: Rule, scope: Scope, made: str) -> None:
         while made.startswith("//"):
             made = made[1:]
     scope.uri = made
-
-
-def ourselves(scope: Scope) -> str:
-    """``scheme://host[:port]`` as the client spoke to us."""
-    scheme, port = scope.view.scheme, server_port(scope)
-    shown = "" if port == DEFAULT_PORTS.get(scheme) else f":{port}"
-    return f"{scheme}://{server_name(scope)}{shown}"
 
 
 def _reduced(scope: Scope, uri: str) -> str:

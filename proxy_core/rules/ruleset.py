@@ -44,6 +44,7 @@ States = Callable[[str, str], RuleState]
 
 _URL = re.compile(r"([^:]+://[^/]*)(.*)", re.DOTALL)
 _INJECTS = re.compile(r"[\x00-\x1f\x7f]").search
+_SLASHES = re.compile(r"^/{2,}")
 _MOST_BOUND = 1024
 
 
@@ -84,7 +85,8 @@ class Server:
         """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
         uri = scope.uri
         remote = scheme_length(uri)
-        if ending.kind != "nothing" and scope.args and BAD(scope.args) and not (remote and not ending.raw):
+        escapes = remote and ending.kind == "changed" and not ending.raw
+        if ending.kind != "nothing" and scope.args and BAD(scope.args) and not escapes:
             return Respond(403, None, "the rewritten query holds a blank or a control character", extras)
         match ending.kind:
             case "status":
@@ -99,7 +101,7 @@ class Server:
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
                 return Respond(404, None, what, extras)
             case "pass":
-                scope.path = uri
+                scope.path = _SLASHES.sub("/", uri)
         if "no-proxy" in scope.env:
             return Respond(404, None, "the variable no-proxy keeps it from the routes", extras)
         path = scope.path.encode("latin-1")

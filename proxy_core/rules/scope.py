@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from proxy_core.http.view import RequestView, fields
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.pattern import Groups
-from proxy_core.rules.variables import expression_variable
+from proxy_core.rules.variables import expression_variable, ourselves
 
 Env = dict[str, tuple[str, str]]
 """Variables by lower-case name, with the name as it was set: httpd's tables do not tell upper from lower case."""
@@ -64,10 +64,16 @@ class Scope:
         self.env.pop(name.lower(), None)
 
     def env_value(self, name: str) -> str:
-        """A variable of the request, else of the process: as %{ENV:…} looks for it."""
+        """A variable of the request, else of the process: as %{ENV:…} looks for it. SCRIPT_URL and SCRIPT_URI are
+        there from the start (``hook_uri2file``)."""
         known = self.env.get(name.lower())
         if known is not None:
             return known[1]
+        match name.upper():
+            case "SCRIPT_URL":
+                return self.path
+            case "SCRIPT_URI":
+                return ourselves(self) + self.path
         return self.fact("osenv", name, "") or ""
 
     def mapped(self, name: str, key: str) -> str | None:

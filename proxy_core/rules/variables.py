@@ -36,6 +36,13 @@ def server_port(scope: Scope) -> str:
     return port or DEFAULT_PORTS.get(scope.view.scheme, "80")
 
 
+def ourselves(scope: Scope) -> str:
+    """``scheme://host[:port]`` as the client spoke to us."""
+    scheme, port = scope.view.scheme, server_port(scope)
+    shown = "" if port == DEFAULT_PORTS.get(scheme) else f":{port}"
+    return f"{scheme}://{server_name(scope)}{shown}"
+
+
 def _header(name: str) -> Reader:
     return lambda scope: scope.header(name) or ""
 

@@ -14,9 +14,11 @@ from proxy_core.http.headers import REASONS
 
 _SENTENCES = {
     400: "Your browser sent a request that this server could not understand.",
+    403: "You don't have permission to access this resource.",
     404: "The requested URL was not found on this server.",
     405: "The requested method is not allowed for this URL.",
     408: "Server timeout waiting for the HTTP request from the client.",
+    410: "The requested resource is no longer available on this server and there is no forwarding address.",
     413: "The requested resource does not allow request data of this size.",
     414: "The requested URL's length exceeds the capacity limit for this server.",
     417: "The expectation given in the Expect request-header field could not be met by this server.",

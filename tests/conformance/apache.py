@@ -20,6 +20,7 @@ from pathlib import Path
 from proxy_core.config.model import Site
 from tests.conformance.echo import DEADLINE
 from tests.semantics.askers import Answered, Asked, Asker
+from tests.semantics.askers import head as head_of
 
 MODULES = Path("/usr/lib/apache2/modules")
 LOADED = ["mpm_event", "authz_core", "proxy", "proxy_http", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests"]
@@ -99,11 +100,8 @@ def _beginning(folder: Path, port: int, modules: Sequence[str]) -> list[str]:
 
 def over_the_wire(port: int, asked: Asked) -> Answered:
     """Ask whatever HTTP server listens on a port, with raw bytes."""
-    fields = f"Host: {asked.site}.test\r\nConnection: close\r\n"
-    if asked.location:
-        fields += f"X-Answer-Location: {asked.location}\r\n"
     with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall(f"GET {asked.target} HTTP/1.1\r\n{fields}\r\n".encode("latin-1"))
+        peer.sendall(head_of(asked))
         received = b""
         while data := peer.recv(65536):
             received += data
@@ -111,6 +109,6 @@ def over_the_wire(port: int, asked: Asked) -> Answered:
     status_line, *lines = head.split("\r\n")
     answer = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in lines}
     if "x-upstream" not in answer:
-        return Answered(status_line.split(" ")[1])
+        return Answered(" ".join([status_line.split(" ")[1], *([answer["location"]] if "location" in answer else [])]))
     location = answer.get("location", "").replace(f"http://{asked.site}.test", "~", 1)
     return Answered(f"{answer['x-upstream']} {body}", location)

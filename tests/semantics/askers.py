@@ -12,32 +12,60 @@ from dataclasses import dataclass
 from proxy_core.balance.select import choose, failed
 from proxy_core.config.model import Site
 from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import Respond
-from proxy_core.rules.facts import NOTHING
+from proxy_core.rules.decision import Redirect, Respond
+from proxy_core.rules.facts import Ask, FactKey, Facts, Need
 from proxy_core.rules.reverse import mapped
 from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.facts import look
+from proxy_core.runtime.maps.internal import FUNCTIONS
 from proxy_core.runtime.registry import Registry
 from tests.semantics.table import DOWN
 
 
 @dataclass(frozen=True)
 class Asked:
-    """``site`` is a name of SITES; ``target`` goes over the wire as latin-1; the upstream answers with ``location``."""
+    """``site`` is a name of SITES; ``target`` goes over the wire as latin-1; the upstream answers with ``location``;
+    ``fields`` are further lines of the head."""
 
     site: str
     target: str
     location: str = ""
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answered:
-    """``outcome`` as in the tables; ``location`` is what the client saw of it, with "~" for its own base."""
+    """``outcome`` as in the tables: "one /path", a status, or a status and where it sends the client. ``location`` is
+    what the client saw of the upstream's, with "~" for its own base."""
 
     outcome: str
     location: str = ""
 
 
 Asker = Callable[[Asked], Answered]
+
+
+def head(asked: Asked) -> bytes:
+    """The head of the request."""
+    lines = [f"GET {asked.target} HTTP/1.1", f"Host: {asked.site}.test", "Connection: close", *asked.fields]
+    if asked.location:
+        lines.append(f"X-Answer-Location: {asked.location}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def known(site: Site) -> Ask:
+    """The outside as a site's inline and internal maps and this machine's files have it, at once."""
+
+    def ask(fact: FactKey) -> tuple[bool, str | None]:
+        kind, name, key = fact
+        if kind == "file":
+            return True, look(name, key)
+        if kind != "map" or name not in site.maps:
+            return True, None
+        settings = site.maps[name]
+        return True, FUNCTIONS[settings.function](key) if settings.function else settings.entries.get(key)
+
+    return ask
 
 
 def rules_asker(sites: Mapping[str, Site], ports: Mapping[str, int]) -> Asker:
@@ -47,9 +75,15 @@ def rules_asker(sites: Mapping[str, Site], ports: Mapping[str, int]) -> Asker:
 
     def ask(asked: Asked) -> Answered:
         rules = sets[asked.site]
-        view = RequestView(b"GET", asked.target.encode("latin-1"), f"{asked.site}.test".encode(), "127.0.0.1")
-        decision = rules.program.decide(view, NOTHING, None)
-        assert decision == rules.program.decide(view, NOTHING, [])
+        facts = Facts(ask=known(rules.site))
+        view = RequestView(
+            b"GET", asked.target.encode("latin-1"), f"{asked.site}.test".encode(), "127.0.0.1", head=head(asked)
+        )
+        decision = rules.program.decide(view, facts, None)
+        assert decision == rules.program.decide(view, Facts(facts.answers), [])
+        assert not isinstance(decision, Need)
+        if isinstance(decision, Redirect):
+            return Answered(f"{decision.status} {decision.location.decode('latin-1')}")
         if isinstance(decision, Respond):
             return Answered(str(decision.status))
         tried = set()

@@ -1,0 +1,55 @@
+"""Apache httpd answers every row of the rewriting table as the table says, and made-up requests as our rules do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from random import Random
+
+import pytest
+
+from proxy_core.config.model import Site
+from tests.conformance.echo import upstreams
+from tests.conformance.rewriting import rewriting_apache
+from tests.semantics.askers import Asked, Asker, rules_asker
+from tests.semantics.rewrite_rows import ROWS
+from tests.semantics.rewrite_sites import SITES
+from tests.semantics.table import DOWN, UPSTREAMS, addressed, on_ports
+
+pytestmark = pytest.mark.apache
+
+
+@pytest.fixture(scope="module")
+def ports() -> Iterator[Mapping[str, int]]:
+    with upstreams(UPSTREAMS, DOWN) as ports:
+        yield ports
+
+
+@pytest.fixture(scope="module")
+def sites(ports: Mapping[str, int]) -> dict[str, Site]:
+    return {name: on_ports(site, ports) for name, site in SITES.items()}
+
+
+@pytest.fixture(scope="module")
+def ask(sites: Mapping[str, Site]) -> Iterator[Asker]:
+    with rewriting_apache(sites) as ask:
+        yield ask
+
+
+@pytest.mark.parametrize(("site", "target", "answer", "fields"), ROWS)
+def test_apache_rewrites_as_the_table_says(ask: Asker, ports, site, target, answer, fields) -> None:
+    assert ask(Asked(site, target, fields=fields)).outcome == addressed(answer, ports)
+
+
+PIECES = (
+    *("/", "/", "//", "/./", "/../", "%2e", "a", "b", "x", "%20", "%25", "%3f", "%26", "%00", "%2f", "+", "~", "%5b"),
+    *("\xc3\xa9", "%e9", "?", "?a=1", "&", "=", "%zz", ";", "'", "%0a", "%2525", "$1", "%1", "|", "\\", "%22"),
+)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_apache_and_our_rules_agree_on_made_up_targets(ask: Asker, sites, ports, site: str) -> None:
+    ours, random = rules_asker(sites, ports), Random(site)
+    beginnings = [target.partition("?")[0] for name, target, _, _ in ROWS if name == site]
+    targets = [random.choice(beginnings) + "".join(random.choices(PIECES, k=random.randint(0, 4))) for _ in range(100)]
+    asked = [Asked(site, target) for target in targets]
+    assert [(each.target, ask(each).outcome) for each in asked] == [(each.target, ours(each).outcome) for each in asked]
