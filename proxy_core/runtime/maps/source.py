@@ -106,4 +106,4 @@ def words(error: Exception) -> str:
     """Why something failed, as part of a sentence."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__

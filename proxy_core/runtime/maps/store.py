@@ -34,7 +34,7 @@ WHAT: dict[MapType, str] = {
 }  # fmt: skip
 """The field that says what a map of the type reads."""
 
-_PASSWORD = re.compile(r"(:)[^:@/]*@")
+_PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&\s]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ def _reads(settings: RewriteMap) -> str:
         case "int":
             return settings.function or ""
         case "dbd" | "fastdbd":
-            return _PASSWORD.sub(r"\1…@", settings.dsn)
+            return _PASSWORD.sub("…", settings.dsn)
     return settings.file
 
 

@@ -161,7 +161,7 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Postgres:
     return server
 
 
-DSN = "postgresql://user:secret@db/site"
+DSN = "postgresql://user:secret@db/site?password=secret&port=1"
 
 
 async def test_postgresql_is_asked_with_the_key_as_a_parameter_over_a_connection_that_stays(postgres: Postgres) -> None:
