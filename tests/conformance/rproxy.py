@@ -27,6 +27,24 @@ def rproxy(sites: Mapping[str, Site]) -> Iterator[Asker]:
     """An asker of a running server that serves these sites, each with members of its own."""
     sets = {name: compile_site(site, Registry(), number) for number, (name, site) in enumerate(sites.items(), 1)}
     current = Current(next(iter(sets.values())))
+
+    def ask(asked: Asked) -> Answered:
+        current.rules = sets[asked.site]
+        return over_the_wire(port, asked)
+
+    with _serving(current) as port:
+        yield ask
+
+
+@contextmanager
+def serving_in_a_thread(site: Site) -> Iterator[int]:
+    """The port of a running server that serves one site."""
+    with _serving(Current(compile_site(site, Registry(), 1))) as port:
+        yield port
+
+
+@contextmanager
+def _serving(current: Current) -> Iterator[int]:
     server = Server(current, Recorder(), Registry(), lambda problem: None)
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
@@ -36,14 +54,8 @@ def rproxy(sites: Mapping[str, Site]) -> Iterator[Asker]:
         server.commit(await server.prepare({"http": Listener(address="127.0.0.1:0")}))
         return server.states()[0].port
 
-    port = asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE)
-
-    def ask(asked: Asked) -> Answered:
-        current.rules = sets[asked.site]
-        return over_the_wire(port, asked)
-
     try:
-        yield ask
+        yield asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE)
     finally:
         asyncio.run_coroutine_threadsafe(server.close(), loop).result(DEADLINE)
         loop.call_soon_threadsafe(loop.stop)

@@ -1,0 +1,179 @@
+"""Who refuses what, and who forwards what: the rows of tests.e2e.messages put to us, nginx, HAProxy and Apache.
+
+``python -m tests.conformance.strictness`` prints the table of docs/threat-model.md. Each row goes over a connection of
+its own with a good request behind it; a raw upstream notes every byte that reaches it. Read as *refused* is what never
+reached the upstream, or only after an error was answered. It is no part of the suite: Debian's nginx and HAProxy must
+be there, and the proxies are asked one after the other. What it must show is held by the suite's own tests.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Thread
+
+from tests.conformance import apache
+from tests.conformance.rproxy import serving_in_a_thread
+from tests.e2e.harness import site
+from tests.e2e.messages import FORWARDED, MADE, REFUSED, SECOND
+
+PATIENCE = 0.6
+"""Seconds of silence after which an asker takes a connection for answered."""
+
+NGINX = """
+worker_processes 1; daemon off; error_log {folder}/error.log; pid {folder}/pid; {user}
+events {{ worker_connections 256; }}
+http {{ access_log off; server {{ listen 127.0.0.1:{port};
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder}; uwsgi_temp_path {folder};
+  scgi_temp_path {folder};
+  location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_http_version 1.1; proxy_set_header Connection ""; }} }} }}
+"""
+HAPROXY = """
+global
+  maxconn 256
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 2s
+  timeout server 2s
+frontend f
+  bind 127.0.0.1:{port}
+  default_backend b
+backend b
+  server s 127.0.0.1:{upstream}
+"""
+
+
+class Recorder:
+    """A raw upstream that notes what it receives, answers each head with 200, and closes."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._socket.getsockname()[1]
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            peer, _ = self._socket.accept()
+            Thread(target=self._talk, args=(peer,), daemon=True).start()
+
+    def _talk(self, peer: socket.socket) -> None:
+        peer.settimeout(PATIENCE)
+        received = b""
+        try:
+            while b"\r\n\r\n" not in received and (data := peer.recv(65536)):
+                received += data
+            self.received.append(received)
+            at = len(self.received) - 1
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            peer.shutdown(socket.SHUT_WR)
+            while data := peer.recv(65536):
+                self.received[at] += data
+        except OSError:
+            pass
+        finally:
+            peer.close()
+
+
+def asked(port: int, raw: bytes) -> bytes:
+    """Send, and return what comes until the other side closes or is silent."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as peer:
+        peer.settimeout(PATIENCE)
+        try:
+            peer.sendall(raw)
+            while data := peer.recv(65536):
+                answer += data
+        except OSError:
+            pass
+    return answer
+
+
+@contextmanager
+def process(command: str, template: str, upstream: int, *arguments: str) -> Iterator[int]:
+    """A server that is started from a configuration and stopped by its id; its port."""
+    binary = shutil.which(command, path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    assert binary, f"{command} is not installed: apt-get install {command}"
+    folder = Path(tempfile.mkdtemp(prefix="strictness-"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    file = folder / "conf"
+    user = "user root;" if command == "nginx" else ""
+    file.write_text(template.format(folder=folder, port=port, upstream=upstream, user=user))
+    server = subprocess.Popen([binary, *arguments, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.01)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(10)
+        shutil.rmtree(folder)
+
+
+def proxies(stack: ExitStack, upstream: int) -> dict[str, int]:
+    """The ports of all four, ours first."""
+    route = [f'ProxyPass "/" "http://127.0.0.1:{upstream}/"']
+    return {
+        "rproxy": stack.enter_context(serving_in_a_thread(site(upstream))),
+        "nginx": stack.enter_context(process("nginx", NGINX, upstream, "-c")),
+        "HAProxy": stack.enter_context(process("haproxy", HAPROXY, upstream, "-db", "-f")),
+        "Apache": stack.enter_context(
+            apache.running(["mpm_event", "authz_core", "proxy", "proxy_http"], lambda _: route)
+        ),
+    }
+
+
+def outcome(recorder: Recorder, port: int, raw: bytes) -> tuple[str, bytes]:
+    """What the client was told first ("-" for nothing), and what reached the upstream of the first request."""
+    recorder.received.clear()
+    answer = asked(port, raw + SECOND)
+    status = re.match(rb"HTTP/1\.[01] (\d+)", answer)
+    time.sleep(0.002)
+    seen = b"".join(part for part in recorder.received[:1] if not part.startswith(b"GET /second"))
+    return (status[1].decode() if status else "-"), seen
+
+
+def main(show: Callable[[str], object] = print) -> None:
+    rows = [("refused", raw) for _, raw in (*REFUSED, *MADE)] + [("forwarded", raw) for raw, _ in FORWARDED]
+    recorder = Recorder()
+    with ExitStack() as stack:
+        ports = proxies(stack, recorder.port)
+        found = []
+        for kind, raw in rows:
+            found.append((kind, raw, {name: outcome(recorder, port, raw) for name, port in ports.items()}))
+    show(f"| of {len(rows)} messages | " + " | ".join(ports) + " |")
+    show("|---|" + "---|" * len(ports))
+    for kind in ("refused", "forwarded"):
+        count = sum(1 for what, _, _ in found if what == kind)
+        passed = [sum(1 for what, _, each in found if what == kind and each[name][1]) for name in ports]
+        wanted = "must be refused" if kind == "refused" else "may be forwarded"
+        show(f"| {count} {wanted}: forwarded | " + " | ".join(map(str, passed)) + " |")
+    show("\nForwarded by us though another refuses it:")
+    for _, raw, each in found:
+        refusing = [name for name in ports if each[name][0] >= "400"]
+        if each["rproxy"][1] and refusing:
+            show(f"- {raw[:100]!r}: {', '.join(f'{name} {each[name][0]}' for name in refusing)}")
+    show("\nForwarded by another though we refuse it:")
+    for _, raw, each in found:
+        passing = [name for name in ports if each[name][1]]
+        if passing and not each["rproxy"][1]:
+            show(f"- {raw[:100]!r}: {', '.join(passing)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
