@@ -37,6 +37,7 @@ class Kind:
     DATE = 11
     ADDRESS = 12
     CHALLENGE = 13
+    HOPS = 14
 
 
 class Kinds(dict[bytes, int]):
@@ -53,6 +54,10 @@ class Kinds(dict[bytes, int]):
         return kind
 
 
+_ANSWERED_FOR = (
+    b"content-length", b"transfer-encoding", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-server",
+    b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip", b"proxy-connection", b"max-forwards",
+)  # fmt: skip
 REQUEST_KINDS = Kinds(
     {
         b"host": Kind.HOST,
@@ -60,6 +65,7 @@ REQUEST_KINDS = Kinds(
         b"transfer-encoding": Kind.CODING,
         b"connection": Kind.CONNECTION,
         b"expect": Kind.EXPECT,
+        b"max-forwards": Kind.HOPS,
         b"upgrade": Kind.UPGRADE,
         b"x-forwarded-for": Kind.FORWARDED_FOR,
         b"x-forwarded-host": Kind.FORWARDED_HOST,
@@ -70,6 +76,8 @@ REQUEST_KINDS = Kinds(
         b"trailer": Kind.DROP,
         b"http2-settings": Kind.DROP,
     }
+    # CGI, WSGI and their like tell "_" from "-" no more, so a twin of a field that we answer for would be that field.
+    | {name.replace(b"-", b"_"): Kind.DROP for name in _ANSWERED_FOR}
 )
 ANSWER_KINDS = Kinds(
     {
@@ -131,6 +139,14 @@ def length_of(value: bytes) -> int:
     if not value.isdigit() or len(value) > 18:
         raise ValueError("Content-Length is not a plain number")
     return int(value)
+
+
+def hops_left(value: bytes) -> int:
+    """The number in a Max-Forwards (RFC 9110 §7.6.2) of a request that goes one hop further; -1: it may not. Raises
+    Refused."""
+    if not value.isdigit() or len(value) > 18:
+        raise Refused(400, "Max-Forwards is not a plain number")
+    return int(value) - 1
 
 
 def tokens(values: list[bytes]) -> set[bytes]:

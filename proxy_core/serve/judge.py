@@ -66,9 +66,12 @@ class Judge:
         (CHUNKED for one that tells its end itself). Says whether the client may go on afterwards, and where a chunked
         body will be decoded. Raises Refused."""
         try:
-            messages, _, _ = self._parser.feed_data(head)
-        except BadHttpMethod as error:
-            raise Refused(501, "the method is not one that HTTP defines") from error
+            try:
+                messages, _, _ = self._parser.feed_data(head)
+            except BadHttpMethod:
+                # llhttp knows a list of methods; others, which were found to be tokens, are judged under a name of it.
+                self.renew()
+                messages, _, _ = self._parser.feed_data(b"POST" + head[head.index(b" ") :])
         except LineTooLong as error:
             raise Refused(431, "a header field is too long") from error
         except (HttpProcessingError, ValueError) as error:

@@ -15,7 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from proxy_core.config.model import Options
-from proxy_core.http.headers import REQUEST_KINDS, Kind, Refused, is_host, length_of, tokens, without
+from proxy_core.http.headers import REQUEST_KINDS, Kind, Refused, hops_left, is_host, length_of, tokens, without
 from proxy_core.http.view import NOWHERE, Connection, RequestView
 from proxy_core.serve import limits
 
@@ -29,7 +29,8 @@ _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$-~]*) (HTTP/1\.[01])\r\n").match
 """What nearly every request line looks like; ``request_line`` reads the others, and words what is wrong with them."""
-_NOT_SERVED = frozenset((b"CONNECT", b"TRACE"))
+_EXTENSION = re.compile(rb"[A-Z][A-Z_-]*").fullmatch
+_NOT_SERVED = frozenset((b"CONNECT", b"PRI", b"TRACE"))
 _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
@@ -61,7 +62,8 @@ def forwarding(options: Options) -> Forwarding:
 
 class Fields(NamedTuple):
     """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
-    ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open."""
+    ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open; ``spent``:
+    Max-Forwards lets it go no further than here."""
 
     host: bytes
     lines: bytes
@@ -69,6 +71,7 @@ class Fields(NamedTuple):
     http11: bool
     keep: bool
     expect: bool
+    spent: bool = False
 
 
 class Reader:
@@ -107,7 +110,12 @@ class Reader:
             fields = self._fields
         else:
             fields = read_fields(block, _VERSIONS[version], authority, self.client, rule.server, self._appends)
-            if not authority:
+            if fields.spent:
+                # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
+                if method != b"OPTIONS":
+                    raise Refused(400, "Max-Forwards is 0: the request may go no further than here")
+                target = b"*"
+            elif not authority:
                 self._block, self._fields = block, fields
         return RequestView(method, target, fields.host, self.client, "http", head, self._connection), fields
 
@@ -128,6 +136,8 @@ def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     method, target, version = parts
     if not method or method.translate(None, _TOKEN_BYTES):
         raise Refused(400, "the method is not a token")
+    if not _EXTENSION(method):
+        raise Refused(501, "methods are upper-case letters")
     if version not in _VERSIONS:
         raise Refused(505 if _VERSION.fullmatch(version) else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
     if len(target) > limits.REQUEST_TARGET:
@@ -162,6 +172,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
         raise Refused(431, f"there are more than {limits.FIELDS} header fields")
     out: list[bytes] = []
     special: dict[int, list[bytes]] = {}
+    spent = False
     kinds = REQUEST_KINDS
     for line in lines[1:]:
         name, colon, value = line.partition(b":")
@@ -172,6 +183,13 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
         kind = kinds[name]
         if kind == Kind.PASS:
             out.append(line)
+        elif kind == Kind.HOPS:
+            if kind in special:
+                raise Refused(400, "there are several Max-Forwards fields")
+            left = hops_left(value.strip(b" \t"))
+            spent = left < 0
+            special[kind] = [value]
+            out.append(b"Max-Forwards: %d" % left)
         elif kind != Kind.DROP:
             special.setdefault(kind, []).append(value.strip(b" \t"))
     host = _host(special.get(Kind.HOST, []), http11)
@@ -204,7 +222,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
         if values:
             out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
     out.append(b"\r\n")
-    return Fields(host, b"\r\n".join(out), length, http11, not close, bool(expect) and http11 and length != 0)
+    return Fields(host, b"\r\n".join(out), length, http11, not close, bool(expect) and http11 and length != 0, spent)
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:

@@ -84,6 +84,14 @@ async def test_connection_cannot_take_away_what_the_proxy_answers_for(named: byt
             assert kept in head
 
 
+async def test_twins_of_what_the_proxy_answers_for_go_no_further() -> None:
+    """Behind CGI and WSGI "X_Forwarded_For" is X-Forwarded-For."""
+    async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
+        twins = b"X_Forwarded_For: 6\r\ncontent_length: 5\r\nTransfer_Encoding: chunked\r\nX_Real_IP: 6\r\n"
+        await ask(proxy.port, get(H + twins + b"x_other: 1\r\nConnection: close\r\n"))
+        assert member.heads[0].count(b"_") == 1
+
+
 SPOOFED = (
     H + b"X-Forwarded-For: 6.6.6.6\r\nx-forwarded-for: 7.7.7.7\r\nX-Forwarded-Host: evil\r\nX-FORWARDED-SERVER: bad\r\n"
 )
@@ -108,7 +116,8 @@ async def test_forwarded_fields_are_believed_from_trusted_peers_only(
         assert member.heads[0].lower().count(b"x-forwarded-") == 3
 
 
-async def test_options_asterisk_is_answered_here() -> None:
+@pytest.mark.parametrize(("target", "fields"), [(b"*", b""), (b"/x", b"Max-Forwards: 0\r\n")])
+async def test_options_that_are_asked_of_us_are_answered_here(target: bytes, fields: bytes) -> None:
     async with serving(site(1)) as proxy:
-        got = await ask(proxy.port, get(H + b"Connection: close\r\n", target=b"*", method=b"OPTIONS"))
+        got = await ask(proxy.port, get(H + b"Connection: close\r\n" + fields, target=target, method=b"OPTIONS"))
         assert got.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -28,6 +28,12 @@ def test_it_says_whether_the_client_may_go_on(judge: Judge) -> None:
     assert not judge.head(HEAD + b"Connection: close\r\n\r\n", 0)[0]
 
 
+def test_a_method_that_llhttp_does_not_know_is_judged_like_any_other(judge: Judge) -> None:
+    for _ in range(2):
+        assert judge.head(b"NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n", 0)[0]
+        assert judge.head(HEAD + b"\r\n", 0)[0]
+
+
 def test_a_body_is_announced_or_refused(judge: Judge) -> None:
     judge.head(HEAD + b"Content-Length: 0\r\n\r\n", 0)
     judge.head(HEAD + b"Content-Length: 5\r\n\r\n", 5)
@@ -52,7 +58,7 @@ def test_a_chunked_body_comes_out_decoded_and_ends(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("status", "head"),
     [
-        (501, b"NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (400, b"NONSENSE / HTTP/1.1\r\nHost : a\r\n\r\n"),
         (431, HEAD + b"X: " + b"a" * 9000 + b"\r\n\r\n"),
         (400, HEAD + b"X : y\r\n\r\n"),
         (400, HEAD + b"X: a\x00b\r\n\r\n"),
