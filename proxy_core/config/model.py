@@ -22,13 +22,14 @@ from proxy_core.config.model_balance import (
     Method,
     Sticky,
 )
+from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
 from proxy_core.config.model_rules import EnvRule, Host, HostName, Location, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
-    "AccessLog", "Balancer", "Console", "Ejection", "EnvRule", "Heartbeat", "Host", "Listener", "Location", "Member",
-    "MemberRole", "MemberStatus", "Method", "Name", "Options", "RewriteCond", "RewriteMap", "RewriteRule", "Route",
-    "RowId", "Seconds", "Site", "Sticky",
+    "AccessLog", "Balancer", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat", "Host",
+    "Listener", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options",
+    "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky",
 ]  # fmt: skip
 
 
@@ -58,6 +59,13 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "or 504 is answered. Apache: connectiontimeout.",
         ),
     ] = 5.0
+    address_ttl: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds after which the names of members are asked for anew, beside the requests. While a "
+            "name cannot be resolved its last good addresses go on being used. Apache resolves once.",
+        ),
+    ] = 30.0
     drain_timeout: Annotated[
         float,
         Meta(
@@ -195,5 +203,6 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go, first match first.")] = ()
     locations: Annotated[tuple[Location, ...], Meta(description="Settings for some paths or targets.")] = ()
     balancers: Annotated[dict[Name, Balancer], Meta(description="Groups of members.")] = {}
+    metrics: Annotated[Metrics | None, Meta(description="Numbers for Prometheus.")] = None
     heartbeat: Annotated[Heartbeat | None, Meta(description="Where members report their load.")] = None
     console: Annotated[Console, Meta(description="The console's looks and keys.")] = Console()

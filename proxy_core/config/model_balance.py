@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from proxy_core.config.model_health import HealthCheck
 from proxy_core.config.model_types import Name, Seconds
 
 MemberStatus = Literal["enabled", "draining", "disabled", "stopped"]
@@ -297,6 +298,9 @@ class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     ejection: Annotated[
         Ejection | None, Meta(description="Members whose answers are bad are left alone for a while.")
     ] = None
+    health: Annotated[HealthCheck | None, Meta(description="Members are asked at intervals whether they are well.")] = (
+        None
+    )
     members: Annotated[dict[Name, Member], Meta(description="The members, by name.")] = {}
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -175,6 +175,14 @@ def endpoint(address: str) -> tuple[str, int]:
     if port is None:
         raise ValueError(f'"{address}" has no port: it has the form 127.0.0.1:8080 or :8080')
     return host, port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or number, is this machine and nobody else."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _host_and_port(authority: str, whole: str) -> tuple[str, int | None]:

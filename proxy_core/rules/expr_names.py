@@ -34,7 +34,8 @@ class Scope(Protocol):
 
     def field(self, name: str, which: str) -> str:
         """A header field, variable or note. ``which`` is "req" (the answer varies with it, Host excepted),
-        "req_novary", "resp", "reqenv", "osenv", "note" or "env" (note, then reqenv, then osenv)."""
+        "req_novary", "resp", "reqenv", "osenv", "note" or "env" (note, then reqenv, then osenv); "hc" is what a health
+        check read, "body" alone."""
 
     def fact(self, kind: str, name: str, key: str) -> str | None:
         """The answer to a test: kind "file" with -d -e -f -s -L -x -F (None is no), or with "content", "size" and
@@ -100,7 +101,7 @@ def _file(scope: Scope, arguments: Arguments) -> str:
 
 
 FUNCTIONS: Mapping[str, Callable[[Scope, Arguments], str]] = {
-    **{which: _field(which) for which in ("req", "req_novary", "resp", "reqenv", "osenv", "note", "env")},
+    **{which: _field(which) for which in ("req", "req_novary", "resp", "reqenv", "osenv", "note", "env", "hc")},
     "http": _field("req"),
     "tolower": _pure(lower),
     "toupper": _pure(lambda text: text.translate(_UPPER)),

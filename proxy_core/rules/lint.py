@@ -11,12 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from itertools import combinations
 
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, origin
+from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, is_loopback, origin
+from proxy_core.rules.lint_health import lint_health
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
 from proxy_core.rules.prefixes import collapsed, first, index, takes
 from proxy_core.rules.problems import error, warning
@@ -35,6 +36,7 @@ def lint(site: Site) -> tuple[Problem, ...]:
         *_no_routes(site),
         *_tables(site),
         *lint_rules(site),
+        *lint_health(site),
         *(problem for name, group in site.balancers.items() for problem in _balancer(site, name, group)),
     )
 
@@ -128,17 +130,10 @@ def _loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
             host, port = endpoint(listener.address)
         except ValueError:
             continue
-        if port == there.port and (host == there.host or (host in ("", "0.0.0.0", "::") and _is_loopback(there.host))):
+        if port == there.port and (host == there.host or (host in ("", "0.0.0.0", "::") and is_loopback(there.host))):
             what = f"{there.url} is this proxy's own listener {name}: requests would go round in a circle"
             yield warning(address, what, "name the upstream server instead")
             return
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _no_routes(site: Site) -> Iterator[Problem]:
