@@ -14,6 +14,7 @@ from proxy_core.balance.select import serves
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool, UpstreamKey
 from proxy_core.config.model import Member, Site
 from proxy_core.http.target import as_bytes_text, balancer, escaped, origin
+from proxy_core.http.upgrade import protocols
 
 MemberStates = Callable[[MemberKey], MemberState]
 
@@ -64,11 +65,12 @@ def _bound(key: MemberKey, member: Member, state: MemberState, previous: BoundMe
     return BoundMember(
         key=key,
         member=member,
-        upstream=UpstreamKey(there.scheme, there.host, there.port),
+        upstream=UpstreamKey(there.transport, there.host, there.port),
         host=there.authority.encode("ascii"),
         base=escaped(as_bytes_text(there.path)),
         factor=int(member.weight * 100),
         state=state,
+        upgrades=protocols(member.upgrade, there.scheme),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy_core.config.model import Member
+from proxy_core.http.upgrade import Protocols
 
 
 class MemberKey(NamedTuple):
@@ -70,7 +71,8 @@ class BoundMember:
     """A member as a RuleSet holds it: its configuration, worked out, beside its state.
 
     ``host`` is what goes into the Host field (port left out when it is the scheme's own); ``base`` is the URL's path,
-    put before the target of each request; ``factor`` is Apache's lbfactor (weight * 100).
+    put before the target of each request; ``factor`` is Apache's lbfactor (weight * 100); ``upgrades`` are the
+    protocols that its connections may change to.
     """
 
     key: MemberKey
@@ -80,6 +82,7 @@ class BoundMember:
     base: bytes
     factor: int
     state: MemberState
+    upgrades: Protocols = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

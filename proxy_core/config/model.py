@@ -24,7 +24,7 @@ from proxy_core.config.model_balance import (
 )
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
 from proxy_core.config.model_rules import EnvRule, Host, HostName, Location, RewriteCond, RewriteMap, RewriteRule
-from proxy_core.config.model_types import Name, RowId, Seconds
+from proxy_core.config.model_types import Name, RowId, Seconds, Upgrade
 
 __all__ = [
     "AccessLog", "Balancer", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat", "Host",
@@ -75,6 +75,13 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "removed; what is still open then is cut.",
         ),
     ] = 30.0
+    tunnel_timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds in which nothing moves, either way, after which a tunnel (a WebSocket, say) is "
+            "closed. Apache: ProxyWebsocketIdleTimeout.",
+        ),
+    ] = 3600.0
     error_override: Annotated[
         bool,
         Meta(
@@ -159,8 +166,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         str | None,
         Meta(
             extra={"example": "http://127.0.0.1:8000/app"},
-            description='Where to forward: "http://host:port/path", or "balancer://name/path". What follows the '
-            "matched prefix is appended, so both sides should end in a slash, or neither.",
+            description='Where to forward: "http://host:port/path" (or https, ws, wss), or "balancer://name/path". '
+            "What follows the matched prefix is appended, so both sides should end in a slash, or neither.",
         ),
     ] = None
     except_: Annotated[
@@ -174,6 +181,7 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     timeout: Annotated[
         Seconds | None, Meta(description="Seconds of silence for this route, instead of the site's timeout.")
     ] = None
+    upgrade: Upgrade = ()
     error_override: Annotated[
         bool | None, Meta(description="Error override for this route, instead of the site's.")
     ] = None

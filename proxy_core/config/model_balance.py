@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from proxy_core.config.model_health import HealthCheck
-from proxy_core.config.model_types import Name, Seconds
+from proxy_core.config.model_types import Name, Seconds, Upgrade
 
 MemberStatus = Literal["enabled", "draining", "disabled", "stopped"]
 MemberRole = Literal["regular", "standby", "spare"]
@@ -128,6 +128,7 @@ class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     disablereuse: Annotated[
         bool, Meta(description="A connection of its own for each request. Apache: disablereuse.")
     ] = False
+    upgrade: Upgrade = ()
 
 
 class Sticky(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -14,6 +14,15 @@ Name = Annotated[
         extra={"wanted": "a name of letters, digits, _ . and -", "example": "shop-1"},
     ),
 ]
+Upgrade = Annotated[
+    tuple[str, ...],
+    Meta(
+        extra={"example": ["websocket"]},
+        description="Protocols that a connection may change to when the client and the upstream agree on it: "
+        '["websocket"], or ["ANY"]. From then on bytes pass as they are. h2c is never granted. Targets of ws:// and '
+        "wss:// allow websocket by themselves. Apache: upgrade=.",
+    ),
+]
 RowId = Annotated[
     str,
     Meta(

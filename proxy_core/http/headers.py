@@ -90,7 +90,7 @@ ANSWER_KINDS = Kinds(
         b"uri": Kind.ADDRESS,
         b"destination": Kind.ADDRESS,
         b"www-authenticate": Kind.CHALLENGE,
-        b"upgrade": Kind.DROP,
+        b"upgrade": Kind.UPGRADE,
         b"keep-alive": Kind.DROP,
         b"proxy-connection": Kind.DROP,
         b"proxy-authenticate": Kind.DROP,
@@ -108,6 +108,7 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 """Methods that may be sent again when nobody knows whether they were carried out (RFC 9110 §9.2.2)."""
 
+TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HOST_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-"
 _good_hosts: set[bytes] = set()
 
@@ -147,6 +148,11 @@ def hops_left(value: bytes) -> int:
     if not value.isdigit() or len(value) > 18:
         raise Refused(400, "Max-Forwards is not a plain number")
     return int(value) - 1
+
+
+def is_token(name: bytes) -> bool:
+    """Whether ``name`` is a token (RFC 9110 §5.6.2)."""
+    return bool(name) and not name.translate(None, TOKEN_BYTES)
 
 
 def tokens(values: list[bytes]) -> set[bytes]:

@@ -123,9 +123,15 @@ class Origin(NamedTuple):
         """``scheme://authority``: one spelling for every spelling of one origin (RFC 6454 §6.2)."""
         return f"{self.scheme}://{self.authority}"
 
+    @property
+    def transport(self) -> str:
+        """http or https: what is spoken until a connection changes to another protocol."""
+        return TRANSPORTS[self.scheme]
 
-PORTS = {"http": 80}
+
+PORTS = {"http": 80, "ws": 80}
 """The schemes that can be spoken to upstreams, with their own ports."""
+TRANSPORTS = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::([^:]*))?")
@@ -140,7 +146,7 @@ def origin(url: str) -> Origin:
         raise ValueError(f'"{url}" is not a URL: it has the form http://host:port/path')
     scheme, authority, path, more = found[1].lower(), found[2], found[3], found[4]
     if scheme not in PORTS:
-        raise ValueError(f"the scheme of {url} is {scheme}: only http is spoken to upstreams")
+        raise ValueError(f"the scheme of {url} is {scheme}: only http and ws are spoken to upstreams")
     if more:
         raise ValueError(
             f"{url} has a {'query' if more[0] == '?' else 'fragment'}: only scheme, host, port and path count"

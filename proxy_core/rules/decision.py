@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from proxy_core.errors import Address
+from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
 
 
@@ -35,7 +36,8 @@ class ReverseRow(NamedTuple):
 class BoundRoute:
     """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
     URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``.
-    ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself."""
+    ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
+    ``upgrades`` are the protocols that a connection may change to."""
 
     id: str
     path: str
@@ -46,6 +48,7 @@ class BoundRoute:
     reverse: tuple[ReverseRow, ...]
     state: RuleState
     rows: str = "routes"
+    upgrades: Protocols = frozenset()
 
 
 class Extras(NamedTuple):

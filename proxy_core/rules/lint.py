@@ -17,6 +17,7 @@ from itertools import combinations
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, is_loopback, origin
+from proxy_core.http.upgrade import is_protocol
 from proxy_core.rules.lint_health import lint_health
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
 from proxy_core.rules.prefixes import collapsed, first, index, takes
@@ -85,6 +86,7 @@ def _covers(host: str, other: str) -> bool:
 def _proxy(site: Site, row: Route) -> Iterator[Problem]:
     """Where a row sends to, and how path and target join."""
     address = ("routes", row.id, "proxy")
+    yield from _upgrade(("routes", row.id, "upgrade"), row.upgrade)
     if row.proxy is None:
         return
     pool = balancer(row.proxy)
@@ -115,6 +117,15 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
             f'"{side}" ends in a slash and "{other}" does not: {asked} is sent as {target}{rest}',
             "end both sides in a slash, or neither",
         )
+
+
+def _upgrade(address: Address, names: tuple[str, ...]) -> Iterator[Problem]:
+    for name in names:
+        if not is_protocol(name.encode()):
+            what = f'"{name}" cannot be tunnelled'
+            if name.lower() in ("h2c", "h2"):
+                what = "h2c cannot be tunnelled: its requests would pass every rule unread"
+            yield error(address, what, 'name a protocol, as in ["websocket"], or write ["ANY"]')
 
 
 def _escapes(address: Address, path: str) -> Iterator[Problem]:
@@ -262,6 +273,7 @@ def _balancer(site: Site, name: str, group: Balancer) -> Iterator[Problem]:
 
 
 def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:
+    yield from _upgrade((*address[:-1], "upgrade"), member.upgrade)
     try:
         there = origin(member.url)
     except ValueError as reason:

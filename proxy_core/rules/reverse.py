@@ -62,10 +62,12 @@ def _spelled(path: str) -> str:
 
 @lru_cache(4096)
 def _spellings(there: Origin) -> tuple[str, ...]:
-    """The ways to write an origin; the longer comes first, for the shorter is a prefix of it."""
+    """The ways to write an origin, as http or https even where it is ws or wss; the longer comes first, for the shorter
+    is a prefix of it."""
+    url = f"{there.transport}://{there.authority}"
     if there.port == PORTS[there.scheme]:
-        return f"{there.url}:{there.port}", there.url
-    return (there.url,)
+        return f"{url}:{there.port}", url
+    return (url,)
 
 
 def mapped(value: str, rows: tuple[ReverseRow, ...], base: str) -> str:

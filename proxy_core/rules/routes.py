@@ -25,6 +25,7 @@ from proxy_core.http.target import (
     readable,
     split,
 )
+from proxy_core.http.upgrade import protocols
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
 from proxy_core.rules.facts import Facts
@@ -160,6 +161,7 @@ def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
         error_override=site.site.error_override if row.error_override is None else row.error_override,
         reverse=reverse_rows(site, row),
         state=state,
+        upgrades=protocols(row.upgrade),
     )
 
 

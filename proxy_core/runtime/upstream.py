@@ -18,7 +18,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy_core.balance.state import UpstreamKey
 from proxy_core.http.headers import Refused
-from proxy_core.runtime.upstream_answer import CHUNKED, Answer, read_head
+from proxy_core.runtime.upstream_answer import CHUNKED, UNTIL_CLOSE, Answer, read_head
 
 HEAD_BYTES: Final = 32 * 1024
 INTERIMS: Final = 32
@@ -28,11 +28,16 @@ SLICE: Final = 8 * 1024
 
 
 class Receiver(Protocol):
-    """Who asked. Calls come in this order: interim*, answered, body*, then ended or failed, after which no more."""
+    """Who asked. Calls come in this order: interim*, answered, body*, then ended or failed, after which no more; or
+    interim*, switched, after which the connection is no longer an Upstream's."""
 
     def interim(self, answer: Answer) -> None: ...
     def answered(self, answer: Answer, data: bytes) -> None:
         """The head of the final answer, and what came of its body in the same breath."""
+        ...
+
+    def switched(self, answer: Answer, data: bytes) -> None:
+        """The upstream speaks the protocol that was asked for; ``data`` are the first bytes of it."""
         ...
 
     def body(self, data: bytes) -> None: ...
@@ -53,7 +58,7 @@ class Upstream(asyncio.Protocol):
 
     __slots__ = (
         "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_overhead", "_parser", "_phase",
-        "_pieces", "closed", "connected", "idle_since", "key", "paused", "receiver", "transport",
+        "_pieces", "_upgrade", "closed", "connected", "idle_since", "key", "paused", "receiver", "transport",
     )  # fmt: skip
 
     def __init__(self, key: UpstreamKey) -> None:
@@ -69,6 +74,7 @@ class Upstream(asyncio.Protocol):
         self._left = 0
         self._interims = 0
         self._asked_head = False
+        self._upgrade = b""
         self._keep = False
         self._done = False
         self._overhead = 0
@@ -76,11 +82,13 @@ class Upstream(asyncio.Protocol):
 
     # -- used by whoever asks
 
-    def ask(self, receiver: Receiver, request: bytes, asked_head: bool) -> None:
-        """Write a request's head; its answer goes to ``receiver``. ``asked_head``: it was HEAD, so no body follows."""
+    def ask(self, receiver: Receiver, request: bytes, asked_head: bool, upgrade: bytes = b"") -> None:
+        """Write a request's head; its answer goes to ``receiver``. ``asked_head``: it was HEAD, so no body follows;
+        ``upgrade``: the protocol that it asks for."""
         self.receiver = receiver
         self._phase = _HEAD
         self._asked_head = asked_head
+        self._upgrade = upgrade
         self._interims = 0
         self.transport.write(request)
 
@@ -169,7 +177,8 @@ class Upstream(asyncio.Protocol):
                 head = data[:end]
                 answer = last if last is not None and last.raw == head else read_head(head)
                 if answer.status == 101:
-                    raise Refused(502, "the upstream switched protocols unasked")
+                    self._switch(receiver, answer, data[end:])
+                    return
             except Refused as error:
                 self._buffer = data
                 self._refuse(error.why)
@@ -212,6 +221,16 @@ class Upstream(asyncio.Protocol):
         else:
             self._phase = _CLOSE
             receiver.answered(answer, data)
+
+    def _switch(self, receiver: Receiver, answer: Answer, data: bytes) -> None:
+        """A 101: the upstream may speak what it was asked to, by the name that it was asked by, and nothing else."""
+        if not self._upgrade:
+            raise Refused(502, "the upstream switched protocols unasked")
+        if answer.upgrade.lower() != self._upgrade.lower() or answer.length != UNTIL_CLOSE:
+            raise Refused(502, "the upstream switched to a protocol that nobody asked for")
+        self.receiver = None
+        self.closed = True  # for the pool and for drop: it is the tunnel's now
+        receiver.switched(answer, data)
 
     def _counted(self, receiver: Receiver, data: bytes) -> None:
         left = self._left - len(data)

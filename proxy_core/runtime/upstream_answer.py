@@ -23,9 +23,11 @@ class Answer:
     not among them. ``length`` is the field's number or UNTIL_CLOSE or CHUNKED; ``addresses`` are the indexes of lines
     that hold URLs of the upstream; ``reusable`` says that the connection outlives the message. An upstream repeats its
     heads, so one Answer may serve many requests: nothing in it changes, but for ``ready``, the head as it was last
-    written for a plain client."""
+    written for a plain client. ``upgrade`` is the protocol that a 101 names."""
 
-    __slots__ = ("addresses", "challenges", "dated", "length", "lines", "raw", "ready", "reusable", "status")
+    __slots__ = (
+        "addresses", "challenges", "dated", "length", "lines", "raw", "ready", "reusable", "status", "upgrade",
+    )  # fmt: skip
 
     def __init__(self, raw: bytes, status: int, lines: list[bytes]) -> None:
         self.raw = raw
@@ -37,6 +39,7 @@ class Answer:
         self.challenges: list[bytes] = []
         self.reusable = False
         self.ready = b""
+        self.upgrade = b""
 
 
 class _Judge:
@@ -52,9 +55,11 @@ def read_head(raw: bytes) -> Answer:
     parser = HttpResponseParser(_JUDGE)
     try:
         parser.feed_data(raw)
-    except HttpParserUpgrade as error:
-        raise Refused(502, "the upstream switched protocols unasked") from error
+    except HttpParserUpgrade:
+        pass  # a 101: whoever asked knows whether it was wanted
     except HttpParserError as error:
+        if raw[9:12] == b"101":
+            raise Refused(502, "the upstream switched to a protocol that it does not name") from error
         raise Refused(502, f"the upstream's answer is not HTTP: {error}") from error
     lines = raw[:-4].split(b"\r\n")
     if len(lines) > FIELDS:
@@ -83,6 +88,8 @@ def read_head(raw: bytes) -> Answer:
             coding = value
         elif kind == Kind.CONNECTION:
             connection.append(value)
+        elif kind == Kind.UPGRADE:
+            answer.upgrade = value.strip(b" \t")
         elif kind == Kind.DATE:
             answer.dated = True
             kept.append(line)

@@ -67,6 +67,11 @@ def override(
     return reply(answer.status, keep=keep, http11=http11, head_only=head_only, fields=fields)
 
 
+def switching(answer: Answer) -> bytes:
+    """A 101 on its way to the client: the fields of the handshake, and the protocol that was agreed on."""
+    return b"\r\n".join((*answer.lines, b"Connection: Upgrade", b"Upgrade: " + answer.upgrade, b"\r\n"))
+
+
 def interim(answer: Answer) -> bytes:
     """A 1xx answer on its way to the client."""
     reason = REASONS.get(answer.status, b"")

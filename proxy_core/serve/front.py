@@ -85,6 +85,12 @@ class Client(asyncio.Protocol):
         self._closing = True
         self._transport.abort()
 
+    def hand_over(self) -> tuple[asyncio.Transport, bytes]:
+        """The connection becomes a tunnel's, with what was read early; this object stays for the sweep over deadlines
+        and for the listener's count, until ``connection_lost``."""
+        early, self._held = self._held, b""
+        return self._transport, early
+
     def next(self, keep: bool, now: float) -> None:
         """The flight is over; ``keep`` says that another request may follow."""
         self.flight = None

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from proxy_core.balance.select import choose, failed, worked
 from proxy_core.balance.state import BoundMember, MemberKey
 from proxy_core.http.headers import IDEMPOTENT
+from proxy_core.http.upgrade import granted
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Redirect, Respond
 from proxy_core.rules.facts import FactKey, Facts, Need
@@ -34,6 +35,7 @@ from proxy_core.serve import answers, limits
 from proxy_core.serve.plan import CHUNKED, Fields
 from proxy_core.serve.replies import CONTINUE, reply
 from proxy_core.serve.service import Service
+from proxy_core.serve.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from proxy_core.serve.front import Client
@@ -44,8 +46,9 @@ class Flight:
     an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored."""
 
     __slots__ = (
-        "_chunked", "_decision", "_extra", "_hidden", "_keep", "_pending", "_retries", "_tried", "_upstream",
-        "_waiting", "_worst", "client", "complete", "exchange", "fields", "over", "service", "started", "timeout",
+        "_chunked", "_decision", "_extra", "_hidden", "_keep", "_pending", "_retries", "_tried", "_tunnel",
+        "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields", "over", "service",
+        "started", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +70,7 @@ class Flight:
         self._pending = [first] if first else []
         self._retries = 0
         self._tried: tuple[MemberKey, ...] = ()
+        self._tunnel: Tunnel | None = None
         self._upstream: Upstream | None = None
         self._worst = 503
 
@@ -200,8 +204,12 @@ class Flight:
         exchange.connected = now = monotonic()
         self._wait(now)
         exchange.cause = ""
-        exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (
-            view.method, member.base, self._decision.target, member.host, fields.lines,
+        asked = fields.upgrade
+        if asked and not granted(asked, self._decision.route.upgrades, member.upgrades):
+            asked = b""
+        exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
+            view.method, member.base, self._decision.target, member.host,
+            b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b"", fields.lines,
         )  # fmt: skip
         self._upstream = upstream
         if self._pending:
@@ -209,7 +217,7 @@ class Flight:
             self._pending.clear()
         elif fields.expect:
             client.write(CONTINUE)
-        upstream.ask(self, head, view.method == b"HEAD")
+        upstream.ask(self, head, view.method == b"HEAD", asked)
         if client.blocked:
             upstream.pause()
         if not self.complete:
@@ -247,6 +255,32 @@ class Flight:
         self._alive()
         if self.fields.http11 and answer.status != 100 and not self.started:
             self.client.write(answers.interim(answer))
+
+    def switched(self, answer: Answer, data: bytes) -> None:
+        """The upstream agreed to another protocol: its 101 goes to the client, and the two speak for themselves."""
+        exchange, client, upstream = self.exchange, self.client, self._upstream
+        assert upstream is not None
+        assert exchange.member is not None
+        exchange.answered = monotonic()
+        exchange.answer = answer.raw
+        exchange.status = 101
+        exchange.member.state.answered += 1
+        self.started = True
+        self._upstream = None
+        client.write(answers.switching(answer))
+        idle = exchange.rules.site.site.tunnel_timeout
+        self._tunnel = Tunnel(client, upstream, exchange, answer.upgrade, idle, self._tunnelled)
+        if data:
+            self._tunnel.upstream.pass_on(data)
+
+    def _tunnelled(self, why: str) -> None:
+        self.exchange.cause = why
+        self.finished(monotonic())
+
+    def stop(self) -> None:
+        """The listener stops: what has an end comes to it, a tunnel is told."""
+        if self._tunnel is not None:
+            self._tunnel.stop()
 
     def answered(self, answer: Answer, data: bytes) -> None:
         exchange, client = self.exchange, self.client
@@ -371,6 +405,9 @@ class Flight:
 
     def expired(self) -> None:
         """A deadline passed. Whose silence it was decides what it is called."""
+        if self._tunnel is not None:
+            self._tunnel.expired()
+            return
         member = self.exchange.member
         if not self.complete and not self.client.paused:
             self.fail(408, "the client stopped sending its request body")

@@ -15,7 +15,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from proxy_core.config.model import Options
-from proxy_core.http.headers import REQUEST_KINDS, Kind, Refused, hops_left, is_host, length_of, tokens, without
+from proxy_core.http.headers import (
+    REQUEST_KINDS,
+    Kind,
+    Refused,
+    hops_left,
+    is_host,
+    is_token,
+    length_of,
+    tokens,
+    without,
+)
 from proxy_core.http.view import NOWHERE, Connection, RequestView
 from proxy_core.serve import limits
 
@@ -24,7 +34,6 @@ CHUNKED = -1
 
 _TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
 _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
-_TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$-~]*) (HTTP/1\.[01])\r\n").match
@@ -63,7 +72,8 @@ def forwarding(options: Options) -> Forwarding:
 class Fields(NamedTuple):
     """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
     ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open; ``spent``:
-    Max-Forwards lets it go no further than here."""
+    Max-Forwards lets it go no further than here; ``upgrade``: the protocol that it would rather speak, if it asks for
+    one as RFC 9110 §7.8 wants it asked."""
 
     host: bytes
     lines: bytes
@@ -72,6 +82,7 @@ class Fields(NamedTuple):
     keep: bool
     expect: bool
     spent: bool = False
+    upgrade: bytes = b""
 
 
 class Reader:
@@ -134,7 +145,7 @@ def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     if len(parts) != 3:
         raise Refused(400, "the request line is not a method, a target and a version, each one space apart")
     method, target, version = parts
-    if not method or method.translate(None, _TOKEN_BYTES):
+    if not is_token(method):
         raise Refused(400, "the method is not a token")
     if not _EXTENSION(method):
         raise Refused(501, "methods are upper-case letters")
@@ -197,13 +208,17 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
         host = authority
     length = _length(special, http11)
     close = not http11
+    named: set[bytes] = set()
     if Kind.CONNECTION in special:
         named = tokens(special[Kind.CONNECTION])
         close = b"close" in named or (not http11 and b"keep-alive" not in named)
         out = without(out, named - {b"close", b"keep-alive"})
+    upgrade = b""
     if Kind.UPGRADE in special:
-        # Not served yet, and after an upgrade that was asked for the next bytes may be of another protocol.
+        # Whether it is granted or not: the next bytes may be of another protocol.
         close = True
+        if http11 and length == 0 and b"upgrade" in named and len(special[Kind.UPGRADE]) == 1:
+            upgrade = special[Kind.UPGRADE][0]
     expect = special.get(Kind.EXPECT, [])
     if any(value.lower() != b"100-continue" for value in expect):
         raise Refused(417, "the only expectation that is met is 100-continue")
@@ -222,7 +237,8 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
         if values:
             out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
     out.append(b"\r\n")
-    return Fields(host, b"\r\n".join(out), length, http11, not close, bool(expect) and http11 and length != 0, spent)
+    awaits = bool(expect) and http11 and length != 0
+    return Fields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:

@@ -142,8 +142,12 @@ class Server:
         now = monotonic()
         bound.cut_at = now + seconds
         for client in self._service.clients:
-            if client.bound is bound and client.idle:
+            if client.bound is not bound:
+                continue
+            if client.idle:
                 client.deadline = min(client.deadline, now + _GRACE)
+            elif client.flight is not None:
+                client.flight.stop()
 
     def _sweep(self) -> None:
         now = monotonic()

@@ -64,6 +64,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "except": "switch",
         "enabled": "switch",
         "timeout": "number",
+        "upgrade": "list",
         "error_override": "switch",
     }
     assert [field.name for field in fields(Route) if field.required] == ["path"]

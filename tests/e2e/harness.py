@@ -222,6 +222,11 @@ class Client:
                 return head, await read_body(head, self.reader)
             return head, await self.reader.read()
 
+    async def answer_head(self) -> bytes:
+        """The next answer's head alone."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.reader.readuntil(b"\r\n\r\n")
+
     async def rest(self) -> bytes:
         """Everything until the server closes; a reset counts as closing."""
         async with asyncio.timeout(PATIENCE):

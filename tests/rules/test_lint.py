@@ -48,6 +48,11 @@ def row(number: int, key: str = "path") -> tuple[str, ...]:
     return ("routes", f"r{number}", key)
 
 
+def upgrading(name: str) -> Site:
+    given = site(("/", "http://one"))
+    return replace(given, routes=(replace(given.routes[0], upgrade=(name,)),))
+
+
 MEMBER = ("balancers", "p", "members", "a", "url")
 
 FAULTS: list[tuple[Site, tuple[str, ...], str, str]] = [
@@ -55,6 +60,8 @@ FAULTS: list[tuple[Site, tuple[str, ...], str, str]] = [
     (site(("/", "http//one")), row(0, "proxy"), "error", "not a URL"),
     (site(("/", "https://one")), row(0, "proxy"), "error", "https"),
     (site(("/", "http://one?x")), row(0, "proxy"), "error", "query"),
+    (upgrading("h2c"), row(0, "upgrade"), "error", "h2c cannot"),
+    (upgrading("web socket"), row(0, "upgrade"), "error", "cannot be tunnelled"),
     (site(("/", "balancer://pear"), pair=PAIR), row(0, "proxy"), "error", "did you mean balancer://pair?"),
     (site(("/", "balancer://pear/x"), pair=PAIR), row(0, "proxy"), "error", "did you mean balancer://pair/x?"),
     (site(("/", "balancer://zzz"), pair=PAIR), row(0, "proxy"), "error", "add [balancers.zzz]"),
