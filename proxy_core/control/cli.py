@@ -2,7 +2,8 @@
 
 ``rproxy SITE.toml`` serves until SIGTERM or SIGINT, which drain; a second one cuts. SIGHUP takes the site file as it
 stands on disk, SIGUSR1 opens the access log anew. ``rproxy check SITE.toml`` lists every problem of a site file and
-exits 2 when there is an error. Problems go to standard error, one a line, as ``file:line:column: what, what to do``.
+exits 2 when there is an error. ``rproxy explain SITE.toml URL`` tells what would become of a request, and why.
+Problems go to standard error, one a line, as ``file:line:column: what, what to do``.
 """
 
 from __future__ import annotations
@@ -15,14 +16,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 from proxy_core.config.toml import read
 from proxy_core.control.commands import Refused
 from proxy_core.control.editor import check
 from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.explain import explain, spelled
+from proxy_core.control.view import Question
 from proxy_core.errors import Problem, errors
+from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.maps.store import Maps
 from proxy_core.runtime.process import settle
+from proxy_core.runtime.registry import Registry
 
 EXIT_BAD_SITE = 2
 
@@ -32,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["check"]:
         return check_file(_arguments("rproxy check", "List every problem of a site file.", given[1:]))
+    if given[:1] == ["explain"]:
+        return explain_file(given[1:])
     return uvloop.run(serve(_arguments("rproxy", "Serve a site. (rproxy check SITE lists problems.)", given)))
 
 
@@ -59,6 +69,48 @@ def check_file(file: Path) -> int:
     except BrokenPipeError:  # whoever read it had enough; what is left must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
+
+
+def explain_file(given: list[str]) -> int:
+    """Print what would become of a request to the site in a file, and why; 2 when the site has errors."""
+    parser = argparse.ArgumentParser("rproxy explain", description="Tell what would become of a request, and why.")
+    parser.add_argument("site", type=Path, help="the site file (TOML)")
+    parser.add_argument("request", nargs="+", metavar="[METHOD] URL", help="a path, or a URL with host and port")
+    parser.add_argument("--client", default="127.0.0.1", help="address that the request comes from")
+    parser.add_argument("--listener", default="", help="name of the listener that it comes in at")
+    parser.add_argument("-H", dest="fields", action="append", default=[], metavar="'Name: value'", help="a field of it")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    asked = parser.parse_args(given)
+    if len(asked.request) > 2:
+        parser.error("give a method and a URL, or a URL alone")
+    method, url = asked.request if len(asked.request) == 2 else ("GET", asked.request[0])
+    question = Question(
+        url=url, method=method, client=asked.client, fields=tuple(asked.fields), listener=asked.listener
+    )
+    return uvloop.run(_explain(asked.site, question, asked.json))
+
+
+async def _explain(file: Path, question: Question, as_json: bool) -> int:
+    document = read(file)
+    problems = check(document)
+    if errors(problems) or document.site is None:
+        for problem in errors(problems):
+            report(problem)
+        return EXIT_BAD_SITE
+    maps = Maps(report)
+    prepared = await maps.prepare(document.site, file.parent)
+    for problem in prepared.problems:
+        report(document.located(problem))
+    maps.commit(prepared)
+    try:
+        told = await explain(compile_site(document.site, Registry(), 1), Outside(maps), question)
+    except ValueError as error:
+        print(f"rproxy explain: {question.url}: {error}", file=sys.stderr)
+        return EXIT_BAD_SITE
+    finally:
+        await maps.close()
+    print(msgspec.json.format(msgspec.json.encode(told)).decode() if as_json else spelled(told), flush=True)
+    return 0
 
 
 async def serve(file: Path) -> int:

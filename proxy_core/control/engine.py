@@ -1,4 +1,4 @@
-"""The engine: everything that serves, put together, and the view that a console has of it.
+"""The engine, in some 330 lines that only wire: everything that serves put together, and the view a console has of it.
 
 It owns the rule set in force, the server, the editor and the clocks, and it outlives any console: a console pulls
 numbers and submits commands (EngineView) and may come, stall, crash or go as it likes. What fails at the start (a
@@ -21,10 +21,20 @@ from proxy_core.control import demo, figures
 from proxy_core.control.access_log import AccessLog
 from proxy_core.control.commands import Command, Preview, Reload, Result
 from proxy_core.control.editor import Editor, check
+from proxy_core.control.explain import explain
 from proxy_core.control.inspection import inspection
 from proxy_core.control.records import record
 from proxy_core.control.troubles import member_problems
-from proxy_core.control.view import Generation, Inspection, ListenerState, Record, SiteState, Snapshot
+from proxy_core.control.view import (
+    Explanation,
+    Generation,
+    Inspection,
+    ListenerState,
+    Question,
+    Record,
+    SiteState,
+    Snapshot,
+)
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
@@ -70,7 +80,8 @@ class Engine:
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
         self._maps = Maps(self._notice)
-        self._server = Server(self._current, self._recorder, self._registry, self._notice, Outside(self._maps))
+        self._outside = Outside(self._maps)
+        self._server = Server(self._current, self._recorder, self._registry, self._notice, self._outside)
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
         self._log_settings: Settings | None = None
@@ -154,6 +165,7 @@ class Engine:
             newest_record=recorder.newest,
             members=figures.members(minute, self._registry, recorder, now),
             routes=minute.routes,
+            rewrites=minute.rewrites,
             listeners=listeners,
             seconds=minute.seconds,
             demo=self.demo,
@@ -165,6 +177,9 @@ class Engine:
     def inspect(self, number: int) -> Inspection | None:
         exchange = self._recorder.find(number)
         return inspection(exchange) if exchange else None
+
+    async def explain(self, question: Question) -> Explanation:
+        return await explain(self._current.rules, self._outside, question)
 
     def site(self) -> SiteState:
         document = self._editor.document

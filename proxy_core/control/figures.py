@@ -48,6 +48,7 @@ class Minute:
     members: Mapping[MemberKey, MemberMinute]
     promised: Mapping[MemberKey, float]
     routes: tuple[RouteLoad, ...]
+    rewrites: tuple[RouteLoad, ...]
     seconds: tuple[Second, ...]
 
 
@@ -73,6 +74,10 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         routes=tuple(
             RouteLoad(id=route.id, hits=route.state.hits, last_hit_at=route.state.last_hit)
             for route in rules.program.routes
+        ),
+        rewrites=tuple(
+            RouteLoad(id=rule.id, hits=rule.state.hits, last_hit_at=rule.state.last_hit)
+            for rule in rules.program.rewrites
         ),
         seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
     )

@@ -62,7 +62,7 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
 
 
 class RouteLoad(Struct, frozen=True, kw_only=True):
-    """Hits of one route since its id exists; ``last_hit_at`` is 0 for never."""
+    """Hits of one route or rewrite rule since its id exists; ``last_hit_at`` is 0 for never."""
 
     id: str
     hits: int
@@ -110,6 +110,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     newest_record: int
     members: tuple[MemberLoad, ...]
     routes: tuple[RouteLoad, ...]
+    rewrites: tuple[RouteLoad, ...] = ()
     listeners: tuple[ListenerState, ...]
     seconds: tuple[Second, ...]
     demo: bool
@@ -167,6 +168,39 @@ class Inspection(Struct, frozen=True, kw_only=True):
     trace: tuple[Verdict, ...]
 
 
+class Question(Struct, frozen=True, kw_only=True):
+    """A request that somebody wonders about. ``url`` is a path, or a URL whose host and port stand for Host and
+    listener; ``fields`` are lines of its head ("User-Agent: curl")."""
+
+    url: str
+    method: str = "GET"
+    client: str = "127.0.0.1"
+    fields: tuple[str, ...] = ()
+    listener: str = ""
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """``steps`` are the rules in the order in which they were tried. ``outcome`` is what comes of it, ``sentence`` the
+    same in words. ``forwarded`` is the head as it would go to ``pool`` (masked), ``fields`` what rules add to the
+    answer, ``facts`` what was asked of maps and files, each with the answer ("" and null differ)."""
+
+    request: str
+    client: str
+    listener: str
+    steps: tuple[Verdict, ...]
+    outcome: Literal["forward", "redirect", "respond"]
+    sentence: str
+    status: int = 0
+    rule: tuple[str, ...] = ()
+    location: str = ""
+    pool: str = ""
+    target: str = ""
+    forwarded: str = ""
+    fields: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    facts: tuple[tuple[str, str, str, str | None], ...] = ()
+
+
 class Generation(Struct, frozen=True, kw_only=True):
     """One applied state of the site file. ``author`` is "console", "file", "start" or a client's own name."""
 
@@ -197,6 +231,11 @@ class EngineView(Protocol):
 
     def inspect(self, number: int) -> Inspection | None:
         """None when the request has left the ring."""
+        ...
+
+    async def explain(self, question: Question) -> Explanation:
+        """What would become of a request now, and why; nothing is sent to any member. Raises ValueError for what is
+        no URL."""
         ...
 
     def site(self) -> SiteState: ...

@@ -231,18 +231,21 @@ class Program:
         return tuple(bound for table in own for bound in table.bound)
 
     @property
+    def rewrites(self) -> tuple[Rule, ...]:
+        """Every rewrite rule of the site that is in service, once."""
+        servers = (self.server, *self.hosts.values())
+        return tuple({rule.id: rule for server in servers for rule in server.rules}.values())
+
+    @property
     def origins(self) -> set[str]:
         """The origins that rules name themselves, as far as they can be told without a request."""
-        servers = (self.server, *self.hosts.values())
-        return {there for server in servers for rule in server.rules if (there := rewrite.fixed_origin(rule))}
+        return {there for rule in self.rewrites if (there := rewrite.fixed_origin(rule))}
 
     @property
     def keys(self) -> set[tuple[str, str]]:
         """The identity of every row that counts its hits: (list, id)."""
-        rows = {("routes", bound.id) for bound in self.routes}
-        for server in (self.server, *self.hosts.values()):
-            rows |= {("rewrites", rule.id) for rule in server.rules} | {("env", each.id) for each in server.env}
-        return rows
+        rows = {("routes", bound.id) for bound in self.routes} | {("rewrites", rule.id) for rule in self.rewrites}
+        return rows | {("env", each.id) for server in (self.server, *self.hosts.values()) for each in server.env}
 
 
 def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:

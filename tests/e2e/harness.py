@@ -18,6 +18,7 @@ from proxy_core.errors import Problem
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
 from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.server import Server
@@ -88,12 +89,12 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(what: Site) -> AsyncIterator[Running]:
+async def serving(what: Site, outside: Outside | None = None) -> AsyncIterator[Running]:
     registry, recorder = Registry(), Recorder()
     current = Current(compile_site(what, registry, 1))
     adopt(current.rules, registry, monotonic())
     problems: list[Problem] = []
-    server = Server(current, recorder, registry, problems.append)
+    server = Server(current, recorder, registry, problems.append, outside)
     server.commit(await server.prepare(what.listeners))
     running = Running(server, current, recorder, registry, problems)
     try:

@@ -40,12 +40,14 @@ from proxy_core.control.commands import (
 )
 from proxy_core.control.view import (
     EngineView,
+    Explanation,
     Generation,
     Health,
     Inspection,
     ListenerState,
     MemberLoad,
     Percentiles,
+    Question,
     Record,
     RouteLoad,
     Saved,
@@ -411,6 +413,17 @@ class FakeEngine(EngineView):
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         skip = max(0, after - (self._newest - len(self.ring)))
         return tuple(islice(self.ring, skip, skip + limit))
+
+    async def explain(self, question: Question) -> Explanation:
+        return Explanation(
+            request=f"{question.method} {question.url} HTTP/1.1",
+            client=question.client,
+            listener="http",
+            steps=(),
+            outcome="respond",
+            sentence="answered here with 404: no route takes it",
+            status=404,
+        )
 
     def inspect(self, number: int) -> Inspection | None:
         index = number - (self._newest - len(self.ring)) - 1
