@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from proxy_core.config.model import RewriteMap
+from proxy_core.config.model import RewriteMap, Site
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps import programs
 from tests.runtime.maps.helpers import answered, asked, maps_in_force, maps_of, python, until
@@ -155,6 +155,13 @@ async def test_in_the_end_the_program_and_what_it_started_are_gone(
         pids = [int(pid) for pid in (await maps.answer("m", "a") or "").split()]
         assert len(pids) == 2
     await until(lambda: not any(map(alive, pids)))
+
+
+async def test_a_program_ends_when_its_map_is_taken_out(tmp_path: Path) -> None:
+    async with maps_of(tmp_path, type="prg", command=python("while True: ask(); say(str(os.getpid()))")) as maps:
+        pid = int(await maps.answer("m", "a") or 0)
+        maps.commit(await maps.prepare(Site(), tmp_path))
+        await until(lambda: not alive(pid))
 
 
 async def test_questions_that_wait_when_the_map_is_taken_out_get_their_default(tmp_path: Path) -> None:
