@@ -51,3 +51,27 @@ def rewriting_apache(sites: Mapping[str, Site]) -> Iterator[Asker]:
     """An asker of a running httpd that serves these sites."""
     with running(MODULES, lambda folder: [virtual_host(folder, name, site) for name, site in sites.items()]) as port:
         yield partial(over_the_wire, port)
+
+
+INHERITS = {
+    "before": "RewriteEngine On\nRewriteOptions InheritBefore",
+    "after": "RewriteEngine On\nRewriteOptions Inherit",
+    "own": "RewriteEngine On",
+    "off": "RewriteEngine Off",
+}
+
+
+@contextmanager
+def hosts_apache(site: Site) -> Iterator[Asker]:
+    """An asker of a running httpd whose main server and virtual hosts are the site and its hosts."""
+    lines = ["RewriteEngine On", *rules(tuple(row for row in site.rewrites if not row.host))]
+    lines += [f'ProxyPass "{row.path}" "{row.proxy}"' for row in site.routes if not row.host]
+    for name, host in site.hosts.items():
+        first, *others = host.names
+        lines.append(f"<VirtualHost *>\nServerName {first}\n{INHERITS[host.rewrites]}")
+        lines += [f"ServerAlias {other}" for other in others]
+        lines += rules(tuple(row for row in site.rewrites if row.host == name))
+        lines += [f'ProxyPass "{row.path}" "{row.proxy}"' for row in site.routes if row.host == name]
+        lines.append("</VirtualHost>")
+    with running(MODULES, lambda folder: lines) as port:
+        yield partial(over_the_wire, port)

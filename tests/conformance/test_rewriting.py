@@ -9,7 +9,8 @@ import pytest
 
 from proxy_core.config.model import Site
 from tests.conformance.echo import upstreams
-from tests.conformance.rewriting import rewriting_apache
+from tests.conformance.rewriting import hosts_apache, rewriting_apache
+from tests.semantics import host_table
 from tests.semantics.askers import Asked, Asker, rules_asker
 from tests.semantics.rewrite_rows import ROWS
 from tests.semantics.rewrite_sites import SITES
@@ -53,3 +54,14 @@ def test_apache_and_our_rules_agree_on_made_up_targets(ask: Asker, sites, ports,
     targets = [random.choice(beginnings) + "".join(random.choices(PIECES, k=random.randint(0, 4))) for _ in range(100)]
     asked = [Asked(site, target) for target in targets]
     assert [(each.target, ask(each).outcome) for each in asked] == [(each.target, ours(each).outcome) for each in asked]
+
+
+@pytest.fixture(scope="module")
+def ask_hosts(ports: Mapping[str, int]) -> Iterator[Asker]:
+    with hosts_apache(on_ports(host_table.SITE, ports)) as ask:
+        yield ask
+
+
+@pytest.mark.parametrize(("host", "target", "answer"), host_table.ROWS)
+def test_apache_chooses_hosts_and_inherits_as_the_table_says(ask_hosts: Asker, host, target, answer) -> None:
+    assert ask_hosts(Asked(host, target)).outcome == answer

@@ -6,7 +6,7 @@ from proxy_core.config.model import Site
 from proxy_core.config.toml import parse
 
 
-def _site(rules: str) -> Site:
+def read(rules: str) -> Site:
     document = parse("version = 1\n" + rules)
     assert document.site is not None, document.problems
     return document.site
@@ -39,7 +39,7 @@ proxy = "http://one/"
 
 
 SITES: dict[str, Site] = {
-    "plain": _site(
+    "plain": read(
         rule("^/p/(.*)$", "http://one/pp/$1", "P")
         + rule("^/pne/(.*)$", "http://one/$1", "P", "NE")
         + rule("^/pesc/(.*)$", r"http://one/a\%20b/$1", "P", "NE")
@@ -63,7 +63,7 @@ SITES: dict[str, Site] = {
         + ROUTE
         + '[balancers.pair.members.a]\nurl = "http://two/two"\n'
     ),
-    "redirects": _site(
+    "redirects": read(
         rule("^/r/(.*)$", "/new/$1", "R")
         + rule("^/r301/(.*)$", "http://o.test/$1", "R=301")
         + rule("^/rperm", "/x", "R=permanent")
@@ -100,7 +100,7 @@ SITES: dict[str, Site] = {
         + rule("^/later", "/step", "R=301")
         + rule("^http://redirects.test/step$", "/done", "R=302", "L")
     ),
-    "flow": _site(
+    "flow": read(
         rule("^/last", "/l1", "L", "PT")
         + rule("^/l1", "http://one/never", "P")
         + rule("^/chain", "-", "C", conditions=cond(QUERY, "^yes"))
@@ -137,7 +137,7 @@ SITES: dict[str, Site] = {
         + rule("^/one", "/two", "PT", "QSA")
         + '[[routes]]\npath = "/"\nproxy = "http://two/"\n'
     ),
-    "conditions": _site(
+    "conditions": read(
         "".join(
             rule(f"^/{name}$", "http://one/yes", "P", conditions=conditions)
             for name, conditions in {
@@ -191,7 +191,7 @@ SITES: dict[str, Site] = {
         + rule("^/exprgroups$", "http://one/[%1]", "P", conditions=cond("expr", "%{QUERY_STRING} =~ /(b.)/"))
         + rule("^/deny", "-", "F")
     ),
-    "variables": _site(
+    "variables": read(
         "".join(
             rule(f"^/{name}", f"http://one/[{value}]", "P")
             for name, value in {
@@ -233,7 +233,7 @@ SITES: dict[str, Site] = {
             }.items()
         )
     ),
-    "maps": _site(
+    "maps": read(
         rule("^/m/(.*)$", "http://one/[${table:$1}]", "P")
         + rule("^/d/(.*)$", "http://one/[${table:$1|none}]", "P")
         + rule("^/dd/(.*)$", "http://one/[${table:$1|${table:b|x}}]", "P")
@@ -272,7 +272,7 @@ type = "int"
 function = "unescape"
 """
     ),
-    "environment": _site(
+    "environment": read(
         """
 [[env]]
 name = "first"

@@ -1,0 +1,139 @@
+"""Rules on a running server: answers that take waiting, origins made known by requests, cookies, runaway patterns."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from proxy_core.config.model import Listener, RewriteCond, RewriteRule, Site
+from proxy_core.rules.facts import FactKey
+from proxy_core.runtime import pools
+from proxy_core.runtime.facts import Outside
+from tests.e2e.harness import HELLO, PATIENCE, Running, answers, serving, until, upstream
+
+
+class Slow(Outside):
+    """Answers that take as long as a test wants; ``asked`` says what was asked."""
+
+    def __init__(self, answer: str | None) -> None:
+        super().__init__()
+        self.result = answer
+        self.asked: list[FactKey] = []
+        self.ready = asyncio.Event()
+
+    def ask(self, fact: FactKey) -> tuple[bool, str | None]:
+        return False, None
+
+    async def answer(self, fact: FactKey) -> str | None:
+        self.asked.append(fact)
+        await self.ready.wait()
+        return self.result
+
+
+def site(*rows: RewriteRule) -> Site:
+    named = tuple(RewriteRule(**{**{f: getattr(row, f) for f in row.__struct_fields__}, "id": f"r{n}"})
+                  for n, row in enumerate(rows))  # fmt: skip
+    return Site(listeners={"http": Listener(address="127.0.0.1:0")}, rewrites=named)
+
+
+def mapped(port: int) -> Site:
+    return site(RewriteRule(pattern="^/m/(.*)$", substitution=f"http://127.0.0.1:{port}/${{m:$1|none}}", flags=("P",)))
+
+
+async def get(running: Running, path: str) -> str:
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = (await reader.read()).decode("latin-1")
+        writer.close()
+        return answer
+
+
+async def test_an_answer_that_takes_waiting_is_waited_for_and_kept_with_the_request() -> None:
+    async with upstream(answers(HELLO)) as there:
+        slow = Slow("value")
+        async with serving(mapped(there.port), slow) as running:
+            asking = asyncio.create_task(get(running, "/m/key"))
+            await until(lambda: slow.asked)
+            assert not there.heads
+            slow.ready.set()
+            assert (await asking).endswith("hello")
+            assert there.heads[0].startswith(b"GET /value HTTP/1.1")
+            assert slow.asked == [("map", "m", "key")]
+            assert running.records[-1].facts.answers == {("map", "m", "key"): "value"}
+
+
+async def test_no_answer_is_the_default() -> None:
+    async with upstream(answers(HELLO)) as there:
+        slow = Slow(None)
+        slow.ready.set()
+        async with serving(mapped(there.port), slow) as running:
+            await get(running, "/m/key")
+            assert there.heads[0].startswith(b"GET /none HTTP/1.1")
+
+
+async def test_a_client_that_leaves_while_an_answer_is_waited_for_leaves_nothing_behind() -> None:
+    async with upstream(answers(HELLO)) as there:
+        slow = Slow("value")
+        async with serving(mapped(there.port), slow) as running:
+            _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(b"GET /m/key HTTP/1.1\r\nHost: x\r\n\r\n")
+            await until(lambda: slow.asked)
+            writer.transport.abort()
+            assert (await running.finished()).status == 499
+            slow.ready.set()
+            assert not there.heads
+
+
+async def test_a_file_is_looked_at_off_the_loop_and_decides(tmp_path) -> None:
+    (tmp_path / "there").write_text("x")
+    condition = RewriteCond(id="c", test="$1", pattern="-f")
+    rows = site(RewriteRule(pattern="^/f(.*)$", flags=("F",), conditions=(condition,)))
+    async with serving(rows) as running:
+        assert (await get(running, f"/f{tmp_path}/there")).startswith("HTTP/1.1 403 ")
+        assert (await get(running, f"/f{tmp_path}/not")).startswith("HTTP/1.1 404 ")
+
+
+async def test_cookies_of_rules_go_with_redirects_pages_and_forwarded_answers() -> None:
+    async with upstream(answers(HELLO)) as there:
+        rows = site(
+            RewriteRule(pattern="^/", flags=("CO=a:1:.x.test",)),
+            RewriteRule(pattern="^/r", substitution="http://o.test/", flags=("R=301", "L")),
+            RewriteRule(pattern="^/f", flags=("F",)),
+            RewriteRule(pattern="^/p", substitution=f"http://127.0.0.1:{there.port}/", flags=("P",)),
+        )
+        async with serving(rows) as running:
+            for path, status in (("/r", 301), ("/f", 403), ("/p", 200), ("/p", 200), ("/none", 404)):
+                answer = await get(running, path)
+                assert answer.startswith(f"HTTP/1.1 {status} ")
+                assert answer.count("Set-Cookie: a=1; path=/; domain=.x.test\r\n") == 1
+
+
+async def test_a_runaway_pattern_costs_its_request_an_error_and_nobody_time() -> None:
+    rows = site(RewriteRule(pattern="^/(a+)+$", flags=("F",)))
+    async with serving(rows) as running:
+        began = time.monotonic()
+        assert (await get(running, "/" + "a" * 4000 + "!")).startswith("HTTP/1.1 500 ")
+        assert time.monotonic() - began < 1
+        assert "^/(a+)+$ was stopped" in running.records[-1].cause
+        assert (await get(running, "/x")).startswith("HTTP/1.1 404 ")
+
+
+async def test_origins_made_known_by_requests_are_bounded(monkeypatch) -> None:
+    monkeypatch.setattr(pools, "MOST", 3)
+    rows = site(RewriteRule(pattern="^/(.*)$", substitution="http://127.0.0.$1:1/", flags=("P",)))
+    async with serving(rows) as running:
+        for last in range(2, 9):
+            assert (await get(running, f"/{last}")).startswith("HTTP/1.1 503 ")
+        assert list(running.current.rules.pools) == [f"http://127.0.0.{last}:1" for last in (6, 7, 8)]
+
+
+async def test_every_rule_that_matched_counts_a_hit_once() -> None:
+    rows = site(
+        RewriteRule(pattern="^/a", flags=("E=x:1",)),
+        RewriteRule(pattern="^/b", flags=("F",)),
+        RewriteRule(pattern="^/a", flags=("G",)),
+    )
+    async with serving(rows) as running:
+        await get(running, "/a")
+        assert [rule.state.hits for rule in running.current.rules.program.rewrites] == [1, 0, 1]
