@@ -55,7 +55,7 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
         yield edit(app, ("listeners", name), listener.address)
         yield remove(app, ("listeners", name), f"{listener.address}: what is open there is drained")
     for route in site.routes:
-        yield edit(app, ("routes", route.id), f"{route.path} → {route.proxy or 'except'}")
+        yield edit(app, ("routes", route.id), f"{route.taken} → {route.proxy or 'except'}")
     yield add(app, ("balancers",), {}, "a group of members")
     for balancer, settings in site.balancers.items():
         yield edit(app, ("balancers", balancer), settings.method)

@@ -88,7 +88,7 @@ def exception(routes: Sequence[Route], path: str, beside: Route) -> Change | str
     """
     if not path.startswith("/"):
         return "A path starts with a slash: /service/index."
-    route = taker(tried(routes, beside.host), path) or (beside if covers(beside.path, path) else None)
+    route = taker(tried(routes, beside.host), path) or (beside if covers(beside, path) else None)
     if route is None:
         return f"No route takes {path}: there is nothing to except it from."
     if route.except_:
@@ -139,14 +139,14 @@ def remove_route(route: str) -> Change:
 # What it will do: routes --------------------------------------------------------------------------------------------
 
 
-def covers(prefix: str, path: str) -> bool:
-    """Whether a row with the path ``prefix`` takes ``path`` and all that is below it."""
-    return takes(collapsed(prefix.encode()), collapsed(path.encode()))
+def covers(route: Route, path: str) -> bool:
+    """Whether a row takes ``path`` and all that is below it; what a regular expression takes nobody can tell."""
+    return route.path is not None and takes(collapsed(route.path.encode()), collapsed(path.encode()))
 
 
 def taker(routes: Iterable[Route], path: str) -> Route | None:
     """The row that decides about ``path`` and all that is below it; None where no single row does."""
-    return next((row for row in routes if row.enabled and covers(row.path, path)), None)
+    return next((row for row in routes if row.enabled and covers(row, path)), None)
 
 
 def tried(routes: Sequence[Route], host: str) -> list[Route]:
@@ -158,7 +158,7 @@ def shadow(routes: Sequence[Route], route: str) -> Route | None:
     """The earlier row that takes everything that ``route`` would take, so that it never matches; None if it can."""
     here = next(row for row in routes if row.id == route)
     before = tried(routes, here.host)
-    return taker(before[: before.index(here)], here.path)
+    return taker(before[: before.index(here)], here.path) if here.path is not None else None
 
 
 def heir(routes: Sequence[Route], route: str) -> str:
@@ -168,11 +168,13 @@ def heir(routes: Sequence[Route], route: str) -> str:
         return "It is disabled: no request changes its way."
     if above := shadow(routes, route):
         return f"Route {above.id} above it takes its requests already: none changes its way."
+    if gone.path is None:
+        return "Its requests will go to whichever route below takes their path, or get 404."
     after = taker((row for row in tried(routes, gone.host) if row.id != route), gone.path)
     if after is None:
         return f"No other route takes {gone.path}: its requests will get 404."
     if after.except_:
-        return f"The exception {after.id} takes {after.path}: its requests will get 404."
+        return f"The exception {after.id} takes {after.taken}: its requests will get 404."
     return f"Its requests will go to route {after.id} ({after.proxy})."
 
 

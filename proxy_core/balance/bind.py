@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from proxy_core.balance.select import serves
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool, UpstreamKey
+from proxy_core.config.destination import destination
 from proxy_core.config.model import Member, Site
-from proxy_core.http.target import as_bytes_text, balancer, escaped, origin
+from proxy_core.http.target import as_bytes_text, escaped, origin
 from proxy_core.http.upgrade import protocols
 
 MemberStates = Callable[[MemberKey], MemberState]
@@ -28,8 +29,8 @@ def compile_pools(
     for name, configured in site.balancers.items():
         keyed = {MemberKey(name, key): value for key, value in configured.members.items()}
         pools[name] = _pool(name, configured.method, keyed, False, member, previous.get(name))
-    urls = [row.proxy for row in site.routes if row.proxy is not None and balancer(row.proxy) is None]
-    for there in dict.fromkeys([*(origin(url).url for url in urls), *origins]):
+    own = [there for row in site.routes if (there := destination(row)[0]) and "://" in there]
+    for there in dict.fromkeys([*own, *origins]):
         pools[there] = direct_pool(there, member, previous.get(there))
     return pools
 

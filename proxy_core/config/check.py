@@ -63,8 +63,10 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
             yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
     if struct is Route:
         yield from _one_action(data, path)
+        yield from _one_of(data, path, ("path", "path_regex"), 'path = "/app" or path_regex = "…"')
     if struct is Location:
-        yield from _one_scope(data, path)
+        todo = 'path = "/app", path_regex = "…" or target = "http://host:port"'
+        yield from _one_of(data, path, ("path", "path_regex", "target"), todo)
 
 
 def _one_action(row: dict[str, Any], path: Path) -> Iterator[Fault]:
@@ -76,13 +78,13 @@ def _one_action(row: dict[str, Any], path: Path) -> Iterator[Fault]:
         yield Fault(path, "the route does nothing", todo, missing=True)
 
 
-def _one_scope(row: dict[str, Any], path: Path) -> Iterator[Fault]:
-    scopes = [key for key in ("path", "path_regex", "target") if key in row]
-    if not scopes:
-        todo = 'add one: path = "/app", path_regex = "…" or target = "http://host:port"'
-        yield Fault(path, "the row does not say what it is for", todo, missing=True)
-    for key in scopes[1:]:
-        yield Fault((*path, key), f"the row has both {scopes[0]} and {key}", "delete one, or write two rows")
+def _one_of(row: dict[str, Any], path: Path, keys: tuple[str, ...], examples: str) -> Iterator[Fault]:
+    """Exactly one of ``keys`` says what a row is for."""
+    given = [key for key in keys if key in row]
+    if not given:
+        yield Fault(path, "the row does not say what it is for", f"add {examples}", missing=True)
+    for key in given[1:]:
+        yield Fault((*path, key), f"the row has both {given[0]} and {key}", "delete one, or write two rows")
 
 
 def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:

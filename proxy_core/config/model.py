@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from proxy_core.config.model_balance import (
     Balancer,
@@ -23,8 +23,9 @@ from proxy_core.config.model_balance import (
     Sticky,
 )
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
-from proxy_core.config.model_rules import EnvRule, Host, HostName, Location, RewriteCond, RewriteMap, RewriteRule
-from proxy_core.config.model_types import Name, RowId, Seconds, Upgrade
+from proxy_core.config.model_routes import Route
+from proxy_core.config.model_rules import EnvRule, Host, Location, RewriteCond, RewriteMap, RewriteRule
+from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
     "AccessLog", "Balancer", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat", "Host",
@@ -96,6 +97,20 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "back to the address that the client used. off: answers pass as they are. Apache: ProxyPassReverse.",
         ),
     ] = "auto"
+    encoded_slashes: Annotated[
+        Literal["refuse", "decode", "keep"],
+        Meta(
+            description="What %2F in a path is. refuse: such a request is answered 404. decode: a slash. keep: "
+            "it stays %2F for rules and upstreams. Apache: AllowEncodedSlashes Off, On, NoDecode.",
+        ),
+    ] = "refuse"
+    merge_slashes: Annotated[
+        bool,
+        Meta(
+            description="Several slashes in a row are one. false: they are kept for rewriting, locations and "
+            "upstreams; the prefixes of routes still take them for one. Apache: MergeSlashes.",
+        ),
+    ] = True
     forwarded: Annotated[
         Literal["trusted", "append"],
         Meta(
@@ -145,46 +160,6 @@ class AccessLog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
             "route, member, attempts and timings.",
         ),
     ] = "combined"
-
-
-class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[[routes]]: where requests go. The first row in file order whose path matches decides; exactly one of
-    ``proxy`` and ``except`` says what happens."""
-
-    id: RowId = ""
-    host: HostName = ""
-    path: Annotated[
-        str,
-        Meta(
-            pattern=r"^/",
-            extra={"wanted": "a path that begins with a slash", "example": "/app"},
-            description="Path prefix, matched by whole segments against the decoded, normalised path: /app takes "
-            "/app and /app/x, not /apple; /app/ takes only what is below it. Apache: ProxyPass.",
-        ),
-    ]
-    proxy: Annotated[
-        str | None,
-        Meta(
-            extra={"example": "http://127.0.0.1:8000/app"},
-            description='Where to forward: "http://host:port/path" (or https, ws, wss), or "balancer://name/path". '
-            "What follows the matched prefix is appended, so both sides should end in a slash, or neither.",
-        ),
-    ] = None
-    except_: Annotated[
-        bool,
-        Meta(
-            description="An exception: what matches is not forwarded by any later row. It must stand above the rows "
-            "that it excepts from. Apache: ProxyPass with a target of !.",
-        ),
-    ] = field(name="except", default=False)
-    enabled: Annotated[bool, Meta(description="false leaves the row in the file but takes it out of service.")] = True
-    timeout: Annotated[
-        Seconds | None, Meta(description="Seconds of silence for this route, instead of the site's timeout.")
-    ] = None
-    upgrade: Upgrade = ()
-    error_override: Annotated[
-        bool | None, Meta(description="Error override for this route, instead of the site's.")
-    ] = None
 
 
 class Console(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

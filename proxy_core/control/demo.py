@@ -22,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
+from proxy_core.config.destination import destination
 from proxy_core.config.model import Site
 from proxy_core.http.target import origin
 
@@ -80,7 +81,7 @@ async def start_members(site: Site) -> list[Demo]:
 
 def loopback_places(site: Site) -> list[tuple[str, int]]:
     """Host and port of each loopback upstream that the site names, in the order of the file."""
-    urls = [route.proxy for route in site.routes if route.proxy and not route.proxy.startswith("balancer:")]
+    urls = [pool for route in site.routes if (pool := destination(route)[0]) is not None and "://" in pool]
     urls += [member.url for balancer in site.balancers.values() for member in balancer.members.values()]
     places: dict[tuple[str, int], None] = {}
     for url in urls:
@@ -234,8 +235,8 @@ _NEVER = ("/favicon.ico", "/wp-login.php", "/.env")
 def visits(site: Site, rate: float, seed: int = 1) -> Iterator[Visit]:
     """Visits without end, about ``rate`` requests a second in calm waves between a third and five thirds of it."""
     random = Random(seed)
-    taken = [route.path.rstrip("/") for route in site.routes if route.proxy] or [""]
-    excepted = [route.path for route in site.routes if route.except_] or ["/"]
+    taken = [route.path.rstrip("/") for route in site.routes if route.proxy and route.path] or [""]
+    excepted = [route.path for route in site.routes if route.except_ and route.path] or ["/"]
     at = 0.0
     while True:
         asks = tuple(_ask(random, taken, excepted) for _ in range(random.choice((1, 1, 2, 3))))

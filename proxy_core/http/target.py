@@ -2,10 +2,11 @@
 
 Everything that rules match is the *normalised* path: escapes decoded once, slashes merged, dot segments removed, so
 that every spelling of a path is one path and an exception cannot be walked round. What goes upstream is spelled anew
-from that normalised path, never copied from the client. The meaning is Apache httpd's with its defaults
-(AllowEncodedSlashes Off, MergeSlashes On): ``ap_normalize_path`` and ``ap_unescape_url`` in server/util.c, and
-``ap_proxy_canonenc`` in modules/proxy/proxy_util.c. Paths in here are ``str`` of which each character is one byte
-(latin-1); ``as_bytes_text`` turns configured text into that view. Pure functions; no configuration, no I/O.
+from that normalised path, never copied from the client. The meaning is Apache httpd's with AllowEncodedSlashes and
+MergeSlashes as ``Reading`` says: ``ap_normalize_path`` and ``ap_unescape_url`` in server/util.c, their order in
+``ap_process_request_internal``, and ``ap_proxy_canonenc`` in modules/proxy/proxy_util.c. Paths in here are ``str`` of
+which each character is one byte (latin-1); ``as_bytes_text`` turns configured text into that view. Pure functions; no
+configuration, no I/O.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _SAFE = _UNRESERVED + "$+!*'(),;:@&=/"
@@ -22,10 +23,26 @@ _ESCAPES = {code: f"%{code:02X}" for code in range(256) if chr(code) not in _SAF
 _UNSENDABLE = re.compile(rb"[\x00-\x20\x7f#]")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_KEPT = re.compile(r"(%(?:25)*2[Ff])")
+_KEPT_OR_ESCAPE = re.compile(r"%(?:25)*2[Ff]|%([0-9A-Fa-f]{2})")
 _SEGMENT = rb"/[A-Za-z0-9_~$+!*'(),;:@&=-][A-Za-z0-9_~$+!*'(),;:@&=.-]*+"
 PLAIN = re.compile(rb"(?=/)((?:" + _SEGMENT + rb")*+/?)(\?[^\x00-\x20\x7f#]*+)?").fullmatch
 """Matches a target whose path is its own normal form *and* its own spelling upstream: nearly every request. The
 groups are path and query (None when there is none)."""
+
+
+Slashes = Literal["refuse", "decode", "keep"]
+
+
+class Reading(NamedTuple):
+    """How paths are read. ``slashes`` says what an escaped slash is (Apache: AllowEncodedSlashes Off, On, NoDecode),
+    ``merge`` whether several slashes in a row are one (MergeSlashes)."""
+
+    slashes: Slashes = "refuse"
+    merge: bool = True
+
+
+DEFAULT = Reading()
 
 
 class BadTarget(Exception):
@@ -50,27 +67,48 @@ def split(target: bytes) -> tuple[bytes, bytes]:
     return path, mark + query
 
 
-def normalised(raw_path: bytes) -> str:
+def normalised(raw_path: bytes, reading: Reading = DEFAULT) -> str:
     """The path that rules see, one character for each byte.
 
     Unreserved characters are decoded before dot segments are removed and everything else after it, as Apache does
-    (RFC 3986 §6.2.2): "%2e%2e" goes up and "%252e" is an ordinary name. Raises BadTarget: 400 for an escape that is
-    none and for ".." above the root; 404 for an escaped slash or NUL, which no rule could tell from the real one.
+    (RFC 3986 §6.2.2): "%2e%2e" goes up and "%252e" is an ordinary name. Where escaped slashes are decoded, the
+    segments that come of it are looked at once more. Where they are kept, "%2F" stays as it is, and so does the "%25"
+    of "%252F", for otherwise the two would be one path (Apache sends both as "%2F").
+
+    Raises BadTarget: 400 for an escape that is none and for ".." above the root; 404 for an escaped NUL, and for an
+    escaped slash where it is refused: no rule could tell them from the real one.
     """
+    path = undecoded(raw_path, reading)
+    if reading.slashes == "refuse":
+        return _ESCAPE.sub(_decoded, path)
+    if reading.slashes == "keep":
+        return _KEPT_OR_ESCAPE.sub(_decoded_or_kept, path)
+    return _segments(_ESCAPE.sub(_decoded_slash_too, path), reading.merge)
+
+
+def undecoded(raw_path: bytes, reading: Reading = DEFAULT) -> str:
+    """The path without dot segments and with unreserved characters decoded, everything else as the client spelled it.
+    Raises BadTarget 400."""
     if _BAD_ESCAPE.search(raw_path):
         raise BadTarget(400, "the path holds a % that is not followed by two hex digits")
+    return _segments(_ESCAPE.sub(_decoded_unreserved, raw_path.decode("latin-1")), reading.merge)
+
+
+def _segments(path: str, merge: bool) -> str:
+    """The path without "." and "..", each of which takes the segment before it along, be it empty. Slashes in front
+    are one in any case (``ap_parse_uri``)."""
     segments: list[str] = []
-    segment = ""
-    for segment in _ESCAPE.sub(_decoded_unreserved, raw_path.decode("latin-1")).split("/"):
+    names = path.lstrip("/").split("/")
+    for segment in names:
         if segment == "..":
             if not segments:
                 raise BadTarget(400, "the path goes above the root")
             segments.pop()
-        elif segment not in ("", "."):
+        elif segment != "." and (segment or not merge):
             segments.append(segment)
-    if segment in ("", ".", ".."):
+    if names[-1] in (".", "..") or (merge and not names[-1]):
         segments.append("")
-    return _ESCAPE.sub(_decoded, "/" + "/".join(segments))
+    return "/" + "/".join(segments)
 
 
 def _decoded_unreserved(escape: re.Match[str]) -> str:
@@ -79,15 +117,31 @@ def _decoded_unreserved(escape: re.Match[str]) -> str:
 
 
 def _decoded(escape: re.Match[str]) -> str:
-    character = chr(int(escape[1], 16))
-    if character in "/\0":
-        raise BadTarget(404, f"the path holds an escaped {'slash' if character == '/' else 'NUL'} ({escape[0]})")
+    character = _decoded_slash_too(escape)
+    if character == "/":
+        raise BadTarget(404, f"the path holds an escaped slash ({escape[0]})")
     return character
 
 
-def escaped(path: str) -> bytes:
+def _decoded_slash_too(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    if character == "\0":
+        raise BadTarget(404, f"the path holds an escaped NUL ({escape[0]})")
+    return character
+
+
+def _decoded_or_kept(escape: re.Match[str]) -> str:
+    return escape[0] if escape[1] is None else _decoded_slash_too(escape)
+
+
+def escaped(path: str, reading: Reading = DEFAULT) -> bytes:
     """The spelling of a normalised path towards an upstream: every byte but ``A-Za-z0-9-._~$+!*'(),;:@&=/`` is an
-    upper-case escape, so that one path has one spelling (``ap_proxy_canonenc``, enc_path)."""
+    upper-case escape, so that one path has one spelling (``ap_proxy_canonenc``, enc_path). Escaped slashes that were
+    kept stay as they are."""
+    if reading.slashes == "keep" and "%" in path:
+        pieces = _KEPT.split(path)
+        pieces[::2] = [piece.translate(_ESCAPES) for piece in pieces[::2]]
+        return "".join(pieces).encode("ascii")
     return path.translate(_ESCAPES).encode("ascii")
 
 

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
+from proxy_core.rules.pattern import Pattern
 
 
 @dataclass(slots=True)
@@ -35,8 +36,9 @@ class ReverseRow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class BoundRoute:
     """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
-    URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``.
-    ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
+    URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``. With
+    ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``nocanon`` and ``mapping`` are as
+    configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
     ``upgrades`` are the protocols that a connection may change to."""
 
     id: str
@@ -49,6 +51,10 @@ class BoundRoute:
     state: RuleState
     rows: str = "routes"
     upgrades: Protocols = frozenset()
+    regex: Pattern | None = None
+    replacement: str = ""
+    nocanon: bool = False
+    mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
 
 
 class Extras(NamedTuple):

@@ -14,11 +14,13 @@ from difflib import get_close_matches
 from ipaddress import ip_network
 from itertools import combinations
 
+from proxy_core.config.destination import destination
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, is_loopback, origin
 from proxy_core.http.upgrade import is_protocol
 from proxy_core.rules.lint_health import lint_health
+from proxy_core.rules.lint_paths import spelling
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
 from proxy_core.rules.prefixes import collapsed, first, index, takes
 from proxy_core.rules.problems import error, warning
@@ -33,7 +35,7 @@ def lint(site: Site) -> tuple[Problem, ...]:
     return (
         *_options(site),
         *_listeners(site),
-        *(problem for row in site.routes for problem in _proxy(site, row)),
+        *(problem for row in site.routes for problem in (*spelling(row), *_proxy(site, row))),
         *_no_routes(site),
         *_tables(site),
         *lint_rules(site),
@@ -89,25 +91,24 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
     yield from _upgrade(("routes", row.id, "upgrade"), row.upgrade)
     if row.proxy is None:
         return
-    pool = balancer(row.proxy)
-    if pool is not None:
-        name, path = pool
-        if name not in site.balancers:
-            near = get_close_matches(name, site.balancers, 1)
-            todo = f"did you mean balancer://{near[0]}{path}?" if near else f"add [balancers.{name}] with its members"
-            yield error(address, f'there is no balancer "{name}"', todo)
+    try:
+        pool, path = destination(row)
+    except ValueError as reason:
+        yield error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
+        return
+    if balancer(row.proxy) is None:
+        yield from _loop(site, address, origin(pool or ""))
+    else:
+        if pool not in site.balancers:
+            near = get_close_matches(pool or "", site.balancers, 1)
+            todo = f"did you mean balancer://{near[0]}{path}?" if near else f"add [balancers.{pool}] with its members"
+            yield error(address, f'there is no balancer "{pool}"', todo)
         if "?" in path or "#" in path:
             yield error(address, f"{row.proxy} has a query or a fragment", "only name and path count: remove it")
             return
-    else:
-        try:
-            there = origin(row.proxy)
-        except ValueError as reason:
-            yield error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
-            return
-        path = there.path
-        yield from _loop(site, address, there)
     yield from _escapes(address, path)
+    if row.path is None:
+        return
     target = effective_target(row.path, path)
     asked, rest = (row.path + "x", "x") if row.path.endswith("/") else (row.path + "/x", "/x")
     if (target + rest).endswith("//x") or (row.path.endswith("/") and not target.endswith("/")):
@@ -156,10 +157,14 @@ def _no_routes(site: Site) -> Iterator[Problem]:
 def _tables(site: Site) -> Iterator[Problem]:
     """The server's rows among themselves, then each host's own behind them."""
     for name in ("", *site.hosts):
-        rows = [row for row in site.routes if row.host in ("", name)]
-        own = {row.id for row in rows if row.host == name}
+        known = [row for row in site.routes if row.host in ("", name)]
+        own = {row.id for row in known if row.host == name}
+        rows = [row for row in known if row.path is not None and row.mapping == "decoded"]
+        # What a regular expression takes nobody can tell, so an exception may be for it.
+        regexes = any(row.path is None and row.enabled and not row.except_ for row in known)
         if own:
-            yield from (each for each in (*_order(rows), *_exceptions(rows)) if each.address[1] in own)
+            found = (*_order(rows), *(() if regexes else _exceptions(rows)))
+            yield from (each for each in found if each.address[1] in own)
 
 
 def _order(routes: Sequence[Route]) -> Iterator[Problem]:
@@ -169,7 +174,6 @@ def _order(routes: Sequence[Route]) -> Iterator[Problem]:
     for number, (row, prefix) in enumerate(zip(routes, prefixes, strict=True)):
         if prefix is None:
             continue
-        yield from _spelling(row)
         earlier = first(top, prefix)
         if earlier == number:
             continue
@@ -186,19 +190,6 @@ def _order(routes: Sequence[Route]) -> Iterator[Problem]:
         else:
             what = f'route {above.id} above ("{above.path}") takes everything below "{row.path}"'
             yield warning(address, f"{what}, so this row never gets a request", f"move it above {above.id}")
-
-
-def _spelling(row: Route) -> Iterator[Problem]:
-    if "%" in row.path:
-        todo = "write the characters themselves"
-        yield warning(("routes", row.id, "path"), f'"{row.path}" is compared with decoded paths', todo)
-    elif "?" in row.path or "#" in row.path:
-        todo = "end the path before it"
-        what = f'"{row.path}" never meets a query or a fragment: only the path is compared'
-        yield warning(("routes", row.id, "path"), what, todo)
-    elif not {".", ".."}.isdisjoint(row.path.split("/")):
-        what = f'"{row.path}" never matches: . and .. are removed from paths before they are compared'
-        yield warning(("routes", row.id, "path"), what, "write the path without them")
 
 
 def _exceptions(routes: Sequence[Route]) -> Iterator[Problem]:
@@ -254,12 +245,12 @@ def _next_starts_with(ordered: list[bytes], start: bytes) -> bool:
 
 
 def _prefix(row: Route) -> bytes:
-    return collapsed(as_bytes_text(row.path).encode("latin-1"))
+    return collapsed(as_bytes_text(row.path or "").encode("latin-1"))
 
 
 def _balancer(site: Site, name: str, group: Balancer) -> Iterator[Problem]:
     address = ("balancers", name)
-    routed = any(row.proxy is not None and (balancer(row.proxy) or ("",))[0] == name for row in site.routes)
+    routed = any(_names(row, name) for row in site.routes)
     if not routed and name not in balancers_used(site):
         yield warning(address, f"no route uses balancer {name}", f'use it: proxy = "balancer://{name}", or remove it')
     if not group.members:
@@ -270,6 +261,13 @@ def _balancer(site: Site, name: str, group: Balancer) -> Iterator[Problem]:
         yield warning(address, what, "enable a member, or give one a weight")
     for key, member in group.members.items():
         yield from _member(site, (*address, "members", key, "url"), member)
+
+
+def _names(row: Route, name: str) -> bool:
+    """Whether a row sends to the balancer."""
+    if row.proxy is None or balancer(row.proxy) is None:
+        return False
+    return destination(row)[0] == name
 
 
 def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:

@@ -61,6 +61,8 @@ def _clash(row: RewriteRule, said: Flags, prefix: str, routes: Sequence[Route], 
         return
     asked = as_bytes_text(prefix).encode("latin-1")
     for route in routes:
+        if route.path is None:
+            continue
         path = collapsed(as_bytes_text(route.path).encode("latin-1"))
         if not route.except_ and takes(path, asked.rstrip(b"/")) and path.strip(b"/"):
             what = f'route {route.id} ("{route.path}") is for {prefix} too, but rules come first: this one has them'

@@ -22,16 +22,19 @@ def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
     """
     if site.site.reverse == "off" or route.proxy is None:
         return ()
-    pool = balancer(route.proxy)
+    prefix, proxy = (route.path, route.proxy) if route.path is not None else _whole_paths(route, route.proxy)
+    if prefix is None:
+        return ()
+    pool = balancer(proxy)
     if pool is None:
-        there = origin(route.proxy)
-        targets = [(there, effective_target(route.path, there.path))]
+        there = origin(proxy)
+        targets = [(there, effective_target(prefix, there.path))]
     else:
         name, path = pool
         group = site.balancers.get(name, Balancer())
-        below = effective_target(route.path, path)
+        below = effective_target(prefix, path)
         targets = [(there, there.path + below) for there in (origin(member.url) for member in group.members.values())]
-    public = _spelled(route.path)
+    public = _spelled(prefix)
     rows = [ReverseRow(start + _spelled(target), public) for there, target in targets for start in _spellings(there)]
     return tuple(dict.fromkeys(rows))
 
@@ -45,6 +48,15 @@ def rule_rows(site: Site, pool: str) -> tuple[ReverseRow, ...]:
     urls = [member.url for member in site.balancers[pool].members.values()] if pool in site.balancers else [pool]
     theirs = [(there, _spelled(there.path + "/")) for there in map(origin, urls)]
     return tuple(dict.fromkeys(ReverseRow(start + path, "/") for there, path in theirs for start in _spellings(there)))
+
+
+def _whole_paths(route: Route, proxy: str) -> tuple[str | None, str]:
+    """Prefix and URL that stand for a regular expression which forwards the whole path; (None, "") where it changes
+    the path, which nobody can undo."""
+    regex = route.path_regex or ""
+    for whole in ("$0", "$1") if regex.startswith("^(/") and regex.endswith(")$") else ("$0",):
+        proxy = proxy.removesuffix(whole)
+    return ("", proxy) if not {"$", "\\"} & {*proxy} else (None, "")
 
 
 def effective_target(path: str, target: str) -> str:

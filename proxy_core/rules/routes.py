@@ -3,8 +3,10 @@
 Deciding follows ProxyPass (``ap_proxy_trans_match`` in modules/proxy/mod_proxy.c): the path is normalised, the first
 row in file order whose prefix takes it wins, never the longest, and what the prefix did not match is appended to the
 target as it is. The query takes no part and goes along untouched. The result is spelled from the decoded path, never
-copied from the client's spelling; a plain path is its own spelling and is decided without the detour. Deciding is
-pure; compiling is done outside the request path and reuses every row that has not changed.
+copied from the client's spelling; a plain path is its own spelling and is decided without the detour. Rows that are
+no plain prefix are tried one by one, but only those above the prefix that takes the path; what a row makes of a path
+is ``mapping``'s. Deciding is pure; compiling is done outside the request path and reuses every row that has not
+changed.
 """
 
 from __future__ import annotations
@@ -13,24 +15,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import is_
 
+from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.http.target import (
     PLAIN,
     BadTarget,
+    Reading,
     as_bytes_text,
-    balancer,
     escaped,
     normalised,
-    origin,
     readable,
     split,
+    undecoded,
 )
 from proxy_core.http.upgrade import protocols
 from proxy_core.http.view import RequestView
+from proxy_core.rules import mapping, pattern
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.prefixes import Spot, collapsed, first, index, takes
-from proxy_core.rules.reverse import effective_target, reverse_rows
+from proxy_core.rules.pattern import Runaway
+from proxy_core.rules.prefixes import Spot, collapsed, first, index
+from proxy_core.rules.reverse import reverse_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +45,28 @@ class Basis:
     timeout: float
     error_override: bool
     reverse: str
+    reading: Reading
     members: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routes:
-    """All rows in file order, as configured and as bound; ``top`` finds the first enabled one that takes a path."""
+    """All rows in file order, as configured and as bound; ``top`` finds the first enabled prefix that takes a path.
+    ``odd`` are the numbers of enabled rows with a regular expression, ``early`` of those that look at the path before
+    it is decoded."""
 
     rows: tuple[Route, ...]
     bound: tuple[BoundRoute, ...]
     basis: Basis
     top: Spot
+    odd: tuple[int, ...] = ()
+    early: tuple[int, ...] = ()
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes, for sites that have nothing but routes; ``facts`` are not looked at. With a trace
         every row is tried in order and says why it takes the path or not."""
         plain = PLAIN(view.target)
-        if plain is not None and trace is None:
+        if plain is not None and trace is None and not (self.odd or self.early):
             path, query = plain.groups()
             number = first(self.top, path)
             if number < len(self.bound):
@@ -64,53 +74,93 @@ class Routes:
                 if route.pool is not None:
                     rest = path[len(route.path) :]
                     return Forward(route, (route.target + rest or b"/") + (query or b""))
-            return outcome(self.find(path), path, b"")
+        reading = self.basis.reading
         try:
             raw_path, query = split(view.target)
-            path = normalised(raw_path).encode("latin-1")
+            taken = self.before(raw_path, query, reading, trace) if self.early else None
+            if taken is not None:
+                return taken
+            path = normalised(raw_path, reading)
+            return outcome(self.find(path, trace), path, query, view.target, reading)
         except BadTarget as bad:
             return Respond(bad.status, None, bad.why)
-        return outcome(self.find(path, trace), path, query)
+        except Runaway as runaway:
+            return Respond(500, None, str(runaway))
 
-    def find(self, path: bytes, trace: Trace | None = None, decided: str = "") -> BoundRoute | None:
+    def before(self, raw_path: bytes, query: bytes, reading: Reading, trace: Trace | None = None) -> Forward | None:
+        """What the rows that look at the undecoded path make of it, None where they leave it to rewriting and the
+        other rows. Raises BadTarget and Runaway."""
+        path = undecoded(raw_path, reading)
+        taken: BoundRoute | None = None
+        for number in self.early:
+            route = self.bound[number]
+            address = ("routes", route.id)
+            if taken is not None:
+                if trace is None:
+                    break
+                trace.append(Step(address, "skipped", f"route {taken.id} above has decided"))
+                continue
+            takes = mapping.takes(route, path)
+            if takes:
+                taken = route
+            if trace is not None:
+                verb = "takes" if takes else "does not take"
+                what = f'"{self.rows[number].taken}" {verb} "{readable(path)}", which is not decoded yet'
+                trace.append(Step(address, "match" if takes else "no match", what))
+        if taken is None or taken.pool is None:
+            return None
+        return Forward(taken, mapping.target(taken, path, query, b"", reading))
+
+    def find(self, path: str, trace: Trace | None = None, decided: str = "") -> BoundRoute | None:
         """The first enabled row that takes the path. With a trace it is looked for by the plain rule, row after row,
-        in words; ``decided`` is the row of another table that has decided already."""
+        in words; ``decided`` is the row of another table that has decided already. Raises Runaway."""
         if trace is not None:
             return self._explained(path, trace, decided)
-        number = first(self.top, path)
+        number = first(self.top, collapsed(path.encode("latin-1")))
+        for odd in self.odd:
+            if odd > number:
+                break
+            if mapping.takes(self.bound[odd], path):
+                number = odd
+                break
         return self.bound[number] if number < len(self.bound) else None
 
-    def _explained(self, path: bytes, trace: Trace, decided: str) -> BoundRoute | None:
+    def _explained(self, path: str, trace: Trace, decided: str) -> BoundRoute | None:
         taken: BoundRoute | None = None
         for row, route in zip(self.rows, self.bound, strict=True):
-            prefix = route.path.encode("latin-1")
             address = ("routes", row.id)
+            if row.enabled and row.mapping != "decoded":
+                continue
             if decided:
                 trace.append(Step(address, "skipped", f"route {decided} above has decided"))
             elif not row.enabled:
                 trace.append(Step(address, "skipped", "the row is not enabled"))
-            elif takes(prefix, path):
+            elif mapping.takes(route, path):
                 taken, decided = route, row.id
                 what = "excepts" if row.proxy is None else "takes"
-                trace.append(Step(address, "match", f'"{row.path}" {what} "{readable(path)}"'))
+                trace.append(Step(address, "match", f'"{row.taken}" {what} "{readable(path)}"'))
+            elif row.path_regex is not None:
+                trace.append(Step(address, "no match", f'"{row.path_regex}" is not found in "{readable(path)}"'))
             else:
-                trace.append(Step(address, "no match", _why_not(prefix, path)))
+                trace.append(Step(address, "no match", _why_not(route.path, path)))
         return taken
 
 
-def outcome(route: BoundRoute | None, path: bytes, query: bytes, extras: Extras | None = None) -> Forward | Respond:
-    """What becomes of a normalised path and a query (with its ?) that this route takes, or none."""
+def outcome(
+    route: BoundRoute | None, path: str, query: bytes, raw: bytes, reading: Reading, extras: Extras | None = None
+) -> Forward | Respond:
+    """What becomes of a normalised path and a query (with its ?) that this route takes, or none. ``raw`` is the
+    request's target as it came. Raises Runaway."""
     if route is None:
         return Respond(404, None, f"no route takes {readable(path)}", extras)
     if route.pool is None:
         return Respond(404, route, f"{readable(path)} is excepted by route {route.id}", extras)
-    rest = escaped(path[len(route.path) :].decode("latin-1"))
-    return Forward(route, (route.target + rest or b"/") + query, extras)
+    return Forward(route, mapping.target(route, path, query, raw, reading), extras)
 
 
-def _why_not(prefix: bytes, path: bytes) -> str:
+def _why_not(prefix: str, path: str) -> str:
     quoted, shown = f'"{readable(prefix)}"', f'"{readable(path)}"'
-    if prefix == path + b"/":
+    if prefix == path + "/":
         return f"{quoted} takes only what is below it, not {shown} itself"
     if path.startswith(prefix):
         return f"{quoted} is not a whole-segment prefix of {shown}"
@@ -130,6 +180,7 @@ def compile_routes(
         site.site.timeout,
         site.site.error_override,
         site.site.reverse,
+        Reading(site.site.encoded_slashes, site.site.merge_slashes),
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
     )
     states = [state("routes", row.id) for row in rows]
@@ -140,8 +191,12 @@ def compile_routes(
     bound = tuple(
         _reused(ready.get(row.id), row, its) or _bind(site, row, its) for row, its in zip(rows, states, strict=True)
     )
-    prefixes = [b.path.encode("latin-1") if row.enabled else None for row, b in zip(rows, bound, strict=True)]
-    return Routes(rows, bound, basis, index(prefixes))
+    enabled = [(number, row) for number, row in enumerate(rows) if row.enabled]
+    early = tuple(number for number, row in enabled if row.mapping != "decoded")
+    odd = tuple(number for number, row in enabled if row.path is None and row.mapping == "decoded")
+    plain = {number for number, _ in enabled}.difference(early, odd)
+    prefixes = [each.path.encode("latin-1") if number in plain else None for number, each in enumerate(bound)]
+    return Routes(rows, bound, basis, index(prefixes), odd, early)
 
 
 def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState) -> BoundRoute | None:
@@ -151,26 +206,20 @@ def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState
 
 
 def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
-    pool, target = _destination(row.proxy)
+    prefix = row.path
+    replacement = mapping.replacement(row)
     return BoundRoute(
         id=row.id,
-        path=collapsed(as_bytes_text(row.path).encode("latin-1")).decode("latin-1"),
-        pool=pool,
-        target=escaped(as_bytes_text(effective_target(row.path, target))),
+        path="" if prefix is None else collapsed(as_bytes_text(prefix).encode("latin-1")).decode("latin-1"),
+        pool=destination(row)[0],
+        target=escaped(replacement) if prefix is not None else b"",
         timeout=site.site.timeout if row.timeout is None else row.timeout,
         error_override=site.site.error_override if row.error_override is None else row.error_override,
         reverse=reverse_rows(site, row),
         state=state,
         upgrades=protocols(row.upgrade),
+        regex=None if row.path_regex is None else pattern.compile(row.path_regex),
+        replacement=replacement,
+        nocanon=row.nocanon,
+        mapping=row.mapping,
     )
-
-
-def _destination(proxy: str | None) -> tuple[str | None, str]:
-    """Name of the pool and the path put before the rest; (None, "") for an exception."""
-    if proxy is None:
-        return None, ""
-    named = balancer(proxy)
-    if named is not None:
-        return named
-    there = origin(proxy)
-    return there.url, there.path

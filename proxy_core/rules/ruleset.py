@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from proxy_core.config.model import Host, Site
-from proxy_core.http.target import BadTarget, balancer, normalised, origin, readable, split
+from proxy_core.http.target import BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
 from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
 from proxy_core.rules import env, hosts, locations, rewrite
@@ -23,27 +23,25 @@ from proxy_core.rules.decision import (
     Decision,
     Extras,
     Forward,
-    Redirect,
     Respond,
     RuleState,
     Step,
     Trace,
 )
+from proxy_core.rules.endings import extras_of, redirect
 from proxy_core.rules.facts import Facts, Need, Unknown
-from proxy_core.rules.flags import is_redirect
 from proxy_core.rules.hosts import Table
 from proxy_core.rules.pattern import Runaway
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.routes import Routes, compile_routes, outcome
 from proxy_core.rules.scope import Scope
-from proxy_core.rules.urls import BAD, escaped, escaped_absolute, scheme_length
+from proxy_core.rules.urls import BAD, scheme_length
 
 Decide = Callable[[RequestView, Facts, Trace | None], Decision]
 States = Callable[[str, str], RuleState]
 
 _URL = re.compile(r"([^:]+://[^/]*)(.*)", re.DOTALL)
-_INJECTS = re.compile(r"[\x00-\x1f\x7f]").search
 _SLASHES = re.compile(r"^/{2,}")
 _MOST_BOUND = 1024
 
@@ -62,13 +60,23 @@ class Server:
     sections: tuple[locations.Section, ...]
     ours: Callable[[str], bool]
     port: int
+    reading: Reading
     bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
+
+    @property
+    def early(self) -> bool:
+        """Whether some row looks at the path before it is decoded."""
+        return any(table.early for table in self.routes)
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes. Raises Unknown and Runaway, which ``Program.decide`` turns into decisions."""
         try:
             raw_path, query = split(view.target)
-            path = normalised(raw_path)
+            for table in self.routes if self.early else ():
+                taken = table.before(raw_path, query, self.reading, trace)
+                if taken is not None:
+                    return self._settled(taken, undecoded(raw_path, self.reading), trace)
+            path = normalised(raw_path, self.reading)
         except BadTarget as bad:
             return Respond(bad.status, None, bad.why)
         args = query[1:].decode("latin-1") if query else None
@@ -76,7 +84,7 @@ class Server:
         env.run(self.env, scope, trace)
         effects = Effects()
         ending = rewrite.run(self.rules, scope, effects, trace) if self.rules else Ending("nothing")
-        decision = self._ended(ending, scope, args, _extras(scope, effects), trace)
+        decision = self._ended(ending, scope, args, extras_of(scope, effects), trace)
         return self._settled(decision, scope.path, trace) if self.sections else decision
 
     def _ended(
@@ -95,7 +103,7 @@ class Server:
                 assert ending.rule is not None
                 return self._forward(ending.rule, uri, scope.args, ending.raw, extras)
             case "changed" if remote:
-                return _redirect(ending, uri, remote, scope.args, args, extras)
+                return redirect(ending, uri, remote, scope.args, args, extras)
             case "changed":
                 what = f"rewritten to {readable(uri)}, which is no URL, and nothing is served from files"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
@@ -104,15 +112,14 @@ class Server:
                 scope.path = _SLASHES.sub("/", uri)
         if "no-proxy" in scope.env:
             return Respond(404, None, "the variable no-proxy keeps it from the routes", extras)
-        path = scope.path.encode("latin-1")
         query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
         route: BoundRoute | None = None
         for table in self.routes:
-            found = table.find(path, trace, route.id if route is not None else "")
+            found = table.find(scope.path, trace, route.id if route is not None else "")
             route = route or found
             if route is not None and trace is None:
                 break
-        return outcome(route, path, query, extras)
+        return outcome(route, scope.path, query, scope.view.target, self.reading, extras)
 
     def _forward(self, rule: Rule, uri: str, args: str | None, raw: bool, extras: Extras | None) -> Decision:
         """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
@@ -130,7 +137,7 @@ class Server:
                 return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
         if raw and BAD(path):
             return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
-        spelled = path.encode("latin-1") if raw else escaped_upstream(path)
+        spelled = path.encode("latin-1") if raw else escaped_upstream(path, self.reading)
         query = b"" if args is None else b"?" + args.encode("latin-1")
         route = self.bound.get((rule.id, pool))
         if route is None:
@@ -167,7 +174,7 @@ class Server:
         """What a path would become as a request of its own (``ap_sub_req_lookup_uri``)."""
         path, mark, args = uri.partition("?")
         try:
-            path = normalised(escaped_upstream(path)) if path.startswith("/") else path
+            path = normalised(escaped_upstream(path, self.reading), self.reading) if path.startswith("/") else path
         except BadTarget as bad:
             return scope, bad.status
         ahead = Scope(
@@ -191,27 +198,6 @@ class Server:
 def _skip(tables: tuple[Routes, ...], trace: Trace | None, why: str) -> None:
     if trace is not None:
         trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]
-
-
-def _redirect(
-    ending: Ending, uri: str, scheme: int, args: str | None, asked: str | None, extras: Extras | None
-) -> Decision:
-    """Location is escaped, but for [NE]; so is its query, unless it is the very one that was asked with."""
-    location = uri if ending.raw else escaped_absolute(uri, scheme)
-    if args is not None:
-        location += "?" + (args if ending.raw or args == asked else escaped(args))
-    if _INJECTS(location):
-        return Respond(500, None, "the URL to redirect to holds a control character", extras)
-    status = ending.status if is_redirect(ending.status) else 302
-    return Redirect(status, location.encode("latin-1"), f"redirected to {readable(location)}", extras)
-
-
-def _extras(scope: Scope, effects: Effects) -> Extras | None:
-    if not (effects.hits or scope.env):
-        return None
-    fields = [f"Set-Cookie: {cookie}" for cookie in effects.cookies.values()]
-    kept = tuple(line.encode("latin-1") for line in fields if not _INJECTS(line))
-    return Extras(kept, tuple(scope.env.values()), tuple(effects.hits))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,6 +257,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             sections=locations.compile([row for row in site.locations if row.host in ("", name)]),
             ours=names,
             port=hosts.own_port(host),
+            reading=common.basis.reading,
         )
 
     common = compile_routes(

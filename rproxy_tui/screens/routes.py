@@ -62,12 +62,12 @@ def _used(row: Shown, text: str) -> Cell:
 def columns(routes: tuple[Route, ...]) -> tuple[Column[Shown], ...]:
     """The columns for these rows: a name or path gets the room that the longest one needs, the target the rest."""
     name = max([8, *(len(row.id) for row in routes[:200])])
-    path = max([14, *(len(row.path) for row in routes[:200])])
+    path = max([14, *(len(row.taken) for row in routes[:200])])
     return (
         Column("#", 3, lambda row, _: ((str(row.place), "muted"),), priority=4, right=True),
         Column("state", 10, lambda row, _: (row.state,)),
         Column("route", 8, lambda row, w: _plain(row, words.clip(row.route.id, w)), priority=3, grow=2, most=name),
-        Column("path", 14, lambda row, w: _plain(row, words.middle(row.route.path, w)), grow=3, most=path),
+        Column("path", 14, lambda row, w: _plain(row, words.middle(row.route.taken, w)), grow=3, most=path),
         Column("target", 20, _target, priority=1, grow=5),
         Column("hits", 6, lambda row, _: _used(row, words.count(row.hits)), right=True),
         Column("hits/s", 6, lambda row, _: _used(row, words.rate(row.rate)), priority=5, right=True),
@@ -168,7 +168,10 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
         self.query_one("#about", Static).update(self._about(route) if route else Content(""))
 
     def _about(self, route: Route) -> Content:
-        taken = f"all below {route.path}" if route.path.endswith("/") else f"{route.path} and all below it"
+        path = route.path
+        taken = f"{path} and all below it" if path else f"what {route.path_regex} is found in"
+        if path is not None and path.endswith("/"):
+            taken = f"all below {path}"
         says = f"keeps {taken} from being forwarded (404)" if route.except_ else f"takes {taken}, goes to {route.proxy}"
         lines = [Content.assemble((route.id, "bold"), f"  {says}", ("" if route.enabled else "  off", "$text-muted"))]
         if route.enabled and (notes := self._notes.get(route.id)):
@@ -198,7 +201,7 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
     async def action_except(self) -> None:
         if not (route := self._under_cursor()):
             return
-        known, start = set(self._routes), route.path.rstrip("/") + "/"
+        known, start = set(self._routes), (route.path or "").rstrip("/") + "/"
         prompt = Prompt(
             self.engine,
             "Keep which path from being forwarded?",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.control.view import MemberLoad
 from proxy_core.http.target import balancer
@@ -75,6 +76,6 @@ def users(routes: Sequence[Route]) -> dict[str, list[str]]:
     """The routes of each balancer."""
     found: dict[str, list[str]] = {}
     for row in routes:
-        if row.proxy and (target := balancer(row.proxy)):
-            found.setdefault(target[0], []).append(row.id)
+        if row.proxy and balancer(row.proxy):
+            found.setdefault(destination(row)[0] or "", []).append(row.id)
     return found

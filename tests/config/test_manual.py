@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.config.manual import configuration, fields, struct_at
-from proxy_core.config.model import Balancer, Console, Listener, Member, Options, RewriteCond, Route, Site
+from proxy_core.config.model import Balancer, Console, Listener, Location, Member, Options, RewriteCond, Route, Site
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "configuration.md"
 
@@ -60,11 +60,15 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "id": "text",
         "host": "text",
         "path": "text",
+        "path_regex": "text",
         "proxy": "text",
+        "nocanon": "switch",
+        "mapping": "choice",
         "except": "switch",
         "enabled": "switch",
         "timeout": "number",
         "upgrade": "list",
         "error_override": "switch",
     }
-    assert [field.name for field in fields(Route) if field.required] == ["path"]
+    assert [field.name for field in fields(Location) if field.required] == []
+    assert [field.name for field in fields(Member) if field.required] == ["url"]

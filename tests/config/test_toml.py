@@ -48,7 +48,7 @@ PROBLEMS: list[tuple[str, str, list[str]]] = [
     ("columns do not count a byte order mark", "\ufeffversoin = 1\n",
      ['1:1: "versoin" is no key, did you mean version?']),
     ("what is missing is told where its row begins", '# comment\n[[routes]]\nexcept = true\n',
-     ['2:1: path is missing, add path = "/app"']),
+     ['2:1: the row does not say what it is for, add path = "/app" or path_regex = "…"']),
     ("a route that does nothing", '[[routes]]\npath = "/x"\n',
      ['1:1: the route does nothing, add proxy = "http://host:port/path", or except = true to leave the path to no '
       "later route"]),

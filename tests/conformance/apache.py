@@ -25,6 +25,8 @@ from tests.semantics.askers import head as head_of
 MODULES = Path("/usr/lib/apache2/modules")
 LOADED = ["mpm_event", "authz_core", "proxy", "proxy_http", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests"]
 
+SLASHES = {"refuse": "Off", "decode": "On", "keep": "NoDecode"}
+
 
 def spelled(name: str, site: Site) -> str:
     """The site as a virtual host: ProxyPass, its ProxyPassReverse and the balancers."""
@@ -33,9 +35,15 @@ def spelled(name: str, site: Site) -> str:
         lines.append(f"<Proxy balancer://{balancer}>")
         lines += [f'BalancerMember "{m.url}" loadfactor={m.weight:g} retry={m.retry:g}' for m in group.members.values()]
         lines.append("</Proxy>")
+    lines.append(f"AllowEncodedSlashes {SLASHES[site.site.encoded_slashes]}")
+    lines.append(f"MergeSlashes {'On' if site.site.merge_slashes else 'Off'}")
     for row in site.routes:
-        lines.append(f'ProxyPass "{row.path}" "{row.proxy or "!"}"')
-    lines += [f'ProxyPassReverse "{row.path}" "{row.proxy}"' for row in site.routes if row.proxy is not None]
+        directive, taken = ("ProxyPass", row.path) if row.path is not None else ("ProxyPassMatch", row.path_regex)
+        more = " nocanon" if row.nocanon else ""
+        more += f" mapping={row.mapping}" if row.mapping != "decoded" else ""
+        lines.append(f'{directive} "{taken}" "{row.proxy or "!"}"{more}')
+    prefixes = [row for row in site.routes if row.proxy is not None and row.path is not None]
+    lines += [f'ProxyPassReverse "{row.path}" "{row.proxy}"' for row in prefixes]
     return "\n".join([*lines, "</VirtualHost>"])
 
 

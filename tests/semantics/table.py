@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from msgspec import convert, to_builtins
 
 from proxy_core.config.model import Balancer, Member, Route, Site
+from tests.semantics.mapping_rows import MAPPING_DEVIATIONS, MAPPING_ROWS, MAPPING_SITES
 
 UPSTREAMS = ("one", "two", "three")
 DOWN = "down"
@@ -434,9 +435,11 @@ DEVIATIONS: tuple[tuple[str, str, str, str], ...] = (
     ("bare-root", "/m/x", "one /x", "500"),
     ("bare-root", "/m/", "one /", "one /"),
     ("bare-root", "/y", "two /y", "500"),
+    *MAPPING_DEVIATIONS,
 )
 
 SITES |= {
+    **MAPPING_SITES,
     "bare-root": site(("/m/", "http://one"), ("/", "http://two")),
     "location-plain": site(("/", "http://one/")),
     "location-bare": site(("/bare", "http://one")),
@@ -449,5 +452,6 @@ SITES |= {
 ASKED: tuple[tuple[str, str, str], ...] = (
     *((WHOLE, target, answer if answer.isdigit() else f"one {answer}") for target, answer in PATHS),
     *ROWS,
+    *MAPPING_ROWS,
 )
 """Every row of site, target and answer."""

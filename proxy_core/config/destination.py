@@ -1,0 +1,30 @@
+"""Where a route sends to: the pool and the path that its ``proxy`` names.
+
+The one place that reads it, for a route with a regular expression has $N in its target, which may follow the host
+without a slash between: "http://host:8000$1". Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy_core.config.model_routes import Route
+from proxy_core.http.target import balancer, origin
+
+_REGEX_TARGET = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/$\\]*)(.*)", re.DOTALL)
+
+
+def destination(row: Route) -> tuple[str | None, str]:
+    """Name of the pool and the path of the target as configured, $N and all; (None, "") for an exception. Raises
+    ValueError for a URL that does not parse."""
+    if row.proxy is None:
+        return None, ""
+    there, path = row.proxy, ""
+    found = _REGEX_TARGET.fullmatch(row.proxy) if row.path_regex is not None else None
+    if found is not None:
+        there, path = found.groups()
+    named = balancer(there)
+    if named is not None:
+        return named[0], named[1] + path
+    upstream = origin(there)
+    return upstream.url, upstream.path + path

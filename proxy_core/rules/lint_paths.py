@@ -1,0 +1,57 @@
+"""What is wrong with how a route says which paths it takes, and with what it makes of them.
+
+A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match; a
+regular expression may not compile, or its target may name groups that it does not have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from proxy_core.config.model import Route
+from proxy_core.errors import Problem
+from proxy_core.rules import pattern
+from proxy_core.rules.problems import error, warning
+
+_REFERENCE = re.compile(r"(?<!\\)\$([0-9])")
+
+
+def spelling(row: Route) -> Iterator[Problem]:
+    """Warnings and errors of one row by itself."""
+    if row.path_regex is not None:
+        yield from _regex(row, row.path_regex)
+    elif row.path is not None and row.enabled:
+        yield from _prefix(row, row.path)
+    if row.nocanon and (row.mapping != "decoded" or row.proxy is None):
+        why = "is an exception" if row.proxy is None else f"sends its paths as they are by its mapping, {row.mapping}"
+        yield warning(("routes", row.id, "nocanon"), f"nocanon says nothing here: the route {why}", "remove it")
+
+
+def _prefix(row: Route, path: str) -> Iterator[Problem]:
+    address = ("routes", row.id, "path")
+    if "%" in path and row.mapping == "decoded":
+        todo = "write the characters themselves"
+        yield warning(address, f'"{path}" is compared with decoded paths', todo)
+    elif "?" in path or "#" in path:
+        todo = "end the path before it"
+        yield warning(address, f'"{path}" never meets a query or a fragment: only the path is compared', todo)
+    elif not {".", ".."}.isdisjoint(path.split("/")):
+        what = f'"{path}" never matches: . and .. are removed from paths before they are compared'
+        yield warning(address, what, "write the path without them")
+
+
+def _regex(row: Route, regex: str) -> Iterator[Problem]:
+    address = ("routes", row.id, "path_regex")
+    try:
+        compiled = pattern.compile(regex)
+    except pattern.PatternError as reason:
+        yield error(address, f"{reason} (at character {reason.position + 1})", "correct the regular expression")
+        return
+    if row.mapping == "servlet":
+        todo = 'give it a path, or mapping = "encoded"'
+        yield error(("routes", row.id, "mapping"), "servlet mapping compares prefixes, not regular expressions", todo)
+    numbers = {int(number) for number in _REFERENCE.findall(row.proxy or "")}
+    if missing := sorted(number for number in numbers if number > compiled.groups):
+        what = f"${missing[0]} is always empty: {regex} has {compiled.groups or 'no'} groups"
+        yield warning(("routes", row.id, "proxy"), what, "put parentheses round what is meant, or name another group")
