@@ -1,21 +1,23 @@
 """Names of upstreams to addresses, without ever holding up a request that has an address already.
 
-Numbers need no asking. Names are asked of the system (getaddrinfo in the loop's thread pool) and an answer is good
-for ``FRESH`` seconds; when asking fails, the last good answer goes on being used, so that a name server in trouble
-takes no member away.
+Numbers need no asking. A name that was never resolved is waited for, by all that want it together; from then on it is
+asked for anew beside the requests (``refresh``), and what is known goes on being used meanwhile. When asking fails the
+last good addresses stay, however old, so that a name server in trouble takes no member away; ``trouble`` says so. The
+system is asked (getaddrinfo in a thread), which gives no time to live: how long an answer is good is configured.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
-FRESH: Final = 30.0
-"""Seconds that an answer is used before the name is asked for again."""
+AGAIN: Final = 1.0
+"""Seconds before a name without any address is asked for again; requests that want it meanwhile fail at once."""
 
 Addresses = tuple[str, ...]
 
@@ -25,26 +27,75 @@ class Unresolved(Exception):
 
 
 @dataclass(slots=True)
-class Resolver:
-    """``known`` holds the last good answers with the time they were given."""
+class Known:
+    """What is known of a name. ``since`` is when its addresses were last confirmed, ``asked`` when the last asking
+    ended (monotonic); ``trouble`` says why that failed, "" if it did not."""
 
-    known: dict[str, tuple[float, Addresses]] = field(default_factory=dict)
+    addresses: Addresses = ()
+    since: float = 0.0
+    asked: float = 0.0
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class Resolver:
+    """``known`` holds every name that was asked for. ``told`` is called with each name and its fresh addresses."""
+
+    known: dict[str, Known] = field(default_factory=dict)
+    told: Callable[[str, Addresses], None] = lambda host, addresses: None
+    _asking: dict[str, asyncio.Task[Known]] = field(default_factory=dict)
 
     async def addresses(self, host: str) -> Addresses:
         """IPv4 and IPv6 addresses of a host in the order to try them. Raises Unresolved."""
-        try:
-            return (str(ip_address(host.strip("[]"))),)
-        except ValueError:
-            pass
-        since, known = self.known.get(host, (0.0, ()))
-        if known and monotonic() - since < FRESH:
-            return known
+        if is_number(host):
+            return (host.strip("[]"),)
+        known = self.known.get(host)
+        if known is None or not (known.addresses or monotonic() - known.asked < AGAIN):
+            # Shielded: whoever gives up waiting leaves the asking to the others.
+            known = await asyncio.shield(self._ask(host))
+        if not known.addresses:
+            raise Unresolved(known.trouble)
+        return known.addresses
+
+    def refresh(self, hosts: Collection[str], ttl: float, now: float) -> None:
+        """Start asking for each of these names that was last asked for ``ttl`` seconds ago, or never; forget others."""
+        for host in [host for host in self.known if host not in hosts and host not in self._asking]:
+            del self.known[host]
+        for host in hosts:
+            known = self.known.get(host)
+            wait = ttl if known is None or known.addresses else min(ttl, AGAIN)
+            if (known is None or now - known.asked >= wait) and not is_number(host):
+                self._ask(host)
+
+    def close(self) -> None:
+        for task in self._asking.values():
+            task.cancel()
+
+    def _ask(self, host: str) -> asyncio.Task[Known]:
+        task = self._asking.get(host)
+        if task is None:
+            task = self._asking[host] = asyncio.get_running_loop().create_task(self._asked(host))
+            task.add_done_callback(lambda _: self._asking.pop(host, None))
+        return task
+
+    async def _asked(self, host: str) -> Known:
+        known = self.known.setdefault(host, Known())
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            if known:
-                return known
-            raise Unresolved(f"{host} has no address: {getattr(error, 'strerror', None) or error}") from error
-        answer = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-        self.known[host] = (monotonic(), answer)
-        return answer
+            known.trouble = f"{host} has no address: {getattr(error, 'strerror', None) or error}"
+        else:
+            known.addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+            known.since, known.trouble = monotonic(), ""
+            self.told(host, known.addresses)
+        known.asked = monotonic()
+        return known
+
+
+def is_number(host: str) -> bool:
+    """Whether a host is an address already."""
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

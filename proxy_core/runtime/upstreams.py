@@ -2,22 +2,28 @@
 
 Last in, first out, so that under a light load few connections stay warm and the others grow old and are closed. A
 connection belongs to its key and to nothing that can be edited: swapping the rules leaves the stacks as they are.
-Connecting is the one thing on a request's way that has to be waited for.
+Connecting is the one thing on a request's way that has to be waited for. Where a name has several addresses they race,
+each with a small head start over the next (Happy Eyeballs, RFC 8305, by aiohappyeyeballs, which aiohttp uses too).
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from typing import Final
 
+from aiohappyeyeballs import AddrInfoType, start_connection
+
 from proxy_core.balance.state import UpstreamKey
-from proxy_core.runtime.resolver import Resolver, Unresolved
+from proxy_core.runtime.resolver import Addresses, Resolver, Unresolved
 from proxy_core.runtime.upstream import Upstream
 
 IDLE_SECONDS: Final = 15.0
 IDLE_CONNECTIONS: Final = 256
 """Idle connections kept for one key."""
+HEAD_START: Final = 0.25
+"""Seconds that one address of a name is tried before the next is tried beside it (RFC 8305 §5)."""
 
 
 class Unreachable(Exception):
@@ -37,7 +43,8 @@ class Upstreams:
 
     def __init__(self, write_buffer: int, resolver: Resolver | None = None) -> None:
         self.idle: dict[UpstreamKey, list[Upstream]] = {}
-        self._resolver = resolver or Resolver()
+        self.resolver = resolver or Resolver()
+        self.resolver.told = self._moved
         self._write_buffer = write_buffer
 
     def take(self, key: UpstreamKey) -> Upstream | None:
@@ -64,30 +71,35 @@ class Upstreams:
 
     async def connect(self, key: UpstreamKey, seconds: float) -> Upstream:
         """A fresh connection within ``seconds``, whichever address of the name it takes. Raises Unreachable."""
-        loop = asyncio.get_running_loop()
-        refusal = ""
         upstream = Upstream(key)
         try:
             async with asyncio.timeout(seconds):
-                for address in await self._resolver.addresses(key.host):
-                    try:
-                        await loop.create_connection(lambda: upstream, address, key.port)
-                    except OSError as error:
-                        if error.errno in (errno.EMFILE, errno.ENFILE):
-                            raise Unreachable("there are no file descriptors left", ours=True) from error
-                        refusal = refusal or error.strerror or str(error)
-                        continue
-                    upstream.transport.set_write_buffer_limits(high=self._write_buffer)
-                    return upstream
+                addresses = await self.resolver.addresses(key.host)
+                await _connected(upstream, addresses)
         except Unresolved as error:
             raise Unreachable(str(error), unresolved=True) from error
         except TimeoutError as error:
             raise Unreachable(f"{key.host}:{key.port} did not accept within {seconds:g} s", 504) from error
+        except (OSError, RuntimeError) as error:  # uvloop raises both
+            if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+                raise Unreachable("there are no file descriptors left", ours=True) from error
+            refused = isinstance(error, ConnectionRefusedError)
+            detail = "" if refused else f": {getattr(error, 'strerror', None) or error}"
+            raise Unreachable(f"{key.host}:{key.port} refused the connection{detail}") from error
         except asyncio.CancelledError:
             if upstream.connected:
                 upstream.drop()  # the client left in the moment between the connection and our waking up
             raise
-        raise Unreachable(f"{key.host}:{key.port} refused the connection: {refusal}")
+        upstream.transport.set_write_buffer_limits(high=self._write_buffer)
+        return upstream
+
+    def _moved(self, host: str, addresses: Addresses) -> None:
+        """A name was resolved anew: rest no more on connections to addresses that it has left."""
+        for key, stack in self.idle.items():
+            if key.host == host:
+                for upstream in [each for each in stack if _address(each) not in addresses]:
+                    stack.remove(upstream)
+                    upstream.drop()
 
     def sweep(self, now: float) -> None:
         """Close what has been idle for too long; the oldest are at the bottom of each stack."""
@@ -106,3 +118,30 @@ class Upstreams:
             for upstream in stack:
                 upstream.drop()
         self.idle.clear()
+        self.resolver.close()
+
+
+async def _connected(upstream: Upstream, addresses: Addresses) -> None:
+    """Connect to whichever address answers first. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    port = upstream.key.port
+    if len(addresses) == 1:
+        await loop.create_connection(lambda: upstream, addresses[0], port)
+        return
+    infos: list[AddrInfoType] = [
+        (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port, 0, 0))
+        if ":" in address
+        else (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
+        for address in addresses
+    ]
+    opened = await start_connection(infos, happy_eyeballs_delay=HEAD_START, interleave=1)
+    try:
+        await loop.create_connection(lambda: upstream, sock=opened)
+    finally:
+        if not upstream.connected:
+            opened.close()
+
+
+def _address(upstream: Upstream) -> str | None:
+    peer = upstream.transport.get_extra_info("peername")
+    return str(peer[0]) if peer else None
