@@ -165,6 +165,8 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
                 f"error: retry in {span(load.retry_in)}" if load.retry_in > 0 else "error: next try now",
                 "error",
             )
+        case "failing":
+            return "▲", "failing its checks", "error"
         case "unresolved":
             return "▲", "unresolved", "error"
         case "up":

@@ -20,7 +20,7 @@ FLOORS = [
     {"proxy_core.errors", "proxy_core.signals"},
 ]
 ONLY_IN = {
-    "aiohttp": {"proxy_core/serve/", "proxy_core/runtime/health.py"},
+    "aiohttp": {"proxy_core/serve/"},
     "httptools": {"proxy_core/runtime/upstream"},
     "textual": {"rproxy_tui/"},
     "rich": {"rproxy_tui/"},

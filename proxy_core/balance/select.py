@@ -20,7 +20,7 @@ def choose(pool: Pool, now: float, tried: Collection[MemberKey] = ()) -> BoundMe
 
     Changes lbstatus of the eligible members, so it is called exactly once for each attempt.
     """
-    untried = [member for member in pool.members if serves(member) and member.key not in tried]
+    untried = [m for m in pool.members if serves(m) and not m.state.failing and m.key not in tried]
     members = [m for m in untried if pool.direct or usable(m.state, m.member.retry, now)]
     if not members:
         for member in untried:

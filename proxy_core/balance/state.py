@@ -47,9 +47,23 @@ def seconds_of(bucket: int) -> float:
 
 
 @dataclass(slots=True)
+class Checked:
+    """What active checks found. ``at`` is the epoch time of the last one, 0 for none yet; ``passed`` and ``result``
+    (in words) are its outcome, ``streak`` how many in a row came out so; ``next_at`` (monotonic) is when the next is
+    due."""
+
+    at: float = 0.0
+    passed: bool = True
+    result: str = ""
+    streak: int = 0
+    next_at: float = 0.0
+
+
+@dataclass(slots=True)
 class MemberState:
     """Counters and condition of one member. ``lbstatus`` is Apache's (mod_lbmethod_byrequests.c); ``upstream`` is whom
-    the condition (``error_at``, ``last_error``, ``unresolved``) is about."""
+    the condition (``error_at``, ``last_error``, ``unresolved``, ``failing``, ``check``) is about. ``failing`` is the
+    verdict of active checks: Apache's PROXY_WORKER_HC_FAIL."""
 
     key: MemberKey
     upstream: UpstreamKey | None = None
@@ -63,6 +77,8 @@ class MemberState:
     error_at: float = 0.0
     last_error: str = ""
     unresolved: bool = False
+    failing: bool = False
+    check: Checked | None = None
     histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
 

@@ -39,6 +39,7 @@ from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
 from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.health import Checks
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import Maps
 from proxy_core.runtime.maps.text import MapRow
@@ -82,6 +83,7 @@ class Engine:
         self._maps = Maps(self._notice)
         self._outside = Outside(self._maps)
         self._server = Server(self._current, self._recorder, self._registry, self._notice, self._outside)
+        self._checks = Checks(self._server.upstreams)
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
         self._log_settings: Settings | None = None
@@ -100,6 +102,7 @@ class Engine:
         self._maps.commit(await self._maps.prepare(site, self.file.parent))
         await self._bind_what_can(site)
         self._open_access_log(site)
+        self._checks.adopt(self._current.rules)
         self._tasks = [asyncio.create_task(self._editor.saver.run()), asyncio.create_task(self._clock())]
 
     async def stop(self, seconds: float | None = None) -> int:
@@ -113,6 +116,7 @@ class Engine:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await self._checks.close()
         await self._server.close()
         await self._maps.close()
         for upstream in self._demo_members:
@@ -163,7 +167,7 @@ class Engine:
             latency=minute.latency,
             lateness=self._lateness,
             newest_record=recorder.newest,
-            members=figures.members(minute, self._registry, recorder, now),
+            members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now),
             routes=minute.routes,
             rewrites=minute.rewrites,
             listeners=listeners,
@@ -193,7 +197,7 @@ class Engine:
         return (
             *saver.problems,
             *unbound,
-            *member_problems(self._current.rules.pools),
+            *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._maps.problems(),
             *kept,
             *self._editor.warnings,
@@ -260,6 +264,7 @@ class Engine:
         self._maps.commit(maps)
         self._server.commit(prepared)
         adopt(rules, self._registry, time.monotonic())
+        self._checks.adopt(rules)
         self._unbound = {name: entry for name, entry in self._unbound.items() if site.listeners.get(name) == entry[0]}
         self._open_access_log(site)
         return ()
@@ -314,6 +319,7 @@ class Engine:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
+        self._server.refresh_names(time.monotonic())
         if self._editor.saver.changed():
             await self._editor.file_changed()
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from proxy_core.balance.bind import shares
-from proxy_core.balance.state import BoundMember, MemberKey, MemberState
+from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
 from proxy_core.config.model import Member
-from proxy_core.control.view import Health, MemberLoad, Percentiles, RouteLoad, Second
+from proxy_core.control.view import Check, Health, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, percentiles
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.resolver import Resolver
 
 RATE = 5
 """Seconds that a rate is the mean of."""
@@ -114,7 +115,9 @@ def _mean(values: Iterable[int]) -> float:
 QUIET = MemberMinute(0.0, 0.0, Percentiles(), ())
 
 
-def members(now: Minute, registry: Registry, recorder: Recorder, monotonic: float) -> tuple[MemberLoad, ...]:
+def members(
+    now: Minute, registry: Registry, recorder: Recorder, resolver: Resolver, monotonic: float
+) -> tuple[MemberLoad, ...]:
     """Every member in force, in file order, then the removed ones that still carry requests."""
     oldest: dict[MemberKey, float] = {}
     for exchange in recorder.live:
@@ -122,15 +125,20 @@ def members(now: Minute, registry: Registry, recorder: Recorder, monotonic: floa
             key = exchange.member.key
             oldest[key] = max(oldest.get(key, 0.0), monotonic - exchange.started)
     bound = [member for pool in now.rules.pools.values() for member in pool.members]
-    loads = [_load(member, member.state, now, oldest, monotonic) for member in bound]
+    loads = [_load(member, member.state, now, oldest, resolver, monotonic) for member in bound]
     for key in registry.retired_members:
         if registry.members[key].busy:
-            loads.append(_load(None, registry.members[key], now, oldest, monotonic))
+            loads.append(_load(None, registry.members[key], now, oldest, resolver, monotonic))
     return tuple(loads)
 
 
 def _load(
-    bound: BoundMember | None, state: MemberState, now: Minute, oldest: Mapping[MemberKey, float], monotonic: float
+    bound: BoundMember | None,
+    state: MemberState,
+    now: Minute,
+    oldest: Mapping[MemberKey, float],
+    resolver: Resolver,
+    monotonic: float,
 ) -> MemberLoad:
     key = state.key
     member = bound.member if bound else Member(url="-", weight=0.0, status="draining")
@@ -156,12 +164,36 @@ def _load(
         errors=state.errors,
         latency=did.latency,
         per_second=did.per_second,
+        check=_check(state.check, monotonic) if state.check is not None else None,
+        name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
+    )
+
+
+def _check(seen: Checked, monotonic: float) -> Check:
+    return Check(
+        at=seen.at,
+        passed=seen.passed,
+        result=seen.result,
+        streak=seen.streak,
+        next_in=max(0.0, seen.next_at - monotonic),
+    )
+
+
+def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
+    known = resolver.known.get(host)
+    if known is None:
+        return None
+    return Name(
+        addresses=known.addresses, age=monotonic - known.since if known.addresses else 0.0, trouble=known.trouble
     )
 
 
 def _health(state: MemberState) -> Health:
+    if state.failing:
+        return "failing"
     if state.unresolved:
         return "unresolved"
     if state.last_error:
         return "error"
-    return "up" if state.answered else "unknown"
+    checked = state.check is not None and state.check.at and state.check.passed
+    return "up" if state.answered or checked else "unknown"

@@ -1,4 +1,4 @@
-"""What is wrong with members, worded for people: every member in force whose last connection failed.
+"""What is wrong with members, worded for people: connections that fail, checks that fail, names without an answer.
 
 Read from the members' states when somebody looks; nothing here is kept, and nothing changes what serves.
 """
@@ -7,27 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy_core.balance.state import Pool
+from proxy_core.balance.state import MemberKey, Pool
 from proxy_core.errors import Problem
+from proxy_core.runtime.resolver import Resolver
 
 
-def member_problems(pools: Mapping[str, Pool]) -> list[Problem]:
-    """A warning for every member in force whose last connection failed."""
+def member_problems(pools: Mapping[str, Pool], resolver: Resolver) -> list[Problem]:
+    """A warning for every member in force whose last connection failed, whose checks fail, or whose name does not
+    resolve any more."""
     found = []
     for pool in pools.values():
         for member in pool.members:
             state = member.state
-            if not (state.last_error or state.unresolved):
-                continue
-            key = member.key
-            address = ("balancers", key.balancer, "members", key.member) if key.balancer else ()
-            name = f"member {key.balancer}/{key.member}" if key.balancer else f"upstream {key.member}"
-            found.append(
-                Problem(
-                    what=f"{name}: {state.last_error}",
-                    todo=f"start it, or drain it; it is tried again after {member.member.retry:.0f} s",
-                    severity="warning",
-                    address=address,
-                )
-            )
+            if state.failing and state.check is not None:
+                todo = "start it, or drain it; it gets requests again when its checks pass"
+                found.append(_problem(member.key, f"its checks fail: {state.check.result}", todo))
+            elif state.last_error or state.unresolved:
+                todo = f"start it, or drain it; it is tried again after {member.member.retry:.0f} s"
+                found.append(_problem(member.key, state.last_error, todo))
+            known = resolver.known.get(member.upstream.host)
+            if known is not None and known.addresses and known.trouble:
+                todo = f"mend the name; it is still reached at {known.addresses[0]}"
+                found.append(_problem(member.key, known.trouble, todo))
     return found
+
+
+def _problem(key: MemberKey, what: str, todo: str) -> Problem:
+    name = f"member {key.balancer}/{key.member}" if key.balancer else f"upstream {key.member}"
+    address = ("balancers", key.balancer, "members", key.member) if key.balancer else ()
+    return Problem(what=f"{name}: {what}", todo=todo, severity="warning", address=address)

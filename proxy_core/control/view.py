@@ -22,9 +22,10 @@ Saved = Literal["saved", "unsaved", "failed", "drift"]
 drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
 Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
 
-Health = Literal["up", "error", "unresolved", "unknown"]
-"""What was seen, apart from what was configured: up (it answered last), error (its last connection failed; not tried
-again before ``retry_in`` is over), unresolved (its name has no address), unknown (not tried yet)."""
+Health = Literal["up", "failing", "error", "unresolved", "unknown"]
+"""What was seen, apart from what was configured: up (it answered last, or passed its check), failing (its checks fail;
+it gets nothing until they pass), error (its last connection failed; not tried again before ``retry_in`` is over),
+unresolved (its name has no address), unknown (not tried yet)."""
 
 
 class Percentiles(Struct, frozen=True, array_like=True):
@@ -35,9 +36,30 @@ class Percentiles(Struct, frozen=True, array_like=True):
     p99: float = -1.0
 
 
+class Check(Struct, frozen=True, kw_only=True):
+    """Active checks of a member. ``at`` is 0 before the first one is done; ``streak`` counts results in a row that came
+    out as the last; the next begins ``next_in`` seconds from now."""
+
+    at: float
+    passed: bool
+    result: str
+    streak: int
+    next_in: float
+
+
+class Name(Struct, frozen=True, kw_only=True):
+    """A member's name resolved. ``age`` is how long ago its addresses were confirmed; ``trouble`` says why asking for
+    them fails since then, "" if it does not."""
+
+    addresses: tuple[str, ...]
+    age: float
+    trouble: str
+
+
 class MemberLoad(Struct, frozen=True, kw_only=True):
     """One member now. ``promised`` and ``share`` are fractions of the balancer's requests: what the weights say, and
-    what was elected in the last minute. ``per_second`` is the last minute of answers, oldest first."""
+    what was elected in the last minute. ``per_second`` is the last minute of answers, oldest first. ``check`` is None
+    where nothing is checked, ``name`` where the URL has an address."""
 
     balancer: str
     member: str
@@ -59,6 +81,8 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     errors: int
     latency: Percentiles
     per_second: tuple[int, ...]
+    check: Check | None = None
+    name: Name | None = None
 
 
 class RouteLoad(Struct, frozen=True, kw_only=True):

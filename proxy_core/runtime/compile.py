@@ -32,6 +32,7 @@ def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
     for member in members:
         if member.state.upstream not in (None, member.upstream):
             worked(member.state)
+            member.state.failing, member.state.check = False, None
         member.state.upstream = member.upstream
     registry.adopt(
         {member.key for member in members},

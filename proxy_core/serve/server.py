@@ -60,7 +60,8 @@ class Server:
         log: Callable[[Problem], None],
         outside: Outside | None = None,
     ) -> None:
-        self._service = Service(current, recorder, Upstreams(limits.WRITE_BUFFER), log, outside or Outside())
+        self.upstreams = Upstreams(limits.WRITE_BUFFER)
+        self._service = Service(current, recorder, self.upstreams, log, outside or Outside())
         self._registry = registry
         self._bound: list[Bound] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -101,6 +102,12 @@ class Server:
             bound.start()
         draining = [bound for bound in self._bound if bound.draining]
         self._bound = [bound for bound, _, _ in prepared.kept] + prepared.new + draining
+
+    def refresh_names(self, now: float) -> None:
+        """Have the names of the members in force asked for anew where that is due."""
+        rules = self._service.current.rules
+        hosts = {member.upstream.host for pool in rules.pools.values() for member in pool.members}
+        self.upstreams.resolver.refresh(hosts, rules.site.site.address_ttl, now)
 
     def discard(self, prepared: Prepared) -> None:
         """The prepared site is not applied: let go of what was bound for it."""
