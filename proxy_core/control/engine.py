@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,18 +22,10 @@ from proxy_core.control.commands import Command, Preview, Reload, Result
 from proxy_core.control.editor import Editor, check
 from proxy_core.control.explain import explain
 from proxy_core.control.inspection import inspection
+from proxy_core.control.notices import Notices
 from proxy_core.control.records import record
 from proxy_core.control.troubles import member_problems
-from proxy_core.control.view import (
-    Explanation,
-    Generation,
-    Inspection,
-    ListenerState,
-    Question,
-    Record,
-    SiteState,
-    Snapshot,
-)
+from proxy_core.control.view import Explanation, Generation, Inspection, Question, Record, SiteState, Snapshot
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
@@ -73,17 +64,17 @@ class Engine:
         self.file = file
         self._console = console
         self.demo = False
-        self._log = log or (lambda problem: None)
-        self._notices: deque[Problem] = deque(maxlen=50)
+        self._notices = Notices(log or (lambda problem: None))
         self._editor = Editor(file, document, self._apply)
         self._registry = Registry()
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
-        self._maps = Maps(self._notice)
+        self._maps = Maps(self._notices.add)
         self._outside = Outside(self._maps)
-        self._server = Server(self._current, self._recorder, self._registry, self._notice, self._outside)
+        self._server = Server(self._current, self._recorder, self._registry, self._notices.add, self._outside)
         self._checks = Checks(self._server.upstreams)
+        self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
         self._log_settings: Settings | None = None
@@ -98,9 +89,10 @@ class Engine:
     async def start(self) -> None:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
         read one that its rules do without; the rest serves."""
+        asyncio.get_running_loop().set_exception_handler(self._notices.from_loop)
         site = self._current.rules.site
         self._maps.commit(await self._maps.prepare(site, self.file.parent))
-        await self._bind_what_can(site)
+        await self._bind_what_can()
         self._open_access_log(site)
         self._checks.adopt(self._current.rules)
         self._tasks = [asyncio.create_task(self._editor.saver.run()), asyncio.create_task(self._clock())]
@@ -135,6 +127,10 @@ class Engine:
         if self._access_log is not None:
             self._access_log.reopen()
 
+    def notice(self, problem: Problem) -> None:
+        """Show something among the problems for a while."""
+        self._notices.add(problem)
+
     # ---- EngineView
 
     def snapshot(self) -> Snapshot:
@@ -143,16 +139,7 @@ class Engine:
         minute = self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
             minute = self._minute = figures.minute(rules, recorder, minute)
-        listeners = tuple(
-            ListenerState(
-                name=state.name,
-                address=state.address,
-                port=state.port,
-                connections=state.connections,
-                draining=state.draining,
-            )
-            for state in self._server.states()
-        )
+        listeners = figures.listeners(self._server.states())
         return Snapshot(
             at=at,
             uptime=now - self._began,
@@ -176,7 +163,7 @@ class Engine:
         )
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(map(record, self._recorder.after(max(after, self._recorder.newest - limit), limit)))
+        return tuple(map(record, self._recorder.after(after, limit)))
 
     def inspect(self, number: int) -> Inspection | None:
         exchange = self._recorder.find(number)
@@ -197,6 +184,7 @@ class Engine:
         return (
             *saver.problems,
             *unbound,
+            *self._notices.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._maps.problems(),
             *kept,
@@ -247,6 +235,10 @@ class Engine:
 
     async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
         """The Editor's way to bring a site into force. All that can fail comes before the assignment."""
+        async with self._swap:
+            return await self._swapped(site, generation)
+
+    async def _swapped(self, site: Site, generation: int) -> tuple[Problem, ...]:
         rules = compile_site(site, self._registry, generation, self._current.rules)
         wanted = dict(site.listeners)
         for name, (listener, _) in self._unbound.items():
@@ -269,8 +261,12 @@ class Engine:
         self._open_access_log(site)
         return ()
 
-    async def _bind_what_can(self, site: Site) -> None:
+    async def _bind_what_can(self) -> None:
         """Bind every listener that can be bound; the others become problems."""
+        async with self._swap:
+            await self._bound_what_can(self._current.rules.site)
+
+    async def _bound_what_can(self, site: Site) -> None:
         failed: dict[str, Problem] = {}
         while True:
             wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
@@ -307,13 +303,19 @@ class Engine:
             due = max(due + TICK, loop.time())
             await asyncio.sleep(due - loop.time())
             self._lateness_now = max(self._lateness_now, loop.time() - due)
-            if self._access_log is not None:
-                self._access_log.write()
             ticks += 1
-            if ticks % round(1 / TICK) == 0:
-                await self._second()
-            if ticks % round(BIND_AGAIN / TICK) == 0 and self._unbound:
-                await self._bind_what_can(self._current.rules.site)
+            try:
+                await self._tick(ticks)
+            except Exception as error:  # a mistake in one tick must not stop the clock
+                self._notices.crashed("a tick of the engine's clock", error, "serving goes on")
+
+    async def _tick(self, ticks: int) -> None:
+        if self._access_log is not None:
+            self._access_log.write()
+        if ticks % round(1 / TICK) == 0:
+            await self._second()
+        if ticks % round(BIND_AGAIN / TICK) == 0 and self._unbound:
+            await self._bind_what_can()
 
     async def _second(self) -> None:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
@@ -324,10 +326,6 @@ class Engine:
             await self._editor.file_changed()
 
     # ---- problems
-
-    def _notice(self, problem: Problem) -> None:
-        self._notices.append(problem)
-        self._log(problem)
 
     def _log_problem(self) -> Problem | None:
         return self._access_log.problem if self._access_log is not None else None

@@ -7,18 +7,19 @@ means over the last five closed seconds, shares and percentiles are over the las
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from proxy_core.balance.bind import shares
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
 from proxy_core.config.model import Member
-from proxy_core.control.view import Check, Health, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, percentiles
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.resolver import Resolver
+from proxy_core.serve.server import ListenerNow
 
 RATE = 5
 """Seconds that a rate is the mean of."""
@@ -197,3 +198,16 @@ def _health(state: MemberState) -> Health:
         return "error"
     checked = state.check is not None and state.check.at and state.check.passed
     return "up" if state.answered or checked else "unknown"
+
+
+def listeners(states: Sequence[ListenerNow]) -> tuple[ListenerState, ...]:
+    return tuple(
+        ListenerState(
+            name=state.name,
+            address=state.address,
+            port=state.port,
+            connections=state.connections,
+            draining=state.draining,
+        )
+        for state in states
+    )

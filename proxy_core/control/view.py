@@ -250,7 +250,8 @@ class EngineView(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The newest ``limit`` finished requests with a number greater than ``after``, oldest first."""
+        """The first ``limit`` finished requests with a number greater than ``after``, oldest first: who reads on from
+        the last number it got misses nothing that is still in the ring."""
         ...
 
     def inspect(self, number: int) -> Inspection | None:

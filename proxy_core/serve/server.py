@@ -57,7 +57,7 @@ class Server:
         current: Current,
         recorder: Recorder,
         registry: Registry,
-        log: Callable[[Problem], None],
+        log: Callable[[Problem, Exception], None],
         outside: Outside | None = None,
     ) -> None:
         self.upstreams = Upstreams(limits.WRITE_BUFFER)

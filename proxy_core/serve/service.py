@@ -27,7 +27,7 @@ class Service:
     current: Current
     recorder: Recorder
     upstreams: Upstreams
-    log: Callable[[Problem], None]
+    log: Callable[[Problem, Exception], None]
     outside: Outside
     most_clients: int = 1 << 19
     clients: set[Client] = field(default_factory=set)
@@ -49,11 +49,12 @@ class Service:
         return True
 
     def crashed(self, where: str, error: Exception) -> None:
-        """A mistake of ours: the request is answered with 500, the trace goes to the log, and serving goes on."""
+        """A mistake of ours: the request is answered with 500, the trace goes to ``log``, and serving goes on."""
         last = traceback.extract_tb(error.__traceback__)[-1]
         self.log(
             Problem(
                 what=f"{where} failed: {type(error).__name__}: {error} ({last.filename}:{last.lineno})",
                 todo="the request was answered with 500; please report this",
-            )
+            ),
+            error,
         )

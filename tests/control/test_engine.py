@@ -314,3 +314,66 @@ async def test_in_any_mix_of_commands_requests_and_failing_members_the_numbers_h
         for server in up.values():
             server.close()
     assert file.read_text() == state.text
+
+
+async def test_who_reads_records_on_from_the_last_one_misses_none(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            for n in range(5):
+                await get(own, f"/{n}")
+            assert [record.number for record in engine.records(0, 2)] == [1, 2]
+            assert [record.number for record in engine.records(2, 2)] == [3, 4]
+            assert [record.number for record in engine.records(4, 2)] == [5]
+
+
+async def test_a_mistake_in_a_tick_is_shown_and_the_clock_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, _):
+            calls = 0
+
+            def changed() -> bool:
+                nonlocal calls
+                calls += 1
+                raise RuntimeError("a mistake")
+
+            monkeypatch.setattr(engine._editor.saver, "changed", changed)
+            await until(lambda: calls > 1)
+            assert sum("RuntimeError: a mistake" in problem.what for problem in engine.problems()) == 1
+
+
+async def test_a_new_try_to_bind_does_not_undo_an_edit_that_overtakes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            taken = other.getsockname()[1]
+            file.write_text(site_with(port) + f'[listeners.taken]\naddress = "127.0.0.1:{taken}"\n')
+            async with serving(file) as (engine, _):
+                prepare, slow = engine._server.prepare, asyncio.Event()
+
+                async def held(wanted: object) -> object:
+                    prepared = await prepare(wanted)  # type: ignore[arg-type]
+                    await slow.wait()
+                    return prepared
+
+                monkeypatch.setattr(engine._server, "prepare", held)
+                trying = asyncio.create_task(engine._bind_what_can())
+                await asyncio.sleep(0.05)
+                monkeypatch.setattr(engine._server, "prepare", prepare)
+                edit = Change(edits=(Set(("listeners", "more"), {"address": "127.0.0.1:0"}),), sentence="listen")
+                submitted = asyncio.create_task(engine.submit(edit))
+                await asyncio.sleep(0.05)
+                slow.set()
+                await trying
+                assert isinstance(await submitted, Applied)
+                names = {state.name for state in engine.snapshot().listeners if not state.draining}
+                assert "more" in names
