@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -24,10 +23,12 @@ from typing import Any
 
 import uvloop
 
-from proxy_core.control import demo
 from proxy_core.control.cli import EXIT_BAD_SITE, drained, ready, report
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.history import journal_of
+from proxy_core.control.scratch import move_listeners, scratch_copy
+from proxy_core.errors import Problem
+from proxy_core.runtime.process import settle
 from rproxy_tui.app import ConsoleApp, Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 
@@ -68,21 +69,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {given.site}` serves without one\n")
         return EXIT_BAD_SITE
     file: Path = given.site
+    moved: tuple[Problem, ...] = ()
     if given.demo:
         try:
-            file = demo.scratch_copy(file)
+            file = scratch_copy(file)
+            moved = move_listeners(file)
         except OSError as error:
             tell(f"rproxy-tui: cannot make a copy of {file}: {error.strerror}\n")
             return EXIT_BAD_SITE
     sys.setswitchinterval(0.0005)
-    status = uvloop.run(serve(file, with_demo=given.demo, read_only=given.read_only))
+    status = uvloop.run(serve(file, with_demo=given.demo, read_only=given.read_only, notices=moved))
     if given.demo and not status:
         tell(f"rproxy-tui: the demo's edits are in {file}; {given.site} is as it was\n")
     return status
 
 
-async def serve(file: Path, *, with_demo: bool = False, read_only: bool = False) -> int:
-    """Serve ``file`` and attend to it until it shall stop; 2 when the file has errors."""
+async def serve(
+    file: Path, *, with_demo: bool = False, read_only: bool = False, notices: Sequence[Problem] = ()
+) -> int:
+    """Serve ``file`` and attend to it until it shall stop; 2 when the file has errors. ``notices`` are shown among its
+    problems for a while."""
     try:
         engine = Engine(file, console=True)
     except BadSite as bad:
@@ -93,6 +99,8 @@ async def serve(file: Path, *, with_demo: bool = False, read_only: bool = False)
     signals.install(engine)
     log_to(state_folder(file) / "console.log")
     await engine.start()
+    for notice in notices:
+        engine.notices.add(notice)
     if with_demo:
         await engine.start_demo()
         await engine.start_demo_traffic(DEMO_RATE)
@@ -169,13 +177,6 @@ def let_go_of_terminal() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-
-
-def settle() -> None:
-    """Take what start-up left in memory out of the garbage collector's walks: they hold the loop."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 def state_folder(file: Path) -> Path:

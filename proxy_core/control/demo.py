@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import shutil
 import socket
 import struct
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -38,13 +35,6 @@ WAVE = 40.0
 HEAD_LIMIT = 64 * 1024
 
 _REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
-
-
-def scratch_copy(site_file: Path) -> Path:
-    """A copy of the site file in a new temporary folder, which stays there to be compared. OSError when it cannot."""
-    folder = Path(tempfile.mkdtemp(prefix="rproxy-demo-"))
-    return Path(shutil.copy(site_file, folder / site_file.name))
-
 
 # --- members ---------------------------------------------------------------------------------------------------------
 
@@ -99,26 +89,26 @@ async def start_member(host: str, port: int, turn: float = 0.0) -> Demo:
     random = Random(port)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        clients.add(task)
         try:
             while await _answer_one(reader, writer, random, mood_at(time.monotonic() - started, turn)):
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # the other side left or talks nonsense: a demo has nothing to say to that
-        except asyncio.CancelledError:
-            pass  # by close: asyncio would report a handler that ends as cancelled
         finally:
-            clients.discard(task)
             writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # No coroutine for asyncio to start: it would report one that is cancelled, even before its first step.
+        task = asyncio.create_task(serve(reader, writer))
+        clients.add(task)
+        task.add_done_callback(clients.discard)
 
     # localhost has two addresses, of which a machine may lack one.
     addresses = ("127.0.0.1", "::1") if host == "localhost" else (host,)
     servers, refused = [], OSError()
     for address in addresses:
         try:
-            servers.append(await asyncio.start_server(serve, address, port, limit=HEAD_LIMIT))
+            servers.append(await asyncio.start_server(accept, address, port, limit=HEAD_LIMIT))
         except OSError as error:
             refused = error
     if not servers:

@@ -64,15 +64,15 @@ class Engine:
         self.file = file
         self._console = console
         self.demo = False
-        self._notices = Notices(log or (lambda problem: None))
+        self.notices = Notices(log or (lambda problem: None))
         self._editor = Editor(file, document, self._apply)
         self._registry = Registry()
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
-        self._maps = Maps(self._notices.add)
+        self._maps = Maps(self.notices.add)
         self._outside = Outside(self._maps)
-        self._server = Server(self._current, self._recorder, self._registry, self._notices.add, self._outside)
+        self._server = Server(self._current, self._recorder, self._registry, self.notices.add, self._outside)
         self._checks = Checks(self._server.upstreams)
         self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
@@ -89,7 +89,7 @@ class Engine:
     async def start(self) -> None:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
         read one that its rules do without; the rest serves."""
-        asyncio.get_running_loop().set_exception_handler(self._notices.from_loop)
+        asyncio.get_running_loop().set_exception_handler(self.notices.from_loop)
         site = self._current.rules.site
         self._maps.commit(await self._maps.prepare(site, self.file.parent))
         await self._bind_what_can()
@@ -126,10 +126,6 @@ class Engine:
         """Open the access log anew, after it was moved away (SIGUSR1)."""
         if self._access_log is not None:
             self._access_log.reopen()
-
-    def notice(self, problem: Problem) -> None:
-        """Show something among the problems for a while."""
-        self._notices.add(problem)
 
     # ---- EngineView
 
@@ -178,13 +174,13 @@ class Engine:
         return SiteState(generation=rules.generation, site=rules.site, text=document.text, file=str(self.file))
 
     def problems(self) -> tuple[Problem, ...]:
-        saver = self._editor.saver
+        saver, log = self._editor.saver, self._access_log
         unbound = [problem for _, problem in self._unbound.values()]
-        kept = [problem for problem in (saver.journal_problem, self._log_problem()) if problem]
+        kept = [problem for problem in (saver.journal_problem, log and log.problem) if problem]
         return (
             *saver.problems,
             *unbound,
-            *self._notices.current(),
+            *self.notices.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._maps.problems(),
             *kept,
@@ -240,10 +236,8 @@ class Engine:
 
     async def _swapped(self, site: Site, generation: int) -> tuple[Problem, ...]:
         rules = compile_site(site, self._registry, generation, self._current.rules)
-        wanted = dict(site.listeners)
-        for name, (listener, _) in self._unbound.items():
-            if wanted.get(name) == listener:
-                del wanted[name]
+        unbound = {name: listener for name, (listener, _) in self._unbound.items()}
+        wanted = {name: listener for name, listener in site.listeners.items() if unbound.get(name) != listener}
         maps = await self._maps.prepare(site, self.file.parent)
         try:
             if maps.problems:
@@ -264,21 +258,17 @@ class Engine:
     async def _bind_what_can(self) -> None:
         """Bind every listener that can be bound; the others become problems."""
         async with self._swap:
-            await self._bound_what_can(self._current.rules.site)
-
-    async def _bound_what_can(self, site: Site) -> None:
-        failed: dict[str, Problem] = {}
-        while True:
-            wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
-            try:
-                prepared = await self._server.prepare(wanted)
-            except ListenError as error:
-                failed |= {problem.address[1]: problem for problem in error.problems}
-                continue
-            self._server.commit(prepared)
-            break
-        locate = self._editor.document.located
-        self._unbound = {name: (site.listeners[name], locate(problem)) for name, problem in failed.items()}
+            site = self._current.rules.site
+            failed: dict[str, Problem] = {}
+            while True:
+                wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
+                try:
+                    self._server.commit(await self._server.prepare(wanted))
+                    break
+                except ListenError as error:
+                    failed |= {problem.address[1]: problem for problem in error.problems}
+            locate = self._editor.document.located
+            self._unbound = {name: (site.listeners[name], locate(problem)) for name, problem in failed.items()}
 
     def _open_access_log(self, site: Site) -> None:
         settings, known = site.access_log, self._access_log
@@ -307,7 +297,7 @@ class Engine:
             try:
                 await self._tick(ticks)
             except Exception as error:  # a mistake in one tick must not stop the clock
-                self._notices.crashed("a tick of the engine's clock", error, "serving goes on")
+                self.notices.crashed("a tick of the engine's clock", error, "serving goes on")
 
     async def _tick(self, ticks: int) -> None:
         if self._access_log is not None:
@@ -324,8 +314,3 @@ class Engine:
         self._server.refresh_names(time.monotonic())
         if self._editor.saver.changed():
             await self._editor.file_changed()
-
-    # ---- problems
-
-    def _log_problem(self) -> Problem | None:
-        return self._access_log.problem if self._access_log is not None else None

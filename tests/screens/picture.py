@@ -9,9 +9,9 @@ import asyncio
 import re
 from pathlib import Path
 
-from proxy_core.control import demo
 from proxy_core.control.commands import Change, Set
 from proxy_core.control.engine import Engine
+from proxy_core.control.scratch import scratch_copy
 from rproxy_tui.app import ConsoleApp
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,7 +22,7 @@ CELL = 12.2
 
 
 async def main() -> None:
-    file = demo.scratch_copy(ROOT / "samples" / "site.toml")
+    file = scratch_copy(ROOT / "samples" / "site.toml")
     file.write_text(file.read_text().replace("127.0.0.1:8080", "127.0.0.1:0"))
     engine = Engine(file)
     await engine.start()
