@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from proxy_core.balance.select import serves
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool, UpstreamKey
 from proxy_core.config.destination import destination
-from proxy_core.config.model import Member, Site
+from proxy_core.config.model import Member, Site, UpstreamTls
 from proxy_core.http.target import as_bytes_text, escaped, origin
 from proxy_core.http.upgrade import protocols
 
@@ -26,18 +26,19 @@ def compile_pools(
     """Every pool of a site that ``lint`` found no error in. ``member`` finds the state of a key; ``origins`` are those
     that rules forward to besides the routes."""
     pools: dict[str, Pool] = {}
+    tls = site.upstream_tls
     for name, configured in site.balancers.items():
         keyed = {MemberKey(name, key): value for key, value in configured.members.items()}
-        pools[name] = _pool(name, configured.method, keyed, False, member, previous.get(name))
+        pools[name] = _pool(name, configured.method, keyed, False, member, previous.get(name), tls)
     own = [there for row in site.routes if (there := destination(row)[0]) and "://" in there]
     for there in dict.fromkeys([*own, *origins]):
-        pools[there] = direct_pool(there, member, previous.get(there))
+        pools[there] = direct_pool(there, member, tls, previous.get(there))
     return pools
 
 
-def direct_pool(there: str, member: MemberStates, previous: Pool | None = None) -> Pool:
+def direct_pool(there: str, member: MemberStates, tls: UpstreamTls, previous: Pool | None = None) -> Pool:
     """The pool of an origin ("http://localhost:8000"): itself is its one member."""
-    return _pool(there, "byrequests", {MemberKey("", there): Member(url=there)}, True, member, previous)
+    return _pool(there, "byrequests", {MemberKey("", there): Member(url=there)}, True, member, previous, tls)
 
 
 def _pool(
@@ -47,9 +48,10 @@ def _pool(
     direct: bool,
     state: MemberStates,
     previous: Pool | None,
+    tls: UpstreamTls,
 ) -> Pool:
     known = {bound.key: bound for bound in previous.members} if previous is not None else {}
-    bound = tuple(_bound(key, value, state(key), known.get(key)) for key, value in members.items())
+    bound = tuple(_bound(key, value, state(key), known.get(key), tls) for key, value in members.items())
     if previous is not None and previous.method == method and _same(previous.members, bound):
         return previous
     return Pool(name, method, bound, direct)
@@ -59,14 +61,18 @@ def _same(these: tuple[BoundMember, ...], those: tuple[BoundMember, ...]) -> boo
     return len(these) == len(those) and all(one is other for one, other in zip(these, those, strict=True))
 
 
-def _bound(key: MemberKey, member: Member, state: MemberState, previous: BoundMember | None) -> BoundMember:
-    if previous is not None and previous.member == member and previous.state is state:
+def _bound(
+    key: MemberKey, member: Member, state: MemberState, previous: BoundMember | None, tls: UpstreamTls
+) -> BoundMember:
+    secured = member.tls or tls
+    same = previous is not None and previous.member == member and previous.state is state
+    if previous is not None and same and previous.upstream.tls in (None, secured):
         return previous
     there = origin(member.url)
     return BoundMember(
         key=key,
         member=member,
-        upstream=UpstreamKey(there.transport, there.host, there.port),
+        upstream=UpstreamKey(there.transport, there.host, there.port, secured if there.transport == "https" else None),
         host=there.authority.encode("ascii"),
         base=escaped(as_bytes_text(there.path)),
         factor=int(member.weight * 100),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy_core.config.model import Member
+from proxy_core.config.model_tls import UpstreamTls
 from proxy_core.http.upgrade import Protocols
 
 
@@ -22,11 +23,13 @@ class MemberKey(NamedTuple):
 
 
 class UpstreamKey(NamedTuple):
-    """Identity of connections that may be shared: same scheme, host (lower case) and port."""
+    """Identity of connections that may be shared: same scheme, host (lower case) and port, and for https the same
+    settings of TLS."""
 
     scheme: str
     host: str
     port: int
+    tls: UpstreamTls | None = None
 
 
 BUCKETS = 34 * 8

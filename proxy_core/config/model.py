@@ -25,12 +25,13 @@ from proxy_core.config.model_balance import (
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
 from proxy_core.config.model_routes import Route
 from proxy_core.config.model_rules import EnvRule, Host, Location, RewriteCond, RewriteMap, RewriteRule
+from proxy_core.config.model_tls import UpstreamTls
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
     "AccessLog", "Balancer", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat", "Host",
     "Listener", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options",
-    "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky",
+    "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip
 
 
@@ -188,4 +189,5 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     balancers: Annotated[dict[Name, Balancer], Meta(description="Groups of members.")] = {}
     metrics: Annotated[Metrics | None, Meta(description="Numbers for Prometheus.")] = None
     heartbeat: Annotated[Heartbeat | None, Meta(description="Where members report their load.")] = None
+    upstream_tls: Annotated[UpstreamTls, Meta(description="How https members are spoken to.")] = UpstreamTls()
     console: Annotated[Console, Meta(description="The console's looks and keys.")] = Console()

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from proxy_core.config.model_health import HealthCheck
+from proxy_core.config.model_tls import MemberTls
 from proxy_core.config.model_types import Name, Seconds, Upgrade
 
 MemberStatus = Literal["enabled", "draining", "disabled", "stopped"]
@@ -125,10 +126,9 @@ class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
         Meta(description="Seconds that an idle connection to it is kept; 15 without it. Apache: ttl."),
     ] = None
     keepalive: Annotated[bool, Meta(description="TCP keep-alive probes on its connections. Apache: keepalive.")] = False
-    disablereuse: Annotated[
-        bool, Meta(description="A connection of its own for each request. Apache: disablereuse.")
-    ] = False
+    disablereuse: Annotated[bool, Meta(description="A connection for each request. Apache: disablereuse.")] = False
     upgrade: Upgrade = ()
+    tls: MemberTls = None
 
 
 class Sticky(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -72,7 +72,9 @@ class Engine:
         adopt(self._current.rules, self._registry, time.monotonic())
         self._maps = Maps(self.notices.add)
         self._outside = Outside(self._maps)
-        self._server = Server(self._current, self._recorder, self._registry, self.notices.add, self._outside)
+        self._server = Server(
+            self._current, self._recorder, self._registry, self.notices.add, self._outside, folder=file.parent
+        )
         self._checks = Checks(self._server.upstreams)
         self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
         self._unbound: dict[str, tuple[Listener, Problem]] = {}

@@ -183,7 +183,7 @@ class Origin(NamedTuple):
         return TRANSPORTS[self.scheme]
 
 
-PORTS = {"http": 80, "ws": 80}
+PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 """The schemes that can be spoken to upstreams, with their own ports."""
 TRANSPORTS = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
@@ -200,7 +200,7 @@ def origin(url: str) -> Origin:
         raise ValueError(f'"{url}" is not a URL: it has the form http://host:port/path')
     scheme, authority, path, more = found[1].lower(), found[2], found[3], found[4]
     if scheme not in PORTS:
-        raise ValueError(f"the scheme of {url} is {scheme}: only http and ws are spoken to upstreams")
+        raise ValueError(f"the scheme of {url} is {scheme}: only http, https, ws and wss are spoken to upstreams")
     if more:
         raise ValueError(
             f"{url} has a {'query' if more[0] == '?' else 'fragment'}: only scheme, host, port and path count"

@@ -22,7 +22,7 @@ def compile_site(site: Site, registry: Registry, generation: int, previous: Rule
     program = compile_rules(site, registry.rule, previous.program if previous is not None else None)
     known = previous.pools if previous is not None else {}
     fixed = compile_pools(site, registry.member, known, program.origins)
-    return RuleSet(generation, site, program, Pools(fixed, registry))
+    return RuleSet(generation, site, program, Pools(fixed, registry, site.upstream_tls))
 
 
 def adopt(rules: RuleSet, registry: Registry, now: float) -> None:

@@ -14,6 +14,7 @@ from time import monotonic
 
 from proxy_core.balance.bind import direct_pool
 from proxy_core.balance.state import MemberKey, Pool
+from proxy_core.config.model import UpstreamTls
 from proxy_core.runtime.registry import Registry
 
 MOST = 256
@@ -23,9 +24,10 @@ MOST = 256
 class Pools(dict[str, Pool]):
     """Pools by the name of their balancer, or by their origin. What is asked for and missing must be an origin."""
 
-    def __init__(self, fixed: Mapping[str, Pool], registry: Registry) -> None:
+    def __init__(self, fixed: Mapping[str, Pool], registry: Registry, tls: UpstreamTls) -> None:
         super().__init__(fixed)
         self._registry = registry
+        self._tls = tls
         self._found: OrderedDict[str, None] = OrderedDict()
 
     def __missing__(self, there: str) -> Pool:
@@ -33,7 +35,7 @@ class Pools(dict[str, Pool]):
             oldest, _ = self._found.popitem(last=False)
             del self[oldest]
             self._registry.retired_members.setdefault(MemberKey("", oldest), monotonic())
-        pool = self[there] = direct_pool(there, self._registry.member)
+        pool = self[there] = direct_pool(there, self._registry.member, self._tls)
         self._found[there] = None
         self._registry.retired_members.pop(MemberKey("", there), None)
         return pool

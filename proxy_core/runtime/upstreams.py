@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import Final
+import ssl
+from pathlib import Path
+from typing import Any, Final
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from proxy_core.balance.state import UpstreamKey
 from proxy_core.runtime.resolver import Addresses, Resolver, Unresolved
+from proxy_core.runtime.tls import BadTls, ClientContexts
 from proxy_core.runtime.upstream import Upstream
 
 IDLE_SECONDS: Final = 15.0
@@ -41,11 +44,13 @@ class Unreachable(Exception):
 class Upstreams:
     """``idle`` holds the stacks, the newest at the end."""
 
-    def __init__(self, write_buffer: int, resolver: Resolver | None = None) -> None:
+    def __init__(self, write_buffer: int, resolver: Resolver | None = None, folder: Path = Path()) -> None:
+        """``folder`` is that of the site file: certificates are relative to it."""
         self.idle: dict[UpstreamKey, list[Upstream]] = {}
         self.resolver = resolver or Resolver()
         self.resolver.told = self._moved
         self._write_buffer = write_buffer
+        self._contexts = ClientContexts(folder)
 
     def take(self, key: UpstreamKey) -> Upstream | None:
         """An idle connection, if there is one that has not been closed meanwhile."""
@@ -73,9 +78,14 @@ class Upstreams:
         """A fresh connection within ``seconds``, whichever address of the name it takes. Raises Unreachable."""
         upstream = Upstream(key)
         try:
+            secured = self._secured(key, seconds)
             async with asyncio.timeout(seconds):
                 addresses = await self.resolver.addresses(key.host)
-                await _connected(upstream, addresses)
+                await _connected(upstream, addresses, secured)
+        except BadTls as error:
+            raise Unreachable(f"{key.host}:{key.port} cannot be asked over TLS: {error}", 502) from error
+        except ssl.SSLError as error:
+            raise Unreachable(f"{key.host}:{key.port} {_no_handshake(error)}", 502) from error
         except Unresolved as error:
             raise Unreachable(str(error), unresolved=True) from error
         except TimeoutError as error:
@@ -101,6 +111,13 @@ class Upstreams:
                     stack.remove(upstream)
                     upstream.drop()
 
+    def _secured(self, key: UpstreamKey, seconds: float) -> dict[str, Any]:
+        """What asks for TLS, where the key does. Raises BadTls."""
+        if key.tls is None:
+            return {}
+        name = key.tls.server_name or key.host
+        return {"ssl": self._contexts.of(key.tls), "server_hostname": name, "ssl_handshake_timeout": seconds + 1}
+
     def sweep(self, now: float) -> None:
         """Close what has been idle for too long; the oldest are at the bottom of each stack."""
         for key, stack in list(self.idle.items()):
@@ -121,12 +138,12 @@ class Upstreams:
         self.resolver.close()
 
 
-async def _connected(upstream: Upstream, addresses: Addresses) -> None:
+async def _connected(upstream: Upstream, addresses: Addresses, secured: dict[str, Any]) -> None:
     """Connect to whichever address answers first. Raises OSError."""
     loop = asyncio.get_running_loop()
     port = upstream.key.port
     if len(addresses) == 1:
-        await loop.create_connection(lambda: upstream, addresses[0], port)
+        await loop.create_connection(lambda: upstream, addresses[0], port, **secured)
         return
     infos: list[AddrInfoType] = [
         (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port, 0, 0))
@@ -136,7 +153,7 @@ async def _connected(upstream: Upstream, addresses: Addresses) -> None:
     ]
     opened = await start_connection(infos, happy_eyeballs_delay=HEAD_START, interleave=1)
     try:
-        await loop.create_connection(lambda: upstream, sock=opened)
+        await loop.create_connection(lambda: upstream, sock=opened, **secured)
     finally:
         if not upstream.connected:
             opened.close()
@@ -145,3 +162,10 @@ async def _connected(upstream: Upstream, addresses: Addresses) -> None:
 def _address(upstream: Upstream) -> str | None:
     peer = upstream.transport.get_extra_info("peername")
     return str(peer[0]) if peer else None
+
+
+def _no_handshake(error: ssl.SSLError) -> str:
+    """Why a member's TLS was not to our liking, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not trusted: {error.verify_message.rstrip('.')}"
+    return f"did not complete the TLS handshake: {(error.reason or str(error)).replace('_', ' ').lower()}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
 from proxy_core.config.model import Listener
@@ -59,8 +60,10 @@ class Server:
         registry: Registry,
         log: Callable[[Problem, Exception], None],
         outside: Outside | None = None,
+        folder: Path = Path(),
     ) -> None:
-        self.upstreams = Upstreams(limits.WRITE_BUFFER)
+        """``folder`` is that of the site file, to which the files that it names are relative."""
+        self.upstreams = Upstreams(limits.WRITE_BUFFER, folder=folder)
         self._service = Service(current, recorder, self.upstreams, log, outside or Outside())
         self._registry = registry
         self._bound: list[Bound] = []
@@ -121,7 +124,7 @@ class Server:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""
         for bound in self._bound:
             if not bound.draining:
-                self._stop(bound, seconds)
+                self._stop(bound, seconds + 1)  # who is left is cut here, and counted
         end = monotonic() + seconds
         clients = self._service.clients
         while clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice

@@ -66,7 +66,7 @@ async def test_an_explanation_equals_the_live_trace_on_random_requests(name: str
         maps = Maps()
         maps.commit(await maps.prepare(what, Path()))
         outside = Outside(maps)
-        async with serving(what, outside) as running:
+        async with serving(what, outside=outside) as running:
             reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
             heads = [
                 "\r\n".join([f"GET {target} HTTP/1.1", f"Host: {name}.test", *fields, "", ""])

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
 from proxy_core.config.model import Balancer, Listener, Member, Options, Route, Site
@@ -89,12 +90,13 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(what: Site, outside: Outside | None = None) -> AsyncIterator[Running]:
+async def serving(what: Site, folder: Path = Path(), *, outside: Outside | None = None) -> AsyncIterator[Running]:
+    """``folder`` is that of the site file."""
     registry, recorder = Registry(), Recorder()
     current = Current(compile_site(what, registry, 1))
     adopt(current.rules, registry, monotonic())
     problems: list[Problem] = []
-    server = Server(current, recorder, registry, problems.append, outside)
+    server = Server(current, recorder, registry, problems.append, outside, folder)
     server.commit(await server.prepare(what.listeners))
     running = Running(server, current, recorder, registry, problems)
     try:

@@ -166,7 +166,7 @@ def test_a_url_is_read_as_an_origin(url: str, parts: tuple[object, ...], spelled
         ("/path", "form"),
         ("", "form"),
         ("http:/localhost", "form"),
-        ("https://localhost", "https"),
+        ("ftp://localhost", "https"),
         ("ftp://localhost", "ftp"),
         ("http://", "host"),
         ("http://:8000", "host"),

@@ -58,7 +58,7 @@ MEMBER = ("balancers", "p", "members", "a", "url")
 FAULTS: list[tuple[Site, tuple[str, ...], str, str]] = [
     # URLs and names
     (site(("/", "http//one")), row(0, "proxy"), "error", "not a URL"),
-    (site(("/", "https://one")), row(0, "proxy"), "error", "https"),
+    (site(("/", "ftp://one")), row(0, "proxy"), "error", "https"),
     (site(("/", "http://one?x")), row(0, "proxy"), "error", "query"),
     (upgrading("h2c"), row(0, "upgrade"), "error", "h2c cannot"),
     (upgrading("web socket"), row(0, "upgrade"), "error", "cannot be tunnelled"),
