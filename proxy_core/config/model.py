@@ -23,15 +23,17 @@ from proxy_core.config.model_balance import (
     Sticky,
 )
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
+from proxy_core.config.model_limits import Ban, Limits
 from proxy_core.config.model_routes import Route
 from proxy_core.config.model_rules import EnvRule, Host, Location, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model_tls import UpstreamTls
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
-    "AccessLog", "Balancer", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat", "Host",
-    "Listener", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options",
-    "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky", "UpstreamTls",
+    "AccessLog", "Balancer", "Ban", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat",
+    "Host", "Limits", "Listener", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name",
+    "Options", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky",
+    "UpstreamTls",
 ]  # fmt: skip
 
 
@@ -126,6 +128,10 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "fields are believed.",
         ),
     ] = ()
+    deny: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses or networks (CIDR) whose requests get 403. Apache: Require not ip."),
+    ] = ()
 
 
 class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -179,6 +185,8 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     version: Annotated[Literal[1], Meta(description="Version of the file's form; always 1.")] = 1
     site: Annotated[Options, Meta(description="What holds for the whole site.")] = Options()
     listeners: Annotated[dict[Name, Listener], Meta(description="Addresses that accept connections.")] = {}
+    limits: Annotated[Limits, Meta(description="Bounds of size, time and number.")] = Limits()
+    bans: Annotated[tuple[Ban, ...], Meta(description="Addresses that are kept out for a while.")] = ()
     access_log: Annotated[AccessLog | None, Meta(description="A line for each finished request.")] = None
     hosts: Annotated[dict[Name, Host], Meta(description="Name-based virtual hosts.")] = {}
     env: Annotated[tuple[EnvRule, ...], Meta(description="Variables of requests.")] = ()

@@ -18,7 +18,7 @@ from proxy_core.errors import Address
 Path = tuple[str | int, ...]
 Data = dict[str, Any]
 
-_TELLING = ("path", "path_regex", "target", "name", "test", "pattern")
+_TELLING = ("path", "path_regex", "target", "name", "network", "test", "pattern")
 """Keys that a row's id is made from: the first one that it has."""
 
 

@@ -158,6 +158,7 @@ class Engine:
             listeners=listeners,
             seconds=minute.seconds,
             demo=self.demo,
+            limited=self._server.reached(),
         )
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:

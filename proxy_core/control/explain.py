@@ -23,7 +23,8 @@ from proxy_core.rules.facts import Facts, Need
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.facts import Outside
 from proxy_core.serve import limits
-from proxy_core.serve.plan import Reader, ascii_line, forwarding
+from proxy_core.serve.plan import Reader, ascii_line
+from proxy_core.serve.terms import terms
 
 
 async def explain(rules: RuleSet, outside: Outside, question: Question) -> Explanation:
@@ -38,7 +39,7 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
     request = masked(head).strip()
     try:
-        view, fields = Reader(question.client, connection).read(head, forwarding(rules.site.site))
+        view, fields = Reader(question.client, connection).read(head, terms(rules.site))
     except Refused as refused:
         return Explanation(
             request=request, client=question.client, listener=listener, steps=(), outcome="respond",

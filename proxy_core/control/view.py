@@ -117,7 +117,8 @@ class ListenerState(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The numbers of this moment. ``lateness`` is how late the event loop was at worst in the last second."""
+    """The numbers of this moment. ``lateness`` is how late the event loop was at worst in the last second; ``limited``
+    says how often each of [limits] was reached, and "deny" for who is denied or banned."""
 
     at: float
     uptime: float
@@ -138,6 +139,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     listeners: tuple[ListenerState, ...]
     seconds: tuple[Second, ...]
     demo: bool
+    limited: dict[str, int] = {}
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -11,12 +11,15 @@ from http import HTTPStatus
 
 
 class Refused(Exception):
-    """A message that is not passed on. ``status`` is what the client is told, ``why`` is for people and records."""
+    """A message that is not passed on. ``status`` is what the client is told, ``why`` is for people and records,
+    ``limit`` names the limit that it went over, ``again`` says after how many seconds it may come again."""
 
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, limit: str = "", again: float = 0.0) -> None:
         super().__init__(why)
         self.status = status
         self.why = why
+        self.limit = limit
+        self.again = again
 
 
 class Kind:

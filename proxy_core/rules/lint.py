@@ -22,6 +22,7 @@ from proxy_core.http.upgrade import is_protocol
 from proxy_core.rules.lint_health import lint_health
 from proxy_core.rules.lint_paths import spelling
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
+from proxy_core.rules.networks import ends
 from proxy_core.rules.prefixes import collapsed, first, index, takes
 from proxy_core.rules.problems import error, warning
 from proxy_core.rules.reverse import effective_target
@@ -45,14 +46,25 @@ def lint(site: Site) -> tuple[Problem, ...]:
 
 
 def _options(site: Site) -> Iterator[Problem]:
-    for proxy in site.site.trusted_proxies:
+    for key, texts in (("trusted_proxies", site.site.trusted_proxies), ("deny", site.site.deny)):
+        for text in texts:
+            yield from _network(("site", key), text)
+    for ban in site.bans:
+        yield from _network(("bans", ban.id, "network"), ban.network)
         try:
-            ip_network(proxy)
-        except ValueError as no_network:
-            todo = 'write an address or a network: "10.0.0.1" or "10.0.0.0/8"'
-            if "host bits" in str(no_network):
-                todo = f'write the whole network, "{ip_network(proxy, strict=False)}", or the one address'
-            yield error(("site", "trusted_proxies"), f'"{proxy}" is not an address or network', todo)
+            ends(ban.until)
+        except ValueError as reason:
+            yield error(("bans", ban.id, "until"), str(reason), 'write it as "2026-01-31T18:00:00Z"')
+
+
+def _network(address: Address, text: str) -> Iterator[Problem]:
+    try:
+        ip_network(text)
+    except ValueError as no_network:
+        todo = 'write an address or a network: "10.0.0.1" or "10.0.0.0/8"'
+        if "host bits" in str(no_network):
+            todo = f'write the whole network, "{ip_network(text, strict=False)}", or the one address'
+        yield error(address, f'"{text}" is not an address or network', todo)
 
 
 def _listeners(site: Site) -> Iterator[Problem]:

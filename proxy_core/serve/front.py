@@ -1,10 +1,9 @@
-"""One client connection: heads found and judged, bodies passed on, deadlines, half-close and lingering close.
+"""One client connection, whole, in some 350 lines: heads, bodies, deadlines, half-close and lingering close.
 
 An asyncio Protocol with no task, future or timer of its own; the server's sweep looks at ``deadline``. Requests of
 one connection are served one after the other (RFC 9112 §9.3.2): while one is in flight, what a client pipelines is
 held here as bytes, so a good request is answered before a bad one behind it is even looked at. The parser is fed one
-whole head at a time; a body with a length is counted and needs no parser; a chunked body is fed in pieces that stop
-wherever a message may end, so the parser never swallows the beginning of the next request.
+whole head at a time; a body with a length is counted and needs no parser; ``chunks`` feeds it the others.
 """
 
 from __future__ import annotations
@@ -14,42 +13,39 @@ from time import monotonic, time
 from typing import cast
 
 from proxy_core.http.headers import Refused
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.view import Connection
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import limits
+from proxy_core.serve.chunks import Chunks
 from proxy_core.serve.handler import Flight, receive
-from proxy_core.serve.judge import Judge, Payload
+from proxy_core.serve.judge import Judge
 from proxy_core.serve.listeners import Bound
-from proxy_core.serve.plan import Reader, ascii_line
-from proxy_core.serve.replies import reply
+from proxy_core.serve.plan import Reader, ascii_line, guessed
+from proxy_core.serve.replies import again, reply
 from proxy_core.serve.service import Service
 
 _END = b"\r\n\r\n"
-_LINE = limits.REQUEST_TARGET + 64
-"""Where the request line must have ended: the target, a method and a version."""
 
 
 class Client(asyncio.Protocol):
     """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
 
     __slots__ = (
-        "_begun", "_closing", "_forwarding", "_held", "_judge", "_left", "_payload", "_reader", "_rules", "_service",
-        "_tail", "_transport", "_unsent", "_wire", "blocked", "bound", "deadline", "flight", "half_closed", "paused",
-        "write",
+        "_began", "_chunks", "_closing", "_held", "_judge", "_left", "_limits", "_reader", "_rules", "_service",
+        "_terms", "_transport", "_unsent", "_watched", "blocked", "bound", "deadline", "flight", "half_closed",
+        "paused", "write",
     )  # fmt: skip
 
     def __init__(self, service: Service, bound: Bound) -> None:
         self._service = service
         self.bound = bound
-        self._begun = False
+        self._began = 0.0
         self._held = b""
         self._left = 0
-        self._payload: Payload | None = None
+        self._chunks: Chunks | None = None
         self._rules: RuleSet | None = None
-        self._tail = b""
         self._unsent = 0
-        self._wire = 0
         self._closing = False
         self.blocked = False
         self.paused = False
@@ -78,7 +74,7 @@ class Client(asyncio.Protocol):
 
     def body_deadline(self) -> None:
         """The client has the floor: it must go on with its body."""
-        self.deadline = monotonic() + limits.BODY_SECONDS
+        self.deadline = monotonic() + self._limits.body_time
 
     def cut(self) -> None:
         """Break the connection, so that what was sent so far cannot be taken for the whole."""
@@ -97,7 +93,7 @@ class Client(asyncio.Protocol):
         if not keep or (self.half_closed and not self._held):
             self._linger()
             return
-        self.deadline = now + limits.IDLE_SECONDS
+        self.deadline = now + self._limits.idle_time
         if self._held or self.paused:
             # Not from here: a pipelined request would be served on top of the stack of the one before it.
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -119,11 +115,32 @@ class Client(asyncio.Protocol):
         here = Connection(self.bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0)
         self._reader = Reader(_address(peer), here)
         self._judge = Judge(asyncio.get_running_loop())
-        self.deadline = monotonic() + limits.IDLE_SECONDS
-        if len(self._service.clients) >= self._service.most_clients:
-            self.cut()  # without descriptors for upstreams nobody would be served
-        self._service.clients.add(self)
+        service = self._service
+        self._adopt(service.current.rules)
+        self.deadline = monotonic() + self._limits.idle_time
+        most = min(self._limits.connections or service.most_clients, service.most_clients)
+        if len(service.clients) >= most:
+            service.gate.reached["connections"] += 1
+            self.cut()
+        service.clients.add(self)
         self.bound.connections += 1
+        if not service.gate.opened(self._reader.client, self._terms) and not self._closing:
+            self._refuse(
+                Refused(
+                    429,
+                    "the client has more connections open than client_connections",
+                    "client_connections",
+                    self._limits.idle_time,
+                ),
+                b"",
+            )
+
+    def _adopt(self, rules: RuleSet) -> None:
+        """These rules are in force from this request on."""
+        self._rules = rules
+        self._terms = terms = self._service.terms(rules)
+        self._limits = terms.limits
+        self._watched = terms.watches(self._reader.client, time())
 
     def data_received(self, data: bytes) -> None:
         flight = self.flight
@@ -151,6 +168,7 @@ class Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.clients.discard(self)
         self.bound.connections -= 1
+        self._service.gate.closed(self._reader.client)
         self._closing = True
         if self.flight is not None:
             self.flight.client_left()
@@ -182,7 +200,7 @@ class Client(asyncio.Protocol):
         elif self.flight is not None:
             self.flight.expired()
         elif self._held:
-            self._refuse(Refused(408, "the client stopped in the middle of a request head"), self._held)
+            self._refuse(Refused(408, "the client took too long over a request head", "head_time"), self._held)
         else:
             self._linger()
 
@@ -198,10 +216,10 @@ class Client(asyncio.Protocol):
                 elif flight.complete or self.paused:
                     self._held = data
                     return
-                elif self._payload is None:
+                elif self._chunks is None:
                     data = self._read_counted(flight, data)
                 else:
-                    data = self._read_chunks(flight, data, self._payload)
+                    data = self._read_chunks(flight, data, self._chunks)
         except Refused as refused:
             self._refuse(refused, data)
         except Exception as error:
@@ -213,40 +231,50 @@ class Client(asyncio.Protocol):
         if data[:2] == b"\r\n":
             return data[2:]  # RFC 9112 §2.2: empty lines before a request are nothing
         end = data.find(_END) + 4
-        if end < 4 or end > limits.HEAD:
-            if len(data) > limits.HEAD or (len(data) > _LINE and b"\r\n" not in data[:_LINE]):
-                line = data.find(b"\r\n", 0, _LINE)
-                raise Refused(414 if line < 0 else 431, "the request head is too large")
-            if self.half_closed:
-                self._linger()
-                return b""
-            if not self._begun:
-                self._begun = True
-                self.deadline = monotonic() + limits.HEAD_SECONDS
-            self._held = data
-            return b""
-        self._begun = False
+        if end < 4 or end > self._limits.head:
+            return self._unfinished(data)
+        self._began = 0.0
         head = data if end == len(data) else data[:end]
         rules = self._service.current.rules
         if rules is not self._rules:
-            self._rules, self._forwarding = rules, self._service.forwarding(rules)
+            self._adopt(rules)
+        if self._watched:
+            self._service.gate.admit(self._reader.client, self._terms, monotonic())
         plain = head if head.isascii() else ascii_line(head)
-        view, fields = self._reader.read(plain, self._forwarding)
+        view, fields = self._reader.read(plain, self._terms)
         length = fields.length
         may_go_on, payload = self._judge.head(plain, length)
         first, rest = b"", end
         if length > 0:
+            if 0 < self._limits.body < length:
+                raise Refused(413, f"the request body is longer than {self._limits.body} bytes", "body")
             rest += length
             first = data[end:rest]
             self._left = length - len(first)
-            self._payload = None
+            self._chunks = None
             self._judge.renew()  # it would wait for the body that it is spared
         elif length:
-            self._payload = payload
-            self._wire = 0
-            self._tail = b""
+            self._chunks = Chunks(self._judge, payload, self._limits.body)
         receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first)
         return data[rest:] if rest < len(data) else b""
+
+    def _unfinished(self, data: bytes) -> bytes:
+        """Hold the beginning of a head, unless it is too large already; it has so much time, and what its bytes earn
+        it, to be whole."""
+        bounds = self._limits
+        line = bounds.request_line
+        if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
+            if b"\r\n" in data[: line + 2]:
+                raise Refused(431, f"the request head is longer than {bounds.head} bytes", "head")
+            raise Refused(414, f"the request line is longer than {line} bytes", "request_line")
+        if self.half_closed:
+            self._linger()
+            return b""
+        self._began = self._began or monotonic()
+        earned = min(len(data) / bounds.head_rate, bounds.head_time) if bounds.head_rate else 0.0
+        self.deadline = self._began + bounds.head_time + earned
+        self._held = data
+        return b""
 
     def _read_counted(self, flight: Flight, data: bytes) -> bytes:
         piece = data if len(data) <= self._left else data[: self._left]
@@ -255,48 +283,42 @@ class Client(asyncio.Protocol):
         flight.send_body(piece, self._left == 0)
         return data[len(piece) :]
 
-    def _read_chunks(self, flight: Flight, data: bytes, payload: Payload) -> bytes:
-        """Feed one piece that ends in an empty line, or is a slice without one: the end of a chunked message, with or
-        without trailers, is always at the end of a piece."""
-        window = self._tail + data[: limits.SLICE]
-        end = window.find(_END)
-        piece = data[: end + 4 - len(self._tail)] if end >= 0 else data[: limits.SLICE]
-        self._tail = b"" if end >= 0 else (self._tail + piece)[-3:]
-        self._wire += len(piece)
-        self._judge.body(piece)
-        error = payload.exception()
-        if error is not None:
-            raise Refused(400, "a chunked request body is malformed")
-        body = payload.read_nowait()
-        last = payload.is_eof()
-        if self._wire > limits.CHUNK_OVERHEAD + limits.CHUNK_RATIO * (flight.exchange.received + len(body)):
-            raise Refused(400, "a chunked request body is almost all overhead")
-        if last:
-            self._payload = None
-            self._judge.renew()
-        if body or last:
+    def _read_chunks(self, flight: Flight, data: bytes, chunks: Chunks) -> bytes:
+        body, taken = chunks.take(data)
+        if chunks.ended:
+            self._chunks = None
+        if body or chunks.ended:
             self._earn(len(body))
-            flight.send_body(body, last)
-        return data[len(piece) :]
+            flight.send_body(body, chunks.ended)
+        return data[taken:]
 
     def _earn(self, count: int) -> None:
         """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
-        self.deadline = min(self.deadline + count / limits.BODY_RATE, monotonic() + limits.BODY_SECONDS)
+        bounds, now = self._limits, monotonic()
+        most = now + bounds.body_time
+        self.deadline = min(self.deadline + count / bounds.body_rate, most) if bounds.body_rate else most
 
     # -- ending
 
     def _refuse(self, refused: Refused, data: bytes) -> None:
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""
+        if refused.limit:
+            self._service.gate.reached[refused.limit] += 1
         flight = self.flight
         if flight is not None:
             flight.fail(refused.status, refused.why)
             return
         exchange = Exchange(
-            self._service.current.rules, _guess(data, self._reader.client), data[: limits.HEAD], "", time(), monotonic()
+            self._service.current.rules,
+            guessed(data, self._reader.client),
+            data[: self._limits.head],
+            "",
+            time(),
+            monotonic(),
         )
         exchange.status, exchange.cause = refused.status, refused.why
         self._service.recorder.begin(exchange)
-        head, body = reply(refused.status, keep=False)
+        head, body = reply(refused.status, keep=False, fields=again(refused.again))
         exchange.sent = len(body)
         self._transport.write(head + body)
         self._service.recorder.finish(exchange, monotonic())
@@ -323,10 +345,3 @@ class Client(asyncio.Protocol):
 def _address(name: tuple[str, int] | None) -> str:
     """The address of a socket; one of IPv4 that came in over IPv6 as what it is."""
     return str(name[0]).removeprefix("::ffff:") if name else ""
-
-
-def _guess(data: bytes, client: str) -> RequestView:
-    """Method and target of a request that was refused, as far as its first line gives them away; for the record."""
-    line = data[:256].split(b"\r\n")[0].split(b"\n")[0]
-    method, _, rest = line.partition(b" ")
-    return RequestView(method[:32], rest.partition(b" ")[0], b"", client)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from proxy_core.balance.select import choose, failed, worked
 from proxy_core.balance.state import BoundMember, MemberKey
-from proxy_core.http.headers import IDEMPOTENT
+from proxy_core.http.headers import IDEMPOTENT, Refused
 from proxy_core.http.upgrade import granted
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Redirect, Respond
@@ -33,7 +33,7 @@ from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.runtime.upstreams import Unreachable
 from proxy_core.serve import answers, limits
 from proxy_core.serve.plan import CHUNKED, Fields
-from proxy_core.serve.replies import CONTINUE, reply
+from proxy_core.serve.replies import CONTINUE, again, reply
 from proxy_core.serve.service import Service
 from proxy_core.serve.tunnel import Tunnel
 
@@ -46,7 +46,7 @@ class Flight:
     an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored."""
 
     __slots__ = (
-        "_chunked", "_decision", "_extra", "_hidden", "_keep", "_pending", "_retries", "_tried", "_tunnel",
+        "_chunked", "_decision", "_extra", "_hidden", "_keep", "_pending", "_queued", "_retries", "_tried", "_tunnel",
         "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields", "over", "service",
         "started", "timeout",
     )  # fmt: skip
@@ -68,6 +68,7 @@ class Flight:
         self._hidden = False
         self._keep = keep
         self._pending = [first] if first else []
+        self._queued = False
         self._retries = 0
         self._tried: tuple[MemberKey, ...] = ()
         self._tunnel: Tunnel | None = None
@@ -81,6 +82,22 @@ class Flight:
         if view.target == b"*":
             self._respond(200, "")
             return
+        bounds = rules.site.limits
+        if bounds.in_flight:
+            try:
+                self._queued = not self.service.gate.enter(self, bounds)
+            except Refused as full:
+                self._too_many(full.why)
+                return
+            if self._queued:
+                self.client.deadline = monotonic() + bounds.queue_time
+                return
+        self.proceed()
+
+    def proceed(self) -> None:
+        """There is room for it now, if there was none before."""
+        self._queued = False
+        rules = self.exchange.rules
         if rules.program.asks:
             self.exchange.facts = Facts(ask=self.service.outside.ask)
         self._decide()
@@ -409,7 +426,10 @@ class Flight:
             self._tunnel.expired()
             return
         member = self.exchange.member
-        if not self.complete and not self.client.paused:
+        if self._queued:
+            self._too_many("it waited in the queue for queue_time while others were worked on")
+        elif not self.complete and not self.client.paused:
+            self.service.gate.reached["body_time"] += 1
             self.fail(408, "the client stopped sending its request body")
         elif self.client.blocked:
             self.fail(CLIENT_LEFT, "the client stopped reading the answer")
@@ -419,6 +439,12 @@ class Flight:
             if member is not None:
                 member.state.errors += 1
             self.fail(504, f"the upstream was silent for {self.timeout:g} s")
+
+    def _too_many(self, why: str) -> None:
+        """A fast refusal: nothing has been worked on, and it may come again."""
+        self.service.gate.reached["in_flight"] += 1
+        self._extra = again(1.0)
+        self._respond(503, why)
 
     def client_left(self) -> None:
         if not self.over:
@@ -477,7 +503,12 @@ class Flight:
             state.busy -= 1
             state.sent += len(exchange.forwarded) + exchange.received
             state.received += len(exchange.answer) + exchange.sent
+        gate = self.service.gate
+        if self._queued:
+            gate.leave(self)
         self.service.recorder.finish(exchange, now)
+        if gate.waiting:
+            gate.room()
 
     def _done(self, now: float) -> None:
         self.finished(now)

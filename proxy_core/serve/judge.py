@@ -11,12 +11,14 @@ from __future__ import annotations
 from typing import Any, Protocol, cast
 
 from aiohttp import http_parser
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy_core.http.headers import Refused
-from proxy_core.serve import limits
 from proxy_core.serve.plan import CHUNKED
+
+_NO_BOUND = 1 << 20
+"""Sizes are counted before a head comes here, by what the site says."""
 
 
 class Payload(Protocol):
@@ -54,9 +56,9 @@ class Judge:
             cast(Any, _READER),
             self._loop,
             1 << 20,
-            max_line_size=limits.REQUEST_TARGET,
-            max_field_size=limits.FIELD,
-            max_headers=limits.FIELDS,
+            max_line_size=_NO_BOUND,
+            max_field_size=_NO_BOUND,
+            max_headers=_NO_BOUND,
             auto_decompress=False,
             max_msg_queue_size=0,
         )
@@ -72,8 +74,6 @@ class Judge:
                 # llhttp knows a list of methods; others, which were found to be tokens, are judged under a name of it.
                 self.renew()
                 messages, _, _ = self._parser.feed_data(b"POST" + head[head.index(b" ") :])
-        except LineTooLong as error:
-            raise Refused(431, "a header field is too long") from error
         except (HttpProcessingError, ValueError) as error:
             raise Refused(400, _first_line(error)) from error
         if len(messages) != 1:

@@ -1,26 +1,13 @@
-"""Bounds of what a peer may send and how long it may take: every wait has an end and every buffer a size.
+"""Bounds that no site has to change: every wait has an end and every buffer a size.
 
-All in one place and frozen. Sizes are bytes, times are seconds. The figures are httpd's defaults where it has them
-(LimitRequestLine, LimitRequestFieldSize, LimitRequestFields, RequestReadTimeout, KeepAliveTimeout).
+All in one place and frozen. Sizes are bytes, times are seconds. What sites differ in is ``[limits]`` of the site file
+(``config.model_limits``).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-REQUEST_TARGET: Final = 8190
-FIELD: Final = 8190
-FIELDS: Final = 100
-HEAD: Final = 32 * 1024
-
-HEAD_SECONDS: Final = 20.0
-"""From the first byte of a head to its last."""
-IDLE_SECONDS: Final = 15.0
-"""How long a connection may rest between requests."""
-BODY_SECONDS: Final = 20.0
-"""How long a request body may be silent; each BODY_RATE bytes earn back a second."""
-BODY_RATE: Final = 500
-"""Bytes a second that a request body has to bring on average."""
 HALF_CLOSED_SECONDS: Final = 0.5
 """Silence that is borne after the client closed its side: it may want its answer, or it may be gone for good."""
 LINGER_SECONDS: Final = 2.0

@@ -4,17 +4,14 @@ The head is cut into lines here and judged by a strict parser (``judge``); the t
 not like is refused (RFC 9112 §3, §5, §6.3, §11.2; RFC 9110 §7.2, §7.6.1). Nothing is repaired. Passed on is what was
 read, written anew: hop-by-hop fields left out, one line each of X-Forwarded-For, -Host and -Server at the end, as
 httpd's ap_proxy_create_hdrbrgd orders them. Clients repeat their header block on a connection byte for byte, so the
-block read last is remembered with what became of it, for as long as the same Forwarding holds.
+block read last is remembered with what became of it, for as long as the same Terms hold.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-from proxy_core.config.model import Options
 from proxy_core.http.headers import (
     REQUEST_KINDS,
     Kind,
@@ -27,7 +24,7 @@ from proxy_core.http.headers import (
     without,
 )
 from proxy_core.http.view import NOWHERE, Connection, RequestView
-from proxy_core.serve import limits
+from proxy_core.serve.terms import Terms
 
 CHUNKED = -1
 """Length of a body that tells its end itself."""
@@ -41,32 +38,6 @@ _PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$-~]*) (HTTP/1\.[01])\r\n").match
 _EXTENSION = re.compile(rb"[A-Z][A-Z_-]*").fullmatch
 _NOT_SERVED = frozenset((b"CONNECT", b"PRI", b"TRACE"))
 _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Forwarding:
-    """What [site] says about X-Forwarded-*, worked out once for each RuleSet and compared by identity."""
-
-    server: bytes
-    append: bool
-    trusted: tuple[IPv4Network | IPv6Network, ...]
-
-    def appends(self, client: str) -> bool:
-        """Whether fields from this peer are kept and added to, or replaced."""
-        if self.append:
-            return True
-        if not self.trusted:
-            return False
-        address = ip_address(client.partition("%")[0])
-        return any(address in network for network in self.trusted)
-
-
-def forwarding(options: Options) -> Forwarding:
-    return Forwarding(
-        options.server_name.encode("utf-8"),
-        options.forwarded == "append",
-        tuple(ip_network(network, strict=False) for network in options.trusted_proxies),
-    )
 
 
 class Fields(NamedTuple):
@@ -88,39 +59,39 @@ class Fields(NamedTuple):
 class Reader:
     """Reads the heads of one connection and remembers the last block of fields."""
 
-    __slots__ = ("_appends", "_block", "_connection", "_fields", "_forwarding", "client")
+    __slots__ = ("_appends", "_block", "_connection", "_fields", "_terms", "client")
 
     def __init__(self, client: str, connection: Connection = NOWHERE) -> None:
         self.client = client
         self._connection = connection
         self._block = b""
         self._fields: Fields | None = None
-        self._forwarding: Forwarding | None = None
+        self._terms: Terms | None = None
         self._appends = False
 
-    def read(self, head: bytes, rule: Forwarding) -> tuple[RequestView, Fields]:
+    def read(self, head: bytes, terms: Terms) -> tuple[RequestView, Fields]:
         """``head`` is whole, from the request line to the empty line. Raises Refused."""
         plain = _PLAIN_LINE(head)
         authority = b""
-        if plain is not None and plain.end(2) < limits.REQUEST_TARGET:
+        if plain is not None and plain.end() <= terms.limits.request_line:
             method, target, version = plain.groups()
             block = head[plain.end(2) + 1 :]
             if method in _NOT_SERVED:
                 raise Refused(405, f"{method.decode()} is not served")
         else:
             cut = head.find(b"\r\n")
-            method, target, version = request_line(head[:cut])
+            method, target, version = request_line(head[:cut], terms.limits.request_line)
             if target[:1] != b"/":
                 target, authority = _other_form(method, target)
             block = head[cut - len(version) :]
-        if rule is not self._forwarding:
-            self._forwarding = rule
-            self._appends = rule.appends(self.client)
+        if terms is not self._terms:
+            self._terms = terms
+            self._appends = terms.appends(self.client)
             self._block = b""
         if block == self._block and not authority and self._fields is not None:
             fields = self._fields
         else:
-            fields = read_fields(block, _VERSIONS[version], authority, self.client, rule.server, self._appends)
+            fields = read_fields(block, _VERSIONS[version], authority, self.client, terms, self._appends)
             if fields.spent:
                 # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
                 if method != b"OPTIONS":
@@ -139,8 +110,17 @@ def ascii_line(head: bytes) -> bytes:
     return _HIGH_BYTE.sub(lambda high: b"%%%02X" % high[0][0], line) + head[cut:]
 
 
-def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
-    """Method, target and version of a request line (RFC 9112 §3). Raises Refused."""
+def guessed(data: bytes, client: str) -> RequestView:
+    """Method and target of a request that was refused, as far as its first line gives them away; for the record."""
+    line = data[:256].split(b"\r\n")[0].split(b"\n")[0]
+    method, _, rest = line.partition(b" ")
+    return RequestView(method[:32], rest.partition(b" ")[0], b"", client)
+
+
+def request_line(line: bytes, most: int = 8190) -> tuple[bytes, bytes, bytes]:
+    """Method, target and version of a request line of at most ``most`` bytes (RFC 9112 §3). Raises Refused."""
+    if len(line) > most:
+        raise Refused(414, f"the request line is longer than {most} bytes", "request_line")
     parts = line.split(b" ")
     if len(parts) != 3:
         raise Refused(400, "the request line is not a method, a target and a version, each one space apart")
@@ -151,8 +131,6 @@ def request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
         raise Refused(501, "methods are upper-case letters")
     if version not in _VERSIONS:
         raise Refused(505 if _VERSION.fullmatch(version) else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
-    if len(target) > limits.REQUEST_TARGET:
-        raise Refused(414, f"the request target is longer than {limits.REQUEST_TARGET} bytes")
     if not target or target.translate(None, _TARGET_BYTES):
         raise Refused(400, "the request target holds a byte that no target may hold")
     if method in _NOT_SERVED:
@@ -176,19 +154,23 @@ def _other_form(method: bytes, target: bytes) -> tuple[bytes, bytes]:
     return (path if path[:1] == b"/" else b"/" + path), authority
 
 
-def read_fields(block: bytes, http11: bool, authority: bytes, client: str, server: bytes, appends: bool) -> Fields:
+def read_fields(block: bytes, http11: bool, authority: bytes, client: str, terms: Terms, appends: bool) -> Fields:
     """Read a block of field lines; what stands before its first line end is not looked at. Raises Refused."""
     lines = block[:-4].split(b"\r\n")
-    if len(lines) > limits.FIELDS + 1:
-        raise Refused(431, f"there are more than {limits.FIELDS} header fields")
+    limits = terms.limits
+    if len(lines) > limits.fields + 1:
+        raise Refused(431, f"there are more than {limits.fields} header fields", "fields")
+    longest = limits.field
     out: list[bytes] = []
     special: dict[int, list[bytes]] = {}
     spent = False
     kinds = REQUEST_KINDS
     for line in lines[1:]:
         name, colon, value = line.partition(b":")
-        if not colon or len(line) > limits.FIELD:
-            raise Refused(*((431, "a header field is too long") if colon else (400, "a header line has no colon")))
+        if not colon:
+            raise Refused(400, "a header line has no colon")
+        if len(line) > longest:
+            raise Refused(431, f"a header field is longer than {longest} bytes", "field")
         if value.translate(None, _VALUE_BYTES):
             raise Refused(400, "a header field holds a control character")
         kind = kinds[name]
@@ -229,7 +211,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, serve
     for name, kind, own in (
         (b"For", Kind.FORWARDED_FOR, client.encode()),
         (b"Host", Kind.FORWARDED_HOST, host),
-        (b"Server", Kind.FORWARDED_SERVER, server),
+        (b"Server", Kind.FORWARDED_SERVER, terms.server),
     ):
         values = [value for value in special.get(kind, ()) if value] if appends else []
         if own:

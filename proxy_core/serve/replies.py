@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 from html import escape
+from math import ceil
 from time import time
 
 from proxy_core.http.headers import REASONS
@@ -22,6 +23,7 @@ _SENTENCES = {
     413: "The requested resource does not allow request data of this size.",
     414: "The requested URL's length exceeds the capacity limit for this server.",
     417: "The expectation given in the Expect request-header field could not be met by this server.",
+    429: "The user has sent too many requests in a given amount of time.",
     431: "The header fields of the request are too large for this server.",
     500: "The server encountered an internal error and was unable to complete your request.",
     501: "The server does not support the functionality required to fulfil the request.",
@@ -49,6 +51,11 @@ def date() -> bytes:
     if _date[0] != second:
         _date = (second, b"Date: " + formatdate(second, usegmt=True).encode())
     return _date[1]
+
+
+def again(seconds: float) -> tuple[bytes, ...]:
+    """The Retry-After field (RFC 9110 §10.2.3) of who may come again after so long; no field for 0."""
+    return (b"Retry-After: %d" % max(1, ceil(seconds)),) if seconds else ()
 
 
 def page(status: int) -> bytes:

@@ -120,6 +120,10 @@ class Server:
     def states(self) -> tuple[ListenerNow, ...]:
         return tuple(ListenerNow(b.name, b.address, b.port, b.connections, b.draining) for b in self._bound)
 
+    def reached(self) -> dict[str, int]:
+        """How often each limit was reached, by its name."""
+        return dict(self._service.gate.reached)
+
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""
         for bound in self._bound:

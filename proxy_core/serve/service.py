@@ -13,7 +13,8 @@ from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import limits
-from proxy_core.serve.plan import Forwarding, forwarding
+from proxy_core.serve.gate import Gate
+from proxy_core.serve.terms import Terms, terms
 
 if TYPE_CHECKING:
     from proxy_core.serve.front import Client
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Service:
     """``retries`` is how many requests may be sent again before new ones have earned more. ``clients`` holds every
-    open connection, for the sweep over deadlines, and never more than ``most_clients``."""
+    open connection, for the sweep over deadlines, and never more than ``most_clients``; more would leave no file
+    descriptors for members."""
 
     current: Current
     recorder: Recorder
@@ -32,14 +34,18 @@ class Service:
     most_clients: int = 1 << 19
     clients: set[Client] = field(default_factory=set)
     retries: float = limits.RETRY_CREDIT
+    gate: Gate = field(init=False)
     _rules: RuleSet | None = None
-    _forwarding: Forwarding | None = None
+    _terms: Terms | None = None
 
-    def forwarding(self, rules: RuleSet) -> Forwarding:
-        """What these rules say about X-Forwarded-*; worked out once for each RuleSet."""
-        if rules is not self._rules or self._forwarding is None:
-            self._rules, self._forwarding = rules, forwarding(rules.site.site)
-        return self._forwarding
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.recorder)
+
+    def terms(self, rules: RuleSet) -> Terms:
+        """What these rules say about clients; worked out once for each RuleSet."""
+        if rules is not self._rules or self._terms is None:
+            self._rules, self._terms = rules, terms(rules.site)
+        return self._terms
 
     def may_retry(self) -> bool:
         """Whether the budget still allows sending a request again: trouble upstream must not multiply the load."""

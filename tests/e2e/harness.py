@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from proxy_core.config.model import Balancer, Listener, Member, Options, Route, Site
+from proxy_core.config.model import Balancer, Limits, Listener, Member, Options, Route, Site
 from proxy_core.errors import Problem
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import Current
@@ -33,13 +33,20 @@ Talk = Callable[["Upstream", asyncio.StreamReader, asyncio.StreamWriter], Awaita
 """What an upstream does with one connection."""
 
 
-def site(*ports: int, path: str = "", balanced: bool = False, **options: object) -> Site:
+def site(
+    *ports: int,
+    path: str = "",
+    balanced: bool = False,
+    limits: Limits | None = None,
+    **options: object,
+) -> Site:
     """A site that sends everything to the port, or to a balancer of all ports."""
     urls = [f"http://127.0.0.1:{port}{path}" for port in ports]
     balanced = balanced or len(ports) != 1
     members = {f"m{n}": Member(url=url) for n, url in enumerate(urls)} if balanced else {}
     return Site(
         site=Options(**options),  # type: ignore[arg-type]
+        limits=limits or Limits(),
         listeners={"http": Listener(address="127.0.0.1:0")},
         routes=(Route(id="all", path="/", proxy="balancer://pool/" if balanced else urls[0] + "/"),),
         balancers={"pool": Balancer(members=members)} if balanced else {},

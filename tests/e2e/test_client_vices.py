@@ -12,6 +12,7 @@ from time import monotonic
 
 import pytest
 
+from proxy_core.config.model import Limits
 from proxy_core.serve import limits
 from tests.e2e.harness import (
     HELLO,
@@ -32,11 +33,8 @@ GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits that a test can wait for."""
-    for name in ("HEAD_SECONDS", "IDLE_SECONDS", "BODY_SECONDS"):
-        monkeypatch.setattr(limits, name, 0.3)
+HASTY = Limits(head_time=0.3, head_rate=0, idle_time=0.3, body_time=0.3)
+"""Limits that a test can wait for."""
 
 
 async def waits_for_ever(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,10 +42,9 @@ async def waits_for_ever(this: Upstream, reader: asyncio.StreamReader, writer: a
     await reader.read()
 
 
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("raw", [b"G", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\nG"])
 async def test_a_slow_head_is_408_at_the_limit_however_it_trickles(raw: bytes) -> None:
-    async with serving(site(free_port())) as proxy, client(proxy.port) as one:
+    async with serving(site(free_port(), limits=HASTY)) as proxy, client(proxy.port) as one:
         started = monotonic()
         one.send(raw)
         trickle = asyncio.create_task(dribble(one.writer, b"X: " + b"a" * 100))
@@ -63,19 +60,21 @@ async def dribble(writer: asyncio.StreamWriter, data: bytes, pause: float = 0.02
         await asyncio.sleep(pause)
 
 
-@pytest.mark.usefixtures("hasty")
 async def test_an_idle_connection_is_closed_without_a_word() -> None:
-    async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+    async with (
+        upstream(answers(HELLO)) as member,
+        serving(site(member.port, limits=HASTY)) as proxy,
+        client(proxy.port) as one,
+    ):
         one.send(GET)
         await one.answer()
         assert await one.rest() == b""
         assert len(proxy.records) == 1
 
 
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("trickles", [False, True])
 async def test_a_slow_body_is_408_even_when_it_trickles(trickles: bool) -> None:
-    async with upstream(echoes) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+    async with upstream(echoes) as member, serving(site(member.port, limits=HASTY)) as proxy, client(proxy.port) as one:
         one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
         trickle = asyncio.create_task(dribble(one.writer, b"x" * 200)) if trickles else None
         assert (await one.rest()).startswith(b"HTTP/1.1 408 ")

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.config.model import Options
+from proxy_core.config.model import Options, Site
 from proxy_core.http.headers import Refused
 from proxy_core.serve import plan
-from proxy_core.serve.plan import Fields, Forwarding, Reader, forwarding
+from proxy_core.serve.plan import Fields, Reader
+from proxy_core.serve.terms import Terms, terms
 
-RULE = forwarding(Options())
+RULE = terms(Site())
 LINES = st.sampled_from(
     [
         b"Host: a", b"host: b:80", b"A: 1", b"B: \xe9", b"nonsense", b"Connection: close", b"Connection: A",
@@ -31,7 +32,7 @@ HEADS = st.builds(
 )
 
 
-def read(reader: Reader, head: bytes, rule: Forwarding = RULE) -> object:
+def read(reader: Reader, head: bytes, rule: Terms = RULE) -> object:
     try:
         return reader.read(head, rule)
     except Refused as refused:
@@ -40,7 +41,7 @@ def read(reader: Reader, head: bytes, rule: Forwarding = RULE) -> object:
 
 @given(st.lists(st.tuples(HEADS, st.booleans()), min_size=1, max_size=8))
 def test_a_connection_that_remembers_reads_as_one_that_does_not(requests: list[tuple[bytes, bool]]) -> None:
-    other = forwarding(Options(server_name="other", forwarded="append"))
+    other = terms(Site(site=Options(server_name="other", forwarded="append")))
     remembers = Reader("192.0.2.1")
     for head, swapped in requests:
         rule = other if swapped else RULE
@@ -73,7 +74,7 @@ def test_no_bytes_whatever_do_more_than_be_refused(junk: bytes) -> None:
     ],
 )
 def test_trust_is_a_matter_of_networks(peer: str, trusted: tuple[str, ...], believed: bool) -> None:
-    assert forwarding(Options(trusted_proxies=trusted)).appends(peer) == believed
+    assert terms(Site(site=Options(trusted_proxies=trusted))).appends(peer) == believed
 
 
 def test_what_goes_upstream_is_in_order_with_one_line_of_each_forwarded_field() -> None:

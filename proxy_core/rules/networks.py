@@ -1,0 +1,89 @@
+"""Which of many networks an address is in, by a look-up for each length of prefix and never by a walk over all.
+
+Networks are those of deny lists and bans, thousands of them at times, and an address is looked up once for each
+connection. Pure. IPv4 addresses that are written as IPv6 (::ffff:a.b.c.d) are IPv4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from math import inf
+
+from proxy_core.config.model import Site
+
+Entry = tuple[float, str]
+"""When it ends (epoch seconds, inf for never) and what it is, in words."""
+
+
+class Networks:
+    """Entries by network. Of two for one network the one that lasts longer counts."""
+
+    __slots__ = ("_tables",)
+
+    def __init__(self, entries: Iterable[tuple[str, float, str]]) -> None:
+        tables: dict[tuple[int, int], dict[int, Entry]] = {}
+        for text, until, what in entries:
+            network = ip_network(text, strict=False)
+            table = tables.setdefault((network.version, network.max_prefixlen - network.prefixlen), {})
+            number = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+            table[number] = max(table.get(number, (0.0, "")), (until, what))
+        self._tables = tables
+
+    def find(self, address: str, now: float = 0.0) -> str:
+        """What the entry is that has the address and ends after ``now``; "" for none."""
+        if not self._tables:
+            return ""
+        parsed = parse(address)
+        if parsed is None:
+            return ""
+        number = int(parsed)
+        for (version, shift), table in self._tables.items():
+            if version == parsed.version:
+                until, what = table.get(number >> shift, (0.0, ""))
+                if until > now:
+                    return what
+        return ""
+
+
+def parse(address: str) -> IPv4Address | IPv6Address | None:
+    """An address without its zone; None for what is none."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return (parsed.ipv4_mapped or parsed) if parsed.version == 6 else parsed
+
+
+def seen_as(address: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that one subscriber has of IPv6."""
+    if ":" not in address:
+        return address
+    parsed = parse(address)
+    return str(ip_network((int(parsed) >> 64 << 64, 64))) if parsed is not None and parsed.version == 6 else address
+
+
+def trusted(site: Site) -> Networks:
+    """The proxies in front of this one."""
+    return Networks((network, inf, network) for network in site.site.trusted_proxies)
+
+
+def kept_out(site: Site) -> Networks:
+    """The addresses that a site denies, for good or for a while."""
+    denied = [(network, inf, f"{network} is denied") for network in site.site.deny]
+    bans = [(ban.network, ends(ban.until), f"{ban.network} is banned by {ban.id}") for ban in site.bans]
+    return Networks([*denied, *bans])
+
+
+def ends(until: str) -> float:
+    """The epoch second of a ban's ``until``. Raises ValueError with a sentence."""
+    if not until:
+        return inf
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        raise ValueError(f'"{until}" is not a date and time') from None
+    if moment.tzinfo is None:
+        raise ValueError(f'"{until}" does not say in which zone')
+    return moment.timestamp()

@@ -1,0 +1,44 @@
+"""Terms: what a site says about all clients alike, worked out once for each RuleSet and compared by identity.
+
+Connections hold the Terms of the RuleSet that they saw last, so a request pays for none of this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy_core.config.model import Limits, Site
+from proxy_core.rules.networks import Networks, kept_out, trusted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """``server`` and ``append`` are about X-Forwarded-*; ``gap`` is the seconds in which a client earns one more
+    request, 0 where any number may come."""
+
+    limits: Limits
+    server: bytes
+    append: bool
+    trusted: Networks
+    kept_out: Networks
+    gap: float
+
+    def appends(self, client: str) -> bool:
+        """Whether X-Forwarded-* from this peer are kept and added to, or replaced."""
+        return self.append or bool(self.trusted.find(client))
+
+    def watches(self, client: str, at: float) -> bool:
+        """Whether each request of this client has to be asked at the gate: it is kept out, or comes under a rate."""
+        return bool(self.kept_out.find(client, at)) or (bool(self.gap) and not self.trusted.find(client))
+
+
+def terms(site: Site) -> Terms:
+    rate = site.limits.client_rate
+    return Terms(
+        site.limits,
+        site.site.server_name.encode("utf-8"),
+        site.site.forwarded == "append",
+        trusted(site),
+        kept_out(site),
+        1 / rate if rate else 0.0,
+    )

@@ -1,0 +1,307 @@
+"""Limits of [limits], deny lists and bans: each is kept, counted, and costs nobody but whom it is meant for."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+import pytest
+from msgspec.structs import replace
+
+from proxy_core.config.model import Ban, Limits, Options, Site
+from tests.e2e.harness import (
+    HELLO,
+    Running,
+    Upstream,
+    answers,
+    ask,
+    client,
+    free_port,
+    get,
+    read_request,
+    serving,
+    site,
+    until,
+    upstream,
+)
+
+GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+CLOSE = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+def post(length: int, sent: int) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (length, b"x" * sent)
+
+
+def chunked(*sizes: int) -> bytes:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in sizes) + b"0\r\n\r\n"
+
+
+PLAIN = b"GET /%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+FIELD = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: %b\r\n\r\n"
+SIZES = [
+    ("request_line", 414, PLAIN, 256 - len("GET / HTTP/1.1")),
+    ("field", 431, FIELD, 256 - len("X: ")),
+    ("head", 431, FIELD, 256 - len(FIELD % b"")),
+]
+
+
+@pytest.mark.parametrize(("limit", "status", "template", "most"), SIZES, ids=[row[0] for row in SIZES])
+async def test_a_size_is_kept_to_the_byte(limit: str, status: int, template: bytes, most: int) -> None:
+    async with upstream(answers(HELLO)) as member:
+        async with serving(site(member.port, limits=Limits(**{limit: 256}))) as proxy:  # type: ignore[arg-type]
+            assert (await ask(proxy.port, template % (b"a" * most))).startswith(b"HTTP/1.1 200 ")
+            assert not proxy.server.reached()
+            assert (await ask(proxy.port, template % (b"a" * (most + 1)))).startswith(b"HTTP/1.1 %d " % status)
+            assert proxy.server.reached() == {limit: 1}
+
+
+async def test_the_number_of_fields_is_kept() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port, limits=Limits(fields=2))) as proxy:
+        assert (await ask(proxy.port, CLOSE)).startswith(b"HTTP/1.1 200 ")
+        assert (await ask(proxy.port, CLOSE[:-2] + b"A: b\r\n\r\n")).startswith(b"HTTP/1.1 431 ")
+        assert proxy.server.reached() == {"fields": 1}
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (post(10, 10), 200),
+        (post(11, 0), 413),
+        (post(11, 11), 413),
+        (post(1 << 40, 0), 413),
+        (chunked(5, 5), 200),
+        (chunked(5, 6), 413),
+        (chunked(1000), 413),
+    ],
+)
+async def test_a_body_that_is_too_long_is_413_and_no_member_gets_all_of_it(raw: bytes, status: int) -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port, limits=Limits(body=10))) as proxy:
+        async with client(proxy.port) as one:
+            one.send(raw)
+            head, _ = await one.answer()
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert proxy.server.reached() == ({"body": 1} if status == 413 else {})
+        await until(lambda: status == 200 or member.open == 0)
+
+
+async def test_no_bound_on_bodies_is_no_bound() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port, limits=Limits(body=0))) as proxy:
+        async with client(proxy.port) as one:
+            one.send(post(3_000_000, 3_000_000))
+            assert (await one.answer())[1] == b"hello"
+
+
+async def test_a_head_earns_time_by_what_comes_of_it_and_no_more_than_as_much_again() -> None:
+    bounds = Limits(head_time=0.4, head_rate=50)
+    async with serving(site(free_port(), limits=bounds)) as proxy:
+        for pause, least, most in ((10.0, 0.35, 0.75), (0.05, 0.75, 1.5)):
+            async with client(proxy.port) as one:
+                started = monotonic()
+                one.send(b"G")
+                trickle = asyncio.create_task(_dribble(one.writer, pause))
+                assert (await one.rest()).startswith(b"HTTP/1.1 408 ")
+                trickle.cancel()
+                assert least < monotonic() - started < most
+        assert proxy.server.reached() == {"head_time": 2}
+
+
+async def _dribble(writer: asyncio.StreamWriter, pause: float) -> None:
+    while True:
+        await asyncio.sleep(pause)
+        writer.write(b"X: aaaa\r\n")
+
+
+async def test_a_body_that_stops_is_408_and_counted() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port, limits=Limits(body_time=0.2))) as proxy:
+        assert (await ask(proxy.port, post(10, 5))).startswith(b"HTTP/1.1 408 ")
+        assert proxy.server.reached() == {"body_time": 1}
+
+
+async def test_connections_over_the_bound_are_closed_and_the_others_served() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port, limits=Limits(connections=1))) as proxy:
+        async with client(proxy.port) as one:
+            one.send(GET)
+            await one.answer()
+            async with client(proxy.port) as two:
+                assert await two.rest() == b""
+            one.send(GET)
+            await one.answer()
+        await until(lambda: not proxy.server.states()[0].connections)
+        assert (await get(proxy.port))[1] == b"hello"
+        assert proxy.server.reached() == {"connections": 1}
+
+
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.0/8",)])
+async def test_connections_of_one_client_over_its_bound_get_429_at_once_unless_it_is_a_trusted_proxy(
+    trusted: tuple[str, ...],
+) -> None:
+    bounds = Limits(client_connections=1)
+    async with upstream(answers(HELLO)) as member:
+        async with serving(site(member.port, limits=bounds, trusted_proxies=trusted)) as proxy:
+            async with client(proxy.port) as one:
+                one.send(GET)
+                await one.answer()
+                if trusted:
+                    assert (await get(proxy.port))[1] == b"hello"
+                else:
+                    async with client(proxy.port) as two:
+                        raw = await two.rest()  # it did not even ask
+                    assert raw.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+                    assert b"\r\nRetry-After: " in raw
+            await until(lambda: not proxy.server.states()[0].connections)
+            assert (await get(proxy.port))[1] == b"hello"
+            await until(lambda: not proxy.server._service.gate._connections)
+
+
+async def test_requests_over_a_clients_rate_get_429_and_when_to_come_again() -> None:
+    async with upstream(answers(HELLO)) as member:
+        async with serving(site(member.port, limits=Limits(client_rate=5, client_burst=3))) as proxy:
+            async with client(proxy.port) as one:
+                for _ in range(3):
+                    one.send(GET)
+                    assert (await one.answer())[1] == b"hello"
+            head, _ = await get(proxy.port)
+            assert head.startswith(b"HTTP/1.1 429 ")
+            assert b"\r\nRetry-After: 1\r\n" in head
+            await asyncio.sleep(0.25)  # one more is earned
+            assert (await get(proxy.port))[1] == b"hello"
+            assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 429 ")
+            assert proxy.server.reached() == {"client_rate": 2}
+            assert len(member.heads) == 4
+
+
+class Slow:
+    """An upstream that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def __call__(self, this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(this, reader)
+            await self.go.wait()
+            writer.write(HELLO)
+
+
+async def _asked(proxy: Running, count: int) -> list[asyncio.Task[tuple[bytes, bytes]]]:
+    tasks = [asyncio.create_task(get(proxy.port)) for _ in range(count)]
+    await until(lambda: len(proxy.recorder.live) + len(proxy.recorder.ring) >= count)
+    return tasks
+
+
+async def test_requests_over_the_bound_wait_in_a_queue_and_go_on_in_turn() -> None:
+    slow = Slow()
+    async with upstream(slow) as member:
+        async with serving(site(member.port, limits=Limits(in_flight=2, queue=4, queue_time=5))) as proxy:
+            tasks = await _asked(proxy, 6)
+            await until(lambda: len(member.heads) == 2)
+            await asyncio.sleep(0.02)
+            assert len(member.heads) == 2
+            slow.go.set()
+            assert [(await task)[1] for task in tasks] == [b"hello"] * 6
+            assert not proxy.server.reached()
+
+
+async def test_a_full_queue_is_a_fast_503_and_a_long_wait_ends_in_one() -> None:
+    slow = Slow()
+    async with upstream(slow) as member:
+        async with serving(site(member.port, limits=Limits(in_flight=1, queue=2, queue_time=0.3))) as proxy:
+            started = monotonic()
+            tasks = await _asked(proxy, 6)
+            await until(lambda: len(proxy.recorder.ring) == 3)
+            assert monotonic() - started < 0.25
+            await until(lambda: len(proxy.recorder.ring) == 5)
+            assert 0.25 < monotonic() - started < 1.5
+            slow.go.set()
+            heads = [(await task)[0] for task in tasks]
+            assert sorted(head[9:12] for head in heads) == [b"200"] + [b"503"] * 5
+            assert all(b"\r\nRetry-After: 1\r\n" in head for head in heads if head[9:12] == b"503")
+            assert proxy.server.reached() == {"in_flight": 5}
+
+
+async def test_who_leaves_the_queue_leaves_no_gap_in_it() -> None:
+    slow = Slow()
+    async with upstream(slow) as member:
+        async with serving(site(member.port, limits=Limits(in_flight=1, queue=2, queue_time=5))) as proxy:
+            (first,) = await _asked(proxy, 1)
+            async with client(proxy.port) as leaver:
+                leaver.send(GET)
+                await until(lambda: proxy.server._service.gate.waiting)
+            await until(lambda: not proxy.server._service.gate.waiting)
+            second = asyncio.create_task(get(proxy.port))
+            await until(lambda: proxy.server._service.gate.waiting)
+            slow.go.set()
+            assert (await first)[1] == (await second)[1] == b"hello"
+
+
+async def test_a_queue_of_requests_that_are_answered_here_empties_itself() -> None:
+    slow = Slow()
+    async with upstream(slow) as member:
+        what = site(member.port, limits=Limits(in_flight=1, queue=2000, queue_time=9))
+        what = replace(what, routes=(replace(what.routes[0], path="/a"),))
+        async with serving(what) as proxy, client(proxy.port) as first:
+            first.send(GET)
+            await until(lambda: member.heads)
+            others = [asyncio.create_task(get(proxy.port, "/nowhere")) for _ in range(50)]
+            await until(lambda: len(proxy.server._service.gate.waiting) == 50)
+            slow.go.set()
+            assert all([(await other)[0].startswith(b"HTTP/1.1 404 ") for other in others])
+
+
+async def test_a_bound_that_is_lifted_lets_the_queue_go_on() -> None:
+    slow = Slow()
+    async with upstream(slow) as member:
+        what = site(member.port, limits=Limits(in_flight=1, queue=5, queue_time=9))
+        async with serving(what) as proxy:
+            tasks = await _asked(proxy, 3)
+            proxy.swap(replace(what, limits=Limits()))
+            slow.go.set()
+            assert [(await task)[1] for task in tasks] == [b"hello"] * 3
+
+
+DENIED = [
+    (("127.0.0.0/8",), (), 403),
+    (("127.0.0.1",), (), 403),
+    (("10.0.0.0/8", "::1"), (), 200),
+    ((), (Ban(id="x", network="127.0.0.1"),), 403),
+    ((), (Ban(id="x", network="127.0.0.0/30", until="2999-01-01T00:00:00Z"),), 403),
+    ((), (Ban(id="x", network="127.0.0.1", until="2020-01-01T00:00:00+02:00"),), 200),
+    ((), (Ban(id="x", network="127.0.0.1", until="2020-01-01T00:00:00Z"), Ban(id="y", network="127.0.0.1/32")), 403),
+]
+
+
+@pytest.mark.parametrize(("deny", "bans", "status"), DENIED)
+async def test_who_is_denied_or_banned_gets_403(deny: tuple[str, ...], bans: tuple[Ban, ...], status: int) -> None:
+    async with upstream(answers(HELLO)) as member:
+        what = replace(site(member.port, deny=deny), bans=bans)
+        async with serving(what) as proxy:
+            assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 %d " % status)
+            assert proxy.server.reached() == ({"deny": 1} if status == 403 else {})
+
+
+async def test_a_ban_holds_for_connections_that_are_open_and_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with upstream(answers(HELLO)) as member:
+        what = site(member.port)
+        async with serving(what) as proxy, client(proxy.port) as one:
+            one.send(GET)
+            assert (await one.answer())[1] == b"hello"
+            proxy.swap(replace(what, bans=(Ban(id="x", network="127.0.0.1", until="2100-01-01T00:00:00Z"),)))
+            async with client(proxy.port) as two:
+                one.send(GET)
+                assert (await one.answer())[0].startswith(b"HTTP/1.1 403 ")
+                monkeypatch.setattr("proxy_core.serve.gate.time", lambda: 4_200_000_000.0)
+                two.send(GET)
+                assert (await two.answer())[1] == b"hello"
+
+
+async def test_new_limits_hold_for_the_next_request_of_an_open_connection() -> None:
+    async with upstream(answers(HELLO)) as member:
+        what: Site = site(member.port)
+        async with serving(what) as proxy, client(proxy.port) as one:
+            for fields, body in ((3, b"hello"), (1, None)):
+                proxy.swap(replace(what, site=Options(server_name=f"n{fields}"), limits=Limits(fields=fields)))
+                one.send(GET[:-2] + b"A: b\r\n\r\n")
+                head, got = await one.answer()
+                assert got == body if body else head.startswith(b"HTTP/1.1 431 ")
