@@ -248,6 +248,8 @@ class Upstream(asyncio.Protocol):
                 self._parser.feed_data(piece)
             except (HttpParserError, HttpParserUpgrade):
                 if not self._done:
+                    if bodies:
+                        receiver.body(b"".join(bodies))  # it was good, wherever the bytes were split
                     self._refuse("the upstream's chunks are malformed")
                     return
                 self._keep = False

@@ -123,6 +123,7 @@ CUTS = {
     "closes_before_last_chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
     "closes_in_last_chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
     "bad_chunk_size": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nhello\r\n0\r\n\r\n",
+    "bad_first_chunk_size": OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
     "chunk_longer_than_it_says": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n",
     "chunks_almost_all_overhead": OK
     + b"Transfer-Encoding: chunked\r\n\r\n"
