@@ -165,10 +165,11 @@ def run(rules: Sequence[Rule], scope: Scope, effects: Effects, trace: Trace | No
         if said.answers:
             return Ending("status", rule, said.status, why=f"rule {rule.id} answers {said.status}")
         if verdict == "changed":
-            proxied, redirected = said.proxy, bool(scheme_length(scope.uri))
-            ending = Ending("proxy" if proxied else "changed", rule, said.status if redirected else 0, said.noescape)
+            if said.proxy:
+                return Ending("proxy", rule, raw=said.noescape)
+            ending = Ending("changed", rule, said.status if scheme_length(scope.uri) else 0, said.noescape)
         if said.passthrough:
-            return ending._replace(kind="pass" if ending.kind != "proxy" else "proxy", rule=rule, raw=False)
+            return ending._replace(kind="pass", rule=rule, raw=False)
         if said.end or said.proxy or said.last:
             break
         if said.next:
@@ -263,12 +264,13 @@ def _conditions(rows: Sequence[Condition], scope: Scope, vary: list[str], detail
 def _substitute(rule: Rule, scope: Scope, made: str) -> None:
     """The substitution, filled in, becomes the path or URL that the next rule sees."""
     said = rule.flags
-    prefixed = False
-    if not made.startswith("/") and not scheme_length(made) and not (said.proxy or said.redirect):
-        made, prefixed = "/" + made, True
-    made, scope.args = split_query(made, scope.args, said, rule.drops)
-    if said.proxy or said.redirect:
-        scope.uri = made if scheme_length(made) else ourselves(scope) + ("" if made.startswith("/") else "/") + made
+    leaves = said.proxy or said.redirect
+    known = made.startswith("/") or scheme_length(made)
+    prefixed = not (known or leaves)
+    made, scope.args = split_query("/" + made if prefixed else made, scope.args, said, rule.drops)
+    if leaves:
+        slash = "" if made.startswith("/") else "/"
+        scope.uri = made if known and slash else f"{ourselves(scope)}{slash}{made}"
         return
     made = _reduced(scope, made)
     if not (said.unc or prefixed or rule.slashes or scheme_length(made)):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from proxy_core.config.model import Host, Site
-from proxy_core.http.target import BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
+from proxy_core.http.target import PLAIN, BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
 from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
 from proxy_core.rules import env, hosts, locations, rewrite
@@ -41,7 +41,6 @@ from proxy_core.rules.urls import BAD, scheme_length
 Decide = Callable[[RequestView, Facts, Trace | None], Decision]
 States = Callable[[str, str], RuleState]
 
-_URL = re.compile(r"([^:]+://[^/]*)(.*)", re.DOTALL)
 _SLASHES = re.compile(r"^/{2,}")
 _MOST_BOUND = 1024
 
@@ -70,15 +69,20 @@ class Server:
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes. Raises Unknown and Runaway, which ``Program.decide`` turns into decisions."""
-        try:
-            raw_path, query = split(view.target)
-            for table in self.routes if self.early else ():
-                taken = table.before(raw_path, query, self.reading, trace)
-                if taken is not None:
-                    return self._settled(taken, undecoded(raw_path, self.reading), trace)
-            path = normalised(raw_path, self.reading)
-        except BadTarget as bad:
-            return Respond(bad.status, None, bad.why)
+        plain = None if self.early else PLAIN(view.target)
+        if plain is not None:
+            raw_path, query = plain.groups()
+            path = raw_path.decode("latin-1")
+        else:
+            try:
+                raw_path, query = split(view.target)
+                for table in self.routes if self.early else ():
+                    taken = table.before(raw_path, query, self.reading, trace)
+                    if taken is not None:
+                        return self._settled(taken, undecoded(raw_path, self.reading), trace)
+                path = normalised(raw_path, self.reading)
+            except BadTarget as bad:
+                return Respond(bad.status, None, bad.why)
         args = query[1:].decode("latin-1") if query else None
         scope = Scope(view, facts, path, args, self.server_name, self.port, uri=path, ahead=self._ahead, ours=self.ours)
         env.run(self.env, scope, trace)
@@ -92,8 +96,8 @@ class Server:
     ) -> Decision:
         """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
         uri = scope.uri
-        remote = scheme_length(uri)
-        escapes = remote and ending.kind == "changed" and not ending.raw
+        remote = scheme_length(uri) if ending.kind == "changed" else 0
+        escapes = remote and not ending.raw
         if ending.kind != "nothing" and scope.args and BAD(scope.args) and not escapes:
             return Respond(403, None, "the rewritten query holds a blank or a control character", extras)
         match ending.kind:
@@ -123,34 +127,30 @@ class Server:
 
     def _forward(self, rule: Rule, uri: str, args: str | None, raw: bool, extras: Extras | None) -> Decision:
         """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
-        named = balancer(uri)
-        if named is not None:
-            pool, path = named
-            if pool not in self.site.balancers:
-                return Respond(500, None, f"rule {rule.id} forwards to an unknown balancer, {readable(pool)}", extras)
-        else:
-            found = _URL.fullmatch(uri)
-            authority, path = found.groups() if found else (uri, "")
-            try:
-                pool = origin(authority).url
-            except ValueError as why:
-                return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
+        cut = uri.find("/", uri.find("://") + 3)
+        there, path = (uri, "") if cut < 0 else (uri[:cut], uri[cut:])
+        try:
+            route = self.bound.get((rule.id, there)) or self._bind(rule, there)
+        except ValueError as why:
+            return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
         if raw and BAD(path):
             return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
         spelled = path.encode("latin-1") if raw else escaped_upstream(path, self.reading)
         query = b"" if args is None else b"?" + args.encode("latin-1")
-        route = self.bound.get((rule.id, pool))
-        if route is None:
-            if len(self.bound) >= _MOST_BOUND:
-                self.bound.clear()
-            route = self.bound[rule.id, pool] = self._bound(rule, pool)
         if extras is not None:
             extras = extras._replace(hits=tuple(state for state in extras.hits if state is not rule.state))
         return Forward(route, (spelled or b"/") + query, extras)
 
-    def _bound(self, rule: Rule, pool: str) -> BoundRoute:
+    def _bind(self, rule: Rule, there: str) -> BoundRoute:
+        """The route of a rule to an origin or a balancer. Raises ValueError, with a sentence, for what is neither."""
+        named = balancer(there)
+        pool = named[0] if named is not None else origin(there).url
+        if named is not None and pool not in self.site.balancers:
+            raise ValueError(f"there is no balancer {pool}")
+        if len(self.bound) >= _MOST_BOUND:
+            self.bound.clear()
         options = self.site.site
-        return BoundRoute(
+        route = self.bound[rule.id, there] = BoundRoute(
             id=rule.id,
             path="",
             pool=pool,
@@ -161,6 +161,7 @@ class Server:
             state=rule.state,
             rows="rewrites",
         )
+        return route
 
     def _settled(self, decision: Decision, path: str, trace: Trace | None) -> Decision:
         if not isinstance(decision, Forward):

@@ -23,20 +23,18 @@ BAD = re.compile(r"[\x00-\x20\x7f]").search
 """Finds what no query or target may hold raw: blanks and control characters."""
 
 
+def scheme(uri: str) -> tuple[int, bool]:
+    """How long scheme and :// of a URI are, 0 for what is none or of a scheme that nobody knows; and whether a ? in it
+    begins a query: in paths, and in URIs of the schemes that have one (RFC 1738, RFC 2368)."""
+    if uri.startswith("/") or len(uri) <= 5:
+        return 0, True
+    found = _SCHEME.match(uri)
+    return (found.end(), found["query"] is not None) if found else (0, True)
+
+
 def scheme_length(uri: str) -> int:
-    """How long scheme and :// of a URI are, 0 for what is none or of a scheme that nobody knows."""
-    if uri.startswith("/") or len(uri) <= 5:
-        return 0
-    found = _SCHEME.match(uri)
-    return found.end() if found else 0
-
-
-def has_query(uri: str) -> bool:
-    """Whether a ? in it begins a query: in paths, and in URIs of the schemes that have one (RFC 1738, RFC 2368)."""
-    if uri.startswith("/") or len(uri) <= 5:
-        return True
-    found = _SCHEME.match(uri)
-    return found is None or found["query"] is not None
+    """How long scheme and :// of a URI are, 0 for what is none."""
+    return scheme(uri)[0]
 
 
 def escaped(text: str) -> str:
@@ -44,11 +42,11 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def escaped_absolute(uri: str, scheme: int) -> str:
-    """A whole URI escaped behind its host; ``scheme`` is its ``scheme_length``. ldap URIs keep their ? marks."""
-    if uri[scheme - 1] != "/":
-        return uri[:scheme] + escaped(uri[scheme:])
-    path = uri.find("/", scheme)
+def escaped_absolute(uri: str, skip: int) -> str:
+    """A whole URI escaped behind its host; ``skip`` is its ``scheme_length``. ldap URIs keep their ? marks."""
+    if uri[skip - 1] != "/":
+        return uri[:skip] + escaped(uri[skip:])
+    path = uri.find("/", skip)
     if path < 0 or path + 1 == len(uri):
         return uri
     start, rest = uri[: path + 1], uri[path + 1 :]
@@ -76,13 +74,11 @@ def escaped_reference(flags: Flags, text: str) -> str:
 
 def split_query(uri: str, args: str | None, flags: Flags, drops: bool) -> tuple[str, str | None]:
     """The URI without its query, and the query that holds from now on; ``drops`` is the ? that ends a substitution."""
-    if drops:
-        return uri, None
-    if not has_query(uri):
+    skip, has_query = scheme(uri)
+    if drops or not has_query:
         return uri, None
     if flags.qsdiscard:
         args = None
-    skip = scheme_length(uri)
     cut = uri.rfind("?", skip) if flags.qslast else uri.find("?", skip)
     if cut < 0:
         return uri, args
