@@ -270,7 +270,8 @@ def _substitute(rule: Rule, scope: Scope, made: str) -> None:
     made, scope.args = split_query("/" + made if prefixed else made, scope.args, said, rule.drops)
     if leaves:
         slash = "" if made.startswith("/") else "/"
-        scope.uri = made if known and slash else f"{ourselves(scope)}{slash}{made}"
+        # A path to be forwarded stays one and is refused later: the name of ourselves is the client's to choose.
+        scope.uri = made if said.proxy or (known and slash) else f"{ourselves(scope)}{slash}{made}"
         return
     made = _reduced(scope, made)
     if not (said.unc or prefixed or rule.slashes or scheme_length(made)):

@@ -137,3 +137,9 @@ async def test_every_rule_that_matched_counts_a_hit_once() -> None:
     async with serving(rows) as running:
         await get(running, "/a")
         assert [rule.state.hits for rule in running.current.rules.program.rewrites] == [1, 0, 1]
+
+
+async def test_a_path_is_never_forwarded_to_whatever_the_client_calls_us() -> None:
+    async with serving(site(RewriteRule(pattern="^/x", substitution="/y", flags=("P",)))) as running:
+        assert (await get(running, "/x")).startswith("HTTP/1.1 500 ")
+        assert not running.records[-1].attempts
