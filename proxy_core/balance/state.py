@@ -66,7 +66,8 @@ class Checked:
 class MemberState:
     """Counters and condition of one member. ``lbstatus`` is Apache's (mod_lbmethod_byrequests.c); ``upstream`` is whom
     the condition (``error_at``, ``last_error``, ``unresolved``, ``failing``, ``check``) is about. ``failing`` is the
-    verdict of active checks: Apache's PROXY_WORKER_HC_FAIL."""
+    verdict of active checks: Apache's PROXY_WORKER_HC_FAIL. ``classes`` counts finished requests by first digit of the
+    status, ``seconds`` and ``histogram`` how long they took."""
 
     key: MemberKey
     upstream: UpstreamKey | None = None
@@ -82,6 +83,8 @@ class MemberState:
     unresolved: bool = False
     failing: bool = False
     check: Checked | None = None
+    classes: list[int] = field(default_factory=lambda: [0] * 10)
+    seconds: float = 0.0
     histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
 

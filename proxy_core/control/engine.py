@@ -22,6 +22,7 @@ from proxy_core.control.commands import Command, Preview, Reload, Result
 from proxy_core.control.editor import Editor, check
 from proxy_core.control.explain import explain
 from proxy_core.control.inspection import inspection
+from proxy_core.control.metrics import Metrics, exposition
 from proxy_core.control.notices import Notices
 from proxy_core.control.records import record
 from proxy_core.control.troubles import member_problems
@@ -37,6 +38,7 @@ from proxy_core.runtime.maps.text import MapRow
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.listeners import ListenError
+from proxy_core.serve.page import Page
 from proxy_core.serve.server import Server
 
 TICK = 0.25
@@ -76,6 +78,7 @@ class Engine:
             self._current, self._recorder, self._registry, self.notices.add, self._outside, folder=file.parent
         )
         self._checks = Checks(self._server.upstreams)
+        self.metrics = Metrics(lambda: exposition(self.snapshot(), self._recorder, self._registry))
         self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
@@ -111,6 +114,7 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await task
         await self._checks.close()
+        await self.metrics.close()
         await self._server.close()
         await self._maps.close()
         for upstream in self._demo_members:
@@ -179,7 +183,8 @@ class Engine:
     def problems(self) -> tuple[Problem, ...]:
         saver, log = self._editor.saver, self._access_log
         unbound = [problem for _, problem in self._unbound.values()]
-        kept = [problem for problem in (saver.journal_problem, log and log.problem) if problem]
+        some = (saver.journal_problem, log and log.problem, self.metrics.problem)
+        kept = [problem for problem in some if problem]
         return (
             *saver.problems,
             *unbound,
@@ -242,16 +247,20 @@ class Engine:
         unbound = {name: listener for name, (listener, _) in self._unbound.items()}
         wanted = {name: listener for name, listener in site.listeners.items() if unbound.get(name) != listener}
         maps = await self._maps.prepare(site, self.file.parent)
+        page: Page | None = None
         try:
             if maps.problems:
                 raise ListenError(maps.problems)
+            page = await self.metrics.prepare(site)
             prepared = await self._server.prepare(wanted)
         except ListenError as error:
             self._maps.discard(maps)
+            await self.metrics.discard(page)
             return error.problems
         self._current.rules = rules
         self._maps.commit(maps)
         self._server.commit(prepared)
+        self.metrics.commit(page, site)
         adopt(rules, self._registry, time.monotonic())
         self._checks.adopt(rules)
         self._unbound = {name: entry for name, entry in self._unbound.items() if site.listeners.get(name) == entry[0]}
@@ -262,6 +271,8 @@ class Engine:
         """Bind every listener that can be bound; the others become problems."""
         async with self._swap:
             site = self._current.rules.site
+            if self.metrics.page is None:
+                await self.metrics.open(site)
             failed: dict[str, Problem] = {}
             while True:
                 wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
@@ -307,13 +318,14 @@ class Engine:
             self._access_log.write()
         if ticks % round(1 / TICK) == 0:
             await self._second()
-        if ticks % round(BIND_AGAIN / TICK) == 0 and self._unbound:
+        if ticks % round(BIND_AGAIN / TICK) == 0 and (self._unbound or self.metrics.problem):
             await self._bind_what_can()
 
     async def _second(self) -> None:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
+        self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
         if self._editor.saver.changed():
             await self._editor.file_changed()

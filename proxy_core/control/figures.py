@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from proxy_core.balance.bind import shares
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
 from proxy_core.config.model import Member
 from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.rules.decision import RuleState
 from proxy_core.runtime.current import RuleSet
-from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, percentiles
+from proxy_core.runtime.recorder import ClosedSecond, Histogram, MemberSecond, Recorder, RuleKey, Tally, percentiles
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.resolver import Resolver
 from proxy_core.serve.server import ListenerNow
@@ -73,14 +77,8 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         latency=Percentiles(*percentiles(second.histogram for second in window)),
         members=_members(window),
         promised={key: share for pool in rules.pools.values() for key, share in shares(pool).items()},
-        routes=tuple(
-            RouteLoad(id=route.id, hits=route.state.hits, last_hit_at=route.state.last_hit)
-            for route in rules.program.routes
-        ),
-        rewrites=tuple(
-            RouteLoad(id=rule.id, hits=rule.state.hits, last_hit_at=rule.state.last_hit)
-            for rule in rules.program.rewrites
-        ),
+        routes=_rules("routes", rules.program.routes, recorder, window),
+        rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
         seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
     )
 
@@ -88,6 +86,52 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
 def _second(second: ClosedSecond) -> Second:
     p50, p95, p99 = percentiles([second.histogram])
     return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
+
+
+class Counted(Protocol):
+    """A row that counts its hits."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def state(self) -> RuleState: ...
+
+
+def _rules(
+    rows: str, bound: Iterable[Counted], recorder: Recorder, window: list[ClosedSecond]
+) -> tuple[RouteLoad, ...]:
+    """What each row of the list ``rows`` did; hardly any of many has done something lately."""
+    in_flight: dict[RuleKey, int] = {}
+    for exchange in recorder.live:
+        if exchange.route is not None:
+            key = (exchange.route.rows, exchange.route.id)
+            in_flight[key] = in_flight.get(key, 0) + 1
+    lately: dict[RuleKey, list[Histogram]] = {}
+    recent: dict[RuleKey, int] = {}
+    for age, second in enumerate(window):
+        for key, histogram in second.routes.items():
+            lately.setdefault(key, []).append(histogram)
+            if age < RATE:
+                recent[key] = recent.get(key, 0) + sum(histogram.values())
+    over = min(RATE, len(window)) or 1
+    loads = []
+    for row in bound:
+        key = (rows, row.id)
+        load = RouteLoad(id=row.id, hits=row.state.hits, last_hit_at=row.state.last_hit)
+        if (tally := recorder.routes.get(key)) is not None or key in in_flight:
+            tally = tally or Tally()
+            load = replace(
+                load,
+                requests=tally.requests,
+                in_flight=in_flight.get(key, 0),
+                classes=tuple(tally.classes[1:6]),
+                sent=tally.sent,
+                received=tally.received,
+                rate=recent.get(key, 0) / over,
+                latency=Percentiles(*percentiles(lately.get(key, ()))),
+            )
+        loads.append(load)
+    return tuple(loads)
 
 
 def _members(window: list[ClosedSecond]) -> dict[MemberKey, MemberMinute]:
@@ -165,6 +209,7 @@ def _load(
         errors=state.errors,
         latency=did.latency,
         per_second=did.per_second,
+        classes=tuple(state.classes[1:6]),
         check=_check(state.check, monotonic) if state.check is not None else None,
         name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
     )

@@ -28,6 +28,10 @@ it gets nothing until they pass), error (its last connection failed; not tried a
 unresolved (its name has no address), unknown (not tried yet)."""
 
 
+Classes = tuple[int, ...]
+"""Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
+
+
 class Percentiles(Struct, frozen=True, array_like=True):
     """Seconds until the answer was complete, over the last minute; -1 where nothing was measured."""
 
@@ -81,16 +85,26 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     errors: int
     latency: Percentiles
     per_second: tuple[int, ...]
+    classes: Classes = ()
     check: Check | None = None
     name: Name | None = None
 
 
 class RouteLoad(Struct, frozen=True, kw_only=True):
-    """Hits of one route or rewrite rule since its id exists; ``last_hit_at`` is 0 for never."""
+    """What one route or rewrite rule did since its id exists. ``hits`` counts decisions; ``last_hit_at`` is 0 for
+    never. Of what it forwarded: ``requests`` that are finished, by ``classes`` of status; ``sent`` and ``received`` are
+    body bytes to and from clients; ``rate`` and ``latency`` are those of the last seconds and minute."""
 
     id: str
     hits: int
     last_hit_at: float
+    requests: int = 0
+    in_flight: int = 0
+    classes: Classes = ()
+    sent: int = 0
+    received: int = 0
+    rate: float = 0.0
+    latency: Percentiles = Percentiles()
 
 
 class Second(Struct, frozen=True, array_like=True):

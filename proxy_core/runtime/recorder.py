@@ -3,13 +3,13 @@
 The data path appends to a ring and adds to integers; it never waits for, calls or knows a reader. Readers pull by
 cursor and miss what has left the ring. The ring is bounded in requests and in bytes. Once a second ``tick`` closes a
 second: its counts and its latency histogram move to the last two minutes, and percentiles are worked out when
-somebody reads, by merging seconds.
+somebody reads, by merging seconds. Totals by member are in the members' states, totals by route here.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -25,6 +25,25 @@ Histogram = dict[int, int]
 """Counts by bucket of ``bucket_of``; buckets with nothing in them are left out."""
 
 
+RuleKey = tuple[str, str]
+"""The list and the id of what forwarded a request: ("routes", "service"), or ("rewrites", "shop")."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Totals of finished requests. ``sent`` and ``received`` are body bytes to and from the clients. ``fresh`` is the
+    part of ``histogram`` that belongs to the second that is not closed. There may be thousands of routes, so both hold
+    only what is there."""
+
+    requests: int = 0
+    sent: int = 0
+    received: int = 0
+    seconds: float = 0.0
+    classes: list[int] = field(default_factory=lambda: [0] * 10)
+    histogram: Histogram = field(default_factory=dict)
+    fresh: Histogram = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class MemberSecond:
     """What one member did in a second."""
@@ -36,12 +55,14 @@ class MemberSecond:
 
 @dataclass(frozen=True, slots=True)
 class ClosedSecond:
-    """``at`` is the epoch second; ``classes`` counts finished requests by first digit of the status."""
+    """``at`` is the epoch second; ``classes`` counts finished requests by first digit of the status; ``routes`` has the
+    durations of each route that took some."""
 
     at: float
     classes: tuple[int, ...]
     histogram: Histogram
     members: dict[MemberKey, MemberSecond]
+    routes: dict[RuleKey, Histogram]
     generation: int
 
     @property
@@ -51,7 +72,8 @@ class ClosedSecond:
 
 @dataclass(slots=True)
 class Recorder:
-    """``live`` holds the exchanges that are not finished. ``newest`` is the number of the last finished one."""
+    """``live`` holds the exchanges that are not finished. ``newest`` is the number of the last finished one. ``routes``
+    has the totals of each route that took a request, kept by the route's identity."""
 
     ring: deque[Exchange] = field(default_factory=deque)
     live: set[Exchange] = field(default_factory=set)
@@ -59,6 +81,8 @@ class Recorder:
     weight: int = 0
     classes: list[int] = field(default_factory=lambda: [0] * 10)
     histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    spent: float = 0.0
+    routes: dict[RuleKey, Tally] = field(default_factory=dict)
     seconds: deque[ClosedSecond] = field(default_factory=lambda: deque(maxlen=SECONDS))
     _classes_then: list[int] = field(default_factory=lambda: [0] * 10)
     _histogram_then: list[int] = field(default_factory=lambda: [0] * BUCKETS)
@@ -73,11 +97,30 @@ class Recorder:
         self.live.remove(exchange)
         exchange.finished = now
         self.newest = exchange.number = self.newest + 1
-        self.classes[exchange.status // 100 % 10] += 1
-        bucket = bucket_of(now - exchange.started)
+        kind = exchange.status // 100 % 10
+        self.classes[kind] += 1
+        took = now - exchange.started
+        bucket = bucket_of(took)
         self.histogram[bucket] += 1
+        self.spent += took
         if exchange.member is not None:
-            exchange.member.state.histogram[bucket] += 1
+            state = exchange.member.state
+            state.classes[kind] += 1
+            state.histogram[bucket] += 1
+            state.seconds += took
+        route = exchange.route
+        if route is not None:
+            key = (route.rows, route.id)
+            tally = self.routes.get(key)
+            if tally is None:
+                tally = self.routes[key] = Tally()
+            tally.requests += 1
+            tally.sent += exchange.sent
+            tally.received += exchange.received
+            tally.seconds += took
+            tally.classes[kind] += 1
+            tally.histogram[bucket] = tally.histogram.get(bucket, 0) + 1
+            tally.fresh[bucket] = tally.fresh.get(bucket, 0) + 1
         ring = self.ring
         ring.append(exchange)
         exchange.weight = 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
@@ -110,18 +153,28 @@ class Recorder:
                 histogram = state.histogram.copy()
             then[state.key] = (state.elected, state.answered, histogram)
         self._members_then = then
+        routes = {}
+        for key, tally in self.routes.items():
+            if tally.fresh:
+                routes[key], tally.fresh = tally.fresh, {}
         self.seconds.append(
             ClosedSecond(
                 at,
                 tuple(now - before for now, before in zip(self.classes, self._classes_then, strict=True)),
                 _gained(self.histogram, self._histogram_then),
                 seconds,
+                routes,
                 generation if generation != self._generation_then else 0,
             )
         )
         self._classes_then = self.classes.copy()
         self._histogram_then = self.histogram.copy()
         self._generation_then = generation
+
+    def forget(self, rules: Container[RuleKey]) -> None:
+        """Drop the totals of routes that nobody knows any more: those not among ``rules``."""
+        for key in [key for key in self.routes if key not in rules]:
+            del self.routes[key]
 
 
 def percentiles(histograms: Iterable[Histogram]) -> tuple[float, float, float]:

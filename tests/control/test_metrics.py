@@ -1,0 +1,176 @@
+"""The metrics page, read by Prometheus' own parser, on a proxy that serves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy_core.balance.state import BUCKETS, MemberKey, bucket_of
+from proxy_core.config.edit import Delete, Set
+from proxy_core.control.commands import Applied, Refused
+from proxy_core.control.engine import Engine
+from proxy_core.control.metrics import EDGES, exposition
+from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.registry import Registry
+from tests.control.test_engine import free_port, get, member, serving, site_with, submitted, until
+from tests.screens.fake import FakeEngine
+
+METRICS = '\n[metrics]\naddress = "127.0.0.1:0"\n'
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parsed(text: str) -> Samples:
+    """Every sample by name and sorted labels, after the parser's own checks and a few of Prometheus' rules."""
+    found: Samples = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation.endswith("."), family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
+        for sample in family.samples:
+            if family.type == "counter":
+                assert sample.name.endswith("_total")
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            assert key not in found, f"{key} is there twice"
+            found[key] = sample.value
+    return found
+
+
+def page_port(engine: Engine) -> int:
+    page = engine.metrics.page
+    assert page is not None
+    return page.port
+
+
+async def scraped(engine: Engine) -> Samples:
+    status, text = await get(page_port(engine), "/metrics")
+    assert status == 200
+    return parsed(text)
+
+
+def histograms(samples: Samples) -> Iterator[tuple[list[tuple[float, float]], float]]:
+    """Each histogram: its buckets in the order of their edges, and its count."""
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[float, float]]] = {}
+    for (name, labels), value in samples.items():
+        if name.endswith("_bucket"):
+            rest = tuple(pair for pair in labels if pair[0] != "le")
+            groups.setdefault((name.removesuffix("_bucket"), rest), []).append((float(dict(labels)["le"]), value))
+    for (name, rest), buckets in groups.items():
+        yield sorted(buckets), samples[f"{name}_count", rest]
+
+
+async def test_what_was_served_is_on_the_page_by_route_member_and_class(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        file.write_text(site_with(port, more=METRICS))
+        async with serving(file) as (engine, own):
+            for _ in range(3):
+                await get(own, "/x")
+            await get(own, "*")
+            samples = await scraped(engine)
+            who = (("balancer", "b"), ("member", "m0"))
+            assert samples["rproxy_member_elected_total", who] == 3
+            assert samples["rproxy_member_up", who] == 1
+            assert samples["rproxy_member_in_flight", who] == 0
+            assert samples["rproxy_member_requests_total", (who[0], ("class", "2xx"), who[1])] == 3
+            route = (("list", "routes"), ("route", "all"))
+            assert samples["rproxy_route_requests_total", (("class", "2xx"), *route)] == 3
+            assert samples["rproxy_route_sent_bytes_total", route] == 3 * len("m /x")
+            assert samples["rproxy_route_hits_total", route] == 3
+            assert samples["rproxy_request_duration_seconds_count", ()] == engine.snapshot().requests
+            for buckets, count in histograms(samples):
+                values = [value for _, value in buckets]
+                assert values == sorted(values)
+                assert buckets[-1] == (float("inf"), count)
+
+
+async def test_routes_have_their_numbers_in_the_snapshot_too(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            for _ in range(5):
+                await get(own, "/x")
+            await until(lambda: engine.snapshot().routes[0].latency.p50 > 0)
+            (load,) = engine.snapshot().routes
+            assert (load.hits, load.requests, load.classes, load.in_flight) == (5, 5, (0, 5, 0, 0, 0), 0)
+            assert load.sent == 5 * len("m0 /x") - 5
+            assert load.rate > 0
+            assert engine.snapshot().members[0].classes == (0, 5, 0, 0, 0)
+
+
+def test_names_that_need_escaping_come_back_as_they_were() -> None:
+    registry = Registry()
+    odd = 'a"b\\c\nd{e="f"}'
+    registry.member(MemberKey("", odd)).elected = 7
+    text = exposition(FakeEngine().snapshot(), Recorder(), registry)
+    assert parsed(text)["rproxy_member_elected_total", (("balancer", ""), ("member", odd))] == 7
+
+
+def test_histograms_are_cut_where_buckets_end_so_that_nothing_is_estimated() -> None:
+    """Each duration is counted at the first edge that is not below it (Prometheus: le is inclusive; a microsecond is
+    as exact as our buckets are)."""
+    recorder, chance = Recorder(), random.Random(4)
+    durations = [chance.lognormvariate(-4, 3) for _ in range(2000)]
+    for each in durations:
+        recorder.histogram[bucket_of(each)] += 1
+    assert len(recorder.histogram) == BUCKETS
+    samples = parsed(exposition(FakeEngine().snapshot(), recorder, Registry()))
+    ((buckets, count),) = [found for found in histograms(samples) if found[1] == 2000]
+    assert count == len(durations)
+    for edge, value in buckets:
+        assert value == sum(int(each * 1e6) < edge * 1e6 for each in durations), edge
+    assert len(buckets) == len(EDGES) + 1
+
+
+async def test_only_the_page_is_there_and_only_to_read(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(site_with(free_port(), more=METRICS))
+    async with serving(file) as (engine, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", page_port(engine))
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b"content-type: text/plain; version=0.0.4; charset=utf-8" in (await reader.read()).lower()
+        writer.close()
+        assert (await get(page_port(engine), "/"))[0] == 404
+        reader, writer = await asyncio.open_connection("127.0.0.1", page_port(engine))
+        writer.write(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 405 ")
+        writer.close()
+
+
+async def test_the_page_comes_goes_and_stays_with_the_site(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(site_with(free_port()))
+    async with serving(file) as (engine, _):
+        assert engine.metrics.page is None
+        assert isinstance(await submitted(engine, Set(("metrics", "address"), "127.0.0.1:0")), Applied)
+        first = page_port(engine)
+        await scraped(engine)
+        assert isinstance(await submitted(engine, Set(("balancers", "b", "members", "m0", "weight"), 2)), Applied)
+        assert page_port(engine) == first
+        assert isinstance(await submitted(engine, Delete(("metrics",))), Applied)
+        with pytest.raises(ConnectionError):
+            await get(first, "/metrics")
+
+
+async def test_a_port_that_is_taken_refuses_the_edit_and_hinders_no_start(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as taken:
+        wanted = f"127.0.0.1:{taken}"
+        file.write_text(site_with(free_port(), more=METRICS))
+        async with serving(file) as (engine, _):
+            first = page_port(engine)
+            result = await submitted(engine, Set(("metrics", "address"), wanted))
+            assert isinstance(result, Refused)
+            assert result.problems[0].address == ("metrics", "address")
+            assert page_port(engine) == first
+        file.write_text(site_with(free_port(), more=METRICS.replace("127.0.0.1:0", wanted)))
+        async with serving(file) as (engine, own):
+            assert (await get(own, "/"))[0] == 503
+            assert any(problem.address == ("metrics", "address") for problem in engine.problems())
+            weight = Set(("balancers", "b", "members", "m0", "weight"), 2)
+            assert isinstance(await submitted(engine, weight), Applied), "what is wrong already must not refuse others"
+            assert any(problem.address == ("metrics", "address") for problem in engine.problems())
