@@ -143,12 +143,13 @@ class Flight:
     async def _fetched(self, key: FactKey) -> None:
         try:
             answer = await self.service.outside.answer(key)
+            self._waiting = None
+            self.exchange.facts.answers[key] = answer
+            self._decide()
         except Exception as error:
+            self._waiting = None
             self.service.crashed(f"asking for {' '.join(key)}", error)
-            answer = None
-        self._waiting = None
-        self.exchange.facts.answers[key] = answer
-        self._decide()
+            self.fail(500, "what rules asked for could not be had")
 
     # -- decided: a route takes it; who of its pool gets it?
 

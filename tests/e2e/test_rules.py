@@ -52,7 +52,7 @@ async def get(running: Running, path: str) -> str:
 async def test_an_answer_that_takes_waiting_is_waited_for_and_kept_with_the_request() -> None:
     async with upstream(answers(HELLO)) as there:
         slow = Slow("value")
-        async with serving(mapped(there.port), slow) as running:
+        async with serving(mapped(there.port), outside=slow) as running:
             asking = asyncio.create_task(get(running, "/m/key"))
             await until(lambda: slow.asked)
             assert not there.heads
@@ -67,7 +67,7 @@ async def test_no_answer_is_the_default() -> None:
     async with upstream(answers(HELLO)) as there:
         slow = Slow(None)
         slow.ready.set()
-        async with serving(mapped(there.port), slow) as running:
+        async with serving(mapped(there.port), outside=slow) as running:
             await get(running, "/m/key")
             assert there.heads[0].startswith(b"GET /none HTTP/1.1")
 
@@ -75,7 +75,7 @@ async def test_no_answer_is_the_default() -> None:
 async def test_a_client_that_leaves_while_an_answer_is_waited_for_leaves_nothing_behind() -> None:
     async with upstream(answers(HELLO)) as there:
         slow = Slow("value")
-        async with serving(mapped(there.port), slow) as running:
+        async with serving(mapped(there.port), outside=slow) as running:
             _, writer = await asyncio.open_connection("127.0.0.1", running.port)
             writer.write(b"GET /m/key HTTP/1.1\r\nHost: x\r\n\r\n")
             await until(lambda: slow.asked)

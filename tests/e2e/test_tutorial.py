@@ -59,7 +59,7 @@ async def tutorial(folder: Path) -> AsyncIterator[Running]:
         assert document.site is not None
         maps = Maps()
         maps.commit(await maps.prepare(document.site, folder))
-        async with serving(document.site, Outside(maps)) as running:
+        async with serving(document.site, outside=Outside(maps)) as running:
             yield running
 
 
