@@ -61,12 +61,17 @@ class Demo:
 
 async def start_members(site: Site) -> list[Demo]:
     """Start a member wherever the site names a loopback port that refuses connections; the ones started."""
-    places = [place for place in loopback_places(site) if await _refuses(*place)]
+    places = await refusing(site)
     started = []
     for number, (host, port) in enumerate(places):
         with contextlib.suppress(OSError):  # somebody else took the port a moment ago: then it has a server
             started.append(await start_member(host, port, turn=number / len(places)))
     return started
+
+
+async def refusing(site: Site) -> list[tuple[str, int]]:
+    """Host and port of each loopback upstream that the site names and that refuses connections now."""
+    return [place for place in loopback_places(site) if await _refuses(*place)]
 
 
 def loopback_places(site: Site) -> list[tuple[str, int]]:

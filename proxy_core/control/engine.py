@@ -25,7 +25,7 @@ from proxy_core.control.inspection import inspection
 from proxy_core.control.metrics import Metrics, exposition
 from proxy_core.control.notices import Notices
 from proxy_core.control.records import record
-from proxy_core.control.troubles import member_problems
+from proxy_core.control.troubles import look_for_members, member_problems
 from proxy_core.control.view import Explanation, Generation, Inspection, Question, Record, SiteState, Snapshot
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import adopt, compile_site
@@ -100,7 +100,8 @@ class Engine:
         await self._bind_what_can()
         self._open_access_log(site)
         self._checks.adopt(self._current.rules)
-        self._tasks = [asyncio.create_task(self._editor.saver.run()), asyncio.create_task(self._clock())]
+        running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
+        self._tasks = [asyncio.create_task(each) for each in running]
 
     async def stop(self, seconds: float | None = None) -> int:
         """Save, stop accepting, let what is in flight finish for ``seconds`` (default: the site's drain_timeout), cut

@@ -377,3 +377,17 @@ async def test_a_new_try_to_bind_does_not_undo_an_edit_that_overtakes_it(
                 assert isinstance(await submitted, Applied)
                 names = {state.name for state in engine.snapshot().listeners if not state.draining}
                 assert "more" in names
+
+
+async def test_local_members_that_are_away_are_named_before_any_request_and_are_still_tried_by_the_first(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "site.toml"
+    port = free_port()
+    file.write_text(site_with(port))
+    async with serving(file) as (engine, own):
+        await until(lambda: any("refused" in problem.what for problem in engine.problems()))
+        assert engine.snapshot().members[0].health == "error"
+        async with member("back", port):
+            assert await get(own, "/x") == (200, "back /x")
+            assert engine.snapshot().members[0].health == "up"
