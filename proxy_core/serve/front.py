@@ -21,20 +21,22 @@ from proxy_core.serve.chunks import Chunks
 from proxy_core.serve.handler import Flight, receive
 from proxy_core.serve.judge import Judge
 from proxy_core.serve.listeners import Bound
-from proxy_core.serve.plan import Reader, ascii_line, guessed
+from proxy_core.serve.plan import Fields, Reader, ascii_line, guessed
 from proxy_core.serve.replies import again, reply
 from proxy_core.serve.service import Service
 
 _END = b"\r\n\r\n"
+_ALIKE = frozenset((b"GET", b"HEAD"))
+"""Methods that change nothing in how the fields of a request without a body are read."""
 
 
 class Client(asyncio.Protocol):
     """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
 
     __slots__ = (
-        "_began", "_chunks", "_closing", "_held", "_judge", "_left", "_limits", "_reader", "_rules", "_service",
-        "_terms", "_transport", "_unsent", "_watched", "blocked", "bound", "deadline", "flight", "half_closed",
-        "paused", "write",
+        "_began", "_chunks", "_closing", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on", "_reader",
+        "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound", "deadline", "flight",
+        "half_closed", "paused", "write",
     )  # fmt: skip
 
     def __init__(self, service: Service, bound: Bound) -> None:
@@ -115,6 +117,8 @@ class Client(asyncio.Protocol):
         here = Connection(self.bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0)
         self._reader = Reader(_address(peer), here)
         self._judge = Judge(asyncio.get_running_loop())
+        self._judged: Fields | None = None
+        self._may_go_on = False
         service = self._service
         self._adopt(service.current.rules)
         self.deadline = monotonic() + self._limits.idle_time
@@ -243,7 +247,13 @@ class Client(asyncio.Protocol):
         plain = head if head.isascii() else ascii_line(head)
         view, fields = self._reader.read(plain, self._terms)
         length = fields.length
-        may_go_on, payload = self._judge.head(plain, length)
+        if fields is self._judged and view.method in _ALIKE:
+            # The same block of fields, byte for byte, was judged on this connection; what may differ is the request
+            # line, which is read here more strictly than the parser reads it.
+            may_go_on = self._may_go_on
+        else:
+            may_go_on, payload = self._judge.head(plain, length)
+            self._judged, self._may_go_on = (None if length else fields), may_go_on
         first, rest = b"", end
         if length > 0:
             if 0 < self._limits.body < length:

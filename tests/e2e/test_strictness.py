@@ -34,6 +34,14 @@ async def test_a_request_that_is_refused_reaches_nobody_and_hides_nothing_behind
         assert record.cause
 
 
+async def test_what_is_refused_is_refused_behind_good_requests_with_the_same_fields_too() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
+        for status, raw in ALL_REFUSED:
+            got = await ask(proxy.port, get() + get() + raw + SECOND)
+            statuses = [int(found) for found in re.findall(rb"HTTP/1\.1 (\d+) ", got)]
+            assert statuses[:3] == [200, 200, status], raw
+
+
 @pytest.mark.parametrize("number", range(len(FORWARDED)))
 async def test_a_request_that_is_forwarded_says_one_thing(number: int) -> None:
     raw, expected = FORWARDED[number]
