@@ -39,7 +39,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class History:
-    """``past`` are the changes in force, the newest last; ``future`` those undone, the next to redo last."""
+    """``past`` are the changes in force, the newest last; ``future`` those undone, the next to redo last. What left the
+    text as it was (Keep, a nudge there and back) is a generation, but nothing to undo."""
 
     entries: list[Entry] = field(default_factory=list)
     past: list[int] = field(default_factory=list)
@@ -49,8 +50,7 @@ class History:
         self.entries.append(entry)
         match entry.kind:
             case "change":
-                self.past.append(entry.number)
-                self.future.clear()
+                self._changed(entry)
             case "undo":
                 self.future.append(self.past.pop())
             case "redo":
@@ -60,6 +60,16 @@ class History:
     def amend(self, entry: Entry) -> None:
         """Put a new state of the newest change in its place (repeated nudges of one key are one generation)."""
         self.entries[-1] = entry
+        if entry.kind == "change":
+            if self.past[-1:] == [entry.number]:
+                self.past.pop()
+            self._changed(entry)
+
+    def _changed(self, entry: Entry) -> None:
+        before = self.find(self.past[-1]) if self.past else None
+        if before is None or before.text != entry.text:
+            self.past.append(entry.number)
+            self.future.clear()
 
     def find(self, number: int) -> Entry | None:
         return next((entry for entry in self.entries if entry.number == number), None)

@@ -177,6 +177,16 @@ async def test_repeated_nudges_of_one_key_are_one_generation_and_one_save(
         assert len(saves) == 1
 
 
+async def test_a_nudge_there_and_back_and_keeping_ours_do_not_stand_in_the_way_of_undo(file: Path) -> None:
+    async with editing(file) as editor:
+        await applied(editor, Change(edits=(Set(("site", "timeout"), 9),), sentence="timeout"))
+        await applied(editor, weigh(2))
+        await applied(editor, weigh(1))
+        await applied(editor, Keep())
+        await applied(editor, Undo())
+        assert editor.document.text == SITE
+
+
 async def test_nudges_of_different_keys_or_authors_or_apart_in_time_are_generations_of_their_own(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,21 @@ def test_a_change_after_an_undo_ends_redo() -> None:
     assert kept.redoable() is None
 
 
+def test_what_left_the_text_as_it_was_is_no_step_of_undo() -> None:
+    kept = History()
+    for number, text in ((1, "a"), (2, "b"), (3, "b")):
+        kept.add(entry(number, text))
+    change, before = kept.undoable() or pytest.fail("nothing to undo")
+    assert (change.number, before.text) == (2, "a")
+    kept.add(entry(4, "c"))
+    kept.amend(entry(4, "b"))
+    change, before = kept.undoable() or pytest.fail("nothing to undo")
+    assert (change.number, before.text) == (2, "a")
+    kept.amend(entry(4, "d"))
+    change, before = kept.undoable() or pytest.fail("nothing to undo")
+    assert (change.number, before.text) == (4, "b")
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_walking_back_and_forth_always_agrees_with_a_plain_list_of_states(seed: int) -> None:
     chance = random.Random(seed)
