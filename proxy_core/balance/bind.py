@@ -9,11 +9,14 @@ reads what is made here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 
+from proxy_core.balance.methods import METHODS
 from proxy_core.balance.select import serves
-from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool, UpstreamKey
+from proxy_core.balance.state import UNLIMITED, BoundMember, Group, MemberKey, MemberState, Pool, UpstreamKey
 from proxy_core.config.destination import destination
-from proxy_core.config.model import Member, Site, UpstreamTls
+from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
+from proxy_core.http.statuses import statuses
 from proxy_core.http.target import as_bytes_text, escaped, origin
 from proxy_core.http.upgrade import protocols
 
@@ -28,8 +31,8 @@ def compile_pools(
     pools: dict[str, Pool] = {}
     tls = site.upstream_tls
     for name, configured in site.balancers.items():
-        keyed = {MemberKey(name, key): value for key, value in configured.members.items()}
-        pools[name] = _pool(name, configured.method, keyed, False, member, previous.get(name), tls)
+        keys = {MemberKey(name, key): value for key, value in configured.members.items()}
+        pools[name] = _pool(name, configured, keys, member, previous.get(name), tls)
     own = [there for row in site.routes if (there := destination(row)[0]) and "://" in there]
     for there in dict.fromkeys([*own, *origins]):
         pools[there] = direct_pool(there, member, tls, previous.get(there))
@@ -38,23 +41,57 @@ def compile_pools(
 
 def direct_pool(there: str, member: MemberStates, tls: UpstreamTls, previous: Pool | None = None) -> Pool:
     """The pool of an origin ("http://localhost:8000"): itself is its one member."""
-    return _pool(there, "byrequests", {MemberKey("", there): Member(url=there)}, True, member, previous, tls)
+    return _pool(there, _PLAIN, {MemberKey("", there): Member(url=there)}, member, previous, tls)
+
+
+_PLAIN = Balancer()
 
 
 def _pool(
     name: str,
-    method: str,
+    balancer: Balancer,
     members: Mapping[MemberKey, Member],
-    direct: bool,
     state: MemberStates,
     previous: Pool | None,
     tls: UpstreamTls,
 ) -> Pool:
     known = {bound.key: bound for bound in previous.members} if previous is not None else {}
-    bound = tuple(_bound(key, value, state(key), known.get(key), tls) for key, value in members.items())
-    if previous is not None and previous.method == method and _same(previous.members, bound):
+    named = balancer.sticky is not None and balancer.sticky.issue
+    bound = tuple(_bound(key, value, state(key), named, known.get(key), tls) for key, value in members.items())
+    if previous is not None and previous.balancer == balancer and _same(previous.members, bound):
         return previous
-    return Pool(name, method, bound, direct)
+    routes: dict[str, tuple[BoundMember, ...]] = {}
+    for member in sorted(bound, key=lambda member: (member.member.role == "standby", member.member.lbset)):
+        if member.route and balancer.sticky is not None:
+            routes[member.route] = (*routes.get(member.route, ()), member)
+    return Pool(
+        name=name,
+        balancer=balancer,
+        members=bound,
+        groups=_groups(bound),
+        routes=routes,
+        elect=METHODS[balancer.method],
+        fails=statuses(balancer.failonstatus),
+        watched=bool(balancer.failonstatus) or balancer.ejection is not None or balancer.method == "latency",
+        asks=balancer.sticky is not None or balancer.method == "hash",
+        issues=named,
+        direct=balancer is _PLAIN,
+    )
+
+
+def _groups(members: tuple[BoundMember, ...]) -> tuple[Group, ...]:
+    """The lbsets that have anybody to take unsticky requests. A member of weight 0 is neither there nor missing."""
+    found = []
+    for lbset in sorted({member.member.lbset for member in members}):
+        mine = [member for member in members if member.member.lbset == lbset]
+        roles: dict[str, tuple[BoundMember, ...]] = {
+            role: tuple(member for member in mine if member.member.role == role and serves(member))
+            for role in ("regular", "spare", "standby")
+        }
+        missing = sum(member.member.role == "regular" and member.member.status != "enabled" for member in mine)
+        if any(roles.values()):
+            found.append(Group(roles["regular"], roles["spare"], roles["standby"], missing))
+    return tuple(found)
 
 
 def _same(these: tuple[BoundMember, ...], those: tuple[BoundMember, ...]) -> bool:
@@ -62,11 +99,12 @@ def _same(these: tuple[BoundMember, ...], those: tuple[BoundMember, ...]) -> boo
 
 
 def _bound(
-    key: MemberKey, member: Member, state: MemberState, previous: BoundMember | None, tls: UpstreamTls
+    key: MemberKey, member: Member, state: MemberState, named: bool, previous: BoundMember | None, tls: UpstreamTls
 ) -> BoundMember:
+    route = member.route or (key.member if named else "")
     secured = member.tls or tls
     same = previous is not None and previous.member == member and previous.state is state
-    if previous is not None and same and previous.upstream.tls in (None, secured):
+    if previous is not None and same and previous.route == route and previous.upstream.tls in (None, secured):
         return previous
     there = origin(member.url)
     return BoundMember(
@@ -78,6 +116,9 @@ def _bound(
         factor=int(member.weight * 100),
         state=state,
         upgrades=protocols(member.upgrade, there.scheme),
+        route=route,
+        limit=member.max_connections or UNLIMITED,
+        salt=blake2b(key.member.encode(), digest_size=16).digest(),
     )
 
 

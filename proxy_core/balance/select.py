@@ -1,32 +1,148 @@
-"""Choosing a member, and what a failed or good connection does to the choice.
+"""Choosing a member: who may be chosen is decided here and nowhere else; who is chosen among those is a method's work.
 
-Who may be chosen is decided in one place, ``choose``; who is chosen among those is the method's work. The error
-state is Apache's (``ap_proxy_retry_worker`` in modules/proxy/proxy_util.c, ``force_recovery`` in
-mod_proxy_balancer.c): a member whose connection failed is left alone until ``retry`` seconds are over; when nothing
-but such members is left, all of them are cleared at once and tried, for they may be back and there is nobody else to
-ask. Synchronous, no I/O, no clock: ``now`` is ``time.monotonic``. Nothing here counts requests; the caller does.
+The order is that of httpd (``find_session_route``, ``proxy_balancer_pre_request`` and ``force_recovery`` in
+modules/proxy/mod_proxy_balancer.c, ``ap_proxy_balancer_get_best_worker`` and ``ap_proxy_retry_worker`` in
+proxy_util.c): a session's own member first; else the lowest lbset in which anybody can take the request; in a set the
+regular members, a spare for each of them that is out, and standbys when there is nobody else. A member in error is left
+alone for ``retry`` seconds; when nothing but such members is left, all are cleared at once and tried (forcerecovery).
+A set whose members are all at their limits is waited for, and does not spill over into standbys or the next set.
+
+Synchronous, no I/O, no clock: ``now`` is ``time.monotonic``. Nothing here counts requests; the caller does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from proxy_core.balance.methods import METHODS
-from proxy_core.balance.state import BoundMember, MemberKey, MemberState, Pool
+from proxy_core.balance.state import BoundMember, Group, MemberKey, MemberState, Pool
+
+RAMP_FROM = 0.1
+"""Part of its weight that a member begins a slow start with."""
 
 
-def choose(pool: Pool, now: float, tried: Collection[MemberKey] = ()) -> BoundMember | None:
+class Full(Exception):
+    """Somebody could take the request but for ``max_connections``: it may wait."""
+
+
+def choose(
+    pool: Pool, now: float, tried: Collection[MemberKey] = (), route: str = "", key: bytes = b""
+) -> BoundMember | None:
     """The member for the next attempt of a request that has ``tried`` some already; None when there is none left.
 
-    Changes lbstatus of the eligible members, so it is called exactly once for each attempt.
+    ``route`` is what its session says, ``key`` what method hash goes by. Changes lbstatus of the eligible members, so
+    it is called exactly once for each attempt. Raises Full.
     """
-    untried = [m for m in pool.members if serves(m) and not m.state.failing and m.key not in tried]
-    members = [m for m in untried if pool.direct or usable(m.state, m.member.retry, now)]
+    if pool.direct:
+        only = pool.members[0]
+        return None if only.key in tried else only
+    sticky = pool.balancer.sticky
+    if sticky is not None and route in pool.routes:
+        member = _of_session(pool, route, now, tried)
+        if member is not None and member.state.busy < member.limit:
+            _take_turn(pool, member, now)
+            return member
+        if member is not None and (pool.balancer.timeout or sticky.nofailover):
+            raise Full
+        if sticky.nofailover:
+            return None
+    members = _eligible(pool, now, tried)
+    if not members and pool.balancer.forcerecovery and _recover(pool, tried):
+        members = _eligible(pool, now, tried)
     if not members:
-        for member in untried:
-            member.state.error_at = 0.0
-        members = untried
-    return METHODS[pool.method](members) if members else None
+        return None
+    if pool.balancer.slow_start and any(member.state.ramp_at for member in members):
+        return _ramped(pool, members, now, key)
+    return pool.elect(members, now, key)
+
+
+def _eligible(pool: Pool, now: float, tried: Collection[MemberKey]) -> Sequence[BoundMember]:
+    """Who may take an unsticky request, in configured order with spares at the end. Raises Full."""
+    for group in pool.groups:
+        if not tried and _all_fit(group):
+            return group.regular
+        well = [m for m in group.regular if usable(m, now) and m.key not in tried]
+        out = group.missing + len(group.regular) - len(well)
+        if out and group.spares:
+            well += [m for m in group.spares if usable(m, now) and m.key not in tried][:out]
+        if not well and group.standbys:
+            well = [m for m in group.standbys if usable(m, now) and m.key not in tried]
+        free = [m for m in well if m.state.busy < m.limit]
+        if free:
+            return free
+        if well:
+            raise Full
+    return ()
+
+
+def _all_fit(group: Group) -> bool:
+    """Whether nothing is wrong with any regular member of a set and no spare has to stand in: the common case, at
+    the price of one look at each."""
+    for member in group.regular:
+        state = member.state
+        if state.error_at or state.ejected_until or state.failing or state.busy >= member.limit:
+            return False
+    return bool(group.regular) and not (group.missing and group.spares)
+
+
+def _recover(pool: Pool, tried: Collection[MemberKey]) -> bool:
+    """All that take requests are out: forget why, but for what active checks say. Whether that helped anybody."""
+    helped = False
+    for group in pool.groups:
+        for member in (*group.regular, *group.spares, *group.standbys):
+            state = member.state
+            if member.key not in tried and not state.failing:
+                state.error_at = state.ejected_until = 0.0
+                helped = True
+    return helped
+
+
+def _of_session(pool: Pool, route: str, now: float, tried: Collection[MemberKey], depth: int = 0) -> BoundMember | None:
+    """The member that a session's route means, or the one that its redirect means, if it can take the request."""
+    for member in pool.routes.get(route, ()):
+        if takes_sessions(member) and usable(member, now) and member.key not in tried:
+            return member
+        if member.member.redirect and depth < len(pool.members):
+            other = _of_session(pool, member.member.redirect, now, tried, depth + 1)
+            if other is not None:
+                return other
+    return None
+
+
+def _take_turn(pool: Pool, chosen: BoundMember, now: float) -> None:
+    """Requests of sessions count too, so that unsticky ones even them out: mod_proxy_balancer's arithmetic."""
+    total = 0
+    for member in pool.members:
+        if takes_sessions(member) and usable(member, now):
+            member.state.lbstatus += member.factor
+            total += member.factor
+    chosen.state.lbstatus -= total
+
+
+def _ramped(pool: Pool, members: Sequence[BoundMember], now: float, key: bytes) -> BoundMember | None:
+    """Elect with the weights of members that start slowly scaled down."""
+    elected = pool.elect(
+        [
+            replace(member, factor=max(1, int(member.factor * part)))
+            if (part := ramp(member.state, pool.balancer.slow_start, now)) < 1
+            else member
+            for member in members
+        ],
+        now,
+        key,
+    )
+    return elected and next(member for member in members if member.key == elected.key)
+
+
+def ramp(state: MemberState, slow_start: float, now: float) -> float:
+    """The part of its weight that a member has by now; 1.0 when it starts slowly no longer."""
+    if not state.ramp_at:
+        return 1.0
+    part = (now - state.ramp_at) / slow_start if slow_start else 1.0
+    if part >= 1:
+        state.ramp_at = 0.0
+        return 1.0
+    return max(RAMP_FROM, part)
 
 
 def serves(member: BoundMember) -> bool:
@@ -34,21 +150,20 @@ def serves(member: BoundMember) -> bool:
     return member.member.status == "enabled" and member.factor > 0
 
 
-def usable(state: MemberState, retry: float, now: float) -> bool:
-    """Whether a member's condition lets it be tried: no failed connection, or one longer ago than ``retry``."""
-    return not state.error_at or now > state.error_at + retry
+def takes_sessions(member: BoundMember) -> bool:
+    """Whether its configuration lets a member take requests of its own sessions."""
+    return member.member.status in ("enabled", "draining")
 
 
-def failed(state: MemberState, now: float, reason: str) -> None:
-    """A connection to the member could not be made; ``reason`` says why (refused, timed out, no address). Its turn
-    is spent, as in Apache: lbstatus stays as the election left it."""
-    state.error_at = now
-    state.last_error = reason
-
-
-def worked(state: MemberState) -> None:
-    """The member took a connection: what was wrong with it is over."""
-    if state.last_error:
-        state.error_at = 0.0
-        state.last_error = ""
-        state.unresolved = False
+def usable(member: BoundMember, now: float) -> bool:
+    """Whether a member's condition lets it be tried: checks do not fail, it is not ejected, and no connection failed
+    or one longer ago than ``retry``. An ejection that is over ends here, in a slow start."""
+    state = member.state
+    if not (state.error_at or state.ejected_until or state.failing):
+        return True
+    if state.failing or now < state.ejected_until:
+        return False
+    if state.ejected_until:
+        state.ejected_until = 0.0
+        state.ramp_at = now
+    return not state.error_at or now > state.error_at + member.member.retry

@@ -8,7 +8,9 @@ registry which members and rules are in force and whose turns start anew.
 from __future__ import annotations
 
 from proxy_core.balance.bind import compile_pools
-from proxy_core.balance.select import serves, worked
+from proxy_core.balance.outcome import renewed
+from proxy_core.balance.select import serves
+from proxy_core.balance.state import Pool
 from proxy_core.config.model import Site
 from proxy_core.rules.ruleset import compile_rules
 from proxy_core.runtime.current import RuleSet
@@ -28,19 +30,34 @@ def compile_site(site: Site, registry: Registry, generation: int, previous: Rule
 def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
     """``rules`` are in force from ``now`` (monotonic) on. A member that points elsewhere than before is well until
     shown otherwise: what failed was somebody else."""
-    members = [member for pool in rules.pools.values() for member in pool.members]
-    for member in members:
-        if member.state.upstream not in (None, member.upstream):
-            worked(member.state)
-            member.state.failing, member.state.check = False, None
-        member.state.upstream = member.upstream
+    pools = list(rules.pools.values())
+    for pool in pools:
+        _adopt(pool, registry, now)
     registry.adopt(
-        {member.key for member in members},
+        {member.key for pool in pools for member in pool.members},
         rules.program.keys,
         {
-            pool.name: (pool.method, tuple((m.key, m.factor if serves(m) else 0) for m in pool.members))
-            for pool in rules.pools.values()
+            pool.name: (pool.method, tuple((m.key.member, m.factor if serves(m) else 0) for m in pool.members))
+            for pool in pools
             if not pool.direct
         },
         now,
     )
+
+
+def _adopt(pool: Pool, registry: Registry, now: float) -> None:
+    """What a new set means for the states of a pool's members: whom they are about, draining, slow start."""
+    before = registry.shares.get(pool.name)
+    factors = dict(before[1]) if before else None
+    for member in pool.members:
+        state = member.state
+        if state.upstream not in (None, member.upstream):
+            renewed(state)
+        state.upstream = member.upstream
+        state.drain_timeout = pool.balancer.drain_timeout
+        if member.member.status == "enabled":
+            state.drain_at = 0.0
+            if factors is not None and serves(member) and not factors.get(member.key.member):
+                state.ramp_at = now
+        elif not state.drain_at:
+            state.drain_at = now

@@ -24,8 +24,10 @@ CLIENT_LEFT = 499
 class Exchange:
     """``head`` is the request's head as it came; ``forwarded`` and ``answer`` are the heads that were written upstream
     and read from upstream (b"" where it did not come to that). ``sent`` and ``received`` count body bytes to and from
-    the client. ``facts`` are the answers that its rules asked for, ``extras`` what they left for it. ``cause`` says in
-    words what went wrong; ``weight`` is about what it holds in memory, in bytes."""
+    the client. ``attempts`` counts members that got it, ``retries`` how often it was sent again because a connection
+    broke, ``queued`` the seconds it waited for a member with a free place; ``session`` is the route that it names.
+    ``facts`` are the answers that its rules asked for, ``extras`` what they left for it. ``cause`` says in words what
+    went wrong; ``weight`` is about what it holds in memory, in bytes."""
 
     rules: RuleSet
     view: RequestView
@@ -39,6 +41,9 @@ class Exchange:
     answer: bytes = b""
     status: int = 0
     attempts: int = 0
+    retries: int = 0
+    session: str = ""
+    queued: float = 0.0
     received: int = 0
     sent: int = 0
     connected: float = 0.0

@@ -18,7 +18,7 @@ from random import Random
 from time import monotonic, time
 from typing import Final
 
-from proxy_core.balance.select import worked
+from proxy_core.balance.outcome import recovered
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import HealthCheck
 from proxy_core.http.headers import Refused
@@ -113,8 +113,7 @@ def note(state: MemberState, check: HealthCheck, passed: bool, result: str, at: 
     seen.streak = seen.streak + 1 if seen.at and seen.passed == passed else 1
     seen.at, seen.passed, seen.result = at, passed, result
     if passed and seen.streak >= check.passes:
-        state.failing = False
-        worked(state)
+        recovered(state, monotonic())
     elif not passed and seen.streak >= check.fails:
         state.failing = True
 

@@ -20,6 +20,10 @@ KEEP_RETIRED = 600.0
 
 Key = TypeVar("Key")
 
+Shares = tuple[str, tuple[tuple[str, int], ...]]
+"""What a balancer's turns are worked out from: its method, and the factor of each member, 0 for those out of service.
+"""
+
 RuleKey = tuple[str, str]
 """An ordered list and the id of a row in it: ("routes", "service")."""
 
@@ -30,7 +34,7 @@ class Registry:
 
     members: dict[MemberKey, MemberState] = field(default_factory=dict)
     rules: dict[RuleKey, RuleState] = field(default_factory=dict)
-    shares: dict[str, object] = field(default_factory=dict)
+    shares: dict[str, Shares] = field(default_factory=dict)
     retired_members: dict[MemberKey, float] = field(default_factory=dict)
     retired_rules: dict[RuleKey, float] = field(default_factory=dict)
 
@@ -41,17 +45,19 @@ class Registry:
         """The state of the row ``row_id`` of the ordered list ``rows`` ("routes")."""
         return self.rules.setdefault((rows, row_id), RuleState())
 
-    def adopt(self, members: set[MemberKey], rules: set[RuleKey], shares: dict[str, object], now: float) -> None:
+    def adopt(self, members: set[MemberKey], rules: set[RuleKey], shares: dict[str, Shares], now: float) -> None:
         """A site with these members and rules is in force from now on.
 
         ``shares`` says for each balancer what its turns are worked out from (method and weights): where that changed,
-        lbstatus starts anew, so that the new shares are right from the next request on; counters stay.
+        lbstatus and traffic start anew, so that the new shares are right from the next request on; counters stay.
         """
         for key, state in self.members.items():
             if self.shares.get(key.balancer) != shares.get(key.balancer):
-                state.lbstatus = 0
+                state.lbstatus = state.traffic = 0
         self.shares = shares
         _retire(self.retired_members, self.members, members, now)
+        for key in self.retired_members:
+            self.members[key].drain_at = self.members[key].drain_at or now
         _retire(self.retired_rules, self.rules, rules, now)
 
     def forget(self, now: float) -> None:

@@ -54,11 +54,12 @@ _HEAD, _LENGTH, _CHUNKS, _CLOSE, _DONE = range(5)
 
 
 class Upstream(asyncio.Protocol):
-    """``receiver`` is who waits for an answer now, None while the connection is idle. ``idle_since`` is monotonic."""
+    """``receiver`` is who waits for an answer now, None while the connection is idle. ``expires`` (monotonic) is when
+    it has been idle for too long; 0.0 as long as it never was."""
 
     __slots__ = (
         "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_overhead", "_parser", "_phase",
-        "_pieces", "_upgrade", "closed", "connected", "idle_since", "key", "paused", "receiver", "transport",
+        "_pieces", "_upgrade", "closed", "connected", "expires", "key", "paused", "receiver", "transport",
     )  # fmt: skip
 
     def __init__(self, key: UpstreamKey) -> None:
@@ -67,7 +68,7 @@ class Upstream(asyncio.Protocol):
         self.closed = False
         self.connected = False
         self.paused = False
-        self.idle_since = 0.0
+        self.expires = 0.0
         self._phase = _DONE
         self._buffer = b""
         self._last: Answer | None = None

@@ -61,8 +61,8 @@ class Upstreams:
                 return upstream
         return None
 
-    def give_back(self, upstream: Upstream, now: float) -> None:
-        """The connection has done its exchange and may do another."""
+    def give_back(self, upstream: Upstream, now: float, ttl: float = IDLE_SECONDS) -> None:
+        """The connection has done its exchange and may do another within ``ttl`` seconds."""
         stack = self.idle.get(upstream.key)
         if stack is None:
             stack = self.idle[upstream.key] = []
@@ -71,10 +71,10 @@ class Upstreams:
             return
         if upstream.paused:
             upstream.resume()
-        upstream.idle_since = now
+        upstream.expires = now + ttl
         stack.append(upstream)
 
-    async def connect(self, key: UpstreamKey, seconds: float) -> Upstream:
+    async def connect(self, key: UpstreamKey, seconds: float, keepalive: bool = False) -> Upstream:
         """A fresh connection within ``seconds``, whichever address of the name it takes. Raises Unreachable."""
         upstream = Upstream(key)
         try:
@@ -119,14 +119,13 @@ class Upstreams:
         return {"ssl": self._contexts.of(key.tls), "server_hostname": name, "ssl_handshake_timeout": seconds + 1}
 
     def sweep(self, now: float) -> None:
-        """Close what has been idle for too long; the oldest are at the bottom of each stack."""
+        """Close what has been idle for too long."""
         for key, stack in list(self.idle.items()):
-            old = 0
-            while old < len(stack) and now - stack[old].idle_since > IDLE_SECONDS:
-                stack[old].drop()
-                old += 1
-            if old:
-                del stack[:old]
+            if any(upstream.expires < now for upstream in stack):
+                for upstream in stack:
+                    if upstream.expires < now:
+                        upstream.drop()
+                stack = self.idle[key] = [upstream for upstream in stack if not upstream.closed]
             if not stack:
                 del self.idle[key]
 

@@ -1,4 +1,4 @@
-"""The way of a request, in one place of some 420 lines because it is one story.
+"""The way of a request, in one place of some 590 lines because it is one story.
 
 The phases are ``received → decided → elected → sent → answered → finished``.
 
@@ -19,18 +19,20 @@ import math
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from proxy_core.balance.select import choose, failed, worked
-from proxy_core.balance.state import BoundMember, MemberKey
+from proxy_core.balance import outcome, sticky
+from proxy_core.balance.select import Full, choose
+from proxy_core.balance.state import BoundMember, MemberKey, Pool
 from proxy_core.http.headers import IDEMPOTENT, Refused
 from proxy_core.http.upgrade import granted
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Redirect, Respond
-from proxy_core.rules.facts import FactKey, Facts, Need
+from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
+from proxy_core.rules.keys import key_of
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.upstream import Upstream
 from proxy_core.runtime.upstream_answer import Answer
-from proxy_core.runtime.upstreams import Unreachable
+from proxy_core.runtime.upstreams import IDLE_SECONDS, Unreachable
 from proxy_core.serve import answers, limits
 from proxy_core.serve.plan import CHUNKED, Fields
 from proxy_core.serve.replies import CONTINUE, again, reply
@@ -46,8 +48,9 @@ class Flight:
     an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored."""
 
     __slots__ = (
-        "_chunked", "_decision", "_extra", "_hidden", "_keep", "_pending", "_queued", "_retries", "_tried", "_tunnel",
-        "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields", "over", "service",
+        "_chunked", "_decision", "_extra", "_hidden", "_in_line", "_keep", "_key", "_pending", "_pool", "_queued",
+        "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields", "over",
+        "service",
         "started", "timeout",
     )  # fmt: skip
 
@@ -68,8 +71,9 @@ class Flight:
         self._hidden = False
         self._keep = keep
         self._pending = [first] if first else []
+        self._in_line = 0.0
+        self._key = b""
         self._queued = False
-        self._retries = 0
         self._tried: tuple[MemberKey, ...] = ()
         self._tunnel: Tunnel | None = None
         self._upstream: Upstream | None = None
@@ -155,9 +159,22 @@ class Flight:
 
     def decided(self) -> None:
         exchange = self.exchange
-        pool = exchange.rules.pools[self._decision.route.pool or ""]
+        self._pool = pool = exchange.rules.pools[self._decision.route.pool or ""]
         # From here to the last line there is no await: the choice and its mark on the member are one step.
-        member = choose(pool, exchange.started if not self._tried else monotonic(), self._tried)
+        try:
+            if pool.asks and not exchange.attempts:
+                self._ask(pool)
+            now = monotonic() if self._tried or self._in_line else exchange.started
+            member = choose(pool, now, self._tried, exchange.session, self._key)
+        except Full:
+            self._queue(pool)
+            return
+        except Unknown as unknown:
+            self._fetch(unknown.key)
+            return
+        if self._in_line:
+            exchange.queued += now - self._in_line
+            self._in_line = 0.0
         if member is None:
             if not self._tried:
                 exchange.cause = f"no member of {pool.name} takes requests"
@@ -170,9 +187,37 @@ class Flight:
         exchange.attempts += 1
         self.elected(member)
 
+    def _ask(self, pool: Pool) -> None:
+        """What the request itself says about who should get it."""
+        exchange = self.exchange
+        if pool.balancer.sticky is not None:
+            exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
+        if pool.method == "hash":
+            name = exchange.rules.site.site.server_name
+            self._key = key_of(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)
+
+    def _queue(self, pool: Pool) -> None:
+        """Every member that could take it is at its limit: wait in line, if the line is not too long."""
+        first = not self._in_line
+        if first:
+            if not pool.balancer.timeout:
+                self._busy(f"every member of {pool.name} is at its limit")
+                return
+            if len(self.service.waiting.get(pool.name, ())) >= pool.balancer.queue:
+                self._busy(f"{pool.balancer.queue} requests wait for {pool.name} already")
+                return
+            self._in_line = monotonic()
+            self.client.deadline = self._in_line + pool.balancer.timeout
+        self.service.waiting.join(pool.name, self, not first)
+
+    def _busy(self, cause: str) -> None:
+        self._extra = (*self._extra, *again(self._pool.balancer.timeout or 1.0))
+        self._respond(503, cause)
+
     # -- elected: a member has it, and is busy with it until finished (or until it cannot be reached)
 
     def elected(self, member: BoundMember) -> None:
+        self.timeout = member.member.timeout or self._decision.route.timeout
         upstream = self.service.upstreams.take(member.upstream)
         if upstream is not None:
             self.sent(upstream, member)
@@ -186,8 +231,8 @@ class Flight:
     async def _connected(self, member: BoundMember) -> None:
         try:
             try:
-                seconds = self.exchange.rules.site.site.connect_timeout
-                upstream = await self.service.upstreams.connect(member.upstream, seconds)
+                seconds = member.member.connect_timeout or self.exchange.rules.site.site.connect_timeout
+                upstream = await self.service.upstreams.connect(member.upstream, seconds, member.member.keepalive)
             except Unreachable as error:
                 self._waiting = None
                 self._unreachable(member, error)
@@ -206,20 +251,30 @@ class Flight:
         if not error.ours:
             state.errors += 1
             state.unresolved = error.unresolved
-            failed(state, monotonic(), error.why)
+            outcome.unreachable(self._pool, member, monotonic(), error.why)
         self.exchange.cause = error.why
+        self._worst = error.status
+        self._next_member(member)
+
+    def _next_member(self, member: BoundMember) -> None:
+        """This one is of no use for the request (and is busy with it no longer)."""
         self.exchange.member = None
         self._tried += (member.key,)
-        self._worst = error.status
-        self.decided()
+        self.service.waiting.freed(self._pool.name)
+        most = self._pool.balancer.maxattempts
+        if most is not None and len(self._tried) > most:
+            self._respond(self._worst, self.exchange.cause)
+        else:
+            self.decided()
 
     # -- sent: the head is on its way upstream, and the body as far as it has come
 
     def sent(self, upstream: Upstream, member: BoundMember) -> None:
-        worked(member.state)
         exchange, fields, client = self.exchange, self.fields, self.client
         view = exchange.view
         exchange.connected = now = monotonic()
+        if member.state.last_error:
+            outcome.worked(member.state, now)
         self._wait(now)
         exchange.cause = ""
         asked = fields.upgrade
@@ -309,6 +364,11 @@ class Flight:
         assert member is not None
         assert route is not None
         member.state.answered += 1
+        pool, fields = self._pool, self._extra
+        if pool.watched:
+            outcome.answered(pool, member, now, answer.status, now - exchange.connected)
+        if pool.issues and sticky.changed(pool, member, exchange.session):
+            fields = (*fields, sticky.issued(pool, member))
         if self.complete:
             self._wait(now)
         self.started = True
@@ -318,7 +378,7 @@ class Flight:
             return
         http11 = self.fields.http11
         head_only = exchange.view.method == b"HEAD"
-        plain = keep and http11 and answer.dated and answer.length >= 0 and not self._extra
+        plain = keep and http11 and answer.dated and answer.length >= 0 and not fields
         plain = plain and not (answer.addresses and route.reverse)
         if plain and answer.ready:
             head = answer.ready
@@ -331,7 +391,7 @@ class Flight:
                 keep=keep,
                 rows=route.reverse,
                 base=base,
-                fields=self._extra,
+                fields=fields,
             )
             if plain:
                 answer.ready = head
@@ -372,8 +432,9 @@ class Flight:
         upstream, self._upstream = self._upstream, None
         assert upstream is not None
         now = monotonic()
-        if reusable and self.complete:
-            self.service.upstreams.give_back(upstream, now)
+        member = self.exchange.member
+        if reusable and self.complete and member is not None and not member.member.disablereuse:
+            self.service.upstreams.give_back(upstream, now, member.member.ttl or IDLE_SECONDS)
         else:
             upstream.drop()
         if self._chunked and not self._hidden:
@@ -408,17 +469,26 @@ class Flight:
 
     def failed(self, why: str, unanswered: bool) -> None:
         """The upstream connection is gone, or what came over it is not an answer."""
-        self._upstream = None
-        member = self.exchange.member
+        exchange, upstream, self._upstream = self.exchange, self._upstream, None
+        member = exchange.member
         assert member is not None
+        assert upstream is not None
         member.state.errors += 1
-        harmless = self.fields.length == 0 and self.exchange.view.method in IDEMPOTENT
-        if unanswered and harmless and self._retries < limits.RETRIES and self.service.may_retry():
-            # An idle connection closed while we wrote to it, or the member died: nothing was answered and doing it
-            # twice does no harm, so it is asked once more, over a fresh connection. If that is refused, another is.
-            self._retries += 1
-            self._connect(member)
+        harmless = self.fields.length == 0 and exchange.view.method in IDEMPOTENT
+        if unanswered and harmless and exchange.retries < limits.RETRIES and self.service.may_retry():
+            # Nothing was answered and doing it twice does no harm. An idle connection that closed while we wrote to it
+            # says nothing about the member: it is asked once more over a fresh one. Else another member is.
+            exchange.retries += 1
+            member.state.retries += 1
+            if upstream.expires or len(self._pool.members) == 1:
+                self._connect(member)
+                return
+            outcome.broke(self._pool, member, monotonic())
+            member.state.busy -= 1
+            exchange.cause, self._worst = why, 502
+            self._next_member(member)
             return
+        outcome.broke(self._pool, member, monotonic())
         self.fail(502, why)
 
     def expired(self) -> None:
@@ -429,6 +499,8 @@ class Flight:
         member = self.exchange.member
         if self._queued:
             self._too_many("it waited in the queue for queue_time while others were worked on")
+        elif self._in_line:
+            self._busy(f"no member of {self._pool.name} was free within {self._pool.balancer.timeout:g} s")
         elif not self.complete and not self.client.paused:
             self.service.gate.reached["body_time"] += 1
             self.fail(408, "the client stopped sending its request body")
@@ -439,6 +511,7 @@ class Flight:
         else:
             if member is not None:
                 member.state.errors += 1
+                outcome.silent(self._pool, member, monotonic(), self.timeout)
             self.fail(504, f"the upstream was silent for {self.timeout:g} s")
 
     def _too_many(self, why: str) -> None:
@@ -452,6 +525,14 @@ class Flight:
             self.fail(
                 CLIENT_LEFT, "the client left before the end of the answer" if self.started else "the client left"
             )
+
+    def give_up(self, cause: str) -> None:
+        """The proxy wants it to end, tunnel or not."""
+        if self._tunnel is not None:
+            self._tunnel.why = cause
+            self.client.cut()
+        else:
+            self.fail(503, cause)
 
     def fail(self, status: int, cause: str) -> None:
         """End it: with a page of our own where the client has seen nothing yet, else by cutting the connection."""
@@ -502,8 +583,15 @@ class Flight:
         if member is not None:
             state = member.state
             state.busy -= 1
-            state.sent += len(exchange.forwarded) + exchange.received
-            state.received += len(exchange.answer) + exchange.sent
+            sent, received = len(exchange.forwarded) + exchange.received, len(exchange.answer) + exchange.sent
+            state.sent += sent
+            state.received += received
+            state.traffic += sent + received
+            if self.service.waiting:
+                self.service.waiting.freed(self._pool.name)
+        elif self._in_line:
+            exchange.queued += now - self._in_line
+            self.service.waiting.leave(self._pool.name, self)
         gate = self.service.gate
         if self._queued:
             gate.leave(self)

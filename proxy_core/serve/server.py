@@ -163,6 +163,18 @@ class Server:
             elif client.flight is not None:
                 client.flight.stop()
 
+    def _cut_drained(self, now: float) -> None:
+        """End the requests of members that have drained for as long as their balancer allows."""
+        late = {
+            state.key: state.drain_timeout
+            for state in self._registry.members.values()
+            if state.busy and state.drain_at and 0 < state.drain_timeout < now - state.drain_at
+        }
+        for client in list(self._service.clients) if late else ():
+            flight = client.flight
+            if flight is not None and flight.exchange.member is not None and flight.exchange.member.key in late:
+                flight.give_up(f"its member was drained for {late[flight.exchange.member.key]:g} s")
+
     def _sweep(self) -> None:
         now = monotonic()
         late = now - self._swept - limits.SWEEP_SECONDS if self._swept else 0.0
@@ -175,6 +187,9 @@ class Server:
         for client in [client for client in clients if client.deadline < now]:
             client.expired()
         self._service.upstreams.sweep(now)
+        self._cut_drained(now)
+        for pool in list(self._service.waiting):
+            self._service.waiting.freed(pool)  # a limit may have been raised
         gone = [bound for bound in self._bound if bound.draining and (not bound.connections or bound.cut_at < now)]
         for bound in gone:
             for client in [client for client in clients if client.bound is bound]:

@@ -15,6 +15,7 @@ from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import limits
 from proxy_core.serve.gate import Gate
 from proxy_core.serve.terms import Terms, terms
+from proxy_core.serve.waiting import Waiting
 
 if TYPE_CHECKING:
     from proxy_core.serve.front import Client
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Service:
-    """``retries`` is how many requests may be sent again before new ones have earned more. ``clients`` holds every
-    open connection, for the sweep over deadlines, and never more than ``most_clients``; more would leave no file
-    descriptors for members."""
+    """``clients`` holds every open connection, for the sweep over deadlines, and never more than ``most_clients``; more
+    would leave no file descriptors for members. ``waiting`` holds the requests that wait for a member with a free
+    place. ``retries`` is how many requests may be sent again before new ones have earned more."""
 
     current: Current
     recorder: Recorder
@@ -33,6 +34,7 @@ class Service:
     outside: Outside
     most_clients: int = 1 << 19
     clients: set[Client] = field(default_factory=set)
+    waiting: Waiting = field(default_factory=Waiting)
     retries: float = limits.RETRY_CREDIT
     gate: Gate = field(init=False)
     _rules: RuleSet | None = None

@@ -63,9 +63,9 @@ def test_only_what_changed_is_bound_anew() -> None:
 def test_a_change_of_method_is_a_new_pool() -> None:
     states = States()
     before = compile_pools(SITE, states)
-    other = replace(SITE.balancers["q"], method="another")
+    other = replace(SITE.balancers["q"], method="bytraffic")
     after = compile_pools(replace(SITE, balancers={**SITE.balancers, "q": other}), states, before)
-    assert after["q"].method == "another"
+    assert after["q"].method == "bytraffic"
 
 
 def test_a_pool_of_other_states_is_not_reused() -> None:

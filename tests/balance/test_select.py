@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from proxy_core.balance.bind import compile_pools
-from proxy_core.balance.select import choose, failed, serves, usable, worked
+from proxy_core.balance.outcome import failed, worked
+from proxy_core.balance.select import choose, serves, usable
 from proxy_core.balance.state import BoundMember, MemberState, Pool
 from proxy_core.config.model import Route, Site
 from tests.balance.pools import pool
@@ -79,7 +80,7 @@ def test_what_worked_is_well_again() -> None:
     failed(state, 100.0, "refused")
     state.unresolved = True
     assert state.last_error == "refused"
-    worked(state)
+    worked(state, 200.0)
     assert (state.error_at, state.last_error, state.unresolved) == (0.0, "", False)
 
 
@@ -105,14 +106,14 @@ def test_in_a_long_run_of_failures_only_the_eligible_are_chosen_and_shares_hold_
     for step in range(1200):
         now += random.random()
         outage = step % 400 < 50
-        well = [m for m in in_service if usable(m.state, m.member.retry, now)]
+        well = [m for m in in_service if usable(m, now)]
         tried: list[BoundMember] = []
         while (member := choose(given, now, [member.key for member in tried])) is not None:
             assert member in in_service
             assert member not in tried
             assert member in well or not [m for m in well if m not in tried]
             if not outage or random.random() > 0.5:
-                worked(member.state)
+                worked(member.state, now)
                 calm.append(member)
                 break
             failed(member.state, now, "refused")

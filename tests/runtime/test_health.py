@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.select import choose, failed
+from proxy_core.balance.outcome import failed
+from proxy_core.balance.select import choose
 from proxy_core.balance.state import MemberKey, MemberState
 from proxy_core.config.model import Balancer, HealthCheck, Member, Route, Site
 from proxy_core.runtime import health

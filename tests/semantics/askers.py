@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from proxy_core.balance.select import choose, failed
+from proxy_core.balance.outcome import failed
+from proxy_core.balance.select import choose
 from proxy_core.config.model import Site
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Redirect, Respond

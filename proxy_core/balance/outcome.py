@@ -1,0 +1,125 @@
+"""What came of an attempt, and what it does to the next choice.
+
+A failed connection puts a member in error, as in httpd; so do the statuses of ``failonstatus`` and, with
+``failontimeout``, silence. Ejection is Envoy's outlier detection: too many failures in a row, or too large a part of a
+window, and the member is left alone for a while, longer each time, but never more than a share of the balancer's
+members at once. Pure but for the states; ``now`` is ``time.monotonic``.
+"""
+
+from __future__ import annotations
+
+from proxy_core.balance.methods import measured
+from proxy_core.balance.state import BoundMember, MemberState, Pool
+
+LONGEST = 10
+"""How many times its length an ejection may last when a member is ejected again and again."""
+
+
+def unreachable(pool: Pool, member: BoundMember, now: float, reason: str) -> None:
+    """A connection to the member could not be made; ``reason`` says why (refused, timed out, no address). Its turn
+    is spent, as in Apache: lbstatus stays as the election left it."""
+    if member.member.ignore_errors:
+        member.state.last_error = reason
+    else:
+        failed(member.state, now, reason)
+    if pool.watched:
+        _judge(pool, member, now, True)
+
+
+def failed(state: MemberState, now: float, reason: str) -> None:
+    """Into the error state, for ``reason``."""
+    state.error_at = now
+    state.last_error = reason
+
+
+def worked(state: MemberState, now: float) -> None:
+    """The member took a connection: what was wrong with it is over, and its slow start begins."""
+    if state.last_error:
+        if state.error_at:
+            state.ramp_at = now
+        state.error_at = 0.0
+        state.last_error = ""
+        state.unresolved = False
+
+
+def recovered(state: MemberState, now: float) -> None:
+    """Active checks say that the member is well: what they and connecting held against it is over, and its slow start
+    begins. An ejection is about answers that a check does not see, so it ends only with the checks' own complaint."""
+    if state.failing or state.error_at:
+        state.ramp_at = now
+    if state.failing:
+        state.ejected_until = 0.0
+    state.failing = state.unresolved = False
+    state.error_at = 0.0
+    state.last_error = ""
+
+
+def renewed(state: MemberState) -> None:
+    """The member is somebody else from now on: well until shown otherwise."""
+    state.error_at = state.ejected_until = state.ramp_at = state.latency = 0.0
+    state.last_error = ""
+    state.unresolved = state.failing = False
+    state.check = state.beat = None
+    state.streak = state.ejection_step = state.window_answers = state.window_failures = 0
+
+
+def answered(pool: Pool, member: BoundMember, now: float, status: int, seconds: float) -> None:
+    """An answer began after so many seconds. To be called for pools that are ``watched``."""
+    if pool.method == "latency":
+        measured(member.state, seconds, now)
+    if status in pool.fails and not member.member.ignore_errors:
+        failed(member.state, now, f"answered {status}")
+    _judge(pool, member, now, status >= 500)
+
+
+def broke(pool: Pool, member: BoundMember, now: float) -> None:
+    """A connection ended before its answer did, or what came over it was none."""
+    if pool.watched:
+        _judge(pool, member, now, True)
+
+
+def silent(pool: Pool, member: BoundMember, now: float, seconds: float) -> None:
+    """Nothing came of the member for so many seconds."""
+    if pool.balancer.failontimeout and not member.member.ignore_errors:
+        failed(member.state, now, f"was silent for {seconds:g} s")
+    if pool.watched:
+        if pool.method == "latency":
+            measured(member.state, seconds, now)
+        _judge(pool, member, now, True)
+
+
+def _judge(pool: Pool, member: BoundMember, now: float, bad: bool) -> None:
+    """Count an outcome, and eject the member when it is one too many."""
+    rule, state = pool.balancer.ejection, member.state
+    if rule is None:
+        return
+    if now - state.window_at >= rule.window:
+        if state.window_answers and not state.window_failures and state.ejection_step:
+            state.ejection_step -= 1
+        state.window_at = now
+        state.window_answers = state.window_failures = 0
+    state.window_answers += 1
+    if not bad:
+        state.streak = 0
+        return
+    state.streak += 1
+    state.window_failures += 1
+    in_a_row = rule.consecutive and state.streak >= rule.consecutive
+    too_many = (
+        rule.ratio
+        and state.window_answers >= rule.minimum
+        and state.window_failures > rule.ratio * state.window_answers
+    )
+    if (in_a_row or too_many) and not now < state.ejected_until and may_eject(pool, now):
+        state.ejections += 1
+        state.ejection_step = min(state.ejection_step + 1, LONGEST)
+        state.ejected_until = now + rule.seconds * state.ejection_step
+        state.streak = state.window_answers = state.window_failures = 0
+
+
+def may_eject(pool: Pool, now: float) -> bool:
+    """Whether one more of the pool's members may be ejected."""
+    rule = pool.balancer.ejection
+    ejected = sum(now < member.state.ejected_until for member in pool.members)
+    count = len(pool.members)
+    return rule is not None and ejected + 1 <= min(rule.share * count, count - 1)
