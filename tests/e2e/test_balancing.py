@@ -1,0 +1,247 @@
+"""Balancing on a running server: sessions, queues, failing members, retries, drains."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from proxy_core.balance.state import MemberKey
+from proxy_core.config.model import Ejection, Member, Site, Sticky
+from tests.e2e.harness import (
+    HELLO,
+    Talk,
+    Upstream,
+    answers,
+    client,
+    free_port,
+    get,
+    read_request,
+    serving,
+    site,
+    until,
+    upstream,
+)
+
+
+def says(name: bytes, status: bytes = b"200 OK") -> Talk:
+    return answers(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(name), name))
+
+
+def balanced(*ports: int, each: dict[str, Any] | None = None, **balancer: Any) -> Site:
+    what = site(*ports, balanced=True)
+    members = {name: replace(member, **(each or {})) for name, member in what.balancers["pool"].members.items()}
+    return replace(what, balancers={"pool": replace(what.balancers["pool"], members=members, **balancer)})
+
+
+def changed(what: Site, name: str, **settings: Any) -> Site:
+    pool = what.balancers["pool"]
+    members = {**pool.members, name: replace(pool.members[name], **settings)}
+    return replace(what, balancers={"pool": replace(pool, members=members)})
+
+
+def cookie_of(head: bytes) -> str:
+    found = re.search(rb"Set-Cookie: ([^;\r]*)", head)
+    return found[1].decode() if found else ""
+
+
+async def who(port: int, *fields: str) -> str:
+    return (await get(port, "/", *fields))[1].decode()
+
+
+async def test_a_client_gets_a_cookie_once_and_stays_with_its_member() -> None:
+    async with upstream(says(b"a")) as a, upstream(says(b"b")) as b:
+        sticky = Sticky(cookie="ROUTE", issue=True)
+        async with serving(balanced(a.port, b.port, sticky=sticky)) as proxy:
+            head, body = await get(proxy.port)
+            assert (body, cookie_of(head)) == (b"a", "ROUTE=.m0")
+            assert b"Set-Cookie: ROUTE=.m0; Path=/; SameSite=Lax; HttpOnly\r\n" in head
+            for _ in range(3):
+                head, body = await get(proxy.port, "/", "Cookie: ROUTE=.m0")
+                assert (body, cookie_of(head)) == (b"a", "")
+            proxy.swap(changed(proxy.current.rules.site, "m0", status="draining"))
+            assert await who(proxy.port, "Cookie: ROUTE=.m0") == "a"
+            assert {await who(proxy.port) for _ in range(3)} == {"b"}
+            proxy.swap(changed(proxy.current.rules.site, "m0", status="disabled"))
+            head, body = await get(proxy.port, "/", "Cookie: ROUTE=.m0")
+            assert (body, cookie_of(head)) == (b"b", "ROUTE=.m1")
+
+
+async def test_a_session_fails_over_or_is_refused_as_nofailover_says() -> None:
+    async with upstream(says(b"b")) as b:
+        for nofailover, expected in ((False, b"200"), (True, b"503")):
+            sticky = Sticky(cookie="ROUTE", issue=True, nofailover=nofailover)
+            async with serving(balanced(free_port(), b.port, sticky=sticky)) as proxy:
+                head, _ = await get(proxy.port, "/", "Cookie: ROUTE=.m0")
+                assert head.split()[1] == expected
+
+
+async def test_hash_keeps_a_key_with_its_member() -> None:
+    async with upstream(says(b"a")) as a, upstream(says(b"b")) as b:
+        async with serving(balanced(a.port, b.port, method="hash", key="%{HTTP:X-User}")) as proxy:
+            seen = {user: {await who(proxy.port, f"X-User: {user}") for _ in range(3)} for user in "abcdefgh"}
+            assert all(len(members) == 1 for members in seen.values())
+            assert len(set.union(*seen.values())) == 2
+
+
+async def test_failonstatus_sends_the_next_requests_elsewhere() -> None:
+    async with upstream(says(b"a", b"503 Busy")) as a, upstream(says(b"b")) as b:
+        async with serving(balanced(a.port, b.port, failonstatus=("503",))) as proxy:
+            assert [await who(proxy.port) for _ in range(4)] == ["a", "b", "b", "b"]
+
+
+async def test_an_ejected_member_gets_no_request_until_its_time_is_over() -> None:
+    async with upstream(says(b"a", b"500 Sick")) as a, upstream(says(b"b")) as b:
+        rule = Ejection(consecutive=2, seconds=0.3)
+        async with serving(balanced(a.port, b.port, ejection=rule)) as proxy:
+            assert Counter([await who(proxy.port) for _ in range(10)]) == {"a": 2, "b": 8}
+            state = proxy.registry.members[MemberKey("pool", "m0")]
+            assert state.ejections == 1
+            await asyncio.sleep(0.35)
+            assert "a" in {await who(proxy.port) for _ in range(3)}
+
+
+class Holds:
+    """An upstream that answers when it is told to, and counts how many requests it had at once."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.now = self.most = 0
+
+    async def __call__(self, this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(this, reader)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await self.go.wait()
+            self.now -= 1
+            writer.write(HELLO)
+
+
+async def test_requests_above_the_limit_wait_in_line_and_the_line_has_an_end() -> None:
+    holds = Holds()
+    async with upstream(holds) as member:
+        what = balanced(member.port, each={"max_connections": 2}, timeout=5.0, queue=3)
+        async with serving(what) as proxy:
+            asked = [asyncio.create_task(get(proxy.port, f"/{n}")) for n in range(5)]
+            await until(lambda: holds.now == 2 and len(proxy.recorder.live) == 5)
+            head, _ = await get(proxy.port)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"Retry-After: 5\r\n" in head
+            assert proxy.records[-1].cause == "3 requests wait for pool already"
+            holds.go.set()
+            assert [body for _, body in await asyncio.gather(*asked)] == [b"hello"] * 5
+            assert holds.most == 2
+            assert sum(record.queued > 0 for record in proxy.records) == 3
+
+
+async def test_waiting_ends_with_its_time_and_when_the_client_leaves() -> None:
+    holds = Holds()
+    async with upstream(holds) as member:
+        async with serving(balanced(member.port, each={"max_connections": 1}, timeout=0.3)) as proxy:
+            first = asyncio.create_task(get(proxy.port))
+            await until(lambda: holds.now == 1)
+            async with client(proxy.port) as leaves:
+                leaves.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
+                await until(lambda: len(proxy.recorder.live) == 2)
+            await until(lambda: len(proxy.recorder.live) == 1)
+            head, _ = await get(proxy.port)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert proxy.records[-1].cause == "no member of pool was free within 0.3 s"
+            holds.go.set()
+            assert (await first)[1] == b"hello"
+            assert not proxy.server._service.waiting
+
+
+async def test_a_limit_that_is_raised_lets_those_who_wait_go_on() -> None:
+    holds = Holds()
+    async with upstream(holds) as member:
+        what = balanced(member.port, each={"max_connections": 1}, timeout=5.0)
+        async with serving(what) as proxy:
+            asked = [asyncio.create_task(get(proxy.port)) for _ in range(2)]
+            await until(lambda: len(proxy.recorder.live) == 2)
+            holds.go.set()
+            assert [body for _, body in await asyncio.gather(*asked)] == [b"hello"] * 2
+
+
+async def closes(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(this, reader)
+
+
+@pytest.mark.parametrize(("method", "status", "asked"), [("GET", b"200", 1), ("POST", b"502", 1), ("PATCH", b"502", 1)])
+async def test_what_may_be_done_twice_goes_to_another_member_when_one_breaks_off(
+    method: str, status: bytes, asked: int
+) -> None:
+    async with upstream(closes) as a, upstream(says(b"b")) as b:
+        async with serving(balanced(a.port, b.port)) as proxy, client(proxy.port) as one:
+            one.send(f"{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+            head, _ = await one.answer()
+            assert head.split()[1] == status
+            assert len(a.heads) == asked
+            assert len(b.heads) == (status == b"200")
+            record = await proxy.finished()
+            assert record.retries == len(b.heads)
+
+
+async def test_maxattempts_bounds_how_many_members_are_tried() -> None:
+    async with upstream(says(b"b")) as b:
+        for most, status in ((0, b"503"), (1, b"503"), (2, b"200"), (None, b"200")):
+            async with serving(balanced(free_port(), free_port(), b.port, maxattempts=most)) as proxy:
+                head, _ = await get(proxy.port)
+                assert head.split()[1] == status
+
+
+async def test_a_drained_members_requests_are_cut_when_its_time_is_over_also_when_it_was_removed() -> None:
+    holds = Holds()
+    async with upstream(holds) as a, upstream(says(b"b")) as b:
+        what = balanced(a.port, b.port, drain_timeout=0.3)
+        for number, swap in enumerate(("draining", "removed")):
+            async with serving(what) as proxy, client(proxy.port) as one:
+                one.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await until(lambda n=number: len(a.heads) == n + 1)
+                pool = what.balancers["pool"]
+                if swap == "removed":
+                    rest = {name: member for name, member in pool.members.items() if name != "m0"}
+                    proxy.swap(replace(what, balancers={"pool": replace(pool, members=rest)}))
+                else:
+                    proxy.swap(changed(what, "m0", status=swap))
+                assert await who(proxy.port) == "b"
+                head, _ = await one.answer()
+                assert head.startswith(b"HTTP/1.1 503 ")
+                assert proxy.registry.members[MemberKey("pool", "m0")].busy == 0
+
+
+async def test_a_member_may_have_times_of_its_own_and_connections_that_are_never_used_twice() -> None:
+    async def silent(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(this, reader)
+        await asyncio.sleep(60)
+
+    async with upstream(silent) as a:
+        async with serving(balanced(a.port, each={"timeout": 0.2})) as proxy:
+            assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 504 ")
+    async with upstream(answers(HELLO)) as a:
+        async with serving(balanced(a.port, each={"disablereuse": True})) as proxy:
+            for _ in range(3):
+                await get(proxy.port)
+            assert a.connections == 3
+        async with serving(balanced(a.port, each={"ttl": 0.1})) as proxy:
+            for count in (4, 5):
+                await get(proxy.port)
+                assert a.connections == count
+                await asyncio.sleep(0.4)
+
+
+async def test_an_added_member_starts_slowly() -> None:
+    async with upstream(says(b"a")) as a, upstream(says(b"b")) as b:
+        what = balanced(a.port, slow_start=60.0)
+        async with serving(what) as proxy:
+            assert await who(proxy.port) == "a"
+            pool = what.balancers["pool"]
+            members = {**pool.members, "m1": Member(url=f"http://127.0.0.1:{b.port}")}
+            proxy.swap(replace(what, balancers={"pool": replace(pool, members=members)}))
+            seen = Counter([await who(proxy.port) for _ in range(22)])
+            assert seen == {"a": 20, "b": 2}
