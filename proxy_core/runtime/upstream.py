@@ -55,7 +55,7 @@ _HEAD, _LENGTH, _CHUNKS, _CLOSE, _DONE = range(5)
 
 class Upstream(asyncio.Protocol):
     """``receiver`` is who waits for an answer now, None while the connection is idle. ``expires`` (monotonic) is when
-    it has been idle for too long; 0.0 as long as it never was."""
+    it has been idle for too long."""
 
     __slots__ = (
         "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_overhead", "_parser", "_phase",

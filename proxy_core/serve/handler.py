@@ -469,18 +469,17 @@ class Flight:
 
     def failed(self, why: str, unanswered: bool) -> None:
         """The upstream connection is gone, or what came over it is not an answer."""
-        exchange, upstream, self._upstream = self.exchange, self._upstream, None
-        member = exchange.member
+        self._upstream = None
+        exchange, member = self.exchange, self.exchange.member
         assert member is not None
-        assert upstream is not None
         member.state.errors += 1
         harmless = self.fields.length == 0 and exchange.view.method in IDEMPOTENT
         if unanswered and harmless and exchange.retries < limits.RETRIES and self.service.may_retry():
             # Nothing was answered and doing it twice does no harm. An idle connection that closed while we wrote to it
-            # says nothing about the member: it is asked once more over a fresh one. Else another member is.
+            # says nothing about the member, so it is asked once more over a fresh one; the last time another is.
             exchange.retries += 1
             member.state.retries += 1
-            if upstream.expires or len(self._pool.members) == 1:
+            if exchange.retries < limits.RETRIES or len(self._pool.members) == 1:
                 self._connect(member)
                 return
             outcome.broke(self._pool, member, monotonic())
