@@ -1,4 +1,4 @@
-"""The way of a request, in one place of some 590 lines because it is one story.
+"""The way of a request, in one place of some 620 lines because it is one story.
 
 The phases are ``received → decided → elected → sent → answered → finished``.
 
@@ -50,8 +50,7 @@ class Flight:
     __slots__ = (
         "_chunked", "_decision", "_extra", "_hidden", "_in_line", "_keep", "_key", "_pending", "_pool", "_queued",
         "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields", "over",
-        "service",
-        "started", "timeout",
+        "service", "started", "timeout",
     )  # fmt: skip
 
     def __init__(
