@@ -26,17 +26,15 @@ from proxy_core.serve.replies import again, reply
 from proxy_core.serve.service import Service
 
 _END = b"\r\n\r\n"
-_ALIKE = frozenset((b"GET", b"HEAD"))
-"""Methods that change nothing in how the fields of a request without a body are read."""
 
 
 class Client(asyncio.Protocol):
     """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
 
     __slots__ = (
-        "_began", "_chunks", "_closing", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on", "_reader",
-        "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound", "deadline", "flight",
-        "half_closed", "paused", "write",
+        "_began", "_chunks", "_closing", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on", "_method",
+        "_reader", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound", "deadline",
+        "flight", "half_closed", "paused", "write",
     )  # fmt: skip
 
     def __init__(self, service: Service, bound: Bound) -> None:
@@ -118,6 +116,7 @@ class Client(asyncio.Protocol):
         self._reader = Reader(_address(peer), here)
         self._judge = Judge(asyncio.get_running_loop())
         self._judged: Fields | None = None
+        self._method = b""
         self._may_go_on = False
         service = self._service
         self._adopt(service.current.rules)
@@ -247,13 +246,15 @@ class Client(asyncio.Protocol):
         plain = head if head.isascii() else ascii_line(head)
         view, fields = self._reader.read(plain, self._terms)
         length = fields.length
-        if fields is self._judged and view.method in _ALIKE:
-            # The same block of fields, byte for byte, was judged on this connection; what may differ is the request
-            # line, which is read here more strictly than the parser reads it.
+        if fields is self._judged and view.method == self._method and length >= 0:
+            # The same method with the same block of fields, byte for byte, was judged on this connection; what may
+            # differ is the target, which is read here more strictly than the parser reads it.
             may_go_on = self._may_go_on
         else:
             may_go_on, payload = self._judge.head(plain, length)
-            self._judged, self._may_go_on = (None if length else fields), may_go_on
+            self._judged, self._method, self._may_go_on = fields, view.method, may_go_on
+            if length > 0:
+                self._judge.renew()  # it would wait for the body that it is spared
         first, rest = b"", end
         if length > 0:
             if 0 < self._limits.body < length:
@@ -262,7 +263,6 @@ class Client(asyncio.Protocol):
             first = data[end:rest]
             self._left = length - len(first)
             self._chunks = None
-            self._judge.renew()  # it would wait for the body that it is spared
         elif length:
             self._chunks = Chunks(self._judge, payload, self._limits.body)
         receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first)
