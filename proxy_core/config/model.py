@@ -22,6 +22,7 @@ from proxy_core.config.model_balance import (
     Method,
     Sticky,
 )
+from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
 from proxy_core.config.model_limits import Ban, Limits
 from proxy_core.config.model_routes import Route
@@ -30,9 +31,10 @@ from proxy_core.config.model_tls import UpstreamTls
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
-    "AccessLog", "Balancer", "Ban", "CheckMethod", "Console", "Ejection", "EnvRule", "HealthCheck", "Heartbeat",
+    "AccessLog", "Balancer", "Ban", "CheckMethod", "Console", "Ejection", "EnvRule", "ErrorPage", "HeaderRule",
+    "HealthCheck", "Heartbeat",
     "Host", "Limits", "Listener", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name",
-    "Options", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky",
+    "Options", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky",
     "UpstreamTls",
 ]  # fmt: skip
 
@@ -114,6 +116,32 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "upstreams; the prefixes of routes still take them for one. Apache: MergeSlashes.",
         ),
     ] = True
+    preserve_host: Annotated[
+        bool,
+        Meta(
+            description="Tell upstreams the Host that the client asked for, not that of their own address. Apache: "
+            "ProxyPreserveHost.",
+        ),
+    ] = False
+    via: Annotated[
+        Literal["off", "on", "full", "block"],
+        Meta(
+            description="The Via field. on: this proxy adds itself, in requests and answers. full: with its product "
+            "name. block: Via is taken out of requests. Apache: ProxyVia.",
+        ),
+    ] = "off"
+    request_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z",
+            extra={"wanted": "a field name", "example": "X-Request-ID"},
+            description="Field in which each request is given an id; one from trusted_proxies is kept. Empty: none.",
+        ),
+    ] = ""
+    add_forwarded: Annotated[
+        bool,
+        Meta(description="Add X-Forwarded-For, -Host and -Server to requests. Apache: ProxyAddHeaders."),
+    ] = True
     forwarded: Annotated[
         Literal["trusted", "append"],
         Meta(
@@ -194,6 +222,9 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     maps: Annotated[dict[Name, RewriteMap], Meta(description="Tables that rules look keys up in.")] = {}
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go, first match first.")] = ()
     locations: Annotated[tuple[Location, ...], Meta(description="Settings for some paths or targets.")] = ()
+    headers: Annotated[tuple[HeaderRule, ...], Meta(description="Changes to fields of requests and answers.")] = ()
+    reverse: Annotated[tuple[ReverseRule, ...], Meta(description="Addresses in answers, mapped back.")] = ()
+    errors: Annotated[tuple[ErrorPage, ...], Meta(description="Pages for errors.")] = ()
     balancers: Annotated[dict[Name, Balancer], Meta(description="Groups of members.")] = {}
     metrics: Annotated[Metrics | None, Meta(description="Numbers for Prometheus.")] = None
     heartbeat: Annotated[Heartbeat | None, Meta(description="Where members report their load.")] = None

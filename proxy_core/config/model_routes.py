@@ -77,6 +77,9 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         Seconds | None, Meta(description="Seconds of silence for this route, instead of the site's timeout.")
     ] = None
     upgrade: Upgrade = ()
+    preserve_host: Annotated[
+        bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the site's word.")
+    ] = None
     error_override: Annotated[
         bool | None, Meta(description="Error override for this route, instead of the site's.")
     ] = None

@@ -27,10 +27,21 @@ class RuleState:
 
 
 class ReverseRow(NamedTuple):
-    """An answer's URL that starts with ``internal`` (compared without case) is mapped to ``public`` + the rest."""
+    """An answer's URL that starts with ``internal`` (compared without case) is mapped to ``public`` + the rest. An
+    ``internal`` that is a path is compared with the URL's path, whatever its host."""
 
     internal: str
     public: str
+
+
+class CookieRow(NamedTuple):
+    """A Path or Domain of a cookie that starts with ``internal`` becomes ``public``: the whole of it, or, with
+    ``rest``, its beginning, by whole segments. A Domain that becomes "" is left out."""
+
+    attribute: Literal["path", "domain"]
+    internal: str
+    public: str
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,8 @@ class BoundRoute:
     state: RuleState
     rows: str = "routes"
     upgrades: Protocols = frozenset()
+    cookies: tuple[CookieRow, ...] = ()
+    preserve_host: bool = False
     regex: Pattern | None = None
     replacement: str = ""
     nocanon: bool = False

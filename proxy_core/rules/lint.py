@@ -20,6 +20,7 @@ from proxy_core.errors import Address, Problem
 from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, is_loopback, origin
 from proxy_core.http.upgrade import is_protocol
 from proxy_core.rules.lint_balance import lint_balance
+from proxy_core.rules.lint_headers import lint_headers
 from proxy_core.rules.lint_health import lint_health
 from proxy_core.rules.lint_paths import spelling
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
@@ -41,6 +42,7 @@ def lint(site: Site) -> tuple[Problem, ...]:
         *_no_routes(site),
         *_tables(site),
         *lint_rules(site),
+        *lint_headers(site),
         *lint_health(site),
         *lint_balance(site),
         *(problem for name, group in site.balancers.items() for problem in _balancer(site, name, group)),

@@ -8,11 +8,13 @@ Destination; relative values mean the same on both sides and pass as they are.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from proxy_core.config.model import Balancer, Route, Site
+from proxy_core.config.destination import destination
+from proxy_core.config.model import Balancer, ReverseRule, Route, Site
 from proxy_core.http.target import PORTS, Origin, as_bytes_text, balancer, escaped, origin
-from proxy_core.rules.decision import ReverseRow
+from proxy_core.rules.decision import CookieRow, ReverseRow
 
 
 def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
@@ -89,7 +91,92 @@ def mapped(value: str, rows: tuple[ReverseRow, ...], base: str) -> str:
     segments, as in Apache; the rest of the value is appended to ``public``. What no row takes stays as it is.
     """
     folded = value.lower()
+    path_at = _path_at(value)
     for internal, public in rows:
-        if folded.startswith(internal.lower()):
-            return base + public + value[len(internal) :]
+        at = path_at if internal.startswith("/") else 0
+        if folded.startswith(internal.lower(), at):
+            made = public + value[at + len(internal) :]
+            return made if "://" in public else base + made
     return value
+
+
+def _path_at(url: str) -> int:
+    """Where the path of a URL begins; 0 for what is a path itself."""
+    mark = url.find("://")
+    slash = url.find("/", mark + 3) if mark >= 0 else 0
+    return max(slash, 0)
+
+
+def mapped_cookie(value: str, rows: tuple[CookieRow, ...]) -> str:
+    """A Set-Cookie as the client must see it (``ap_proxy_cookie_reverse_map``)."""
+    kept: list[str] = []
+    for attribute in value.split(";"):
+        name, equals, said = attribute.partition("=")
+        kind = name.lstrip(" \t").lower()
+        new = _cookie(kind, said, rows) if kept and equals and kind in ("path", "domain") else said
+        if new or not said:
+            kept.append(name + equals + new)
+    return ";".join(kept)
+
+
+def _cookie(kind: str, said: str, rows: tuple[CookieRow, ...]) -> str:
+    for row in rows:
+        if row.attribute != kind:
+            continue
+        if not row.rest:
+            compared = (said, row.internal) if kind == "path" else (said.lower(), row.internal.lower())
+            if compared[0].startswith(compared[1]):
+                return row.public
+        elif kind == "domain":
+            if said.removeprefix(".").lower() == row.internal:
+                return row.public
+        elif said == row.internal or said.startswith(row.internal + "/"):
+            return row.public + said[len(row.internal) :] or "/"
+    return said
+
+
+def explicit_rows(site: Site, rules: Iterable[ReverseRule]) -> tuple[tuple[ReverseRow, ...], tuple[CookieRow, ...]]:
+    """What rows of [[reverse]] say, in their order."""
+    addresses: list[ReverseRow] = []
+    cookies: list[CookieRow] = []
+    for rule in rules:
+        internal, public = as_bytes_text(rule.internal), as_bytes_text(rule.public)
+        named = balancer(internal)
+        if rule.kind != "location":
+            cookies.append(CookieRow("path" if rule.kind == "cookie_path" else "domain", internal, public))
+        elif named is None:
+            addresses.append(ReverseRow(internal, public))
+        else:
+            addresses += _of_members(site.balancers.get(named[0], Balancer()), named[1], public)
+    return tuple(addresses), tuple(cookies)
+
+
+def _of_members(group: Balancer, path: str, public: str) -> Iterator[ReverseRow]:
+    """A balancer stands for the URL of each of its members, with the path behind it."""
+    for member in group.members.values():
+        url = as_bytes_text(member.url)
+        if len(path) > 1:
+            yield ReverseRow(url.removesuffix("/") + path, public)
+            continue
+        if public == "/":  # or its slash would be doubled
+            yield ReverseRow(url + "/", public)
+        yield ReverseRow(url, public)
+
+
+def cookie_rows(site: Site, route: Route) -> tuple[CookieRow, ...]:
+    """How the cookies of answers to a route are mapped back by reverse = "auto": a Path below its target to one below
+    its prefix, a Domain that is the upstream's own to none, which stands for the name that the client used."""
+    if site.site.reverse == "off" or route.proxy is None:
+        return ()
+    pool, path = destination(route)
+    group = site.balancers.get(pool or "", Balancer()) if balancer(route.proxy) is not None else None
+    there = [origin(member.url) for member in group.members.values()] if group is not None else [origin(pool or "")]
+    rows = [CookieRow("domain", each.host, "", rest=True) for each in there]
+    if route.path is not None:
+        public = _spelled(route.path).rstrip("/")
+        for each in there:
+            base = each.path if group is not None else ""
+            internal = _spelled(base + effective_target(route.path, path)).rstrip("/")
+            if internal != public:
+                rows.append(CookieRow("path", internal, public, rest=True))
+    return tuple(dict.fromkeys(rows))

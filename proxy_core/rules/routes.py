@@ -35,7 +35,7 @@ from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Res
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.pattern import Runaway
 from proxy_core.rules.prefixes import Spot, collapsed, first, index
-from proxy_core.rules.reverse import reverse_rows
+from proxy_core.rules.reverse import cookie_rows, reverse_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Basis:
     timeout: float
     error_override: bool
     reverse: str
+    preserve_host: bool
     reading: Reading
     members: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -180,6 +181,7 @@ def compile_routes(
         site.site.timeout,
         site.site.error_override,
         site.site.reverse,
+        site.site.preserve_host,
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
     )
@@ -218,6 +220,8 @@ def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
         reverse=reverse_rows(site, row),
         state=state,
         upgrades=protocols(row.upgrade),
+        cookies=cookie_rows(site, row),
+        preserve_host=site.site.preserve_host if row.preserve_host is None else row.preserve_host,
         regex=None if row.path_regex is None else pattern.compile(row.path_regex),
         replacement=replacement,
         nocanon=row.nocanon,

@@ -10,7 +10,7 @@ Rows without a host come before a host's own, as Apache merges a server into its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from proxy_core.config.model import Host, Site
@@ -30,15 +30,15 @@ from proxy_core.rules.decision import (
 )
 from proxy_core.rules.endings import extras_of, redirect
 from proxy_core.rules.facts import Facts, Need, Unknown
-from proxy_core.rules.hosts import Table
 from proxy_core.rules.pattern import Runaway
+from proxy_core.rules.program import Program
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.routes import Routes, compile_routes, outcome
 from proxy_core.rules.scope import Scope
+from proxy_core.rules.settings import compile_scopes
 from proxy_core.rules.urls import BAD, scheme_length
 
-Decide = Callable[[RequestView, Facts, Trace | None], Decision]
 States = Callable[[str, str], RuleState]
 
 _SLASHES = re.compile(r"^/{2,}")
@@ -163,12 +163,25 @@ class Server:
         )
         return route
 
+    def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:
+        """The ids of the locations that hold for a request, in the order in which they are laid over each other."""
+        try:
+            path = normalised(split(view.target)[0], self.reading)
+        except BadTarget:
+            return ()
+        url = self._url(decision) if isinstance(decision, Forward) else ""
+        return tuple(section.row.id for section in self.sections if section.holds(path, url))
+
+    def _url(self, decision: Forward) -> str:
+        """Where a request is forwarded to, as <Proxy> sees it."""
+        pool = decision.route.pool or ""
+        url = ("balancer://" + pool if pool in self.site.balancers else pool) + decision.target.decode("latin-1")
+        return url.partition("?")[0]
+
     def _settled(self, decision: Decision, path: str, trace: Trace | None) -> Decision:
         if not isinstance(decision, Forward):
             return decision
-        pool = decision.route.pool or ""
-        url = ("balancer://" + pool if pool in self.site.balancers else pool) + decision.target.decode("latin-1")
-        route = locations.settled(self.sections, decision.route, path, url.partition("?")[0], trace)
+        route = locations.settled(self.sections, decision.route, path, self._url(decision), trace)
         return decision._replace(route=route)
 
     def _ahead(self, scope: Scope, uri: str) -> tuple[Scope, int]:
@@ -199,40 +212,6 @@ class Server:
 def _skip(tables: tuple[Routes, ...], trace: Trace | None, why: str) -> None:
     if trace is not None:
         trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Program:
-    """A site's rules, compiled. ``decide`` is the way in; ``asks`` says whether it may look at the facts at all."""
-
-    decide: Decide
-    asks: bool
-    server: Server
-    hosts: Mapping[str, Server]
-    tables: Mapping[str, Table]
-
-    @property
-    def routes(self) -> tuple[BoundRoute, ...]:
-        """Every route of the site."""
-        own = [self.server.routes[0], *(server.routes[1] for server in self.hosts.values())]
-        return tuple(bound for table in own for bound in table.bound)
-
-    @property
-    def rewrites(self) -> tuple[Rule, ...]:
-        """Every rewrite rule of the site that is in service, once."""
-        servers = (self.server, *self.hosts.values())
-        return tuple({rule.id: rule for server in servers for rule in server.rules}.values())
-
-    @property
-    def origins(self) -> set[str]:
-        """The origins that rules name themselves, as far as they can be told without a request."""
-        return {there for rule in self.rewrites if (there := rewrite.fixed_origin(rule))}
-
-    @property
-    def keys(self) -> set[tuple[str, str]]:
-        """The identity of every row that counts its hits: (list, id)."""
-        rows = {("routes", bound.id) for bound in self.routes} | {("rewrites", rule.id) for rule in self.rewrites}
-        return rows | {("env", each.id) for server in (self.server, *self.hosts.values()) for each in server.env}
 
 
 def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:
@@ -278,8 +257,9 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     known = previous.hosts if previous is not None else {}
     virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
     tables = hosts.tables(site.hosts, [*site.listeners, ""])
+    scopes = compile_scopes(site)
     if not (virtual or whole.env or whole.rules or whole.sections):
-        return Program(common.decide, False, whole, {}, {})
+        return Program(common.decide, False, whole, {}, {}, scopes)
 
     def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Choose the host, and let its rules decide."""
@@ -300,4 +280,4 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         except Runaway as runaway:
             return Respond(500, None, str(runaway))
 
-    return Program(decide, True, whole, virtual, tables)
+    return Program(decide, True, whole, virtual, tables, scopes)

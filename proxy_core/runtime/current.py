@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from proxy_core.balance.state import Pool
 from proxy_core.config.model import Site
-from proxy_core.rules.ruleset import Program
+from proxy_core.rules.program import Program
 
 
 @dataclass(frozen=True, slots=True)

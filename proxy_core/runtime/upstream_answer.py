@@ -26,7 +26,8 @@ class Answer:
     written for a plain client. ``upgrade`` is the protocol that a 101 names."""
 
     __slots__ = (
-        "addresses", "challenges", "dated", "length", "lines", "raw", "ready", "reusable", "status", "upgrade",
+        "addresses", "challenges", "dated", "length", "lines", "raw", "ready", "ready_for", "reusable", "status",
+        "upgrade",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, status: int, lines: list[bytes]) -> None:
@@ -39,6 +40,7 @@ class Answer:
         self.challenges: list[bytes] = []
         self.reusable = False
         self.ready = b""
+        self.ready_for: object = None
         self.upgrade = b""
 
 

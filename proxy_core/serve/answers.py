@@ -7,9 +7,11 @@ hides are replaced by a page of our own (Apache's ProxyErrorOverride).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from proxy_core.http.headers import REASONS
-from proxy_core.rules.decision import ReverseRow
-from proxy_core.rules.reverse import mapped
+from proxy_core.rules.decision import CookieRow, ReverseRow
+from proxy_core.rules.reverse import mapped, mapped_cookie
 from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.serve.replies import date, reply
 
@@ -22,16 +24,22 @@ def head(
     keep: bool,
     rows: tuple[ReverseRow, ...] = (),
     base: str = "",
+    cookies: tuple[CookieRow, ...] = (),
+    change: Callable[[list[bytes]], list[bytes]] | None = None,
     fields: tuple[bytes, ...] = (),
 ) -> tuple[bytes, bool, bool]:
     """The head for the client; also whether the body is to be chunked, and whether the connection stays open.
 
     ``rows`` map the upstream's own addresses in Location and the like to ``base``, the ``scheme://host`` in use;
-    ``fields`` are field lines of our own.
+    ``cookies`` do the same in Set-Cookie; ``change`` gives the lines after the site's own edits; ``fields`` are field
+    lines of our own, which ``change`` adds itself.
     """
-    lines = [*answer.lines, *fields]
+    lines = [*answer.lines]
     for at in answer.addresses if rows else ():
         lines[at] = _mapped(lines[at], rows, base)
+    if cookies:
+        lines = [_cookie(line, cookies) for line in lines]
+    lines = [*lines, *fields] if change is None else change(lines)
     if not answer.dated:
         lines.append(date())
     chunked = False
@@ -57,6 +65,15 @@ def _mapped(line: bytes, rows: tuple[ReverseRow, ...], base: str) -> bytes:
     address = value.strip(b" \t").decode("latin-1")
     public = mapped(address, rows, base)
     return line if public == address else b"%b: %b" % (name, public.encode("latin-1", "replace"))
+
+
+def _cookie(line: bytes, rows: tuple[CookieRow, ...]) -> bytes:
+    name, _, value = line.partition(b":")
+    if name.lower() != b"set-cookie":
+        return line
+    cookie = value.strip(b" \t").decode("latin-1")
+    public = mapped_cookie(cookie, rows)
+    return line if public == cookie else b"%b: %b" % (name, public.encode("latin-1", "replace"))
 
 
 def override(

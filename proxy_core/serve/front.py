@@ -14,6 +14,7 @@ from typing import cast
 
 from proxy_core.http.headers import Refused
 from proxy_core.http.view import Connection
+from proxy_core.rules.headers import Edits
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import limits
@@ -75,6 +76,10 @@ class Client(asyncio.Protocol):
     def body_deadline(self) -> None:
         """The client has the floor: it must go on with its body."""
         self.deadline = monotonic() + self._limits.body_time
+
+    def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
+        """The fields of the request in flight after the site's edits. Raises Refused."""
+        return self._reader.changed(fields, edits, exchange)
 
     def cut(self) -> None:
         """Break the connection, so that what was sent so far cannot be taken for the whole."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,13 @@ from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Redirect, Respond
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.keys import key_of
+from proxy_core.rules.settings import Settings
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.upstream import Upstream
 from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.runtime.upstreams import IDLE_SECONDS, Unreachable
-from proxy_core.serve import answers, limits
+from proxy_core.serve import answers, changes, limits
 from proxy_core.serve.plan import CHUNKED, Fields
 from proxy_core.serve.replies import CONTINUE, again, reply
 from proxy_core.serve.service import Service
@@ -49,8 +51,8 @@ class Flight:
 
     __slots__ = (
         "_chunked", "_decision", "_extra", "_hidden", "_in_line", "_keep", "_key", "_pending", "_pool", "_queued",
-        "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields", "over",
-        "service", "started", "timeout",
+        "_settings", "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields",
+        "over", "service", "started", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +75,7 @@ class Flight:
         self._in_line = 0.0
         self._key = b""
         self._queued = False
+        self._settings: Settings | None = None
         self._tried: tuple[MemberKey, ...] = ()
         self._tunnel: Tunnel | None = None
         self._upstream: Upstream | None = None
@@ -126,7 +129,14 @@ class Flight:
             exchange.route = route
             route.state.hits += 1
             route.state.last_hit = exchange.at
+        self._settings = settings = exchange.rules.program.settings(exchange.view, decision)
         if isinstance(decision, Forward):
+            if settings is not None and settings.edits.request:
+                try:
+                    self.fields = self.client.changed(self.fields, settings.edits, exchange)
+                except Refused as refused:
+                    self._respond(500, f"the site's header rules make a request that is refused: {refused.why}")
+                    return
             self.timeout = decision.route.timeout
             self._decision = decision
             self.decided()
@@ -276,11 +286,12 @@ class Flight:
             outcome.worked(member.state, now)
         self._wait(now)
         exchange.cause = ""
+        host = (self._decision.route.preserve_host and fields.host) or member.host
         asked = fields.upgrade
         if asked and not granted(asked, self._decision.route.upgrades, member.upgrades):
             asked = b""
         exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
-            view.method, member.base, self._decision.target, member.host,
+            view.method, member.base, self._decision.target, host,
             b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b"", fields.lines,
         )  # fmt: skip
         self._upstream = upstream
@@ -377,9 +388,14 @@ class Flight:
             return
         http11 = self.fields.http11
         head_only = exchange.view.method == b"HEAD"
+        settings, rows, cookies = self._settings, route.reverse, route.cookies
+        by: object = route if cookies else None
+        if settings is not None:
+            rows, cookies = settings.reverse + rows, settings.cookies + cookies
+            by = (route, settings)
         plain = keep and http11 and answer.dated and answer.length >= 0 and not fields
-        plain = plain and not (answer.addresses and route.reverse)
-        if plain and answer.ready:
+        plain = plain and not (answer.addresses and rows) and (settings is None or settings.edits.steady_answer)
+        if plain and answer.ready and (answer.ready_for is by or (settings and answer.ready_for == by)):
             head = answer.ready
         else:
             base = f"{exchange.view.scheme}://{self._host()}" if answer.addresses else ""
@@ -388,12 +404,14 @@ class Flight:
                 http11=http11,
                 head_only=head_only,
                 keep=keep,
-                rows=route.reverse,
+                rows=rows,
+                cookies=cookies,
                 base=base,
+                change=None if settings is None else partial(changes.answered, settings, exchange, own=fields),
                 fields=fields,
             )
             if plain:
-                answer.ready = head
+                answer.ready, answer.ready_for = head, by
         if data:
             exchange.sent += len(data)
             head += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
@@ -411,7 +429,7 @@ class Flight:
         """Send our page at once; what the upstream says is read and thrown away if it is short enough."""
         head_only = self.exchange.view.method == b"HEAD"
         head, body = answers.override(
-            answer, http11=self.fields.http11, head_only=head_only, keep=self._keep, fields=self._extra
+            answer, http11=self.fields.http11, head_only=head_only, keep=self._keep, fields=self._own(answer.status)
         )
         self.client.write(head + body)
         self.exchange.sent += len(body)
@@ -546,6 +564,12 @@ class Flight:
         self.finished(monotonic())
         self.client.cut()
 
+    def _own(self, status: int) -> tuple[bytes, ...]:
+        """Field lines that go with an answer of our own."""
+        if self._settings is None:
+            return self._extra
+        return changes.replied(self._settings, self.exchange, status, self._extra)
+
     def _respond(self, status: int, cause: str, moved: bytes = b"") -> None:
         """Answer it here; ``moved`` is the URL that a redirect names. A request whose body has not been read costs its
         connection."""
@@ -556,7 +580,12 @@ class Flight:
         self._keep = self._may_keep()
         head_only = exchange.view.method == b"HEAD"
         head, body = reply(
-            status, keep=self._keep, http11=self.fields.http11, head_only=head_only, fields=self._extra, moved=moved
+            status,
+            keep=self._keep,
+            http11=self.fields.http11,
+            head_only=head_only,
+            fields=self._own(status),
+            moved=moved,
         )
         exchange.sent += len(body)
         self.started = True

@@ -24,6 +24,9 @@ from proxy_core.http.headers import (
     without,
 )
 from proxy_core.http.view import NOWHERE, Connection, RequestView
+from proxy_core.rules.headers import Edits, edited, found
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve.changes import moment
 from proxy_core.serve.terms import Terms
 
 CHUNKED = -1
@@ -59,12 +62,13 @@ class Fields(NamedTuple):
 class Reader:
     """Reads the heads of one connection and remembers the last block of fields."""
 
-    __slots__ = ("_appends", "_block", "_connection", "_fields", "_terms", "client")
+    __slots__ = ("_appends", "_block", "_changed", "_connection", "_fields", "_terms", "client")
 
     def __init__(self, client: str, connection: Connection = NOWHERE) -> None:
         self.client = client
         self._connection = connection
         self._block = b""
+        self._changed: tuple[Edits, Fields, Fields] | None = None
         self._fields: Fields | None = None
         self._terms: Terms | None = None
         self._appends = False
@@ -100,6 +104,22 @@ class Reader:
             elif not authority:
                 self._block, self._fields = block, fields
         return RequestView(method, target, fields.host, self.client, "http", head, self._connection), fields
+
+    def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
+        """The fields of the request that was read last, after the edits; read anew, so that nothing goes on that could
+        not have come in. Raises Refused."""
+        if self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
+            return self._changed[2]
+        lines = exchange.view.head.split(b"\r\n")[1:-2]
+        for at in found(lines, b"host") if fields.host else ():
+            lines[at] = b"Host: " + fields.host
+        now = moment(exchange, version=exchange.version, trusted=self._appends)
+        block = b"\r\n".join([b"", *edited(edits.request, lines, now), b"", b""])
+        assert self._terms is not None
+        made = read_fields(block, fields.http11, b"", self.client, self._terms, self._appends)
+        if edits.steady_request:
+            self._changed = edits, fields, made
+        return made
 
 
 def ascii_line(head: bytes) -> bytes:
@@ -209,9 +229,9 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, terms
     elif Kind.LENGTH in special:
         out.append(b"Content-Length: %d" % length)
     for name, kind, own in (
-        (b"For", Kind.FORWARDED_FOR, client.encode()),
-        (b"Host", Kind.FORWARDED_HOST, host),
-        (b"Server", Kind.FORWARDED_SERVER, terms.server),
+        (b"For", Kind.FORWARDED_FOR, client.encode() if terms.adds else b""),
+        (b"Host", Kind.FORWARDED_HOST, host if terms.adds else b""),
+        (b"Server", Kind.FORWARDED_SERVER, terms.server if terms.adds else b""),
     ):
         values = [value for value in special.get(kind, ()) if value] if appends else []
         if own:

@@ -13,12 +13,13 @@ from proxy_core.rules.networks import Networks, kept_out, trusted
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """``server`` and ``append`` are about X-Forwarded-*; ``gap`` is the seconds in which a client earns one more
-    request, 0 where any number may come."""
+    """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``gap`` is the seconds in which a client earns one
+    more request, 0 where any number may come."""
 
     limits: Limits
     server: bytes
     append: bool
+    adds: bool
     trusted: Networks
     kept_out: Networks
     gap: float
@@ -38,6 +39,7 @@ def terms(site: Site) -> Terms:
         site.limits,
         site.site.server_name.encode("utf-8"),
         site.site.forwarded == "append",
+        site.site.add_forwarded,
         trusted(site),
         kept_out(site),
         1 / rate if rate else 0.0,

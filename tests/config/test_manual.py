@@ -68,6 +68,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "enabled": "switch",
         "timeout": "number",
         "upgrade": "list",
+        "preserve_host": "switch",
         "error_override": "switch",
     }
     assert [field.name for field in fields(Location) if field.required] == []

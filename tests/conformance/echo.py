@@ -47,6 +47,27 @@ def head_of(peer: socket.socket) -> bytes:
     return received
 
 
+class _Heads(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        head = head_of(self.request)
+        lines = head.decode("latin-1").split("\r\n")
+        said = [x.partition(": ")[2] for x in lines if x.lower().startswith("x-say-")]
+        fields = [*said, "Connection: close", f"Content-Length: {len(head)}"]
+        self.request.sendall("\r\n".join(["HTTP/1.1 200 OK", *fields, "", ""]).encode("latin-1") + head)
+
+
+@contextmanager
+def heads() -> Iterator[int]:
+    """The port of a server that answers with the head that it saw, and with the fields that X-Say-1 … ask for."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Heads) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
 @contextmanager
 def upstreams(names: Sequence[str], down: str) -> Iterator[Mapping[str, int]]:
     """Ports of an echo for each name, and under ``down`` a port that refuses connections as long as this lasts."""

@@ -7,7 +7,7 @@ how sites are swapped in earnest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 
@@ -34,6 +34,19 @@ def rproxy(sites: Mapping[str, Site]) -> Iterator[Asker]:
 
     with _serving(current) as port:
         yield ask
+
+
+@contextmanager
+def chosen(sites: Mapping[str, Site]) -> Iterator[tuple[int, Callable[[str], None]]]:
+    """The port of a running server, and what puts one of these sites in force."""
+    sets = {name: compile_site(site, Registry(), number) for number, (name, site) in enumerate(sites.items(), 1)}
+    current = Current(next(iter(sets.values())))
+
+    def choose(name: str) -> None:
+        current.rules = sets[name]
+
+    with _serving(current) as port:
+        yield port, choose
 
 
 @contextmanager

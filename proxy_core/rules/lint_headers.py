@@ -1,0 +1,105 @@
+"""What is wrong with [[headers]], [[reverse]] and [[errors]]: rows that name what is not there, that cannot be read, or
+that meddle with what the proxy writes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy_core.config.model import ErrorPage, HeaderRule, ReverseRule, Site
+from proxy_core.errors import Address, Problem
+from proxy_core.http.target import balancer
+from proxy_core.rules.expr import ExprError
+from proxy_core.rules.headers import FRAMING, NEVER, compile_edit, line
+from proxy_core.rules.pattern import PatternError
+from proxy_core.rules.problems import error, unknown, warning
+from proxy_core.rules.settings import statuses
+
+_FINDS = ("edit", "edit*", "echo")
+
+
+def lint_headers(site: Site) -> Iterator[Problem]:
+    for row in site.headers:
+        yield from _scope(site, ("headers", row.id), row)
+        yield from _header(("headers", row.id), row)
+    for back in site.reverse:
+        yield from _host(site, ("reverse", back.id), back.host)
+        yield from _reverse(site, ("reverse", back.id), back)
+    for page in site.errors:
+        yield from _scope(site, ("errors", page.id), page)
+        yield from _page(("errors", page.id), page)
+
+
+def _host(site: Site, address: Address, host: str) -> Iterator[Problem]:
+    if host and host not in site.hosts:
+        yield unknown((*address, "host"), "host", host, site.hosts)
+
+
+def _scope(site: Site, address: Address, row: HeaderRule | ErrorPage) -> Iterator[Problem]:
+    yield from _host(site, address, row.host)
+    if row.route and row.route not in (routes := [each.id for each in site.routes]):
+        yield unknown((*address, "route"), "route", row.route, routes)
+    if row.location and row.location not in (places := [each.id for each in site.locations]):
+        yield unknown((*address, "location"), "location", row.location, places)
+
+
+def _header(address: Address, row: HeaderRule) -> Iterator[Problem]:
+    if row.action == "echo" and row.on == "request":
+        yield error(
+            (*address, "action"), "echo is for answers: it repeats fields of the request", "choose another action"
+        )
+    if row.action != "echo" and not row.name:
+        yield error(address, "the row does not name a field", 'add name = "…"')
+    elif row.name.lower().encode() in FRAMING:
+        what = f"{row.name} says where a message ends or what becomes of the connection: the proxy writes it itself"
+        yield error((*address, "name"), what, "name another field, or delete the row")
+    elif row.on == "request" and row.name.lower() == "host" and row.action not in ("set", "edit", "edit*"):
+        yield error((*address, "name"), "a request has exactly one Host", "set it, or edit it")
+    if (row.action in _FINDS) != bool(row.pattern):
+        what = f"{row.action} needs a pattern" if row.action in _FINDS else f"{row.action} takes no pattern"
+        yield error((*address, "pattern"), what, 'add pattern = "…"' if row.action in _FINDS else "delete it")
+    if row.action == "unset" and row.value:
+        yield warning((*address, "value"), "unset takes no value", "delete it")
+    if row.env and row.expr:
+        yield error((*address, "env"), "the row has two conditions", "put both into expr: reqenv('NAME') =~ /./ && …")
+    try:
+        edit = compile_edit(row)
+    except PatternError as wrong:
+        yield error((*address, "pattern"), f"{wrong} (at character {wrong.position + 1})", "correct it")
+    except ExprError as wrong:
+        key = "expr" if row.expr and wrong.args and not row.value.startswith("expr=") else "value"
+        yield error((*address, key), str(wrong), "correct the expression")
+    except ValueError as wrong:
+        yield error((*address, "value"), str(wrong), "write %% for a percent sign")
+    else:
+        if edit.steady and row.action not in ("unset", "edit", "edit*") and line(b"x", edit.value(NEVER)) is None:
+            yield error((*address, "value"), "the value holds a control character", "no field can carry it: remove it")
+
+
+def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem]:
+    named = balancer(row.internal)
+    if row.kind != "location":
+        return
+    if named is not None and named[0] not in site.balancers:
+        yield unknown((*address, "internal"), "balancer", named[0], site.balancers)
+    elif named is None and "://" not in row.internal and not row.internal.startswith("/"):
+        todo = 'write "http://host:port/path", "/path" or "balancer://name"'
+        yield error((*address, "internal"), f'"{row.internal}" is neither a URL nor a path', todo)
+    if "://" not in row.public and not row.public.startswith("/"):
+        yield error((*address, "public"), f'"{row.public}" is neither a path nor a URL', "begin it with a slash")
+
+
+def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
+    try:
+        statuses(row.status)
+    except ValueError as wrong:
+        yield error((*address, "status"), str(wrong), "name statuses from 400 to 599")
+    if not row.status:
+        yield error((*address, "status"), "the row is for no status", 'add status = ["503"]')
+    given = [key for key in ("text", "file", "url") if getattr(row, key) is not None]
+    if len(given) != 1:
+        what = f"the row has both {given[0]} and {given[1]}" if given else "the row does not say what clients get"
+        yield error(address, what, "give it one of text, file and url")
+    if row.url is not None and line(b"Location", row.url) is None:
+        yield error((*address, "url"), "the URL holds a control character", "remove it")
+    elif row.url is not None and "://" not in row.url:
+        yield error((*address, "url"), f'"{row.url}" is no URL', 'write "https://host/path"')

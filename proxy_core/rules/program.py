@@ -1,0 +1,73 @@
+"""A compiled site as the proxy asks it: what becomes of a request, and what else holds for it.
+
+``ruleset`` makes it; here is only what is read from it. Immutable, but for the states and memories it points at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy_core.http.view import RequestView
+from proxy_core.rules import rewrite
+from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Trace
+from proxy_core.rules.facts import Facts
+from proxy_core.rules.hosts import Table
+from proxy_core.rules.rewrite import Rule
+from proxy_core.rules.settings import Scopes, Settings
+
+if TYPE_CHECKING:
+    from proxy_core.rules.ruleset import Server
+
+Decide = Callable[[RequestView, Facts, Trace | None], Decision]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A site's rules, compiled. ``decide`` is the way in; ``asks`` says whether it may look at the facts at all."""
+
+    decide: Decide
+    asks: bool
+    server: Server
+    hosts: Mapping[str, Server]
+    tables: Mapping[str, Table]
+    scopes: Scopes | None = None
+
+    def settings(self, view: RequestView, decision: Forward | Redirect | Respond) -> Settings | None:
+        """What holds for a decided request besides where it goes; None where the site says nothing of the kind."""
+        if self.scopes is None:
+            return None
+        server = self.server
+        listener = view.connection.listener
+        table = self.tables.get(listener if listener in server.site.listeners else "")
+        if table is not None:
+            server = self.hosts[table.find(view.host.decode("latin-1"))[0]]
+        route = decision.route
+        locations = server.located(view, decision) if self.scopes.located else ()
+        return self.scopes.find(
+            server.name, route.id if route is not None and route.rows == "routes" else "", locations
+        )
+
+    @property
+    def routes(self) -> tuple[BoundRoute, ...]:
+        """Every route of the site."""
+        own = [self.server.routes[0], *(server.routes[1] for server in self.hosts.values())]
+        return tuple(bound for table in own for bound in table.bound)
+
+    @property
+    def rewrites(self) -> tuple[Rule, ...]:
+        """Every rewrite rule of the site that is in service, once."""
+        servers = (self.server, *self.hosts.values())
+        return tuple({rule.id: rule for server in servers for rule in server.rules}.values())
+
+    @property
+    def origins(self) -> set[str]:
+        """The origins that rules name themselves, as far as they can be told without a request."""
+        return {there for rule in self.rewrites if (there := rewrite.fixed_origin(rule))}
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """The identity of every row that counts its hits: (list, id)."""
+        rows = {("routes", bound.id) for bound in self.routes} | {("rewrites", rule.id) for rule in self.rewrites}
+        return rows | {("env", each.id) for server in (self.server, *self.hosts.values()) for each in server.env}

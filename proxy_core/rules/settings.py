@@ -1,0 +1,127 @@
+"""What holds for a request besides where it goes: its header edits and its pages for errors.
+
+Rows are laid over each other in Apache's order: the server's, then the host's, then those of the route, then those of
+the locations that hold (``merge_headers_config``, ``merge_core_dir_configs``). Each mix of them is put together once
+and remembered. A site without such rows has no Scopes at all, and its requests pay nothing. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy_core.config.model import Options, Site
+from proxy_core.config.model_headers import ErrorPage, HeaderRule
+from proxy_core.rules.decision import CookieRow, ReverseRow
+from proxy_core.rules.headers import Edit, Edits, compile_edit
+from proxy_core.rules.reverse import explicit_rows
+
+_MOST_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """``pages`` are by status; ``reverse`` and ``cookies`` come before what the route says itself."""
+
+    edits: Edits
+    pages: Mapping[int, ErrorPage]
+    reverse: tuple[ReverseRow, ...] = ()
+    cookies: tuple[CookieRow, ...] = ()
+
+
+Key = tuple[str, str, tuple[str, ...]]
+
+
+@dataclass(slots=True, eq=False)
+class Scopes:
+    """The rows of a site by what they are for."""
+
+    headers: Sequence[tuple[HeaderRule, Edit]]
+    pages: Sequence[ErrorPage]
+    own: Sequence[tuple[str, Edit]]
+    site: Site
+    located: bool
+    kept: dict[Key, Settings] = field(default_factory=dict)
+
+    def find(self, host: str, route: str, locations: tuple[str, ...] = ()) -> Settings:
+        """What holds for requests of a host, of the route with this id ("" for none) and of these rows of
+        [[locations]], in the order in which they are laid over each other."""
+        key = (host, route, locations)
+        known = self.kept.get(key)
+        if known is None:
+            if len(self.kept) >= _MOST_KEPT:
+                self.kept.clear()
+            known = self.kept[key] = self._made(host, route, locations)
+        return known
+
+    def _made(self, host: str, route: str, locations: tuple[str, ...]) -> Settings:
+        def depth(row: HeaderRule | ErrorPage) -> int:
+            """How late a row is laid on; -1 where it does not hold."""
+            if (
+                not row.enabled
+                or row.host not in ("", host)
+                or (row.route and row.route != route)
+                or (row.location and row.location not in locations)
+            ):
+                return -1
+            if row.location:
+                return 3 + locations.index(row.location)
+            return 2 if row.route else 1 if row.host else 0
+
+        edits = sorted(((depth(row), row.on, edit) for row, edit in self.headers), key=lambda each: each[0])
+        made = {on: tuple(e for at, where, e in edits if at >= 0 and where == on) for on in _KINDS}
+        own = {on: tuple(edit for where, edit in self.own if where == on) for on in _KINDS}
+        pages: dict[int, ErrorPage] = {}
+        for row in sorted(self.pages, key=depth):
+            if depth(row) >= 0:
+                pages |= dict.fromkeys(statuses(row.status), row)
+        back = [row for row in self.site.reverse if row.enabled and row.host in ("", host)]
+        edits_made = Edits(*(made[on] + own[on] for on in _KINDS))
+        return Settings(edits_made, pages, *explicit_rows(self.site, back))
+
+
+_KINDS = ("request", "response", "always")
+
+
+def statuses(said: Sequence[str]) -> list[int]:
+    """The statuses from 400 on that texts such as "404" and "5xx" stand for. Raises ValueError."""
+    found: list[int] = []
+    for each in said:
+        if each in ("4xx", "5xx"):
+            found += range(int(each[0]) * 100, int(each[0]) * 100 + 100)
+        elif len(each) == 3 and each.isascii() and each.isdigit() and each[0] in "45":
+            found.append(int(each))
+        else:
+            raise ValueError(f'"{each}" is no status of an error: write "404", "4xx" or "5xx"')
+    return found
+
+
+def compile_scopes(site: Site) -> Scopes | None:
+    """The scopes of a site that ``lint`` found no error in; None where it has nothing of the kind."""
+    headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
+    pages = [row for row in site.errors if row.enabled]
+    own = list(_own(site.site))
+    if not (headers or pages or own or site.reverse):
+        return None
+    located = any(row.location for row in site.headers) or any(row.location for row in site.errors)
+    return Scopes(headers, pages, own, site, located)
+
+
+def _own(options: Options) -> list[tuple[str, Edit]]:
+    """Via and the request id, which come behind all rows: httpd's proxy handler adds them last."""
+    made = []
+    if options.request_id:
+        name = options.request_id.encode("latin-1")
+        made.append(("request", _edit("id", name, "")))
+    if options.via == "block":
+        made.append(("request", _edit("unset", b"Via", "")))
+    elif options.via != "off":
+        said = options.server_name + (" (rproxy)" if options.via == "full" else "")
+        made.append(("request", _edit("via", b"Via", said)))
+        made.append(("response", _edit("via+", b"Via", said)))
+    return made
+
+
+def _edit(action: str, name: bytes, value: str) -> Edit:
+    steady: Callable[[object], str] = lambda moment: value  # noqa: E731
+    return Edit("", action, name.lower(), name, steady, action != "id")

@@ -1,0 +1,58 @@
+"""Header edits at work: what the rules of ``rules.headers`` know of a request in flight, and where its lines go.
+
+Called by the flight for sites that have such rules, and for no others. What is the same for every request is told
+apart here (``steady``), so that a repeated head is not worked out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from uuid import uuid4
+
+from proxy_core.http.target import BadTarget, normalised, split
+from proxy_core.rules.headers import HeaderScope, Moment, edited
+from proxy_core.rules.settings import Settings
+from proxy_core.runtime.exchange import Exchange
+
+
+def moment(
+    exchange: Exchange, *, version: str, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0
+) -> Moment:
+    """What edits may know now. ``answered`` are the answer's field lines."""
+    view = exchange.view
+    try:
+        raw_path, query = split(view.target)
+        path, args = normalised(raw_path), query[1:].decode("latin-1") if query else None
+    except BadTarget:
+        path, args = "", None
+    env = {name.lower(): (name, value) for name, value in exchange.extras.env} if exchange.extras is not None else {}
+    scope = HeaderScope(
+        view, exchange.facts, path, args, exchange.rules.site.site.server_name, env=env, uri=path,
+        answered=answered, status=status,
+    )  # fmt: skip
+    taken = int((monotonic() - exchange.started) * 1_000_000)
+    return Moment(scope, int(exchange.at * 1_000_000), taken, version, trusted, _new_id)
+
+
+def _new_id() -> str:
+    return uuid4().hex
+
+
+def answered(settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes]) -> list[bytes]:
+    """The field lines of an upstream's answer (its status line first) and our own, after the edits.
+    Ours come first, as httpd's err_headers_out do."""
+    edits = settings.edits
+    if not edits.response and not edits.always:
+        return [*lines, *own]
+    version = lines[0][5:8].decode()
+    now = moment(exchange, version=version, answered=lines[1:], status=exchange.status)
+    return [lines[0], *edited(edits.always, [*own], now), *edited(edits.response, lines[1:], now)]
+
+
+def replied(settings: Settings, exchange: Exchange, status: int, own: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The field lines that go with an answer of the proxy's own."""
+    if not settings.edits.always:
+        return tuple(own)
+    now = moment(exchange, version=exchange.version, status=status)
+    return tuple(edited(settings.edits.always, [*own], now))
