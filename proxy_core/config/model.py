@@ -27,15 +27,14 @@ from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
 from proxy_core.config.model_limits import Ban, Limits
 from proxy_core.config.model_routes import Route
 from proxy_core.config.model_rules import EnvRule, Host, Location, RewriteCond, RewriteMap, RewriteRule
-from proxy_core.config.model_tls import UpstreamTls
+from proxy_core.config.model_tls import Certificate, ListenerTls, UpstreamTls
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
-    "AccessLog", "Balancer", "Ban", "CheckMethod", "Console", "Ejection", "EnvRule", "ErrorPage", "HeaderRule",
-    "HealthCheck", "Heartbeat",
-    "Host", "Limits", "Listener", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name",
-    "Options", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky",
-    "UpstreamTls",
+    "AccessLog", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule", "ErrorPage",
+    "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerTls", "Location", "Member",
+    "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options", "ReverseRule", "RewriteCond",
+    "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip
 
 
@@ -146,9 +145,17 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         Literal["trusted", "append"],
         Meta(
             description="X-Forwarded-For, -Host and -Server from the client: trusted appends to them for peers in "
-            "trusted_proxies and replaces them for everyone else; append always appends, as Apache does.",
+            "trusted_proxies and replaces them for everyone else, and says http or https in X-Forwarded-Proto where a "
+            "trusted peer has not; append always appends, as Apache does, and leaves -Proto alone.",
         ),
     ] = "trusted"
+    forwarded_header: Annotated[
+        bool,
+        Meta(
+            description="Write the standard Forwarded field (RFC 7239) too: for, host and proto. From clients that are "
+            "not trusted it is dropped, whether this is on or not.",
+        ),
+    ] = False
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(
@@ -174,6 +181,15 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
             "address. Port 0 takes any free port. Apache: Listen.",
         ),
     ]
+    tls: Annotated[ListenerTls | None, Meta(description="Speak TLS here, with these certificates.")] = None
+    proxy_protocol: Annotated[
+        bool,
+        Meta(
+            description="Every connection begins with a PROXY header (version 1 or 2) that says who the client is; "
+            "only peers in trusted_proxies may send one, all others are turned away. "
+            "Apache: RemoteIPProxyProtocol.",
+        ),
+    ] = False
 
 
 class AccessLog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

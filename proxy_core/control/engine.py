@@ -189,6 +189,7 @@ class Engine:
         return (
             *saver.problems,
             *unbound,
+            *self._server.problems(),
             *self.notices.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._maps.problems(),

@@ -41,6 +41,8 @@ class Kind:
     ADDRESS = 12
     CHALLENGE = 13
     HOPS = 14
+    FORWARDED_PROTO = 15
+    FORWARDED = 16
 
 
 class Kinds(dict[bytes, int]):
@@ -73,6 +75,8 @@ REQUEST_KINDS = Kinds(
         b"x-forwarded-for": Kind.FORWARDED_FOR,
         b"x-forwarded-host": Kind.FORWARDED_HOST,
         b"x-forwarded-server": Kind.FORWARDED_SERVER,
+        b"x-forwarded-proto": Kind.FORWARDED_PROTO,
+        b"forwarded": Kind.FORWARDED,
         b"keep-alive": Kind.DROP,
         b"proxy-connection": Kind.DROP,
         b"te": Kind.DROP,

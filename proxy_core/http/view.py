@@ -6,17 +6,21 @@ they came and works nothing out that no rule asked for: ``fields`` and ``request
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 
 class Connection(NamedTuple):
-    """Where a request came in: the listener's name, and both ends of the connection. One for each connection."""
+    """Where a request came in: the listener's name, and both ends of the connection. One for each connection. ``tls``
+    are mod_ssl's variables ("SSL_PROTOCOL"); empty without TLS."""
 
     listener: str = ""
     address: str = ""
     port: int = 0
     client_port: int = 0
+    tls: Mapping[str, str] = MappingProxyType({})
 
 
 NOWHERE = Connection()

@@ -24,6 +24,7 @@ from proxy_core.rules.lint_headers import lint_headers
 from proxy_core.rules.lint_health import lint_health
 from proxy_core.rules.lint_paths import spelling
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
+from proxy_core.rules.lint_tls import lint_tls
 from proxy_core.rules.networks import ends
 from proxy_core.rules.prefixes import collapsed, first, index, takes
 from proxy_core.rules.problems import error, warning
@@ -41,6 +42,7 @@ def lint(site: Site) -> tuple[Problem, ...]:
         *(problem for row in site.routes for problem in (*spelling(row), *_proxy(site, row))),
         *_no_routes(site),
         *_tables(site),
+        *lint_tls(site),
         *lint_rules(site),
         *lint_headers(site),
         *lint_health(site),

@@ -143,6 +143,8 @@ def variable(name: str) -> Reader:
                 return lambda scope: scope.env_value(rest)
             case "HTTP" if rest:
                 return lambda scope: scope.header(rest) or ""
+            case "SSL":
+                return lambda scope: scope.view.connection.tls.get(rest.upper(), "")
             case "LA-U" | "LA-F" if rest:
                 return _ahead(variable(rest))
         return _constant("")

@@ -73,9 +73,13 @@ def listener_files(settings: ListenerTls, folder: Path) -> list[Path]:
     return [folder / name for name in named if name]
 
 
+def stamp_of(settings: ListenerTls, folder: Path) -> Stamp:
+    return stamp(listener_files(settings, folder))
+
+
 def server_side(settings: ListenerTls, folder: Path) -> Secure:
     """Read the files of a listener. Raises BadTls."""
-    taken = stamp(listener_files(settings, folder))
+    taken = stamp_of(settings, folder)
     contexts: dict[str, ssl.SSLContext] = {}
     first: ssl.SSLContext | None = None
     ends = []

@@ -23,8 +23,10 @@ from proxy_core.serve.handler import Flight, receive
 from proxy_core.serve.judge import Judge
 from proxy_core.serve.listeners import Bound
 from proxy_core.serve.plan import Fields, Reader, ascii_line, guessed
+from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.replies import again, reply
 from proxy_core.serve.service import Service
+from proxy_core.serve.tls import client_lines, facts
 
 _END = b"\r\n\r\n"
 
@@ -33,13 +35,15 @@ class Client(asyncio.Protocol):
     """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
 
     __slots__ = (
-        "_began", "_chunks", "_closing", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on", "_method",
-        "_reader", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound", "deadline",
-        "flight", "half_closed", "paused", "write",
+        "_began", "_chunks", "_closing", "_ends", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on",
+        "_method", "_reader", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound",
+        "deadline", "flight", "half_closed", "paused", "write",
     )  # fmt: skip
 
-    def __init__(self, service: Service, bound: Bound) -> None:
+    def __init__(self, service: Service, bound: Bound, ends: Ends | None = None) -> None:
+        """``ends`` are those of a PROXY header, in place of the socket's."""
         self._service = service
+        self._ends = ends
         self.bound = bound
         self._began = 0.0
         self._held = b""
@@ -116,9 +120,15 @@ class Client(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self.write = transport.write
         transport.set_write_buffer_limits(high=limits.WRITE_BUFFER)
-        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        here = Connection(self.bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0)
-        self._reader = Reader(_address(peer), here)
+        if self._ends is not None:
+            peer, own = self._ends
+        else:
+            peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        secure = transport.get_extra_info("ssl_object") if self.bound.secure is not None else None
+        known = facts(secure) if secure is not None else {}
+        here = Connection(self.bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0, known)
+        tls = self.bound.settings.tls
+        self._reader = Reader(_address(peer), here, client_lines(tls, known) if tls is not None else ())
         self._judge = Judge(asyncio.get_running_loop())
         self._judged: Fields | None = None
         self._method = b""
@@ -171,7 +181,7 @@ class Client(asyncio.Protocol):
         if self._closing or (flight is None and not self._held) or (flight is not None and not flight.complete):
             return False
         self.deadline = monotonic() + limits.HALF_CLOSED_SECONDS
-        return True
+        return self._transport.can_write_eof()  # TLS knows no half-close
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.clients.discard(self)
@@ -325,7 +335,7 @@ class Client(asyncio.Protocol):
             return
         exchange = Exchange(
             self._service.current.rules,
-            guessed(data, self._reader.client),
+            guessed(data, self._reader),
             data[: self._limits.head],
             "",
             time(),
@@ -333,7 +343,7 @@ class Client(asyncio.Protocol):
         )
         exchange.status, exchange.cause = refused.status, refused.why
         self._service.recorder.begin(exchange)
-        head, body = reply(refused.status, keep=False, fields=again(refused.again))
+        head, body = reply(refused.status, keep=False, fields=(*again(refused.again), *self.bound.fields))
         exchange.sent = len(body)
         self._transport.write(head + body)
         self._service.recorder.finish(exchange, monotonic())

@@ -68,7 +68,7 @@ class Flight:
         self.timeout = 0.0
         self._chunked = False
         self._waiting: asyncio.Task[None] | None = None
-        self._extra: tuple[bytes, ...] = ()
+        self._extra = client.bound.fields
         self._hidden = False
         self._keep = keep
         self._pending = [first] if first else []
@@ -121,7 +121,9 @@ class Flight:
         route, extras = decision.route, decision.extras
         if extras is not None:
             exchange.extras = extras
-            self._extra = extras.fields
+            self._extra = (
+                (*client_fields, *extras.fields) if (client_fields := self.client.bound.fields) else extras.fields
+            )
             for state in extras.hits:
                 state.hits += 1
                 state.last_hit = exchange.at

@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
+from proxy_core.rules.networks import Networks
+from proxy_core.runtime.tls import Secure, Stamp
+from proxy_core.serve.entrance import Entrance
+from proxy_core.serve.proxy_protocol import Ends
 
 BACKLOG: Final = 4096
 
@@ -32,12 +36,22 @@ class ListenError(Exception):
 @dataclass(slots=True, eq=False)
 class Bound:
     """A listener with its sockets. ``address`` is as configured, ``port`` the real one; ``cut_at`` (monotonic) is
-    when a draining one loses the connections that are left."""
+    when a draining one loses the connections that are left. ``secure`` is what new connections speak TLS with;
+    ``trusted`` are the peers that must say in a PROXY header whom they come for, None where nobody does; ``fields``
+    are field lines that every answer gets; ``turned_away`` counts connections that did not get as far as HTTP."""
 
     name: str
     address: str
     port: int
-    servers: list[asyncio.Server] = field(default_factory=list)
+    settings: Listener
+    servers: list[asyncio.Server | Entrance] = field(default_factory=list)
+    sockets: list[socket.socket] = field(default_factory=list)
+    secure: Secure | None = None
+    trusted: Networks | None = None
+    fields: tuple[bytes, ...] = ()
+    turned_away: int = 0
+    trouble: Problem | None = None
+    seen: Stamp = ()
     connections: int = 0
     draining: bool = False
     cut_at: float = 0.0
@@ -47,6 +61,13 @@ class Bound:
     def key(self) -> tuple[str, int, str]:
         """What makes it the same listener: its address, or its name where any port would do."""
         return key(self.name, self.address)
+
+    def use(self, name: str, listener: Listener, secure: Secure | None, trusted: Networks) -> None:
+        """What holds for new connections from now on."""
+        self.name, self.address, self.settings, self.secure = name, listener.address, listener, secure
+        self.trusted = trusted if listener.proxy_protocol else None
+        hsts = listener.tls.hsts if listener.tls is not None else 0
+        self.fields = (b"Strict-Transport-Security: max-age=%d" % hsts,) if hsts else ()
 
     def start(self) -> None:
         """Accept connections; the sockets listen already, so none was refused meanwhile."""
@@ -63,19 +84,36 @@ def key(name: str, address: str) -> tuple[str, int, str]:
     return (host, port, "" if port else name)
 
 
-async def bind(name: str, listener: Listener, factory: Callable[[Bound], asyncio.Protocol]) -> Bound:
-    """Bind and listen, without accepting yet. Raises OSError or ValueError, each with words for people."""
+def is_plain(listener: Listener) -> bool:
+    """Whether accepting is all that it takes."""
+    return listener.tls is None and not listener.proxy_protocol
+
+
+async def bind(
+    name: str,
+    listener: Listener,
+    factory: Callable[[Bound, Ends | None], asyncio.Protocol],
+    listening: Sequence[socket.socket] = (),
+) -> Bound:
+    """Bind and listen, without accepting yet; or take over sockets that listen already. Raises OSError or ValueError,
+    each with words for people."""
     loop = asyncio.get_running_loop()
     host, port = endpoint(listener.address)
-    bound = Bound(name, listener.address, port)
-    sockets: list[socket.socket] = []
+    bound = Bound(name, listener.address, port, listener)
+    sockets = bound.sockets = [*listening]
     try:
-        for family, address in await _addresses(host):
+        bound.port = bound.port or (sockets[0].getsockname()[1] if sockets else 0)
+        for family, address in () if sockets else await _addresses(host):
             opened = _listening(family, address, bound.port)
             sockets.append(opened)
             bound.port = bound.port or opened.getsockname()[1]
         for opened in sockets:
-            server = await loop.create_server(lambda: factory(bound), sock=opened, backlog=BACKLOG, start_serving=False)
+            if is_plain(listener):
+                server: asyncio.Server | Entrance = await loop.create_server(
+                    lambda: factory(bound, None), sock=opened, backlog=BACKLOG, start_serving=False
+                )
+            else:
+                server = Entrance(bound, opened, lambda ends: factory(bound, ends))
             bound.servers.append(server)
     except BaseException:
         for opened in sockets:

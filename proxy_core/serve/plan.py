@@ -43,6 +43,23 @@ _NOT_SERVED = frozenset((b"CONNECT", b"PRI", b"TRACE"))
 _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
+class Hop(NamedTuple):
+    """What a connection adds to each of its requests, under the same Terms. ``lines`` are field lines of our own;
+    ``edited``: what the client may not say is out already, and what is there now the site's own rules have put."""
+
+    terms: Terms
+    client: str
+    appends: bool
+    scheme: str
+    lines: tuple[bytes, ...]
+    edited: bool = False
+
+    @property
+    def disbelieved(self) -> set[bytes]:
+        """Names (lower case) of the fields that this client's word is not taken for."""
+        return {*self.terms.own, *(() if self.appends else (b"x-forwarded-proto", b"forwarded"))}
+
+
 class Fields(NamedTuple):
     """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
     ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open; ``spent``:
@@ -62,16 +79,18 @@ class Fields(NamedTuple):
 class Reader:
     """Reads the heads of one connection and remembers the last block of fields."""
 
-    __slots__ = ("_appends", "_block", "_changed", "_connection", "_fields", "_terms", "client")
+    __slots__ = ("_block", "_changed", "_connection", "_fields", "_hop", "_lines", "client", "scheme")
 
-    def __init__(self, client: str, connection: Connection = NOWHERE) -> None:
+    def __init__(self, client: str, connection: Connection = NOWHERE, lines: tuple[bytes, ...] = ()) -> None:
+        """``lines`` are field lines that go upstream with each request, whatever the client sends."""
         self.client = client
+        self.scheme = "https" if connection.tls else "http"
+        self._lines = lines
         self._connection = connection
         self._block = b""
         self._changed: tuple[Edits, Fields, Fields] | None = None
         self._fields: Fields | None = None
-        self._terms: Terms | None = None
-        self._appends = False
+        self._hop: Hop | None = None
 
     def read(self, head: bytes, terms: Terms) -> tuple[RequestView, Fields]:
         """``head`` is whole, from the request line to the empty line. Raises Refused."""
@@ -86,16 +105,16 @@ class Reader:
             cut = head.find(b"\r\n")
             method, target, version = request_line(head[:cut], terms.limits.request_line)
             if target[:1] != b"/":
-                target, authority = _other_form(method, target)
+                target, authority = _other_form(method, target, self.scheme.encode())
             block = head[cut - len(version) :]
-        if terms is not self._terms:
-            self._terms = terms
-            self._appends = terms.appends(self.client)
+        hop = self._hop
+        if hop is None or hop.terms is not terms:
+            hop = self._hop = Hop(terms, self.client, terms.appends(self.client), self.scheme, self._lines)
             self._block = b""
         if block == self._block and not authority and self._fields is not None:
             fields = self._fields
         else:
-            fields = read_fields(block, _VERSIONS[version], authority, self.client, terms, self._appends)
+            fields = read_fields(block, _VERSIONS[version], authority, hop)
             if fields.spent:
                 # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
                 if method != b"OPTIONS":
@@ -103,20 +122,21 @@ class Reader:
                 target = b"*"
             elif not authority:
                 self._block, self._fields = block, fields
-        return RequestView(method, target, fields.host, self.client, "http", head, self._connection), fields
+        return RequestView(method, target, fields.host, self.client, self.scheme, head, self._connection), fields
 
     def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
         """The fields of the request that was read last, after the edits; read anew, so that nothing goes on that could
         not have come in. Raises Refused."""
         if self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
             return self._changed[2]
-        lines = exchange.view.head.split(b"\r\n")[1:-2]
+        hop = self._hop
+        assert hop is not None
+        lines = without(exchange.view.head.split(b"\r\n")[1:-2], hop.disbelieved)
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
-        now = moment(exchange, version=exchange.version, trusted=self._appends)
+        now = moment(exchange, version=exchange.version, trusted=hop.appends)
         block = b"\r\n".join([b"", *edited(edits.request, lines, now), b"", b""])
-        assert self._terms is not None
-        made = read_fields(block, fields.http11, b"", self.client, self._terms, self._appends)
+        made = read_fields(block, fields.http11, b"", hop._replace(edited=True))
         if edits.steady_request:
             self._changed = edits, fields, made
         return made
@@ -130,11 +150,11 @@ def ascii_line(head: bytes) -> bytes:
     return _HIGH_BYTE.sub(lambda high: b"%%%02X" % high[0][0], line) + head[cut:]
 
 
-def guessed(data: bytes, client: str) -> RequestView:
+def guessed(data: bytes, reader: Reader) -> RequestView:
     """Method and target of a request that was refused, as far as its first line gives them away; for the record."""
     line = data[:256].split(b"\r\n")[0].split(b"\n")[0]
     method, _, rest = line.partition(b" ")
-    return RequestView(method[:32], rest.partition(b" ")[0], b"", client)
+    return RequestView(method[:32], rest.partition(b" ")[0], b"", reader.client, reader.scheme)
 
 
 def request_line(line: bytes, most: int = 8190) -> tuple[bytes, bytes, bytes]:
@@ -158,15 +178,15 @@ def request_line(line: bytes, most: int = 8190) -> tuple[bytes, bytes, bytes]:
     return method, target, version
 
 
-def _other_form(method: bytes, target: bytes) -> tuple[bytes, bytes]:
+def _other_form(method: bytes, target: bytes, own: bytes) -> tuple[bytes, bytes]:
     """Origin-form and authority of a target that does not begin with a slash (RFC 9112 §3.2)."""
     if target == b"*":
         if method != b"OPTIONS":
             raise Refused(400, "only OPTIONS may ask for *")
         return target, b""
     scheme, separator, rest = target.partition(b"://")
-    if not separator or scheme.lower() != b"http":
-        raise Refused(400, "the request target is neither a path nor an http URL")
+    if not separator or scheme.lower() != own:
+        raise Refused(400, f"the request target is neither a path nor an {own.decode()} URL")
     end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
     authority, path = rest[:end], rest[end:]
     if not is_host(authority):
@@ -174,10 +194,10 @@ def _other_form(method: bytes, target: bytes) -> tuple[bytes, bytes]:
     return (path if path[:1] == b"/" else b"/" + path), authority
 
 
-def read_fields(block: bytes, http11: bool, authority: bytes, client: str, terms: Terms, appends: bool) -> Fields:
+def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Fields:
     """Read a block of field lines; what stands before its first line end is not looked at. Raises Refused."""
     lines = block[:-4].split(b"\r\n")
-    limits = terms.limits
+    limits = hop.terms.limits
     if len(lines) > limits.fields + 1:
         raise Refused(431, f"there are more than {limits.fields} header fields", "fields")
     longest = limits.field
@@ -228,19 +248,43 @@ def read_fields(block: bytes, http11: bool, authority: bytes, client: str, terms
         out.append(b"Transfer-Encoding: chunked")
     elif Kind.LENGTH in special:
         out.append(b"Content-Length: %d" % length)
+    if hop.terms.own and not hop.edited:
+        out = without(out, set(hop.terms.own))
+    out += hop.lines if not hop.edited else without([*hop.lines], {line.partition(b":")[0].lower() for line in out})
+    out += _forwarded(special, host, hop)
+    out.append(b"\r\n")
+    awaits = bool(expect) and http11 and length != 0
+    return Fields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
+
+
+def _forwarded(special: dict[int, list[bytes]], host: bytes, hop: Hop) -> list[bytes]:
+    """The lines that say who asks. X-Forwarded-Proto and Forwarded are httpd's business only where it copies them; it
+    writes neither, so under ``append`` they stay as they came."""
+    out = []
     for name, kind, own in (
-        (b"For", Kind.FORWARDED_FOR, client.encode() if terms.adds else b""),
-        (b"Host", Kind.FORWARDED_HOST, host if terms.adds else b""),
-        (b"Server", Kind.FORWARDED_SERVER, terms.server if terms.adds else b""),
+        (b"For", Kind.FORWARDED_FOR, hop.client.encode() if hop.terms.adds else b""),
+        (b"Host", Kind.FORWARDED_HOST, host if hop.terms.adds else b""),
+        (b"Server", Kind.FORWARDED_SERVER, hop.terms.server if hop.terms.adds else b""),
     ):
-        values = [value for value in special.get(kind, ()) if value] if appends else []
+        values = [value for value in special.get(kind, ()) if value] if hop.appends else []
         if own:
             values.append(own)
         if values:
             out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
-    out.append(b"\r\n")
-    awaits = bool(expect) and http11 and length != 0
-    return Fields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
+    kept = special if hop.appends or hop.edited else {}
+    protos = [] if hop.terms.append or not hop.terms.adds else [hop.scheme.encode()]
+    out += [b"X-Forwarded-Proto: " + value for value in kept.get(Kind.FORWARDED_PROTO, protos)]
+    elements = kept.get(Kind.FORWARDED, [])
+    if hop.terms.standard:
+        elements = [*elements, _element(host, hop)]
+    return [*out, b"Forwarded: " + b", ".join(elements)] if elements else out
+
+
+def _element(host: bytes, hop: Hop) -> bytes:
+    """This hop, as RFC 7239 §4 writes it: an IPv6 address stands in brackets and quotes."""
+    node = f'"[{hop.client}]"' if ":" in hop.client else hop.client or "unknown"
+    said = b';host="%b"' % host if host else b""
+    return f"for={node}".encode() + said + b";proto=" + hop.scheme.encode()
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:

@@ -19,16 +19,20 @@ from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.process import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.tls import BadTls, Secure, now_utc, server_side, stamp_of
 from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import limits
 from proxy_core.serve.front import Client
-from proxy_core.serve.listeners import Bound, ListenError, bind, key, problem_of
+from proxy_core.serve.listeners import Bound, ListenError, bind, is_plain, key, problem_of
+from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.service import Service
 
 _RESERVE = 64
 """Descriptors that are kept from clients and upstreams."""
 _GRACE = 0.25
 """Seconds that an idle connection stays open when draining, for a request that is on its way already."""
+_LOOK = 2.0
+"""Seconds between two looks at the files of certificates."""
 _LATE = 1.0
 """A sweep that is later than this found the loop blocked: the deadlines move along with it."""
 
@@ -46,10 +50,11 @@ class ListenerNow:
 
 @dataclass(slots=True)
 class Prepared:
-    """Listeners of a site to come: ``kept`` go on under a new name and address, ``new`` are bound and wait."""
+    """Listeners of a site to come: ``kept`` go on, ``new`` are bound and wait; ``uses`` says what holds for each."""
 
-    kept: list[tuple[Bound, str, str]] = field(default_factory=list)
+    kept: list[Bound] = field(default_factory=list)
     new: list[Bound] = field(default_factory=list)
+    uses: dict[Bound, tuple[str, Listener, Secure | None]] = field(default_factory=dict)
 
 
 class Server:
@@ -58,7 +63,7 @@ class Server:
         current: Current,
         recorder: Recorder,
         registry: Registry,
-        log: Callable[[Problem, Exception], None],
+        log: Callable[..., None],
         outside: Outside | None = None,
         folder: Path = Path(),
     ) -> None:
@@ -69,6 +74,10 @@ class Server:
         self._bound: list[Bound] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
+        self._folder = folder
+        self._log = log
+        self._looked = 0.0
+        self.look_every = _LOOK
 
     async def prepare(self, listeners: Mapping[str, Listener]) -> Prepared:
         """Bind what is new. Raises ListenError with every address that cannot be had, and leaves nothing bound."""
@@ -82,10 +91,19 @@ class Server:
         for name, listener in listeners.items():
             try:
                 there = known.get(key(name, listener.address))
-                if there is not None:
-                    prepared.kept.append((there, name, listener.address))
+                secure = self._secure(there, listener)
+                if there is not None and is_plain(there.settings) == is_plain(listener):
+                    bound = there
+                    prepared.kept.append(bound)
                 else:
-                    prepared.new.append(await bind(name, listener, lambda bound: Client(self._service, bound)))
+                    # One that learns or forgets TLS is another listener, on the same sockets: nobody is refused.
+                    open_already = [sock.dup() for sock in there.sockets] if there is not None else []
+                    bound = await bind(name, listener, self._enter, open_already)
+                    prepared.new.append(bound)
+                prepared.uses[bound] = name, listener, secure
+            except BadTls as bad:
+                address = ("listeners", name, "tls", *bad.field)
+                problems.append(Problem(what=str(bad), todo="mend the file, or name another", address=address))
             except (OSError, ValueError) as error:
                 problems.append(problem_of(name, listener, error))
         if problems:
@@ -95,22 +113,35 @@ class Server:
 
     def commit(self, prepared: Prepared) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
-        kept = {bound for bound, _, _ in prepared.kept}
-        for bound, name, address in prepared.kept:
-            bound.name, bound.address = name, address
+        kept = set(prepared.kept)
+        trusted = self._service.terms(self._service.current.rules).trusted
+        for bound, (name, listener, secure) in prepared.uses.items():
+            bound.use(name, listener, secure, trusted)
         for bound in self._bound:
             if bound not in kept and not bound.draining:
                 self._stop(bound, self._service.current.rules.site.site.drain_timeout)
         for bound in prepared.new:
             bound.start()
         draining = [bound for bound in self._bound if bound.draining]
-        self._bound = [bound for bound, _, _ in prepared.kept] + prepared.new + draining
+        self._bound = prepared.kept + prepared.new + draining
 
     def refresh_names(self, now: float) -> None:
         """Have the names of the members in force asked for anew where that is due."""
         rules = self._service.current.rules
         hosts = {member.upstream.host for pool in rules.pools.values() for member in pool.members}
         self.upstreams.resolver.refresh(hosts, rules.site.site.address_ttl, now)
+
+    def _enter(self, bound: Bound, ends: Ends | None) -> Client:
+        return Client(self._service, bound, ends)
+
+    def _secure(self, there: Bound | None, listener: Listener) -> Secure | None:
+        """What a listener will speak TLS with: what it has, where neither settings nor files changed. Raises BadTls."""
+        if listener.tls is None:
+            return None
+        has = there.secure if there is not None else None
+        if has is not None and has.settings == listener.tls and has.stamp == stamp_of(listener.tls, self._folder):
+            return has
+        return server_side(listener.tls, self._folder)
 
     def discard(self, prepared: Prepared) -> None:
         """The prepared site is not applied: let go of what was bound for it."""
@@ -151,6 +182,35 @@ class Server:
         await asyncio.sleep(0)  # connection_lost of what was cut
         self._bound = []
 
+    def problems(self) -> list[Problem]:
+        """What is wrong with certificates now: files that cannot be used, ends that are near."""
+        now = now_utc()
+        found = [bound.trouble for bound in self._bound if bound.trouble is not None]
+        for bound in self._bound:
+            if bound.secure is not None:
+                found += bound.secure.warnings(bound.name, now)
+        return found
+
+    def _renew(self, bound: Bound) -> None:
+        """Take the certificate files of a listener when they have changed; when they are broken, keep what it has."""
+        has = bound.secure
+        if has is None or bound.draining:
+            return
+        seen = stamp_of(has.settings, self._folder)
+        if seen in (has.stamp, bound.seen):
+            return
+        bound.seen = seen
+        try:
+            bound.secure = server_side(has.settings, self._folder)
+            bound.trouble = None
+        except BadTls as bad:
+            bound.trouble = Problem(
+                what=f"listener {bound.name}: {bad}; it goes on with what it had",
+                todo="mend the file: it is taken as soon as it is whole",
+                address=("listeners", bound.name, "tls", *bad.field),
+            )
+            self._log(bound.trouble)
+
     def _stop(self, bound: Bound, seconds: float) -> None:
         bound.stop()
         now = monotonic()
@@ -190,6 +250,10 @@ class Server:
         self._cut_drained(now)
         for pool in list(self._service.waiting):
             self._service.waiting.freed(pool)  # a limit may have been raised
+        if now - self._looked >= self.look_every:
+            self._looked = now
+            for bound in self._bound:
+                self._renew(bound)
         gone = [bound for bound in self._bound if bound.draining and (not bound.connections or bound.cut_at < now)]
         for bound in gone:
             for client in [client for client in clients if client.bound is bound]:

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 
 from proxy_core.config.model import Limits, Site
 from proxy_core.rules.networks import Networks, kept_out, trusted
+from proxy_core.serve.tls import own_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``gap`` is the seconds in which a client earns one
-    more request, 0 where any number may come."""
+    """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
+    ``own`` are the names (lower case) of fields that only this proxy sets; ``gap`` is the seconds in which a client
+    earns one more request, 0 where any number may come."""
 
     limits: Limits
     server: bytes
     append: bool
     adds: bool
+    standard: bool
+    own: frozenset[bytes]
     trusted: Networks
     kept_out: Networks
     gap: float
@@ -40,6 +44,8 @@ def terms(site: Site) -> Terms:
         site.site.server_name.encode("utf-8"),
         site.site.forwarded == "append",
         site.site.add_forwarded,
+        site.site.forwarded_header,
+        own_names(site),
         trusted(site),
         kept_out(site),
         1 / rate if rate else 0.0,

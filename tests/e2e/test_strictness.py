@@ -77,7 +77,7 @@ async def test_what_belongs_to_one_hop_goes_no_further(fields: bytes) -> None:
         got = await ask(proxy.port, get(H + b"Before: 1\r\n" + fields + b"After: 2\r\n") + SECOND)
         assert got.startswith(b"HTTP/1.1 200 OK\r\n")
         names = [line.partition(b":")[0] for line in member.heads[0].split(b"\r\n")[1:-2]]
-        forwarded = [b"X-Forwarded-For", b"X-Forwarded-Host", b"X-Forwarded-Server"]
+        forwarded = [b"X-Forwarded-For", b"X-Forwarded-Host", b"X-Forwarded-Server", b"X-Forwarded-Proto"]
         assert names == [b"Host", b"Before", b"After", *forwarded]
 
 
@@ -102,26 +102,45 @@ async def test_twins_of_what_the_proxy_answers_for_go_no_further() -> None:
 
 SPOOFED = (
     H + b"X-Forwarded-For: 6.6.6.6\r\nx-forwarded-for: 7.7.7.7\r\nX-Forwarded-Host: evil\r\nX-FORWARDED-SERVER: bad\r\n"
+    b"X-Forwarded-PROTO: gopher\r\nForwarded: for=6.6.6.6\r\n"
 )
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({}, (b"127.0.0.1", b"a", b"me")),
-        ({"forwarded": "append"}, (b"6.6.6.6, 7.7.7.7, 127.0.0.1", b"evil, a", b"bad, me")),
-        ({"trusted_proxies": ("127.0.0.0/8",)}, (b"6.6.6.6, 7.7.7.7, 127.0.0.1", b"evil, a", b"bad, me")),
-        ({"trusted_proxies": ("10.0.0.0/8", "::1")}, (b"127.0.0.1", b"a", b"me")),
+        ({}, (b"127.0.0.1", b"a", b"me", b"http", b"")),
+        ({"forwarded": "append"}, (b"6.6.6.6, 7.7.7.7, 127.0.0.1", b"evil, a", b"bad, me", b"gopher", b"for=6.6.6.6")),
+        (
+            {"trusted_proxies": ("127.0.0.0/8",)},
+            (b"6.6.6.6, 7.7.7.7, 127.0.0.1", b"evil, a", b"bad, me", b"gopher", b"for=6.6.6.6"),
+        ),
+        ({"trusted_proxies": ("10.0.0.0/8", "::1")}, (b"127.0.0.1", b"a", b"me", b"http", b"")),
+        (
+            {"forwarded_header": True},
+            (b"127.0.0.1", b"a", b"me", b"http", b'for=127.0.0.1;host="a";proto=http'),
+        ),
+        (
+            {"forwarded_header": True, "trusted_proxies": ("127.0.0.1",)},
+            (
+                b"6.6.6.6, 7.7.7.7, 127.0.0.1",
+                b"evil, a",
+                b"bad, me",
+                b"gopher",
+                b'for=6.6.6.6, for=127.0.0.1;host="a";proto=http',
+            ),
+        ),
     ],
 )
 async def test_forwarded_fields_are_believed_from_trusted_peers_only(
-    options: dict[str, object], told: tuple[bytes, bytes, bytes]
+    options: dict[str, object], told: tuple[bytes, bytes, bytes, bytes, bytes]
 ) -> None:
     async with upstream(answers(HELLO)) as member, serving(site(member.port, server_name="me", **options)) as proxy:
         await ask(proxy.port, get(SPOOFED + b"Connection: close\r\n"))
-        lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Server: %b\r\n\r\n" % told
-        assert member.heads[0].endswith(lines)
-        assert member.heads[0].lower().count(b"x-forwarded-") == 3
+        lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Server: %b\r\nX-Forwarded-Proto: %b\r\n"
+        standard = b"Forwarded: %b\r\n" % told[4] if told[4] else b""
+        assert member.heads[0].endswith(lines % told[:4] + standard + b"\r\n")
+        assert member.heads[0].lower().count(b"forwarded") == 4 + bool(standard)
 
 
 @pytest.mark.parametrize(("target", "fields"), [(b"*", b""), (b"/x", b"Max-Forwards: 0\r\n")])

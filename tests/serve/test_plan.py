@@ -83,7 +83,8 @@ def test_what_goes_upstream_is_in_order_with_one_line_of_each_forwarded_field() 
     assert (view.method, view.target, view.host, view.client) == (b"GET", b"/", b"h", "192.0.2.1")
     assert fields == Fields(
         b"h",
-        b"A: 1\r\nB: 2\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Server: localhost\r\n\r\n",
+        b"A: 1\r\nB: 2\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Server: localhost\r\n"
+        b"X-Forwarded-Proto: http\r\n\r\n",
         0,
         True,
         True,
