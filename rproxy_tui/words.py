@@ -167,6 +167,8 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
             )
         case "failing":
             return "▲", "failing its checks", "error"
+        case "ejected":
+            return "▲", f"ejected: back in {span(load.retry_in)}", "error"
         case "unresolved":
             return "▲", "unresolved", "error"
         case "up":

@@ -194,8 +194,8 @@ def _load(
         url=member.url,
         weight=member.weight,
         status=member.status,
-        health=_health(state),
-        retry_in=max(0.0, state.error_at + member.retry - monotonic) if state.error_at else 0.0,
+        health=_health(state, monotonic),
+        retry_in=_retry_in(state, member.retry, monotonic),
         last_error=state.last_error,
         retired=bound is None,
         busy=state.busy,
@@ -210,6 +210,8 @@ def _load(
         latency=did.latency,
         per_second=did.per_second,
         classes=tuple(state.classes[1:6]),
+        retries=state.retries,
+        ejections=state.ejections,
         check=_check(state.check, monotonic) if state.check is not None else None,
         name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
     )
@@ -234,9 +236,17 @@ def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
     )
 
 
-def _health(state: MemberState) -> Health:
+def _retry_in(state: MemberState, retry: float, monotonic: float) -> float:
+    """Seconds until it is tried again; 0 for now, or for when its checks pass."""
+    again = max(state.error_at + retry if state.error_at else 0.0, state.ejected_until)
+    return max(0.0, again - monotonic)
+
+
+def _health(state: MemberState, monotonic: float) -> Health:
     if state.failing:
         return "failing"
+    if monotonic < state.ejected_until:
+        return "ejected"
     if state.unresolved:
         return "unresolved"
     if state.last_error:

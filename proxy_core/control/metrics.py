@@ -145,6 +145,10 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
                        [(labels, state.elected) for labels, state in known])  # fmt: skip
     yield from counter("member_errors_total", "Connections and answers that failed.",
                        [(labels, state.errors) for labels, state in known])  # fmt: skip
+    yield from counter("member_retries_total", "Requests sent again because their connection broke.",
+                       [(labels, state.retries) for labels, state in known])  # fmt: skip
+    yield from counter("member_ejections_total", "Times that a member was ejected for bad answers.",
+                       [(labels, state.ejections) for labels, state in known])  # fmt: skip
     yield from counter("member_sent_bytes_total", "Bytes sent to a member.",
                        [(labels, state.sent) for labels, state in known])  # fmt: skip
     yield from counter("member_received_bytes_total", "Bytes received from a member.",

@@ -34,6 +34,8 @@ def record(exchange: Exchange) -> Record:
         balancer=member.key.balancer if member else "",
         member=member.key.member if member else "",
         attempts=exchange.attempts,
+        retries=exchange.retries,
+        queued=exchange.queued,
         generation=exchange.rules.generation,
         waited=_since(exchange.started, exchange.connected),
         first=_since(exchange.started, exchange.answered),

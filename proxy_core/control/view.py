@@ -1,4 +1,4 @@
-"""EngineView: all that a console may know of a running proxy, and the one door for commands.
+"""EngineView, in some 330 lines of plain data: all that a console may know of a proxy, and the one door for commands.
 
 The console pulls; the data path never pushes. Everything here is plain data that msgspec can carry over a wire, so
 that a console in the same process and one at the far end of a socket see the same. Clock values named ``at`` are
@@ -22,11 +22,11 @@ Saved = Literal["saved", "unsaved", "failed", "drift"]
 drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
 Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
 
-Health = Literal["up", "failing", "error", "unresolved", "unknown"]
+Health = Literal["up", "failing", "ejected", "error", "unresolved", "unknown"]
 """What was seen, apart from what was configured: up (it answered last, or passed its check), failing (its checks fail;
-it gets nothing until they pass), error (its last connection failed; not tried again before ``retry_in`` is over),
-unresolved (its name has no address), unknown (not tried yet)."""
-
+it gets nothing until they pass), ejected (too many of its answers were bad; left alone until ``retry_in`` is over),
+error (its last connection failed; not tried again before ``retry_in`` is over), unresolved (its name has no address),
+unknown (not tried yet)."""
 
 Classes = tuple[int, ...]
 """Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
@@ -86,6 +86,8 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     latency: Percentiles
     per_second: tuple[int, ...]
     classes: Classes = ()
+    retries: int = 0
+    ejections: int = 0
     check: Check | None = None
     name: Name | None = None
 
@@ -161,7 +163,8 @@ class Record(Struct, frozen=True, kw_only=True):
 
     ``status`` 499 means that the client left before the answer; ``cause`` says what went wrong, in words, "" for
     nothing. Times: ``waited`` until a connection upstream was there, ``first`` until the head of the answer came,
-    ``total`` until all was sent; -1 where it never came to that.
+    ``total`` until all was sent; -1 where it never came to that. ``attempts`` counts members that were chosen for it,
+    ``retries`` how often it was sent again because a connection broke; ``queued`` is how long it waited in line.
     """
 
     number: int
@@ -185,6 +188,8 @@ class Record(Struct, frozen=True, kw_only=True):
     cause: str
     referer: str
     user_agent: str
+    retries: int = 0
+    queued: float = 0.0
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -124,14 +124,16 @@ def test_json_carries_route_member_and_times() -> None:
     seen = exchange(
         route=SimpleNamespace(id="service"),
         member=SimpleNamespace(key=key, state=MemberState(key)),
-        attempts=2, connected=100.25, answered=0.0, finished=100.5, received=5, cause="it \x1b said",
+        attempts=2, retries=1, queued=0.125,
+        connected=100.25, answered=0.0, finished=100.5, received=5, cause="it \x1b said",
     )  # fmt: skip
     line = access_log.json(seen)
     assert line.count(b"\n") == 1
     assert json.loads(line) == {
         "at": "2000-10-10T20:55:36.250Z", "client": "127.0.0.1", "method": "GET", "target": "/apache_pb.gif",
         "host": "x", "status": 200, "sent": 2326, "received": 5, "route": "service", "balancer": "backend",
-        "member": "a", "attempts": 2, "generation": 7, "waited": 250.0, "first": None, "total": 500.0,
+        "member": "a", "attempts": 2, "retries": 1, "generation": 7, "queued": 125.0, "waited": 250.0,
+        "first": None, "total": 500.0,
         "cause": "it \x1b said", "referer": "http://www.example.com/start.html", "user_agent": "Mozilla/4.08 [en]",
     }  # fmt: skip
 
