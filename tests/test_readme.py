@@ -17,8 +17,9 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
 
 
-def test_the_sample_site_is_sound_and_without_a_warning() -> None:
-    document = read(ROOT / "samples" / "site.toml")
+@pytest.mark.parametrize("sample", sorted((ROOT / "samples").glob("*.toml")), ids=lambda path: path.name)
+def test_a_sample_is_sound_and_without_a_warning(sample: Path) -> None:
+    document = read(sample)
     assert document.site is not None
     assert [str(problem) for problem in (*document.problems, *lint(document.site))] == []
 

@@ -156,6 +156,14 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "not trusted it is dropped, whether this is on or not.",
         ),
     ] = False
+    secret_headers: Annotated[
+        tuple[str, ...],
+        Meta(
+            extra={"example": ["X-Api-Key"]},
+            description="Names of fields whose values the console and explain do not show, besides Authorization, "
+            "Proxy-Authorization, Cookie and Set-Cookie.",
+        ),
+    ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(

@@ -37,7 +37,7 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
     if not any(line.lower().startswith("host:") for line in question.fields):
         lines.insert(1, f"Host: {url.netloc}")
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
-    request = masked(head).strip()
+    request = masked(head, rules.site).strip()
     try:
         view, fields = Reader(question.client, connection).read(head, terms(rules.site))
     except Refused as refused:
@@ -101,7 +101,7 @@ def _told(
             sentence = f"forwarded to {route.pool} as {readable(base + target)}"
             return _with(
                 told, outcome="forward", pool=route.pool or "", target=readable(target), sentence=sentence,
-                forwarded=masked(head).strip(),
+                forwarded=masked(head, rules.site).strip(),
             )  # fmt: skip
         case Redirect(status, location):
             shown = readable(location)

@@ -7,19 +7,27 @@ a Trace. Nothing here is paid for by a request that nobody looks at.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
+from proxy_core.config.model import Site
 from proxy_core.control.records import record
 from proxy_core.control.view import Inspection, Verdict
 from proxy_core.rules.decision import Step, Trace
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.exchange import Exchange
 
-SECRET = re.compile(rb"(?im)^((?:proxy-)?authorization|cookie|set-cookie)(:[ \t]*)([^\r\n]*)")
+SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
 
 
-def masked(head: bytes) -> str:
-    """A head as text, with the values of credentials and cookies replaced by their length."""
-    shown = SECRET.sub(lambda m: b"%b%b(%d bytes, masked)" % (m[1], m[2], len(m[3])), head)
+@lru_cache(64)
+def _secret(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    either = "|".join(map(re.escape, (*SECRETS, *names))).encode()
+    return re.compile(rb"(?im)^(%b)([ \t]*:[ \t]*)([^\r\n]*)" % either)
+
+
+def masked(head: bytes, site: Site) -> str:
+    """A head as text, with the values of credentials, cookies and the site's own secrets replaced by their length."""
+    shown = _secret(site.site.secret_headers).sub(lambda m: b"%b%b(%d bytes, masked)" % (m[1], m[2], len(m[3])), head)
     return shown.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
@@ -27,11 +35,12 @@ def inspection(exchange: Exchange) -> Inspection:
     trace: Trace = []
     if exchange.view.target:
         exchange.rules.program.decide(exchange.view, Facts(exchange.facts.answers), trace)
+    site = exchange.rules.site
     return Inspection(
         record=record(exchange),
-        request_head=masked(exchange.head),
-        forwarded_head=masked(exchange.forwarded),
-        answer_head=masked(exchange.answer),
+        request_head=masked(exchange.head, site),
+        forwarded_head=masked(exchange.forwarded, site),
+        answer_head=masked(exchange.answer, site),
         trace=tuple(map(verdict, trace)),
     )
 

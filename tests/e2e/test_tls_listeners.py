@@ -15,7 +15,7 @@ import pytest
 import trustme
 from msgspec.structs import replace
 
-from proxy_core.config.model import Certificate, Listener, ListenerTls, Site
+from proxy_core.config.model import Certificate, HeaderRule, Listener, ListenerTls, Site
 from proxy_core.serve.listeners import ListenError
 from tests.e2e.harness import HELLO, Client, Upstream, answers, ask, client, echoes, get, serving, until, upstream
 from tests.e2e.harness import site as plain_site
@@ -314,3 +314,19 @@ async def test_who_connects_and_says_nothing_holds_nothing_up(tls: SimpleNamespa
                     one.send(REQUEST)
                     assert (await one.answer())[1] == b"hello"
                 assert len(await garbage.rest()) < 32
+
+
+async def test_rules_of_the_site_read_what_tls_says_and_put_what_a_client_may_not(tls: SimpleNamespace) -> None:
+    rows = (
+        HeaderRule(id="a", on="request", name="X-Version", value="%{SSL_PROTOCOL}s"),
+        HeaderRule(id="b", on="request", name="X-Forwarded-Proto", value="wss"),
+    )
+    async with upstream(echoes) as member:
+        made = replace(site(member.port, tls=ListenerTls(certificates=(A,))), headers=rows)
+        async with serving(made, tls.folder) as proxy, secured(proxy.port, tls.context) as one:
+            one.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: gopher\r\nForwarded: for=9.9.9.9\r\n\r\n")
+            _, seen = await one.answer()
+            assert b"\r\nX-Version: TLSv1.3\r\n" in seen
+            assert b"\r\nX-Forwarded-Proto: wss\r\n" in seen
+            assert b"gopher" not in seen
+            assert b"9.9.9.9" not in seen
