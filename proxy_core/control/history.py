@@ -40,7 +40,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 @dataclass(slots=True)
 class History:
     """``past`` are the changes in force, the newest last; ``future`` those undone, the next to redo last. What left the
-    text as it was (Keep, a nudge there and back) is a generation, but nothing to undo."""
+    text and every map file as they were (Keep, a nudge there and back) is a generation, but nothing to undo."""
 
     entries: list[Entry] = field(default_factory=list)
     past: list[int] = field(default_factory=list)
@@ -67,7 +67,7 @@ class History:
 
     def _changed(self, entry: Entry) -> None:
         before = self.find(self.past[-1]) if self.past else None
-        if before is None or before.text != entry.text:
+        if before is None or before.text != entry.text or entry.map_edits:
             self.past.append(entry.number)
             self.future.clear()
 
