@@ -94,6 +94,13 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "instead. Apache: ProxyErrorOverride.",
         ),
     ] = False
+    override_codes: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='The statuses that error_override is for, as "404" or "5xx"; empty: all from 400 on. Apache: '
+            "ProxyErrorOverride On with codes."
+        ),
+    ] = ()
     reverse: Annotated[
         Literal["auto", "off"],
         Meta(

@@ -83,6 +83,9 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     error_override: Annotated[
         bool | None, Meta(description="Error override for this route, instead of the site's.")
     ] = None
+    override_codes: Annotated[
+        tuple[str, ...], Meta(description="The statuses that error_override is for, instead of the site's.")
+    ] = ()
 
     @property
     def taken(self) -> str:

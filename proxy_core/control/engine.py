@@ -73,7 +73,7 @@ class Engine:
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
         self._maps = Maps(self.notices.add)
-        self._outside = Outside(self._maps)
+        self._outside = Outside(self._maps, file.parent)
         self._server = Server(
             self._current, self._recorder, self._registry, self.notices.add, self._outside, folder=file.parent
         )

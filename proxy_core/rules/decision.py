@@ -48,7 +48,8 @@ class CookieRow(NamedTuple):
 class BoundRoute:
     """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
     URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``. With
-    ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``nocanon`` and ``mapping`` are as
+    ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``codes`` are the statuses that
+    ``error_override`` is for, none meaning all. ``nocanon`` and ``mapping`` are as
     configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
     ``upgrades`` are the protocols that a connection may change to."""
 
@@ -64,6 +65,7 @@ class BoundRoute:
     upgrades: Protocols = frozenset()
     cookies: tuple[CookieRow, ...] = ()
     preserve_host: bool = False
+    codes: frozenset[int] = frozenset()
     regex: Pattern | None = None
     replacement: str = ""
     nocanon: bool = False

@@ -3,7 +3,7 @@ that meddle with what the proxy writes itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from proxy_core.config.model import ErrorPage, HeaderRule, ReverseRule, Site
 from proxy_core.errors import Address, Problem
@@ -12,12 +12,15 @@ from proxy_core.rules.expr import ExprError
 from proxy_core.rules.headers import FRAMING, NEVER, compile_edit, line
 from proxy_core.rules.pattern import PatternError
 from proxy_core.rules.problems import error, unknown, warning
-from proxy_core.rules.settings import statuses
+from proxy_core.rules.statuses import statuses
 
 _FINDS = ("edit", "edit*", "echo")
 
 
 def lint_headers(site: Site) -> Iterator[Problem]:
+    yield from _statuses(("site", "override_codes"), site.site.override_codes)
+    for route in site.routes:
+        yield from _statuses(("routes", route.id, "override_codes"), route.override_codes)
     for row in site.headers:
         yield from _scope(site, ("headers", row.id), row)
         yield from _header(("headers", row.id), row)
@@ -88,11 +91,15 @@ def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem
         yield error((*address, "public"), f'"{row.public}" is neither a path nor a URL', "begin it with a slash")
 
 
-def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
+def _statuses(address: Address, said: Sequence[str]) -> Iterator[Problem]:
     try:
-        statuses(row.status)
+        statuses(said)
     except ValueError as wrong:
-        yield error((*address, "status"), str(wrong), "name statuses from 400 to 599")
+        yield error(address, str(wrong), "name statuses from 400 to 599")
+
+
+def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
+    yield from _statuses((*address, "status"), row.status)
     if not row.status:
         yield error((*address, "status"), "the row is for no status", 'add status = ["503"]')
     given = [key for key in ("text", "file", "url") if getattr(row, key) is not None]

@@ -36,6 +36,7 @@ from proxy_core.rules.facts import Facts
 from proxy_core.rules.pattern import Runaway
 from proxy_core.rules.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.reverse import cookie_rows, reverse_rows
+from proxy_core.rules.statuses import statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Basis:
     error_override: bool
     reverse: str
     preserve_host: bool
+    override_codes: tuple[str, ...]
     reading: Reading
     members: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -182,6 +184,7 @@ def compile_routes(
         site.site.error_override,
         site.site.reverse,
         site.site.preserve_host,
+        site.site.override_codes,
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
     )
@@ -220,6 +223,7 @@ def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
         reverse=reverse_rows(site, row),
         state=state,
         upgrades=protocols(row.upgrade),
+        codes=frozenset(statuses(row.override_codes or site.site.override_codes)),
         cookies=cookie_rows(site, row),
         preserve_host=site.site.preserve_host if row.preserve_host is None else row.preserve_host,
         regex=None if row.path_regex is None else pattern.compile(row.path_regex),

@@ -15,6 +15,7 @@ from proxy_core.config.model_headers import ErrorPage, HeaderRule
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.headers import Edit, Edits, compile_edit
 from proxy_core.rules.reverse import explicit_rows
+from proxy_core.rules.statuses import statuses
 
 _MOST_KEPT = 4096
 
@@ -81,19 +82,6 @@ class Scopes:
 
 
 _KINDS = ("request", "response", "always")
-
-
-def statuses(said: Sequence[str]) -> list[int]:
-    """The statuses from 400 on that texts such as "404" and "5xx" stand for. Raises ValueError."""
-    found: list[int] = []
-    for each in said:
-        if each in ("4xx", "5xx"):
-            found += range(int(each[0]) * 100, int(each[0]) * 100 + 100)
-        elif len(each) == 3 and each.isascii() and each.isdigit() and each[0] in "45":
-            found.append(int(each))
-        else:
-            raise ValueError(f'"{each}" is no status of an error: write "404", "4xx" or "5xx"')
-    return found
 
 
 def compile_scopes(site: Site) -> Scopes | None:

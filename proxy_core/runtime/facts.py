@@ -11,6 +11,7 @@ import asyncio
 import os
 import stat
 import time
+from pathlib import Path
 from typing import Protocol
 
 from proxy_core.rules.facts import FactKey
@@ -28,10 +29,11 @@ class Maps(Protocol):
 
 
 class Outside:
-    """Everything that rules may ask for."""
+    """Everything that rules may ask for. ``folder`` is the site file's, which pages for errors are relative to."""
 
-    def __init__(self, maps: Maps | None = None) -> None:
+    def __init__(self, maps: Maps | None = None, folder: Path = Path()) -> None:
         self._maps = maps
+        self._folder = folder
 
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         """(True, answer) for what is known at once, (False, None) for what takes waiting."""
@@ -43,7 +45,7 @@ class Outside:
                 return True, str(int(time.time()))
             case "osenv":
                 return True, os.environ.get(name)
-            case "file":
+            case "file" | "page":
                 return False, None
         return True, None
 
@@ -53,6 +55,8 @@ class Outside:
         if kind == "map":
             assert self._maps is not None
             return await self._maps.answer(name, key)
+        if kind == "page":
+            name, key = "content", os.fsencode(self._folder / name).decode("latin-1")
         try:
             async with asyncio.timeout(FILE_SECONDS):
                 return await asyncio.to_thread(look, name, key)

@@ -385,7 +385,7 @@ class Flight:
             self._wait(now)
         self.started = True
         self._keep = keep = self._may_keep()
-        if answer.status >= 400 and route.error_override:
+        if answer.status >= 400 and route.error_override and (not route.codes or answer.status in route.codes):
             self._hide(answer)
             return
         http11 = self.fields.http11
@@ -429,6 +429,12 @@ class Flight:
 
     def _hide(self, answer: Answer) -> None:
         """Send our page at once; what the upstream says is read and thrown away if it is short enough."""
+        if self._settings is not None and answer.status in self._settings.pages:
+            self.started = False
+            if answer.status == 401:
+                self._extra = (*self._extra, *answer.challenges)
+            self._respond(answer.status, "")
+            return
         head_only = self.exchange.view.method == b"HEAD"
         head, body = answers.override(
             answer, http11=self.fields.http11, head_only=head_only, keep=self._keep, fields=self._own(answer.status)
@@ -572,27 +578,43 @@ class Flight:
             return self._extra
         return changes.replied(self._settings, self.exchange, status, self._extra)
 
-    def _respond(self, status: int, cause: str, moved: bytes = b"") -> None:
-        """Answer it here; ``moved`` is the URL that a redirect names. A request whose body has not been read costs its
-        connection."""
+    def _respond(self, status: int, cause: str, moved: bytes = b"", body: bytes | None = None) -> None:
+        """Answer it here; ``moved`` is the URL that a redirect names, ``body`` the site's own page. A request whose
+        body has not been read costs its connection."""
         self._drop_upstream()
         exchange = self.exchange
+        page = self._settings.pages.get(status) if self._settings is not None and body is None else None
+        if page is not None and page.file is not None:
+            self.client.deadline = math.inf  # reading a file has a deadline of its own
+            self._waiting = asyncio.get_running_loop().create_task(self._paged(status, cause, page.file))
+            return
+        if page is not None and page.url is not None:
+            status, moved = 302, page.url.encode("utf-8")
+        elif page is not None and page.text is not None:
+            body = page.text.encode("utf-8")
         exchange.status = status
         exchange.cause = cause
         self._keep = self._may_keep()
         head_only = exchange.view.method == b"HEAD"
-        head, body = reply(
+        head, content = reply(
             status,
             keep=self._keep,
             http11=self.fields.http11,
             head_only=head_only,
             fields=self._own(status),
             moved=moved,
+            own=body,
         )
-        exchange.sent += len(body)
+        exchange.sent += len(content)
         self.started = True
-        self.client.write(head + body)
+        self.client.write(head + content)
         self._done(monotonic())
+
+    async def _paged(self, status: int, cause: str, file: str) -> None:
+        """The page is in a file; one that cannot be read leaves the built-in page."""
+        content = await self.service.outside.answer(("page", file, ""))
+        self._waiting = None
+        self._respond(status, cause, body=b"" if content is None else content.encode("latin-1"))
 
     def _drop_upstream(self) -> None:
         if self._waiting is not None:

@@ -88,10 +88,11 @@ def reply(
     head_only: bool = False,
     fields: tuple[bytes, ...] = (),
     moved: bytes = b"",
+    own: bytes | None = None,
 ) -> tuple[bytes, bytes]:
     """Head and body of an answer of our own. ``fields`` are further field lines; ``moved`` is the URL that a redirect
-    names. 2xx and 304 answers have no body."""
-    body = page(status) if status >= 300 and status != 304 else b""
+    names, ``own`` the site's page in place of ours (an empty one is none). 2xx and 304 answers have no body."""
+    body = (own or page(status)) if status >= 300 and status != 304 else b""
     charset = b"utf-8"
     if moved:
         fields = (*fields, b"Location: " + moved)

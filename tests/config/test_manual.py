@@ -70,6 +70,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "upgrade": "list",
         "preserve_host": "switch",
         "error_override": "switch",
+        "override_codes": "list",
     }
     assert [field.name for field in fields(Location) if field.required] == []
     assert [field.name for field in fields(Member) if field.required] == ["url"]

@@ -11,7 +11,7 @@ from proxy_core.http.view import RequestView
 from proxy_core.rules.facts import NOTHING, Facts
 from proxy_core.rules.headers import HeaderScope, Moment, compile_edit, compile_value, edited
 from proxy_core.rules.lint import lint
-from proxy_core.rules.settings import statuses
+from proxy_core.rules.statuses import statuses
 from proxy_core.runtime.compile import compile_site
 from proxy_core.runtime.registry import Registry
 
