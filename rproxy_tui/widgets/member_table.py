@@ -76,6 +76,12 @@ COLUMNS: tuple[Column[Shown], ...] = (
 )
 
 
+LEAST = 17
+"""Cells that a name gets in any case when it needs them."""
+KEPT = 4
+"""The greatest priority of a column that gives nothing up for a longer name."""
+
+
 class MemberTable(LineTable[Shown]):
     """``show`` gives it the members; ``cursor_member`` is (balancer, member) under the cursor."""
 
@@ -143,11 +149,14 @@ class MemberTable(LineTable[Shown]):
         self._tell()
 
     def _make_room(self) -> None:
-        """Give the names of the members as much as they need, within reason."""
+        """Give the names of the members as much as they need: more than the least only where it takes nothing from
+        columns that matter more than a name's middle."""
+        first = self.columns[0]
         longest = max((len(words.member_name("", load.member)) for load, _ in self._rows), default=0)
-        width = max(COLUMNS[0].width, min(longest, 17))
-        if width != self.columns[0].width:
-            self.columns = (replace(COLUMNS[0], width=width), *COLUMNS[1:])
+        others = sum(column.width + 1 for column in self.columns[1:] if column.priority <= KEPT)
+        width = max(COLUMNS[0].width, min(longest, max(LEAST, min(first.most, self.size.width - others))))
+        if width != first.width:
+            self.columns = (replace(first, width=width), *self.columns[1:])
             self.redraw()
 
     def go_to(self, balancer: str, member: str) -> None:

@@ -59,7 +59,9 @@ COLUMNS: tuple[Column[Record], ...] = (
     Column("status", 6, _status),
     Column("method", 7, lambda r, w: ((words.clip(words.printable(r.method), w), ""),), priority=2),
     Column("target", 26, _target, grow=2),
-    Column("route", 12, lambda r, w: ((words.clip(r.route or words.NOTHING, w), "muted"),), priority=5),
+    Column(
+        "route", 12, lambda r, w: ((words.clip(r.route or words.NOTHING, w), "muted"),), priority=5, grow=1, most=20
+    ),
     Column("member", 17, _member, priority=3, grow=1, most=24),
     Column("ms", 6, _ms, priority=1, right=True),
     Column("bytes", 5, lambda r, _: ((words.size(r.sent), "muted"),), priority=6, right=True),

@@ -129,3 +129,27 @@ async def test_more_members_than_rows_scroll_with_the_cursor() -> None:
         assert "api/m29" in text(pilot.app)
         await pilot.press("home")
         assert "backend/a" in text(pilot.app)
+
+
+@pytest.mark.usefixtures("members_page")
+@pytest.mark.parametrize(("width", "whole"), [(120, True), (80, False)])
+async def test_a_long_name_is_whole_where_less_needed_columns_can_make_room(width: int, whole: bool) -> None:
+    engine = FakeEngine()
+    name = "checkout-frankfurt-8001"
+    address = ("balancers", "backend", "members", name)
+    await engine.submit(Change(edits=(Set(address, {"url": "http://127.0.0.1:7000"}),), sentence="add"))
+    async with console(engine, (width, 24)) as pilot:
+        await settled(pilot)
+        page = text(pilot.app)
+        assert (name in page) == whole
+        assert "share promise" in page
+
+
+async def test_the_balancers_page_never_repeats_the_balancers_name_in_its_members() -> None:
+    engine = FakeEngine()
+    address = ("balancers", "backend", "members", "checkout-fra-1")
+    await engine.submit(Change(edits=(Set(address, {"url": "http://127.0.0.1:7000"}),), sentence="add"))
+    async with console(engine, (120, 40), page="4") as pilot:
+        await settled(pilot)
+        table = pilot.app.screen.query_one(MemberTable)
+        assert "backend/" not in "\n".join(strip.text for strip in table._drawn)
