@@ -32,6 +32,9 @@ class UpstreamKey(NamedTuple):
     port: int
     tls: UpstreamTls | None = None
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}" if self.port else self.host
+
 
 BUCKETS = 34 * 8
 """Log buckets of a latency histogram: eight to each doubling of microseconds (≤ 9 % wide), up to 2.4 hours."""

@@ -18,6 +18,7 @@ from proxy_core.config.model import Listener, Site
 from proxy_core.config.toml import read
 from proxy_core.control import demo, figures
 from proxy_core.control.access_log import AccessLog
+from proxy_core.control.beats import Beats
 from proxy_core.control.commands import Command, Preview, Reload, Result
 from proxy_core.control.editor import Editor, check
 from proxy_core.control.explain import explain
@@ -78,6 +79,7 @@ class Engine:
             self._current, self._recorder, self._registry, self.notices.add, self._outside, folder=file.parent
         )
         self._checks = Checks(self._server.upstreams)
+        self._beats = Beats(self._current, self._server.upstreams.resolver)
         self.metrics = Metrics(lambda: exposition(self.snapshot(), self._recorder, self._registry))
         self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
@@ -100,6 +102,7 @@ class Engine:
         await self._bind_what_can()
         self._open_access_log(site)
         self._checks.adopt(self._current.rules)
+        await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
         self._tasks = [asyncio.create_task(each) for each in running]
 
@@ -115,6 +118,7 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await task
         await self._checks.close()
+        await self._beats.close()
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
@@ -184,7 +188,7 @@ class Engine:
     def problems(self) -> tuple[Problem, ...]:
         saver, log = self._editor.saver, self._access_log
         unbound = [problem for _, problem in self._unbound.values()]
-        some = (saver.journal_problem, log and log.problem, self.metrics.problem)
+        some = (saver.journal_problem, log and log.problem, self.metrics.problem, self._beats.problem)
         kept = [problem for problem in some if problem]
         return (
             *saver.problems,
@@ -327,6 +331,7 @@ class Engine:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
+        await self._beats.adopt(self._current.rules.site)
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
         if self._editor.saver.changed():

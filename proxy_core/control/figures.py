@@ -15,6 +15,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from proxy_core.balance.bind import shares
+from proxy_core.balance.select import RAMP_FROM
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
 from proxy_core.config.model import Member
 from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
@@ -186,6 +187,7 @@ def _load(
     monotonic: float,
 ) -> MemberLoad:
     key = state.key
+    slow_start = now.rules.pools[key.balancer].balancer.slow_start if bound and key.balancer else 0.0
     member = bound.member if bound else Member(url="-", weight=0.0, status="draining")
     did = now.members.get(key, QUIET)
     return MemberLoad(
@@ -214,7 +216,29 @@ def _load(
         ejections=state.ejections,
         check=_check(state.check, monotonic) if state.check is not None else None,
         name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
+        role=member.role,
+        ramp=_ramp(state, slow_start, monotonic),
+        drained=state.drain_at > 0 and not state.busy,
+        cut_in=_cut_in(state, monotonic),
     )
+
+
+def _retry_in(state: MemberState, retry: float, monotonic: float) -> float:
+    until = max(state.error_at + retry if state.error_at else 0.0, state.ejected_until)
+    return max(0.0, until - monotonic)
+
+
+def _ramp(state: MemberState, slow_start: float, monotonic: float) -> float:
+    """As ``select.ramp``, which may change the state."""
+    if not state.ramp_at or not slow_start:
+        return 1.0
+    return max(RAMP_FROM, min(1.0, (monotonic - state.ramp_at) / slow_start))
+
+
+def _cut_in(state: MemberState, monotonic: float) -> float:
+    if not (state.drain_at and state.busy and state.drain_timeout):
+        return -1.0
+    return max(0.0, state.drain_at + state.drain_timeout - monotonic)
 
 
 def _check(seen: Checked, monotonic: float) -> Check:
@@ -236,12 +260,6 @@ def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
     )
 
 
-def _retry_in(state: MemberState, retry: float, monotonic: float) -> float:
-    """Seconds until it is tried again; 0 for now, or for when its checks pass."""
-    again = max(state.error_at + retry if state.error_at else 0.0, state.ejected_until)
-    return max(0.0, again - monotonic)
-
-
 def _health(state: MemberState, monotonic: float) -> Health:
     if state.failing:
         return "failing"
@@ -251,6 +269,8 @@ def _health(state: MemberState, monotonic: float) -> Health:
         return "unresolved"
     if state.last_error:
         return "error"
+    if monotonic < state.ejected_until:
+        return "ejected"
     checked = state.check is not None and state.check.at and state.check.passed
     return "up" if state.answered or checked else "unknown"
 

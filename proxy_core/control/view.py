@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from proxy_core.config.model import MemberStatus, Site
+from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.commands import Command, Preview, Result
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
@@ -63,7 +63,11 @@ class Name(Struct, frozen=True, kw_only=True):
 class MemberLoad(Struct, frozen=True, kw_only=True):
     """One member now. ``promised`` and ``share`` are fractions of the balancer's requests: what the weights say, and
     what was elected in the last minute. ``per_second`` is the last minute of answers, oldest first. ``check`` is None
-    where nothing is checked, ``name`` where the URL has an address."""
+    where nothing is checked, ``name`` where the URL has an address.
+
+    ``ramp`` is the part of its weight that a member in slow start has by now. ``drained``: it takes no new requests and
+    has none left, so it is safe to stop; ``cut_in`` is how many seconds those left may still take, -1 for no end.
+    ``ejections`` and ``retries`` count since the member exists."""
 
     balancer: str
     member: str
@@ -90,6 +94,10 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     ejections: int = 0
     check: Check | None = None
     name: Name | None = None
+    role: MemberRole = "regular"
+    ramp: float = 1.0
+    drained: bool = False
+    cut_in: float = -1.0
 
 
 class RouteLoad(Struct, frozen=True, kw_only=True):

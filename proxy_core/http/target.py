@@ -159,23 +159,27 @@ def readable(path: str | bytes) -> str:
 class Origin(NamedTuple):
     """Where a URL points. ``host`` is lower-case and without brackets; ``path`` is "" or starts with a slash, and is
     taken as it is written: Apache decodes no escape in it and spells it anew with the rest, so "%20" in it is sent as
-    "%2520" and a blank as "%20"."""
+    "%2520" and a blank as "%20". For a socket in the file system ``host`` is "unix:" and its path, ``port`` is 0 and
+    ``named`` is the authority that the URL gives besides."""
 
     scheme: str
     host: str
     port: int
     path: str
+    named: str = ""
 
     @property
     def authority(self) -> str:
         """What the Host field says: the port is left out when it is the scheme's own."""
+        if self.named:
+            return self.named
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
         """``scheme://authority``: one spelling for every spelling of one origin (RFC 6454 §6.2)."""
-        return f"{self.scheme}://{self.authority}"
+        return f"{self.host}|{self.scheme}://{self.named}" if self.named else f"{self.scheme}://{self.authority}"
 
     @property
     def transport(self) -> str:
@@ -195,6 +199,8 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 @lru_cache(4096)
 def origin(url: str) -> Origin:
     """Read the URL of a member or of a route. Raises ValueError with a sentence that says what is wrong."""
+    if url[:5].lower() == "unix:":
+        return _socket(url)
     found = _URL.fullmatch(url)
     if not found:
         raise ValueError(f'"{url}" is not a URL: it has the form http://host:port/path')
@@ -215,6 +221,17 @@ def origin(url: str) -> Origin:
     if port == 0:
         raise ValueError(f"{url} has port 0, which nobody listens on")
     return Origin(scheme, host, port or PORTS[scheme], path)
+
+
+def _socket(url: str) -> Origin:
+    """``unix:/run/app.sock|http://app/path``, as ap_proxy_de_socketfy reads it."""
+    socket, bar, rest = url[5:].partition("|")
+    if not bar or not socket.startswith("/") or "\0" in socket:
+        raise ValueError(f'"{url}" is not a socket: it has the form unix:/run/app.sock|http://name/path')
+    there = origin(rest)
+    if there.scheme != "http":
+        raise ValueError(f"the scheme of {url} is {there.scheme}: only http is spoken over a socket in the file system")
+    return Origin(there.scheme, f"unix:{socket}", 0, there.path, there.authority)
 
 
 def balancer(url: str) -> tuple[str, str] | None:

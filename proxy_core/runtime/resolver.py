@@ -93,7 +93,9 @@ class Resolver:
 
 
 def is_number(host: str) -> bool:
-    """Whether a host is an address already."""
+    """Whether a host is an address already, be it the path of a socket."""
+    if host.startswith("unix:"):
+        return True
     try:
         ip_address(host.strip("[]"))
     except ValueError:

@@ -83,24 +83,27 @@ class Upstreams:
                 addresses = await self.resolver.addresses(key.host)
                 await _connected(upstream, addresses, secured)
         except BadTls as error:
-            raise Unreachable(f"{key.host}:{key.port} cannot be asked over TLS: {error}", 502) from error
+            raise Unreachable(f"{key} cannot be asked over TLS: {error}", 502) from error
         except ssl.SSLError as error:
-            raise Unreachable(f"{key.host}:{key.port} {_no_handshake(error)}", 502) from error
+            raise Unreachable(f"{key} {_no_handshake(error)}", 502) from error
         except Unresolved as error:
             raise Unreachable(str(error), unresolved=True) from error
         except TimeoutError as error:
-            raise Unreachable(f"{key.host}:{key.port} did not accept within {seconds:g} s", 504) from error
+            raise Unreachable(f"{key} did not accept within {seconds:g} s", 504) from error
         except (OSError, RuntimeError) as error:  # uvloop raises both
             if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 raise Unreachable("there are no file descriptors left", ours=True) from error
             refused = isinstance(error, ConnectionRefusedError)
             detail = "" if refused else f": {getattr(error, 'strerror', None) or error}"
-            raise Unreachable(f"{key.host}:{key.port} refused the connection{detail}") from error
+            raise Unreachable(f"{key} refused the connection{detail}") from error
         except asyncio.CancelledError:
             if upstream.connected:
                 upstream.drop()  # the client left in the moment between the connection and our waking up
             raise
         upstream.transport.set_write_buffer_limits(high=self._write_buffer)
+        opened = upstream.transport.get_extra_info("socket")
+        if keepalive and opened is not None and key.port:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return upstream
 
     def _moved(self, host: str, addresses: Addresses) -> None:
@@ -141,6 +144,9 @@ async def _connected(upstream: Upstream, addresses: Addresses, secured: dict[str
     """Connect to whichever address answers first. Raises OSError."""
     loop = asyncio.get_running_loop()
     port = upstream.key.port
+    if addresses[0].startswith("unix:"):
+        await loop.create_unix_connection(lambda: upstream, addresses[0][5:])
+        return
     if len(addresses) == 1:
         await loop.create_connection(lambda: upstream, addresses[0], port, **secured)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -245,3 +246,27 @@ async def test_an_added_member_starts_slowly() -> None:
             proxy.swap(replace(what, balancers={"pool": replace(pool, members=members)}))
             seen = Counter([await who(proxy.port) for _ in range(22)])
             assert seen == {"a": 20, "b": 2}
+
+
+async def test_a_member_may_be_a_socket_in_the_file_system(tmp_path: Path) -> None:
+    heads: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(HELLO)
+
+    path = tmp_path / "app.sock"
+    server = await asyncio.start_unix_server(talk, path)
+    what = balanced(1)
+    what = changed(what, "m0", url=f"unix:{path}|http://app/base", retry=0.0)
+    async with serving(what) as proxy:
+        assert (await get(proxy.port, "/x"))[1] == b"hello"
+        assert heads[0].startswith(b"GET /base/x HTTP/1.1\r\nHost: app\r\n")
+        server.close()
+        for open_one in proxy.server.upstreams.idle.values():
+            for each in open_one:
+                each.drop()
+        path.unlink()
+        assert (await get(proxy.port, "/x"))[0].startswith(b"HTTP/1.1 503 ")
+        assert f"unix:{path} refused" in proxy.records[-1].cause

@@ -1,0 +1,58 @@
+"""Heartbeats: what a member says of its load, for method heartbeat.
+
+The form is mod_heartbeat's, as mod_heartmonitor reads it: ``v=1&ready=5&busy=2``, with ``&port=8001`` where several
+members share an address. A report that is not so is nothing; nothing a sender writes can be an error here. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from proxy_core.balance.state import Beat, BoundMember
+
+LONGEST = 1000
+"""Bytes of a report that are looked at."""
+_MOST = 100_000
+
+
+class Report(NamedTuple):
+    """Free and busy slots; ``port`` is 0 where the sender's address alone says who it is."""
+
+    ready: int
+    busy: int
+    port: int = 0
+
+
+def report(raw: bytes) -> Report | None:
+    """What the text says; None when it is no report of version 1."""
+    said = dict(parse_qsl(raw[:LONGEST].decode("latin-1").strip(), keep_blank_values=True, max_num_fields=None))
+    if said.get("v") != "1":
+        return None
+    try:
+        numbers = [_number(said[name]) for name in ("ready", "busy")]
+        return Report(numbers[0], numbers[1], _number(said.get("port", "0")))
+    except (KeyError, ValueError):
+        return None
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise ValueError(text)
+    return min(int(text), _MOST)
+
+
+def heard(
+    said: Report, sender: str, members: Iterable[BoundMember], addresses: Callable[[str], Iterable[str]], now: float
+) -> int:
+    """Note a report for the members that it is about, and return how many those are. ``addresses`` knows what a
+    member's name stands for."""
+    found = 0
+    for member in members:
+        there = member.upstream
+        mine = there.host == sender or sender in addresses(there.host)
+        if mine and said.port in (0, there.port):
+            member.state.beat = Beat(said.ready, said.busy, now)
+            found += 1
+    return found
