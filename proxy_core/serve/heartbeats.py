@@ -60,7 +60,9 @@ async def listen(address: str, told: Told) -> Heartbeats:
         return Heartbeats(address, port, datagrams, await _posts(host or None, port, told))
     except OSError:
         datagrams.close()
-        raise
+        if endpoint(address)[1]:
+            raise
+    return await listen(address, told)  # port 0: the one that UDP was given is somebody else's with TCP
 
 
 def _is_multicast(host: str) -> bool:
