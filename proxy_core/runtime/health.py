@@ -194,6 +194,9 @@ class _Ear:
         if not self.heard.done():
             self.heard.set_exception(Refused(502, why))
 
+    def broke(self, where: str, error: Exception) -> None:
+        self.failed(f"{where} failed: {error}", False)
+
     def pause_sending(self) -> None: ...
 
     def resume_sending(self) -> None: ...

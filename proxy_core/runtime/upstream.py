@@ -46,6 +46,10 @@ class Receiver(Protocol):
         """``unanswered``: the connection was closed, or lost, before any byte of an answer."""
         ...
 
+    def broke(self, where: str, error: Exception) -> None:
+        """A mistake of ours was made over the answer: no more calls come."""
+        ...
+
     def pause_sending(self) -> None: ...
     def resume_sending(self) -> None: ...
 
@@ -124,22 +128,32 @@ class Upstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         receiver = self.receiver
-        if receiver is None:
-            self.drop()  # bytes that nobody asked for
-        elif self._phase == _LENGTH:
-            self._counted(receiver, data)
-        elif self._phase == _HEAD:
-            self._head(receiver, data)
-        elif self._phase == _CHUNKS:
-            self._chunks(receiver, data)
-        elif self._phase == _CLOSE:
-            receiver.body(data)
+        try:
+            if receiver is None:
+                self.drop()  # bytes that nobody asked for
+            elif self._phase == _LENGTH:
+                self._counted(receiver, data)
+            elif self._phase == _HEAD:
+                self._head(receiver, data)
+            elif self._phase == _CHUNKS:
+                self._chunks(receiver, data)
+            elif self._phase == _CLOSE:
+                receiver.body(data)
+        except Exception as error:
+            self.drop()
+            if receiver is not None:
+                receiver.broke("reading an answer", error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         receiver, self.receiver = self.receiver, None
-        if receiver is None:
-            return
+        if receiver is not None:
+            try:
+                self._lost(receiver, exc)
+            except Exception as error:
+                receiver.broke("ending an answer", error)
+
+    def _lost(self, receiver: Receiver, exc: Exception | None) -> None:
         if self._phase == _CLOSE:
             # RFC 9112 §8: an answer that ends with its connection is complete however that ended.
             receiver.ended(False)

@@ -49,6 +49,7 @@ class _Judge:
 
 
 _JUDGE = _Judge()
+_TEXT = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 _status_lines: dict[bytes, tuple[int, bytes]] = {}
 
 
@@ -135,6 +136,8 @@ def _status_line(line: bytes) -> tuple[int, bytes]:
     code, _, reason = rest.partition(b" ")
     if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or not b"100" <= code < b"600":
         raise Refused(502, "the upstream's status line is not one of HTTP/1.1 or HTTP/1.0")
+    if reason.translate(None, _TEXT):
+        raise Refused(502, "the upstream's status line holds a control character")
     status = int(code)
     known = status, b"HTTP/1.1 %b %b" % (code, reason or REASONS.get(status, b""))
     if len(_status_lines) < 512 and len(line) < 128:

@@ -163,8 +163,7 @@ class Flight:
             self._decide()
         except Exception as error:
             self._waiting = None
-            self.service.crashed(f"asking for {' '.join(key)}", error)
-            self.fail(500, "what rules asked for could not be had")
+            self.broke(f"asking for {' '.join(key)}", error)
 
     # -- decided: a route takes it; who of its pool gets it?
 
@@ -252,13 +251,13 @@ class Flight:
                 self.sent(upstream, member)
         except Exception as error:
             self._waiting = None
-            self.service.crashed("connecting to a member", error)
-            self.fail(500, "connecting to a member failed")
+            self.broke("connecting to a member", error)
 
     def _unreachable(self, member: BoundMember, error: Unreachable) -> None:
         """Nothing of the request was sent, so the next member may have it whatever its method is."""
         state = member.state
         state.busy -= 1
+        self.exchange.member = None
         if not error.ours:
             state.errors += 1
             state.unresolved = error.unresolved
@@ -281,6 +280,7 @@ class Flight:
     # -- sent: the head is on its way upstream, and the body as far as it has come
 
     def sent(self, upstream: Upstream, member: BoundMember) -> None:
+        self._upstream = upstream
         exchange, fields, client = self.exchange, self.fields, self.client
         view = exchange.view
         exchange.connected = now = monotonic()
@@ -296,7 +296,6 @@ class Flight:
             view.method, member.base, self._decision.target, host,
             b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b"", fields.lines,
         )  # fmt: skip
-        self._upstream = upstream
         if self._pending:
             head = b"".join((head, *self._pending))
             self._pending.clear()
@@ -543,6 +542,11 @@ class Flight:
         self.service.gate.reached["in_flight"] += 1
         self._extra = again(1.0)
         self._respond(503, why)
+
+    def broke(self, where: str, error: Exception) -> None:
+        """A mistake of ours, which costs this one request."""
+        self.service.crashed(where, error)
+        self.fail(500, f"{where} failed")
 
     def client_left(self) -> None:
         if not self.over:

@@ -245,7 +245,11 @@ class Server:
             for client in clients:
                 client.deadline += late
         for client in [client for client in clients if client.deadline < now]:
-            client.expired()
+            try:
+                client.expired()
+            except Exception as error:
+                self._service.crashed("ending what took too long", error)
+                client.cut()
         self._service.upstreams.sweep(now)
         self._cut_drained(now)
         for pool in list(self._service.waiting):

@@ -310,3 +310,47 @@ FORWARDED: list[tuple[bytes, bytes]] = [
     (post(CHUNKED, b"0005\r\nhello\r\n000\r\n\r\n"), b"Transfer-Encoding: chunked\r\n"),
     (post(CHUNKED, b"0\r\n\r\n"), b"Transfer-Encoding: chunked\r\n"),
 ]
+
+
+def _answers() -> dict[str, bytes]:
+    """Answers of an upstream that are not clearly one answer, for any byte of a kind in any place."""
+    ok, hello = b"HTTP/1.1 200 OK\r\n", b"\r\n\r\nhello"
+    rows: dict[str, bytes] = {}
+    for byte in CONTROLS:
+        rows[f"byte_{byte:02x}_in_value"] = ok + b"A: b%cc\r\nContent-Length: 5" % byte + hello
+        rows[f"byte_{byte:02x}_in_name"] = ok + b"A%cB: c\r\nContent-Length: 5" % byte + hello
+        rows[f"byte_{byte:02x}_in_reason"] = b"HTTP/1.1 200 O%cK\r\nContent-Length: 5" % byte + hello
+    for byte in DELIMITERS:
+        if byte != 0x3A:
+            rows[f"delimiter_{byte:02x}_in_name"] = ok + b"A%cB: c\r\nContent-Length: 5" % byte + hello
+    for end in (b"\n", b"\r", b"\n\r", b"\r\r\n"):
+        rows[f"{end!r}_after_status"] = b"HTTP/1.1 200 OK" + end + b"Content-Length: 5" + hello
+        rows[f"{end!r}_after_field"] = ok + b"A: b" + end + b"Content-Length: 5" + hello
+    for version in (
+        b"HTTP/1",
+        b"HTTP/1.10",
+        b"http/1.1",
+        b"HTTP/3.0",
+        b"HTTP/0.9",
+        b"ICY",
+        b"HTTP/1.1.1",
+        b" HTTP/1.1",
+    ):
+        rows[f"version_{version!r}"] = version + b" 200 OK\r\nContent-Length: 5" + hello
+    for status in (b"2000", b"2", b"-200", b"2x0", b"", b"000", b"999", b"0x200", b"20 0", b" 200"):
+        rows[f"status_{status!r}"] = b"HTTP/1.1 %b OK\r\nContent-Length: 5" % status + hello
+    for length in (b"", b"5 5", b"5,", b"-5", b"0x5", b"5.0", b"five", b"1e1", b"9223372036854775808", b"5;", b'"5"'):
+        rows[f"length_{length!r}"] = ok + b"Content-Length: %b" % length + hello
+    for coding in (b"", b"identity", b"chunked, gzip", b"chunked, chunked", b"xchunked", b"chunked;q=1", b"'chunked'"):
+        rows[f"coding_{coding!r}"] = ok + b"Transfer-Encoding: %b\r\n\r\n0\r\n\r\n" % coding
+    rows["length_twice_alike"] = ok + b"Content-Length: 5\r\nContent-Length: 5" + hello
+    rows["length_twice_in_two_cases"] = ok + b"Content-Length: 5\r\ncontent-length: 6" + hello
+    rows["coding_then_length"] = ok + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+    rows["tab_before_colon"] = ok + b"A\t: b\r\nContent-Length: 5" + hello
+    rows["first_field_folded"] = ok + b" A: b\r\nContent-Length: 5" + hello
+    rows["folded_with_tab"] = ok + b"A: b\r\n\tc\r\nContent-Length: 5" + hello
+    rows["no_name"] = ok + b": b\r\nContent-Length: 5" + hello
+    return rows
+
+
+BAD_ANSWERS = _answers()

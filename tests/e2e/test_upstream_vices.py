@@ -31,6 +31,7 @@ from tests.e2e.harness import (
     until,
     upstream,
 )
+from tests.e2e.messages import BAD_ANSWERS
 
 
 def says(*pieces: bytes, close: bool = True, pause: float = 0.0) -> Talk:
@@ -97,6 +98,9 @@ BAD_HEADS = {
     "closes_after_status_line": OK,
     "closes_in_the_head": OK + b"Content-Length: 5\r\n",
 }
+
+
+BAD_HEADS |= BAD_ANSWERS
 
 
 @pytest.mark.parametrize("vice", BAD_HEADS)

@@ -64,6 +64,9 @@ class Receiver:
         assert why
         self.end = ("failed", unanswered)
 
+    def broke(self, where: str, error: Exception) -> None:
+        raise error
+
     def pause_sending(self) -> None: ...
 
     def resume_sending(self) -> None: ...

@@ -1,0 +1,79 @@
+"""Mistakes of ours, put in one after the other: whatever raises, wherever, costs one request and leaks nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from proxy_core.runtime.upstream import Upstream
+from proxy_core.runtime.upstreams import Upstreams
+from proxy_core.serve import answers as answers_module
+from proxy_core.serve import front, handler
+from proxy_core.serve.handler import Flight
+from proxy_core.serve.judge import Judge
+from proxy_core.serve.plan import Reader
+from tests.e2e.harness import HELLO, answers, ask, client, serving, site, until, upstream
+
+PLACES: list[tuple[Any, str]] = [
+    (Reader, "read"),
+    (Judge, "head"),
+    (Judge, "body"),
+    (front, "receive"),
+    (handler, "choose"),
+    (Upstreams, "take"),
+    (Upstreams, "connect"),
+    (Upstreams, "give_back"),
+    (Upstream, "ask"),
+    (Upstream, "write"),
+    (answers_module, "head"),
+    *[
+        (Flight, name)
+        for name in ("received", "proceed", "decided", "elected", "sent", "send_body", "interim", "answered", "body")
+    ],
+]
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+ANSWERS = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", CHUNKS
+CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Injected(Exception):
+    pass
+
+
+def once(real: Callable[..., Any], error: type[BaseException]) -> Callable[..., Any]:
+    """Raises at the first call, and is the real thing from then on."""
+    calls = []
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise error("put in by a test")
+        return real(*arguments, **named)
+
+    return wrapped
+
+
+@pytest.mark.parametrize(("where", "name"), PLACES, ids=[f"{getattr(w, '__name__', w)}.{n}" for w, n in PLACES])
+async def test_an_exception_costs_its_request_and_nothing_else(
+    where: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with upstream(answers(b"".join(ANSWERS), HELLO)) as member, serving(site(member.port)) as proxy:
+        monkeypatch.setattr(where, name, once(getattr(where, name), Injected))
+        async with client(proxy.port) as one:
+            one.send(POST)
+            await asyncio.sleep(0.02)
+            one.send(b"3\r\nabc\r\n0\r\n\r\n")
+            async with asyncio.timeout(2):
+                raw = await one.reader.read(300)
+        await until(lambda: not proxy.recorder.live, 2)
+        status = proxy.records[0].status
+        assert raw.startswith(b"HTTP/1.1 500 ") or status in (0, 200, 499, 500, 502), (raw, status)
+        assert not raw.endswith(b"0\r\n\r\n") or b"abc" in raw
+        proxy.at_rest()
+        assert b"HTTP/1.1 200 OK\r\n" in await ask(proxy.port, CLOSE)
+        assert len(proxy.problems) == 1, proxy.problems
+        assert "put in by a test" in proxy.problems.pop().what
