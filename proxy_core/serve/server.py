@@ -236,6 +236,8 @@ class Server:
                 flight.give_up(f"its member was drained for {late[flight.exchange.member.key]:g} s")
 
     def _sweep(self) -> None:
+        # First of all, so that nothing that goes wrong here can be the end of all deadlines.
+        self._sweeper = asyncio.get_running_loop().call_later(limits.SWEEP_SECONDS, self._sweep)
         now = monotonic()
         late = now - self._swept - limits.SWEEP_SECONDS if self._swept else 0.0
         self._swept = now
@@ -263,4 +265,3 @@ class Server:
             for client in [client for client in clients if client.bound is bound]:
                 client.cut()
             self._bound.remove(bound)
-        self._sweeper = asyncio.get_running_loop().call_later(limits.SWEEP_SECONDS, self._sweep)

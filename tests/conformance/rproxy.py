@@ -58,7 +58,7 @@ def serving_in_a_thread(site: Site) -> Iterator[int]:
 
 @contextmanager
 def _serving(current: Current) -> Iterator[int]:
-    server = Server(current, Recorder(), Registry(), lambda problem, error: None)
+    server = Server(current, Recorder(), Registry(), lambda problem, error=None: None)
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()

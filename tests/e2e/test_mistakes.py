@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy_core.config.model import Limits
 from proxy_core.runtime.upstream import Upstream
 from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import answers as answers_module
@@ -77,3 +78,10 @@ async def test_an_exception_costs_its_request_and_nothing_else(
         assert b"HTTP/1.1 200 OK\r\n" in await ask(proxy.port, CLOSE)
         assert len(proxy.problems) == 1, proxy.problems
         assert "put in by a test" in proxy.problems.pop().what
+
+
+async def test_a_mistake_in_the_sweep_is_not_the_end_of_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(site(1, limits=Limits(idle_time=0.1))) as proxy:
+        monkeypatch.setattr(Upstreams, "sweep", once(Upstreams.sweep, Injected))
+        async with client(proxy.port) as one:
+            assert await one.rest() == b""
