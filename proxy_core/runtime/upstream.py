@@ -62,8 +62,8 @@ class Upstream(asyncio.Protocol):
     it has been idle for too long."""
 
     __slots__ = (
-        "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_overhead", "_parser", "_phase",
-        "_pieces", "_upgrade", "closed", "connected", "expires", "key", "paused", "receiver", "transport",
+        "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_old", "_overhead", "_parser",
+        "_phase", "_pieces", "_upgrade", "closed", "connected", "expires", "key", "paused", "receiver", "transport",
     )  # fmt: skip
 
     def __init__(self, key: UpstreamKey) -> None:
@@ -79,6 +79,7 @@ class Upstream(asyncio.Protocol):
         self._left = 0
         self._interims = 0
         self._asked_head = False
+        self._old = False
         self._upgrade = b""
         self._keep = False
         self._done = False
@@ -154,8 +155,9 @@ class Upstream(asyncio.Protocol):
                 receiver.broke("ending an answer", error)
 
     def _lost(self, receiver: Receiver, exc: Exception | None) -> None:
-        if self._phase == _CLOSE:
-            # RFC 9112 §8: an answer that ends with its connection is complete however that ended.
+        if self._phase == _CLOSE and (exc is None or self._old):
+            # RFC 9112 §8: an answer without a length is complete when its connection is closed. One that breaks is
+            # not, but HTTP/1.0 servers that never read their request end every answer with a reset.
             receiver.ended(False)
         elif self._phase == _HEAD:
             reset = "reset" if exc else "closed"
@@ -235,6 +237,7 @@ class Upstream(asyncio.Protocol):
                 self._chunks(receiver, data)
         else:
             self._phase = _CLOSE
+            self._old = answer.raw[:8] == b"HTTP/1.0"
             receiver.answered(answer, data)
 
     def _switch(self, receiver: Receiver, answer: Answer, data: bytes) -> None:

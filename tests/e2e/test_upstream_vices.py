@@ -187,9 +187,8 @@ async def test_every_byte_on_its_own_is_the_same_answer() -> None:
         assert (await one.answer())[1] == b"hello\r\n!"
 
 
-@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
-@pytest.mark.parametrize("reset_at_end", [False, True])
-async def test_http10_no_length_ends_with_its_connection_however_that_closes(
+@pytest.mark.parametrize(("version", "reset_at_end"), [(b"HTTP/1.0", False), (b"HTTP/1.0", True), (b"HTTP/1.1", False)])
+async def test_no_length_ends_with_its_connection_and_in_http10_however_that_closes(
     version: bytes, reset_at_end: bool
 ) -> None:
     async def vice(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -209,6 +208,21 @@ async def test_http10_no_length_ends_with_its_connection_however_that_closes(
         raw = await one.rest()
         assert b"Transfer-Encoding" not in raw
         assert raw.endswith(b"\r\n\r\nhello")
+
+
+async def test_an_http11_answer_without_a_length_that_breaks_off_is_never_taken_for_whole() -> None:
+    async def vice(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(this, reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello")
+        await asyncio.sleep(0.05)
+        reset(writer)
+
+    async with upstream(vice) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+        one.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        raw = await one.rest()
+        assert b"hello" in raw
+        assert not raw.endswith(b"0\r\n\r\n")
+        assert "middle of its answer" in (await proxy.finished()).cause
 
 
 @pytest.mark.parametrize("vice", [resets, closes_at_once])
