@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from time import monotonic
 from uuid import uuid4
 
+from proxy_core.balance import sticky
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.headers import HeaderScope, Moment, edited
 from proxy_core.rules.settings import Settings
@@ -19,7 +20,8 @@ from proxy_core.runtime.exchange import Exchange
 def moment(
     exchange: Exchange, *, version: str, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0
 ) -> Moment:
-    """What edits may know now. ``answered`` are the answer's field lines."""
+    """What edits may know now. ``answered`` are the answer's field lines; what the balancer says is known to edits of
+    answers alone, as in httpd."""
     view = exchange.view
     try:
         raw_path, query = split(view.target)
@@ -27,6 +29,11 @@ def moment(
     except BadTarget:
         path, args = "", None
     env = {name.lower(): (name, value) for name, value in exchange.extras.env} if exchange.extras is not None else {}
+    member = exchange.member
+    if status and member is not None and member.key.balancer:
+        pool = exchange.rules.pools[member.key.balancer]
+        told = sticky.environment(pool, member, exchange.session)
+        env |= {name.lower(): (name, value) for name, value in told.items()}
     scope = HeaderScope(
         view, exchange.facts, path, args, exchange.rules.site.site.server_name, env=env, uri=path,
         answered=answered, status=status,

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from proxy_core.config.model import Site
+from proxy_core.config.model import Balancer, Site
 from tests.conformance.echo import DEADLINE
 from tests.semantics.askers import Answered, Asked, Asker
 from tests.semantics.askers import head as head_of
@@ -32,9 +32,7 @@ def spelled(name: str, site: Site) -> str:
     """The site as a virtual host: ProxyPass, its ProxyPassReverse and the balancers."""
     lines = [f"<VirtualHost *>\nServerName {name}.test"]
     for balancer, group in site.balancers.items():
-        lines.append(f"<Proxy balancer://{balancer}>")
-        lines += [f'BalancerMember "{m.url}" loadfactor={m.weight:g} retry={m.retry:g}' for m in group.members.values()]
-        lines.append("</Proxy>")
+        lines += [f"<Proxy balancer://{balancer}>", *_balancer(group), "</Proxy>"]
     lines.append(f"AllowEncodedSlashes {SLASHES[site.site.encoded_slashes]}")
     lines.append(f"MergeSlashes {'On' if site.site.merge_slashes else 'Off'}")
     for row in site.routes:
@@ -45,6 +43,33 @@ def spelled(name: str, site: Site) -> str:
     prefixes = [row for row in site.routes if row.proxy is not None and row.path is not None]
     lines += [f'ProxyPassReverse "{row.path}" "{row.proxy}"' for row in prefixes]
     return "\n".join([*lines, "</VirtualHost>"])
+
+
+_STATUS = {"enabled": "", "draining": "+N", "disabled": "+D", "stopped": "+S"}
+_ROLE = {"regular": "", "spare": "+R", "standby": "+H"}
+
+
+def _balancer(group: Balancer) -> Iterator[str]:
+    for member in group.members.values():
+        status = _STATUS[member.status] + _ROLE[member.role] + "+I" * member.ignore_errors
+        words = {
+            "loadfactor": f"{member.weight:g}",
+            "retry": f"{member.retry:g}",
+            "lbset": member.lbset or "",
+            "route": member.route,
+            "redirect": member.redirect,
+            "status": status,
+        }
+        yield f'BalancerMember "{member.url}" ' + " ".join(f"{key}={value}" for key, value in words.items() if value)
+    sticky, set_ = group.sticky, {"lbmethod": group.method, "failonstatus": ",".join(group.failonstatus)}
+    if sticky is not None:
+        set_["stickysession"] = "|".join(filter(None, (sticky.cookie, sticky.param)))
+        set_["stickysessionsep"] = "" if sticky.separator == "." else sticky.separator or "Off"
+        set_["scolonpathdelim"] = "On" * sticky.scolonpathdelim
+        set_["nofailover"] = "On" * sticky.nofailover
+    if group.maxattempts is not None:
+        set_["maxattempts"] = str(group.maxattempts)
+    yield "ProxySet " + " ".join(f"{key}={value}" for key, value in set_.items() if value)
 
 
 @contextmanager

@@ -35,7 +35,9 @@ class _Answer(socketserver.BaseRequestHandler):
         target = lines[0].split(" ", 1)[1].rpartition(" ")[0]
         fields = [f"X-Upstream: {self.server.name}", "Connection: close", f"Content-Length: {len(target)}"]
         fields += [f"Location: {x.partition(': ')[2]}" for x in lines if x.lower().startswith("x-answer-location:")]
-        self.request.sendall(("HTTP/1.1 200 OK\r\n" + "\r\n".join(fields) + "\r\n\r\n" + target).encode("latin-1"))
+        said = [x.partition(": ")[2] for x in lines if x.lower().startswith("x-answer-status:")]
+        status = f"{said[0]} Said" if said else "200 OK"
+        self.request.sendall((f"HTTP/1.1 {status}\r\n" + "\r\n".join(fields) + "\r\n\r\n" + target).encode("latin-1"))
 
 
 def head_of(peer: socket.socket) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.balance.state import MemberKey
-from proxy_core.config.model import Ejection, Member, Site, Sticky
+from proxy_core.config.model import Ejection, HeaderRule, Member, Site, Sticky
 from tests.e2e.harness import (
     HELLO,
     Talk,
@@ -70,6 +70,21 @@ async def test_a_client_gets_a_cookie_once_and_stays_with_its_member() -> None:
             proxy.swap(changed(proxy.current.rules.site, "m0", status="disabled"))
             head, body = await get(proxy.port, "/", "Cookie: ROUTE=.m0")
             assert (body, cookie_of(head)) == (b"b", "ROUTE=.m1")
+
+
+async def test_rules_for_answers_see_who_took_a_request_and_rules_for_requests_do_not() -> None:
+    async with upstream(answers(HELLO)) as a:
+        rows = tuple(
+            HeaderRule(id=on, on=on, name=f"X-{on}", value="%{BALANCER_WORKER_ROUTE}e %{BALANCER_ROUTE_CHANGED}e")  # type: ignore[arg-type]
+            for on in ("request", "response")
+        )
+        what = replace(balanced(a.port, sticky=Sticky(cookie="R", issue=True)), headers=rows)
+        async with serving(what) as proxy:
+            head, _ = await get(proxy.port)
+            assert b"X-response: m0 1\r\n" in head
+            assert b"X-request: (null) (null)\r\n" in a.heads[0]
+            head, _ = await get(proxy.port, "/", "Cookie: R=.m0")
+            assert b"X-response: m0 (null)\r\n" in head
 
 
 async def test_a_session_fails_over_or_is_refused_as_nofailover_says() -> None:
