@@ -24,6 +24,7 @@ from proxy_core.control.commands import Refused
 from proxy_core.control.editor import check
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.explain import explain, spelled
+from proxy_core.control.question import arguments, question
 from proxy_core.control.view import Question
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import compile_site
@@ -64,30 +65,30 @@ def check_file(file: Path) -> int:
     lines = [str(problem) for problem in problems]
     if not status:
         lines.append(f"{file}: sound" if not problems else f"{file}: sound, with {len(problems)} warnings")
+    say("\n".join(lines))
+    return status
+
+
+def say(text: str) -> None:
+    """Print what was asked for."""
     try:
-        print("\n".join(lines), flush=True)
+        print(text, flush=True)
     except BrokenPipeError:  # whoever read it had enough; what is left must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
 
 
 def explain_file(given: list[str]) -> int:
     """Print what would become of a request to the site in a file, and why; 2 when the site has errors."""
     parser = argparse.ArgumentParser("rproxy explain", description="Tell what would become of a request, and why.")
     parser.add_argument("site", type=Path, help="the site file (TOML)")
-    parser.add_argument("request", nargs="+", metavar="[METHOD] URL", help="a path, or a URL with host and port")
-    parser.add_argument("--client", default="127.0.0.1", help="address that the request comes from")
-    parser.add_argument("--listener", default="", help="name of the listener that it comes in at")
-    parser.add_argument("-H", dest="fields", action="append", default=[], metavar="'Name: value'", help="a field of it")
+    arguments(parser)
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     asked = parser.parse_args(given)
-    if len(asked.request) > 2:
-        parser.error("give a method and a URL, or a URL alone")
-    method, url = asked.request if len(asked.request) == 2 else ("GET", asked.request[0])
-    question = Question(
-        url=url, method=method, client=asked.client, fields=tuple(asked.fields), listener=asked.listener
-    )
-    return uvloop.run(_explain(asked.site, question, asked.json))
+    try:
+        wanted = question(asked)
+    except ValueError as error:
+        parser.error(str(error))
+    return uvloop.run(_explain(asked.site, wanted, asked.json))
 
 
 async def _explain(file: Path, question: Question, as_json: bool) -> int:
@@ -109,7 +110,7 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
         return EXIT_BAD_SITE
     finally:
         await maps.close()
-    print(msgspec.json.format(msgspec.json.encode(told)).decode() if as_json else spelled(told), flush=True)
+    say(msgspec.json.format(msgspec.json.encode(told)).decode() if as_json else spelled(told))
     return 0
 
 

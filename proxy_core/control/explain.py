@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from msgspec.structs import replace
-
 from proxy_core.config.model import Site
-from proxy_core.control.inspection import masked, verdict
+from proxy_core.control import telling
 from proxy_core.control.view import Explanation, Question
 from proxy_core.http.headers import Refused
 from proxy_core.http.target import endpoint, readable
 from proxy_core.http.view import Connection
-from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Trace
+from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import Facts, Need
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.facts import Outside
@@ -37,7 +35,7 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
     if not any(line.lower().startswith("host:") for line in question.fields):
         lines.insert(1, f"Host: {url.netloc}")
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
-    request = masked(head, rules.site).strip()
+    request = telling.masked(head, rules.site).strip()
     try:
         view, fields = Reader(question.client, connection).read(head, terms(rules.site))
     except Refused as refused:
@@ -55,7 +53,8 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
             decision = Respond(500, None, f"rules asked for more than {limits.FACTS} things")
             break
         facts.answers[decision.key] = await outside.answer(decision.key)
-    return _told(rules, question, request, listener, trace, facts, decision, fields.lines)
+    base, forwarded = _forwarded(rules, view.method, decision, fields.lines)
+    return telling.told(decision, trace, facts, rules.site, head, question.client, listener, base, forwarded)
 
 
 def _host(question: Question) -> str:
@@ -73,47 +72,15 @@ def _connection(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
     return name, Connection(name, address or "127.0.0.1", own or port, 0)
 
 
-def _told(
-    rules: RuleSet, question: Question, request: str, listener: str, trace: Trace, facts: Facts,
-    decision: Decision, lines: bytes,
-) -> Explanation:  # fmt: skip
-    assert not isinstance(decision, Need)
-    extras = decision.extras
-    route = decision.route
-    told = Explanation(
-        request=request,
-        client=question.client,
-        listener=listener,
-        steps=tuple(map(verdict, trace)),
-        outcome="respond",
-        sentence="",
-        rule=(route.rows, route.id) if route is not None else (),
-        fields=tuple(map(readable, extras.fields)) if extras is not None else (),
-        environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
-        facts=tuple((*fact, answer) for fact, answer in facts.answers.items()),
-    )
-    match decision:
-        case Forward(route, target):
-            members = rules.pools[route.pool or ""].members
-            only = members[0] if len(members) == 1 else None
-            base, host = (only.base, only.host) if only is not None else (b"", b"(the member that is elected)")
-            head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (question.method.encode(), base, target, host, lines)
-            sentence = f"forwarded to {route.pool} as {readable(base + target)}"
-            return _with(
-                told, outcome="forward", pool=route.pool or "", target=readable(target), sentence=sentence,
-                forwarded=masked(head, rules.site).strip(),
-            )  # fmt: skip
-        case Redirect(status, location):
-            shown = readable(location)
-            sentence = f"redirected with {status} to {shown}"
-            return _with(told, outcome="redirect", status=status, location=shown, sentence=sentence)
-        case Respond(status, _, cause):
-            sentence = f"answered here with {status}" + (f": {cause}" if cause else "")
-            return _with(told, status=status, sentence=sentence)
-
-
-def _with(told: Explanation, **changes: object) -> Explanation:
-    return replace(told, **changes)
+def _forwarded(rules: RuleSet, method: bytes, decision: Decision, lines: bytes) -> tuple[str, bytes]:
+    """The path of the only member that there is to choose, "" where there are several, and the head for it."""
+    if not isinstance(decision, Forward):
+        return "", b""
+    members = rules.pools[decision.route.pool or ""].members
+    only = members[0] if len(members) == 1 else None
+    base, host = (only.base, only.host) if only is not None else (b"", b"(the member that is elected)")
+    head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (method, base, decision.target, host, lines)
+    return readable(base), head
 
 
 def spelled(told: Explanation) -> str:

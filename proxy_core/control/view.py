@@ -210,17 +210,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     details: tuple[str, ...] = ()
 
 
-class Inspection(Struct, frozen=True, kw_only=True):
-    """All that is known of one request: both heads as they went over the wire ("" where none did), and its way
-    through the rules of the generation that it ran under. Secrets are masked."""
-
-    record: Record
-    request_head: str
-    forwarded_head: str
-    answer_head: str
-    trace: tuple[Verdict, ...]
-
-
 class Question(Struct, frozen=True, kw_only=True):
     """A request that somebody wonders about. ``url`` is a path, or a URL whose host and port stand for Host and
     listener; ``fields`` are lines of its head ("User-Agent: curl")."""
@@ -252,6 +241,17 @@ class Explanation(Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     facts: tuple[tuple[str, str, str, str | None], ...] = ()
+
+
+class Inspection(Struct, frozen=True, kw_only=True):
+    """All that is known of one request: both heads as they went over the wire ("" where none did), and its way
+    through the rules and facts that it ran under. Secrets are masked."""
+
+    record: Record
+    request_head: str
+    forwarded_head: str
+    answer_head: str
+    explanation: Explanation
 
 
 class Generation(Struct, frozen=True, kw_only=True):

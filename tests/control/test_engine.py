@@ -115,7 +115,7 @@ async def test_a_request_is_counted_recorded_and_explained_with_secrets_masked(t
             assert "Basic" not in seen.request_head + seen.forwarded_head
             assert "secret" not in seen.request_head + seen.forwarded_head
             assert "200 OK" in seen.answer_head
-            assert [(v.address, v.verdict) for v in seen.trace] == [(("routes", "all"), "match")]
+            assert [(v.address, v.verdict) for v in seen.explanation.steps] == [(("routes", "all"), "match")]
             await until(lambda: engine.snapshot().members[0].latency.p50 > 0)
             snapshot = engine.snapshot()
             assert (snapshot.requests, snapshot.in_flight, snapshot.routes[0].hits) == (1, 0, 1)

@@ -1,0 +1,83 @@
+"""A decision with its trace, as plain data for people: what ``explain`` tells of a request that might come, and
+``inspect`` of one that came. Secrets are masked here, and only here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from proxy_core.config.model import Site
+from proxy_core.control.view import Explanation, Verdict
+from proxy_core.errors import Address
+from proxy_core.http.target import readable
+from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Step
+from proxy_core.rules.facts import Facts
+
+SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
+
+
+@lru_cache(64)
+def _secret(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    either = "|".join(map(re.escape, (*SECRETS, *names))).encode()
+    return re.compile(rb"(?im)^(%b)([ \t]*:[ \t]*)([^\r\n]*)" % either)
+
+
+def masked(head: bytes, site: Site) -> str:
+    """A head as text, with the values of credentials, cookies and the site's own secrets replaced by their length."""
+    shown = _secret(site.site.secret_headers).sub(lambda m: b"%b%b(%d bytes, masked)" % (m[1], m[2], len(m[3])), head)
+    return shown.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+
+
+def verdict(step: Step) -> Verdict:
+    """A line of a trace as plain data."""
+    return Verdict(address=step.address, verdict=step.verdict, reason=step.reason, details=tuple(step.details))
+
+
+def told(
+    decision: Decision, steps: Sequence[Step], facts: Facts, site: Site, head: bytes, client: str, listener: str,
+    base: str = "", forwarded: bytes = b"",
+) -> Explanation:  # fmt: skip
+    """``base`` is the path of the member's own URL, where it is known who the member is; ``forwarded`` the head for
+    it."""
+    told = Explanation(
+        request=masked(head, site).strip(),
+        client=client,
+        listener=listener,
+        steps=tuple(map(verdict, steps)),
+        outcome="respond",
+        sentence="what its rules asked for did not come in time",
+        facts=tuple((*fact, answer) for fact, answer in facts.answers.items()),
+    )
+    if not isinstance(decision, Forward | Redirect | Respond):
+        return told
+    extras, route = decision.extras, decision.route
+    told = replace(
+        told,
+        rule=(route.rows, route.id) if route is not None else _last(steps),
+        fields=tuple(map(readable, extras.fields)) if extras is not None else (),
+        environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
+    )
+    match decision:
+        case Forward(route, target):
+            pool = route.pool or ""
+            return replace(
+                told, outcome="forward", pool=pool, target=readable(target), forwarded=masked(forwarded, site).strip(),
+                sentence=f"forwarded to {pool} as {base}{readable(target)}",
+            )  # fmt: skip
+        case Redirect(status, location):
+            sentence = f"redirected with {status} to {readable(location)}"
+            return replace(told, outcome="redirect", status=status, location=readable(location), sentence=sentence)
+        case Respond(status, _, cause):
+            sentence = f"answered here with {status}" + (f": {cause}" if cause else "")
+            return replace(told, status=status, sentence=sentence)
+
+
+def _last(steps: Sequence[Step]) -> Address:
+    """The rewrite rule that ended it without a route, by a redirect or an answer: the last that was tried."""
+    tried = [step for step in steps if step.verdict != "skipped"]
+    ended = bool(tried) and tried[-1].verdict == "match" and tried[-1].address[0] == "rewrites"
+    return tried[-1].address if ended else ()
