@@ -7,8 +7,9 @@ becomes an edit, and what equals the default is removed from the file rather tha
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import msgspec
 
 from proxy_core.config.model import Site
 from proxy_core.config.schema import Field, fields, struct_at
-from proxy_core.control.commands import Change, Delete, Edit, Insert, Set
+from proxy_core.control.commands import Change, Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Address
 
 NAME = ""
@@ -26,7 +27,10 @@ SPELLED: dict[str, str] = {
     "integer": "a whole number, such as 60",
     "pairs": "names with a value each, such as undo = ctrl+z, quit = Q",
 }
-KINDS = {"routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener"}
+KINDS = {
+    "routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener", "rewrites": "rule",
+    "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "conditions": "condition",
+}  # fmt: skip
 TABLES = {"site": "site settings", "access_log": "access log", "console": "console settings"}
 
 
@@ -113,11 +117,13 @@ def change(draft: Draft, texts: Mapping[str, str]) -> tuple[Change | None, dict[
         return None, wrong
     if draft.new:
         return _addition(draft, values), {}
-    changed = [field for field in draft.fields if texts[field.name].strip() != draft.before[field.name]]
+    changed = [field for field in draft.fields if texts[field.name].strip(" ") != draft.before[field.name]]
     edits: list[Edit] = []
     for field in changed:
         address, value = (*draft.address, field.name), values[field.name]
-        if value is not None and value != field.default:
+        if field.kind == "rows":
+            edits += row_edits(address, read(field, draft.before[field.name]) or [], value or [])
+        elif value is not None and value != field.default:
             edits.append(Set(address, value))
         elif draft.before[field.name] != "":
             edits.append(Delete(address))
@@ -128,7 +134,7 @@ def change(draft: Draft, texts: Mapping[str, str]) -> tuple[Change | None, dict[
 
 def read(field: Field, text: str) -> Any:
     """The value that a text spells; None when it is empty. Raises ValueError with words for a person."""
-    text = text.strip()
+    text = text.strip(" ")
     if not text:
         if field.required:
             raise ValueError(f"needs {field.wanted or 'a value'}")
@@ -143,7 +149,10 @@ def read(field: Field, text: str) -> Any:
         case "switch":
             return text == "true"
         case "list":
-            return [item for each in text.split(",") if (item := each.strip())]
+            items = next(csv.reader([text], skipinitialspace=True))
+            return [item for each in items if (item := each.strip())]
+        case "rows":
+            return _rows(field, text)
         case "pairs":
             pairs = [each.partition("=") for each in text.split(",") if each.strip()]
             if not all(sign and key.strip() and value.strip() for key, sign, value in pairs):
@@ -164,8 +173,10 @@ def spell(field: Field, value: Any) -> str:
             return "true" if value else "false"
         case float():
             return str(int(value) if value.is_integer() else value)
+        case list() | tuple() if field.kind == "rows":
+            return joined([(row["id"], *(spell(each, row.get(each.name)) for each in columns(field))) for row in value])
         case list() | tuple():
-            return ", ".join(map(str, value))
+            return ", ".join(f'"{each.replace(chr(34), chr(34) * 2)}"' if "," in each else each for each in value)
         case dict():
             return ", ".join(f"{key} = {each}" for key, each in value.items())
         case _:
@@ -173,8 +184,71 @@ def spell(field: Field, value: Any) -> str:
 
 
 def _shown_fields(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
-    """What a form shows of a table: its own keys, not the tables in it."""
-    return tuple(field for field in fields(struct) if field.struct is None)
+    """What a form shows of a table: its own keys and rows, not the tables in it."""
+    return tuple(field for field in fields(struct) if field.struct is None or field.kind == "rows")
+
+
+# Rows in a table ----------------------------------------------------------------------------------------------------
+
+Cells = tuple[str, ...]
+"""The id of a row, "" for a new one, and the texts of its other fields."""
+
+
+def columns(field: Field) -> tuple[Field, ...]:
+    """The fields of a row that one types."""
+    assert field.struct is not None
+    return tuple(each for each in fields(field.struct) if each.name != "id")
+
+
+def joined(rows: Sequence[Cells]) -> str:
+    """Rows as one text: a line each, cells between tabs."""
+    return "\n".join("\t".join(" ".join(cell.split("\t")) for cell in row) for row in rows)
+
+
+def cells_of(text: str) -> list[Cells]:
+    return [tuple(line.split("\t")) for line in text.split("\n")] if text else []
+
+
+def _rows(field: Field, text: str) -> list[dict[str, Any]]:
+    """The rows that a text spells, what is not set left out; raises ValueError with the row and the cell."""
+    found = []
+    for number, (id, *cells) in enumerate(cells_of(text), 1):
+        row: dict[str, Any] = {"id": id} if id else {}
+        for each, cell in zip(columns(field), cells, strict=True):
+            try:
+                value = read(each, cell)
+            except ValueError as error:
+                raise ValueError(f"row {number}: {each.name} {error}") from None
+            if value is not None and value != each.default:
+                row[each.name] = value
+        found.append(row)
+    return found
+
+
+def row_edits(address: Address, before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[Edit]:
+    """The edits that make rows ``before`` into ``after``; a row without an id is new."""
+    kept = [row["id"] for row in after if "id" in row]
+    old = {row["id"]: row for row in before}
+    edits: list[Edit] = [Delete((*address, id)) for id in old if id not in kept]
+    for row in after:
+        if was := old.get(row.get("id", "")):
+            place = (*address, row["id"])
+            edits += [Set((*place, name), value) for name, value in row.items() if was.get(name) != value]
+            edits += [Delete((*place, name)) for name in was if name not in row]
+    order = [id for id in old if id in kept]
+    for id, below in reversed(list(zip(kept, [*kept[1:], ""], strict=True))):
+        at = order.index(id)
+        if [*order[at + 1 :], ""][0] != below:
+            order.remove(id)
+            order.insert(order.index(below) if below else len(order), id)
+            edits.append(Move((*address, id), below))
+    for number, row in enumerate(after):
+        if "id" not in row:
+            edits.append(Insert(address, row, next((each["id"] for each in after[number:] if "id" in each), "")))
+    return edits
+
+
+# Words --------------------------------------------------------------------------------------------------------------
 
 
 def _texts(shown: tuple[Field, ...], table: Mapping[str, Any]) -> dict[str, str]:
@@ -190,17 +264,19 @@ def _addition(draft: Draft, values: Mapping[str, Any]) -> Change:
     if draft.new == "named":
         address = (*draft.address, values[NAME])
         return Change(edits=(Set(address, row),), sentence=f"add {thing(address)}")
-    label = row.get("id") or row.get("path") or ""
+    label = row.get("id") or row.get("path") or row.get("pattern") or row.get("name") or ""
     return Change(edits=(Insert(draft.address, row, draft.above),), sentence=f"add {what} {label}".rstrip())
 
 
 def _sentence(draft: Draft, edits: list[Edit]) -> str:
     what = thing(draft.address).removeprefix("member ")  # "set weight of backend/a to 5", as the keys say it
-    if len(edits) == 1:
+    if len(edits) == 1 and len(edits[0].address) == len(draft.address) + 1 and isinstance(edits[0], Set | Delete):
         (edit,) = edits
         option = f"{edit.address[-1]} of {what}"
         return f"set {option} to {_shown(edit.value)}" if isinstance(edit, Set) else f"reset {option}"
-    names = [edit.address[-1] for edit in edits if not isinstance(edit, Insert)]
+    names = list(dict.fromkeys(edit.address[len(draft.address)] for edit in edits))
+    if len(names) == 1:
+        return f"edit {names[0]} of {what}"
     return f"set {', '.join(names[:-1])} and {names[-1]} of {what}"
 
 

@@ -25,6 +25,7 @@ from rproxy_tui.draft import Draft, change
 from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.diff import Diff
 from rproxy_tui.widgets.form import Chooser, FieldRow, manual
+from rproxy_tui.widgets.rows_input import Cell, RowsInput
 
 if TYPE_CHECKING:
     from rproxy_tui.app import ConsoleApp
@@ -88,14 +89,24 @@ class FormScreen(ModalScreen[Applied | None]):
 
     @on(Input.Changed)
     @on(Chooser.Changed)
+    @on(RowsInput.Changed)
     def _typed(self) -> None:
+        self._explain()
         if self._pause is not None:
             self._pause.stop()
         self._pause = self.set_timer(PAUSE, self._check)
 
-    def on_descendant_focus(self, event: DescendantFocus) -> None:
-        row = next(node for node in event.widget.ancestors_with_self if isinstance(node, FieldRow))
-        self.query_one(".manual", Static).update(manual(row.field))
+    def on_descendant_focus(self, _event: DescendantFocus) -> None:
+        self._explain()
+
+    def _explain(self) -> None:
+        """The manual of the field that has the focus, of a cell in a row as well, beside what is in it."""
+        here = self.focused.ancestors_with_self if self.focused is not None else ()
+        for node in here:
+            if isinstance(node, Cell | FieldRow):
+                text = node.value if isinstance(node, Cell) else node.text
+                self.query_one(".manual", Static).update(manual(node.field, text))
+                return
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:

@@ -20,7 +20,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from proxy_core.config.schema import Field
+from rproxy_tui import rule_words
 from rproxy_tui.draft import NAME, spell
+from rproxy_tui.widgets.rows_input import RowsInput
 
 UNSET = "not set"
 
@@ -65,7 +67,8 @@ class FieldRow(Vertical):
     DEFAULT_CSS = """
     FieldRow { height: auto; }
     FieldRow > Horizontal { height: 1; }
-    FieldRow Label { width: 18; color: $text-muted; }
+    FieldRow Label { width: auto; color: $text-muted; }
+    FieldRow Horizontal Label { width: 18; }
     FieldRow.-focused Label { color: $accent; text-style: bold; }
     FieldRow Input { width: 1fr; background: $panel; padding: 0 1; }
     FieldRow .wrong { color: $text-error; padding-left: 18; height: auto; display: none; }
@@ -79,6 +82,11 @@ class FieldRow(Vertical):
         self._wrong = Static(classes="wrong", markup=False)
 
     def compose(self) -> ComposeResult:
+        if isinstance(self._input, RowsInput):
+            yield Label(f"{self.field.name:<17} shift+↑↓ moves a row, ctrl+r removes it", markup=False)
+            yield self._input
+            yield self._wrong
+            return
         with Horizontal():
             yield Label("name" if self.field.name == NAME else self.field.name, markup=False)
             yield self._input
@@ -99,8 +107,10 @@ class FieldRow(Vertical):
         self._wrong.update(f"{'!' if warning else '✗'} {words}")
 
 
-def make_input(field: Field, text: str) -> Input | Chooser:
+def make_input(field: Field, text: str) -> Input | Chooser | RowsInput:
     """The input for a field that holds ``text`` now."""
+    if field.kind == "rows":
+        return RowsInput(field, text)
     unset = "" if field.default is None else spell(field, field.default)
     if field.kind in ("switch", "choice"):
         choices = ["false", "true"] if field.kind == "switch" else [str(choice) for choice in field.choices]
@@ -115,8 +125,8 @@ def hint(field: Field) -> str:
     return "needed" if field.required else UNSET
 
 
-def manual(field: Field) -> Content:
-    """What the model says about a field: its manual, its default, what it may hold."""
+def manual(field: Field, text: str = "") -> Content:
+    """What the model says about a field: its manual, its default, what it may hold, and what is in it means."""
     facts = []
     if field.choices:
         facts.append(" or ".join(map(str, field.choices)))
@@ -128,4 +138,7 @@ def manual(field: Field) -> Content:
         facts.append("needed")
     elif field.default is not None and (default := spell(field, field.default)):
         facts.append(f"default {default}")
-    return Content.assemble(field.description, (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
+    said = Content.assemble(field.description, (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
+    if field.name == "flags" and (meanings := rule_words.meanings(text)):
+        return Content("\n").join([*map(Content, meanings), said])
+    return said
