@@ -26,8 +26,9 @@ from rproxy_tui.draft import Draft, existing, fresh, thing
 from rproxy_tui.driver import ConsoleDriver
 from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
-from rproxy_tui.pages import PAGES
+from rproxy_tui.pages import PAGE_OF, PAGES
 from rproxy_tui.palette import Commands
+from rproxy_tui.screens.explain import Explain
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.problems import ProblemsScreen
@@ -212,6 +213,31 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.say(await self.engine.start_demo())
 
     # Keys
+
+    async def go_to(self, address: Address) -> None:
+        """Show the row or table at an address: on its page, with the cursor on it, or in a form where it has none."""
+        key = PAGE_OF.get(address[0])
+        if key is None:
+            await self.edit(address[:2])
+            return
+        if key != self.current_mode:
+            await self.switch_mode(key)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        page = self._page
+        if page is not None:
+            page.go_to(address[1])
+
+    def explain_request(self, number: int) -> None:
+        """Show why a request that came went where it went."""
+        seen = self.engine.inspect(number)
+        if seen is None:
+            self.say("that request is no longer kept: the ring of requests has moved on", "warning")
+        else:
+            self.push_screen(Explain(self.current_mode, seen=seen))
+
+    def action_explain(self) -> None:
+        self.push_screen(Explain(self.current_mode))
 
     def action_page(self, key: str) -> None:
         if key != self.current_mode:

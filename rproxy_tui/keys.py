@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-PAGES = {"1": "dashboard", "2": "traffic", "3": "routes", "4": "balancers", "7": "history"}
-"""The pages' keys and ids in the order of the tabs; 5 and 6 are kept for Rewrites and Maps."""
+PAGES = {
+    "1": "dashboard", "2": "traffic", "3": "routes", "4": "balancers", "5": "rewrites", "6": "maps", "7": "history",
+}  # fmt: skip
+"""The pages' keys and ids in the order of the tabs."""
 
 SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
     Binding("u", "undo", "Undo", id="undo", tooltip="take the last change back"),
     Binding("U", "redo", "Redo", id="redo", show=False, tooltip="do again what was undone last"),
     Binding("p", "problems", "Problems", id="problems", show=False, tooltip="list what is wrong and what to do"),
+    Binding("W", "explain", "Why", id="explain", show=False, tooltip="tell where a request would go, and why"),
     Binding("question_mark", "help", "Help", id="help", tooltip="this page"),
     Binding("colon,ctrl+p", "command_palette", "Commands", id="palette", tooltip="find a command"),
     Binding("q,ctrl+c,ctrl+q", "leave", "Quit", id="quit", tooltip="leave the console"),

@@ -59,6 +59,9 @@ class Page(Screen[None]):
     def pull(self, snapshot: Snapshot) -> None:
         """Show this moment. Must be cheap, and must not await."""
 
+    def go_to(self, name: str) -> None:
+        """Put the cursor on the row or table of that name, where the page has such."""
+
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.console.tick)
 

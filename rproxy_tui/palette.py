@@ -39,6 +39,7 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
     yield Entry("undo", undo or "nothing to take back", app.undo)
     yield Entry("redo", redo or "nothing to do again", app.redo)
     yield Entry("problems", "what is wrong, and what to do about it", app.action_problems)
+    yield Entry("explain a URL", "where a request would go, and why (key W)", app.action_explain)
     yield Entry("start demo members", "an upstream for every loopback member that refuses", app.start_demo)
     if app.engine.snapshot().saved == "drift":
         yield Entry("take the file on disk", "drop what was not saved", partial(app.do, Reload()))
@@ -56,6 +57,22 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
         yield remove(app, ("listeners", name), f"{listener.address}: what is open there is drained")
     for route in site.routes:
         yield edit(app, ("routes", route.id), f"{route.taken} → {route.proxy or 'except'}")
+    for rule in site.rewrites:
+        yield edit(app, ("rewrites", rule.id), f"{rule.pattern} → {rule.substitution}")
+    for name, table in site.maps.items():
+        yield edit(app, ("maps", name), table.type)
+    for variable in site.env:
+        yield edit(app, ("env", variable.id), variable.name)
+        yield remove(app, ("env", variable.id), variable.name)
+    yield add(app, ("env",), {"from": "%{REMOTE_ADDR}"}, "a variable of each request, for rules to test")
+    for name, host in site.hosts.items():
+        yield edit(app, ("hosts", name), ", ".join(host.names))
+        yield remove(app, ("hosts", name), ", ".join(host.names))
+    yield add(app, ("hosts",), {}, "a name-based virtual host")
+    for location in site.locations:
+        yield edit(app, ("locations", location.id), location.path or location.path_regex or location.target or "")
+        yield remove(app, ("locations", location.id), "its settings hold no more")
+    yield add(app, ("locations",), {"path": "/"}, "settings for some paths or targets")
     yield add(app, ("balancers",), {}, "a group of members")
     for balancer, settings in site.balancers.items():
         yield edit(app, ("balancers", balancer), settings.method)
@@ -76,7 +93,7 @@ def edit(app: ConsoleApp, address: Address, about: str) -> Entry:
 def add(app: ConsoleApp, address: Address, row: dict[str, Any], about: str) -> Entry:
     what = thing((*address, "")).partition(" ")[0]
     return Entry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
-                 partial(app.add, address, row, named=True))  # fmt: skip
+                 partial(app.add, address, row, named=address[-1] not in ("env", "locations")))  # fmt: skip
 
 
 def remove(app: ConsoleApp, address: Address, about: str) -> Entry:

@@ -13,14 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from proxy_core.config.model import MemberStatus, Route
+from proxy_core.config.model import MemberStatus, RewriteRule, Route
 from proxy_core.control.commands import Change, Delete, Insert, Move, Set
 from proxy_core.control.view import MemberLoad
+from proxy_core.errors import Address
 from proxy_core.rules.prefixes import collapsed, takes
 from rproxy_tui import words
+from rproxy_tui.draft import thing
 
 MemberName = tuple[str, str]
 """Balancer and member."""
+Row = Route | RewriteRule
 
 LIGHTEST, HEAVIEST = 0.0, 100.0
 VERBS: dict[MemberStatus, str] = {
@@ -72,7 +75,7 @@ def remove_balancer(balancer: str) -> Change:
     return Change(edits=(Delete(("balancers", balancer)),), sentence=f"remove balancer {balancer}")
 
 
-# Routes -------------------------------------------------------------------------------------------------------------
+# Rows ---------------------------------------------------------------------------------------------------------------
 
 
 def except_path(path: str, route: Route) -> Change:
@@ -96,20 +99,33 @@ def exception(routes: Sequence[Route], path: str, beside: Route) -> Change | str
     return except_path(path, route)
 
 
-def move_route(route: str, before: str) -> Change:
-    """Move a row above the row ``before``, or to the end ("")."""
+def move_row(rows: str, row: str, before: str) -> Change:
+    """Move a row of the list ``rows`` above the row ``before``, or to the end ("")."""
     where = f"above {before}" if before else "to the end"
-    return Change(edits=(Move(("routes", route), before),), sentence=f"move route {route} {where}")
+    return Change(edits=(Move((rows, row), before),), sentence=f"move {thing((rows, row))} {where}")
 
 
-def shift_route(routes: Sequence[Route], route: str, step: int) -> Change | None:
+def shift_row(rows: str, there: Sequence[Row], row: str, step: int) -> Change | None:
     """Move a row one place up (-1) or down (1); None where it stands at that end already."""
-    ids = [row.id for row in routes]
-    at = ids.index(route)
+    ids = [each.id for each in there]
+    at = ids.index(row)
     if not 0 <= at + step < len(ids):
         return None
     after = [*ids, ""]
-    return move_route(route, after[at + (2 if step > 0 else -1)])
+    return move_row(rows, row, after[at + (2 if step > 0 else -1)])
+
+
+def toggle_row(rows: str, row: Row) -> Change:
+    """Take a row out of service, or back into it. Enabled is what a row is without a word."""
+    address = (rows, row.id, "enabled")
+    if row.enabled:
+        return Change(edits=(Set(address, False),), sentence=f"disable {thing((rows, row.id))}")
+    return Change(edits=(Delete(address),), sentence=f"enable {thing((rows, row.id))}")
+
+
+def remove(address: Address) -> Change:
+    """Remove a row or a table."""
+    return Change(edits=(Delete(address),), sentence=f"remove {thing(address)}")
 
 
 def fix_order(routes: Sequence[Route], route: str) -> Change | None:
@@ -121,19 +137,7 @@ def fix_order(routes: Sequence[Route], route: str) -> Change | None:
     row = next(row for row in routes if row.id == route)
     if above is None or above.host != row.host or (row.path == above.path and not row.except_):
         return None
-    return move_route(route, above.id)
-
-
-def toggle_route(route: Route) -> Change:
-    """Take a row out of service, or back into it. Enabled is what a row is without a word."""
-    address = ("routes", route.id, "enabled")
-    if route.enabled:
-        return Change(edits=(Set(address, False),), sentence=f"disable route {route.id}")
-    return Change(edits=(Delete(address),), sentence=f"enable route {route.id}")
-
-
-def remove_route(route: str) -> Change:
-    return Change(edits=(Delete(("routes", route)),), sentence=f"remove route {route}")
+    return move_row("routes", route, above.id)
 
 
 # What it will do: routes --------------------------------------------------------------------------------------------

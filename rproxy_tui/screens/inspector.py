@@ -46,6 +46,7 @@ what came of it and why, as the rules stood when the request came.
         Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to the log"),
         Binding("up,k", "step(-1)", "Previous", key_display="↑", id="previous_request", tooltip="the request before"),
         Binding("down,j", "step(1)", "Next", key_display="↓", id="next_request", tooltip="the request after"),
+        Binding("w", "why", "Why", id="why", tooltip="its way through the rules, each with a link"),
         Binding("c", "copy_curl", "Copy as curl", id="copy_curl", tooltip="copy a curl command that asks the same"),
         Binding("y", "copy", "Copy line", show=False, id="copy", tooltip="copy the request as a line of text"),
         Binding("pagedown,space", "page(1)", "Scroll", show=False, id="page_down"),
@@ -88,7 +89,7 @@ what came of it and why, as the rules stood when the request came.
         width = self.size.width // 2 - 4 if self.size.width >= WIDE else self.size.width - 4
         parts = [summary(record), facts(record, self.console.snapshot.generation), timing(record, width)]
         if inspection is not None:
-            parts.append(trace(inspection.trace))
+            parts.append(trace(inspection.explanation.steps))
         self.query_one("#facts", Static).update(Content("\n\n").join(parts))
         gone = Content.styled("Its heads are no longer kept: the ring of requests has moved on.", "$text-muted")
         self.query_one("#heads", Static).update(gone if inspection is None else heads(inspection))
@@ -99,6 +100,10 @@ what came of it and why, as the rules stood when the request came.
     def action_page(self, direction: int) -> None:
         scroll = self.query_one("#request", VerticalScroll)
         scroll.scroll_relative(y=direction * (scroll.size.height - 2), animate=False)
+
+    def action_why(self) -> None:
+        if self._record is not None:
+            self.console.explain_request(self._record.number)
 
     def action_copy(self) -> None:
         if self._record is not None:

@@ -217,18 +217,18 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
             return
         last = self._loads.get(route.id, NEVER).last_hit_at
         risky = route.enabled and (route.except_ or self._now - last < BUSY_SECONDS)
-        await self._do_surely(route, sentences.toggle_route(route), "Disable" if risky else "")
+        await self._do_surely(route, sentences.toggle_row("routes", route), "Disable" if risky else "")
 
     @work
     async def action_delete(self) -> None:
         if route := self._under_cursor():
-            await self._do_surely(route, sentences.remove_route(route.id), "Delete")
+            await self._do_surely(route, sentences.remove(("routes", route.id)), "Delete")
 
     @work
     async def action_shift(self, step: int) -> None:
         if route := self._under_cursor():
             end = "It is the first row already." if step < 0 else "It is the last row already."
-            await self._do(sentences.shift_route(self.routes, route.id, step), end)
+            await self._do(sentences.shift_row("routes", self.routes, route.id, step), end)
 
     @work
     async def action_fix(self) -> None:
@@ -257,8 +257,11 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
     def _go_to_new(self, known: set[str]) -> None:
         new = [row.id for row in self.engine.site().site.routes if row.id not in known]
         if new:
-            self.pull(self.engine.snapshot())
-            self.table.go_to(new[0])
+            self.go_to(new[0])
+
+    def go_to(self, name: str) -> None:
+        self.pull(self.engine.snapshot())
+        self.table.go_to(name)
 
 
 def _own(route: Route) -> str:

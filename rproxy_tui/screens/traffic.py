@@ -32,7 +32,7 @@ Status signs: `·` answered, `→` redirect or not modified, `▲` 4xx, `■` 5x
 `ms` is the time until the answer was sent whole.
 
 `/` searches all fields, also what is cut off in the row. `enter` shows everything about a request: both heads, where
-the time went, and which rule took it and why.
+the time went, and which rule took it and why; `w` shows only the why, rule by rule, and leads to the rules.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,f", "follow", "Pause", key_display="space", id="follow", tooltip="follow or pause"),
@@ -40,6 +40,7 @@ the time went, and which rule took it and why.
         Binding("n", "find(1)", "Next", show=False, id="find_next", tooltip="next match below"),
         Binding("N", "find(-1)", "Previous", show=False, id="find_previous", tooltip="next match above"),
         Binding("s", "filter", "Filter", id="filter", tooltip="all requests, failed ones, slow ones"),
+        Binding("w", "why", "Why", id="why", tooltip="why the request under the cursor went where it went"),
         Binding("y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
         Binding("escape", "forget", "Clear search", show=False, id="forget", tooltip="forget the search"),
     ]
@@ -91,6 +92,11 @@ the time went, and which rule took it and why.
     def action_filter(self) -> None:
         self.requests.show_next_filter()
         self._say_state()
+
+    def action_why(self) -> None:
+        record = self.requests.tail.current
+        if record is not None:
+            self.console.explain_request(record.number)
 
     def action_copy(self) -> None:
         record = self.requests.tail.current

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -18,17 +18,18 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from proxy_core.control.commands import Change
+from proxy_core.control.commands import Change, Command
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from rproxy_tui.widgets.diff import coloured
 
+C = TypeVar("C", bound=Command)
 PAUSE = 0.1
 """Seconds without a key before the outcome is worked out."""
 
 
-class Prompt(ModalScreen[Change | None]):
-    """``command`` makes a Change of the text, or says in a sentence why there is none. ``effect`` says what a text
+class Prompt(ModalScreen[C | None]):
+    """``command`` makes a Command of the text, or says in a sentence why there is none. ``effect`` says what a text
     would do beside what the file shows. With ``over`` the first key replaces the text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="prompt.cancel")]
@@ -38,7 +39,7 @@ class Prompt(ModalScreen[Change | None]):
         engine: EngineView,
         question: str,
         text: str,
-        command: Callable[[str], Change | str],
+        command: Callable[[str], C | str],
         effect: Callable[[str], str] = lambda text: "",
         over: bool = False,
     ) -> None:
@@ -63,24 +64,24 @@ class Prompt(ModalScreen[Change | None]):
 
     @work(exclusive=True)
     async def on_input_submitted(self) -> None:
-        if change := await self._outcome():
-            self.dismiss(change)
+        if command := await self._outcome():
+            self.dismiss(command)
 
-    async def _outcome(self) -> Change | None:
+    async def _outcome(self) -> C | None:
         """Show what the text would do; the command, if it would not be refused."""
-        change = self._command(self.query_one(Input).value)
-        if isinstance(change, str):
-            self._show(Content.styled(change, "$text-warning"))
+        command = self._command(self.query_one(Input).value)
+        if isinstance(command, str):
+            self._show(Content.styled(command, "$text-warning"))
             return None
-        preview = await self._engine.preview(change)
+        preview = await self._engine.preview(command)
         old = {problem.what for problem in self._engine.problems()}
         new = [problem for problem in preview.problems if problem.what not in old]
         lines = "\n".join(line for line in preview.diff.splitlines() if line[:1] in "+-" and line[1:].strip())
-        said = [Content.styled(change.sentence, "$secondary")]
+        said = [Content.styled(command.sentence, "$secondary")] if isinstance(command, Change) else []
         if effect := self._effect(self.query_one(Input).value):
             said.append(Content(effect))
         self._show(Content("\n").join([*said, coloured(lines), *map(worded, new)]))
-        return None if errors(preview.problems) else change
+        return None if errors(preview.problems) else command
 
     def _show(self, outcome: Content) -> None:
         self.query_one("#outcome", Static).update(outcome)

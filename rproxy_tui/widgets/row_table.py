@@ -46,8 +46,10 @@ class RowTable(LineTable[Row]):
     class Chosen(Message):
         """Enter, or a click on the row under the cursor."""
 
-    def __init__(self, columns: Sequence[Column[Row]], empty: str = "", *, selectable: bool = True) -> None:
-        super().__init__(selectable=selectable)
+    def __init__(
+        self, columns: Sequence[Column[Row]], empty: str = "", *, selectable: bool = True, id: str | None = None
+    ) -> None:
+        super().__init__(selectable=selectable, id=id)
         self.columns = columns
         self.cursor = ""
         self.empty = "\n" + empty

@@ -35,11 +35,11 @@ def labelled(value: str, label: str, style: str = "") -> Content:
     return Content.assemble((value, style), " ", (label, "$text-muted"))
 
 
-def tabs(current: str, full: bool) -> Content:
-    """The pages' keys and names; not ``full``: only the current page's name."""
+def tabs(current: str, pad: str, named: bool = True) -> Content:
+    """The pages' keys and names with ``pad`` round each; not ``named``: only the current page's name."""
 
     def tab(key: str, name: str) -> Content:
-        text = f" {key} {name.title()} " if full or key == current else f" {key} "
+        text = f"{pad}{key} {name.title()}{pad}" if named or key == current else f" {key} "
         here = "bold $text-accent on $block-cursor-background"
         return (
             Content.from_markup(f"[@click=app.page('{key}')]{text}[/]")
@@ -47,19 +47,23 @@ def tabs(current: str, full: bool) -> Content:
             else Content.styled(text, here)
         )
 
-    return Content("").join(tab(key, name) for key, name in PAGES.items())
+    return Content("" if pad else " ").join(tab(key, name) for key, name in PAGES.items())
 
 
 def masthead(current: str, file: str, snapshot: Snapshot, read_only: bool, width: int) -> Content:
-    """Tabs on the left; on the right the site file, how it is saved, and the generation in force."""
+    """Tabs on the left; on the right the site file, how it is saved, and the generation in force. Tabs give up room
+    and names where the state of the file would not fit."""
     word, style = SAVED[snapshot.saved]
-    left = tabs(current, full=width >= 72)
+    word = word.split(":")[0] if width < 100 else word
+    needed = len(word) + (11 if read_only else 0) + 2
+    forms = (tabs(current, " "), tabs(current, ""), tabs(current, " ", named=False))
+    left = next((form for form in forms if form.cell_length + needed <= width), forms[-1])
     right = fit(
         [
             Part(8, (Content.styled("read-only", "$text-accent"), NOTHING) if read_only else (NOTHING,)),
             Part(1, (Content.styled("demo", "$text-accent"), NOTHING) if snapshot.demo else (NOTHING,)),
             Part(3, (Content(file), NOTHING)),
-            Part(9, (Content.styled(word, style), Content.styled(word.split(":")[0], style))),
+            Part(9, (Content.styled(word, style),)),
             Part(2, (Content.styled(f"g{snapshot.generation}", "$text-muted"), NOTHING)),
         ],
         width - left.cell_length - 2,

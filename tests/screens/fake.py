@@ -29,15 +29,21 @@ from proxy_core.control.commands import (
     Applied,
     Change,
     Command,
+    Delete,
     Keep,
+    Merge,
     Preview,
     Redo,
     Refused,
     Reload,
     Restore,
     Result,
+    Set,
+    SetEntry,
     Undo,
 )
+from proxy_core.control.explain import explain
+from proxy_core.control.telling import told
 from proxy_core.control.view import (
     EngineView,
     Explanation,
@@ -54,13 +60,19 @@ from proxy_core.control.view import (
     Second,
     SiteState,
     Snapshot,
-    Verdict,
 )
 from proxy_core.errors import Problem
+from proxy_core.http.view import Connection, RequestView
+from proxy_core.rules.decision import Trace
+from proxy_core.rules.facts import Facts
 from proxy_core.rules.lint import lint
+from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.maps import text as map_text
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text import MapRow
+from proxy_core.runtime.maps.text import MapRow, rows
 from proxy_core.runtime.recorder import Histogram, percentiles
+from proxy_core.runtime.registry import Registry
 
 START = 1_790_000_000.0
 """Epoch seconds at which a fake that does not follow the real clock begins: 2026-09-21 14:13:20 UTC."""
@@ -145,6 +157,61 @@ status = "draining"
 
 EMPTY = "version = 1\n"
 
+RULES = (
+    SITE
+    + """
+[[env]]
+name = "IPHashChar"
+from = "%{REMOTE_ADDR}"
+transform = ["sha1", "hex"]
+capture = '^(.)'
+
+[hosts.shop]
+names = ["shop.example", "*.shop.example"]
+
+[[rewrites]]
+id = "home"
+pattern = '^/$'
+substitution = '/service/cart'
+flags = ["R=302", "L"]
+
+# each client keeps its server
+[[rewrites]]
+id = "by-client"
+pattern = '^/service1/(.*)$'
+substitution = 'http://${servers:%1|localhost:8000}/service1/$1'
+flags = ["P", "L"]
+conditions = [
+    { test = '%{ENV:IPHashChar}', pattern = '^(.)' },
+    { test = '%{REQUEST_METHOD}', pattern = '!^POST$' },
+]
+
+[[rewrites]]
+id = "old-shop"
+host = "shop"
+pattern = '^/old/(.*)$'
+substitution = '/api/${names:$1|none}'
+flags = ["PT", "QSA"]
+enabled = false
+
+[maps.servers]
+type = "txt"
+file = "servers.txt"
+
+[maps.names]
+type = "rnd"
+[maps.names.entries]
+cart = "orders|baskets"
+desk = "furniture"
+
+[maps.small]
+type = "int"
+function = "tolower"
+"""
+)
+"""SITE with rules and maps; ``FILES`` holds what is in the files of its maps."""
+FILES = {"servers.txt": "# one server for each hash\n4 localhost:8001\nd localhost:8002\n4 localhost:9999\n"}
+
 SHADOWED = Problem(
     what='route "old-api" is never reached: "api" above it takes /api/v0 too',
     todo='move it above "api"',
@@ -191,14 +258,18 @@ class Numbers:
 
 class FakeEngine(EngineView):
     """``rate`` is requests per second. What a test may set at will: ``rate``, ``saved``, ``trouble`` (what
-    ``problems`` answers), ``health`` and ``busy`` of a member; ``commands`` lists what was submitted."""
+    ``problems`` answers), ``health`` and ``busy`` of a member, ``hits`` of a rule, ``files`` of maps and their
+    ``faults``; ``commands`` lists what was submitted, ``looked_up`` what maps were asked."""
 
     def __init__(self, text: str = SITE, *, rate: float = 40.0, seed: int = 1, live: bool = False) -> None:
         self.rate = rate
         self.saved: Saved = "saved"
-        self.health: dict[Key, Health] = {("backend", "c"): "error"} if text == SITE else {}
-        self.trouble: list[Problem] = [SHADOWED, REFUSES] if text == SITE else []
+        self.health: dict[Key, Health] = {("backend", "c"): "error"} if text.startswith(SITE) else {}
+        self.trouble: list[Problem] = [SHADOWED, REFUSES] if text.startswith(SITE) else []
         self.commands: list[Command] = []
+        self.files = dict(FILES)
+        self.faults: dict[str, str] = {}
+        self.looked_up: list[tuple[str, str]] = []
         self.demo = False
         self.numbers: dict[Key, Numbers] = {}
         self.hits: dict[str, tuple[int, float]] = {}
@@ -213,8 +284,8 @@ class FakeEngine(EngineView):
         self._take(text)
         self._generations = [Generation(number=1, at=self.now, author="start", sentence="start", diff="")]
         self._texts = [text]
-        self._past: list[tuple[str, str]] = []
-        self._future: list[tuple[str, str]] = []
+        self._past: list[tuple[str, dict[str, str], str]] = []
+        self._future: list[tuple[str, dict[str, str], str]] = []
         if ("api", "canary") in self._members:
             self.numbers[("api", "canary")] = Numbers(busy=3)
 
@@ -383,6 +454,8 @@ class FakeEngine(EngineView):
             members=members,
             routes=tuple(RouteLoad(id=r.id, hits=self.hits.get(r.id, (0, 0.0))[0],
                                    last_hit_at=self.hits.get(r.id, (0, 0.0))[1]) for r in self._site.routes),
+            rewrites=tuple(RouteLoad(id=r.id, hits=self.hits.get(r.id, (0, 0.0))[0],
+                                     last_hit_at=self.hits.get(r.id, (0, 0.0))[1]) for r in self._site.rewrites),
             listeners=tuple(ListenerState(name=name, address=row.address, port=int(row.address.rpartition(":")[2]),
                                           connections=in_flight + 11 if self._newest else 0, draining=False)
                             for name, row in self._site.listeners.items()),
@@ -415,15 +488,9 @@ class FakeEngine(EngineView):
         return tuple(islice(self.ring, skip, skip + limit))
 
     async def explain(self, question: Question) -> Explanation:
-        return Explanation(
-            request=f"{question.method} {question.url} HTTP/1.1",
-            client=question.client,
-            listener="http",
-            steps=(),
-            outcome="respond",
-            sentence="answered here with 404: no route takes it",
-            status=404,
-        )
+        """The real rules decide; maps are asked as ``look_up`` says."""
+        rules = compile_site(self._site, Registry(), self._generations[-1].number)
+        return await explain(rules, Outside(self), question)
 
     def inspect(self, number: int) -> Inspection | None:
         index = number - (self._newest - len(self.ring)) - 1
@@ -435,23 +502,21 @@ class FakeEngine(EngineView):
         member = self._members.get((record.balancer, record.member))
         forwarded = head.replace(record.host, member.url.removeprefix("http://"), 1) if member else ""
         answer = "HTTP/1.1 {} X\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n"
-        trace, path = [], record.target.partition("?")[0]
-        for route in self._site.routes:
-            address = ("routes", route.id)
-            if not route.enabled:
-                trace.append(Verdict(address=address, verdict="skipped", reason="not enabled"))
-            elif route.id == record.route:
-                trace.append(Verdict(address=address, verdict="match", reason=f"{path} is under {route.path}"))
-                break
-            else:
-                trace.append(Verdict(address=address, verdict="no match", reason=f"{path} is not under {route.path}"))
         return Inspection(
             record=record,
             request_head=head,
             forwarded_head=forwarded.replace("\r\n\r\n", f"\r\nX-Forwarded-For: {record.client}\r\n\r\n"),
             answer_head=answer.format(record.status, record.sent) if record.first >= 0 else "",
-            trace=tuple(trace),
+            explanation=self._way(record, head),
         )
+
+    def _way(self, record: Record, head: str) -> Explanation:
+        rules = compile_site(self._site, Registry(), record.generation)
+        raw = head.encode()
+        view = RequestView(record.method.encode(), record.target.encode(), record.host.encode(), record.client, "http",
+                           raw, Connection("http", "127.0.0.1", 8080))  # fmt: skip
+        trace, facts = Trace(), Facts(ask=Outside(self).ask)
+        return told(rules.program.decide(view, facts, trace), trace, facts, raw, record.client, "http")
 
     def site(self) -> SiteState:
         return SiteState(
@@ -462,65 +527,106 @@ class FakeEngine(EngineView):
         return tuple(self.trouble)
 
     def maps(self) -> tuple[MapState, ...]:
-        return ()
+        return tuple(
+            MapState(
+                name=name, type=each.type, reads=each.file or each.function or "entries", hits=120 + n, misses=n,
+                errors=int(name in self.faults), entries=len(dict(self._rows(name))) if each.type != "int" else -1,
+                changed_at=self.now - 3600 if each.file else 0.0, fault=self.faults.get(name, ""),
+                last_error=self.faults.get(name, ""), error_at=self.now if name in self.faults else 0.0,
+            )
+            for n, (name, each) in enumerate(self._site.maps.items())
+        )  # fmt: skip
+
+    def _rows(self, name: str) -> list[tuple[str, str]]:
+        return [(row.key, row.value) for row in self._map_rows(name)]
+
+    def _map_rows(self, name: str) -> tuple[MapRow, ...]:
+        each = self._site.maps[name]
+        return rows(self.files[each.file]) if each.file else tuple(MapRow(k, v, 0) for k, v in each.entries.items())
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
-        return ()
+        return self._map_rows(name)
 
     async def look_up(self, name: str, key: str) -> str | None:
-        return None
+        self.looked_up.append((name, key))
+        return await self.answer(name, key)
+
+    def ask(self, name: str, key: str) -> tuple[bool, str | None]:
+        each = self._site.maps[name]
+        if each.type == "int":
+            return True, key.lower()
+        return True, dict(reversed(self._rows(name))).get(key)
+
+    async def answer(self, name: str, key: str) -> str | None:
+        return self.ask(name, key)[1]
 
     def history(self) -> tuple[Generation, ...]:
         return tuple(self._generations[-200:])
 
     def can_undo(self) -> str:
-        return self._past[-1][1] if self._past else ""
+        return self._past[-1][2] if self._past else ""
 
     def can_redo(self) -> str:
-        return self._future[-1][1] if self._future else ""
+        return self._future[-1][2] if self._future else ""
 
     async def preview(self, command: Command) -> Preview:
-        text, _, problems = self._outcome(command)
-        return Preview(diff=diff(self._text, text), problems=problems)
+        text, files, _, problems = self._outcome(command)
+        return Preview(diff=self._diff(text, files), problems=problems)
+
+    def _diff(self, text: str, files: dict[str, str]) -> str:
+        return diff(self._text, text) + "".join(diff(self.files[name], new, name) for name, new in files.items())
 
     async def submit(self, command: Command, author: str = "console") -> Result:
         self.commands.append(command)
-        text, sentence, problems = self._outcome(command)
+        text, files, sentence, problems = self._outcome(command)
         if any(problem.severity == "error" for problem in problems):
             return Refused(problems=problems)
         match command:
             case Undo():
-                self._future.append((self._text, self._past.pop()[1]))
+                self._future.append((self._text, self.files, self._past.pop()[2]))
             case Redo():
-                self._past.append((self._text, self._future.pop()[1]))
+                self._past.append((self._text, self.files, self._future.pop()[2]))
             case _:
-                self._past.append((self._text, sentence))
+                self._past.append((self._text, self.files, sentence))
                 self._future.clear()
-        changes = diff(self._text, text)
+        changes = self._diff(text, files)
         self._take(text)
+        self.files = self.files | files
         number = len(self._generations) + 1
         self._texts.append(text)
         self._generations.append(Generation(number=number, at=self.now, author=author, sentence=sentence, diff=changes))
         return Applied(generation=number, sentence=sentence, diff=changes, warnings=problems)
 
-    def _outcome(self, command: Command) -> tuple[str, str, tuple[Problem, ...]]:
-        """The text, the sentence and the problems that a command leads to."""
+    def _outcome(self, command: Command) -> tuple[str, dict[str, str], str, tuple[Problem, ...]]:
+        """The text, the changed map files, the sentence and the problems that a command leads to."""
         match command:
             case Undo() | Redo():
                 word = "undo" if isinstance(command, Undo) else "redo"
-                texts = self._past if isinstance(command, Undo) else self._future
-                if not texts:
-                    return self._text, "", (Problem(what=f"there is nothing to {word}"),)
-                text, sentence = texts[-1]
-                return text, f"{word}: {sentence}", ()
+                states = self._past if isinstance(command, Undo) else self._future
+                if not states:
+                    return self._text, {}, "", (Problem(what=f"there is nothing to {word}"),)
+                text, files, sentence = states[-1]
+                return text, files, f"{word}: {sentence}", ()
             case Restore():
-                return self._texts[command.generation - 1], f"restore generation {command.generation}", ()
+                return self._texts[command.generation - 1], {}, f"restore generation {command.generation}", ()
             case Reload():
-                return self._text, "reload the file", ()
-            case Keep():
-                return self._text, "keep the running site", ()
+                return self._text, {}, "reload the file", ()
+            case Keep() | Merge():
+                return self._text, {}, "keep the running site", ()
+            case SetEntry(map=name, key=key, value=value):
+                sentence = f"map {name}: {key} = {value}" if value is not None else f"map {name}: take {key} out"
+                if file := self._site.maps[name].file:
+                    try:
+                        return self._text, {file: map_text.edited(self.files[file], key, value)}, sentence, ()
+                    except map_text.Unwritable as refused:
+                        return self._text, {}, sentence, (Problem(what=str(refused)),)
+                address = ("maps", name, "entries", key)
+                edit = Set(address, value) if value is not None else Delete(address)
+                text, sentence, problems = self._changed(Change(edits=(edit,), sentence=sentence))
+                return text, {}, sentence, problems
             case Change():
-                return self._changed(command)
+                text, sentence, problems = self._changed(command)
+                return text, {}, sentence, problems
 
     def _changed(self, change: Change) -> tuple[str, str, tuple[Problem, ...]]:
         try:
@@ -536,8 +642,8 @@ class FakeEngine(EngineView):
         return "started demo members on 127.0.0.1:8002"
 
 
-def diff(before: str, after: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), "site.toml", "site.toml", n=2)
+def diff(before: str, after: str, name: str = "site.toml") -> str:
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, name, n=2)
     return "".join(lines)
 
 

@@ -49,11 +49,11 @@ COMMANDS = [
         Insert(("routes",), {"path": "/service/index", "except": True}, before="service"),
         "except /service/index from service",
     ),
-    (say.move_route("a", "b"), Move(("routes", "a"), "b"), "move route a above b"),
-    (say.move_route("a", ""), Move(("routes", "a")), "move route a to the end"),
-    (say.toggle_route(route("a", "/")), Set(("routes", "a", "enabled"), False), "disable route a"),
-    (say.toggle_route(route("a", "/", enabled=False)), Delete(("routes", "a", "enabled")), "enable route a"),
-    (say.remove_route("a"), Delete(("routes", "a")), "remove route a"),
+    (say.move_row("routes", "a", "b"), Move(("routes", "a"), "b"), "move route a above b"),
+    (say.move_row("routes", "a", ""), Move(("routes", "a")), "move route a to the end"),
+    (say.toggle_row("routes", route("a", "/")), Set(("routes", "a", "enabled"), False), "disable route a"),
+    (say.toggle_row("routes", route("a", "/", enabled=False)), Delete(("routes", "a", "enabled")), "enable route a"),
+    (say.remove(("routes", "a")), Delete(("routes", "a")), "remove route a"),
 ]
 
 
@@ -83,7 +83,7 @@ def test_moving_a_row_down_and_up_again_is_where_it_was(count: int, data: st.Dat
     rows = [route(name, "/") for name in ids]
     moved = data.draw(st.sampled_from(ids))
     for step in (1, -1):
-        change = say.shift_route(rows, moved, step)
+        change = say.shift_row("routes", rows, moved, step)
         at = ids.index(moved)
         if change is None:
             assert not 0 <= at + step < count
@@ -91,7 +91,7 @@ def test_moving_a_row_down_and_up_again_is_where_it_was(count: int, data: st.Dat
         after = after_move(ids, change)
         assert after.index(moved) == at + step
         assert [name for name in after if name != moved] == [name for name in ids if name != moved]
-        back = say.shift_route([route(name, "/") for name in after], moved, -step)
+        back = say.shift_row("routes", [route(name, "/") for name in after], moved, -step)
         assert back is not None
         assert after_move(after, back) == ids
 

@@ -237,7 +237,7 @@ async def test_the_inspector_tells_heads_times_and_the_way_through_the_rules(
         page = "\n\n".join(str(pilot.app.screen.query_one(part, Static).content) for part in ("#facts", "#heads"))
         expected = [
             f"{record.status}  {record.method}", "connection", "first byte", "total", "match", "no match",
-            "is under /api", "Request, as it came", "as sent to api/blue", "X-Forwarded-For:", "Answer of api/blue",
+            '"/api" takes', "Request, as it came", "as sent to api/blue", "X-Forwarded-For:", "Answer of api/blue",
         ]  # fmt: skip
         assert [line for line in expected if line not in page] == []
 

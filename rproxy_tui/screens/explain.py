@@ -1,0 +1,233 @@
+"""Why a request goes where it goes: every rule that was tried, with what came of it and the reason.
+
+One screen for a request that came, under the rules and facts it ran under, and for one that is typed, under the rules
+in force: as soon as somebody changes the line at the top, it is the latter. Each verdict leads to its rule.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Label, Static
+
+from proxy_core.control.question import spelled
+from proxy_core.control.view import Explanation, Inspection, Question, Snapshot, Verdict
+from rproxy_tui import words
+from rproxy_tui.draft import thing
+from rproxy_tui.page import Page
+from rproxy_tui.widgets.question import QuestionLine
+from rproxy_tui.widgets.row_table import RowTable
+from rproxy_tui.widgets.table import Column
+
+VERDICTS = {"match": ("●", "good"), "no match": ("·", "muted"), "skipped": ("○", "muted")}
+EMPTY = """\
+Type a URL or a path above: every rule that it meets is listed here, with the reason."""
+NO_RULES = """\
+No rule was tried."""
+_OUTCOMES = {"forward": ("→", "$text-success"), "redirect": ("→", "$text-accent"), "respond": ("■", "$text-warning")}
+_NOT_ASKED = ("host", "content-length", "connection", "transfer-encoding")
+"""Fields that a question about the same request leaves out: they are in its URL, or say nothing to rules."""
+
+
+class Shown(NamedTuple):
+    """A step as it stands on the screen; ``ends`` says that it decided where the request goes."""
+
+    step: Verdict
+    ends: bool
+
+
+def _verdict(row: Shown, _: int) -> tuple[tuple[str, str], ...]:
+    glyph, style = VERDICTS[row.step.verdict]
+    return ((f"{glyph} {row.step.verdict}", style),)
+
+
+def columns(steps: tuple[Verdict, ...]) -> tuple[Column[Shown], ...]:
+    name = max([10, *(len(thing(step.address)) for step in steps)])
+    quiet = {"match": "", "no match": "muted", "skipped": "muted"}
+    return (
+        Column("verdict", 10, _verdict),
+        Column("rule", 10, lambda row, w: ((words.clip(thing(row.step.address), w),
+                                            "accent" if row.ends else quiet[row.step.verdict]),), grow=2, most=name),
+        Column("why", 20, lambda row, w: ((words.clip(words.printable(row.step.reason), w),
+                                           quiet[row.step.verdict]),), grow=5),
+    )  # fmt: skip
+
+
+def outcome(told: Explanation) -> Content:
+    """What comes of a request, in a sentence with the rule that decided."""
+    glyph, style = _OUTCOMES[told.outcome]
+    by = f"  by {thing(told.rule)}" if told.rule else ""
+    return Content.assemble(
+        (f"{glyph} ", f"bold {style}"), (words.printable(told.sentence), "bold"), (by, "$text-muted")
+    )
+
+
+def question_of(seen: Inspection) -> Question:
+    """The question that asks about the same request again. Masked secrets are left out."""
+    record, fields = seen.record, []
+    for line in seen.request_head.splitlines()[1:]:
+        name, colon, value = line.partition(":")
+        if colon and name.strip().lower() not in _NOT_ASKED and not value.rstrip().endswith(("masked)", "****")):
+            fields.append(line)
+    url = f"http://{record.host}{record.target}" if record.host and record.target.startswith("/") else record.target
+    return Question(
+        url=url, method=record.method, client=record.client, fields=tuple(fields), listener=seen.explanation.listener
+    )
+
+
+class Explain(Page):
+    """``key`` is that of the page it is opened from; ``line`` is a question, ``seen`` a request that came."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
+    heading = "Why"
+    hertz = 1.0
+    help_text = """
+The line asks what would become of a request: a path or a URL, if you like with a method before it and with
+`--client 192.0.2.7`, `--listener NAME`, `-H 'Name: value'` behind it. It is the line of `rproxy explain`; `y` copies
+it as such. Nothing is sent to any member; what maps say is really asked.
+
+For a request from Traffic the rules and facts are those that it **ran under**. Change the line, and you ask what would
+become of it **now**.
+
+`enter` goes to the rule under the cursor.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to where you came from"),
+        Binding("enter", "open", "Go to rule", key_display="enter", id="explain.open", tooltip="go to the rule"),
+        Binding("slash,W", "ask", "Ask", key_display="/", id="explain.ask", tooltip="change the question"),
+        Binding("y", "copy", "Copy", id="explain.copy", tooltip="copy the question as a command for a shell"),
+    ]
+
+    def __init__(self, key: str, line: str = "", seen: Inspection | None = None) -> None:
+        super().__init__()
+        self.key = key  # type: ignore[misc]  # of the page it belongs to, not of the class
+        self._seen = seen
+        self._line = spelled(question_of(seen)) if seen else line
+        self._told: Explanation | None = seen.explanation if seen else None
+        self._generation = 0
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="ask"):
+            yield Label("explain ")
+            yield QuestionLine(self.engine, self._line)
+        yield Static(id="about", markup=False)
+        with Container(id="split"):
+            yield RowTable[Shown](columns(()), EMPTY)
+            with VerticalScroll(id="details", can_focus=False):
+                yield Static(markup=False)
+
+    def on_mount(self) -> None:
+        self._show()
+        self.set_focus(self.table if self._line else self.query_one(QuestionLine))
+
+    @property
+    def table(self) -> RowTable[Shown]:
+        return self.query_one(RowTable)
+
+    def pull(self, snapshot: Snapshot) -> None:
+        if self._seen is None and snapshot.generation != self._generation:
+            self.query_one(QuestionLine).ask()
+        self._generation = snapshot.generation
+
+    def on_question_line_answered(self, answer: QuestionLine.Answered) -> None:
+        if self._seen is not None and self.query_one(QuestionLine).value == self._line:
+            return  # nobody has changed it yet
+        self._seen, self._told = None, answer.explanation
+        self._show(answer.wrong)
+
+    def on_question_line_left(self) -> None:
+        self.set_focus(self.table)
+
+    def on_row_table_moved(self) -> None:
+        self._describe()
+
+    def _show(self, wrong: str = "") -> None:
+        told, table = self._told, self.table
+        steps = told.steps if told else ()
+        table.empty = "\n" + (NO_RULES if told else EMPTY)
+        table.show(tuple(map(str, range(len(steps)))), self._shown, columns(steps))
+        ends = next((n for n, step in enumerate(steps) if told and self._ends(step)), 0)
+        table.go_to(str(ends))
+        if told is None:
+            said = Content.styled(wrong, "$text-warning")
+        else:
+            said = Content("\n").join([outcome(told), Content.styled(self._when(told), "$text-muted")])
+        self.query_one("#about", Static).update(said)
+        self._describe()
+
+    def _when(self, told: Explanation) -> str:
+        if self._seen is None:
+            return f"now: from {told.client}, listener {told.listener or 'none'}"
+        record, now = self._seen.record, self.engine.site().generation
+        member = words.member_name(record.balancer, record.member)
+        ran = f"generation {record.generation}" + (f" (now {now})" if record.generation != now else "")
+        via = f" by {member}" if member else ""
+        return f"request {record.number:,} at {words.clock(record.at)}: answered {record.status}{via}, under {ran}"
+
+    def _ends(self, step: Verdict) -> bool:
+        return self._told is not None and step.address == self._told.rule and step.verdict == "match"
+
+    def _shown(self, key: str) -> Shown:
+        assert self._told is not None
+        step = self._told.steps[int(key)]
+        return Shown(step, self._ends(step))
+
+    def _step(self) -> Verdict | None:
+        return self._told.steps[int(self.table.cursor)] if self._told and self.table.cursor else None
+
+    def _describe(self) -> None:
+        parts = [part for part in (_about(self._step()), _left(self._told)) if part.plain]
+        self.query_one("#details Static", Static).update(Content("\n\n").join(parts))
+
+    # Keys
+
+    def on_row_table_chosen(self) -> None:
+        self.action_open()
+
+    @work
+    async def action_open(self) -> None:
+        if step := self._step():
+            await self.console.go_to(step.address)
+
+    def action_ask(self) -> None:
+        self.set_focus(self.query_one(QuestionLine))
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(f"rproxy explain {self.console.state.file} {self.query_one(QuestionLine).value}")
+        self.console.say("copied the question as a command", "success")
+
+
+def _heading(text: str) -> Content:
+    return Content.styled(text, "bold $text-accent")
+
+
+def _about(step: Verdict | None) -> Content:
+    """The step under the cursor: its reason whole, and how it came to it."""
+    if step is None:
+        return Content("")
+    lines = [_heading(thing(step.address)), Content(words.printable(step.reason))]
+    return Content("\n").join([*lines, *(Content(f"  {words.printable(line)}") for line in step.details)])
+
+
+def _left(told: Explanation | None) -> Content:
+    """What the rules left: variables, fields of the answer, and the head that goes on."""
+    if told is None:
+        return Content("")
+    blocks = []
+    for title, lines in (
+        ("Variables", [f"{name} = {value}" for name, value in told.environment.items()]),
+        ("Added to the answer", list(told.fields)),
+        ("Head as forwarded", told.forwarded.splitlines()),
+    ):
+        if lines:
+            blocks.append(Content("\n").join([_heading(title), *(Content(words.printable(line)) for line in lines)]))
+    return Content("\n\n").join(blocks)

@@ -1,0 +1,387 @@
+"""Maps: what rules look keys up in, how that goes, and the entries that can be edited here.
+
+The upper table lists the maps, the lower one the entries of the one that is marked; the line at the bottom asks a map
+for a key, as rules do. An entry of a map's file is changed like anything else: one command, checked and shown before,
+saved at once, taken back with ``u``. What only a program or a database knows is asked when Enter says so, never letter
+by letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, NamedTuple
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Input, Label, Static
+
+from proxy_core.control.commands import SetEntry
+from proxy_core.control.view import Snapshot
+from proxy_core.runtime.maps.source import MapState
+from proxy_core.runtime.maps.text import MapRow
+from rproxy_tui import rule_words, sentences, words
+from rproxy_tui.page import Page
+from rproxy_tui.widgets.prompt import Prompt
+from rproxy_tui.widgets.row_table import RowTable
+from rproxy_tui.widgets.table import Column
+
+NO_MAP = """\
+No map yet: press n to add one. Rules ask it as ${NAME:key|default}."""
+NO_ENTRY = """\
+No entry yet: every lookup misses, and rules take their defaults.
+Press a to add one."""
+ELSEWHERE = {
+    "int": "A function: it has no entries. / shows what it makes of a key.",
+    "prg": "A program: only it knows its entries. / asks it.",
+    "dbm": "Entries of a dbm file are not listed: change its source and run httxt2dbm. / looks a key up.",
+    "dbd": "A database: only it knows its entries. / asks it.",
+    "fastdbd": "A database: only it knows its entries. / asks it; its answers are remembered.",
+}
+EDITABLE = ("txt", "rnd")
+DEAR = ("prg", "dbd", "fastdbd")
+"""Types that are asked only when Enter says so."""
+PAUSE = 0.1
+LONGEST_LIST = 100_000
+"""Entries of which the screen lists at most so many; a lookup finds the others as well."""
+
+
+class ShownMap(NamedTuple):
+    state: MapState
+    marked: bool
+    changed: str
+
+
+class Entry(NamedTuple):
+    """A line of a map. ``above`` is the line that is found instead of it, 0 for none."""
+
+    row: MapRow
+    above: int
+
+
+def _health(row: ShownMap, _: int) -> tuple[tuple[str, str], ...]:
+    if row.state.fault:
+        return (("▲ fault", "error"),)
+    return (("● ok", "good"),)
+
+
+def _number(number: int) -> tuple[tuple[str, str], ...]:
+    return ((words.count(number), "" if number else "muted"),)
+
+
+MAPS: tuple[Column[ShownMap], ...] = (
+    Column("", 1, lambda row, _: (("›" if row.marked else " ", "accent"),), priority=1),
+    Column("map", 10, lambda row, w: ((words.clip(row.state.name, w), ""),), grow=2, most=30),
+    Column("state", 7, _health),
+    Column("type", 7, lambda row, _: ((row.state.type, ""),)),
+    Column("reads", 12, lambda row, w: ((words.middle(words.printable(row.state.reads), w), "muted"),), priority=3,
+           grow=3, most=60),
+    Column("entries", 7, lambda row, _: ((words.count(row.state.entries) if row.state.entries >= 0 else words.NOTHING,
+                                          "" if row.state.entries >= 0 else "muted"),), priority=2, right=True),
+    Column("hits", 6, lambda row, _: _number(row.state.hits), right=True),
+    Column("misses", 6, lambda row, _: _number(row.state.misses), right=True),
+    Column("errors", 6, lambda row, _: ((words.count(row.state.errors), "error" if row.state.errors else "muted"),),
+           right=True),
+    Column("changed", 10, lambda row, _: ((row.changed, "muted"),), priority=4, right=True),
+)  # fmt: skip
+
+ENTRIES: tuple[Column[Entry], ...] = (
+    Column("line", 5, lambda row, _: ((str(row.row.line or ""), "muted"),), priority=2, right=True),
+    Column("key", 12, lambda row, w: ((words.middle(words.printable(row.row.key), w), _faint(row)),), grow=2, most=40),
+    Column(
+        "value", 16, lambda row, w: ((words.clip(words.printable(row.row.value), w), _faint(row)),), grow=4, most=80
+    ),
+    Column("", 16, lambda row, w: ((f"▲ line {row.above} wins" if row.above else "", "warning"),), priority=1),
+)
+
+
+def _faint(row: Entry) -> str:
+    return "muted" if row.above else ""
+
+
+class Maps(Page):
+    heading = "Maps"
+    key = "6"
+    hertz = 2.0
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
+    help_text = """
+Rules ask a map as `${NAME:key|default}`. A **hit** is a key that it knew, a **miss** one for which the rule took its
+default; an **error** is a lookup that failed (the file is gone, the program died), which counts as a miss for the rule.
+
+Entries of `txt` and `rnd` maps are edited here, in the site file or in the map's own file, whose comments and order
+stay. The first line of a key wins. A `rnd` map takes one of the values between `|` at random.
+
+`/` looks a key up as rules do, in maps of every type; it is not counted.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "look_up", "Look up", key_display="/", id="maps.look_up", tooltip="ask the map for a key"),
+        Binding("e", "edit", "Edit", id="maps.edit", tooltip="edit the value of the entry (also enter)"),
+        Binding("a", "add", "Add", id="maps.add", tooltip="add an entry to the marked map"),
+        Binding("d,delete", "delete", "Delete", id="maps.delete", tooltip="remove the entry"),
+        Binding("m", "settings", "Settings", id="maps.settings", tooltip="edit the marked map in a form"),
+        Binding("n", "new", "New map", id="maps.new", tooltip="add a map"),
+        Binding("x", "remove", "Remove map", show=False, id="maps.remove", tooltip="remove the marked map"),
+        Binding("left,h", "mark(-1)", "Previous", show=False, id="maps.previous", tooltip="the map above"),
+        Binding("right,l", "mark(1)", "Next", show=False, id="maps.next", tooltip="the map below"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._states: dict[str, MapState] = {}
+        self._marked = ""
+        self._entries: dict[str, Entry] = {}
+        self._read: tuple[object, ...] = ()
+        self._unread = ""
+        self._now = 0.0
+
+    def body(self) -> ComposeResult:
+        yield RowTable[ShownMap](MAPS, NO_MAP, id="maps")
+        yield RowTable[Entry](ENTRIES, NO_ENTRY, id="entries")
+        yield Static(id="about", markup=False)
+        with Horizontal(id="ask"):
+            yield Label("look up ")
+            yield Input(placeholder="a key", compact=True, select_on_focus=True)
+        yield Static(id="answer", markup=False)
+
+    @property
+    def maps(self) -> RowTable[ShownMap]:
+        return self.query_one("#maps", RowTable)
+
+    @property
+    def entries(self) -> RowTable[Entry]:
+        return self.query_one("#entries", RowTable)
+
+    def on_mount(self) -> None:
+        self.set_focus(self.entries)
+
+    def pull(self, snapshot: Snapshot) -> None:
+        self._now = snapshot.at
+        self._states = {state.name: state for state in self.engine.maps()}
+        if self._marked not in self._states:
+            self._marked = next(iter(self._states), "")
+        self.maps.show(tuple(self._states), self._shown)
+        self._take_entries()
+        self._describe()
+
+    def _shown(self, name: str) -> ShownMap:
+        state = self._states[name]
+        changed = sentences.ago(self._now - state.changed_at) if state.changed_at else ""
+        return ShownMap(state, name == self._marked, changed)
+
+    # The entries of the marked map
+
+    def _take_entries(self) -> None:
+        """Read the entries anew where another map is marked, or what it reads has changed."""
+        state = self._states.get(self._marked)
+        generation = self.console.state.generation
+        wanted = (self._marked, generation, state and (state.changed_at, state.entries, state.fault))
+        if wanted != self._read:
+            other = self._read[:1] != wanted[:1]
+            self._read = wanted
+            self._read_entries(other)
+
+    @work(exclusive=True, group="entries")
+    async def _read_entries(self, other: bool) -> None:
+        name, table = self._marked, self.entries
+        try:
+            rows = await self.engine.map_rows(name) if name else ()
+            self._unread = ""
+        except OSError as error:
+            rows, self._unread = (), error.strerror or str(error)
+        self._entries = _entries(rows[:LONGEST_LIST])
+        state = self._states.get(name)
+        if state is None:
+            table.empty = ""
+        else:
+            table.empty = "\n" + ELSEWHERE.get(state.type, self._unread or NO_ENTRY)
+        if other:
+            table.window.cursor = table.window.top = 0
+        table.show(tuple(self._entries), self._entries.__getitem__)
+        self._describe()
+
+    def on_row_table_moved(self) -> None:
+        if self.maps.has_focus and self.maps.cursor and self.maps.cursor != self._marked:
+            self._mark(self.maps.cursor)
+        self._describe()
+
+    def on_row_table_chosen(self) -> None:
+        (self.action_settings if self.maps.has_focus else self.action_edit)()
+
+    def _mark(self, name: str) -> None:
+        self._marked = name
+        self.query_one("#answer", Static).update("")
+        self.pull(self.console.snapshot)
+        self.maps.go_to(name)
+        if self.query_one(Input).value and self._states[name].type not in DEAR:
+            self._look_up()
+
+    def _describe(self) -> None:
+        state = self._states.get(self._marked)
+        self.query_one("#about", Static).update(self._about(state) if state else Content(""))
+
+    def _about(self, state: MapState) -> Content:
+        users = rule_words.users(self.console.state.site, state.name)
+        used = f"used by {', '.join(users)}" if users else "no rule uses it"
+        lines = [Content.assemble((state.name, "bold"), f"  {words.printable(state.reads)}  ", (used, "$text-muted"))]
+        if state.fault:
+            what = Content(f": {words.printable(state.fault)}: rules take their defaults")
+            lines.append(Content.assemble(("▲ fault", "$text-error"), what))
+        elif state.last_error:
+            when = sentences.ago(self._now - state.error_at)
+            lines.append(Content.styled(f"last error {when}: {words.printable(state.last_error)}", "$text-muted"))
+        if here := self._entries.get(self.entries.cursor):
+            if here.above:
+                lines.append(Content(f"▲ never reached: line {here.above} has the same key, and the first line wins"))
+            else:
+                lines.append(Content(f"{words.printable(here.row.key)} → {words.printable(here.row.value)}"))
+        return Content("\n").join(lines)
+
+    # Looking up
+
+    def action_look_up(self) -> None:
+        self.set_focus(self.query_one(Input))
+
+    def on_input_changed(self) -> None:
+        state = self._states.get(self._marked)
+        if state is not None and state.type in DEAR:
+            self._answer(Content.styled("enter asks", "$text-muted") if self.query_one(Input).value else Content(""))
+        else:
+            self._look_up(PAUSE)
+
+    def on_input_submitted(self) -> None:
+        self._look_up()
+        if (state := self._states.get(self._marked)) is not None and state.type in EDITABLE:
+            self.set_focus(self.entries)
+
+    @work(exclusive=True, group="look up")
+    async def _look_up(self, pause: float = 0.0) -> None:
+        await asyncio.sleep(pause)
+        name, key = self._marked, self.query_one(Input).value
+        if not name or not key:
+            self._answer(Content(""))
+            return
+        value = await self.engine.look_up(name, key)
+        if (name, key) != (self._marked, self.query_one(Input).value):
+            return
+        self.entries.go_to(key)
+        if value is None:
+            said = (("○ miss", "bold $text-warning"), "  rules take their default")
+        else:
+            said = (("● hit ", "bold $text-success"), f" {words.printable(value) or '(empty)'}")
+        self._answer(Content.assemble(*said))
+
+    def _answer(self, said: Content) -> None:
+        self.query_one("#answer", Static).update(said)
+
+    # Keys
+
+    def key_escape(self) -> None:
+        self.set_focus(self.entries)
+
+    def action_mark(self, step: int) -> None:
+        names = list(self._states)
+        if names:
+            self._mark(names[(names.index(self._marked) + step) % len(names)])
+
+    @work
+    async def action_edit(self) -> None:
+        if not (entry := self._here()):
+            return
+        name, key = self._marked, entry.row.key
+        question = f"Value of {key} in map {name}?"
+        await self._ask(question, entry.row.value, lambda text: SetEntry(map=name, key=key, value=text), over=True)
+
+    @work
+    async def action_add(self) -> None:
+        if not self._editable():
+            return
+        name, start = self._marked, self.query_one(Input).value
+        new = ""
+
+        def command(text: str) -> SetEntry | str:
+            nonlocal new
+            key, _, value = text.strip().partition(" ")
+            if not key or not value.strip():
+                return "An entry is a key, a blank and a value."
+            if key in self._entries:
+                return f"There is an entry {key} already: e on it changes its value."
+            new = key
+            return SetEntry(map=name, key=key, value=value.strip())
+
+        text = f"{start} " if start and start not in self._entries else ""
+        if await self._ask(f"Key and value for map {name}?", text, command):
+            await self._read_entries(False).wait()
+            self.entries.go_to(new)
+
+    async def _ask(self, question: str, text: str, command: object, over: bool = False) -> bool:
+        prompt = Prompt[SetEntry](self.engine, question, text, command, over=over)  # type: ignore[arg-type]
+        done = await self.console.push_screen_wait(prompt)
+        return done is not None and await self.console.do(done)
+
+    @work
+    async def action_delete(self) -> None:
+        if not (entry := self._here()):
+            return
+        name, key = self._marked, entry.row.key
+        lines = sum(each.row.key == key for each in self._entries.values())
+        detail = "Rules that ask for it take their default." + (f" All {lines} lines of it go." if lines > 1 else "")
+        command = SetEntry(map=name, key=key, value=None)
+        await self.console.do(command, f"Take {key} out of map {name}?", detail, "Take out")
+
+    @work
+    async def action_settings(self) -> None:
+        if self._marked:
+            await self.console.edit(("maps", self._marked))
+
+    @work
+    async def action_new(self) -> None:
+        known = set(self._states)
+        await self.console.add(("maps",), {"type": "txt"}, named=True)
+        for new in self.engine.site().site.maps.keys() - known:
+            self.go_to(new)
+
+    @work
+    async def action_remove(self) -> None:
+        if not self._marked:
+            return
+        change = sentences.remove(("maps", self._marked))
+        users = rule_words.users(self.console.state.site, self._marked)
+        detail = f"Used by {', '.join(users)}: the site is refused without it." if users else "No rule uses it."
+        kept = " Its file stays." if self.console.state.site.maps[self._marked].file else ""
+        await self.console.do(change, sentences.question(change), detail + kept, "Remove")
+
+    def _editable(self) -> bool:
+        """Whether the marked map's entries can be edited; says why not."""
+        state = self._states.get(self._marked)
+        if state is None:
+            self.console.say("No map yet: press n to add one.")
+        elif state.type not in EDITABLE:
+            self.console.say(f"entries of a map of type {state.type} are not edited here: change what it reads")
+        return state is not None and state.type in EDITABLE
+
+    def _here(self) -> Entry | None:
+        if not self._editable():
+            return None
+        entry = self._entries.get(self.entries.cursor)
+        if entry is None:
+            self.console.say("No entry here yet: press a to add one.")
+        return entry
+
+    def go_to(self, name: str) -> None:
+        self.pull(self.engine.snapshot())
+        if name in self._states:
+            self._mark(name)
+
+
+def _entries(rows: tuple[MapRow, ...]) -> dict[str, Entry]:
+    """The lines of a map by their key; those that are never reached under a name that no key can have."""
+    found: dict[str, Entry] = {}
+    for row in rows:
+        first = found.get(row.key)
+        if first is None:
+            found[row.key] = Entry(row, 0)
+        else:
+            found[f"{row.key} {row.line}"] = Entry(row, first.row.line)
+    return found
