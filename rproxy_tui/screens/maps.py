@@ -9,7 +9,7 @@ by letter.
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -21,84 +21,20 @@ from textual.widgets import Input, Label, Static
 from proxy_core.control.commands import SetEntry
 from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text import MapRow
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.page import Page
+from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, Entry, ShownMap, entries
 from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.row_table import RowTable
-from rproxy_tui.widgets.table import Column
 
 NO_MAP = """\
 No map yet: press n to add one. Rules ask it as ${NAME:key|default}."""
-NO_ENTRY = """\
-No entry yet: every lookup misses, and rules take their defaults.
-Press a to add one."""
-ELSEWHERE = {
-    "int": "A function: it has no entries. / shows what it makes of a key.",
-    "prg": "A program: only it knows its entries. / asks it.",
-    "dbm": "Entries of a dbm file are not listed: change its source and run httxt2dbm. / looks a key up.",
-    "dbd": "A database: only it knows its entries. / asks it.",
-    "fastdbd": "A database: only it knows its entries. / asks it; its answers are remembered.",
-}
 EDITABLE = ("txt", "rnd")
 DEAR = ("prg", "dbd", "fastdbd")
 """Types that are asked only when Enter says so."""
 PAUSE = 0.1
 LONGEST_LIST = 100_000
 """Entries of which the screen lists at most so many; a lookup finds the others as well."""
-
-
-class ShownMap(NamedTuple):
-    state: MapState
-    marked: bool
-    changed: str
-
-
-class Entry(NamedTuple):
-    """A line of a map. ``above`` is the line that is found instead of it, 0 for none."""
-
-    row: MapRow
-    above: int
-
-
-def _health(row: ShownMap, _: int) -> tuple[tuple[str, str], ...]:
-    if row.state.fault:
-        return (("▲ fault", "error"),)
-    return (("● ok", "good"),)
-
-
-def _number(number: int) -> tuple[tuple[str, str], ...]:
-    return ((words.count(number), "" if number else "muted"),)
-
-
-MAPS: tuple[Column[ShownMap], ...] = (
-    Column("", 1, lambda row, _: (("›" if row.marked else " ", "accent"),), priority=1),
-    Column("map", 10, lambda row, w: ((words.clip(row.state.name, w), ""),), grow=2, most=30),
-    Column("state", 7, _health),
-    Column("type", 7, lambda row, _: ((row.state.type, ""),)),
-    Column("reads", 12, lambda row, w: ((words.middle(words.printable(row.state.reads), w), "muted"),), priority=3,
-           grow=3, most=60),
-    Column("entries", 7, lambda row, _: ((words.count(row.state.entries) if row.state.entries >= 0 else words.NOTHING,
-                                          "" if row.state.entries >= 0 else "muted"),), priority=2, right=True),
-    Column("hits", 6, lambda row, _: _number(row.state.hits), right=True),
-    Column("misses", 6, lambda row, _: _number(row.state.misses), right=True),
-    Column("errors", 6, lambda row, _: ((words.count(row.state.errors), "error" if row.state.errors else "muted"),),
-           right=True),
-    Column("changed", 10, lambda row, _: ((row.changed, "muted"),), priority=4, right=True),
-)  # fmt: skip
-
-ENTRIES: tuple[Column[Entry], ...] = (
-    Column("line", 5, lambda row, _: ((str(row.row.line or ""), "muted"),), priority=2, right=True),
-    Column("key", 12, lambda row, w: ((words.middle(words.printable(row.row.key), w), _faint(row)),), grow=2, most=40),
-    Column(
-        "value", 16, lambda row, w: ((words.clip(words.printable(row.row.value), w), _faint(row)),), grow=4, most=80
-    ),
-    Column("", 16, lambda row, w: ((f"▲ line {row.above} wins" if row.above else "", "warning"),), priority=1),
-)
-
-
-def _faint(row: Entry) -> str:
-    return "muted" if row.above else ""
 
 
 class Maps(Page):
@@ -190,7 +126,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
             self._unread = ""
         except OSError as error:
             rows, self._unread = (), error.strerror or str(error)
-        self._entries = _entries(rows[:LONGEST_LIST])
+        self._entries = entries(rows[:LONGEST_LIST])
         state = self._states.get(name)
         if state is None:
             table.empty = ""
@@ -373,15 +309,3 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         self.pull(self.engine.snapshot())
         if name in self._states:
             self._mark(name)
-
-
-def _entries(rows: tuple[MapRow, ...]) -> dict[str, Entry]:
-    """The lines of a map by their key; those that are never reached under a name that no key can have."""
-    found: dict[str, Entry] = {}
-    for row in rows:
-        first = found.get(row.key)
-        if first is None:
-            found[row.key] = Entry(row, 0)
-        else:
-            found[f"{row.key} {row.line}"] = Entry(row, first.row.line)
-    return found
