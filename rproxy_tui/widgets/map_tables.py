@@ -14,7 +14,6 @@ from proxy_core.runtime.maps.text import MapRow
 from rproxy_tui import words
 from rproxy_tui.widgets.table import Column
 
-
 NO_ENTRY = """\
 No entry yet: every lookup misses, and rules take their defaults.
 Press a to add one."""
