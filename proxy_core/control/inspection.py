@@ -34,14 +34,5 @@ def _explanation(exchange: Exchange) -> Explanation:
     if view.target:
         decision = exchange.rules.program.decide(view, facts, trace)
     base = readable(exchange.member.base) if exchange.member else ""
-    return told(
-        decision,
-        trace,
-        facts,
-        exchange.rules.site,
-        exchange.head,
-        view.client,
-        view.connection.listener,
-        base,
-        exchange.forwarded,
-    )
+    site, listener = exchange.rules.site, view.connection.listener
+    return told(decision, trace, facts, site, exchange.head, view.client, listener, base, exchange.forwarded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.config.model import Options, Site
-from proxy_core.control.inspection import masked
+from proxy_core.control.telling import masked
 
 SITE = Site(site=Options(secret_headers=("X-Api-Key",)))
 

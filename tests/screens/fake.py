@@ -516,7 +516,7 @@ class FakeEngine(EngineView):
         view = RequestView(record.method.encode(), record.target.encode(), record.host.encode(), record.client, "http",
                            raw, Connection("http", "127.0.0.1", 8080))  # fmt: skip
         trace, facts = Trace(), Facts(ask=Outside(self).ask)
-        return told(rules.program.decide(view, facts, trace), trace, facts, raw, record.client, "http")
+        return told(rules.program.decide(view, facts, trace), trace, facts, self._site, raw, record.client, "http")
 
     def site(self) -> SiteState:
         return SiteState(
