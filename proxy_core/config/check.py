@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -47,6 +48,32 @@ def faults(data: dict[str, Any]) -> list[Fault]:
     return list(_table(data, Site, ()))
 
 
+def remains(data: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]] | None:
+    """What is left of a whole site's data when everything faulty is taken out, and the names of what went with it; for
+    checks that look further, never to be served. None when nothing sensible is left."""
+    data = deepcopy(data)
+    gone: set[str] = set()
+    for _ in range(8):  # a key that goes may leave a table that lacks it
+        found = {fault.path for fault in faults(data)}
+        if not found:
+            return data, frozenset(gone)
+        for path in sorted(found, key=_from_below, reverse=True):
+            if not path:
+                return None
+            holder: Any = data
+            for step in path[:-1]:
+                holder = holder[step]
+            if isinstance(holder[path[-1]], dict):
+                gone.add(str(path[-1]))
+            del holder[path[-1]]
+    return None
+
+
+def _from_below(path: Path) -> list[tuple[str, int]]:
+    """Sorts what is inside before what holds it, and later rows before earlier ones, when reversed."""
+    return [(step, 0) if isinstance(step, str) else ("", step) for step in path]
+
+
 def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[Fault]:
     known = {field.name: field for field in fields(struct)}
     meant = set()
@@ -62,18 +89,18 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
         if field.required and field.name not in data and field.name not in meant:
             yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
     if struct is Route:
-        yield from _one_action(data, path)
+        yield from _one_action(data, meant, path)
         yield from _one_of(data, path, ("path", "path_regex"), 'path = "/app" or path_regex = "…"')
     if struct is Location:
         todo = 'path = "/app", path_regex = "…" or target = "http://host:port"'
         yield from _one_of(data, path, ("path", "path_regex", "target"), todo)
 
 
-def _one_action(row: dict[str, Any], path: Path) -> Iterator[Fault]:
+def _one_action(row: dict[str, Any], meant: set[str], path: Path) -> Iterator[Fault]:
     excepted = row.get("except") is True
     if excepted and "proxy" in row:
         yield Fault((*path, "except"), "the route both forwards and is an exception", "delete proxy or except")
-    elif not excepted and "proxy" not in row:
+    elif not excepted and "proxy" not in row and not meant & {"proxy", "except"}:
         todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
         yield Fault(path, "the route does nothing", todo, missing=True)
 

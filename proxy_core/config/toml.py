@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from proxy_core.config.check import Fault, faults
+from proxy_core.config.check import Fault, faults, remains
 from proxy_core.config.layout import Layout, layout
 from proxy_core.config.model import Site
 from proxy_core.config.paths import Path, address_of, resolved, row_ids
@@ -72,6 +72,18 @@ class Document:
         Where it does not exist: of its nearest parent, else 1, 1.
         """
         return self.position(resolved(self.data, address, self._rows)[0])
+
+    @cached_property
+    def remains(self) -> tuple[Site, frozenset[str]] | None:
+        """Of a document with errors: the site that is left without what is faulty, and the names that went with it.
+        For checks that look further; never to be served."""
+        left = None if self.broken else remains(_with_ids(self.data, Site))
+        if left is None:
+            return None
+        try:
+            return msgspec.convert(left[0], Site), left[1]
+        except msgspec.ValidationError:
+            return None
 
     def position(self, path: Path) -> tuple[int, int]:
         """Line and column of what stands at a path."""
@@ -147,10 +159,12 @@ def _with_ids(table: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, 
     """The table with the id of every row in it written out, at every depth."""
     named = dict(table)
     for field in fields(struct):
-        if field.kind == "rows" and field.struct is not None and (rows := table.get(field.name)):
+        rows = table.get(field.name)
+        if field.kind == "rows" and field.struct is not None and isinstance(rows, list):
             ids = row_ids(rows, field.name)
             named[field.name] = [
-                {**_with_ids(row, field.struct), "id": name} for row, name in zip(rows, ids, strict=True)
+                {**_with_ids(row, field.struct), "id": name} if isinstance(row, dict) else row
+                for row, name in zip(rows, ids, strict=True)
             ]
     return named
 

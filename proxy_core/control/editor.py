@@ -52,9 +52,15 @@ nothing has changed."""
 
 def check(document: Document) -> tuple[Problem, ...]:
     """Every problem of a site file with its position: of its form, and of what it means."""
-    if document.site is None:
+    if document.site is not None:
+        return (*document.problems, *map(document.located, lint(document.site)))
+    if document.remains is None:
         return document.problems
-    return (*document.problems, *map(document.located, lint(document.site)))
+    # Errors of meaning in what is left, unless they only miss what went with a fault.
+    site, gone = document.remains
+    more = [found for found in errors(lint(site)) if not any(name in found.what for name in gone)]
+    both = {*document.problems, *map(document.located, more)}
+    return tuple(sorted(both, key=lambda found: (found.line, found.column, found.what)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from proxy_core.control.commands import (
     Set,
     Undo,
 )
-from proxy_core.control.editor import Editor
+from proxy_core.control.editor import Editor, check
 from proxy_core.errors import Problem
 
 SITE = """\
@@ -411,3 +411,18 @@ async def test_a_long_file_is_read_beside_the_loop_and_a_short_one_at_once(
     async with editing(file) as editor:
         await applied(editor, weigh(5))
     assert [thread is not threading.main_thread() for thread in threads] == [beside]
+
+
+def test_errors_of_form_do_not_hide_errors_of_meaning() -> None:
+    text = SITE.replace("except = true", "exept = true").replace("http://127.0.0.1:8001", "ftp://127.0.0.1")
+    text = text.replace("balancer://backend/service", "balancer://backnd/service") + 'wieght = "x"\n'
+    whats = [(problem.line, problem.what.split(",")[0]) for problem in check(parse(text))]
+    lines = [line for line, _ in whats]
+    assert lines == sorted(lines)
+    assert len(whats) == 4, whats
+    assert [line for line, _ in whats] == [11, 17, 24, 25]
+
+
+def test_what_went_with_a_fault_is_not_said_to_be_missing() -> None:
+    text = SITE.replace("[balancers.backend.members.a]", "[balancers.backend]\nmembers = 3\n[xx]")
+    assert all("backend" not in problem.what for problem in check(parse(text)))
