@@ -12,7 +12,7 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import is_
 
 from proxy_core.config.destination import destination
@@ -52,6 +52,11 @@ class Basis:
     members: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+_KNOWN = 2048
+_KNOWN_BYTES = 512
+"""How many decisions are remembered, and for how long targets."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Routes:
     """All rows in file order, as configured and as bound; ``top`` finds the first enabled prefix that takes a path.
@@ -64,11 +69,26 @@ class Routes:
     top: Spot
     odd: tuple[int, ...] = ()
     early: tuple[int, ...] = ()
+    known: dict[bytes, Decision] = field(default_factory=dict)
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes, for sites that have nothing but routes; ``facts`` are not looked at. With a trace
-        every row is tried in order and says why it takes the path or not."""
-        plain = PLAIN(view.target)
+        every row is tried in order and says why it takes the path or not.
+
+        Nothing but the target counts, so what was decided for one is ``known`` when it comes again."""
+        if trace is not None:
+            return self._decide(view.target, trace)
+        decision = self.known.get(view.target)
+        if decision is None:
+            decision = self._decide(view.target, None)
+            if len(view.target) <= _KNOWN_BYTES:
+                if len(self.known) >= _KNOWN:
+                    self.known.clear()
+                self.known[view.target] = decision
+        return decision
+
+    def _decide(self, target: bytes, trace: Trace | None) -> Decision:
+        plain = PLAIN(target)
         if plain is not None and trace is None and not (self.odd or self.early):
             path, query = plain.groups()
             number = first(self.top, path)
@@ -79,12 +99,12 @@ class Routes:
                     return Forward(route, (route.target + rest or b"/") + (query or b""))
         reading = self.basis.reading
         try:
-            raw_path, query = split(view.target)
+            raw_path, query = split(target)
             taken = self.before(raw_path, query, reading, trace) if self.early else None
             if taken is not None:
                 return taken
             path = normalised(raw_path, reading)
-            return outcome(self.find(path, trace), path, query, view.target, reading)
+            return outcome(self.find(path, trace), path, query, target, reading)
         except BadTarget as bad:
             return Respond(bad.status, None, bad.why)
         except Runaway as runaway:
