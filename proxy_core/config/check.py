@@ -63,8 +63,8 @@ def remains(data: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]] | Non
             holder: Any = data
             for step in path[:-1]:
                 holder = holder[step]
-            if isinstance(holder[path[-1]], dict):
-                gone.add(str(path[-1]))
+            if isinstance(path[-1], str) and isinstance(holder[path[-1]], dict):
+                gone.add(path[-1])
             del holder[path[-1]]
     return None
 
