@@ -108,7 +108,13 @@ ANSWERS = [
 def test_splits_change_nothing(raw: bytes, head_only: bool, cuts: list[int]) -> None:
     places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
     pieces = [raw[start:end] for start, end in pairwise(places)]
-    assert hear(pieces, head_only) == hear([raw], head_only)
+    cut, whole = hear(pieces, head_only), hear([raw], head_only)
+    if head_only and cut[3] == ("ended", True):
+        # What comes behind an answer to HEAD is seen at once or later, when the idle connection is dropped for it.
+        assert cut[:3] == whole[:3]
+        assert whole[3][0] == "ended"
+    else:
+        assert cut == whole
 
 
 @given(st.binary(max_size=300), st.booleans())
