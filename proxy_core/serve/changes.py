@@ -25,7 +25,8 @@ def moment(
     view = exchange.view
     try:
         raw_path, query = split(view.target)
-        path, args = normalised(raw_path, exchange.rules.program.server.reading), query[1:].decode("latin-1") if query else None
+        path = normalised(raw_path, exchange.rules.program.server.reading)
+        args = query[1:].decode("latin-1") if query else None
     except BadTarget:
         path, args = "", None
     env = {name.lower(): (name, value) for name, value in exchange.extras.env} if exchange.extras is not None else {}

@@ -155,7 +155,7 @@ def test_configured_text_is_seen_as_its_utf8_bytes_and_shown_as_text() -> None:
     ],
 )
 def test_a_url_is_read_as_an_origin(url: str, parts: tuple[object, ...], spelled: str) -> None:
-    assert tuple(origin(url)) == parts
+    assert origin(url)[:4] == parts
     assert origin(url).url == spelled
 
 
