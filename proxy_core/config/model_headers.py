@@ -87,6 +87,7 @@ class ReverseRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
     id: RowId = ""
     host: HostName = ""
+    location: LocationName = ""
     enabled: Enabled = True
     kind: Annotated[
         Literal["location", "cookie_domain", "cookie_path"],

@@ -25,7 +25,7 @@ def lint_headers(site: Site) -> Iterator[Problem]:
         yield from _scope(site, ("headers", row.id), row)
         yield from _header(("headers", row.id), row)
     for back in site.reverse:
-        yield from _host(site, ("reverse", back.id), back.host)
+        yield from _scope(site, ("reverse", back.id), back)
         yield from _reverse(site, ("reverse", back.id), back)
     for page in site.errors:
         yield from _scope(site, ("errors", page.id), page)
@@ -37,9 +37,13 @@ def _host(site: Site, address: Address, host: str) -> Iterator[Problem]:
         yield unknown((*address, "host"), "host", host, site.hosts)
 
 
-def _scope(site: Site, address: Address, row: HeaderRule | ErrorPage) -> Iterator[Problem]:
+def _scope(site: Site, address: Address, row: HeaderRule | ErrorPage | ReverseRule) -> Iterator[Problem]:
     yield from _host(site, address, row.host)
-    if row.route and row.route not in (routes := [each.id for each in site.routes]):
+    if (
+        not isinstance(row, ReverseRule)
+        and row.route
+        and row.route not in (routes := [each.id for each in site.routes])
+    ):
         yield unknown((*address, "route"), "route", row.route, routes)
     if row.location and row.location not in (places := [each.id for each in site.locations]):
         yield unknown((*address, "location"), "location", row.location, places)

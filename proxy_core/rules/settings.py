@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy_core.config.model import Options, Site
-from proxy_core.config.model_headers import ErrorPage, HeaderRule
+from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.headers import Edit, Edits, compile_edit
 from proxy_core.rules.reverse import explicit_rows
@@ -56,18 +56,19 @@ class Scopes:
         return known
 
     def _made(self, host: str, route: str, locations: tuple[str, ...]) -> Settings:
-        def depth(row: HeaderRule | ErrorPage) -> int:
+        def depth(row: HeaderRule | ErrorPage | ReverseRule) -> int:
             """How late a row is laid on; -1 where it does not hold."""
+            of = "" if isinstance(row, ReverseRule) else row.route
             if (
                 not row.enabled
                 or row.host not in ("", host)
-                or (row.route and row.route != route)
+                or (of and of != route)
                 or (row.location and row.location not in locations)
             ):
                 return -1
             if row.location:
                 return 3 + locations.index(row.location)
-            return 2 if row.route else 1 if row.host else 0
+            return 2 if of else 1 if row.host else 0
 
         edits = sorted(((depth(row), row.on, edit) for row, edit in self.headers), key=lambda each: each[0])
         made = {on: tuple(e for at, where, e in edits if at >= 0 and where == on) for on in _KINDS}
@@ -76,7 +77,7 @@ class Scopes:
         for row in sorted(self.pages, key=depth):
             if depth(row) >= 0:
                 pages |= dict.fromkeys(statuses(row.status), row)
-        back = [row for row in self.site.reverse if row.enabled and row.host in ("", host)]
+        back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
         edits_made = Edits(*(made[on] + own[on] for on in _KINDS))
         return Settings(edits_made, pages, *explicit_rows(self.site, back))
 
@@ -91,7 +92,7 @@ def compile_scopes(site: Site) -> Scopes | None:
     own = list(_own(site.site))
     if not (headers or pages or own or site.reverse):
         return None
-    located = any(row.location for row in site.headers) or any(row.location for row in site.errors)
+    located = any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
     return Scopes(headers, pages, own, site, located)
 
 
