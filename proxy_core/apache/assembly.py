@@ -1,0 +1,222 @@
+"""From a draft to the rows of a site: the main server laid under its virtual hosts as httpd merges them.
+
+Rows without a host belong to every host and come before its own, which is what httpd makes of ProxyPass, Header and
+ErrorDocument of a main server. Where httpd's order is another one (a <Location>'s ProxyPass beats the main server's,
+a virtual host inherits rules in its own way, maps and balancers of one name differ), rows are copied into the hosts
+or renamed, so that the site means the same. Blocks come out in the order in which a person would read them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from proxy_core.apache.draft import Block, Draft, Row, Server, block, slug, unique
+from proxy_core.apache.inheritance import rewriting
+from proxy_core.config.model import Host, Listener, Options
+from proxy_core.config.schema import fields
+
+OWN = frozenset(field.name for field in fields(Host))
+LISTENER = frozenset(field.name for field in fields(Listener))
+
+
+def assembled(draft: Draft) -> list[Block]:
+    """All blocks of the site."""
+    hosts = reached(draft)
+    name_hosts(hosts)
+    draft.hosts = list(hosts)
+    name_balancers(draft)
+    for server in draft.servers():
+        options_of(draft, server)
+    blocks = [site(draft), *listeners(draft)]
+    if draft.limits.content:
+        blocks.append(Block(("limits",), draft.limits.content, tuple(draft.limits.origins)))
+    if draft.access_log is not None:
+        blocks.append(Block(("access_log",), draft.access_log.content, tuple(draft.access_log.origins)))
+    covered = {name for names in hosts.values() for name in names}
+    rules = rewriting(draft, not hosts or len(covered) < len(draft.listeners))
+    blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
+    blocks += rows(draft, "env", lambda server: server.env, main_last=True)
+    blocks += rules.blocks
+    blocks += routes(draft)
+    blocks += rows(draft, "locations", lambda server: server.locations)
+    blocks += rows(draft, "headers", lambda server: server.headers)
+    blocks += rows(draft, "reverse", lambda server: server.reverse)
+    blocks += rows(draft, "errors", lambda server: server.errors)
+    return [*blocks, *balancers(draft)]
+
+
+def reached(draft: Draft) -> dict[Server, list[str]]:
+    """The virtual hosts that a listener leads to, each with the names of its listeners. One that httpd would never
+    choose, for there is no Listen for it, is left out."""
+    found: dict[Server, list[str]] = {}
+    for row in draft.listeners:
+        here, _, port = row.content["address"].rpartition(":")
+        fits: list[tuple[Server, bool]] = []
+        for server in draft.hosts:
+            assert server.directive is not None
+            given = [address(word) for word in server.directive.args or ("*",)]
+            there = [host for host, wanted in given if wanted in ("", "*", port)]
+            exact = here not in ("", "0.0.0.0", "[::]") and here in there
+            if exact or any(host == "*" or here in ("", "0.0.0.0", "[::]") for host in there):
+                fits.append((server, exact))
+        exactly = any(exact for _, exact in fits)
+        for server, exact in fits:
+            if exact or not exactly:
+                found.setdefault(server, []).append(row.content["name"])
+    for server in draft.hosts:
+        if server not in found and server.directive is not None:
+            draft.note(server.directive, "ignored", "no Listen leads to it, so httpd never chooses it")
+    return {server: found[server] for server in draft.hosts if server in found}
+
+
+def address(word: str) -> tuple[str, str]:
+    """Host and port of <VirtualHost host:port>; names of hosts are taken for every address."""
+    host, colon, port = word.rpartition(":") if not word.endswith("]") else (word, "", "")
+    if not colon:
+        host, port = word, ""
+    literal = re.fullmatch(r"[\d.]+|\[.*\]", host)
+    return (host if literal else "*"), port
+
+
+def name_hosts(hosts: Mapping[Server, list[str]]) -> None:
+    """Each gets the first label of its name where that tells it apart, else the whole, else a number behind it."""
+    bare = {server: re.sub(r":\d+$", "", server.server_name or (server.names or ["default"])[0]) for server in hosts}
+    labels = [name.partition(".")[0] for name in bare.values()]
+    taken: set[str] = set()
+    for server, name in bare.items():
+        label = name.partition(".")[0]
+        short = label if labels.count(label) == 1 and label not in ("www", "*") and not label.isdigit() else name
+        server.name = unique(slug(short.replace("*", "any").replace(".", "-")), taken)
+        taken.add(server.name)
+
+
+_DEFAULTS = {"timeout": 60.0}
+_OF_OPTIONS = ("timeout", "error_override", "preserve_host", "encoded_slashes", "merge_slashes", "via", "add_forwarded")
+
+
+def options_of(draft: Draft, server: Server) -> None:
+    """ProxyTimeout comes before Timeout, in a host as in the main server."""
+    own = server.options.get("proxy_timeout")
+    if own is None and "timeout" in server.options and draft.main.options.get("proxy_timeout") is None:
+        own = server.options["timeout"]
+    server.options.pop("timeout", None)
+    if own is not None and own[0]:
+        server.options["timeout"] = own
+
+
+def site(draft: Draft) -> Block:
+    main = draft.main
+    known = frozenset(field.name for field in fields(Options))
+    name = re.sub(r":\d+$", "", main.server_name)
+    content: dict[str, Any] = {"server_name": name} if name else {}
+    origins = [main.options["servername"][1]] if name else []
+    for key in (*_OF_OPTIONS, "tunnel_timeout", "document_root", "directory_index"):
+        if key in main.options and key in known:
+            content[key] = main.options[key][0]
+            origins.append(main.options[key][1])
+    return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
+
+
+def listeners(draft: Draft) -> Iterator[Block]:
+    for row in draft.listeners:
+        content = {key: value for key, value in row.content.items() if key != "name" and key in LISTENER}
+        yield Block(("listeners", row.content["name"]), content, tuple(row.origins))
+
+
+def host(draft: Draft, server: Server, listeners: list[str], inherits: Mapping[Server, str]) -> Block:
+    names = [re.sub(r":\d+$", "", name) for name in (server.server_name, *server.names) if name]
+    content: dict[str, Any] = {"names": list(dict.fromkeys(names))} if names else {}
+    if len(listeners) != len(draft.listeners):
+        content["listeners"] = listeners
+    if re.search(r":\d+$", server.server_name):
+        content["server_name"] = server.server_name
+    if server in inherits:
+        content["rewrites"] = inherits[server]
+    origins = [server.directive] if server.directive is not None else []
+    for key in (*_OF_OPTIONS, "document_root", "directory_index"):
+        if key in server.options and server.options[key][0] != draft.main.said(key):
+            if key in OWN:
+                content[key] = server.options[key][0]
+                origins.append(server.options[key][1])
+            else:
+                draft.note(server.options[key][1], "unsupported", f"a host has no {key} of its own; the site's holds")
+    return Block(("hosts", server.name), content, tuple(origins))
+
+
+def rows(draft: Draft, table: str, of: Callable[[Server], list[Row]], main_last: bool = False) -> list[Block]:
+    """The rows of a table: the main server's for every host, then the hosts' own (SetEnvIf the other way round)."""
+    order = [*draft.hosts, draft.main] if main_last else draft.servers()
+    return [block(table, server, row) for server in order for row in of(server)]
+
+
+def routes(draft: Draft) -> list[Block]:
+    """A <Location>'s ProxyPass comes before those of servers, the last <Location> first, the host's before the main
+    server's; then the main server's own before the host's."""
+    main = draft.main
+    shared = not any(server.located for server in draft.servers())
+    if shared or not draft.hosts:
+        blocks = [block("routes", main, row) for row in (*reversed(main.located), *main.routes)]
+        for server in draft.hosts:
+            blocks += [block("routes", server, row) for row in (*reversed(server.located), *server.routes)]
+        return blocks + [block("routes", server, row) for server in draft.servers() for row in server.last]
+    blocks = []
+    for server in draft.hosts:
+        ordered = (*reversed([*main.located, *server.located]), *main.routes, *server.routes, *main.last, *server.last)
+        blocks += [block("routes", server, row) for row in ordered]
+    return blocks
+
+
+def name_balancers(draft: Draft) -> None:
+    """A balancer of a virtual host keeps its name unless another has it; whatever names it follows."""
+    taken: set[str] = set()
+    for server in draft.servers():
+        renamed = {}
+        for name in list(server.balancers):
+            new = unique(slug(name), taken) if slug(name) not in taken else unique(f"{slug(name)}-{server.name}", taken)
+            taken.add(new)
+            renamed[name] = new
+        base = {} if not server.name else {name: name for name in draft.main.balancers}
+        rename_in(server, base | renamed)
+        server.balancers = {renamed[name]: group for name, group in server.balancers.items()}
+
+
+def rename_in(server: Server, names: Mapping[str, str]) -> None:
+    def put(text: str) -> str:
+        return re.sub(
+            r"^balancer://([^/$%{]+)",
+            lambda found: "balancer://" + names.get(found[1].lower(), found[1]),
+            text,
+            flags=re.IGNORECASE,
+        )
+
+    for key, found in (
+        ("proxy", (*server.routes, *server.located)), ("substitution", server.rewrites),
+        ("internal", server.reverse), ("target", server.locations),
+    ):  # fmt: skip
+        for row in found:
+            if key in row.content:
+                row.content[key] = put(row.content[key])
+
+
+def balancers(draft: Draft) -> Iterator[Block]:
+    for server in draft.servers():
+        for name, group in server.balancers.items():
+            if group.settings or not group.members:
+                yield Block(("balancers", name), group.settings, tuple(dict.fromkeys(group.origins)))
+            taken: set[str] = set()
+            for row in group.members:
+                member = unique(member_name(row.content["url"]), taken)
+                taken.add(member)
+                yield Block(("balancers", name, "members", member), row.content, tuple(row.origins))
+
+
+def member_name(url: str) -> str:
+    """A member by host and port, as people call it."""
+    authority = re.sub(r"^.*://", "", url.partition("|")[2] or url).partition("/")[0]
+    name, _, port = authority.partition(":")
+    if name in ("127.0.0.1", "localhost"):
+        name = "local"
+    short = name.replace(".", "-") if re.fullmatch(r"[\d.]+", name) else name.partition(".")[0]
+    return slug(f"{short}-{port}" if port else short)

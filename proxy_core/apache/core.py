@@ -1,0 +1,233 @@
+"""Directives of httpd's core, and those that have nothing to say to a proxy.
+
+``HANDLERS`` is the table of what is mapped, ``IGNORED`` that of what makes no difference here, each with the reason
+that the report gives. A new directive is a row.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy_core.apache.draft import Here, Ignored, Row, Unsupported, unique
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.table import Handler, choice, number, on, option, seconds, text
+
+
+def listen(here: Here, said: Directive) -> None:
+    """Listen [address:]port [protocol]"""
+    here.server_only()
+    address, *protocol = said.args or ("",)
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        raise Unsupported("an address to listen on is [address:]port")
+    host = "" if host == "*" else host
+    tls = protocol[:1] == ["https"] or port == "443"
+    stem = "https" if tls else "http"
+    taken = [row.content["name"] for row in here.draft.listeners]
+    name = stem if stem not in taken else unique(f"{stem}-{port}", taken)
+    here.draft.listeners.append(Row({"name": name, "address": f"{host}:{port}"}, [said]))
+
+
+def server_name(here: Here, said: Directive) -> None:
+    here.unconditional()
+    name = re.sub(r"^\w+://", "", text(said))
+    here.server.server_name = name
+    here.server.options["servername"] = (name, said)
+
+
+def server_alias(here: Here, said: Directive) -> None:
+    here.server.names += said.args
+
+
+def limit(name: str, least: int = 0) -> Handler:
+    """A directive that is a bound in [limits]."""
+
+    def handler(here: Here, said: Directive) -> None:
+        of_the_site(here)
+        value = number(said)
+        if value < least:
+            raise Unsupported(f"{value} is less than the {least} that [limits] takes")
+        here.draft.limits.content[name] = value
+        here.draft.limits.origins.append(said)
+
+    return handler
+
+
+def set_handler(here: Here, said: Directive) -> None:
+    """SetHandler name"""
+    if text(said).lower() in ("balancer-manager", "server-status", "server-info", "ldap-status"):
+        raise Ignored("the console does this")
+    raise Unsupported(f"there is no handler {text(said)}")
+
+
+def add_output_filter(here: Here, said: Directive) -> None:
+    raise Unsupported("answers are passed on as they come; let members compress, or a proxy in front")
+
+
+def trace_enable(here: Here, said: Directive) -> None:
+    if text(said).lower() != "off":
+        raise Unsupported("TRACE is always answered 405 here")
+    raise Ignored("TRACE is always answered 405")
+
+
+def error_document(here: Here, said: Directive) -> None:
+    """ErrorDocument code document: a text, a path or a URL (``set_error_document`` in server/core.c)."""
+    here.unconditional()
+    code, document = said.args if len(said.args) == 2 else (text(said), said.raw.partition(" ")[2])
+    if document.lower() == "default":
+        raise Unsupported("a page cannot be taken back to the built-in one; leave out the row that it takes back")
+    kind = "text"
+    if " " not in document:
+        kind = "local" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
+    where = {} if here.section is None else {"location": here.location(said).content["id"]}
+    here.server.errors.append(Row({**where, "status": [code], kind: document}, [said]))
+
+
+_COMMON = r'(?:%v(?::%p)? )?%[ha] %l %u %t \\?"%r\\?" %>?s %[bBO]'
+_FORMATS = (
+    (re.compile(_COMMON), "common"),
+    (re.compile(_COMMON + r' \\?"%\{Referer\}i\\?" \\?"%\{User-agent\}i\\?"', re.IGNORECASE), "combined"),
+    (re.compile("common"), "common"),
+    (re.compile("combined"), "combined"),
+)
+
+
+def custom_log(here: Here, said: Directive) -> None:
+    """CustomLog file format: there is one log for the site."""
+    here.unconditional()
+    file, form, *condition = *said.args, ""
+    if file.startswith("|"):
+        raise Unsupported("logs go to files; let the program read the file")
+    if here.draft.access_log is not None:
+        raise Ignored("one log has the requests of every host")
+    written = here.draft.formats.get(form, form)
+    kind = next((name for pattern, name in _FORMATS if pattern.fullmatch(written)), "")
+    here.draft.access_log = Row({"file": here.draft.path(file), "format": kind or "combined"}, [said])
+    if not kind:
+        here.lose("the formats here are common, combined and json; it is written as combined")
+    if any(condition):
+        here.lose("every request is logged; there are no conditions")
+
+
+def log_format(here: Here, said: Directive) -> None:
+    form, *name = said.args
+    if name:
+        here.draft.formats[name[0]] = form
+    raise Ignored("it only names a format")
+
+
+def request_read_timeout(here: Here, said: Directive) -> None:
+    """RequestReadTimeout header=20-40,MinRate=500 body=20,MinRate=500"""
+    of_the_site(here)
+    for word in said.args:
+        stage, _, values = word.lower().partition("=")
+        found = re.fullmatch(r"(\d+)(?:-\d+)?(?:,minrate=(\d+))?", values)
+        if stage not in ("header", "body") or found is None:
+            here.lose(f"{word} is not known")
+            continue
+        kind = "head" if stage == "header" else "body"
+        if int(found[1]):
+            here.draft.limits.content[f"{kind}_time"] = int(found[1])
+        if found[2]:
+            here.draft.limits.content[f"{kind}_rate"] = int(found[2])
+    here.draft.limits.origins.append(said)
+
+
+def bound(name: str) -> Handler:
+    """A span of time in [limits]."""
+
+    def handler(here: Here, said: Directive) -> None:
+        of_the_site(here)
+        here.draft.limits.content[name] = seconds(said)
+        here.draft.limits.origins.append(said)
+
+    return handler
+
+
+def of_the_site(here: Here) -> None:
+    if here.server is not here.draft.main or here.section is not None:
+        raise Unsupported("bounds are for the whole site here; set it in [limits]")
+
+
+def use_canonical_name(here: Here, said: Directive) -> None:
+    if text(said).lower() != "off":
+        raise Unsupported("addresses of our own are made from the client's Host; there is no UseCanonicalName On")
+    raise Ignored("it is always off here")
+
+
+HANDLERS: dict[str, Handler] = {
+    "listen": listen,
+    "servername": server_name,
+    "serveralias": server_alias,
+    "timeout": option("timeout", seconds),
+    "allowencodedslashes": option("encoded_slashes", choice({"off": "refuse", "on": "decode", "nodecode": "keep"})),
+    "mergeslashes": option("merge_slashes", on),
+    "documentroot": option("document_root", text),
+    "errordocument": error_document,
+    "traceenable": trace_enable,
+    "sethandler": set_handler,
+    **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
+    "limitrequestline": limit("request_line", 256),
+    "limitrequestfieldsize": limit("field", 256),
+    "limitrequestfields": limit("fields", 1),
+    "limitrequestbody": limit("body"),
+    "requestreadtimeout": request_read_timeout,
+    "keepalivetimeout": bound("idle_time"),
+    "usecanonicalname": use_canonical_name,
+    "usecanonicalphysicalport": use_canonical_name,
+    "customlog": custom_log,
+    "logformat": log_format,
+}
+
+_PROCESS = "the process looks after itself"
+_LOG = "problems go to standard error and the console"
+FILES = "nothing is served from folders with settings of their own"
+_CONSOLE = "the console does this"
+_READ = "it was followed while reading"
+IGNORED: dict[str, str] = {
+    **dict.fromkeys(("include", "includeoptional", "define", "undefine", "serverroot", "use", "error"), _READ),
+    "loadmodule": "what is here needs no loading",
+    **dict.fromkeys(
+        ("user", "group", "pidfile", "lockfile", "mutex", "defaultruntimedir", "coredumpdirectory", "scoreboardfile",
+         "startservers", "minspareservers", "maxspareservers", "minsparethreads", "maxsparethreads", "threadlimit",
+         "threadsperchild", "serverlimit", "maxrequestworkers", "maxclients", "maxconnectionsperchild",
+         "maxrequestsperchild", "threadstacksize", "asyncrequestworkerfactor", "listenbacklog", "maxmemfree",
+         "gracefulshutdowntimeout", "sendbuffersize", "receivebuffersize", "enablemmap", "enablesendfile",
+         "acceptfilter", "protocols", "protocolshonororder", "extendedstatus", "acceptmutex", "mpmstats"),
+        _PROCESS,
+    ),
+    **dict.fromkeys(("errorlog", "loglevel", "errorlogformat", "globallog", "transferlog", "loglevelrequest"), _LOG),
+    **dict.fromkeys(
+        ("options", "allowoverride", "allowoverridelist", "accessfilename", "indexoptions", "addicon", "addiconbytype",
+         "addiconbyencoding", "defaulticon", "readmename", "headername", "indexignore", "addicon", "indexstylesheet",
+         "addtype", "addlanguage", "addencoding", "addcharset", "typesconfig", "languagepriority", "mimemagicfile",
+         "forcelanguagepriority", "multiviewsmatch", "contentdigest", "fileetag", "adddescription", "removetype",
+         "adddefaultcharset", "addhandler", "addoutputfilter", "removehandler", "removeencoding", "forcetype",
+         "sethandlertype", "scriptalias", "scriptsock", "defaulttype"),
+        FILES,
+    ),
+    **dict.fromkeys(
+        ("servertokens", "serversignature", "serveradmin", "hostnamelookups", "httpprotocoloptions", "namevirtualhost"),
+        "nothing here says it, or does otherwise",
+    ),
+    "keepalive": "connections of clients are kept; [limits] says how long",
+    "maxkeepaliverequests": "connections of clients are kept; [limits] says how long",
+    "limitinternalrecursion": "loops of rules have a bound of their own",
+    "limitxmlrequestbody": "XML is not looked into",
+    "regexdefaultoptions": "DOTALL and DOLLAR_ENDONLY are always on",
+    **dict.fromkeys(
+        ("balancerpersist", "proxystatus", "seerequesttail", "statusseerequesttail", "proxyiobuffersize",
+         "proxyreceivebuffersize", "balancergrowth", "balancerinherit", "proxywebsocketfallbacktoproxyhttp"),
+        _CONSOLE,
+    ),
+    **dict.fromkeys(
+        ("deflatecompressionlevel", "deflatebuffersize", "deflatememlevel", "deflatewindowsize", "deflatefilternote"),
+        "answers are passed on as they come",
+    ),
+    **dict.fromkeys(
+        ("sslrandomseed", "sslpassphrasedialog", "sslsessioncache", "sslsessioncachetimeout", "sslstaplingcache",
+         "sslcryptodevice", "sslmutex", "sslsessiontickets", "sslsessionticketkeyfile", "sslinsecurerenegotiation",
+         "sslcompression", "sslhonorcipherorder"),
+        "the TLS library here looks after it",
+    ),
+}  # fmt: skip

@@ -1,0 +1,215 @@
+"""A site while it is being put together from directives: rows as plain data, each with the directive it came from.
+
+Handlers put rows into the Server that a directive stands in; ``assembly`` then lays the servers over each other, as
+httpd merges its main server into the virtual hosts. Names that must be unique in a site (locations, balancers, maps)
+are given here or there, never by a handler of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from proxy_core.apache.lexer import Directive, Place
+from proxy_core.apache.report import Entry, Outcome
+
+
+class Unsupported(Exception):
+    """What a directive says is lost, because …"""
+
+
+class Ignored(Exception):
+    """What a directive says makes no difference here, because …"""
+
+
+@dataclass(eq=False)
+class Row:
+    """One row or table of the site, in the spelling of site files. ``balanced`` names those of its keys that may name
+    a balancer."""
+
+    content: dict[str, Any]
+    origins: list[Directive]
+
+
+Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory"]
+
+
+@dataclass(eq=False)
+class Section:
+    """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it."""
+
+    kind: Kind
+    argument: str
+    directive: Directive
+    row: Row | None = None
+
+
+@dataclass(eq=False)
+class Balancer:
+    """A balancer: its parameters, and its members by the order in which they stand."""
+
+    origins: list[Directive]
+    settings: dict[str, Any] = field(default_factory=dict)
+    members: list[Row] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Server:
+    """The main server (``directive`` is None) or a virtual host. ``options`` are what directives with one value for a
+    whole server say, by the directive's name."""
+
+    directive: Directive | None = None
+    names: list[str] = field(default_factory=list)
+    server_name: str = ""
+    options: dict[str, tuple[Any, Directive]] = field(default_factory=dict)
+    env: list[Row] = field(default_factory=list)
+    maps: dict[str, Row] = field(default_factory=dict)
+    rewrites: list[Row] = field(default_factory=list)
+    conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
+    routes: list[Row] = field(default_factory=list)
+    located: list[Row] = field(default_factory=list)
+    last: list[Row] = field(default_factory=list)
+    locations: list[Row] = field(default_factory=list)
+    headers: list[Row] = field(default_factory=list)
+    reverse: list[Row] = field(default_factory=list)
+    errors: list[Row] = field(default_factory=list)
+    balancers: dict[str, Balancer] = field(default_factory=dict)
+    refused: list[Row] = field(default_factory=list)
+    rewrites_anything: bool = False
+    name: str = ""
+
+    def said(self, name: str) -> Any:
+        """The value of an option, None where it is not said."""
+        return self.options[name][0] if name in self.options else None
+
+
+@dataclass(eq=False)
+class Draft:
+    """The whole of it."""
+
+    allow_programs: bool = False
+    root: Path = Path()
+    folder: Path = Path()
+    main: Server = field(default_factory=Server)
+    hosts: list[Server] = field(default_factory=list)
+    listeners: list[Row] = field(default_factory=list)
+    limits: Row = field(default_factory=lambda: Row({}, []))
+    access_log: Row | None = None
+    entries: list[Entry] = field(default_factory=list)
+    location_ids: set[str] = field(default_factory=set)
+    templates: dict[str, dict[str, str]] = field(default_factory=dict)
+    formats: dict[str, str] = field(default_factory=dict)
+    expressions: dict[str, str] = field(default_factory=dict)
+
+    def lose(self, places: Collection[Place], why: str) -> None:
+        """What stands at these places is lost after all."""
+        self.entries = [
+            replace(entry, outcome="unsupported", why=why) if Place(entry.file, entry.line) in places else entry
+            for entry in self.entries
+        ]
+
+    def path(self, text: str) -> str:
+        """A path of httpd's (relative to its ServerRoot) as site files write it: relative to their own folder where it
+        lies below it."""
+        roots = [self.root, self.folder]
+        whole = next((root / text for root in roots if (root / text).exists()), self.root / text).absolute()
+        return str(whole.relative_to(self.folder)) if whole.is_relative_to(self.folder) else str(whole)
+
+    def servers(self) -> list[Server]:
+        return [self.main, *self.hosts]
+
+    def note(self, said: Directive, outcome: Outcome, why: str = "") -> None:
+        file, line = said.place.file, said.place.line
+        self.entries.append(Entry(outcome=outcome, directive=said.name, text=str(said), file=file, line=line, why=why))
+
+
+@dataclass(eq=False)
+class Here:
+    """Where a directive stands: its server, the section round it, and the conditions of <If> round it."""
+
+    draft: Draft
+    server: Server
+    section: Section | None = None
+    condition: str = ""
+    losses: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+
+    def lose(self, why: str) -> None:
+        """A part of the directive at hand is lost."""
+        self.losses.append(why)
+
+    def unconditional(self) -> None:
+        """Raises Unsupported inside <If>."""
+        if self.condition:
+            raise Unsupported("it stands inside <If>, where only header fields, pages and access can be; move it out")
+
+    def server_only(self) -> None:
+        """Raises Unsupported inside a section."""
+        self.unconditional()
+        if self.section is not None:
+            raise Unsupported(f"it stands inside {self.section.directive}; move it out of the section")
+
+    def location(self, said: Directive) -> Row:
+        """The row of [[locations]] for the section round ``said``."""
+        section = self.section
+        assert section is not None
+        if section.row is None:
+            match section.kind:
+                case "location":
+                    where = located(section.argument)
+                case "locationmatch":
+                    where = {"path_regex": section.argument}
+                case "proxy":
+                    target = section.argument.removesuffix("*")
+                    where = {"target": section.argument if set("*?[") & set(target) else target}
+                case _:
+                    raise Unsupported(f"settings of {section.directive} cannot be told from others here")
+            stem = re.sub(r"[^A-Za-z0-9]+", "-", section.argument).strip("-").lower() or "root"
+            name = unique(stem, self.draft.location_ids)
+            self.draft.location_ids.add(name)
+            section.row = Row({"id": name, **where}, [section.directive])
+            self.server.locations.append(section.row)
+        return section.row
+
+
+def located(path: str) -> dict[str, str]:
+    """What a <Location> with this path says in [[locations]]: a prefix, or where it has wildcards an expression
+    (``*`` and ``?`` never take a slash)."""
+    if not set("*?[") & set(path):
+        return {"path": path if path.startswith("/") else "/" + path}
+    spelled = re.sub(r"\\\*", "[^/]*", re.escape(path)).replace(r"\?", "[^/]").replace(r"\[", "[").replace(r"\]", "]")
+    return {"path_regex": f"^{spelled}$"}
+
+
+def unique(stem: str, taken: Collection[str]) -> str:
+    """A name that is not taken: the stem, or the stem with a number."""
+    name, number = stem, 2
+    while name in taken:
+        name, number = f"{stem}-{number}", number + 1
+    return name
+
+
+def slug(text: str) -> str:
+    """A text as a name that site files take."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A table or a row of the site file, with the directives that it stands for."""
+
+    path: tuple[str, ...]
+    content: Mapping[str, Any]
+    origins: tuple[Directive, ...] = ()
+    row: bool = False
+
+
+def block(table: str, server: Server, row: Row) -> Block:
+    where = {"host": server.name} if server.name else {}
+    named = {"id": row.content["id"]} if "id" in row.content else {}
+    return Block((table,), named | where | row.content, tuple(row.origins), row=True)

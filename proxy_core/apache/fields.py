@@ -1,0 +1,237 @@
+"""mod_headers, mod_setenvif, mod_env and ModSecurity's setenv: fields of requests and answers, and variables."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.table import Handler, text
+
+_ACTIONS = {"set", "append", "add", "merge", "unset", "edit", "edit*", "setifempty", "echo"}
+
+
+def header(here: Here, said: Directive) -> None:
+    """Header [always|onsuccess] action name [value [replacement]] [early|env=…|expr=…], and RequestHeader."""
+    args = list(said.args)
+    on = "request"
+    if said.key == "header":
+        on = "response"
+        if args and args[0].lower() in ("always", "onsuccess"):
+            on = {"always": "always", "onsuccess": "response"}[args.pop(0).lower()]
+    action = args.pop(0).lower() if args else ""
+    if action == "note":
+        raise Unsupported("there are no notes; a variable of [[env]] may do")
+    if action not in _ACTIONS:
+        raise Unsupported(f'"{action}" is no action on a field')
+    row: dict[str, Any] = {"on": on, "action": action}
+    if action == "echo":
+        row["pattern"] = args.pop(0)
+    else:
+        row["name"] = args.pop(0).removesuffix(":")
+        if action.startswith("edit"):
+            row["pattern"] = args.pop(0)
+        if action != "unset":
+            row["value"] = args.pop(0) if args else ""
+    for word in args:
+        if word.lower() == "early":
+            here.lose("it is not done before the rules are")
+        elif word.lower().startswith("env="):
+            row["env"] = word[4:]
+        elif word.lower().startswith("expr="):
+            row["expr"] = word[5:]
+        else:
+            here.lose(f'"{word}" is not understood')
+    if here.condition:
+        row["expr"] = f"({here.condition}) && ({row['expr']})" if "expr" in row else here.condition
+    if here.section is not None:
+        row["location"] = here.location(said).content["id"]
+    here.server.headers.append(Row(row, [said]))
+
+
+_ATTRIBUTES = {
+    "remote_host": "%{REMOTE_HOST}", "remote_addr": "%{REMOTE_ADDR}", "server_addr": "%{SERVER_ADDR}",
+    "request_method": "%{REQUEST_METHOD}", "request_protocol": "%{SERVER_PROTOCOL}", "request_uri": "%{REQUEST_URI}",
+}  # fmt: skip
+_OF_HTTPD = {
+    "nokeepalive", "downgrade-1.0", "force-response-1.0", "redirect-carefully", "no-gzip", "gzip-only-text/html",
+    "force-no-vary", "ssl-unclean-shutdown", "ssl-accurate-shutdown", "suppress-error-charset",
+}  # fmt: skip
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def set_env_if(here: Here, said: Directive) -> None:
+    """SetEnvIf[NoCase] attribute regex [!]name[=value] …; BrowserMatch[NoCase] regex …"""
+    here.server_only()
+    args = list(said.args)
+    attribute = "User-Agent" if said.key.startswith("browser") else args.pop(0)
+    regex, *variables = args
+    if attribute.lower() in _ATTRIBUTES:
+        subject = _ATTRIBUTES[attribute.lower()]
+    elif _TOKEN.fullmatch(attribute):
+        known = {row.content["name"].lower() for row in (*here.draft.main.env, *here.server.env)}
+        subject = f"%{{ENV:{attribute}}}" if attribute.lower() in known else f"%{{HTTP:{attribute}}}"
+    else:
+        raise Unsupported("an expression for names of fields has no counterpart; name the field")
+    nocase = {"nocase": True} if said.key.endswith("nocase") else {}
+    useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
+    if not useful:
+        raise Ignored("clients of the last century are treated like any other")
+    for word in useful:
+        _variable(here, said, word, {"from": subject, "capture": regex, **nocase})
+
+
+def _variable(here: Here, said: Directive, word: str, looked: dict[str, Any]) -> None:
+    name, equals, value = word.partition("=")
+    row = {"name": name.removeprefix("!"), **looked}
+    if name.startswith("!"):
+        row["unset"] = True
+    else:
+        row["value"] = value.replace("%{", "\\%{").replace("${", "\\${") if equals else "1"
+    here.server.env.append(Row(row, [said]))
+
+
+def set_env_if_expr(here: Here, said: Directive) -> None:
+    """SetEnvIfExpr expression [!]name[=value] …"""
+    here.server_only()
+    expression, *variables = said.args
+    for word in variables:
+        _variable(here, said, word, {"expr": expression})
+
+
+def set_env(here: Here, said: Directive) -> None:
+    """SetEnv name [value]: seen by fields, which is all that it is good for in a proxy."""
+    here.unconditional()
+    raise Unsupported("SetEnv is set after the rules; write SetEnvIf Request_Method ^ NAME=value")
+
+
+_SUBJECTS = {
+    "remote_addr": "%{REMOTE_ADDR}", "remote_host": "%{REMOTE_HOST}", "remote_port": "%{REMOTE_PORT}",
+    "request_method": "%{REQUEST_METHOD}", "request_line": "%{THE_REQUEST}", "request_protocol": "%{SERVER_PROTOCOL}",
+    "query_string": "%{QUERY_STRING}", "request_filename": "%{REQUEST_URI}", "server_name": "%{SERVER_NAME}",
+    "server_port": "%{SERVER_PORT}", "server_addr": "%{SERVER_ADDR}",
+}  # fmt: skip
+_TRANSFORMS = {
+    "sha1": "sha1", "md5": "md5", "hexencode": "hex", "hexdecode": "hexdecode", "base64encode": "base64",
+    "base64decode": "base64decode", "lowercase": "lowercase", "uppercase": "uppercase", "trim": "trim",
+    "urlencode": "urlencode", "urldecode": "urldecode", "length": "length",
+}  # fmt: skip
+_OPERATORS = {"rx": "{}", "streq": "^{}$", "contains": "{}", "beginswith": "^{}", "endswith": "{}$"}
+
+
+def sec_rule(here: Here, said: Directive) -> None:
+    """SecRule VARIABLE operator "actions", where it does nothing but set variables; SecAction "actions"."""
+    here.unconditional()
+    args = list(said.args)
+    looked: dict[str, Any] = {}
+    if said.key == "secrule":
+        subject, operator = args.pop(0), args.pop(0)
+        looked["from"] = _subject(subject)
+    actions = [part.strip() for part in re.findall(r"((?:[^,'\"]|'[^']*'|\"[^\"]*\")+)", args[0] if args else "")]
+    transforms: list[str] = []
+    variables: list[str] = []
+    for action in actions:
+        name, _, value = action.partition(":")
+        value = value.strip("'")
+        match name.lower():
+            case "t" if value.lower() == "none":
+                transforms = []
+            case "t" if value.lower() in _TRANSFORMS:
+                transforms.append(_TRANSFORMS[value.lower()])
+            case "setenv":
+                variables.append(value)
+            case "t":
+                raise Unsupported(f"there is no transformation {value}")
+            case "deny" | "block" | "drop" | "redirect" | "proxy" | "chain" | "skip" | "skipafter" | "exec":
+                raise Unsupported(f"{name} is for a firewall; a RewriteRule with [F] can refuse requests")
+            case _:
+                pass
+    if not variables:
+        raise Unsupported("a rule that sets no variable is for a firewall")
+    if transforms:
+        looked["transform"] = transforms
+    if said.key == "secrule":
+        looked |= _operator(operator)
+    for word in variables:
+        name, equals, value = word.partition("=")
+        row = {"name": name.removeprefix("!"), **looked}
+        if name.startswith("!"):
+            row["unset"] = True
+        else:
+            row["value"] = _captured(value) if equals else "1"
+        here.server.env.append(Row(row, [said]))
+
+
+def _subject(subject: str) -> str:
+    kind, _, name = subject.partition(":")
+    if kind.lower() == "request_headers" and _TOKEN.fullmatch(name):
+        return f"%{{HTTP:{name}}}"
+    if kind.lower() in ("env", "request_uri", "request_uri_raw", "request_basename"):
+        known = {"env": f"%{{ENV:{name}}}"}.get(kind.lower())
+        if known and name:
+            return known
+    if kind.lower() not in _SUBJECTS or name:
+        raise Unsupported(f"{subject} cannot be looked at here")
+    return _SUBJECTS[kind.lower()]
+
+
+def _operator(operator: str) -> dict[str, Any]:
+    negated = operator.startswith("!")
+    operator = operator.removeprefix("!")
+    kind, argument = "rx", operator
+    if operator.startswith("@"):
+        kind, _, argument = operator[1:].partition(" ")
+        kind = kind.lower()
+        if kind == "unconditionalmatch":
+            return {}
+        if kind not in _OPERATORS:
+            raise Unsupported(f"there is no operator @{kind}")
+    capture = _OPERATORS[kind].format(argument if kind == "rx" else re.escape(argument))
+    return {"capture": capture, **({"negate": True} if negated else {})}
+
+
+def _captured(value: str) -> str:
+    """%{TX.1} is $1 here, and %{REMOTE_ADDR} and its like are what they are."""
+    value = re.sub(r"%\{tx\.([0-9])\}", r"$\1", value, flags=re.IGNORECASE)
+    value = re.sub(r"%\{matched_var\}", "$0", value, flags=re.IGNORECASE)
+    return re.sub(
+        r"%\{([A-Za-z_]+)(?:[:.]([^}]*))?\}",
+        lambda found: _subject(found[1] + (f":{found[2]}" if found[2] else "")),
+        value,
+    )
+
+
+def engine(here: Here, said: Directive) -> None:
+    if text(said).lower() == "off":
+        raise Unsupported("rules of ModSecurity are imported as if it were on; remove those that are off")
+    raise Ignored("rules that set variables are always on")
+
+
+def firewall(here: Here, said: Directive) -> None:
+    raise Ignored("only SecRule's variables are of use here")
+
+
+_FIREWALL = (
+    "secrequestbodyaccess", "secresponsebodyaccess", "secauditengine", "secauditlog", "secauditlogparts",
+    "secauditlogtype", "secdebuglog", "secdebugloglevel", "sectmpdir", "secdatadir", "secrequestbodylimit",
+    "secrequestbodynofileslimit", "secrequestbodyinmemorylimit", "secdefaultaction", "secargumentseparator",
+    "seccookieformat", "secunicodemapfile", "secstatusengine", "secpcrematchlimit", "secpcrematchlimitrecursion",
+    "secauditlogrelevantstatus", "secauditlogstoragedir", "secresponsebodymimetype", "secresponsebodylimit",
+    "secresponsebodylimitaction", "secrequestbodylimitaction", "secuploaddir", "seccomponentsignature",
+)  # fmt: skip
+
+HANDLERS: dict[str, Handler] = {
+    "header": header,
+    "requestheader": header,
+    "setenvif": set_env_if,
+    "setenvifnocase": set_env_if,
+    "browsermatch": set_env_if,
+    "browsermatchnocase": set_env_if,
+    "setenvifexpr": set_env_if_expr,
+    "setenv": set_env,
+    "secrule": sec_rule,
+    "secaction": sec_rule,
+    "secruleengine": engine,
+    **dict.fromkeys(_FIREWALL, firewall),
+}

@@ -1,0 +1,185 @@
+"""httpd.conf as a site: ``rproxy import``.
+
+A configuration is read as one tree (``reader``), each directive is looked up in the tables of handlers and put into a
+draft, the draft is laid out as rows (``assembly``) and written with comments (``writer``). What the site file's own
+check then finds wrong is taken out of service and counted as a loss, so that the file that is written can be served
+in any case. Every directive is in the report once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from proxy_core.apache import access, balancing, core, fields, proxy, rewrite
+from proxy_core.apache.assembly import assembled
+from proxy_core.apache.draft import Block, Draft, Here, Ignored, Kind, Section, Server, Unsupported
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.reader import read
+from proxy_core.apache.report import Report
+from proxy_core.apache.table import Handler
+from proxy_core.apache.writer import written
+from proxy_core.config.toml import parse
+from proxy_core.errors import Problem
+from proxy_core.rules.lint import lint
+
+HANDLERS: dict[str, Handler] = {
+    **core.HANDLERS, **proxy.HANDLERS, **balancing.HANDLERS, **rewrite.HANDLERS, **fields.HANDLERS, **access.HANDLERS,
+}  # fmt: skip
+IGNORED: dict[str, str] = {**core.IGNORED, **access.IGNORED}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The site file's text, and what became of each directive."""
+
+    text: str
+    report: Report
+
+
+def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, folder: Path | None = None) -> Imported:
+    """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
+    configuration = read(file, defines)
+    draft = Draft(allow_programs, configuration.root, (folder or file.parent).absolute())
+    walk(Here(draft, draft.main), configuration.directives)
+    blocks = assembled(draft)
+    while True:
+        report = Report(entries=tuple(draft.entries), problems=configuration.problems)
+        text, starts = written(file.name, blocks, report)
+        found = faults(text)
+        if not found:
+            return Imported(text, report)
+        blocks = without(draft, blocks, [(bisect_right(starts, each.line) - 1, each) for each in found])
+
+
+def faults(text: str) -> list[Problem]:
+    """What keeps a site file from being served, with its lines."""
+    document = parse(text)
+    problems = document.problems if document.site is None else map(document.located, lint(document.site))
+    return [each for each in problems if each.severity == "error"]
+
+
+def without(draft: Draft, blocks: list[Block], found: list[tuple[int, Problem]]) -> list[Block]:
+    """The blocks with those at fault taken out of service, or out of the file where they cannot be; what they stood
+    for is lost."""
+    kept: list[Block] = []
+    reasons = dict(reversed(found))
+    for number, block in enumerate(blocks):
+        problem = reasons.get(number)
+        if problem is None:
+            kept.append(block)
+            continue
+        why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
+        draft.lose({origin.place for origin in block.origins[-1:]}, why)
+        if block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
+            kept.append(replace(block, content={**block.content, "enabled": False}))
+    return kept
+
+
+def walk(here: Here, directives: tuple[Directive, ...]) -> None:
+    """Put directives into the draft, sections with all that is in them."""
+    for said in directives:
+        if said.inside is not None:
+            section = SECTIONS.get(said.key)
+            if section is not None:
+                section(here, said)
+            else:
+                lost(here, said, f"there is nothing like <{said.name}> here")
+            continue
+        here.losses = []
+        try:
+            handle(here, said)
+        except Unsupported as why:
+            here.draft.note(said, "unsupported", str(why))
+        except Ignored as why:
+            here.draft.note(said, "ignored", str(why))
+        else:
+            here.draft.note(said, "unsupported" if here.losses else "mapped", "; ".join(here.losses))
+
+
+def handle(here: Here, said: Directive) -> None:
+    handler = HANDLERS.get(said.key)
+    if handler is None:
+        why = IGNORED.get(said.key)
+        raise Ignored(why) if why is not None else Unsupported("there is nothing like it here")
+    try:
+        handler(here, said)
+    except (ValueError, IndexError):
+        raise Unsupported("its words are not understood") from None
+
+
+def lost(here: Here, said: Directive, why: str) -> None:
+    """A section that is lost with all that is in it."""
+    here.draft.note(said, "unsupported", why)
+    for each in said.inside or ():
+        if each.inside is not None:
+            lost(here, each, why)
+        else:
+            here.draft.note(each, "unsupported", f"{why} (in <{said.name} {said.raw}>)")
+
+
+def virtual_host(here: Here, said: Directive) -> None:
+    server = Server(directive=said)
+    here.draft.hosts.append(server)
+    here.draft.note(said, "mapped")
+    assert said.inside is not None
+    walk(Here(here.draft, server), said.inside)
+
+
+def section(kind: Kind, regex: Kind = "location") -> Callable[[Here, Directive], None]:
+    """<Location> and its like; ``~`` before the argument makes it an expression."""
+
+    def handler(here: Here, said: Directive) -> None:
+        argument = said.args
+        found = kind
+        if argument[:1] == ("~",):
+            found, argument = regex, argument[1:]
+        if not argument:
+            return lost(here, said, "it does not say what it is for")
+        here.draft.note(said, "mapped")
+        inner = Section(found, argument[0], said)
+        walk(replace(here, section=inner, losses=[]), said.inside or ())
+
+    return handler
+
+
+def files(here: Here, said: Directive) -> None:
+    """Sections about files: settings of what is served from folders."""
+    here.draft.note(said, "ignored", core.FILES)
+    for each in said.inside or ():
+        if each.inside is not None:
+            files(here, each)
+        else:
+            here.draft.note(each, "ignored", core.FILES)
+
+
+def conditional(here: Here, said: Directive) -> None:
+    """<If>, <ElseIf> and <Else>: what is inside holds where the expression does."""
+    conditions = here.conditions
+    if said.key == "if":
+        conditions.clear()
+    expression = said.raw.strip()
+    if len(expression) > 1 and expression[0] in "\"'" and expression[-1] == expression[0]:
+        expression = expression[1:-1].replace("\\" + said.raw.strip()[0], said.raw.strip()[0])
+    before = [f"!({each})" for each in conditions]
+    if said.key != "else":
+        conditions.append(expression)
+        before.append(f"({expression})")
+    whole = " && ".join([*([f"({here.condition})"] if here.condition else []), *before])
+    here.draft.note(said, "mapped")
+    walk(replace(here, condition=whole, losses=[], conditions=[]), said.inside or ())
+
+
+SECTIONS: dict[str, Callable[[Here, Directive], None]] = {
+    "virtualhost": virtual_host,
+    "location": section("location", "locationmatch"),
+    "locationmatch": section("locationmatch"),
+    "proxy": section("proxy", "proxymatch"),
+    "proxymatch": section("proxymatch"),
+    "if": conditional,
+    "elseif": conditional,
+    "else": conditional,
+    **dict.fromkeys(("directory", "directorymatch", "files", "filesmatch"), files),
+}

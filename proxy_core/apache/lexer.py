@@ -1,0 +1,118 @@
+"""Lines of httpd.conf as directives: httpd's ``ap_cfg_getline`` and ``ap_getword_conf`` (server/util.c).
+
+A backslash at the end of a line joins it to the next, a comment too; ``#`` begins a comment only as the first thing of
+a line. Words are parted by blanks; one in quotes keeps them, and in it a backslash stands before its quote or another
+backslash. Everything keeps the file and line it came from. Nothing here knows what a directive means, and nothing
+raises: whoever reads decides what is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: a file, and a line counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One directive, or a section with what stands in it (``inside`` is None for no section). ``raw`` is what follows
+    its name, with variables filled in; ``args`` are its words."""
+
+    name: str
+    raw: str
+    place: Place
+    inside: tuple[Directive, ...] | None = None
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        return tuple(words(self.raw))
+
+    @property
+    def key(self) -> str:
+        """The name as tables have it: directives are written in any case."""
+        return self.name.lower()
+
+    def __str__(self) -> str:
+        text = f"{self.name} {self.raw}".strip()
+        return f"<{text}>" if self.inside is not None else text
+
+
+_IN_FILE = re.compile(r"#\s*In file:\s*(.*\S)\s*")
+_AT_LINE = re.compile(r"#\s*(\d+):\s*")
+
+
+def lines(text: str, file: str) -> Iterator[tuple[Place, str]]:
+    """The lines that say something, stripped and joined where a backslash says so. In what ``apache2 -t -D
+    DUMP_CONFIG`` prints, places are those that it tells of."""
+    parts: list[str] = []
+    start = 0
+    told_file, told_line = file, 0
+    dumped = text.startswith("# In file:")
+    for number, line in enumerate([*text.replace("\r\n", "\n").split("\n"), ""], 1):
+        start = start or number
+        parts.append(line.removesuffix("\\"))
+        if line.endswith("\\"):
+            continue
+        whole, parts = "".join(parts).strip(), []
+        place, start = Place(told_file, told_line or start) if dumped else Place(file, start), 0
+        if whole.startswith("#"):
+            if dumped and (found := _IN_FILE.fullmatch(whole)):
+                told_file = found[1]
+            elif dumped and (found := _AT_LINE.fullmatch(whole)):
+                told_line = int(found[1])
+        elif whole:
+            yield place, whole
+
+
+def words(text: str) -> Iterator[str]:
+    """The words of a line, quotes taken off."""
+    at, end = 0, len(text)
+    while True:
+        while at < end and text[at].isspace():
+            at += 1
+        if at >= end:
+            return
+        quote = text[at] if text[at] in "\"'" else ""
+        at += len(quote)
+        word = []
+        while at < end and (text[at] != quote if quote else not text[at].isspace()):
+            if text[at] == "\\" and text[at + 1 : at + 2] in ("\\", quote or "\\"):
+                at += 1
+            word.append(text[at])
+            at += 1
+        at += len(quote)
+        yield "".join(word)
+
+
+def rest(text: str, count: int) -> str:
+    """What follows the first ``count`` words, as it stands."""
+    at = 0
+    for _ in range(count):
+        found = re.compile(r"""\s*(?:"(?:\\["\\]|[^"])*"?|'(?:\\['\\]|[^'])*'?|\S*)\s*""").match(text, at)
+        at = found.end() if found else len(text)
+    return text[at:]
+
+
+_VARIABLE = re.compile(r"\$\{([^}:]*)\}")
+
+
+def filled(text: str, variables: Mapping[str, str]) -> str:
+    """The text with each ``${NAME}`` that is known; with a colon it is a map's, and stays (``ap_resolve_env``)."""
+    return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
+
+
+def split(line: str) -> tuple[str, str]:
+    """Name and rest of a line; a section's name begins with ``<``, and its last ``>`` is gone."""
+    name, *raw = (line.removesuffix(">") if line.startswith("<") else line).split(None, 1)
+    return name, raw[0].strip() if raw else ""

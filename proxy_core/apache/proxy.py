@@ -1,0 +1,132 @@
+"""mod_proxy: what is forwarded where, and how the addresses in answers are mapped back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy_core.apache.balancing import balancer, configure
+from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.parameters import ROUTE, left_over, parameters, taken
+from proxy_core.apache.table import Handler, choice, on, option, seconds, setting, text
+
+
+def proxy_pass(here: Here, said: Directive) -> None:
+    """ProxyPass and ProxyPassMatch, in a server or in a <Location>."""
+    here.unconditional()
+    regex = said.key == "proxypassmatch"
+    args = said.args
+    if here.section is None:
+        taken, *args_left = args
+    elif here.section.kind in ("location", "locationmatch"):
+        taken, args_left = here.section.argument, list(args)
+        if here.section.kind == "locationmatch" and not regex:
+            raise Ignored("in a <LocationMatch> the expression is taken for a path, which no request has")
+    else:
+        raise Unsupported(f"it stands inside {here.section.directive}, where httpd takes none")
+    if not args_left:
+        raise Unsupported("it has no target")
+    url, *words = args_left
+    row: dict[str, Any] = {"path_regex" if regex else "path": taken}
+    if not regex and not taken.startswith("/"):
+        raise Ignored("no path begins like this")
+    if url == "!":
+        row["except"] = True
+    else:
+        row["proxy"] = url
+        given = parameters(tuple(words))
+        if given.pop("nocanon", ""):
+            row["nocanon"] = True
+        if given.pop("interpolate", "") and "${" in url:
+            raise Unsupported("${…} in targets is for rewrite rules: write a RewriteRule with [P]")
+        _forwarded(here, said, url, given, row)
+    (here.server.routes if here.section is None else here.server.located).append(Row(row, [said]))
+
+
+def _forwarded(here: Here, said: Directive, url: str, given: dict[str, str], row: dict[str, Any]) -> None:
+    named = re.match(r"balancer://([^/$]+)", url, re.IGNORECASE)
+    if "mapping" in given:
+        row |= taken(here, given, {"mapping": ROUTE["mapping"]})
+    if named is not None:
+        group = balancer(here, said, named[1])
+        if given:
+            configure(here, said, group, given)
+        return
+    if re.match(r"(?:https?|wss?|unix):", url, re.IGNORECASE) is None:
+        raise Unsupported("targets are http, https, ws, wss, unix: and balancer URLs")
+    row |= taken(here, given, ROUTE)
+    if not row.get("timeout", 1):
+        del row["timeout"]
+    if given.pop("connectiontimeout", ""):
+        here.lose("connectiontimeout is for the whole site: set connect_timeout in [site]")
+    left_over(here, given)
+
+
+def reverse(kind: str) -> Handler:
+    """ProxyPassReverse and its like for cookies."""
+
+    def handler(here: Here, said: Directive) -> None:
+        here.unconditional()
+        args = [word for word in said.args if word.lower() != "interpolate"]
+        if kind == "location":
+            if len(args) == 1 and here.section is not None:
+                args.insert(0, here.section.argument)
+            public, internal = args
+            row = {"internal": internal, "public": public}
+        else:
+            internal, public = args
+            row = {"kind": kind, "internal": internal, "public": public}
+        if here.section is not None:
+            row["location"] = here.location(said).content["id"]
+        here.server.reverse.append(Row(row, [said]))
+
+    return handler
+
+
+def error_override(said: Directive) -> Any:
+    word, *codes = said.args
+    if word.lower() == "off":
+        return False
+    return [int(code) for code in codes] if codes else True
+
+
+def proxy_requests(here: Here, said: Directive) -> None:
+    if on(said):
+        raise Unsupported("this is a reverse proxy; it forwards to nothing that the site does not name")
+    raise Ignored("it is always off here")
+
+
+def always(word: str, why: str) -> Handler:
+    """A directive that may say one thing, which is what is done here."""
+
+    def handler(here: Here, said: Directive) -> None:
+        if text(said).lower() != word:
+            raise Unsupported(why)
+        raise Ignored(why)
+
+    return handler
+
+
+HANDLERS: dict[str, Handler] = {
+    "proxypass": proxy_pass,
+    "proxypassmatch": proxy_pass,
+    "proxypassreverse": reverse("location"),
+    "proxypassreversecookiedomain": reverse("cookie_domain"),
+    "proxypassreversecookiepath": reverse("cookie_path"),
+    "proxytimeout": option("proxy_timeout", seconds),
+    "proxyerroroverride": setting("error_override", error_override),
+    "proxypreservehost": setting("preserve_host", on),
+    "proxyaddheaders": setting("add_forwarded", on),
+    "proxyvia": option("via", choice({name: name for name in ("off", "on", "full", "block")})),
+    "proxyrequests": proxy_requests,
+    "proxywebsocketidletimeout": option("tunnel_timeout", seconds),
+    "proxy100continue": always("on", "100 Continue of members is passed on"),
+    "proxypassinherit": always("on", "the main server's routes come first, whatever it says"),
+    "proxybadheader": always("iserror", "an answer with a broken field is 502"),
+    "proxypassinterpolateenv": always("off", "${…} in targets is for rewrite rules"),
+    "proxymaxforwards": always("-1", "Max-Forwards is counted down where a client sends it"),
+    "noproxy": always("", "it is for forward proxies"),
+    "proxyblock": always("", "it is for forward proxies"),
+    "proxyhctpsize": always("", "checks wait for nobody"),
+}

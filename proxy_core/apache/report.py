@@ -1,0 +1,77 @@
+"""What became of each directive: mapped, safely ignored, or not supported, with its place and the reason.
+
+The report is for people, who want the losses first and the rest as numbers, and for programs, as JSON. A directive
+counts as not supported when any part of what it says is lost, so that "whole" means whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct, json
+
+from proxy_core.errors import Problem
+
+Outcome = Literal["mapped", "ignored", "unsupported"]
+
+
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One directive. ``why`` says why it is ignored, or what is lost and what to do about it."""
+
+    outcome: Outcome
+    directive: str
+    text: str
+    file: str
+    line: int
+    why: str = ""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """All of them in the order in which they were read, and what could not be read at all."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        return sum(entry.outcome == outcome for entry in self.entries)
+
+    @property
+    def losses(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.outcome == "unsupported"]
+
+
+def summary(report: Report) -> str:
+    """One sentence of numbers."""
+    return (
+        f"{len(report.entries)} directives: {report.count('mapped')} mapped, {report.count('ignored')} safely ignored, "
+        f"{report.count('unsupported')} not supported"
+    )
+
+
+def spelled(report: Report) -> str:
+    """The report for people."""
+    parts = [str(problem) for problem in report.problems]
+    parts += [f"{loss.file}:{loss.line}: {loss.text}\n    {loss.why}" for loss in report.losses]
+    ignored = Counter((entry.directive, entry.why) for entry in report.entries if entry.outcome == "ignored")
+    if ignored:
+        parts.append("safely ignored:")
+        parts += [f"    {_times(name, count)}: {why}" for (name, why), count in ignored.items()]
+    return "\n".join([*parts, summary(report)])
+
+
+def _times(name: str, count: int) -> str:
+    return name if count == 1 else f"{name} ({count} times)"
+
+
+def as_json(report: Report) -> str:
+    """The report for programs: the numbers, then every directive."""
+    numbers = {outcome: report.count(outcome) for outcome in ("mapped", "ignored", "unsupported")}
+    whole = {"counts": numbers, "directives": report.entries, "problems": report.problems}
+    return json.format(json.encode(whole), indent=2).decode()
+
+
+def losses(entries: Sequence[Entry]) -> list[str]:
+    """The losses as lines for a comment."""
+    return [f"{entry.file}:{entry.line}  {entry.text}  ({entry.why})" for entry in entries]

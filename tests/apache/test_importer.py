@@ -1,0 +1,151 @@
+"""Directives become rows of a site, each with its place, and everything is counted."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy_core.apache.importer import Imported, import_file
+from proxy_core.config.toml import parse
+from proxy_core.rules.lint import lint
+
+
+def imported(folder: Path, text: str) -> Imported:
+    (folder / "httpd.conf").write_text(text)
+    return import_file(folder / "httpd.conf", {}, True)
+
+
+def site_of(folder: Path, text: str) -> dict[str, Any]:
+    """The site file of a configuration, which must be sound."""
+    found = imported(folder, text)
+    document = parse(found.text)
+    assert document.site is not None, document.problems
+    assert [each for each in lint(document.site) if each.severity == "error"] == []
+    return tomllib.loads(found.text)
+
+
+PROXIED = "ProxyPass / http://a/\n"
+ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("ProxyPass /a http://h/b", "routes", [{"path": "/a", "proxy": "http://h/b"}]),
+    ("ProxyPass /a !", "routes", [{"path": "/a", "except": True}]),
+    ("ProxyPassMatch ^/(.*)$ http://h/$1 nocanon", "routes",
+     [{"path_regex": "^/(.*)$", "proxy": "http://h/$1", "nocanon": True}]),
+    ("ProxyPass /a http://h/ timeout=5 upgrade=websocket", "routes",
+     [{"path": "/a", "proxy": "http://h/", "timeout": 5, "upgrade": ["websocket"]}]),
+    ("ProxyPass /s http://h/\n<Location /a>\nProxyPass http://i/\n</Location>\n"
+     "<Location /a/b>\nProxyPass !\n</Location>", "routes",
+     [{"path": "/a/b", "except": True}, {"path": "/a", "proxy": "http://i/"}, {"path": "/s", "proxy": "http://h/"}]),
+    ("<Location /a>\nProxyPassReverse http://h/b\n</Location>", "reverse",
+     [{"internal": "http://h/b", "public": "/a"}]),
+    ("ProxyPassReverseCookiePath /in /out", "reverse", [{"kind": "cookie_path", "internal": "/in", "public": "/out"}]),
+    ("Header always set X-A b env=V", "headers",
+     [{"on": "always", "action": "set", "name": "X-A", "value": "b", "env": "V"}]),
+    ("RequestHeader unset X-A", "headers", [{"on": "request", "action": "unset", "name": "X-A"}]),
+    ("<If \"%{HTTP:A} == 'b'\">\nHeader set X y\n</If>\n<Else>\nHeader set X z\n</Else>", "headers",
+     [{"on": "response", "action": "set", "name": "X", "value": "y", "expr": "(%{HTTP:A} == 'b')"},
+      {"on": "response", "action": "set", "name": "X", "value": "z", "expr": "!(%{HTTP:A} == 'b')"}]),
+    ("SetEnvIf X-A ^b$ v=$0 !w", "env",
+     [{"name": "v", "from": "%{HTTP:X-A}", "capture": "^b$", "value": "$0"},
+      {"name": "w", "from": "%{HTTP:X-A}", "capture": "^b$", "unset": True}]),
+    ("ErrorDocument 404 \"not here\"", "errors", [{"status": ["404"], "text": "not here"}]),
+    ("RewriteEngine On\nRewriteCond %{HTTP_HOST} ^a [NC]\nRewriteRule ^/x$ /y [R=301,L]", "rewrites",
+     [{"pattern": "^/x$", "substitution": "/y", "flags": ["R=301", "L"],
+       "conditions": [{"test": "%{HTTP_HOST}", "pattern": "^a", "flags": ["NC"]}]}]),
+    ("RewriteRule ^/x$ /y [R]", "rewrites", []),
+    ("<Proxy http://h/x*>\nProxySet timeout=9\n</Proxy>", "locations",
+     [{"id": "http-h-x", "target": "http://h/x", "timeout": 9}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table", "found"), ROWS)
+def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
+    rows = site_of(tmp_path, "Listen 8080\n" + text).get(table, [])
+    assert [{key: value for key, value in row.items() if key != "location"} for row in rows] == found
+
+
+def test_a_balancer_comes_with_its_members(tmp_path: Path) -> None:
+    site = site_of(
+        tmp_path,
+        "Listen 1\nProxyPass / balancer://B/ stickysession=ID|id nofailover=On\n<Proxy balancer://B>\n"
+        "BalancerMember http://10.0.0.1:80 loadfactor=3 status=+H route=one\nBalancerMember http://b.test/x retry=0\n"
+        "ProxySet lbmethod=bybusyness maxattempts=1\n</Proxy>",
+    )
+    assert site["balancers"] == {
+        "b": {
+            "method": "bybusyness",
+            "maxattempts": 1,
+            "sticky": {"cookie": "ID", "param": "id", "nofailover": True},
+            "members": {
+                "10-0-0-1-80": {"url": "http://10.0.0.1:80", "weight": 3, "role": "standby", "route": "one"},
+                "b": {"url": "http://b.test/x", "retry": 0},
+            },
+        }
+    }
+
+
+INHERITS = [
+    ("InheritDownBefore", "RewriteEngine On", None),
+    ("InheritDown", "RewriteEngine On", "after"),
+    ("InheritDown", "RewriteEngine On\nRewriteOptions IgnoreInherit", "own"),
+    ("InheritDown", "RewriteEngine Off", "off"),
+    ("InheritDown", "", "off"),
+    ("AllowNoSlash", "RewriteOptions InheritBefore", None),
+    ("AllowNoSlash", "RewriteOptions Inherit", "after"),
+]
+
+
+@pytest.mark.parametrize(("main", "host", "way"), INHERITS)
+def test_a_host_inherits_rules_as_mod_rewrite_merges_them(
+    tmp_path: Path, main: str, host: str, way: str | None
+) -> None:
+    text = (
+        f"Listen 80\nRewriteEngine On\nRewriteOptions {main}\nRewriteRule ^/m /x [R]\n"
+        "<VirtualHost *:80>\nServerName c.test\nRewriteOptions Inherit\nRewriteRule ^/c /z [R]\n</VirtualHost>\n"
+        f"<VirtualHost *:80>\nServerName d.test\n{host}\n</VirtualHost>"
+    )
+    site = site_of(tmp_path, text)
+    assert site["hosts"]["d"].get("rewrites") == way
+
+
+def test_a_map_of_a_host_with_a_name_that_is_taken_gets_another(tmp_path: Path) -> None:
+    host = (
+        "<VirtualHost *:80>\nServerName {0}\nRewriteEngine On\nRewriteMap m int:{1}\nRewriteRule ^/(.*) /${{m:$1}} [R]"
+    )
+    text = "\n".join(
+        ["Listen 80", *(host.format(*x) + "\n</VirtualHost>" for x in (("a", "toupper"), ("b", "tolower")))]
+    )
+    site = site_of(tmp_path, text)
+    assert {name: row["function"] for name, row in site["maps"].items()} == {"m": "toupper", "m-2": "tolower"}
+    assert [row["substitution"] for row in site["rewrites"]] == ["/${m:$1}", "/${m-2:$1}"]
+
+
+def test_hosts_belong_to_the_listeners_that_lead_to_them(tmp_path: Path) -> None:
+    host = "<VirtualHost {}>\nServerName {}.test\nProxyPass / http://{}/\n</VirtualHost>\n"
+    hosts = (("*:1", "a", "a"), ("*:2 *:1", "b", "b"), ("*:3", "c", "c"), ("*", "d", "d"))
+    site = site_of(tmp_path, "Listen 1\nListen 127.0.0.1:2\n" + "".join(host.format(*each) for each in hosts))
+    assert {name: row.get("listeners") for name, row in site["hosts"].items()} == {"a": ["http"], "b": None, "d": None}
+
+
+def test_everything_is_counted_once_and_losses_say_why(tmp_path: Path) -> None:
+    found = imported(tmp_path, "Listen 1\nUser x\n" + PROXIED + "Frobnicate on\nRewriteRule ^/x /y [Z]\n")
+    counts = [found.report.count(outcome) for outcome in ("mapped", "ignored", "unsupported")]
+    assert counts == [3, 1, 1]
+    (loss,) = found.report.losses
+    assert (loss.file, loss.line, loss.directive) == ("httpd.conf", 4, "Frobnicate")
+    assert "Frobnicate on" in found.text
+
+
+def test_what_the_site_file_would_refuse_is_counted_and_kept_as_a_comment(tmp_path: Path) -> None:
+    found = imported(tmp_path, "Listen 1\nRewriteEngine On\nRewriteRule ^/x /y [Z]\nRewriteRule ^/(x /y\n" + PROXIED)
+    assert parse(found.text).site is not None
+    assert [(loss.line, loss.directive) for loss in found.report.losses] == [(3, "RewriteRule"), (4, "RewriteRule")]
+    assert "rewrites" not in tomllib.loads(found.text)
+    assert "#   httpd.conf:4  RewriteRule ^/(x /y" in found.text
+
+
+def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path) -> None:
+    site = site_of(tmp_path, "Listen 1\n" + PROXIED + "<Location /secret>\nRequire ldap-user me\n</Location>")
+    assert site["rewrites"][0]["flags"] == ["F"]
