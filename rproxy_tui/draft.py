@@ -29,9 +29,10 @@ SPELLED: dict[str, str] = {
 }
 KINDS = {
     "routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener", "rewrites": "rule",
-    "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "conditions": "condition",
+    "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "bans": "ban",
+    "conditions": "condition",
 }  # fmt: skip
-TABLES = {"site": "site settings", "access_log": "access log", "console": "console settings"}
+TABLES = {"site": "site settings", "limits": "limits", "access_log": "access log", "console": "console settings"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from proxy_core.control.commands import Change, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
+from rproxy_tui.bans import about
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
 from rproxy_tui.theme import THEMES
@@ -47,6 +48,11 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
     else:
         yield Entry("reload the site file", "take it as it stands on disk", partial(app.do, Reload()))
     yield edit(app, ("site",), "timeouts, names, trusted proxies")
+    yield edit(app, ("limits",), "sizes, times, rates and numbers")
+    for ban in site.bans:
+        yield edit(app, ("bans", ban.id), about(ban, app.snapshot.at))
+        yield remove(app, ("bans", ban.id), about(ban, app.snapshot.at))
+    yield add(app, ("bans",), {}, "keep an address or network out")
     yield edit(app, ("console",), "theme and keys")
     yield edit(app, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
     if site.access_log is not None:
@@ -93,7 +99,7 @@ def edit(app: ConsoleApp, address: Address, about: str) -> Entry:
 def add(app: ConsoleApp, address: Address, row: dict[str, Any], about: str) -> Entry:
     what = thing((*address, "")).partition(" ")[0]
     return Entry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
-                 partial(app.add, address, row, named=address[-1] not in ("env", "locations")))  # fmt: skip
+                 partial(app.add, address, row, named=address[-1] not in ("bans", "env", "locations")))  # fmt: skip
 
 
 def remove(app: ConsoleApp, address: Address, about: str) -> Entry:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input
 
 from proxy_core.control.view import Record, Snapshot
+from proxy_core.rules.networks import seen_as
 from rproxy_tui import words
+from rproxy_tui.bans import ban
 from rproxy_tui.page import Page
 from rproxy_tui.screens.inspector import Inspector
 from rproxy_tui.widgets.line import Line, Part, fit
+from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
 
 
@@ -33,6 +37,8 @@ Status signs: `·` answered, `→` redirect or not modified, `▲` 4xx, `■` 5x
 
 `/` searches all fields, also what is cut off in the row. `enter` shows everything about a request: both heads, where
 the time went, and which rule took it and why; `w` shows only the why, rule by rule, and leads to the rules.
+
+`b` bans the client under the cursor for a while: it gets 403 until then. The palette lists bans, to change or lift.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,f", "follow", "Pause", key_display="space", id="follow", tooltip="follow or pause"),
@@ -41,6 +47,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
         Binding("N", "find(-1)", "Previous", show=False, id="find_previous", tooltip="next match above"),
         Binding("s", "filter", "Filter", id="filter", tooltip="all requests, failed ones, slow ones"),
         Binding("w", "why", "Why", id="why", tooltip="why the request under the cursor went where it went"),
+        Binding("b", "ban", "Ban", show=False, id="ban", tooltip="keep the client under the cursor out for a while"),
         Binding("y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
         Binding("escape", "forget", "Clear search", show=False, id="forget", tooltip="forget the search"),
     ]
@@ -103,6 +110,17 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
         if record is not None:
             self.app.copy_to_clipboard(as_line(record))
             self.console.say(f"copied request {record.number} as a line", "success")
+
+    @work
+    async def action_ban(self) -> None:
+        record = self.requests.tail.current
+        if record is None:
+            return
+        site, now, client = self.console.state.site, self.console.snapshot.at, record.client
+        question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"
+        prompt = Prompt(self.engine, question, "1h", lambda span: ban(site, client, span, now), over=True)
+        if change := await self.console.push_screen_wait(prompt):
+            await self.console.do(change)
 
     # search
 
