@@ -159,6 +159,21 @@ def test_a_url_is_read_as_an_origin(url: str, parts: tuple[object, ...], spelled
     assert origin(url).url == spelled
 
 
+def test_a_socket_in_the_file_system_is_an_origin_with_a_name_beside_it() -> None:
+    there = origin("unix:/run/App.sock|http://App/base")
+    assert there[:4] == ("http", "unix:/run/App.sock", 0, "/base")
+    assert (there.authority, there.url) == ("app", "unix:/run/App.sock|http://app")
+    assert origin(there.url).host == there.host
+
+
+@pytest.mark.parametrize(
+    "url", ["unix:/run/a", "unix:run/a|http://a", "unix:/a|https://a", "unix:/a|", "unix:|http://a"]
+)
+def test_what_is_no_socket_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"unix:|https|URL"):
+        origin(url)
+
+
 @pytest.mark.parametrize(
     ("url", "word"),
     [
