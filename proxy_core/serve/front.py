@@ -1,4 +1,4 @@
-"""One client connection, whole, in some 350 lines: heads, bodies, deadlines, half-close and lingering close.
+"""One client connection, whole, in some 370 lines: heads, bodies, deadlines, half-close and lingering close.
 
 An asyncio Protocol with no task, future or timer of its own; the server's sweep looks at ``deadline``. Requests of
 one connection are served one after the other (RFC 9112 §9.3.2): while one is in flight, what a client pipelines is
