@@ -178,7 +178,7 @@ class Engine:
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
-        return await explain(self._current.rules, self._outside, question)
+        return await explain(self._current.rules, Outside(self._maps.uncounted(), self.file.parent), question)
 
     def site(self) -> SiteState:
         document = self._editor.document

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -190,10 +189,9 @@ become of it **now**.
     def on_row_table_chosen(self) -> None:
         self.action_open()
 
-    @work
-    async def action_open(self) -> None:
+    def action_open(self) -> None:
         if step := self._step():
-            await self.console.go_to(step.address)
+            self.console.run_worker(self.console.go_to(step.address))  # the console's, for this screen may go
 
     def action_ask(self) -> None:
         self.set_focus(self.query_one(QuestionLine))

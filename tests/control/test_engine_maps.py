@@ -12,6 +12,7 @@ import pytest
 
 from proxy_core.control.commands import Applied, Insert, Refused, Set, SetEntry, Undo
 from proxy_core.control.engine import Engine
+from proxy_core.control.view import Question
 from proxy_core.runtime.maps.source import MapState
 from tests.control.test_engine import get, member, serving, site_with, submitted, until
 from tests.runtime.maps.helpers import python
@@ -151,3 +152,20 @@ async def test_requests_go_where_maps_of_every_kind_say_and_a_hung_program_costs
                 ("program", 1, 1),
                 ("database", 1, 0),
             ]
+
+
+async def test_explaining_a_request_asks_maps_and_counts_no_lookup(tmp_path: Path) -> None:
+    (tmp_path / "hosts.txt").write_text("a 127.0.0.1:1\n")
+    file = tmp_path / "site.toml"
+    file.write_text(
+        'version = 1\n[listeners.http]\naddress = "127.0.0.1:0"\n[maps.hosts]\ntype = "txt"\nfile = "hosts.txt"\n'
+        "[[rewrites]]\npattern = '^/(.)$'\nsubstitution = 'http://${hosts:$1|localhost:2}/'\nflags = [\"P\"]\n"
+    )
+    engine = Engine(file)
+    await engine.start()
+    try:
+        assert (await engine.explain(Question(url="/a"))).pool == "http://127.0.0.1:1"
+        assert (await engine.explain(Question(url="/b"))).pool == "http://localhost:2"
+        assert [(state.hits, state.misses) for state in engine.maps()] == [(0, 0)]
+    finally:
+        await engine.stop(0)

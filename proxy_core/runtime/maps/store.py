@@ -107,6 +107,10 @@ class Maps:
 
     # ---- for people
 
+    def uncounted(self) -> Uncounted:
+        """The same maps for whoever only wants to know: what it asks is no lookup of a rule, and is not counted."""
+        return Uncounted(self)
+
     def states(self) -> tuple[MapState, ...]:
         """Every map of the site in force, in the order of the site."""
         return tuple(
@@ -141,14 +145,7 @@ class Maps:
 
     async def look(self, name: str, key: str) -> str | None:
         """What ``answer`` would say, for people and in their spelling; it counts as no lookup."""
-        opened = self._maps.get(name)
-        if opened is None:
-            return None
-        spelled = as_bytes_text(key)
-        known, value = opened.source.ask(spelled)
-        if not known:
-            value = await opened.source.answer(spelled, opened.settings.timeout)
-        value = self._chosen(opened, value)
+        value = await self.uncounted().answer(name, as_bytes_text(key))
         return None if value is None else value.encode("latin-1").decode(errors="replace")
 
     async def rows(self, name: str) -> tuple[text.MapRow, ...]:
@@ -225,6 +222,29 @@ class Maps:
 
     def _heard(self, settings: RewriteMap, line: str) -> None:
         self._said(Problem(what=f"the map program says: {line}", severity="warning", file=settings.command[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """Maps asked as rules ask them, and not counted."""
+
+    maps: Maps
+
+    def ask(self, name: str, key: str) -> Known:
+        opened = self.maps._maps.get(name)
+        if opened is None:
+            return True, None
+        known, value = opened.source.ask(key)
+        return (True, self.maps._chosen(opened, value)) if known else (False, None)
+
+    async def answer(self, name: str, key: str) -> str | None:
+        opened = self.maps._maps.get(name)
+        if opened is None:
+            return None
+        known, value = opened.source.ask(key)
+        if not known:
+            value = await opened.source.answer(key, opened.settings.timeout)
+        return self.maps._chosen(opened, value)
 
 
 _TODO: dict[MapType, str] = {

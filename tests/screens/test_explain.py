@@ -1,0 +1,141 @@
+"""Why: of a request that came, under the rules it ran under; of one that is typed; and every verdict is a link."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from proxy_core.control.question import asked, spelled
+from proxy_core.control.view import Question
+from proxy_core.rules.flags import SWITCHES, VALUED
+from rproxy_tui import rule_words
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.screens.explain import Explain
+from rproxy_tui.screens.form import FormScreen
+from rproxy_tui.screens.maps import Maps
+from rproxy_tui.screens.rewrites import Rewrites
+from rproxy_tui.screens.routes import Routes
+from tests.screens.fake import RULES, FakeEngine, Serialised
+from tests.screens.helpers import SIZES, console, settled, text, until
+
+
+def screen(pilot: Pilot[None]) -> str:
+    assert isinstance(pilot.app, ConsoleApp)
+    return text(pilot.app)
+
+
+def page(pilot: Pilot[None]) -> Explain:
+    assert isinstance(pilot.app.screen, Explain)
+    return pilot.app.screen
+
+
+async def shown(pilot: Pilot[None], words: str) -> None:
+    await until(pilot, lambda: words in " ".join(screen(pilot).split()), f"{words!r} on the screen")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_typed_url_is_explained_rule_by_rule(size: tuple[int, int]) -> None:
+    fake = FakeEngine(RULES)
+    async with console(Serialised(fake), size) as pilot:
+        await pilot.press("W", *"/service1/x --client 10.0.0.9")
+        await shown(pilot, "→ forwarded to http://localhost:8000 as /service1/x by rule by-client")
+        assert "now: from 10.0.0.9" in screen(pilot)
+        assert "rule by-client" in screen(pilot)
+        await pilot.press("enter", "escape")
+        await settled(pilot)
+        assert not isinstance(pilot.app.screen, Explain)
+    assert not fake.commands
+
+
+async def test_the_step_that_decided_has_the_cursor_and_tells_its_details() -> None:
+    async with console(FakeEngine(RULES), (120, 40)) as pilot:
+        await pilot.press("W", *"/service1/x", "enter")
+        await shown(pilot, 'map servers: "4" gives "localhost:8001"')
+        await shown(pilot, "IPHashChar = 4")
+        await shown(pilot, "Host: localhost:8001")
+
+
+async def test_a_request_of_the_log_is_explained_under_the_rules_it_ran_under() -> None:
+    fake = FakeEngine(RULES)
+    fake.advance(5)
+    async with console(Serialised(fake), (120, 40), page="2") as pilot:
+        await pilot.press("slash", *"/assets/css", "enter", "w")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Explain), "the explanation")
+        await shown(pilot, "under generation 1")
+        await shown(pilot, "by route assets")
+        assert page(pilot).table.has_focus
+
+
+async def test_changing_the_line_of_a_request_asks_about_now() -> None:
+    fake = FakeEngine(RULES)
+    fake.advance(5)
+    async with console(fake, page="2") as pilot:
+        await pilot.press("k", "w")
+        await shown(pilot, "under generation 1")
+        await pilot.press("slash", "ctrl+u", *"/service1/y")
+        await shown(pilot, "now: from 127.0.0.1")
+        assert "by rule by-client" in screen(pilot)
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "where"),
+    [("rewrites", "by-client", Rewrites), ("rewrites", "home", Rewrites), ("env", "IPHashChar", FormScreen)],
+)
+async def test_every_verdict_leads_to_its_rule(rows: str, name: str, where: type) -> None:
+    async with console(FakeEngine(RULES)) as pilot:
+        await pilot.press("W", *"/service1/x", "enter")
+        await shown(pilot, "by rule by-client")
+        told = page(pilot)._told
+        assert told is not None
+        page(pilot).table.go_to(str([step.address for step in told.steps].index((rows, name))))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, where), "the rule")
+        if isinstance(pilot.app.screen, Rewrites):
+            assert pilot.app.screen.table.cursor == name
+
+
+async def test_a_route_is_reached_also_from_its_own_page() -> None:
+    async with console(FakeEngine(RULES), page="3") as pilot:
+        await pilot.press("W", *"/status/x", "enter")
+        await shown(pilot, "by route status")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Routes), "the routes")
+        assert isinstance(pilot.app.screen, Routes)
+        await until(pilot, lambda: pilot.app.screen.table.cursor == "status", "the cursor on it")  # type: ignore[attr-defined]
+
+
+async def test_a_map_is_reached_by_its_address() -> None:
+    async with console(FakeEngine(RULES)) as pilot:
+        assert isinstance(pilot.app, ConsoleApp)
+        await pilot.app.go_to(("maps", "names"))
+        await until(pilot, lambda: isinstance(pilot.app.screen, Maps), "the maps")
+        await shown(pilot, "orders|baskets")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/",
+        "POST /x",
+        "'https://shop.example/a?b=c'",
+        "/x --client 192.0.2.7 --listener http -H 'Cookie: a=b; c' -H 'X: 1'",
+    ],
+)
+def test_a_question_is_spelled_as_it_is_asked(line: str) -> None:
+    assert spelled(asked(line)) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("/a /b /c", "a method and a URL"), ("/x -H", "-H"), ("/x 'y", "quotation")]
+)
+def test_a_line_that_is_no_question_says_why(line: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        asked(line)
+
+
+def test_a_question_without_words_is_the_plainest_one() -> None:
+    assert asked("/x") == Question(url="/x")
+
+
+def test_every_flag_that_there_is_has_its_words() -> None:
+    assert [name for name in (*SWITCHES, *VALUED) if not rule_words.flag(name)] == []
