@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import shutil
 import socket
 import tempfile
@@ -17,8 +18,18 @@ from proxy_core.http.target import endpoint
 
 
 def scratch_copy(site_file: Path) -> Path:
-    """A copy of the site file in a new temporary folder, which stays there to be compared. OSError when it cannot."""
+    """A copy of the site file, and of the files of its maps that stand beside it or below, in a new temporary folder,
+    which stays there to be compared. OSError when it cannot."""
     folder = Path(tempfile.mkdtemp(prefix="rproxy-demo-"))
+    site = read(site_file).site
+    for settings in site.maps.values() if site else ():
+        name = Path(settings.file)
+        if not settings.file or name.is_absolute() or ".." in name.parts:
+            continue
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        for each in (site_file.parent / name).parent.glob(f"{glob.escape(name.name)}*"):  # NAME.pag and NAME.dir, too
+            if each.is_file():
+                shutil.copy(each, (folder / name).parent / each.name)
     return Path(shutil.copy(site_file, folder / site_file.name))
 
 

@@ -114,7 +114,7 @@ become of it **now**.
     def body(self) -> ComposeResult:
         with Horizontal(id="ask"):
             yield Label("explain ")
-            yield QuestionLine(self.engine, self._line)
+            yield QuestionLine(self.engine, self._leave_line, self._line)
         yield Static(id="about", markup=False)
         with Container(id="split"):
             yield RowTable[Shown](columns(()), EMPTY)
@@ -140,7 +140,7 @@ become of it **now**.
         self._seen, self._told = None, answer.explanation
         self._show(answer.wrong)
 
-    def on_question_line_left(self) -> None:
+    def _leave_line(self) -> None:
         self.set_focus(self.table)
 
     def on_row_table_moved(self) -> None:

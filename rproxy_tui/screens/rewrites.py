@@ -132,7 +132,7 @@ A rule without a host belongs to the server: whether hosts try it before or afte
         yield Static(id="about", markup=False)
         with Horizontal(id="try"):
             yield Label("try ")
-            yield QuestionLine(self.engine)
+            yield QuestionLine(self.engine, self._leave_line)
         yield Static(id="outcome", markup=False)
 
     @property
@@ -209,7 +209,7 @@ A rule without a host belongs to the server: whether hosts try it before or afte
     def action_try(self) -> None:
         self.set_focus(self.query_one(QuestionLine))
 
-    def on_question_line_left(self) -> None:
+    def _leave_line(self) -> None:
         self.set_focus(self.table)
 
     def on_question_line_answered(self, answer: QuestionLine.Answered) -> None:

@@ -7,6 +7,7 @@ is sent to any member.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from textual import events, work
 from textual.binding import Binding
@@ -22,7 +23,8 @@ EXAMPLE = "/path or URL; also  POST /path --client 192.0.2.7 -H 'Cookie: a=b'"
 
 
 class QuestionLine(Input):
-    """Posts ``Answered`` when there is an answer, and ``Left`` when the person is done typing."""
+    """Posts ``Answered`` when there is an answer. ``leave`` is called at once when the person is done typing, so that
+    the next key is not typed as well."""
 
     DEFAULT_CSS = "QuestionLine { background: $panel; padding: 0 1; } QuestionLine:focus { background: $accent 20%; }"
     BINDINGS = [Binding("escape", "leave", "Back", key_display="esc", id="question.back")]
@@ -34,24 +36,20 @@ class QuestionLine(Input):
             super().__init__()
             self.explanation, self.wrong = explanation, wrong
 
-    class Left(Message):
-        """Back to where one came from."""
-
-    def __init__(self, engine: EngineView, text: str = "") -> None:
+    def __init__(self, engine: EngineView, leave: Callable[[], None], text: str = "") -> None:
         super().__init__(text, placeholder=EXAMPLE, compact=True, select_on_focus=False)
-        self._engine = engine
+        self._engine, self._leave = engine, leave
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.ask(PAUSE)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    async def action_submit(self) -> None:
         self.ask()
-        self.post_message(self.Left())
+        self._leave()
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        self._leave()
 
     def on_focus(self, _event: events.Focus) -> None:
         self.cursor_position = len(self.value)

@@ -46,3 +46,12 @@ def test_a_file_with_errors_is_left_for_the_checker(tmp_path: Path) -> None:
     file.write_text("version = [\n")
     assert move_listeners(file) == ()
     assert file.read_text() == "version = [\n"
+
+
+def test_the_files_of_maps_come_with_the_site(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "a.txt").write_text("k v\n")
+    site = tmp_path / "site.toml"
+    site.write_text('version = 1\n[maps.a]\ntype = "txt"\nfile = "maps/a.txt"\n')
+    copy = scratch_copy(site)
+    assert (copy.parent / "maps" / "a.txt").read_text() == "k v\n"
