@@ -30,6 +30,8 @@ MOST_WAITING = 1_000
 """Questions that may wait for a program; one more is a miss at once."""
 PAUSES = (0.0, 0.1, 0.5, 2.0, 10.0)
 """Seconds before a program is started again: after its first failure in a row, its second, …"""
+QUIET = 0.05
+"""Seconds without a byte after which a program that wrote unasked is taken to have come to an end with it."""
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL when a program is to end."""
 LINES_A_SECOND = 20
@@ -182,6 +184,7 @@ class Child(asyncio.SubprocessProtocol):
         self._reply: asyncio.Future[bytes] | None = None
         self._line = bytearray()
         self._unasked = 0
+        self._sat_out = 0
         self._stderr = bytearray()
         self._second = (0, 0)
         self._gone = asyncio.Event()
@@ -193,6 +196,7 @@ class Child(asyncio.SubprocessProtocol):
         """Ask for ``key``; the line that comes back, without its newline. Raises Failed."""
         assert self._process is not None
         pipe = cast(asyncio.WriteTransport | None, self._process.get_pipe_transport(0))
+        await self._quiet()
         if pipe is None or self.ended:
             raise Failed(self.ended or "it closed its standard input")
         self._line.clear()
@@ -202,6 +206,12 @@ class Child(asyncio.SubprocessProtocol):
             return await self._reply
         finally:
             self._reply = None
+
+    async def _quiet(self) -> None:
+        """Sit out what it writes unasked, or the next question would take it for its answer. A flood ends it."""
+        while self._sat_out < self._unasked and not self.ended:
+            self._sat_out = self._unasked
+            await asyncio.sleep(QUIET)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:

@@ -109,6 +109,12 @@ async def test_a_line_too_many_is_thrown_away_not_given_to_the_next_question(tmp
         assert "more than one line" in maps.states()[0].last_error
 
 
+async def test_the_rest_of_a_line_too_many_is_sat_out_before_the_next_question(tmp_path: Path) -> None:
+    code = "while True:\n    key = ask()\n    say(key + '\\nmo', end='')\n    time.sleep(0.01)\n    say('re')"
+    async with maps_of(tmp_path, type="prg", command=python(code)) as maps:
+        assert [await maps.answer("m", key) for key in "abc"] == ["a", "b", "c"]
+
+
 async def test_a_program_that_writes_no_newline_gets_no_endless_patience(tmp_path: Path) -> None:
     code = "while True:\n    key = ask()\n    say(key, end='' if key == 'bare' else '\\n')"
     async with maps_of(tmp_path, type="prg", command=python(code), timeout=0.3) as maps:
