@@ -24,9 +24,10 @@ from proxy_core.config.model_balance import (
 )
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
+from proxy_core.config.model_hosts import Host, Location
 from proxy_core.config.model_limits import Ban, Limits
 from proxy_core.config.model_routes import Route
-from proxy_core.config.model_rules import EnvRule, Host, Location, RewriteCond, RewriteMap, RewriteRule
+from proxy_core.config.model_rules import EnvRule, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model_tls import Certificate, ListenerTls, UpstreamTls
 from proxy_core.config.model_types import Name, RowId, Seconds
 

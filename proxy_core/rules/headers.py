@@ -89,11 +89,20 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edits:
-    """All edits of one kind of request. ``steady``: they say the same for every one of them."""
+    """All edits of one kind of request. ``steady``: they say the same for every one of them. ``server`` and ``adds``
+    are what a host says of X-Forwarded-*: its own name, and whether they are added at all; None where the site's word
+    holds."""
 
     request: tuple[Edit, ...]
     response: tuple[Edit, ...]
     always: tuple[Edit, ...]
+    server: bytes | None = None
+    adds: bool | None = None
+
+    @property
+    def requests(self) -> bool:
+        """Whether requests are changed in any way."""
+        return bool(self.request) or self.server is not None or self.adds is not None
 
     @property
     def steady_request(self) -> bool:

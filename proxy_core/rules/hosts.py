@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from proxy_core.config.model import Host
+from msgspec.structs import replace
+
+from proxy_core.config.model import Host, Options, Site
 
 
 def bare(host: str) -> str:
@@ -40,6 +42,18 @@ def own_port(host: Host) -> int:
     """The port that a server_name gives ("shop.example:8443"), 0 where it gives none: ServerName with a port."""
     port = host.server_name[host.server_name.find("]") + 1 :].partition(":")[2]
     return int(port) if port.isascii() and port.isdigit() else 0
+
+
+_OF_OPTIONS = (
+    "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
+    "add_forwarded",
+)  # fmt: skip
+
+
+def options(site: Site, host: Host) -> Options:
+    """[site] as it holds for a host: with what it says itself, and under its own name."""
+    said = {name: value for name in _OF_OPTIONS if (value := getattr(host, name)) is not None}
+    return replace(site.site, **said, server_name=server_name(host, site.site.server_name))
 
 
 @dataclass(frozen=True, slots=True)

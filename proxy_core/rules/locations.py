@@ -63,7 +63,7 @@ def settled(sections: Sequence[Section], route: BoundRoute, path: str, url: str,
         if held:
             said = {
                 name: value
-                for name in ("timeout", "error_override")
+                for name in ("timeout", "error_override", "preserve_host")
                 if (value := getattr(section.row, name)) is not None
             }
             route = replace(route, **said)

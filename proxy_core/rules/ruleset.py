@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from proxy_core.config.model import Host, Site
 from proxy_core.http.target import PLAIN, BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
 from proxy_core.http.target import escaped as escaped_upstream
@@ -226,10 +228,11 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
         ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
         names = hosts.names(host)
-        tables = compiled(name, known)
+        mine = replace(site, site=hosts.options(site, host)) if name else site
+        tables = compiled(mine, name, known)
         return Server(
             name=name,
-            site=site,
+            site=mine,
             server_name=hosts.server_name(host, site.site.server_name),
             env=tuple(setters[row.id] for row in site.env if row.enabled and row.host in ("", name)),
             rules=tuple(ordered),
@@ -237,7 +240,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             sections=locations.compile([row for row in site.locations if row.host in ("", name)]),
             ours=names,
             port=hosts.own_port(host),
-            reading=common.basis.reading,
+            reading=tables[0].basis.reading,
         )
 
     common = compile_routes(
@@ -247,11 +250,15 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         previous.server.routes[0] if previous is not None else None,
     )
 
-    def compiled(name: str, known: Server | None) -> tuple[Routes, ...]:
+    def compiled(mine: Site, name: str, known: Server | None) -> tuple[Routes, ...]:
+        """The server's routes and the host's own; both as the host's options have it, where it has its own."""
         if not name:
             return (common,)
         own = tuple(row for row in site.routes if row.host == name)
-        return common, compile_routes(site, own, state, known.routes[1] if known is not None else None)
+        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None)
+        if routes.basis == common.basis:
+            return common, routes
+        return compile_routes(mine, common.rows, state, known.routes[0] if known is not None else None), routes
 
     whole = server("", Host(server_name=site.site.server_name), None)
     known = previous.hosts if previous is not None else {}

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from proxy_core.config.model import Options, Site
+from proxy_core.config.model import Host, Options, Site
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
+from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.headers import Edit, Edits, compile_edit
 from proxy_core.rules.reverse import explicit_rows
@@ -39,7 +40,6 @@ class Scopes:
 
     headers: Sequence[tuple[HeaderRule, Edit]]
     pages: Sequence[ErrorPage]
-    own: Sequence[tuple[str, Edit]]
     site: Site
     located: bool
     kept: dict[Key, Settings] = field(default_factory=dict)
@@ -72,13 +72,21 @@ class Scopes:
 
         edits = sorted(((depth(row), row.on, edit) for row, edit in self.headers), key=lambda each: each[0])
         made = {on: tuple(e for at, where, e in edits if at >= 0 and where == on) for on in _KINDS}
-        own = {on: tuple(edit for where, edit in self.own if where == on) for on in _KINDS}
+        options = hosts.options(self.site, self.site.hosts[host]) if host in self.site.hosts else self.site.site
+        own = {on: tuple(edit for where, edit in _own(options) if where == on) for on in _KINDS}
         pages: dict[int, ErrorPage] = {}
         for row in sorted(self.pages, key=depth):
             if depth(row) >= 0:
                 pages |= dict.fromkeys(statuses(row.status), row)
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
-        edits_made = Edits(*(made[on] + own[on] for on in _KINDS))
+        whole = self.site.site
+        edits_made = Edits(
+            request=made["request"] + own["request"],
+            response=made["response"] + own["response"],
+            always=made["always"] + own["always"],
+            server=None if options.server_name == whole.server_name else options.server_name.encode(),
+            adds=None if options.add_forwarded == whole.add_forwarded else options.add_forwarded,
+        )
         return Settings(edits_made, pages, *explicit_rows(self.site, back))
 
 
@@ -89,11 +97,17 @@ def compile_scopes(site: Site) -> Scopes | None:
     """The scopes of a site that ``lint`` found no error in; None where it has nothing of the kind."""
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
-    own = list(_own(site.site))
-    if not (headers or pages or own or site.reverse):
+    differ = any(_differs(site, host) for host in site.hosts.values())
+    if not (headers or pages or _own(site.site) or site.reverse or differ):
         return None
     located = any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
-    return Scopes(headers, pages, own, site, located)
+    return Scopes(headers, pages, site, located)
+
+
+def _differs(site: Site, host: Host) -> bool:
+    """Whether a host says something of its own in the fields that the proxy adds."""
+    mine, whole = hosts.options(site, host), site.site
+    return (mine.server_name, mine.via, mine.add_forwarded) != (whole.server_name, whole.via, whole.add_forwarded)
 
 
 def _own(options: Options) -> list[tuple[str, Edit]]:

@@ -30,10 +30,10 @@ def server_name(scope: Scope) -> str:
 
 
 def server_port(scope: Scope) -> str:
-    """The port that the client wrote, else the scheme's own: UseCanonicalName Off, as in httpd."""
+    """The port that the client wrote, else that of server_name, else the scheme's (UseCanonicalName Off)."""
     host = scope.view.host.decode("latin-1")
     port = host[host.find("]") + 1 :].partition(":")[2]
-    return port or DEFAULT_PORTS.get(scope.view.scheme, "80")
+    return port or str(scope.port or DEFAULT_PORTS.get(scope.view.scheme, "80"))
 
 
 def ourselves(scope: Scope) -> str:

@@ -133,7 +133,7 @@ class Flight:
             route.state.last_hit = exchange.at
         self._settings = settings = exchange.rules.program.settings(exchange.view, decision)
         if isinstance(decision, Forward):
-            if settings is not None and settings.edits.request:
+            if settings is not None and settings.edits.requests:
                 try:
                     self.fields = self.client.changed(self.fields, settings.edits, exchange)
                 except Refused as refused:

@@ -1,0 +1,106 @@
+"""The part of the model that says for whom other settings hold: hosts, and locations within them.
+
+Names and meanings are those of Apache httpd's VirtualHost, Location and Proxy. What a host does not say itself it has
+from [site]. As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint``'s.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from proxy_core.config.model_rules import Enabled, HostName
+from proxy_core.config.model_types import RowId, Seconds
+
+
+class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[hosts.NAME]: a name-based virtual host; rows with host = "NAME" are its own. The first host of a listener takes
+    what no host names. Apache: VirtualHost."""
+
+    names: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names that it answers to, without port; * and ? are wildcards, upper and lower case are one. "
+            "Apache: ServerName and ServerAlias.",
+        ),
+    ] = ()
+    listeners: Annotated[
+        tuple[str, ...],
+        Meta(description="Names of the listeners that it is reached through; empty: all of them."),
+    ] = ()
+    server_name: Annotated[
+        str,
+        Meta(
+            extra={"example": "shop.example"},
+            description="What it calls itself where a request gives no name; without it the first of names.",
+        ),
+    ] = ""
+    rewrites: Annotated[
+        Literal["before", "after", "own", "off"],
+        Meta(
+            description="The server's rewrite rules: before its own, after its own, not at all (own); off: no rules, "
+            "its own neither. Apache: RewriteOptions InheritDownBefore, InheritDown, IgnoreInherit; RewriteEngine.",
+        ),
+    ] = "before"
+    timeout: Annotated[
+        Seconds | None, Meta(description="Seconds of silence for its requests, instead of the site's timeout.")
+    ] = None
+    error_override: Annotated[bool | None, Meta(description="Error override for its requests, not the site's.")] = None
+    override_codes: Annotated[
+        tuple[str, ...] | None, Meta(description="The statuses that its error_override is for, not the site's.")
+    ] = None
+    encoded_slashes: Annotated[
+        Literal["refuse", "decode", "keep"] | None, Meta(description="What %2F in a path is, not the site's word.")
+    ] = None
+    merge_slashes: Annotated[bool | None, Meta(description="Whether slashes in a row are one, not the site's.")] = None
+    preserve_host: Annotated[
+        bool | None, Meta(description="Whether upstreams are told the client's Host, instead of the site's word.")
+    ] = None
+    via: Annotated[
+        Literal["off", "on", "full", "block"] | None, Meta(description="The Via field, instead of the site's word.")
+    ] = None
+    add_forwarded: Annotated[
+        bool | None, Meta(description="Whether X-Forwarded-For, -Host and -Server are added, not the site's word.")
+    ] = None
+
+
+class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex and target says which. Later
+    rows win over earlier ones, paths over targets. Apache: Location, LocationMatch, Proxy."""
+
+    id: RowId = ""
+    host: HostName = ""
+    enabled: Enabled = True
+    path: Annotated[
+        Annotated[
+            str,
+            Meta(pattern=r"^/", extra={"wanted": "a path that begins with a slash", "example": "/app"}),
+        ]
+        | None,
+        Meta(description="Path prefix, matched by whole segments as in routes. Apache: Location."),
+    ] = None
+    path_regex: Annotated[
+        str | None,
+        Meta(
+            extra={"example": "^/app/.*\\.pdf$"},
+            description="Regular expression, searched in the decoded path. Apache: LocationMatch.",
+        ),
+    ] = None
+    target: Annotated[
+        str | None,
+        Meta(
+            extra={"example": "http://127.0.0.1:8000/app"},
+            description="Prefix of the URL that a request is forwarded to, character by character; with * ? or [ a "
+            "wildcard pattern. Apache: Proxy.",
+        ),
+    ] = None
+    timeout: Annotated[
+        Seconds | None, Meta(description="Seconds of silence for these requests, instead of the route's timeout.")
+    ] = None
+    error_override: Annotated[
+        bool | None, Meta(description="Error override for these requests, instead of the route's.")
+    ] = None
+    preserve_host: Annotated[
+        bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the route's word.")
+    ] = None
