@@ -118,7 +118,8 @@ def _started(
             time.sleep(0.01)
         server.kill()
         server.wait()
-    raise AssertionError(f"httpd does not start: {(folder / 'output').read_text()}")
+    said = [file.read_text() for name in ("output", "error.log") if (file := folder / name).exists()]
+    raise AssertionError("\n".join(["httpd does not start:", *said]))
 
 
 def _beginning(folder: Path, port: int, modules: Sequence[str]) -> list[str]:

@@ -1,0 +1,216 @@
+"""One configuration, two servers: the real Apache httpd on it, and our engine on what ``rproxy import`` makes of it.
+
+Both stand before the same members, get the same raw requests, and what comes of each is compared: the answer's status
+and fields, and what the member received. What may differ by nature (Date, Server, connections, the built-in pages'
+words) is left out. In a configuration ``@one@`` is the port of the member one, ``@http@`` the port it is asked at,
+``@more@`` a second one, and ``@folder@`` a folder with files of the case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+import socketserver
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from proxy_core.apache.importer import import_file
+from proxy_core.control.engine import Engine
+from tests.conformance.apache import MODULES, running
+from tests.conformance.echo import DEADLINE
+
+NAMES = ("one", "two", "three")
+MODULES_LOADED = [
+    "mpm_event", "authz_core", "authz_host", "authz_user", "authn_core", "authn_file", "auth_basic", "proxy",
+    "proxy_http", "proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic",
+    "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "remoteip",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a file in ``imports`` says: a configuration, then after a line "=== NAME" each a file of that name in
+    @folder@, then after "=== requests" one request a line: a request line, then fields behind " | ", and the body
+    behind "| > ". Host is a.test unless it says otherwise; "3x " asks three times; a line "~ why" before a request
+    says that it is answered in another way on purpose. ``differs`` are the numbers of these."""
+
+    conf: str
+    requests: Sequence[str]
+    files: Mapping[str, str]
+    differs: Mapping[int, str]
+
+
+def case(text: str) -> Case:
+    conf, *parts = re.split(r"^=== (.+)\n", text, flags=re.MULTILINE)
+    files = dict(zip(parts[::2], parts[1::2], strict=True))
+    requests: list[str] = []
+    differs: dict[int, str] = {}
+    for line in files.pop("requests").splitlines():
+        times, _, request = re.fullmatch(r"(\d+)x (.*)|(.*)", line).expand(r"\1|\2\3").partition("|")  # type: ignore
+        if line.startswith("~ "):
+            differs[len(requests)] = line[2:]
+        else:
+            requests += [request] * int(times or 1)
+    return Case(conf, requests, files, differs)
+
+
+CASES = {file.stem: case(file.read_text()) for file in sorted((Path(__file__).parent / "imports").glob("*.conf"))}
+
+
+class _Members(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    allow_reuse_address = True
+
+
+class _Told(socketserver.BaseRequestHandler):
+    """Answers with what it received. X-Status asks for a status line, X-Say-1 and the like for fields."""
+
+    def handle(self) -> None:
+        self.request.settimeout(DEADLINE)
+        received = b""
+        while b"\r\n\r\n" not in received:
+            data = self.request.recv(65536)
+            if not data:
+                return
+            received += data
+        head, _, body = received.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        while len(body) < int(fields.get("content-length", 0)) and (data := self.request.recv(65536)):
+            body += data
+        while "transfer-encoding" in fields and not body.endswith(b"0\r\n\r\n") and (data := self.request.recv(65536)):
+            body += data
+        told = head + b"\r\n\r\n" + body
+        status = fields.get("x-status", "200 OK")
+        said = [value for name, value in fields.items() if name.startswith("x-say-")]
+        out = [f"HTTP/1.1 {status}", f"X-Upstream: {self.server.name}", *said, "Connection: close"]  # type: ignore
+        self.request.sendall("\r\n".join([*out, f"Content-Length: {len(told)}", "", ""]).encode("latin-1") + told)
+
+
+@contextmanager
+def members() -> Iterator[dict[str, int]]:
+    """Ports of the members, and of ``down``, which refuses connections."""
+    with ExitStack() as stack:
+        ports = {}
+        for name in NAMES:
+            server = stack.enter_context(_Members(("127.0.0.1", 0), _Told))
+            server.name = name  # type: ignore[attr-defined]
+            Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            stack.callback(server.shutdown)
+            ports[name] = server.server_address[1]
+        bound = stack.enter_context(socket.socket())
+        bound.bind(("127.0.0.1", 0))
+        ports["down"] = bound.getsockname()[1]
+        yield ports
+
+
+def filled(text: str, ports: Mapping[str, int], folder: Path) -> str:
+    text = text.replace("@folder@", str(folder))
+    return re.sub(r"@(\w+)@", lambda found: str(ports[found[1]]), text)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def both(case: Case, ports: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
+    """The ports of Apache and of ours, each by name."""
+    folder = Path(tempfile.mkdtemp(prefix="importing-"))
+    folder.chmod(0o755)
+    for name, content in case.files.items():
+        (folder / name).write_text(content)
+        (folder / name).chmod(0o755)
+    try:
+        more = free_port()
+
+        def conf(own: Path) -> list[str]:
+            return [filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)]
+
+        known = [name for name in MODULES_LOADED if (MODULES / f"mod_{name}.so").exists()]
+        with ExitStack() as stack:
+            theirs = {"more": more, "http": stack.enter_context(running(known, conf))}
+            ours = {"more": free_port(), "http": free_port()}
+            text = f"ServerName localhost\nListen 127.0.0.1:{ours['http']}\n" + filled(
+                case.conf, {**ports, **ours}, folder
+            )
+            (folder / "httpd.conf").write_text(text)
+            made = import_file(folder / "httpd.conf", {}, True)
+            (folder / "site.toml").write_text(made.text)
+            stack.enter_context(serving(folder / "site.toml"))
+            yield theirs, ours
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def serving(file: Path) -> Iterator[None]:
+    """Our engine on a site file, in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> Engine:
+        engine = Engine(file)
+        await engine.start()
+        return engine
+
+    engine = asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE)
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(engine.stop(0), loop).result(DEADLINE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(DEADLINE)
+        loop.close()
+
+
+def raw(request: str) -> bytes:
+    """A request of a case as bytes, one that ends its connection. ``\\r\\n`` in a body is written ``⏎``."""
+    line, *fields = request.split(" | ")
+    body = ""
+    if fields and fields[-1].startswith("> "):
+        body = fields.pop()[2:].replace("⏎", "\r\n")
+    if not any(each.lower().startswith("host:") for each in fields):
+        fields.insert(0, "Host: a.test")
+    if body and not any(each.lower().startswith(("content-length", "transfer-encoding")) for each in fields):
+        fields.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([f"{line} HTTP/1.1", *fields, "Connection: close", "", body]).encode("latin-1")
+
+
+_NATURE = {"date", "server", "connection", "keep-alive", "content-length", "accept-ranges", "etag", "last-modified",
+           "transfer-encoding", "content-type", "vary", "allow", "upgrade"}  # fmt: skip
+_HOP = {"connection", "keep-alive"}
+
+
+def asked(port: int, request: str) -> list[str]:
+    """What came of a request, as lines: the status, the fields, and what the member received."""
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
+        peer.settimeout(DEADLINE)
+        peer.sendall(raw(request.replace("@port@", str(port))))
+        received = b""
+        while data := peer.recv(65536):
+            received += data
+    head, _, body = received.replace(str(port).encode(), b"PORT").decode("latin-1").partition("\r\n\r\n")
+    status, *fields = head.split("\r\n")
+    kept = sorted(each for each in fields if each.partition(":")[0].lower() not in _NATURE)
+    own = not any(each.startswith("X-Upstream:") for each in fields)
+    if any(each.lower() == "transfer-encoding: chunked" for each in fields):
+        body = "".join(re.findall(r"[0-9a-f]+\r\n(.*?)\r\n(?=[0-9a-f]+\r\n|\Z)", body, re.DOTALL))
+    if own:
+        code = status.split(" ")[1] if " " in status else status
+        page = "" if "<" in body and not code.startswith("3") else body
+        return [code, *kept, page]
+    line, *seen = [each.rstrip() for each in body.partition("\r\n\r\n")[0].split("\r\n")]
+    told = sorted(each for each in seen if each.partition(":")[0].lower() not in _HOP)
+    return [status.partition(" ")[2], *kept, line, *told, body.partition("\r\n\r\n")[2]]
