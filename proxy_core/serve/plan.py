@@ -10,7 +10,6 @@ block read last is remembered with what became of it, for as long as the same Te
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import NamedTuple
 
 from proxy_core.http.headers import (
@@ -54,12 +53,6 @@ class Hop(NamedTuple):
     scheme: str
     lines: tuple[bytes, ...]
     edited: bool = False
-
-    def under(self, edits: Edits) -> Hop:
-        """The same, as the host that a request is for has it."""
-        server = self.terms.server if edits.server is None else edits.server
-        adds = self.terms.adds if edits.adds is None else edits.adds
-        return self._replace(terms=replace(self.terms, server=server, adds=adds), edited=True)
 
     @property
     def disbelieved(self) -> set[bytes]:
@@ -143,7 +136,7 @@ class Reader:
             lines[at] = b"Host: " + fields.host
         now = moment(exchange, version=exchange.version, trusted=hop.appends)
         block = b"\r\n".join([b"", *edited(edits.request, lines, now), b"", b""])
-        made = read_fields(block, fields.http11, b"", hop.under(edits))
+        made = read_fields(block, fields.http11, b"", hop._replace(terms=hop.terms.under(edits), edited=True))
         if edits.steady_request:
             self._changed = edits, fields, made
         return made

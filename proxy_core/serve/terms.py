@@ -5,9 +5,10 @@ Connections hold the Terms of the RuleSet that they saw last, so a request pays 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proxy_core.config.model import Limits, Site
+from proxy_core.rules.headers import Edits
 from proxy_core.rules.networks import Networks, kept_out, trusted
 from proxy_core.serve.tls import own_names
 
@@ -27,6 +28,11 @@ class Terms:
     trusted: Networks
     kept_out: Networks
     gap: float
+
+    def under(self, edits: Edits) -> Terms:
+        """The same, as the host that a request is for has it."""
+        server = self.server if edits.server is None else edits.server
+        return replace(self, server=server, adds=self.adds if edits.adds is None else edits.adds)
 
     def appends(self, client: str) -> bool:
         """Whether X-Forwarded-* from this peer are kept and added to, or replaced."""
