@@ -11,18 +11,11 @@ import pytest
 
 from proxy_core.config.model import Site
 from tests.conformance.apache import apache
-from tests.conformance.echo import upstreams
 from tests.conformance.rproxy import rproxy
 from tests.semantics.askers import Answered, Asked, Asker
-from tests.semantics.table import ASKED, DEVIATIONS, DOWN, ELECTIONS, LOCATIONS, SITES, UPSTREAMS, addressed, on_ports
+from tests.semantics.table import ASKED, DEVIATIONS, ELECTIONS, LOCATIONS, SITES, addressed, on_ports
 
 pytestmark = pytest.mark.apache
-
-
-@pytest.fixture(scope="module")
-def ports() -> Iterator[Mapping[str, int]]:
-    with upstreams(UPSTREAMS, DOWN) as ports:
-        yield ports
 
 
 @pytest.fixture(scope="module")

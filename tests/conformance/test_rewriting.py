@@ -8,21 +8,14 @@ from random import Random
 import pytest
 
 from proxy_core.config.model import Site
-from tests.conformance.echo import upstreams
 from tests.conformance.rewriting import hosts_apache, rewriting_apache
 from tests.semantics import host_table
 from tests.semantics.askers import Asked, Asker, rules_asker
 from tests.semantics.rewrite_rows import ROWS
 from tests.semantics.rewrite_sites import SITES
-from tests.semantics.table import DOWN, UPSTREAMS, addressed, on_ports
+from tests.semantics.table import addressed, on_ports
 
 pytestmark = pytest.mark.apache
-
-
-@pytest.fixture(scope="module")
-def ports() -> Iterator[Mapping[str, int]]:
-    with upstreams(UPSTREAMS, DOWN) as ports:
-        yield ports
 
 
 @pytest.fixture(scope="module")

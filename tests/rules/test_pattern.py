@@ -72,11 +72,11 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_text_costs_milliseconds(text) -> None:
     compiled = pattern.compile(text)
-    began = time.perf_counter()
+    began = time.process_time()
     for subject in ("a" * 40, "a" * 400 + "!", "a" * 8000 + "!"):
         with suppress(Runaway):
             compiled.search(subject)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.25
 
 
 def test_a_search_that_was_stopped_says_which_pattern_it_was() -> None:

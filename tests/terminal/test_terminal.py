@@ -72,8 +72,8 @@ def test_a_terminal_that_stops_reading_delays_no_request_and_gets_a_whole_pictur
         terminal.shows("Quit while requests are served?")
         terminal.press("n")
         assert not load.failures
-    assert len(stalled) > seconds * 10
-    assert max(stalled) < 1.0
+    assert len(stalled) > seconds * 5
+    assert max(stalled) < seconds * 0.75, "a request waited for the terminal"
     for name, latencies in (("calm", calm), ("stalled", stalled)):
         print(f"{name}: p50 {percentile(latencies, 0.5):.1f}, p99 {percentile(latencies, 0.99):.1f} ms", end="; ")
     assert terminal.stop() == 0
@@ -85,13 +85,13 @@ def test_a_terminal_that_hangs_up_ends_the_console_and_not_the_proxy(start: Star
     with Load(terminal.port()) as load:
         load.answered(20)
         terminal.hang_up()
-        until(lambda: not any("pts" in file for file in terminal.files()), "the console is gone", 3.0)
+        until(lambda: not any("pts" in file for file in terminal.files()), "the console is gone")
         load.answered(50)
-        assert max(load.latencies) < 1.0
+        assert max(load.latencies) < 3
     time.sleep(0.3)
     before = terminal.cpu()
-    time.sleep(2.0)
-    assert terminal.cpu() - before < 0.2, "nobody asks and nobody looks, and it uses the processor"
+    time.sleep(1.0)
+    assert terminal.cpu() - before < 0.1, "nobody asks and nobody looks, and it uses the processor"
     assert terminal.stop() == 0
 
 
@@ -113,7 +113,7 @@ def test_a_page_that_fails_ends_the_console_and_not_the_proxy_and_enter_opens_it
         terminal.press("\n")
         terminal.shows(PAINTED)
         load.answered(20)
-        assert max(load.latencies) < 1.0
+        assert max(load.latencies) < 3
     assert terminal.stop() == 0
 
 

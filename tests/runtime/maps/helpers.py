@@ -48,7 +48,7 @@ def python(code: str) -> tuple[str, ...]:
     return (sys.executable, "-S", "-c", before + code)
 
 
-async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
@@ -56,7 +56,7 @@ async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
 
 async def answered(maps: Maps, key: str) -> str | None:
     """The first answer for ``key`` that is no miss: a program that was killed takes a moment to start again."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while (value := await maps.answer("m", key)) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return value

@@ -209,7 +209,7 @@ async def test_looking_up_in_files_costs_less_than_a_tenth_of_a_millisecond(tmp_
     named = {"txt": RewriteMap(type="txt", file="map.txt"), "dbm": RewriteMap(type="dbm", file="map")}
     async with maps_in_force(tmp_path, named) as maps:
         for name in named:
-            began = time.perf_counter()
+            began = time.process_time()
             for n in range(10_000):
                 maps.ask(name, f"key{n % 1000}")
-            assert time.perf_counter() - began < 1.0, name
+            assert time.process_time() - began < 1.0, name
