@@ -12,6 +12,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from proxy_core.config.model_access import (
+    Access,
+    Auth,
+    AuthName,
+    Require,
+)
 from proxy_core.config.model_balance import (
     Balancer,
     Ejection,
@@ -32,9 +38,9 @@ from proxy_core.config.model_tls import Certificate, ListenerTls, UpstreamTls
 from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
-    "AccessLog", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule", "ErrorPage",
-    "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerTls", "Location", "Member",
-    "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options", "ReverseRule", "RewriteCond",
+    "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
+    "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerTls", "Location",
+    "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options", "ReverseRule", "RewriteCond",
     "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip
 
@@ -183,6 +189,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         tuple[str, ...],
         Meta(description="Addresses or networks (CIDR) whose requests get 403. Apache: Require not ip."),
     ] = ()
+    require: Require = ()
+    auth: AuthName = ""
 
 
 class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -252,6 +260,8 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     env: Annotated[tuple[EnvRule, ...], Meta(description="Variables of requests.")] = ()
     rewrites: Annotated[tuple[RewriteRule, ...], Meta(description="Rules that act before the routes.")] = ()
     maps: Annotated[dict[Name, RewriteMap], Meta(description="Tables that rules look keys up in.")] = {}
+    access: Annotated[dict[Name, Access], Meta(description="Conditions of access, by name.")] = {}
+    auth: Annotated[dict[Name, Auth], Meta(description="Users and passwords.")] = {}
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go, first match first.")] = ()
     locations: Annotated[tuple[Location, ...], Meta(description="Settings for some paths or targets.")] = ()
     headers: Annotated[tuple[HeaderRule, ...], Meta(description="Changes to fields of requests and answers.")] = ()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from proxy_core.config.model_access import AuthName, Require
 from proxy_core.config.model_rules import Enabled, HostName
 from proxy_core.config.model_types import RowId, Seconds
 
@@ -63,6 +64,8 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     add_forwarded: Annotated[
         bool | None, Meta(description="Whether X-Forwarded-For, -Host and -Server are added, not the site's word.")
     ] = None
+    require: Require = ()
+    auth: AuthName = ""
 
 
 class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -104,3 +107,5 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     preserve_host: Annotated[
         bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the route's word.")
     ] = None
+    require: Require = ()
+    auth: AuthName = ""

@@ -147,9 +147,11 @@ def _standard_output() -> int:
 
 
 def common(exchange: Exchange) -> bytes:
-    """``%h %l %u %t "%r" %>s %b``: LogFormat common. No user is ever known, so %l and %u are "-"."""
-    return b'%b - - [%b] "%b" %b %b\n' % (
+    """``%h %l %u %t "%r" %>s %b``: LogFormat common. %l is never known, %u where a password was asked for."""
+    user = exchange.extras.user if exchange.extras is not None else ""
+    return b'%b - %b [%b] "%b" %b %b\n' % (
         exchange.view.client.encode() or b"-",
+        _escaped(user.encode("latin-1")) or b"-",
         _clf_time(int(exchange.at)),
         _request_line(exchange),
         b"%d" % exchange.status if exchange.status else b"-",

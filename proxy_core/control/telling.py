@@ -15,7 +15,7 @@ from proxy_core.control.view import Explanation, Verdict
 from proxy_core.errors import Address
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Step
-from proxy_core.rules.facts import Facts
+from proxy_core.rules.facts import FactKey, Facts
 
 SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
 
@@ -50,7 +50,7 @@ def told(
         steps=tuple(map(verdict, steps)),
         outcome="respond",
         sentence="what its rules asked for did not come in time",
-        facts=tuple((*fact, answer) for fact, answer in facts.answers.items()),
+        facts=tuple((*_shown(fact), answer) for fact, answer in facts.answers.items()),
     )
     if not isinstance(decision, Forward | Redirect | Respond):
         return told
@@ -81,3 +81,9 @@ def _last(steps: Sequence[Step]) -> Address:
     tried = [step for step in steps if step.verdict != "skipped"]
     ended = bool(tried) and tried[-1].verdict == "match" and tried[-1].address[0] == "rewrites"
     return tried[-1].address if ended else ()
+
+
+def _shown(fact: FactKey) -> FactKey:
+    """A fact without the password that it may be about."""
+    kind, name, key = fact
+    return (kind, name, key.partition(":")[0]) if kind == "password" else fact

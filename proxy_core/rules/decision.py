@@ -74,11 +74,17 @@ class BoundRoute:
 
 class Extras(NamedTuple):
     """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",
-    "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count."""
+    "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count; ``user`` is
+    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one."""
 
     fields: tuple[bytes, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     hits: tuple[RuleState, ...] = ()
+    user: str = ""
+    auth: str = ""
+
+
+NO_EXTRAS = Extras()
 
 
 class Forward(NamedTuple):
@@ -101,12 +107,14 @@ class Redirect(NamedTuple):
 
 
 class Respond(NamedTuple):
-    """Answer it here. ``route`` is the exception that said so, if one did."""
+    """Answer it here. ``route`` is the exception that said so, if one did. ``local``: nothing forwards it, so it is
+    this server's own, as its files are."""
 
     status: int
     route: BoundRoute | None
     cause: str
     extras: Extras | None = None
+    local: bool = False
 
 
 Decision = Forward | Redirect | Respond | Need

@@ -37,3 +37,10 @@ def extras_of(scope: Scope, effects: Effects) -> Extras | None:
     fields = [f"Set-Cookie: {cookie}" for cookie in effects.cookies.values()]
     kept = tuple(line.encode("latin-1") for line in fields if not _INJECTS(line))
     return Extras(kept, tuple(scope.env.values()), tuple(effects.hits))
+
+
+def merged(extras: Extras | None, more: Extras | None) -> Extras | None:
+    """What rules left, with the fields and the user of more."""
+    if extras is None or more is None:
+        return extras or more
+    return extras._replace(fields=extras.fields + more.fields, user=more.user)

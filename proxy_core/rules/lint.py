@@ -19,6 +19,7 @@ from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, is_loopback, origin
 from proxy_core.http.upgrade import is_protocol
+from proxy_core.rules.lint_access import lint_access
 from proxy_core.rules.lint_balance import lint_balance
 from proxy_core.rules.lint_headers import lint_headers
 from proxy_core.rules.lint_health import lint_health
@@ -44,6 +45,7 @@ def lint(site: Site) -> tuple[Problem, ...]:
         *_tables(site),
         *lint_tls(site),
         *lint_rules(site),
+        *lint_access(site),
         *lint_headers(site),
         *lint_health(site),
         *lint_balance(site),

@@ -15,27 +15,32 @@ from re import compile as compile_re
 from proxy_core.config.model import Location
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules import pattern
-from proxy_core.rules.decision import BoundRoute, Step, Trace
+from proxy_core.rules import access, pattern
+from proxy_core.rules.access import Guard
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Forward, Respond, Step, Trace
+from proxy_core.rules.endings import merged
 from proxy_core.rules.prefixes import collapsed, takes
+from proxy_core.rules.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A row as requests meet it: whether it holds for a path and for the URL that it is forwarded to."""
+    """A row as requests meet it: whether it holds for a path and for the URL that it is forwarded to, and who may ask
+    there."""
 
     row: Location
     holds: Callable[[str, str], object]
+    guard: Guard
 
     @property
     def address(self) -> Address:
         return ("locations", self.row.id)
 
 
-def compile(rows: Sequence[Location]) -> tuple[Section, ...]:
+def compile(rows: Sequence[Location], guard: Callable[[Location], Guard]) -> tuple[Section, ...]:
     """The enabled rows in the order in which they are laid over each other. Raises PatternError."""
     ordered = sorted((row for row in rows if row.enabled), key=lambda row: row.target is None)
-    return tuple(Section(row, _test(row)) for row in ordered)
+    return tuple(Section(row, _test(row), guard(row)) for row in ordered)
 
 
 def _test(row: Location) -> Callable[[str, str], object]:
@@ -52,19 +57,48 @@ def _test(row: Location) -> Callable[[str, str], object]:
     return lambda path, url: takes(prefix, path.encode("latin-1"))
 
 
-def settled(sections: Sequence[Section], route: BoundRoute, path: str, url: str, trace: Trace | None) -> BoundRoute:
-    """The route with the settings of every section that holds. Raises Runaway."""
+def settle(
+    sections: Sequence[Section], guard: Guard, decision: Decision, scope: Scope, url: str, trace: Trace | None
+) -> Decision:
+    """What sections say to where a request goes, and whether it is admitted there. ``guard`` is what holds without
+    them. What rules have answered themselves is not held against them: in httpd names are translated before access is
+    checked. Raises Runaway and Unknown."""
+    if not (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)):
+        return decision
+    held = _holding(sections, scope.path, url, trace)
+    for section in held:
+        guard = guard.under(section.guard)
+    refused = access.admitted(guard, scope, trace)
+    if refused is not None:
+        return refused._replace(extras=merged(decision.extras, refused.extras))
+    if scope.user:
+        extras = decision.extras or NO_EXTRAS
+        decision = decision._replace(extras=extras._replace(user=scope.user, auth=scope.auth))
+    return decision._replace(route=_laid_over(held, decision.route)) if isinstance(decision, Forward) else decision
+
+
+def _holding(sections: Sequence[Section], path: str, url: str, trace: Trace | None) -> list[Section]:
+    """The sections that hold for a path and the URL that it is forwarded to."""
+    held = []
     for section in sections:
-        held = section.holds(path, url)
+        holds = section.holds(path, url)
+        if holds:
+            held.append(section)
         if trace is not None:
-            verdict, shown = ("match", "holds") if held else ("no match", "does not hold")
             what = section.row.target or section.row.path_regex or section.row.path
-            trace.append(Step(section.address, "match" if verdict == "match" else "no match", f'"{what}" {shown}'))
-        if held:
-            said = {
-                name: value
-                for name in ("timeout", "error_override", "preserve_host")
-                if (value := getattr(section.row, name)) is not None
-            }
+            shown = f'"{what}" {"holds" if holds else "does not hold"}'
+            trace.append(Step(section.address, "match" if holds else "no match", shown))
+    return held
+
+
+def _laid_over(held: Sequence[Section], route: BoundRoute) -> BoundRoute:
+    """The route with the settings of every section that holds."""
+    for section in held:
+        said = {
+            name: value
+            for name in ("timeout", "error_override", "preserve_host")
+            if (value := getattr(section.row, name)) is not None
+        }
+        if said:
             route = replace(route, **said)
     return route

@@ -175,9 +175,9 @@ def outcome(
     """What becomes of a normalised path and a query (with its ?) that this route takes, or none. ``raw`` is the
     request's target as it came. Raises Runaway."""
     if route is None:
-        return Respond(404, None, f"no route takes {readable(path)}", extras)
+        return Respond(404, None, f"no route takes {readable(path)}", extras, local=True)
     if route.pool is None:
-        return Respond(404, route, f"{readable(path)} is excepted by route {route.id}", extras)
+        return Respond(404, route, f"{readable(path)} is excepted by route {route.id}", extras, local=True)
     return Forward(route, mapping.target(route, path, query, raw, reading), extras)
 
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from proxy_core.config.model import Host, Site
+from proxy_core.config.model import Host, Location, Options, Site
+from proxy_core.errors import Address
 from proxy_core.http.target import PLAIN, BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
 from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
-from proxy_core.rules import env, hosts, locations, rewrite
+from proxy_core.rules import access, env, hosts, locations, rewrite
+from proxy_core.rules.access import Guard
 from proxy_core.rules.decision import (
     BoundRoute,
     Decision,
@@ -62,7 +64,13 @@ class Server:
     ours: Callable[[str], bool]
     port: int
     reading: Reading
+    guard: Guard = access.OPEN
     bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
+
+    @property
+    def settles(self) -> bool:
+        """Whether anything is still to be said when it is known where a request goes."""
+        return bool(self.sections) or self.guard.rule is not None
 
     @property
     def early(self) -> bool:
@@ -81,17 +89,28 @@ class Server:
                 for table in self.routes if self.early else ():
                     taken = table.before(raw_path, query, self.reading, trace)
                     if taken is not None:
-                        return self._settled(taken, undecoded(raw_path, self.reading), trace)
+                        return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
                 path = normalised(raw_path, self.reading)
             except BadTarget as bad:
                 return Respond(bad.status, None, bad.why)
-        args = query[1:].decode("latin-1") if query else None
-        scope = Scope(view, facts, path, args, self.server_name, self.port, uri=path, ahead=self._ahead, ours=self.ours)
+        scope = self._scope(view, facts, path, query)
+        args = scope.args
         env.run(self.env, scope, trace)
         effects = Effects()
         ending = rewrite.run(self.rules, scope, effects, trace) if self.rules else Ending("nothing")
         decision = self._ended(ending, scope, args, extras_of(scope, effects), trace)
-        return self._settled(decision, scope.path, trace) if self.sections else decision
+        return self._settled(decision, scope, trace)
+
+    def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
+        args = query[1:].decode("latin-1") if query else None
+        return Scope(view, facts, path, args, self.server_name, self.port, uri=path, ahead=self._ahead, ours=self.ours)
+
+    def _decoded(self, raw_path: bytes) -> str:
+        """The path that sections are held against where a row took the undecoded one: no spelling escapes them."""
+        try:
+            return normalised(raw_path, self.reading)
+        except BadTarget:
+            return undecoded(raw_path, self.reading)
 
     def _ended(
         self, ending: Ending, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
@@ -113,11 +132,11 @@ class Server:
             case "changed":
                 what = f"rewritten to {readable(uri)}, which is no URL, and nothing is served from files"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
-                return Respond(404, None, what, extras)
+                return Respond(404, None, what, extras, local=True)
             case "pass":
                 scope.path = _SLASHES.sub("/", uri)
         if "no-proxy" in scope.env:
-            return Respond(404, None, "the variable no-proxy keeps it from the routes", extras)
+            return Respond(404, None, "the variable no-proxy keeps it from the routes", extras, local=True)
         query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
         route: BoundRoute | None = None
         for table in self.routes:
@@ -180,11 +199,11 @@ class Server:
         url = ("balancer://" + pool if pool in self.site.balancers else pool) + decision.target.decode("latin-1")
         return url.partition("?")[0]
 
-    def _settled(self, decision: Decision, path: str, trace: Trace | None) -> Decision:
-        if not isinstance(decision, Forward):
+    def _settled(self, decision: Decision, scope: Scope, trace: Trace | None) -> Decision:
+        if not self.settles:
             return decision
-        route = locations.settled(self.sections, decision.route, path, self._url(decision), trace)
-        return decision._replace(route=route)
+        url = self._url(decision) if isinstance(decision, Forward) else ""
+        return locations.settle(self.sections, self.guard, decision, scope, url, trace)
 
     def _ahead(self, scope: Scope, uri: str) -> tuple[Scope, int]:
         """What a path would become as a request of its own (``ap_sub_req_lookup_uri``)."""
@@ -223,6 +242,14 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
     setters = {row.id: env.compile(row, state("env", row.id)) for row in site.env if row.enabled}
 
+    def guard(address: Address, said: Options | Host | Location) -> Guard:
+        return access.compile(site, address, said.require, said.auth)
+
+    def guarded(row: Location) -> Guard:
+        return guard(("locations", row.id), row)
+
+    base = guard(("site",), site.site)
+
     def server(name: str, host: Host, known: Server | None) -> Server:
         own = [rules[row.id] for row in site.rewrites if row.enabled and row.host == name]
         before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
@@ -237,7 +264,8 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             env=tuple(setters[row.id] for row in site.env if row.enabled and row.host in ("", name)),
             rules=tuple(ordered),
             routes=tables,
-            sections=locations.compile([row for row in site.locations if row.host in ("", name)]),
+            sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded),
+            guard=base.under(guard(("hosts", name), host)) if name else base,
             ours=names,
             port=hosts.own_port(host),
             reading=tables[0].basis.reading,
@@ -265,7 +293,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
     tables = hosts.tables(site.hosts, [*site.listeners, ""])
     scopes = compile_scopes(site)
-    if not (virtual or whole.env or whole.rules or whole.sections):
+    if not (virtual or whole.env or whole.rules or whole.settles):
         return Program(common.decide, False, whole, {}, {}, scopes)
 
     def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:

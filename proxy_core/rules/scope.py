@@ -25,7 +25,8 @@ class Scope:
     its r->args (None for no query). ``rule`` and ``condition`` are what $N and %N stand for. ``vary`` collects the
     fields that the condition at hand looked at. ``ahead`` decides what a path would become (``%{LA-U:…}``, -U): the
     Scope after it, and a status, 200 where nothing was refused. ``ours`` and ``port`` tell whether a URL is this
-    server itself; port 0 is the one that the request came in at."""
+    server itself; port 0 is the one that the request came in at. ``user`` has shown a password to the [auth.NAME]
+    ``auth``."""
 
     view: RequestView
     facts: Facts
@@ -42,6 +43,8 @@ class Scope:
     ahead: Callable[[Scope, str], tuple[Scope, int]] | None = None
     ours: Callable[[str], bool] = lambda host: False
     looked_up: list[str] | None = None
+    user: str = ""
+    auth: str = ""
     _fields: dict[str, str] | None = None
 
     def header(self, name: str) -> str | None:

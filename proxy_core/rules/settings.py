@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from proxy_core.config.model import Host, Options, Site
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.headers import Edit, Edits, compile_edit
+from proxy_core.rules.headers import Edit, Edits, Moment, compile_edit
 from proxy_core.rules.reverse import explicit_rows
 from proxy_core.rules.statuses import statuses
 
@@ -73,7 +74,7 @@ class Scopes:
         edits = sorted(((depth(row), row.on, edit) for row, edit in self.headers), key=lambda each: each[0])
         made = {on: tuple(e for at, where, e in edits if at >= 0 and where == on) for on in _KINDS}
         options = hosts.options(self.site, self.site.hosts[host]) if host in self.site.hosts else self.site.site
-        own = {on: tuple(edit for where, edit in _own(options) if where == on) for on in _KINDS}
+        own = {on: tuple(edit for where, edit in (*_users(self.site), *_own(options)) if where == on) for on in _KINDS}
         pages: dict[int, ErrorPage] = {}
         for row in sorted(self.pages, key=depth):
             if depth(row) >= 0:
@@ -98,7 +99,7 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
-    if not (headers or pages or _own(site.site) or site.reverse or differ):
+    if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ):
         return None
     located = any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
     return Scopes(headers, pages, site, located)
@@ -108,6 +109,24 @@ def _differs(site: Site, host: Host) -> bool:
     """Whether a host says something of its own in the fields that the proxy adds."""
     mine, whole = hosts.options(site, host), site.site
     return (mine.server_name, mine.via, mine.add_forwarded) != (whole.server_name, whole.via, whole.add_forwarded)
+
+
+def _users(site: Site) -> list[tuple[str, Edit]]:
+    """What each [auth.NAME] does to the requests of its users."""
+    made = []
+    for name, auth in site.auth.items():
+        of_it = partial(_of, name)
+        if auth.user_header:
+            said = auth.user_header.encode("latin-1")
+            edit = Edit("", "set", said.lower(), said, lambda moment: moment.scope.user, False, holds=of_it)
+            made.append(("request", edit))
+        if auth.hide:
+            made.append(("request", _edit("unset", b"Authorization", "")._replace(steady=False, holds=of_it)))
+    return made
+
+
+def _of(auth: str, moment: Moment) -> bool:
+    return moment.scope.auth == auth
 
 
 def _own(options: Options) -> list[tuple[str, Edit]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from proxy_core.rules.facts import FactKey
+from proxy_core.runtime.passwords import Passwords
 
 FILE_SECONDS = 2.0
 """How long a look at a file may take."""
@@ -34,6 +35,7 @@ class Outside:
     def __init__(self, maps: Maps | None = None, folder: Path = Path()) -> None:
         self._maps = maps
         self._folder = folder
+        self.passwords = Passwords(folder)
 
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         """(True, answer) for what is known at once, (False, None) for what takes waiting."""
@@ -45,6 +47,8 @@ class Outside:
                 return True, str(int(time.time()))
             case "osenv":
                 return True, os.environ.get(name)
+            case "password":
+                return self.passwords.ask(name, key)
             case "file" | "page":
                 return False, None
         return True, None
@@ -55,6 +59,8 @@ class Outside:
         if kind == "map":
             assert self._maps is not None
             return await self._maps.answer(name, key)
+        if kind == "password":
+            return await self.passwords.answer(name, key)
         if kind == "page":
             name, key = "content", os.fsencode(self._folder / name).decode("latin-1")
         try:

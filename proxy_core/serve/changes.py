@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from proxy_core.balance import sticky
 from proxy_core.http.target import BadTarget, normalised, split
+from proxy_core.rules.decision import NO_EXTRAS
 from proxy_core.rules.headers import HeaderScope, Moment, edited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
@@ -29,7 +30,8 @@ def moment(
         args = query[1:].decode("latin-1") if query else None
     except BadTarget:
         path, args = "", None
-    env = {name.lower(): (name, value) for name, value in exchange.extras.env} if exchange.extras is not None else {}
+    extras = exchange.extras or NO_EXTRAS
+    env = {name.lower(): (name, value) for name, value in extras.env}
     member = exchange.member
     if status and member is not None and member.key.balancer:
         pool = exchange.rules.pools[member.key.balancer]
@@ -37,7 +39,7 @@ def moment(
         env |= {name.lower(): (name, value) for name, value in told.items()}
     scope = HeaderScope(
         view, exchange.facts, path, args, exchange.rules.site.site.server_name, env=env, uri=path,
-        answered=answered, status=status,
+        answered=answered, status=status, user=extras.user, auth=extras.auth,
     )  # fmt: skip
     taken = int((monotonic() - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, version, trusted, _new_id)

@@ -163,7 +163,7 @@ class Flight:
             self._decide()
         except Exception as error:
             self._waiting = None
-            self.broke(f"asking for {' '.join(key)}", error)
+            self.broke(f"asking for a {key[0]} of {key[1]}", error)
 
     # -- decided: a route takes it; who of its pool gets it?
 

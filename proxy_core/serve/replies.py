@@ -15,6 +15,9 @@ from proxy_core.http.headers import REASONS
 
 _SENTENCES = {
     400: "Your browser sent a request that this server could not understand.",
+    401: "This server could not verify that you are authorized to access the document requested. Either you supplied "
+    "the wrong credentials (e.g., bad password), or your browser doesn't understand how to supply the credentials "
+    "required.",
     403: "You don't have permission to access this resource.",
     404: "The requested URL was not found on this server.",
     405: "The requested method is not allowed for this URL.",

@@ -152,8 +152,9 @@ class Server:
         return tuple(ListenerNow(b.name, b.address, b.port, b.connections, b.draining) for b in self._bound)
 
     def reached(self) -> dict[str, int]:
-        """How often each limit was reached, by its name."""
-        return dict(self._service.gate.reached)
+        """How often each limit was reached, by its name; passwords: how often one was wrong."""
+        service = self._service
+        return {**service.gate.reached, "passwords": service.outside.passwords.failed}
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""

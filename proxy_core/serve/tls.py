@@ -85,8 +85,9 @@ def client_lines(settings: ListenerTls, known: Mapping[str, str]) -> tuple[bytes
 def own_names(site: Site) -> frozenset[bytes]:
     """Lower-case names of the fields that only this proxy may set: no client's goes on, whatever listener it used, and
     none with _ for - either, which many members take for the same name."""
-    listed = (listener.tls.client_headers for listener in site.listeners.values() if listener.tls is not None)
-    names = frozenset(name.lower().encode("utf-8") for headers in listed for name in headers)
+    listed = [*(each.tls.client_headers for each in site.listeners.values() if each.tls is not None)]
+    told = [[auth.user_header] for auth in site.auth.values() if auth.user_header]
+    names = frozenset(name.lower().encode("utf-8") for those in (*listed, *told) for name in those)
     return names | {name.replace(b"-", b"_") for name in names}
 
 

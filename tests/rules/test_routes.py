@@ -92,7 +92,7 @@ def test_no_spelling_of_an_exception_gets_past_it(chance: random.Random, tail: s
 
 def test_a_decision_says_its_cause_in_words() -> None:
     routes = compiled(site(("/service/index", "!"), ("/service", "http://one/service")))
-    assert decide(routes, b"/x?y") == Respond(404, None, "no route takes /x")
+    assert decide(routes, b"/x?y") == Respond(404, None, "no route takes /x", local=True)
     assert decide(routes, b"/service/index/caf%c3%a9") == Respond(
         404, routes.bound[0], "/service/index/caf\u00e9 is excepted by route r0"
     )

@@ -1,0 +1,308 @@
+"""Who may ask for what: Require and its groups, and Basic authentication, decided before any upstream is asked.
+
+Conditions are put together as mod_authz_core does it (``apply_authz_sections``): a result is granted, denied, neutral,
+or denied for want of a user, and what a group makes of its members' results is httpd's, neutral ones counting for
+nothing. Without a user first; only where one may change the result is the user asked for (RFC 7617), and then the
+result counts. A password is never judged here: it is a fact, looked up where passwords are kept. Pure; nothing that is
+shown to people holds a password.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, NamedTuple
+
+from proxy_core.config.model import Access, Auth, Site
+from proxy_core.errors import Address
+from proxy_core.http.target import as_bytes_text
+from proxy_core.rules.decision import Extras, Respond, Step, Trace
+from proxy_core.rules.expr import ExprError, ExprFailure, compile_expr
+from proxy_core.rules.expr_names import subnet, within
+from proxy_core.rules.scope import Scope
+
+Match = Literal["any", "all", "none"]
+
+
+class Verdict(Enum):
+    """What a condition says of a request; the values are for people."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    NEUTRAL = "nothing"
+    WANTS_USER = "denied without a user"
+
+
+Check = Callable[[Scope], Verdict]
+
+
+class Condition(NamedTuple):
+    """A condition as it is written, and what checks it."""
+
+    text: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is required in one place; ``address`` is that place."""
+
+    address: Address
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What holds for a request: the conditions to be met, and who asks for users."""
+
+    rule: Rule | None = None
+    auth: tuple[str, Auth] | None = None
+
+    def under(self, later: Guard) -> Guard:
+        """This with what a later section says in its place: AuthMerging Off, and the rest each by itself."""
+        return Guard(later.rule or self.rule, later.auth or self.auth)
+
+
+OPEN = Guard()
+
+
+def compile(site: Site, address: Address, require: Sequence[str], auth: str) -> Guard:
+    """What one place of a site says. Raises ValueError, with a sentence, for a condition that is none."""
+    rule = Rule(address, tuple(condition(text, "any", site, ()) for text in require)) if require else None
+    return Guard(rule, (auth, site.auth[auth]) if auth else None)
+
+
+def _granted(holds: object) -> Verdict:
+    return Verdict.GRANTED if holds else Verdict.DENIED
+
+
+_WORD = re.compile(r'"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+)')
+
+
+def words(text: str) -> list[str]:
+    """The words of a condition; a quoted one may hold blanks (``ap_getword_conf``)."""
+    return [re.sub(r"\\(.)", r"\1", q or s) if q or s else bare for q, s, bare in _WORD.findall(text)]
+
+
+def condition(text: str, inside: Match, site: Site, seen: tuple[str, ...]) -> Condition:
+    """A condition inside of a group of this kind. ``seen`` are the tables that it stands in. Raises ValueError."""
+    name, _, rest = text.strip().partition(" ")
+    name, rest = name.lower(), rest.strip()
+    if name == "not":
+        if inside != "all":
+            raise ValueError("not has an effect only where every condition must hold: in a table with match = all")
+        inner = condition(rest, inside, site, seen)
+        return Condition(text, lambda scope: _negated(inner.check(scope)))
+    arguments = words(as_bytes_text(rest))
+    if name == "access":
+        return Condition(text, _group(arguments, inside, site, seen))
+    maker = KINDS.get(name)
+    if maker is None:
+        raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
+    if name == "expr":
+        return Condition(text, _expr([rest]))
+    return Condition(text, maker(arguments))
+
+
+def _group(arguments: Sequence[str], inside: Match, site: Site, seen: tuple[str, ...]) -> Check:
+    if len(arguments) != 1 or arguments[0] not in site.access:
+        raise ValueError(f"there is no [access.{' '.join(arguments)}]")
+    name = arguments[0]
+    if name in seen:
+        raise ValueError(f"access {name} goes round in a circle: {' in '.join((name, *reversed(seen)))}")
+    group: Access = site.access[name]
+    if group.match == "none" and inside != "all":
+        raise ValueError(f"access {name} only refuses (match = none): name it where every condition must hold")
+    members = tuple(condition(each, group.match, site, (*seen, name)) for each in group.require)
+    if group.match == "all" and members and all(member.text.lower().startswith("not ") for member in members):
+        raise ValueError(f"access {name} says only what must not be: add one that grants, such as all granted")
+    return lambda scope: joined(group.match, [member.check(scope) for member in members])
+
+
+def joined(match: Match, results: Sequence[Verdict]) -> Verdict:
+    """What a group makes of its members' results (``apply_authz_sections``)."""
+    counted = [each for each in results if each is not Verdict.NEUTRAL]
+    if not counted:
+        made = Verdict.NEUTRAL
+    elif match == "all":
+        made = next((each for each in (Verdict.DENIED, Verdict.WANTS_USER) if each in counted), Verdict.GRANTED)
+    else:
+        made = next((each for each in (Verdict.GRANTED, Verdict.WANTS_USER) if each in counted), Verdict.DENIED)
+    return _negated(made) if match == "none" else made
+
+
+def _negated(verdict: Verdict) -> Verdict:
+    """That nothing speaks against it grants nothing."""
+    return Verdict.DENIED if verdict is Verdict.GRANTED else Verdict.NEUTRAL
+
+
+# -- the kinds of conditions
+
+
+def _all(arguments: list[str]) -> Check:
+    said = [each.lower() for each in arguments]
+    if said not in (["granted"], ["denied"]):
+        raise ValueError("write all granted or all denied")
+    verdict = _granted(said == ["granted"])
+    return lambda scope: verdict
+
+
+def _some(what: str, arguments: Sequence[str]) -> None:
+    if not arguments:
+        raise ValueError(f"there is no {what} behind it")
+
+
+def _ip(arguments: list[str]) -> Check:
+    _some("address", arguments)
+    networks = [subnet(each) for each in arguments]
+    return lambda scope: _granted(any(within(scope.view.client, network) for network in networks))
+
+
+_OURS = (subnet("127.0.0.0/8"), subnet("::1"))
+
+
+def _local(arguments: list[str]) -> Check:
+    if arguments:
+        raise ValueError("nothing stands behind local")
+
+    def check(scope: Scope) -> Verdict:
+        client = scope.view.client
+        return _granted(client == scope.view.connection.address or any(within(client, each) for each in _OURS))
+
+    return check
+
+
+def _method(arguments: list[str]) -> Check:
+    """HEAD is GET to httpd."""
+    _some("method", arguments)
+    methods = {b"GET" if each == "HEAD" else each.encode("latin-1") for each in arguments}
+    return lambda scope: _granted((b"GET" if scope.view.method == b"HEAD" else scope.view.method) in methods)
+
+
+def _env(arguments: list[str]) -> Check:
+    _some("variable", arguments)
+    names = [each.lower() for each in arguments]
+    return lambda scope: _granted(any(name in scope.env for name in names))
+
+
+def _expr(arguments: list[str]) -> Check:
+    text = arguments[0]
+    try:
+        compiled = compile_expr(text)
+    except ExprError as wrong:
+        raise ValueError(f"the expression {text} is none: {wrong}") from wrong
+    wants = re.search(r"\bREMOTE_USER\b", text, re.IGNORECASE) is not None
+
+    def check(scope: Scope) -> Verdict:
+        try:
+            if compiled.truth(scope):
+                return Verdict.GRANTED
+        except ExprFailure:
+            return Verdict.DENIED
+        return Verdict.WANTS_USER if wants and not scope.user else Verdict.DENIED
+
+    return check
+
+
+def _valid_user(arguments: list[str]) -> Check:
+    if arguments:
+        raise ValueError("nothing stands behind valid-user")
+    return lambda scope: Verdict.GRANTED if scope.user else Verdict.WANTS_USER
+
+
+def _user(arguments: list[str]) -> Check:
+    _some("user", arguments)
+    names = frozenset(arguments)
+    return lambda scope: _granted(scope.user in names) if scope.user else Verdict.WANTS_USER
+
+
+KINDS: Mapping[str, Callable[[list[str]], Check]] = {
+    "all": _all,
+    "ip": _ip,
+    "local": _local,
+    "method": _method,
+    "env": _env,
+    "expr": _expr,
+    "user": _user,
+    "valid-user": _valid_user,
+}
+"""Conditions by their first word."""
+
+
+def wants_user(text: str) -> bool:
+    """Whether a condition can be about a user; for lint."""
+    return re.search(r"^(?:not\s+)?(?:user|valid-user)\b|REMOTE_USER", text.strip(), re.IGNORECASE) is not None
+
+
+# -- a request
+
+
+def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond | None:
+    """None where the request may go on, with the user, if one was asked for, in ``scope``; else what it is answered.
+    Raises Unknown where a password has to be looked at."""
+    if guard.rule is None:
+        return None
+    verdict = _judged(guard.rule, scope, trace)
+    if verdict is Verdict.GRANTED:
+        return None
+    if verdict is not Verdict.WANTS_USER:
+        return Respond(403, None, f"{_named(guard.rule)} does not admit it")
+    if guard.auth is None:
+        return Respond(500, None, f"{_named(guard.rule)} wants a user, and no auth asks for one")
+    name, auth = guard.auth
+    asked = credentials(scope.header("Authorization") or "")
+    if asked is None:
+        return _challenge(auth, "no user and password were sent")
+    user = asked.partition(":")[0]
+    known = scope.fact("password", auth.file, asked)
+    if known is None:
+        return Respond(500, None, f"the passwords in {auth.file} cannot be read")
+    if not known:
+        return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
+    scope.user, scope.auth = user, name
+    if _judged(guard.rule, scope, trace) is Verdict.GRANTED:
+        return None
+    scope.user = scope.auth = ""
+    return _challenge(auth, f"user {_shown(user)} is not one of those that {_named(guard.rule)} admits", user)
+
+
+def credentials(field: str) -> str | None:
+    """``user:password`` of an Authorization field, None where there are none of the scheme Basic."""
+    scheme, _, token = field.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        said = base64.b64decode(token.strip(), validate=True).decode("latin-1")
+    except ValueError:
+        return None
+    user, colon, _ = said.partition(":")
+    return said if colon and user and "\0" not in said else None
+
+
+def _challenge(auth: Auth, cause: str, user: str = "") -> Respond:
+    """``user`` goes to the log with it, as in httpd."""
+    realm = as_bytes_text(auth.realm).replace("\\", "\\\\").replace('"', '\\"')
+    line = f'WWW-Authenticate: Basic realm="{realm}"'.encode("latin-1")
+    return Respond(401, None, cause, Extras((line,), user=user))
+
+
+def _judged(rule: Rule, scope: Scope, trace: Trace | None) -> Verdict:
+    results = [condition.check(scope) for condition in rule.conditions]
+    verdict = joined("any", results)
+    if trace is not None:
+        who = f" for user {_shown(scope.user)}" if scope.user else ""
+        details = [f"{each.text}: {its.value}" for each, its in zip(rule.conditions, results, strict=True)]
+        granted = verdict is Verdict.GRANTED
+        trace.append(Step(rule.address, "match" if granted else "no match", f"require{who}: {verdict.value}", details))
+    return verdict
+
+
+def _named(rule: Rule) -> str:
+    return "the site's require" if rule.address == ("site",) else f"require of {' '.join(rule.address)}"
+
+
+def _shown(user: str) -> str:
+    return user.encode("latin-1").decode("utf-8", "backslashreplace").encode("unicode_escape").decode()

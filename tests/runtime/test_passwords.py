@@ -1,0 +1,110 @@
+"""Passwords are judged as htpasswd made them, in threads, once for each change of the file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy_core.runtime import passwords
+from proxy_core.runtime.passwords import Passwords, apr1, is_of, users_in, verify
+
+SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
+
+
+def htpasswd(*arguments: str) -> bytes:
+    binary = shutil.which("htpasswd")
+    assert binary, "htpasswd is not installed: apt-get install apache2-utils"
+    made = subprocess.run([binary, "-nb", *arguments], check=True, capture_output=True, timeout=10)
+    return made.stdout.strip().partition(b":")[2]
+
+
+FORMS = [(), ("-m",), ("-B", "-C", "4"), ("-s",), ("-d",), ("-2",), ("-5",)]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "".join(form) or "default")
+def test_what_htpasswd_made_is_verified(form: tuple[str, ...]) -> None:
+    kept = htpasswd(*form, "anna", "secret")
+    assert verify(kept, b"secret")
+    assert not verify(kept, b"Secret")
+    assert not verify(kept, b"")
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 31, 32, 33, 60])
+def test_apr1_is_openssls(length: int) -> None:
+    password = b"x" * length
+    binary = shutil.which("openssl")
+    assert binary
+    made = subprocess.run(
+        [binary, "passwd", "-apr1", "-salt", "saltsalt", "-stdin"], input=password + b"\n", check=True,
+        capture_output=True, timeout=10,
+    )  # fmt: skip
+    assert apr1(password, b"saltsalt") == made.stdout.strip()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), st.binary(max_size=20))
+def test_nothing_that_may_stand_in_a_file_makes_it_raise_or_admit(kept: bytes, password: bytes) -> None:
+    assert not verify(kept, password) or kept[:1] in b"$_./" or kept[:1].isalnum()
+
+
+@pytest.mark.parametrize("kept", [b"", b"secret", b"$apr1$", b"$apr1$x", b"$2y$", b"$2y$05$x", b"{SHA}", b"*", b"!x"])
+def test_a_form_that_is_none_admits_nobody(kept: bytes) -> None:
+    assert not verify(kept, b"secret")
+    assert not verify(kept, b"")
+
+
+def test_the_first_line_of_a_user_counts_and_comments_do_not() -> None:
+    assert users_in(b"#c:1\n\nanna:2:3\nanna:4\r\nbert: 5 \nnobody\n") == {b"anna": b"2", b"bert": b"5"}
+
+
+def test_a_user_that_is_not_there_takes_as_long_as_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[bytes] = []
+    monkeypatch.setattr(passwords, "verify", lambda kept, password: judged.append(kept) or True)
+    assert is_of({b"anna": b"kept"}, b"anna", b"x")
+    assert not is_of({b"anna": b"kept"}, b"carl", b"x")
+    assert judged == [b"kept", b"kept"]
+
+
+def file(folder: Path, **users: str) -> None:
+    (folder / "users").write_bytes(b"".join(b"%b:%b\n" % (user.encode(), SHA) for user in users) or b"\n")
+
+
+async def test_an_answer_is_kept_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file(tmp_path, anna="")
+    known = Passwords(tmp_path)
+    assert known.ask("users", "anna:secret") == (False, None)
+    assert await known.answer("users", "anna:secret") == "1"
+    assert known.ask("users", "anna:secret") == (True, "1")
+    assert await known.answer("users", "anna:wrong") == ""
+    assert known.ask("users", "anna:wrong") == (True, "")
+    assert known.failed == 2
+    file(tmp_path, bert="")
+    os.utime(tmp_path / "users", ns=(1, 1))
+    monkeypatch.setattr(passwords, "FRESH", -1.0)
+    assert known.ask("users", "anna:secret") == (False, None)
+    assert await known.answer("users", "anna:secret") == ""
+    assert await known.answer("users", "bert:secret") == "1"
+
+
+async def test_a_file_that_cannot_be_read_is_not_a_wrong_password(tmp_path: Path) -> None:
+    known = Passwords(tmp_path)
+    assert await known.answer("users", "anna:secret") is None
+    assert known.failed == 0
+
+
+async def test_no_more_is_kept_than_there_is_room_for_and_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file(tmp_path, anna="")
+    monkeypatch.setattr(passwords, "MOST", 3)
+    known = Passwords(tmp_path)
+    for number in range(9):
+        await known.answer("users", f"anna:guess{number}")
+    assert len(known._known) == 3
+    assert "guess" not in repr(known._known)
