@@ -94,7 +94,7 @@ def test_a_decision_says_its_cause_in_words() -> None:
     routes = compiled(site(("/service/index", "!"), ("/service", "http://one/service")))
     assert decide(routes, b"/x?y") == Respond(404, None, "no route takes /x", local=True)
     assert decide(routes, b"/service/index/caf%c3%a9") == Respond(
-        404, routes.bound[0], "/service/index/caf\u00e9 is excepted by route r0"
+        404, routes.bound[0], "/service/index/caf\u00e9 is excepted by route r0", local=True
     )
     assert decide(routes, b"/%2f") == Respond(404, None, "the path holds an escaped slash (%2f)")
 
