@@ -23,7 +23,7 @@ def test_the_page_in_docs_is_what_the_model_says() -> None:
     assert PAGE.read_text() == configuration(), "run: python -m proxy_core.config.manual > docs/configuration.md"
 
 
-@pytest.mark.parametrize("struct", every_struct())
+@pytest.mark.parametrize("struct", list(every_struct()))
 def test_every_key_has_its_manual(struct) -> None:
     for field in fields(struct):
         assert field.description.endswith("."), f"{struct.__name__}.{field.name}"

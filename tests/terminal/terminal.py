@@ -35,11 +35,11 @@ proxy = "http://127.0.0.1:{port}/"
 PROGRAM = "import sys; from rproxy_tui.__main__ import main; sys.exit(main())"
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> None:
-    """Wait for a condition, with a deadline."""
+def until(condition: Callable[[], object], what: str, seconds: float = 20.0, seen: Callable[[], str] = str) -> None:
+    """Wait for a condition, with a deadline; ``seen`` tells then what there was instead."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}; {seen()}"
         time.sleep(0.02)
 
 
@@ -93,9 +93,9 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def shows(self, words: str, seconds: float = 15.0) -> None:
+    def shows(self, words: str, seconds: float = 20.0) -> None:
         """Wait until the words have been written since the last ``forget``."""
-        until(lambda: words in self.output, f"{words!r} on the terminal; it has {self.output[-3000:]!r}", seconds)
+        until(lambda: words in self.output, f"{words!r} on the terminal", seconds, lambda: repr(self.output[-3000:]))
 
     def forget(self) -> None:
         self.output = ""
