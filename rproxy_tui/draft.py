@@ -32,51 +32,63 @@ KINDS = {
     "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "bans": "ban",
     "conditions": "condition",
 }  # fmt: skip
-TABLES = {"site": "site settings", "limits": "limits", "access_log": "access log", "console": "console settings"}
+TABLES = {
+    "site": "site settings", "limits": "limits", "access_log": "access log", "console": "console settings",
+    "sticky": "stickiness", "health": "health checks",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``address`` is that of the table or row, or of the list or table that a new one comes into. ``before`` holds
-    the texts as they are, "" for what is not set. ``above`` is the row that a new row comes above ("" = the end)."""
+    """``address`` is that of the table or row, or of the list or table that a new row or named table comes into; a new
+    plain table has its own. ``before`` holds the texts as they are, "" for what is not set. ``above`` is the row that a
+    new row comes above ("" = the end)."""
 
     address: Address
     fields: tuple[Field, ...]
     before: Mapping[str, str]
-    new: Literal["", "row", "named"] = ""
+    new: Literal["", "row", "named", "table"] = ""
     above: str = ""
     taken: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
+        if self.new == "table":
+            return f"set up {thing(self.address)}"
         if self.new:
             return f"add {KINDS.get(self.address[-1], self.address[-1])}"
         return f"edit {thing(self.address)}"
 
     def field_at(self, address: Address, texts: Mapping[str, str]) -> str | None:
         """The field that a problem's address is about, when it lies in this table as the texts would make it."""
-        row = len(self.address) if self.new else len(self.address) - 1
+        coming = self.new in ("row", "named")
+        row = len(self.address) if coming else len(self.address) - 1
         if len(address) < row + 2 or address[:row] != self.address[:row]:
             return None
-        if self.new:
+        if coming:
             return None if address[row] in self.taken else address[row + 1]
         return address[row + 1] if address[row] in (self.address[row], texts.get("id")) else None
 
 
 def thing(address: Address) -> str:
     """What is at an address, in words: ``member backend/a``."""
-    if len(address) == 1:
-        return TABLES.get(address[0], address[0])
+    if len(address) % 2:
+        table = TABLES.get(address[-1], address[-1])
+        return table if len(address) == 1 else f"{table} of {thing(address[:-1])}"
     return f"{KINDS.get(address[-2], address[-2])} {'/'.join(address[1::2])}"
 
 
 def existing(site: Site, address: Address) -> Draft | None:
-    """A draft of the table or row at ``address``; None where there can be none."""
+    """A draft of the table or row at ``address``, also of a table that is not there yet in one that is; None where
+    there can be none."""
     struct = struct_at(address)
     table = _at(site, address)
-    if struct is None or (table is None and len(address) > 1):
+    if struct is None:
         return None
     shown = _shown_fields(struct)
+    if table is None and len(address) > 1:
+        may_be = struct_at(address[:-1]) is not None and _at(site, address[:-1]) is not None
+        return Draft(address, shown, _texts(shown, {}), "table") if may_be else None
     return Draft(address, shown, _texts(shown, table or {}))
 
 
@@ -262,6 +274,8 @@ def _addition(draft: Draft, values: Mapping[str, Any]) -> Change:
         name: value for name, value in values.items() if name != NAME and value is not None and value != defaults[name]
     }
     what = KINDS.get(draft.address[-1], draft.address[-1])
+    if draft.new == "table":
+        return Change(edits=(Set(draft.address, row),), sentence=f"set up {thing(draft.address)}")
     if draft.new == "named":
         address = (*draft.address, values[NAME])
         return Change(edits=(Set(address, row),), sentence=f"add {thing(address)}")

@@ -1,25 +1,25 @@
 """Commands in the operator's words: what a key on a screen means, and what it will do.
 
 The first half builds Changes: each takes names and plain values and returns the edits with the sentence that history
-will show. The second half says what a risky one would do before it is done: who carries a drained member's share, who
-takes a deleted route's requests. All of it is pure: nothing here reads an engine, a clock or a screen.
+will show. The second half says who takes a deleted route's requests (``forecast`` says it of members). All of it is
+pure: nothing here reads an engine, a clock or a screen.
 
-Shares follow mod_lbmethod_byrequests: each member that may be elected gets requests in proportion to its weight.
 Paths follow mod_proxy's alias_match: the first row in file order that takes a path by whole segments decides.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from proxy_core.config.model import MemberStatus, RewriteRule, Route
+from proxy_core.config.edit import Edit
+from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route
 from proxy_core.control.commands import Change, Delete, Insert, Move, Set
-from proxy_core.control.view import MemberLoad
 from proxy_core.errors import Address
 from proxy_core.rules.prefixes import collapsed, takes
 from rproxy_tui import words
 from rproxy_tui.draft import thing
+from rproxy_tui.forecast import listed
 
 MemberName = tuple[str, str]
 """Balancer and member."""
@@ -32,6 +32,8 @@ VERBS: dict[MemberStatus, str] = {
     "disabled": "disable",
     "stopped": "stop",
 }
+ROLES: dict[MemberRole, str] = {"regular": "a regular member", "standby": "a standby", "spare": "a spare"}
+PLURALS: dict[MemberRole, str] = {"regular": "regular members", "standby": "standbys", "spare": "spares"}
 
 
 # Members ------------------------------------------------------------------------------------------------------------
@@ -60,15 +62,32 @@ def weight_of(text: str) -> float | str:
     return weight if LIGHTEST <= weight <= HEAVIEST else "A weight is a number from 0 to 100."
 
 
-def set_status(member: MemberName, status: MemberStatus) -> Change:
-    """Enable, drain or disable a member. Enabled is what a member is without a word, so enabling removes the key."""
-    address = (*_member(member), "status")
-    edit = Delete(address) if status == "enabled" else Set(address, status)
-    return Change(edits=(edit,), sentence=f"{VERBS[status]} {_name(member)}")
+def set_status(status: MemberStatus, balancer: str, *members: str) -> Change:
+    """Enable, drain or disable members. Enabled is what one is without a word, so enabling removes the key."""
+    return Change(
+        edits=tuple(_worded((balancer, name), "status", status, "enabled") for name in members),
+        sentence=f"{VERBS[status]} {balancer}/{listed(members)}",
+    )
 
 
-def remove_member(member: MemberName) -> Change:
-    return Change(edits=(Delete(_member(member)),), sentence=f"remove {_name(member)}")
+def set_role(role: MemberRole, balancer: str, *members: str) -> Change:
+    """Make members standbys, spares or regular ones, which is what one is without a word."""
+    return Change(
+        edits=tuple(_worded((balancer, name), "role", role, "regular") for name in members),
+        sentence=f"make {balancer}/{listed(members)} {(ROLES if len(members) == 1 else PLURALS)[role]}",
+    )
+
+
+def _worded(member: MemberName, option: str, value: str, default: str) -> Edit:
+    address = (*_member(member), option)
+    return Delete(address) if value == default else Set(address, value)
+
+
+def remove_members(balancer: str, *members: str) -> Change:
+    return Change(
+        edits=tuple(Delete(_member((balancer, name))) for name in members),
+        sentence=f"remove {balancer}/{listed(members)}",
+    )
 
 
 def remove_balancer(balancer: str) -> Change:
@@ -182,55 +201,7 @@ def heir(routes: Sequence[Route], route: str) -> str:
     return f"Its requests will go to route {after.id} ({after.proxy})."
 
 
-# What it will do: members -------------------------------------------------------------------------------------------
-
-
-def promised(members: Iterable[MemberLoad], weights: Mapping[str, float] | None = None) -> dict[str, float]:
-    """The fraction of one balancer's requests that the weights promise each member that stays in the site.
-
-    ``weights`` are tried in place of the members' own; weight 0 is how a drained or removed one counts.
-    """
-    tried = weights or {}
-    factors = {
-        load.member: tried.get(load.member, load.weight if load.status == "enabled" else 0.0)
-        for load in members
-        if not load.retired
-    }
-    total = sum(factors.values())
-    return {member: factor / total if total else 0.0 for member, factor in factors.items()}
-
-
-def shifts(before: Mapping[str, float], after: Mapping[str, float], first: str = "", most: int = 4) -> str:
-    """Whose share changes and how: ``b 38% → 57%, c 24% → 36%``. ``first`` stands first, then the largest changes; at
-    most ``most`` are spelled out."""
-    moved = [
-        (
-            name != first,
-            round(-abs(after[name] - share), 3),
-            f"{name} {words.percent(share)} → {words.percent(after[name])}",
-        )
-        for name, share in before.items()
-        if name in after and words.percent(share) != words.percent(after[name])
-    ]
-    changes = [change for *_, change in sorted(moved, key=lambda each: each[:2])]
-    more = [f"and {len(changes) - most} more"] if len(changes) > most else []
-    return ", ".join(changes[:most] + more)
-
-
-def handover(members: Sequence[MemberLoad], member: str) -> str:
-    """What becomes of one member's requests when it gets no new ones, as sentences."""
-    leaving = next(load for load in members if load.member == member)
-    before, after = promised(members), promised(members, {member: 0.0})
-    flight = f"{leaving.busy} in flight will finish." if leaving.busy else "Nothing is in flight."
-    if not before[member]:
-        return f"{flight} It is promised no requests now, so no share changes."
-    others = [name for name, share in after.items() if share]
-    if not others:
-        return f"{flight} No other member can take its requests: they will get 503."
-    if len(others) == 1:
-        (other,) = others
-        return f"{flight} {other} goes from {words.percent(before[other])} to {words.percent(after[other])}."
-    return f"{flight} The others go: {shifts({name: before[name] for name in others}, after)}."
+# Words --------------------------------------------------------------------------------------------------------------
 
 
 def ago(seconds: float) -> str:

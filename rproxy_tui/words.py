@@ -150,11 +150,11 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
     busy = load.busy
     if load.retired:
         return "○", f"retired: {busy} in flight" if busy else "retired", "muted"
-    if load.status == "disabled":
-        return "○", f"disabled: {busy} in flight" if busy else "disabled", "muted"
+    if load.status in ("disabled", "stopped"):
+        return "○", f"{load.status}: {busy} in flight" if busy else load.status, "muted"
     if load.status == "draining":
         if not busy:
-            return "○", "drained: safe to stop", "good"
+            return ("○", "drained: safe to stop", "good") if load.drained else ("▼", "draining: no request", "muted")
         if load.oldest > OLD:
             return "▼", f"draining: {busy} for {span(load.oldest)}", "warning"
         return "▼", f"draining: {busy} in flight", "warning"
@@ -171,7 +171,9 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
             return "▲", f"ejected: back in {span(load.retry_in)}", "error"
         case "unresolved":
             return "▲", "unresolved", "error"
+        case "up" if load.ramp < 1:
+            return "●", f"up: ramp at {percent(load.ramp)}", "good"
         case "up":
-            return "●", "up", "good"
+            return "●", "up" if load.role == "regular" else f"up, {load.role}", "good"
         case "unknown":
-            return "·", "not tried yet", "muted"
+            return "·", "not tried yet" if load.role == "regular" else f"{load.role}, not tried", "muted"

@@ -123,7 +123,14 @@ def _bound(
 
 
 def shares(pool: Pool) -> dict[MemberKey, float]:
-    """The fraction of the pool's requests that the weights promise each member; 0 for those out of service."""
-    factors = {member.key: member.factor if serves(member) else 0 for member in pool.members}
+    """The fraction of the pool's requests that the weights promise each member while nobody is ill; 0 for those out of
+    service, for spares and standbys that are not needed, and for sets behind the first."""
+    taking = next((members for group in pool.groups if (members := _taking(group))), ())
+    factors = {member.key: member.factor for member in taking}
     total = sum(factors.values()) or 1
-    return {key: factor / total for key, factor in factors.items()}
+    return {member.key: factors.get(member.key, 0) / total for member in pool.members}
+
+
+def _taking(group: Group) -> tuple[BoundMember, ...]:
+    """Who takes the requests of a set in which nobody is ill."""
+    return (*group.regular, *group.spares[: group.missing]) or group.standbys

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from proxy_core.balance.bind import shares
 from proxy_core.balance.select import RAMP_FROM
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
-from proxy_core.config.model import Member
+from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.rules.decision import RuleState
 from proxy_core.runtime.current import RuleSet
@@ -187,7 +187,7 @@ def _load(
     monotonic: float,
 ) -> MemberLoad:
     key = state.key
-    slow_start = now.rules.pools[key.balancer].balancer.slow_start if bound and key.balancer else 0.0
+    balancer = now.rules.pools[key.balancer].balancer if bound and key.balancer else None
     member = bound.member if bound else Member(url="-", weight=0.0, status="draining")
     did = now.members.get(key, QUIET)
     return MemberLoad(
@@ -217,8 +217,9 @@ def _load(
         check=_check(state.check, monotonic) if state.check is not None else None,
         name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
         role=member.role,
-        ramp=_ramp(state, slow_start, monotonic),
-        drained=state.drain_at > 0 and not state.busy,
+        lbset=member.lbset,
+        ramp=_ramp(state, balancer.slow_start if balancer else 0.0, monotonic),
+        drained=state.drain_at > 0 and not state.busy and not _has_sessions(member, balancer),
         cut_in=_cut_in(state, monotonic),
     )
 
@@ -233,6 +234,11 @@ def _ramp(state: MemberState, slow_start: float, monotonic: float) -> float:
     if not state.ramp_at or not slow_start:
         return 1.0
     return max(RAMP_FROM, min(1.0, (monotonic - state.ramp_at) / slow_start))
+
+
+def _has_sessions(member: Member, balancer: Balancer | None) -> bool:
+    """Whether requests of sessions may still come to a member that takes no others."""
+    return balancer is not None and balancer.sticky is not None and member.status == "draining"
 
 
 def _cut_in(state: MemberState, monotonic: float) -> float:
@@ -269,8 +275,6 @@ def _health(state: MemberState, monotonic: float) -> Health:
         return "unresolved"
     if state.last_error:
         return "error"
-    if monotonic < state.ejected_until:
-        return "ejected"
     checked = state.check is not None and state.check.at and state.check.passed
     return "up" if state.answered or checked else "unknown"
 

@@ -65,8 +65,9 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     what was elected in the last minute. ``per_second`` is the last minute of answers, oldest first. ``check`` is None
     where nothing is checked, ``name`` where the URL has an address.
 
-    ``ramp`` is the part of its weight that a member in slow start has by now. ``drained``: it takes no new requests and
-    has none left, so it is safe to stop; ``cut_in`` is how many seconds those left may still take, -1 for no end.
+    ``ramp`` is the part of its weight that a member in slow start has by now. ``drained``: it takes no new requests,
+    not even those of sessions, and has none left, so it is safe to stop; ``cut_in`` is how many seconds those left may
+    still take, -1 for no end.
     ``ejections`` and ``retries`` count since the member exists."""
 
     balancer: str
@@ -95,6 +96,7 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     check: Check | None = None
     name: Name | None = None
     role: MemberRole = "regular"
+    lbset: int = 0
     ramp: float = 1.0
     drained: bool = False
     cut_in: float = -1.0

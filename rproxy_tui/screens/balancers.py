@@ -1,14 +1,14 @@
 """Balancers: shift weight between members, drain one, take it out, put it back.
 
-The upper table lists the balancers, the lower one the members of the balancer that is marked; beneath it stands what
+The upper table lists the balancers, the lower one the members of the balancer that is chosen; beneath it stands what
 the next keys would do to the shares. A risky key asks first, and says what is in flight and who will carry the rest.
-Draining is watched to its end: ``drained: safe to stop``.
+Draining is watched to its end: ``drained: safe to stop``. Keys that change a status or a role act on the marked members
+where any are, in one command, or else on the one under the cursor.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import work
@@ -17,19 +17,23 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from proxy_core.config.model import MemberStatus, Site
-from proxy_core.control.commands import Change, Set
+from proxy_core.config.model import MemberRole, MemberStatus, Site
+from proxy_core.control.commands import Change, Delete, Set
 from proxy_core.control.view import MemberLoad, Snapshot
-from rproxy_tui import sentences, words
+from rproxy_tui import forecast, sentences, words
+from rproxy_tui.balancer_settings import settings
+from rproxy_tui.draft import thing
 from rproxy_tui.page import Page
+from rproxy_tui.screens.compare import Compare
 from rproxy_tui.sentences import MemberName
+from rproxy_tui.widgets.about_member import about
 from rproxy_tui.widgets.balancer_table import BalancerTable
+from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.member_table import MemberTable
 from rproxy_tui.widgets.prompt import Prompt
 
 NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer://name."
 NO_MEMBER = "No member yet: requests are answered 503. Press a to add one."
-STYLES = {"good": "$text-success", "warning": "$text-warning", "error": "$text-error"}
 
 
 class Balancers(Page):
@@ -38,12 +42,16 @@ class Balancers(Page):
     hertz = 5.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     help_text = """
-A member gets requests in proportion to its **weight** among the members that are enabled. `promised` is that share;
+A member gets requests in proportion to its **weight** among the members that are enabled. `promise` is that share;
 `share` is what it was given over the last minute.
 
-**Drain** sends a member no new requests and lets those in flight finish: wait for `drained: safe to stop`.
-**Disable** takes it out in the same way, for longer. Both ask first and say who will carry its requests; `e` puts the
-member back. A member that was removed stays listed until its last request has ended.
+**Drain** sends a member no new requests but those of its own sessions, and lets those in flight finish: wait for
+`drained: safe to stop`. **Disable** ends its sessions too. Both ask first and say who will carry its requests; `e` puts
+the member back. A **spare** takes the place of a member of its set that is out; a **standby** takes requests only when
+nobody else of its set can. A member that was removed stays listed until its last request has ended.
+
+`space` **marks** members: drain, disable, enable, standby, spare and remove act on all that are marked, as one change.
+`c` puts two of them side by side.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "nudge(1)", "More", id="balancers.more", key_display="+", tooltip="weight up by 1"),
@@ -52,19 +60,24 @@ member back. A member that was removed stays listed until its last request has e
         Binding("D", "status('draining')", "Drain", id="balancers.drain", tooltip="no new requests, finish the rest"),
         Binding("e", "status('enabled')", "Enable", id="balancers.enable", tooltip="put the member into service"),
         Binding("x", "status('disabled')", "Disable", id="balancers.disable", tooltip="take it out of service"),
-        Binding("a", "add", "Add", id="balancers.add", tooltip="add a member to the marked balancer"),
+        Binding("space", "mark", "Mark", id="balancers.mark", tooltip="mark the member; D x e s S d act on all marked"),
+        Binding("c", "compare", "Compare", id="balancers.compare", tooltip="two members side by side"),
+        Binding("m", "settings", "Method", id="balancers.method", tooltip="method, stickiness, checks, ejection"),
+        Binding("a", "add", "Add", id="balancers.add", tooltip="add a member to the chosen balancer"),
         Binding("d,delete", "remove", "Remove", id="balancers.remove", tooltip="remove the member (or empty balancer)"),
         Binding("b", "add_balancer", "New balancer", id="balancers.new", tooltip="add a balancer"),
-        Binding("m", "edit_balancer", "Method", id="balancers.method", tooltip="edit the marked balancer in a form"),
-        Binding("left,h", "mark(-1)", "Previous", show=False, id="balancers.previous", tooltip="the balancer above"),
-        Binding("right,l", "mark(1)", "Next", show=False, id="balancers.next", tooltip="the balancer below"),
+        Binding("s", "role('standby')", "Standby", id="balancers.standby", tooltip="a standby, or regular again"),
+        Binding("S", "role('spare')", "Spare", id="balancers.spare", tooltip="a spare, or regular again"),
+        Binding("escape", "unmark", "Unmark", show=False, id="balancers.unmark", tooltip="forget the marks"),
+        Binding("left,h", "choose(-1)", "Previous", show=False, id="balancers.previous", tooltip="the balancer above"),
+        Binding("right,l", "choose(1)", "Next", show=False, id="balancers.next", tooltip="the balancer below"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._loads: dict[str, list[MemberLoad]] = {}
         self._site = Site()
-        self._marked = ""
+        self._chosen = ""
         self._busy: dict[MemberName, int] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -86,11 +99,11 @@ member back. A member that was removed stays listed until its last request has e
             if load.balancer:
                 loads.setdefault(load.balancer, []).append(load)
         self._loads = loads
-        if self._marked not in loads:
-            self._marked = next(iter(loads), "")
-        self.query_one(BalancerTable).show_site(site, loads, self._marked)
-        self.table.show(snapshot, self._marked)
-        members = loads.get(self._marked)
+        if self._chosen not in loads:
+            self._chosen = next(iter(loads), "")
+        self.query_one(BalancerTable).show_site(site, loads, self._chosen)
+        self.table.show(snapshot, self._chosen)
+        members = loads.get(self._chosen)
         self.query_one("#hint", Static).update(NO_MEMBER if loads else NO_BALANCER)
         self.query_one("#hint", Static).display = not members
         self.table.display = bool(members)
@@ -113,7 +126,7 @@ member back. A member that was removed stays listed until its last request has e
     # What the next keys would do
 
     def on_row_table_moved(self) -> None:
-        self._marked = self.query_one(BalancerTable).cursor
+        self._chosen = self.query_one(BalancerTable).cursor
 
     def on_member_table_highlighted(self) -> None:
         self._describe()
@@ -123,44 +136,17 @@ member back. A member that was removed stays listed until its last request has e
 
     def _describe(self) -> None:
         load = self._here(quiet=True)
-        self.query_one("#about", Static).update(self._about(load) if load else Content(""))
-
-    def _about(self, load: MemberLoad) -> Content:
-        glyph, state, style = words.member_state(load)
-        lines = [
-            Content.assemble(
-                (f"{load.balancer}/{load.member}", "bold"),
-                f"  {load.url}  ",
-                (f"{glyph} {state}", STYLES.get(style, "$secondary")),
-                (f"  {load.last_error}" if load.last_error and load.health == "error" else "", "$secondary"),
-            )
-        ]
-        if load.retired:
-            lines.append(Content("It is removed, and stays listed until its last request has ended."))
-        elif load.status == "enabled":
-            for step, key in ((1, "+"), (-1, "-")):
-                weight = sentences.nudged(load.weight, step)
-                if weight != load.weight:
-                    lines.append(self._would(load, key, f"weight {words.weight(weight)}", {load.member: weight}))
-        else:
-            lines.append(self._would(load, "e", "enable", {load.member: load.weight}))
-        return Content("\n").join(lines)
-
-    def _would(self, load: MemberLoad, key: str, what: str, weights: Mapping[str, float]) -> Content:
-        """``+ weight 2: a 33% → 50%, b 67% → 50%``."""
-        members = self._loads[load.balancer]
-        after = sentences.promised(members, weights)
-        effect = sentences.shifts(sentences.promised(members), after, load.member) or "no share changes"
-        if not any(after.values()):
-            effect = "no member is left, requests get 503"
-        return Content.assemble((key, "bold $text-accent"), (f" {what}: ", "$secondary"), effect)
+        members = self._loads.get(self._chosen, [])
+        marked = [each.member for each in self._marked()]
+        said = about(load, marked, members, self.console.snapshot.at) if load else Content("")
+        self.query_one("#about", Static).update(said)
 
     # Keys
 
-    def action_mark(self, step: int) -> None:
+    def action_choose(self, step: int) -> None:
         names = list(self._loads)
         if names:
-            self._marked = names[(names.index(self._marked) + step) % len(names)]
+            self._chosen = names[(names.index(self._chosen) + step) % len(names)]
             self.pull(self.console.snapshot)
 
     @work
@@ -187,8 +173,8 @@ member back. A member that was removed stays listed until its last request has e
             return weight if isinstance(weight, str) else sentences.set_weight(member, weight)
 
         def effect(text: str) -> str:
-            weights = {load.member: float(text) if load.status == "enabled" else 0.0}
-            return sentences.shifts(sentences.promised(members), sentences.promised(members, weights), load.member)
+            after = forecast.supposing(members, [load.member], weight=float(text))
+            return forecast.shifts(forecast.promised(members), forecast.promised(after), [load.member])
 
         question = f"Weight of {load.balancer}/{load.member}, 0 to 100?"
         prompt = Prompt(self.engine, question, words.weight(load.weight), command, effect, over=True)
@@ -199,20 +185,63 @@ member back. A member that was removed stays listed until its last request has e
         """Apply a weight; ask first where it leaves nobody to take requests."""
         (edit,) = change.edits
         members = self._loads[load.balancer]
-        after = sentences.promised(members, {load.member: edit.value}) if isinstance(edit, Set) else {}
-        last = load.status == "enabled" and any(sentences.promised(members).values()) and not any(after.values())
+        weight = edit.value if isinstance(edit, Set) else load.weight
+        after = forecast.promised(forecast.supposing(members, [load.member], weight=weight))
+        last = any(forecast.promised(members).values()) and not any(after.values())
         detail = f"No other member of {load.balancer} can take its requests: they will get 503."
         await self.console.do(change, sentences.question(change) if last else "", detail, "Set")
 
     @work
     async def action_status(self, status: MemberStatus) -> None:
-        if not (load := self._here()):
-            return
-        if load.status == status:
-            return self.console.say(f"{load.balancer}/{load.member} is {status} already.")
-        change, verb = sentences.set_status((load.balancer, load.member), status), sentences.VERBS[status].title()
-        detail = sentences.handover(self._loads[load.balancer], load.member)
-        await self.console.do(change, sentences.question(change) if status != "enabled" else "", detail, verb)
+        names = [load.member for load in self._aimed_at() if load.status != status]
+        if not names:
+            return self._nothing_to_do(status)
+        change, verb = sentences.set_status(status, self._chosen, *names), sentences.VERBS[status].title()
+        detail = forecast.handover(self._loads[self._chosen], names, status=status)
+        if status == "draining" and self._site.balancers[self._chosen].sticky is not None:
+            detail += " Requests of sessions still come."
+        await self._change_many(change, sentences.question(change) if status != "enabled" else "", detail, verb)
+
+    @work
+    async def action_role(self, role: MemberRole) -> None:
+        """Give members a role, or where all of them have it, make them regular again."""
+        aimed_at = self._aimed_at()
+        wanted: MemberRole = "regular" if all(load.role == role for load in aimed_at) else role
+        names = [load.member for load in aimed_at if load.role != wanted]
+        if not names:
+            return self._nothing_to_do(role)
+        change = sentences.set_role(wanted, self._chosen, *names)
+        detail = forecast.handover(self._loads[self._chosen], names, role=wanted)
+        await self._change_many(change, sentences.question(change) if wanted != "regular" else "", detail, "Yes")
+
+    async def _change_many(self, change: Change, question: str, detail: str, yes: str) -> None:
+        if await self.console.do(change, question, detail, yes):
+            self.action_unmark()
+
+    def _nothing_to_do(self, what: str) -> None:
+        if names := [load.member for load in self._aimed_at()]:
+            are = "is" if len(names) == 1 else "are"
+            self.console.say(f"{self._chosen}/{forecast.listed(names)} {are} {what} already.")
+
+    def action_mark(self) -> None:
+        if load := self._here():
+            self.table.mark(self.table.marks ^ {(load.balancer, load.member)})
+            self.table.action_move(1)
+            self._describe()
+
+    def action_unmark(self) -> None:
+        self.table.mark(frozenset())
+        self._describe()
+
+    def action_compare(self) -> None:
+        """The two that are marked, or the one that is and the one under the cursor."""
+        load = self._here(quiet=True)
+        pair = [*self._marked(), *([load] if load is not None else [])]
+        pair = list({each.member: each for each in pair}.values())
+        if len(self._marked()) > 2 or len(pair) < 2:
+            return self.console.say("Mark two members with space, or mark one and go to the other; then c compares.")
+        one, other = ((each.balancer, each.member) for each in pair[:2])
+        self.app.push_screen(Compare(one, other))
 
     @work
     async def action_edit(self) -> None:
@@ -221,40 +250,66 @@ member back. A member that was removed stays listed until its last request has e
 
     @work
     async def action_add(self) -> None:
-        if not self._marked:
+        if not self._chosen:
             return self.console.say(NO_BALANCER)
-        address = ("balancers", self._marked, "members")
-        known = {load.member for load in self._loads[self._marked]}
+        address = ("balancers", self._chosen, "members")
+        known = {load.member for load in self._loads[self._chosen]}
         await self.console.add(address, {"url": "http://"}, named=True)
-        for new in self._site.balancers[self._marked].members.keys() - known:
-            self.table.go_to(self._marked, new)
+        for new in self._site.balancers[self._chosen].members.keys() - known:
+            self.table.go_to(self._chosen, new)
 
     @work
     async def action_remove(self) -> None:
-        if self._marked and not self._loads[self._marked]:
-            change = sentences.remove_balancer(self._marked)
+        if self._chosen and not self._loads[self._chosen]:
+            change = sentences.remove_balancer(self._chosen)
             await self.console.do(change, sentences.question(change), "It has no member.", "Remove")
-        elif load := self._here():
-            change = sentences.remove_member((load.balancer, load.member))
-            detail = sentences.handover(self._loads[load.balancer], load.member)
-            stays = " It stays listed until they have ended." if load.busy else ""
-            await self.console.do(change, sentences.question(change), detail + stays, "Remove")
+        elif aimed_at := self._aimed_at():
+            names = [load.member for load in aimed_at]
+            change = sentences.remove_members(self._chosen, *names)
+            detail = forecast.handover(self._loads[self._chosen], names, retired=True)
+            stay = f" {'It stays' if len(names) == 1 else 'They stay'} listed until they have ended."
+            busy = any(load.busy for load in aimed_at)
+            await self._change_many(change, sentences.question(change), detail + (stay if busy else ""), "Remove")
 
     @work
     async def action_add_balancer(self) -> None:
         known = set(self._loads)
         await self.console.add(("balancers",), {}, named=True)
         for new in self.engine.site().site.balancers.keys() - known:
-            self._marked = new
+            self._chosen = new
 
     @work
-    async def action_edit_balancer(self) -> None:
-        if self._marked in self._site.balancers:
-            await self.console.edit(("balancers", self._marked))
+    async def action_settings(self) -> None:
+        """Which settings of the balancer; those that have a table of their own can be switched off as well."""
+        if self._chosen not in self._site.balancers:
+            return
+        known = {each.key: each for each in settings(self._site.balancers[self._chosen])}
+        answers = tuple((key, each.label) for key, each in known.items())
+        key = await self.app.push_screen_wait(Choice(f"Settings of {self._chosen}", "", (*answers, ("n", "Close"))))
+        if (chosen := known.get(key)) is None:
+            return
+        address = ("balancers", self._chosen, chosen.table) if chosen.table else ("balancers", self._chosen)
+        if chosen.table and chosen.set:
+            what = (("e", "Edit"), ("o", "Switch off"), ("n", "Close"))
+            key = await self.app.push_screen_wait(Choice(chosen.label, "", what))
+            if key == "o":
+                off = Change(edits=(Delete(address),), sentence=f"switch off {thing(address)}")
+                await self.console.do(off)
+            if key != "e":
+                return
+        await self.console.edit(address)
+
+    def _marked(self) -> list[MemberLoad]:
+        return [load for load in self._loads.get(self._chosen, ()) if (load.balancer, load.member) in self.table.marks]
+
+    def _aimed_at(self) -> list[MemberLoad]:
+        """The members that a key acts on: those that are marked, or else the one under the cursor."""
+        here = None if self.table.marks else self._here()
+        return self._marked() or ([here] if here is not None else [])
 
     def _here(self, quiet: bool = False) -> MemberLoad | None:
         """The member under the cursor, to be changed; says why there is none."""
-        load = self.table.cursor_load if self._loads.get(self._marked) else None
+        load = self.table.cursor_load if self._loads.get(self._chosen) else None
         if quiet:
             return load
         if load is None:

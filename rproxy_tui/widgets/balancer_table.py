@@ -1,7 +1,7 @@
 """The balancers, a line each: how many members are up, what they carry, and which routes use them.
 
-One line is marked: the balancer whose members stand beneath. It is marked by a sign and not by a cursor, because the
-cursor is on a member.
+One line is chosen: the balancer whose members stand beneath. It has a sign and not a cursor, because the cursor is on a
+member.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Shown(NamedTuple):
     """A balancer as it stands in the upper table."""
 
     name: str
-    marked: bool
+    chosen: bool
     method: str
     state: tuple[str, str]
     rate: float
@@ -31,7 +31,7 @@ class Shown(NamedTuple):
 
 
 COLUMNS: tuple[Column[Shown], ...] = (
-    Column("", 1, lambda row, _: (("▸" if row.marked else " ", "accent"),)),
+    Column("", 1, lambda row, _: (("▸" if row.chosen else " ", "accent"),)),
     Column("balancer", 12, lambda row, w: ((words.clip(row.name, w), ""),), grow=1, most=28),
     Column("method", 11, lambda row, _: ((row.method, "muted"),), priority=3),
     Column("members", 12, lambda row, _: (row.state,)),
@@ -42,14 +42,14 @@ COLUMNS: tuple[Column[Shown], ...] = (
 
 
 class BalancerTable(RowTable[Shown]):
-    """``show_site`` gives it the balancers; ``cursor`` is the name of the marked one."""
+    """``show_site`` gives it the balancers; ``cursor`` is the name of the chosen one."""
 
     def __init__(self) -> None:
         super().__init__(COLUMNS, selectable=False)
         self._routes: tuple[Route, ...] = ()
         self._users: dict[str, list[str]] = {}
 
-    def show_site(self, site: Site, loads: Mapping[str, Sequence[MemberLoad]], marked: str) -> None:
+    def show_site(self, site: Site, loads: Mapping[str, Sequence[MemberLoad]], chosen: str) -> None:
         """``loads`` holds the members by balancer; one that is not in the site any more is there for their sake."""
         if site.routes is not self._routes:
             self._routes, self._users = site.routes, users(site.routes)
@@ -60,7 +60,7 @@ class BalancerTable(RowTable[Shown]):
             style = "muted" if not members else "good" if up == len(members) else "warning" if up else "error"
             return Shown(
                 name=name,
-                marked=name == marked,
+                chosen=name == chosen,
                 method=site.balancers[name].method if name in site.balancers else "removed",
                 state=(f"{up} of {len(members)} up" if members else "none", style),
                 rate=sum(load.rate for load in loads[name]),
@@ -69,7 +69,7 @@ class BalancerTable(RowTable[Shown]):
             )
 
         self.show(tuple(loads), shown)
-        self.go_to(marked)
+        self.go_to(chosen)
 
 
 def users(routes: Sequence[Route]) -> dict[str, list[str]]:

@@ -1,14 +1,15 @@
 """The members of one balancer or of all: who gets what, who is sick, who can be stopped.
 
 The dashboard shows it, and the balancers page edits through it with a cursor. The cursor stays on its member, whatever
-rows come and go. Share stands beside the share that the weights promise, because their difference is what one looks
-for.
+rows come and go, and so do marks, which are for changing several members in one go. Share stands beside the share
+that the weights promise, because their difference is what one looks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from textual import events
 from textual.binding import Binding
@@ -19,26 +20,35 @@ from rproxy_tui import words
 from rproxy_tui.widgets.sparkline import bar, sparkline
 from rproxy_tui.widgets.table import Cell, Column, LineTable
 
-Shown = tuple[MemberLoad, int]
-"""A member and the second that its ``per_second`` ends with."""
+
+class Shown(NamedTuple):
+    """A member, the second that its ``per_second`` ends with, and whether it is marked."""
+
+    load: MemberLoad
+    end: int
+    marked: bool = False
+
+
+MARK = "✓"
 
 
 def _name(shown: Shown, width: int) -> Cell:
-    prefix, name = words.member_fit(shown[0].balancer, shown[0].member, width)
+    prefix, name = words.member_fit(shown.load.balancer, shown.load.member, width)
     return ((prefix, "muted"), (name, "")) if prefix else ((name, ""),)
 
 
 def _bare_name(shown: Shown, width: int) -> Cell:
-    return ((words.middle(words.member_name("", shown[0].member), width), ""),)
+    name = words.middle(words.member_name("", shown.load.member), width)
+    return ((name, "accent" if shown.marked else ""),)
 
 
 def _state(shown: Shown, width: int) -> Cell:
-    glyph, state, style = words.member_state(shown[0])
+    glyph, state, style = words.member_state(shown.load)
     return ((words.clip(f"{glyph} {state}", width), style),)
 
 
 def _share(shown: Shown, width: int) -> Cell:
-    load = shown[0]
+    load = shown.load
     share, promised = words.percent(load.share).rjust(4), words.percent(load.promised).rjust(4)
     return (
         (f"{share} ", ""),
@@ -48,32 +58,35 @@ def _share(shown: Shown, width: int) -> Cell:
 
 
 def _errors(shown: Shown, width: int) -> Cell:
-    errors = shown[0].errors
+    errors = shown.load.errors
     return ((words.count(errors), "error" if errors else "muted"),)
 
 
 def _spark(shown: Shown, width: int) -> Cell:
-    load, end = shown
-    return ((sparkline(load.per_second, width, end), "accent"),)
+    return ((sparkline(shown.load.per_second, width, shown.end), "accent"),)
 
 
 def _weight(shown: Shown, width: int) -> Cell:
-    return ((words.weight(shown[0].weight), "" if shown[0].balancer else "muted"),)
+    return ((words.weight(shown.load.weight), "" if shown.load.balancer else "muted"),)
 
 
 COLUMNS: tuple[Column[Shown], ...] = (
     Column("member", 12, _name, grow=1, most=30),
     Column("state", 23, _state),
     Column("weight", 6, _weight, priority=3, right=True),
-    Column("in flight", 9, lambda m, _: ((words.count(m[0].busy), ""),), priority=1, right=True),
-    Column("req/s", 5, lambda m, _: ((words.rate(m[0].rate), ""),), priority=2, right=True),
+    Column("in flight", 9, lambda m, _: ((words.count(m.load.busy), ""),), priority=1, right=True),
+    Column("req/s", 5, lambda m, _: ((words.rate(m.load.rate), ""),), priority=2, right=True),
     Column("share promise", 13, _share, priority=4, grow=9, most=16),
     Column("errors", 6, _errors, priority=6, right=True),
-    Column("p50 ms", 6, lambda m, _: ((words.millis(m[0].latency.p50), ""),), priority=9, right=True),
-    Column("p95 ms", 6, lambda m, _: ((words.millis(m[0].latency.p95), ""),), priority=5, right=True),
-    Column("p99 ms", 6, lambda m, _: ((words.millis(m[0].latency.p99), ""),), priority=8, right=True),
+    Column("p50 ms", 6, lambda m, _: ((words.millis(m.load.latency.p50), ""),), priority=9, right=True),
+    Column("p95 ms", 6, lambda m, _: ((words.millis(m.load.latency.p95), ""),), priority=5, right=True),
+    Column("p99 ms", 6, lambda m, _: ((words.millis(m.load.latency.p99), ""),), priority=8, right=True),
     Column("last minute", 11, _spark, priority=7, grow=3, most=30),
+    Column("sent", 5, lambda m, _: ((words.size(m.load.sent), ""),), priority=10, right=True),
+    Column("rcvd", 5, lambda m, _: ((words.size(m.load.received), ""),), priority=11, right=True),
 )
+
+MARKS: Column[Shown] = Column("", 1, lambda m, _: ((MARK if m.marked else " ", "accent"),))
 
 
 LEAST = 17
@@ -83,7 +96,8 @@ KEPT = 4
 
 
 class MemberTable(LineTable[Shown]):
-    """``show`` gives it the members; ``cursor_member`` is (balancer, member) under the cursor."""
+    """``show`` gives it the members; ``cursor_member`` is (balancer, member) under the cursor, ``marks`` are those of
+    the members that are shown. Only where members are edited (not ``qualified``) can they be marked."""
 
     BINDINGS = [Binding("enter", "chosen", "Open", show=False, id="open_member")]
     columns = COLUMNS
@@ -104,8 +118,9 @@ class MemberTable(LineTable[Shown]):
         """``qualified``: a member's name begins with that of its balancer."""
         super().__init__(selectable=selectable, id=id, classes=classes)
         if not qualified:
-            self.columns = (replace(COLUMNS[0], cell=_bare_name), *COLUMNS[1:])
+            self.columns = (MARKS, replace(COLUMNS[0], cell=_bare_name), *COLUMNS[1:])
         self._rows: tuple[Shown, ...] = ()
+        self.marks: frozenset[tuple[str, str]] = frozenset()
         self._told: tuple[str, str] | None = None
 
     @property
@@ -118,12 +133,12 @@ class MemberTable(LineTable[Shown]):
     @property
     def loads(self) -> tuple[MemberLoad, ...]:
         """The members as shown, in order."""
-        return tuple(load for load, _ in self._rows)
+        return tuple(load for load, *_ in self._rows)
 
     @property
     def cursor_load(self) -> MemberLoad | None:
         """The member under the cursor with its numbers; None when there is none."""
-        return self._rows[self.window.cursor][0] if self._rows else None
+        return self._rows[self.window.cursor].load if self._rows else None
 
     @property
     def cursor_member(self) -> tuple[str, str] | None:
@@ -138,9 +153,10 @@ class MemberTable(LineTable[Shown]):
             named = list(dict.fromkeys(load.balancer for load in loads if load.balancer))
             loads.sort(key=lambda load: named.index(load.balancer) if load.balancer else len(named))
         here, before = self.cursor_member, len(self._rows)
-        self._rows = tuple((load, end) for load in loads)
-        self._make_room()
         keys = [(load.balancer, load.member) for load in loads]
+        self.marks &= {key for key, load in zip(keys, loads, strict=True) if not load.retired}
+        self._rows = tuple(Shown(load, end, key in self.marks) for key, load in zip(keys, loads, strict=True))
+        self._make_room()
         if here in keys:
             self.window.cursor = keys.index(here)
         if len(loads) != before:
@@ -151,21 +167,29 @@ class MemberTable(LineTable[Shown]):
     def _make_room(self) -> None:
         """Give the names of the members as much as they need: more than the least only where it takes nothing from
         columns that matter more than a name's middle."""
-        first = self.columns[0]
-        longest = max((len(words.member_name("", load.member)) for load, _ in self._rows), default=0)
-        others = sum(column.width + 1 for column in self.columns[1:] if column.priority <= KEPT)
+        *before, first = self.columns[: -len(COLUMNS) + 1]
+        longest = max((len(words.member_name("", load.member)) for load, *_ in self._rows), default=0)
+        others = sum(column.width + 1 for column in (*before, *COLUMNS[1:]) if column.priority <= KEPT)
         width = max(COLUMNS[0].width, min(longest, max(LEAST, min(first.most, self.size.width - others))))
         if width != first.width:
-            self.columns = (replace(first, width=width), *self.columns[1:])
+            self.columns = (*before, replace(first, width=width), *COLUMNS[1:])
             self.redraw()
 
     def go_to(self, balancer: str, member: str) -> None:
         """Put the cursor on a member, if it is shown."""
-        keys = [(load.balancer, load.member) for load, _ in self._rows]
+        keys = [(load.balancer, load.member) for load, *_ in self._rows]
         if (balancer, member) in keys:
             self.window.cursor = keys.index((balancer, member))
             self.changed()
             self._tell()
+
+    def mark(self, marks: frozenset[tuple[str, str]]) -> None:
+        """Mark these members, and no others."""
+        self.marks = marks & {(load.balancer, load.member) for load in self.loads if not load.retired}
+        self._rows = tuple(
+            row._replace(marked=(row.load.balancer, row.load.member) in self.marks) for row in self._rows
+        )
+        self.changed()
 
     def moved(self) -> None:
         self._tell()

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from proxy_core.balance.bind import compile_pools, shares
 from proxy_core.balance.state import MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import Balancer, Member, Route, Site
-from tests.balance.pools import pool
+from tests.balance.pools import pool, roles
 
 
 class States(dict[MemberKey, MemberState]):
@@ -86,3 +86,18 @@ def test_a_pool_of_other_states_is_not_reused() -> None:
 )
 def test_shares_are_what_the_weights_of_members_in_service_promise(weights, status, promised) -> None:
     assert tuple(shares(pool(*weights, status=status)).values()) == pytest.approx(promised)
+
+
+@pytest.mark.parametrize(
+    ("members", "promised"),
+    [
+        ("a b:spare c:standby", (1, 0, 0)),
+        ("a:disabled b:spare c:spare", (0, 1, 0)),
+        ("a b:disabled c:spare", (0.5, 0, 0.5)),
+        ("a:disabled b:standby", (0, 1)),
+        ("a b c:lbset=1", (0.5, 0.5, 0)),
+        ("a:disabled b:lbset=1 c:lbset=1,weight=3", (0, 0.25, 0.75)),
+    ],
+)
+def test_spares_standbys_and_later_sets_are_promised_nothing_before_they_are_needed(members, promised) -> None:
+    assert tuple(shares(roles(members)).values()) == pytest.approx(promised)

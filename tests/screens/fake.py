@@ -258,14 +258,17 @@ class Numbers:
 
 class FakeEngine(EngineView):
     """``rate`` is requests per second. What a test may set at will: ``rate``, ``saved``, ``trouble`` (what
-    ``problems`` answers), ``health`` and ``busy`` of a member, ``hits`` of a rule, ``files`` of maps and their
-    ``faults``; ``commands`` lists what was submitted, ``looked_up`` what maps were asked."""
+    ``problems`` answers), ``health`` and ``busy`` of a member, ``seen`` (other fields of its MemberLoad), ``limited``,
+    ``hits`` of a rule, ``files`` of maps and their ``faults``; ``commands`` lists what was submitted, ``looked_up``
+    what maps were asked."""
 
     def __init__(self, text: str = SITE, *, rate: float = 40.0, seed: int = 1, live: bool = False) -> None:
         self.rate = rate
         self.saved: Saved = "saved"
         self.health: dict[Key, Health] = {("backend", "c"): "error"} if text.startswith(SITE) else {}
         self.trouble: list[Problem] = [SHADOWED, REFUSES] if text.startswith(SITE) else []
+        self.seen: dict[Key, dict[str, Any]] = {}
+        self.limited: dict[str, int] = {}
         self.commands: list[Command] = []
         self.files = dict(FILES)
         self.faults: dict[str, str] = {}
@@ -459,17 +462,18 @@ class FakeEngine(EngineView):
             listeners=tuple(ListenerState(name=name, address=row.address, port=int(row.address.rpartition(":")[2]),
                                           connections=in_flight + 11 if self._newest else 0, draining=False)
                             for name, row in self._site.listeners.items()),
-            seconds=tuple(self.seconds), demo=self.demo,
+            seconds=tuple(self.seconds), demo=self.demo, limited=dict(self.limited),
         )  # fmt: skip
 
     def _load(self, key: Key, numbers: Numbers) -> MemberLoad:
         members = self._members
         member = members.get(key)
-        enabled = {k: m.weight for k, m in members.items() if k[0] == key[0] and m.status == "enabled" and m.weight > 0}
+        serving = {k: m for k, m in members.items() if k[0] == key[0] and m.status == "enabled" and m.role == "regular"}
+        enabled = {k: m.weight for k, m in serving.items() if m.weight > 0}
         elected = {k: sum(s[0] for s in n.seconds) for k, n in self._states() if k[0] == key[0]}
         health = self.health.get(key, "up" if numbers.elected else "unknown")
         recent = list(numbers.seconds)[-5:]
-        return MemberLoad(
+        load = MemberLoad(
             balancer=key[0], member=key[1], url=member.url if member else "", weight=member.weight if member else 0.0,
             status=member.status if member else "draining", health=health,
             retry_in=60.0 - self.now % 60.0 if health == "error" else 0.0,
@@ -481,7 +485,10 @@ class FakeEngine(EngineView):
             sent=numbers.sent, received=numbers.received, errors=numbers.errors,
             latency=Percentiles(*percentiles(s[2] for s in numbers.seconds)),
             per_second=tuple(s[1] for s in numbers.seconds),
+            role=member.role if member else "regular", lbset=member.lbset if member else 0,
+            drained=not numbers.busy and member is not None and member.status != "enabled",
         )  # fmt: skip
+        return msgspec.structs.replace(load, **self.seen.get(key, {}))
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         skip = max(0, after - (self._newest - len(self.ring)))

@@ -9,9 +9,11 @@ from textual.pilot import Pilot
 
 from proxy_core.config.model import Member
 from proxy_core.control.commands import Command, Result
+from proxy_core.control.view import Check, Name, Percentiles
+from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.balancers import Balancers
-from tests.screens.fake import EMPTY, FakeEngine, Serialised
+from tests.screens.fake import EMPTY, START, FakeEngine, Serialised
 from tests.screens.helpers import SIZES, console, settled, text, until
 
 
@@ -40,8 +42,8 @@ def page(pilot: Pilot[None]) -> Balancers:
 def listed(pilot: Pilot[None]) -> list[str]:
     """The names in the first column of the lower table."""
     lines = screen(pilot).splitlines()
-    below = lines[next(n for n, line in enumerate(lines) if line.startswith(" member")) + 1 :]
-    return [line.split()[0] for line in below[: next(n for n, line in enumerate(below) if not line[1:2].isalpha())]]
+    below = lines[next(n for n, line in enumerate(lines) if line.startswith("   member")) + 1 :]
+    return [line[3:].split()[0] for line in below[: next(n for n, line in enumerate(below) if not line[3:4].isalpha())]]
 
 
 def member(fake: FakeEngine, balancer: str = "backend", name: str = "a") -> Member:
@@ -53,7 +55,7 @@ async def shown(pilot: Pilot[None], words: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_balancers_and_the_members_of_the_marked_one_are_listed(size: tuple[int, int]) -> None:
+async def test_balancers_and_the_members_of_the_chosen_one_are_listed(size: tuple[int, int]) -> None:
     async with console(Serialised(engine()), size, page="4") as pilot:
         await shown(pilot, "▸ backend")
         assert "2 of 3 up" in said(pilot)
@@ -145,7 +147,7 @@ async def test_draining_says_what_is_in_flight_and_who_carries_the_rest_then_cou
     async with console(fake, page="4") as pilot:
         await pilot.press("D")
         await shown(pilot, "Drain backend/a?")
-        assert "14 in flight will finish. The others go: b 50% → 67%, c 25% → 33%." in said(pilot)
+        assert "14 in flight will finish. b goes from 67% to 100%. c is down." in said(pilot)
         assert member(fake).status == "enabled"
         await pilot.press("y")
         await until(pilot, lambda: member(fake).status == "draining", "draining")
@@ -175,7 +177,7 @@ async def test_a_removed_member_stays_listed_until_its_last_request_has_ended() 
         page(pilot).table.go_to("backend", "b")
         await pilot.press("d")
         await shown(pilot, "Remove backend/b?")
-        assert "2 in flight will finish. The others go: a 25% → 50%, c 25% → 50%." in said(pilot)
+        assert "2 in flight will finish. a goes from 33% to 100%. c is down." in said(pilot)
         await pilot.press("y")
         await until(pilot, lambda: "b" not in fake.site().site.balancers["backend"].members, "the member gone")
         await shown(pilot, "retired: 2 in flight")
@@ -227,3 +229,129 @@ async def test_an_empty_balancer_says_how_to_fill_it_and_can_be_removed() -> Non
         await shown(pilot, "Remove balancer spare?")
         await pilot.press("y")
         await until(pilot, lambda: not fake.site().site.balancers, "no balancer")
+
+
+async def test_marked_members_are_drained_in_one_command_and_taken_back_by_one_undo() -> None:
+    fake = engine(rate=0)
+    fake.busy("backend", "a", 3)
+    async with console(Serialised(fake), page="4") as pilot:
+        await pilot.press("space", "down", "space")
+        await shown(pilot, "2 marked: a and c")
+        await shown(pilot, "D drain: a 25% → 0%, c 25% → 0%, b 50% → 100%")
+        await pilot.press("D")
+        await shown(pilot, "Drain backend/a and c?")
+        await shown(pilot, "3 in flight will finish. b goes from 67% to 100%.")
+        await pilot.press("y")
+        await until(pilot, lambda: member(fake).status == member(fake, name="c").status == "draining", "both drain")
+        assert len(fake.commands) == 1
+        assert member(fake, name="b").status == "enabled"
+        await until(pilot, lambda: not page(pilot).table.marks, "no mark left")
+        await pilot.press("u")
+        await until(pilot, lambda: member(fake).status == member(fake, name="c").status == "enabled", "both back")
+
+
+async def test_marks_are_forgotten_with_escape_and_never_act_on_a_balancer_out_of_sight() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("space")
+        await shown(pilot, "✓ a")
+        await pilot.press("escape")
+        await until(pilot, lambda: "✓ a" not in said(pilot), "no mark")
+        await pilot.press("up", "space", "right", "x")
+        await shown(pilot, "Disable api/green?")
+
+
+@pytest.mark.parametrize(("key", "role"), [("s", "standby"), ("S", "spare")])
+async def test_a_member_is_made_a_standby_or_spare_and_a_regular_member_again(key: str, role: str) -> None:
+    fake = engine(rate=0)
+    async with console(fake, page="4") as pilot:
+        await pilot.press(key)
+        await shown(pilot, f"Make backend/a a {role}?")
+        assert member(fake).role == "regular"
+        await pilot.press("y")
+        await until(pilot, lambda: member(fake).role == role, role)
+        await shown(pilot, f"· {role}, not tried")
+        await pilot.press(key)
+        await until(pilot, lambda: member(fake).role == "regular", "regular again")
+
+
+CONDITIONS: list[tuple[dict[str, object], str]] = [
+    (
+        {"check": Check(at=START + 17, passed=False, result="503", streak=4, next_in=2.0), "health": "failing"},
+        "check failed 4 times in a row, 3 s ago (503), next in 2 s",
+    ),
+    ({"check": Check(at=0, passed=True, result="", streak=0, next_in=2.0)}, "first check in 2 s"),
+    ({"ramp": 0.25}, "gets 25% of its weight, rising"),
+    ({"health": "ejected", "retry_in": 12.0, "ejections": 3}, "ejected 3 times"),
+    (
+        {"name": Name(addresses=("192.0.2.7",), age=40.0, trouble="no answer")},
+        "no answer; 192.0.2.7 of 40 s ago is used",
+    ),
+    ({"status": "draining", "busy": 2, "cut_in": 9.0}, "what is left is cut in 9 s"),
+    ({"status": "draining", "busy": 0, "drained": False}, "its sessions may still come; x ends them"),
+]
+
+
+@pytest.mark.parametrize(("seen", "expected"), CONDITIONS, ids=[row[1] for row in CONDITIONS])
+async def test_what_checks_and_names_say_of_a_member_stands_under_the_table(
+    seen: dict[str, object], expected: str
+) -> None:
+    fake = engine(rate=0)
+    fake.seen["backend", "a"] = seen
+    async with console(Serialised(fake), (100, 24), page="4") as pilot:
+        await shown(pilot, expected)
+
+
+async def test_the_settings_of_a_balancer_stand_in_one_list_and_checks_are_switched_on_and_off() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("m")
+        await shown(pilot, "Method and limits: byrequests")
+        await shown(pilot, "Health checks: none")
+        await pilot.press("c")
+        await shown(pilot, "set up health checks of balancer backend")
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: fake.site().site.balancers["backend"].health is not None, "checks")
+        await pilot.press("m")
+        await shown(pilot, "Health checks: head / every 30 s")
+        await pilot.press("c")
+        await shown(pilot, "Switch off")
+        await pilot.press("o")
+        await until(pilot, lambda: fake.site().site.balancers["backend"].health is None, "no checks")
+
+
+async def test_a_form_says_what_stickiness_still_needs() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("m", "s")
+        await shown(pilot, "set up stickiness of balancer backend")
+        await pilot.press(*"ROUTEID")
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fake.site().site.balancers["backend"].sticky is not None, "stickiness")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_two_members_stand_side_by_side_and_what_is_much_worse_is_pointed_out(size: tuple[int, int]) -> None:
+    fake = engine(rate=0)
+    fake.seen["backend", "a"] = {"errors": 2, "latency": Percentiles(0.01, 0.02, 0.03)}
+    fake.seen["backend", "b"] = {"errors": 20, "latency": Percentiles(0.01, 0.2, 0.03)}
+    async with console(Serialised(fake), size, page="4") as pilot:
+        await pilot.press("c")
+        await shown(pilot, "Mark two members with space")
+        await pilot.press("space", "c")
+        await shown(pilot, "p95 ms 20.0 200 ×10 ▲")
+        assert all(len(line) <= size[0] for line in screen(pilot).splitlines())
+        await pilot.press("s")
+        await shown(pilot, "p95 ms 200 20.0 ×0.1 ▼")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Balancers), "back")
+
+
+async def test_comparing_goes_on_when_one_of_the_two_is_removed() -> None:
+    fake = engine(rate=0)
+    async with console(fake, page="4") as pilot:
+        await pilot.press("space", "c")
+        await shown(pilot, "backend/a")
+        await fake.submit(sentences.remove_members("backend", "b"))
+        await shown(pilot, "backend/b is gone.")

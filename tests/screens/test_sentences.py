@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from proxy_core.config.model import Route
 from proxy_core.control.commands import Change, Delete, Insert, Move, Set
-from proxy_core.control.view import MemberLoad, Percentiles
 from rproxy_tui import sentences as say
 
 MEMBER = ("backend", "a")
@@ -26,24 +24,15 @@ def excepting(id: str, path: str) -> Route:
     return Route(id=id, path=path, except_=True)
 
 
-PLAIN = MemberLoad(
-    balancer="backend", member="", url="http://localhost:8000", weight=1.0, status="enabled", health="up",
-    retry_in=0.0, last_error="", retired=False, busy=0, oldest=0.0, elected=0, rate=0.0, promised=0.0, share=0.0,
-    sent=0, received=0, errors=0, latency=Percentiles(), per_second=(),
-)  # fmt: skip
-
-
-def load(member: str, weight: float = 1.0, **more: Any) -> MemberLoad:
-    return replace(PLAIN, member=member, weight=weight, **more)
-
-
 COMMANDS = [
     (say.set_weight(MEMBER, 5.0), Set((*ADDRESS, "weight"), 5), "set weight of backend/a to 5"),
     (say.set_weight(MEMBER, 0.5), Set((*ADDRESS, "weight"), 0.5), "set weight of backend/a to 0.5"),
-    (say.set_status(MEMBER, "draining"), Set((*ADDRESS, "status"), "draining"), "drain backend/a"),
-    (say.set_status(MEMBER, "disabled"), Set((*ADDRESS, "status"), "disabled"), "disable backend/a"),
-    (say.set_status(MEMBER, "enabled"), Delete((*ADDRESS, "status")), "enable backend/a"),
-    (say.remove_member(MEMBER), Delete(ADDRESS), "remove backend/a"),
+    (say.set_status("draining", *MEMBER), Set((*ADDRESS, "status"), "draining"), "drain backend/a"),
+    (say.set_status("disabled", *MEMBER), Set((*ADDRESS, "status"), "disabled"), "disable backend/a"),
+    (say.set_status("enabled", *MEMBER), Delete((*ADDRESS, "status")), "enable backend/a"),
+    (say.remove_members(*MEMBER), Delete(ADDRESS), "remove backend/a"),
+    (say.set_role("standby", *MEMBER), Set((*ADDRESS, "role"), "standby"), "make backend/a a standby"),
+    (say.set_role("regular", *MEMBER), Delete((*ADDRESS, "role")), "make backend/a a regular member"),
     (
         say.except_path("/service/index", route("service", "/service")),
         Insert(("routes",), {"path": "/service/index", "except": True}, before="service"),
@@ -157,40 +146,10 @@ def test_deleting_a_route_in_front_of_an_exception_says_404() -> None:
     assert say.heir(rows, "a") == "The exception none takes /: its requests will get 404."
 
 
-def test_shares_follow_the_weights_of_those_that_may_be_elected() -> None:
-    members = [load("a", 3), load("b", 1), load("c", 2, status="draining"), load("d", 5, retired=True), load("e", 0)]
-    assert say.promised(members) == {"a": 0.75, "b": 0.25, "c": 0.0, "e": 0.0}
-    assert say.promised(members, {"a": 1}) == {"a": 0.5, "b": 0.5, "c": 0.0, "e": 0.0}
-
-
-@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.floats(0, 100), max_size=6))
-def test_shares_sum_to_one_or_to_nothing(weights: dict[str, float]) -> None:
-    shares = say.promised([load(name, weight) for name, weight in weights.items()])
-    assert sum(shares.values()) == pytest.approx(1.0 if any(weights.values()) else 0.0)
-
-
-def test_draining_says_what_is_in_flight_and_what_the_others_will_carry() -> None:
-    members = [load("a", 1, busy=14), load("b", 1), load("c", 2)]
-    assert say.handover(members, "a") == "14 in flight will finish. The others go: c 50% → 67%, b 25% → 33%."
-
-
-def test_draining_one_of_two_says_what_the_other_will_carry() -> None:
-    assert say.handover([load("a"), load("b")], "a") == "Nothing is in flight. b goes from 50% to 100%."
-
-
-def test_the_member_that_is_asked_about_stands_first() -> None:
-    before, after = {"a": 0.8, "b": 0.15, "c": 0.05}, {"a": 0.2, "b": 0.2, "c": 0.6}
-    assert say.shifts(before, after, first="b") == "b 15% → 20%, a 80% → 20%, c 5% → 60%"
-
-
-def test_draining_the_last_member_says_503() -> None:
-    assert "503" in say.handover([load("a"), load("b", status="disabled")], "a")
-
-
-def test_draining_one_that_gets_nothing_says_that_no_share_changes() -> None:
-    assert say.handover([load("a", 0), load("b")], "a").endswith("no share changes.")
-
-
-def test_only_the_largest_shifts_are_spelled_out() -> None:
-    members = [load(name) for name in "abcdefg"]
-    assert say.handover(members, "a").endswith("and 2 more.")
+def test_many_members_are_one_change_with_one_sentence() -> None:
+    change = say.set_status("draining", "backend", "a", "b", "c")
+    assert change.edits == tuple(Set(("balancers", "backend", "members", n, "status"), "draining") for n in "abc")
+    assert change.sentence == "drain backend/a, b and c"
+    assert say.set_status("disabled", "backend", *"abcdef").sentence == "disable backend/a, b, c and 3 more"
+    assert say.set_role("spare", "backend", "a", "b").sentence == "make backend/a and b spares"
+    assert say.remove_members("backend", "a", "b").sentence == "remove backend/a and b"

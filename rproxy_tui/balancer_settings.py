@@ -1,0 +1,58 @@
+"""What can be set of a balancer besides its members, and how each of it stands, in a few words.
+
+Method and limits are its own options; stickiness, checks and ejection are tables of theirs, which may not be there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proxy_core.config.model import Balancer
+from proxy_core.config.model_balance import Ejection, Sticky
+from proxy_core.config.model_health import HealthCheck
+from rproxy_tui import words
+
+
+class Setting(NamedTuple):
+    """``table`` is the name of the table under the balancer, "" for the balancer itself. ``set`` says that it is
+    there."""
+
+    key: str
+    name: str
+    says: str
+    table: str
+    set: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}: {self.says}"
+
+
+def settings(balancer: Balancer) -> tuple[Setting, ...]:
+    """In the order in which they matter for a request."""
+    slow = f", slow start {words.span(balancer.slow_start)}" if balancer.slow_start else ""
+    keyed = f" of {balancer.key}" if balancer.method == "hash" else ""
+    sticky, health, ejection = balancer.sticky, balancer.health, balancer.ejection
+    return (
+        Setting("m", "Method and limits", f"{balancer.method}{keyed}{slow}", "", True),
+        Setting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky", sticky is not None),
+        Setting("c", "Health checks", _health(health) if health else "none", "health", health is not None),
+        Setting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection", ejection is not None),
+    )
+
+
+def _sticky(sticky: Sticky) -> str:
+    by = [f"cookie {sticky.cookie}"] if sticky.cookie else []
+    by += [f"parameter {sticky.param}"] if sticky.param else []
+    return " and ".join(by) + (", issued here" if sticky.issue else "")
+
+
+def _health(health: HealthCheck) -> str:
+    what = f"{health.method} {health.uri}" if health.method not in ("tcp", "none") else health.method
+    return f"{what} every {health.interval:g} s"
+
+
+def _ejection(ejection: Ejection) -> str:
+    bounds = [f"{ejection.consecutive} failures in a row"] if ejection.consecutive else []
+    bounds += [f"{words.percent(ejection.ratio)} failing"] if ejection.ratio else []
+    return f"after {' or '.join(bounds) or 'nothing'}, for {ejection.seconds:g} s"

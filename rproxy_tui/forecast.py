@@ -1,0 +1,108 @@
+"""What a change of members would do before it is done: who carries whose requests then.
+
+All of it is pure: members as they are, or as they would be (``supposing``), become shares, and shares become
+sentences. Two shares are told apart. What the weights *promise* goes by the configuration alone; who *carries* the
+requests goes by the condition too, because a drain must not count on a member that is down.
+
+Who takes requests follows mod_proxy_balancer's rules as ``balance.select`` has them: the lowest set that has anybody;
+in it the regular members and a spare for each regular one that is out, or else the standbys; each in proportion to its
+weight (mod_lbmethod_byrequests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from proxy_core.control.view import MemberLoad
+from rproxy_tui import words
+
+Shares = Mapping[str, float]
+"""Fraction of a balancer's requests by member."""
+
+
+def well(load: MemberLoad) -> bool:
+    """Whether a member's condition lets it take requests."""
+    return load.health in ("up", "unknown")
+
+
+def supposing(members: Iterable[MemberLoad], names: Collection[str], **fields: Any) -> list[MemberLoad]:
+    """The members, with these fields of the named ones as they would be."""
+    return [replace(load, **fields) if load.member in names else load for load in members]
+
+
+def promised(members: Iterable[MemberLoad]) -> dict[str, float]:
+    """The fraction of one balancer's requests that the weights promise each member that stays in the site."""
+    return _shares([load for load in members if not load.retired], {})
+
+
+def carried(members: Iterable[MemberLoad]) -> dict[str, float]:
+    """As ``promised``, without those that are down. Where all are, their condition decides nothing: as promised."""
+    stay = [load for load in members if not load.retired]
+    down = {load.member: not well(load) for load in stay}
+    shares = _shares(stay, down)
+    return shares if any(shares.values()) else _shares(stay, {})
+
+
+def _shares(members: Sequence[MemberLoad], down: Mapping[str, bool]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for lbset in sorted({load.lbset for load in members}):
+        mine = [load for load in members if load.lbset == lbset]
+        able = [load for load in mine if load.status == "enabled" and load.weight and not down.get(load.member)]
+        out = [load for load in mine if load.status != "enabled" or down.get(load.member)]
+        missing = sum(load.role == "regular" and load.weight > 0 for load in out)
+        taking = [load for load in able if load.role == "regular"]
+        taking += [load for load in able if load.role == "spare"][:missing]
+        taking = taking or [load for load in able if load.role == "standby"]
+        if taking:
+            weights = {load.member: load.weight for load in taking}
+            break
+    total = sum(weights.values())
+    return {load.member: weights.get(load.member, 0.0) / total if total else 0.0 for load in members}
+
+
+def shifts(before: Shares, after: Shares, first: Collection[str] = (), most: int = 4) -> str:
+    """Whose share changes and how: ``b 38% → 57%, c 24% → 36%``. ``first`` stand first, then the largest changes; at
+    most ``most`` are spelled out."""
+    moved = [
+        (
+            name not in first,
+            round(-abs(after[name] - share), 3),
+            f"{name} {words.percent(share)} → {words.percent(after[name])}",
+        )
+        for name, share in before.items()
+        if name in after and words.percent(share) != words.percent(after[name])
+    ]
+    changes = [change for *_, change in sorted(moved, key=lambda each: each[:2])]
+    more = [f"and {len(changes) - most} more"] if len(changes) > most else []
+    return ", ".join(changes[:most] + more)
+
+
+def handover(members: Sequence[MemberLoad], names: Collection[str], **fields: Any) -> str:
+    """What becomes of the requests of some members when they get no new ones, as sentences. ``fields`` are what would
+    change of them."""
+    busy = sum(load.busy for load in members if load.member in names)
+    before, after = carried(members), carried(supposing(members, names, **fields))
+    flight = f"{words.count(busy)} in flight will finish." if busy else "Nothing is in flight."
+    if not any(before.get(name) for name in names):
+        return f"{flight} {'It takes' if len(names) == 1 else 'They take'} no requests now, so no share changes."
+    others = [name for name, share in after.items() if share and name not in names]
+    if not others:
+        return f"{flight} No other member can take {'its' if len(names) == 1 else 'their'} requests: they will get 503."
+    if len(others) == 1:
+        (other,) = others
+        said = f"{flight} {other} goes from {words.percent(before[other])} to {words.percent(after[other])}."
+    else:
+        said = f"{flight} The others go: {shifts({name: before[name] for name in others}, after)}."
+    down = [load.member for load in members if load.status == "enabled" and load.weight and not well(load)]
+    missed = [name for name in down if name not in names and not after.get(name)]
+    return f"{said} {listed(missed)} {'is' if len(missed) == 1 else 'are'} down." if missed else said
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """``a``, ``a and b``, ``a, b and c``, ``a, b, c and 4 more``."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -1,0 +1,109 @@
+"""What is known of a member beyond the columns of a table: for the pane under it, and for two side by side.
+
+Each fact is a line of words, and a number where two members can be held against each other by it. Nothing here knows
+a screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxy_core.control.view import MemberLoad
+from rproxy_tui import words
+
+
+class Fact(NamedTuple):
+    """``number`` is what makes ``text`` comparable, -1 for nothing that is; ``less`` says that less of it is better."""
+
+    label: str
+    text: Callable[[MemberLoad], str]
+    number: Callable[[MemberLoad], float] = lambda load: -1.0
+    less: bool = False
+
+
+def condition(load: MemberLoad, now: float) -> str:
+    """What checks, ejections, slow start and names say of a member, in one line; "" for nothing."""
+    return " · ".join(filter(None, (drain(load), checks(load, now), ramp(load), ejections(load), address(load))))
+
+
+def drain(load: MemberLoad) -> str:
+    if load.cut_in >= 0:
+        return f"what is left is cut in {words.span(load.cut_in)}"
+    if load.status == "draining" and not load.busy and not load.drained:
+        return "its sessions may still come; x ends them"
+    return ""
+
+
+def checks(load: MemberLoad, now: float) -> str:
+    check = load.check
+    if check is None:
+        return ""
+    if not check.at:
+        return f"first check in {words.span(check.next_in)}"
+    outcome = "passed" if check.passed else "failed"
+    times = f"{words.count(check.streak)} times in a row, " if check.streak > 1 else ""
+    return (
+        f"check {outcome} {times}{words.span(now - check.at)} ago ({words.printable(check.result)}), "
+        f"next in {words.span(check.next_in)}"
+    )
+
+
+def ramp(load: MemberLoad) -> str:
+    return f"gets {words.percent(load.ramp)} of its weight, rising" if load.ramp < 1 else ""
+
+
+def ejections(load: MemberLoad) -> str:
+    return f"ejected {words.count(load.ejections)} time{'s' if load.ejections != 1 else ''}" if load.ejections else ""
+
+
+def address(load: MemberLoad) -> str:
+    name = load.name
+    if name is None:
+        return ""
+    if name.trouble:
+        kept = f"; {name.addresses[0]} of {words.span(name.age)} ago is used" if name.addresses else ""
+        return f"{words.printable(name.trouble)}{kept}"
+    return f"at {', '.join(name.addresses[:2])}{' …' if len(name.addresses) > 2 else ''}"
+
+
+def state(load: MemberLoad) -> str:
+    glyph, said, _style = words.member_state(load)
+    return f"{glyph} {said}"
+
+
+def classes(load: MemberLoad) -> str:
+    """``9,120 14 3 1``: answers of 2xx to 5xx."""
+    return " ".join(words.count(number) for number in load.classes[1:]) or words.NOTHING
+
+
+def _latency(name: str) -> Fact:
+    def of(load: MemberLoad) -> float:
+        return float(getattr(load.latency, name))
+
+    return Fact(f"{name} ms", lambda load: words.millis(of(load)), of, less=True)
+
+
+FACTS = (
+    Fact("state", state),
+    Fact("at", lambda load: words.member_name("", load.url)),
+    Fact("weight", lambda load: words.weight(load.weight), lambda load: load.weight),
+    Fact("share", lambda load: words.percent(load.share), lambda load: load.share),
+    Fact("promised", lambda load: words.percent(load.promised), lambda load: load.promised),
+    Fact("in flight", lambda load: words.count(load.busy), lambda load: load.busy, less=True),
+    Fact("oldest", lambda load: words.span(load.oldest) if load.busy else words.NOTHING),
+    Fact("req/s", lambda load: words.rate(load.rate), lambda load: load.rate),
+    _latency("p50"),
+    _latency("p95"),
+    _latency("p99"),
+    Fact("errors", lambda load: words.count(load.errors), lambda load: load.errors, less=True),
+    Fact("2xx 3xx 4xx 5xx", classes),
+    Fact("requests", lambda load: words.count(load.elected), lambda load: load.elected),
+    Fact("retries", lambda load: words.count(load.retries), lambda load: load.retries, less=True),
+    Fact("ejections", lambda load: words.count(load.ejections), lambda load: load.ejections, less=True),
+    Fact("sent", lambda load: words.size(load.sent), lambda load: load.sent),
+    Fact("received", lambda load: words.size(load.received), lambda load: load.received),
+    Fact("role, set", lambda load: f"{load.role}, {load.lbset}"),
+    Fact("last error", lambda load: words.printable(load.last_error) or words.NOTHING),
+)
+"""What two members are compared by, what matters most first. Checks and names have lines of their own."""

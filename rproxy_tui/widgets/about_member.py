@@ -1,0 +1,60 @@
+"""The pane under the members: how the one under the cursor is, and what the next keys would do to the shares.
+
+Where members are marked the keys act on those, so that the pane speaks of them instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.content import Content
+
+from proxy_core.control.view import MemberLoad
+from rproxy_tui import forecast, member_facts, sentences, words
+
+STYLES = {"good": "$text-success", "warning": "$text-warning", "error": "$text-error"}
+
+
+def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad], now: float) -> Content:
+    """``load`` is under the cursor, ``marked`` are names; ``members`` are all of the balancer."""
+    if marked:
+        lines = [
+            Content.styled(f"{len(marked)} marked: {forecast.listed(marked, 6)}", "bold $text-accent"),
+            would("D", "drain", members, marked, status="draining"),
+            would("e", "enable", members, marked, status="enabled"),
+        ]
+        return Content("\n").join(lines)
+    lines = [_state(load)]
+    if known := member_facts.condition(load, now):
+        lines.append(Content.styled(known, "$secondary"))
+    if load.retired:
+        lines.append(Content("It is removed, and stays listed until its last request has ended."))
+    elif load.status == "enabled":
+        for step, key in ((1, "+"), (-1, "-")):
+            weight = sentences.nudged(load.weight, step)
+            if weight != load.weight:
+                lines.append(would(key, f"weight {words.weight(weight)}", members, [load.member], weight=weight))
+    else:
+        lines.append(would("e", "enable", members, [load.member], status="enabled"))
+    return Content("\n").join(lines)
+
+
+def _state(load: MemberLoad) -> Content:
+    glyph, state, style = words.member_state(load)
+    error = f"  {words.printable(load.last_error)}" if load.last_error and load.health == "error" else ""
+    return Content.assemble(
+        (f"{load.balancer}/{load.member}", "bold"),
+        f"  {load.url}  ",
+        (f"{glyph} {state}", STYLES.get(style, "$secondary")),
+        (error, "$secondary"),
+    )
+
+
+def would(key: str, what: str, members: Sequence[MemberLoad], names: Sequence[str], **fields: Any) -> Content:
+    """``+ weight 2: a 33% → 50%, b 67% → 50%``: what a key would do to the promised shares."""
+    after = forecast.promised(forecast.supposing(members, names, **fields))
+    effect = forecast.shifts(forecast.promised(members), after, names) or "no share changes"
+    if not any(after.values()):
+        effect = "no member is left, requests get 503"
+    return Content.assemble((key, "bold $text-accent"), (f" {what}: ", "$secondary"), effect)
