@@ -19,7 +19,7 @@ async def engine() -> FakeEngine:
     for weight in (2, 3):
         await made.submit(sentences.set_weight(("backend", "a"), weight))
         made.advance(10)
-    await made.submit(sentences.set_status(("backend", "a"), "draining"))
+    await made.submit(sentences.set_status("draining", "backend", "a"))
     return made
 
 
