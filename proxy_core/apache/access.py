@@ -1,35 +1,138 @@
-"""Who may: Require and what goes with it.
+"""Who may: Require with its groups, and Basic authentication (mod_authz_core, mod_authz_host, mod_auth_basic).
 
-What cannot be said here closes what it guarded: a rule that was to keep people out never lets them in by being lost.
+A section's conditions become the ``require`` of its row in [[locations]], its groups tables of [access]. What cannot
+be said here closes what it guarded: a condition that was to keep people out never lets them in by being lost.
 """
 
 from __future__ import annotations
 
 import re
 
-from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
-from proxy_core.apache.lexer import Directive
-from proxy_core.apache.table import Handler
+from proxy_core.apache.draft import Group, Here, Ignored, Row, Section, Unsupported, slug, unique
+from proxy_core.apache.lexer import Directive, rest
+from proxy_core.apache.table import Handler, on, text
+
+_KINDS = {"all", "ip", "local", "method", "env", "expr", "user", "valid-user"}
+CLOSED = "all denied"
 
 
 def require(here: Here, said: Directive) -> None:
-    """Require …"""
-    words = [word.lower() for word in said.args]
-    if words == ["all", "granted"]:
-        raise Ignored("everybody may, unless something says otherwise")
-    refuse(here, said)
+    """Require [not] kind word …"""
+    group = here.group or _outermost(here, said)
+    words = list(said.args)
+    negated = words[:1] == ["not"]
+    kind = words[1 if negated else 0].lower()
+    group.origins.append(said)
+    if kind not in _KINDS or here.condition:
+        group.conditions.append("all granted" if group.match == "none" else CLOSED)
+        why = "inside <If> " if here.condition else f"{kind} "
+        raise Unsupported(f"{why}cannot be asked here, so nobody is let in by it")
+    shown = " ".join(words[1 if negated else 0 :])
+    if kind == "expr":
+        shown = "expr " + _bare(rest(said.raw, 2 if negated else 1))
+    group.conditions.append(("not " if negated else "") + shown)
 
 
-def refuse(here: Here, said: Directive) -> None:
-    """Close what the directive guards. Raises Unsupported."""
+def _bare(expression: str) -> str:
+    quoted = re.fullmatch(r"\"((?:[^\"\\]|\\.)*)\"", expression)
+    return re.sub(r"\\([\"\\])", r"\1", quoted[1]) if quoted else expression
+
+
+def _outermost(here: Here, said: Directive) -> Group:
     section = here.section
-    if section is None or section.kind not in ("location", "locationmatch"):
-        raise Unsupported("who may is not asked here; take care that something in front does")
-    prefix = section.argument.rstrip("/")
-    pattern = section.argument if section.kind == "locationmatch" else f"^{re.escape(prefix)}(/|$)"
-    here.server.refused.append(Row({"pattern": pattern, "substitution": "-", "flags": ["F"]}, [said]))
-    raise Unsupported("who may cannot be asked here, so everybody is refused")
+    if section is None:
+        raise Unsupported("it is for sections; put it into <Location />")
+    if section.access is None:
+        section.access = Group("any", [])
+    return section.access
 
 
-HANDLERS: dict[str, Handler] = {"require": require}
-IGNORED: dict[str, str] = {}
+def finished(here: Here) -> None:
+    """A section is over: what it said of access goes to its row."""
+    section = here.section
+    if section is None:
+        return
+    if section.access is not None and section.access.conditions:
+        row = here.location(section.directive)
+        row.content["require"] = _named(here, section, section.access)
+        row.origins += section.access.origins
+    if section.auth.get("type", "basic") == "basic" and "file" in section.auth:
+        auths = here.draft.auths
+        content = {"realm": section.auth.get("name", "private"), "file": here.draft.path(section.auth["file"])}
+        known = next((name for name, row in auths.items() if row.content == content), None)
+        if known is None:
+            known = unique(slug(content["realm"]).lower(), auths)
+            auths[known] = Row(content, [section.directive])
+        here.location(section.directive).content["auth"] = known
+
+
+def _named(here: Here, section: Section, group: Group) -> list[str]:
+    """The conditions of a group, those below it as tables with names."""
+    found = []
+    for condition in group.conditions:
+        if isinstance(condition, str):
+            found.append(condition)
+            continue
+        accesses = here.draft.accesses
+        stem = re.sub(r"[^A-Za-z0-9]+", "-", section.argument).strip("-").lower() or "root"
+        name = unique(stem, accesses)
+        accesses[name] = Row({}, condition.origins)
+        accesses[name].content.update({"match": condition.match, "require": _named(here, section, condition)})
+        found.append(f"access {name}")
+    return found
+
+
+def auth(key: str) -> Handler:
+    """AuthType, AuthName, AuthUserFile: what a section says of users."""
+
+    def handler(here: Here, said: Directive) -> None:
+        here.unconditional()
+        if here.section is None:
+            raise Unsupported("it is for sections; put it into <Location />")
+        value = text(said)
+        here.section.auth[key] = value.lower() if key == "type" else value
+        if key == "type" and value.lower() not in ("basic", "none"):
+            _outermost(here, said).conditions.insert(0, CLOSED)
+            raise Unsupported(f"there is no {value} authentication, so nobody is let in by it")
+
+    return handler
+
+
+def provider(here: Here, said: Directive) -> None:
+    if [word.lower() for word in said.args] != ["file"]:
+        raise Unsupported("users are looked up in files made by htpasswd")
+    raise Ignored("users are looked up in files")
+
+
+def merging(here: Here, said: Directive) -> None:
+    if text(said).lower() != "off":
+        raise Unsupported("what a section says of access takes the place of what was said before it")
+    raise Ignored("it is always off here")
+
+
+def old(here: Here, said: Directive) -> None:
+    """Order, Allow, Deny and Satisfy of mod_access_compat: only what lets everybody in is known."""
+    words = [word.lower() for word in said.args]
+    if (said.key == "allow" and words == ["from", "all"]) or said.key == "order":
+        raise Ignored("everybody may, unless something says otherwise")
+    if here.section is not None:
+        _outermost(here, said).conditions.append(CLOSED)
+    raise Unsupported("it is of httpd 2.2: write Require; until then nobody is let in by it")
+
+
+def basic(here: Here, said: Directive) -> None:
+    if on(said):
+        raise Ignored("there is nobody else to ask")
+    raise Unsupported("there is nobody else to ask, so who is unknown here is refused")
+
+
+HANDLERS: dict[str, Handler] = {
+    "require": require,
+    "authtype": auth("type"),
+    "authname": auth("name"),
+    "authuserfile": auth("file"),
+    "authbasicprovider": provider,
+    "authbasicauthoritative": basic,
+    "authmerging": merging,
+    **dict.fromkeys(("order", "allow", "deny", "satisfy"), old),
+}

@@ -9,16 +9,18 @@ or renamed, so that the site means the same. Blocks come out in the order in whi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from proxy_core.apache.draft import Block, Draft, Row, Server, block, slug, unique
+from proxy_core.apache import tls
+from proxy_core.apache.draft import Block, Draft, Row, Server, Unsupported, block, slug, unique
 from proxy_core.apache.inheritance import rewriting
-from proxy_core.config.model import Host, Listener, Options
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.rewrite import dsn
+from proxy_core.config.model import Host, Options
 from proxy_core.config.schema import fields
 
 OWN = frozenset(field.name for field in fields(Host))
-LISTENER = frozenset(field.name for field in fields(Listener))
 
 
 def assembled(draft: Draft) -> list[Block]:
@@ -27,9 +29,11 @@ def assembled(draft: Draft) -> list[Block]:
     name_hosts(hosts)
     draft.hosts = list(hosts)
     name_balancers(draft)
+    databases(draft)
     for server in draft.servers():
         options_of(draft, server)
-    blocks = [site(draft), *listeners(draft)]
+    open_to_all(draft)
+    blocks = [site(draft), *listeners(draft, hosts)]
     if draft.limits.content:
         blocks.append(Block(("limits",), draft.limits.content, tuple(draft.limits.origins)))
     if draft.access_log is not None:
@@ -41,6 +45,8 @@ def assembled(draft: Draft) -> list[Block]:
     blocks += rules.blocks
     blocks += routes(draft)
     blocks += rows(draft, "locations", lambda server: server.locations)
+    blocks += [Block(("access", name), row.content, tuple(row.origins)) for name, row in draft.accesses.items()]
+    blocks += [Block(("auth", name), row.content, tuple(row.origins)) for name, row in draft.auths.items()]
     blocks += rows(draft, "headers", lambda server: server.headers)
     blocks += rows(draft, "reverse", lambda server: server.reverse)
     blocks += rows(draft, "errors", lambda server: server.errors)
@@ -92,8 +98,21 @@ def name_hosts(hosts: Mapping[Server, list[str]]) -> None:
         taken.add(server.name)
 
 
-_DEFAULTS = {"timeout": 60.0}
-_OF_OPTIONS = ("timeout", "error_override", "preserve_host", "encoded_slashes", "merge_slashes", "via", "add_forwarded")
+def databases(draft: Draft) -> None:
+    """SQL maps get the database of their server."""
+    for server in draft.servers():
+        for row in [row for row in server.maps.values() if row.content["type"] in ("dbd", "fastdbd")]:
+            said = [server.said(name) or draft.main.said(name) or "" for name in ("dbddriver", "dbdparams")]
+            try:
+                row.content["dsn"] = dsn(*said)
+            except Unsupported as why:
+                draft.lose({row.origins[-1].place}, str(why))
+
+
+_OF_OPTIONS = (
+    "timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
+    "add_forwarded",
+)  # fmt: skip
 
 
 def options_of(draft: Draft, server: Server) -> None:
@@ -119,10 +138,39 @@ def site(draft: Draft) -> Block:
     return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
 
 
-def listeners(draft: Draft) -> Iterator[Block]:
+def listeners(draft: Draft, hosts: Mapping[Server, list[str]]) -> Iterator[Block]:
     for row in draft.listeners:
-        content = {key: value for key, value in row.content.items() if key != "name" and key in LISTENER}
-        yield Block(("listeners", row.content["name"]), content, tuple(row.origins))
+        name = row.content["name"]
+        there = [server for server, names in hosts.items() if name in names] or [draft.main]
+        secure = tls.listener(draft, there)
+        yield Block(("listeners", name), {"address": row.content["address"]}, tuple(row.origins))
+        if secure is not None:
+            yield Block(("listeners", name, "tls"), secure, _origins(draft, there, "ssl_engine", "ssl_cert", "ssl_key"))
+    targets = [row.content["url"] for server in draft.servers() for group in server.balancers.values()
+               for row in group.members]  # fmt: skip
+    for server in draft.servers():
+        targets += [row.content.get("proxy", "") for row in (*server.routes, *server.located)]
+        targets += [row.content["substitution"] for row in server.rewrites]
+    upstream = tls.upstream(draft, targets)
+    if upstream:
+        yield Block(("upstream_tls",), upstream, _origins(draft, draft.servers(), "ssl_proxy", "ssl_proxy_verify"))
+
+
+def _origins(draft: Draft, servers: Iterable[Server], *names: str) -> tuple[Directive, ...]:
+    return tuple(server.options[name][1] for server in servers for name in names if name in server.options)
+
+
+def open_to_all(draft: Draft) -> None:
+    """Where nothing keeps anybody out, "all granted" says nothing: such conditions go, and rows that said no more."""
+    rows = [row for server in draft.servers() for row in server.locations]
+    if any(row.content.get("require", ["all granted"]) != ["all granted"] for row in rows) or draft.accesses:
+        return
+    used = {row.content.get("location") for server in draft.servers()
+            for rows in (server.headers, server.errors, server.reverse) for row in rows}  # fmt: skip
+    for server in draft.servers():
+        for row in server.locations:
+            row.content.pop("require", None)
+        server.locations = [row for row in server.locations if len(row.content) > 2 or row.content.get("id") in used]
 
 
 def host(draft: Draft, server: Server, listeners: list[str], inherits: Mapping[Server, str]) -> Block:

@@ -40,6 +40,15 @@ Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory"]
 
 
 @dataclass(eq=False)
+class Group:
+    """Conditions of access, and groups of them within; one that holds is enough, or all must, or none may."""
+
+    match: Literal["any", "all", "none"]
+    conditions: list[str | Group]
+    origins: list[Directive] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Section:
     """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it."""
 
@@ -47,6 +56,8 @@ class Section:
     argument: str
     directive: Directive
     row: Row | None = None
+    access: Group | None = None
+    auth: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -79,7 +90,6 @@ class Server:
     reverse: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
     balancers: dict[str, Balancer] = field(default_factory=dict)
-    refused: list[Row] = field(default_factory=list)
     rewrites_anything: bool = False
     name: str = ""
 
@@ -101,6 +111,8 @@ class Draft:
     limits: Row = field(default_factory=lambda: Row({}, []))
     access_log: Row | None = None
     entries: list[Entry] = field(default_factory=list)
+    accesses: dict[str, Row] = field(default_factory=dict)
+    auths: dict[str, Row] = field(default_factory=dict)
     location_ids: set[str] = field(default_factory=set)
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
@@ -136,6 +148,7 @@ class Here:
     server: Server
     section: Section | None = None
     condition: str = ""
+    group: Group | None = None
     losses: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
 
@@ -165,7 +178,7 @@ class Here:
                 case "locationmatch":
                     where = {"path_regex": section.argument}
                 case "proxy":
-                    target = section.argument.removesuffix("*")
+                    target = section.argument.removesuffix("*") or "*"
                     where = {"target": section.argument if set("*?[") & set(target) else target}
                 case _:
                     raise Unsupported(f"settings of {section.directive} cannot be told from others here")

@@ -12,10 +12,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from proxy_core.apache import access, balancing, core, fields, proxy, rewrite
+from proxy_core.apache import access, balancing, core, fields, proxy, rewrite, tls
 from proxy_core.apache.assembly import assembled
-from proxy_core.apache.draft import Block, Draft, Here, Ignored, Kind, Section, Server, Unsupported
+from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.reader import read
 from proxy_core.apache.report import Report
@@ -25,10 +26,9 @@ from proxy_core.config.toml import parse
 from proxy_core.errors import Problem
 from proxy_core.rules.lint import lint
 
-HANDLERS: dict[str, Handler] = {
-    **core.HANDLERS, **proxy.HANDLERS, **balancing.HANDLERS, **rewrite.HANDLERS, **fields.HANDLERS, **access.HANDLERS,
-}  # fmt: skip
-IGNORED: dict[str, str] = {**core.IGNORED, **access.IGNORED}
+THEMES = (core, proxy, balancing, rewrite, fields, access, tls)
+HANDLERS: dict[str, Handler] = {name: handler for theme in THEMES for name, handler in theme.HANDLERS.items()}
+IGNORED: dict[str, str] = {**core.IGNORED, **tls.IGNORED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def without(draft: Draft, blocks: list[Block], found: list[tuple[int, Problem]])
             continue
         why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
         draft.lose({origin.place for origin in block.origins[-1:]}, why)
-        if block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
+        if "require" in block.content and block.content["require"] != [access.CLOSED]:
+            kept.append(replace(block, content={**block.content, "require": [access.CLOSED]}))
+        elif block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
             kept.append(replace(block, content={**block.content, "enabled": False}))
     return kept
 
@@ -139,8 +141,9 @@ def section(kind: Kind, regex: Kind = "location") -> Callable[[Here, Directive],
         if not argument:
             return lost(here, said, "it does not say what it is for")
         here.draft.note(said, "mapped")
-        inner = Section(found, argument[0], said)
-        walk(replace(here, section=inner, losses=[]), said.inside or ())
+        inner = replace(here, section=Section(found, argument[0], said), losses=[])
+        walk(inner, said.inside or ())
+        access.finished(inner)
 
     return handler
 
@@ -153,6 +156,29 @@ def files(here: Here, said: Directive) -> None:
             files(here, each)
         else:
             here.draft.note(each, "ignored", core.FILES)
+
+
+def group(match: Literal["any", "all", "none"]) -> Callable[[Here, Directive], None]:
+    """<RequireAny> and its like."""
+
+    def handler(here: Here, said: Directive) -> None:
+        if here.section is None:
+            return lost(here, said, "it is for sections; put it into <Location />")
+        if here.section.access is None:
+            here.section.access = Group("any", [])
+        made = Group(match, [], [said])
+        (here.group or here.section.access).conditions.append(made)
+        here.draft.note(said, "mapped")
+        walk(replace(here, group=made, losses=[]), said.inside or ())
+
+    return handler
+
+
+def limited(here: Here, said: Directive) -> None:
+    """<Limit> and <LimitExcept>: access by method closes the section for everybody, for it cannot be told apart."""
+    if here.section is not None:
+        access.require(here, Directive("Require", access.CLOSED, said.place))
+    lost(here, said, "access by method is Require method here; until then nobody is let in")
 
 
 def conditional(here: Here, said: Directive) -> None:
@@ -178,6 +204,11 @@ SECTIONS: dict[str, Callable[[Here, Directive], None]] = {
     "locationmatch": section("locationmatch"),
     "proxy": section("proxy", "proxymatch"),
     "proxymatch": section("proxymatch"),
+    "requireall": group("all"),
+    "requireany": group("any"),
+    "requirenone": group("none"),
+    "limit": limited,
+    "limitexcept": limited,
     "if": conditional,
     "elseif": conditional,
     "else": conditional,

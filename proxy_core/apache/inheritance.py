@@ -32,12 +32,6 @@ def rewriting(draft: Draft, answers: bool) -> Rewriting:
     blocks: list[Block] = []
     maps = name_maps(draft, ways)
     for server in draft.servers():
-        # what is refused is refused first of all, in every host, whatever it makes of rules
-        blocks += [rule(server, row, {}) for row in (*(main.refused if server.name else ()), *server.refused)]
-        if ways.get(server) == "off" and (main.refused or server.refused):
-            ways[server] = "own"
-            server.rewrites = []
-    for server in draft.servers():
         named = [(maps[server][name], row) for name, row in server.maps.items()]
         blocks += [Block(("maps", name), row.content, tuple(row.origins)) for name, row in named]
     if main.rewrites and shared and not copied:

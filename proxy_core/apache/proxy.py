@@ -84,11 +84,14 @@ def reverse(kind: str) -> Handler:
     return handler
 
 
-def error_override(said: Directive) -> Any:
-    word, *codes = said.args
-    if word.lower() == "off":
-        return False
-    return [int(code) for code in codes] if codes else True
+def error_override(here: Here, said: Directive) -> None:
+    """ProxyErrorOverride On [code …]"""
+    setting("error_override", on)(here, said)
+    codes = list(said.args[1:])
+    if codes and here.section is not None:
+        here.lose("a section has no statuses of its own; those of the server hold")
+    elif codes:
+        here.server.options["override_codes"] = (codes, said)
 
 
 def proxy_requests(here: Here, said: Directive) -> None:
@@ -115,7 +118,7 @@ HANDLERS: dict[str, Handler] = {
     "proxypassreversecookiedomain": reverse("cookie_domain"),
     "proxypassreversecookiepath": reverse("cookie_path"),
     "proxytimeout": option("proxy_timeout", seconds),
-    "proxyerroroverride": setting("error_override", error_override),
+    "proxyerroroverride": error_override,
     "proxypreservehost": setting("preserve_host", on),
     "proxyaddheaders": setting("add_forwarded", on),
     "proxyvia": option("via", choice({name: name for name in ("off", "on", "full", "block")})),

@@ -80,6 +80,8 @@ def rewrite_map(here: Here, said: Directive) -> None:
     row: dict[str, Any] = {"type": kind}
     if not colon:
         row, kind, place = {"type": "txt"}, "txt", source
+    if kind in ("prg", "dbd", "fastdbd") and not here.draft.allow_programs:
+        raise Unsupported("programs and databases, and the rules that ask them, come in with --allow-programs alone")
     match kind:
         case "txt" | "rnd":
             row["file"] = here.draft.path(place)
