@@ -101,11 +101,21 @@ def set_env_if_expr(here: Here, said: Directive) -> None:
 
 
 def set_env(here: Here, said: Directive) -> None:
-    """SetEnv name [value]: seen by fields, which is all that it is good for in a proxy."""
-    here.unconditional()
-    raise Unsupported("SetEnv is set after the rules; write SetEnvIf Request_Method ^ NAME=value")
+    """SetEnv name [value], UnsetEnv name …: behind the rules, which do not see it."""
+    here.server_only()
+    if said.key == "setenv" and said.args[0].lower() in _OF_FORWARDING:
+        raise Unsupported("how members are spoken to is not changed by variables here")
+    names = said.args[:1] if said.key == "setenv" else said.args
+    value = " ".join(said.args[1:2]).replace("%{", "\\%{").replace("$", "\\$")
+    for name in names:
+        what = {"value": value} if said.key == "setenv" else {"unset": True}
+        here.server.env.append(Row({"name": name, **what, "late": True}, [said]))
 
 
+_OF_FORWARDING = {
+    "force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendcl", "proxy-sendchunked", "proxy-sendchunks",
+    "proxy-interim-response", "proxy-initial-not-pooled", "proxy-chain-auth",
+}  # fmt: skip
 _SUBJECTS = {
     "remote_addr": "%{REMOTE_ADDR}", "remote_host": "%{REMOTE_HOST}", "remote_port": "%{REMOTE_PORT}",
     "request_method": "%{REQUEST_METHOD}", "request_line": "%{THE_REQUEST}", "request_protocol": "%{SERVER_PROTOCOL}",
@@ -230,6 +240,7 @@ HANDLERS: dict[str, Handler] = {
     "browsermatchnocase": set_env_if,
     "setenvifexpr": set_env_if_expr,
     "setenv": set_env,
+    "unsetenv": set_env,
     "secrule": sec_rule,
     "secaction": sec_rule,
     "secruleengine": engine,

@@ -203,3 +203,6 @@ class EnvRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         ),
     ] = ""
     unset: Annotated[bool, Meta(description="Take the variable away instead of setting it.")] = False
+    late: Annotated[
+        bool, Meta(description="Behind the rewrite rules, which do not see it: for header fields. Apache: SetEnv.")
+    ] = False

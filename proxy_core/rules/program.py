@@ -70,4 +70,6 @@ class Program:
     def keys(self) -> set[tuple[str, str]]:
         """The identity of every row that counts its hits: (list, id)."""
         rows = {("routes", bound.id) for bound in self.routes} | {("rewrites", rule.id) for rule in self.rewrites}
-        return rows | {("env", each.id) for server in (self.server, *self.hosts.values()) for each in server.env}
+        return rows | {
+            ("env", each.id) for server in (self.server, *self.hosts.values()) for each in (*server.env, *server.late)
+        }

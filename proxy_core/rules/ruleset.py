@@ -57,6 +57,7 @@ class Server:
     name: str
     site: Site
     server_name: str
+    late: tuple[env.Setter, ...]
     env: tuple[env.Setter, ...]
     rules: tuple[Rule, ...]
     routes: tuple[Routes, ...]
@@ -98,6 +99,7 @@ class Server:
         env.run(self.env, scope, trace)
         effects = Effects()
         ending = rewrite.run(self.rules, scope, effects, trace) if self.rules else Ending("nothing")
+        env.run(self.late, scope, trace)
         decision = self._ended(ending, scope, args, extras_of(scope, effects), trace)
         return self._settled(decision, scope, trace)
 
@@ -255,13 +257,15 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
         ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
         names = hosts.names(host)
+        variables = [row for row in site.env if row.enabled and row.host in ("", name)]
         mine = replace(site, site=hosts.options(site, host)) if name else site
         tables = compiled(mine, name, known)
         return Server(
             name=name,
             site=mine,
             server_name=hosts.server_name(host, site.site.server_name),
-            env=tuple(setters[row.id] for row in site.env if row.enabled and row.host in ("", name)),
+            env=tuple(setters[row.id] for row in variables if not row.late),
+            late=tuple(setters[row.id] for row in variables if row.late),
             rules=tuple(ordered),
             routes=tables,
             sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded),
@@ -293,7 +297,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
     tables = hosts.tables(site.hosts, [*site.listeners, ""])
     scopes = compile_scopes(site)
-    if not (virtual or whole.env or whole.rules or whole.settles):
+    if not (virtual or whole.env or whole.late or whole.rules or whole.settles):
         return Program(common.decide, False, whole, {}, {}, scopes)
 
     def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
