@@ -41,7 +41,10 @@ def _bare(expression: str) -> str:
 def _outermost(here: Here, said: Directive) -> Group:
     section = here.section
     if section is None:
-        raise Unsupported("it is for sections; put it into <Location />")
+        name = unique("closed", here.draft.location_ids)
+        here.draft.location_ids.add(name)
+        here.server.locations.append(Row({"id": name, "path": "/", "require": [CLOSED]}, [said]))
+        raise Unsupported("outside of sections it cannot be asked, so nobody is let in; put it into <Location />")
     if section.access is None:
         section.access = Group("any", [])
     return section.access

@@ -22,16 +22,7 @@ from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
 from proxy_core.rules import access, env, hosts, locations, rewrite
 from proxy_core.rules.access import Guard
-from proxy_core.rules.decision import (
-    BoundRoute,
-    Decision,
-    Extras,
-    Forward,
-    Respond,
-    RuleState,
-    Step,
-    Trace,
-)
+from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
 from proxy_core.rules.endings import extras_of, redirect
 from proxy_core.rules.facts import Facts, Need, Unknown
 from proxy_core.rules.pattern import Runaway
@@ -242,7 +233,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
 
     Raises ValueError, with a sentence, for what does not parse."""
     rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
-    setters = {row.id: env.compile(row, state("env", row.id)) for row in site.env if row.enabled}
+    setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
 
     def guard(address: Address, said: Options | Host | Location) -> Guard:
         return access.compile(site, address, said.require, said.auth)
@@ -257,15 +248,15 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
         ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
         names = hosts.names(host)
-        variables = [row for row in site.env if row.enabled and row.host in ("", name)]
+        variables = [setter for setter in setters if setter.row.host in ("", name)]
         mine = replace(site, site=hosts.options(site, host)) if name else site
         tables = compiled(mine, name, known)
         return Server(
             name=name,
             site=mine,
             server_name=hosts.server_name(host, site.site.server_name),
-            env=tuple(setters[row.id] for row in variables if not row.late),
-            late=tuple(setters[row.id] for row in variables if row.late),
+            late=tuple(setter for setter in variables if setter.row.late),
+            env=tuple(setter for setter in variables if not setter.row.late),
             rules=tuple(ordered),
             routes=tables,
             sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded),

@@ -146,6 +146,59 @@ def test_what_the_site_file_would_refuse_is_counted_and_kept_as_a_comment(tmp_pa
     assert "#   httpd.conf:4  RewriteRule ^/(x /y" in found.text
 
 
-def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path) -> None:
-    site = site_of(tmp_path, "Listen 1\n" + PROXIED + "<Location /secret>\nRequire ldap-user me\n</Location>")
-    assert site["rewrites"][0]["flags"] == ["F"]
+@pytest.mark.parametrize(
+    ("inside", "conditions"),
+    [
+        ("Require ldap-user me", ["all denied"]),
+        ("Require ip 10\nRequire host example.org", ["ip 10", "all denied"]),
+        ("Require expr %{nonsense", ["all denied"]),
+        ("<Limit POST>\nRequire user me\n</Limit>", ["all denied"]),
+        ("AuthType Digest\nRequire valid-user", ["all denied", "valid-user"]),
+        ("Order deny,allow\nDeny from all", ["all denied"]),
+        ("<If true>\nRequire all denied\n</If>", ["all denied"]),
+    ],
+)
+def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path, inside: str, conditions: list[str]) -> None:
+    found = imported(tmp_path, f"Listen 1\n{PROXIED}<Location /secret>\n{inside}\n</Location>")
+    (row,) = tomllib.loads(found.text)["locations"]
+    assert (row["path"], row["require"]) == ("/secret", conditions)
+    assert found.report.losses
+
+
+def test_an_access_rule_outside_of_sections_closes_the_server(tmp_path: Path) -> None:
+    found = imported(tmp_path, f"Listen 1\n{PROXIED}<If \"%{{HTTP:A}} == 'b'\">\nRequire all denied\n</If>\n")
+    assert tomllib.loads(found.text)["locations"] == [{"id": "closed", "path": "/", "require": ["all denied"]}]
+    assert found.report.losses
+
+
+def test_groups_of_conditions_become_tables(tmp_path: Path) -> None:
+    inside = "<RequireAll>\nRequire ip 10\nRequire not method POST\n</RequireAll>\nRequire local"
+    site = site_of(tmp_path, f"Listen 1\n{PROXIED}<Location /a>\n{inside}\n</Location>")
+    assert site["locations"][0]["require"] == ["access a", "local"]
+    assert site["access"] == {"a": {"match": "all", "require": ["ip 10", "not method POST"]}}
+
+
+def test_conditions_that_keep_nobody_out_are_left_out(tmp_path: Path) -> None:
+    site = site_of(tmp_path, f"Listen 1\n{PROXIED}<Location /a>\nRequire all granted\n</Location>")
+    assert "locations" not in site
+
+
+def test_certificates_of_hosts_belong_to_their_listener(tmp_path: Path) -> None:
+    host = "<VirtualHost *:443>\nServerName {0}.test\nSSLEngine on\nSSLCertificateFile {0}.pem\n</VirtualHost>\n"
+    text = f"Listen 80\nListen 443\nSSLProtocol all -TLSv1.2\n{host.format('a')}{host.format('b')}"
+    site = site_of(tmp_path, text + "ProxyPass / https://10.0.0.1/\n")
+    assert site["listeners"]["https"]["tls"] == {
+        "certificates": [{"cert": "a.pem"}, {"cert": "b.pem"}],
+        "min_version": "1.3",
+    }
+    assert site["upstream_tls"] == {"verify": False}
+    assert "tls" not in site["listeners"]["http"]
+
+
+def test_programs_and_databases_come_in_only_when_allowed(tmp_path: Path) -> None:
+    text = "Listen 1\nRewriteEngine On\nRewriteMap m prg:/bin/x\nRewriteRule ^/a ${m:b} [PT]\n" + PROXIED
+    (tmp_path / "httpd.conf").write_text(text)
+    site = tomllib.loads(import_file(tmp_path / "httpd.conf", {}, False).text)
+    assert "maps" not in site
+    assert not any(row.get("enabled", True) for row in site.get("rewrites", []))
+    assert tomllib.loads(import_file(tmp_path / "httpd.conf", {}, True).text)["maps"]["m"]["command"] == ["/bin/x"]
