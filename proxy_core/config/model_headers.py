@@ -130,7 +130,8 @@ class ErrorPage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         str | None,
         Meta(
             extra={"example": "sorry.html"},
-            description="A file with the page, relative to the site file, of at most 64 KiB.",
+            description="A file with the page, relative to the site file, of at most 64 KiB. It is read "
+            "anew when it changes.",
         ),
     ] = None
     url: Annotated[

@@ -99,6 +99,7 @@ class Engine:
         asyncio.get_running_loop().set_exception_handler(self.notices.from_loop)
         site = self._current.rules.site
         self._maps.commit(await self._maps.prepare(site, self.file.parent))
+        await self._outside.pages.read(site)
         await self._bind_what_can()
         self._open_access_log(site)
         self._checks.adopt(self._current.rules)
@@ -197,6 +198,7 @@ class Engine:
             *self.notices.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._maps.problems(),
+            *self._outside.pages.problems,
             *kept,
             *self._editor.warnings,
         )
@@ -259,6 +261,7 @@ class Engine:
                 raise ListenError(maps.problems)
             page = await self.metrics.prepare(site)
             prepared = await self._server.prepare(wanted)
+            await self._outside.pages.read(site)
         except ListenError as error:
             self._maps.discard(maps)
             await self.metrics.discard(page)
@@ -334,5 +337,6 @@ class Engine:
         await self._beats.adopt(self._current.rules.site)
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
+        self._outside.pages.look_again(self._current.rules.site)
         if self._editor.saver.changed():
             await self._editor.file_changed()

@@ -8,21 +8,32 @@ take a turn.
 
 from __future__ import annotations
 
+from time import monotonic, time
 from urllib.parse import urlsplit
 
-from proxy_core.config.model import Site
+from proxy_core.balance.state import BoundMember, MemberKey, MemberState, UpstreamKey
+from proxy_core.config.model import Member, Site
 from proxy_core.control import telling
+from proxy_core.control.holding import held, options
 from proxy_core.control.view import Explanation, Question
 from proxy_core.http.headers import Refused
 from proxy_core.http.target import endpoint, readable
 from proxy_core.http.view import Connection
-from proxy_core.rules.decision import Decision, Forward, Respond, Trace
+from proxy_core.rules.decision import Forward, Respond, Trace
 from proxy_core.rules.facts import Facts, Need
 from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.facts import Outside
 from proxy_core.serve import limits
+from proxy_core.serve.outgoing import outgoing
 from proxy_core.serve.plan import Reader, ascii_line
 from proxy_core.serve.terms import terms
+
+_NOBODY = BoundMember(
+    MemberKey("", ""), Member(url="http://localhost"), UpstreamKey("http", "", 0), b"(the member that is elected)", b"",
+    100, MemberState(MemberKey("", "")),
+)  # fmt: skip
+"""Stands where it is not known who will be elected."""
 
 
 async def explain(rules: RuleSet, outside: Outside, question: Question) -> Explanation:
@@ -36,14 +47,16 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
         lines.insert(1, f"Host: {url.netloc}")
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
     request = telling.masked(head, rules.site).strip()
+    reader = Reader(question.client, connection)
     try:
-        view, fields = Reader(question.client, connection).read(head, terms(rules.site))
+        view, fields = reader.read(head, terms(rules.site))
     except Refused as refused:
         return Explanation(
             request=request, client=question.client, listener=listener, steps=(), outcome="respond",
             sentence=f"refused with {refused.status}: {refused.why}", status=refused.status,
         )  # fmt: skip
     facts = Facts(ask=outside.ask)
+    exchange = Exchange(rules, view, head, "1.1", time(), monotonic(), facts=facts)
     while True:
         trace: Trace = []
         decision = rules.program.decide(view, facts, trace)
@@ -53,8 +66,18 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
             decision = Respond(500, None, f"rules asked for more than {limits.FACTS} things")
             break
         facts.answers[decision.key] = await outside.answer(decision.key)
-    base, forwarded = _forwarded(rules, view.method, decision, fields.lines)
-    return telling.told(decision, trace, facts, rules.site, head, question.client, listener, base, forwarded)
+    exchange.extras = None if isinstance(decision, Need) else decision.extras
+    holds = held(exchange, decision, reader, fields)
+    decision = holds.decision
+    if not isinstance(decision, Forward):
+        return telling.told(decision, trace, facts, rules.site, head, question.client, listener, holds.steps)
+    members = rules.pools[decision.route.pool or ""].members
+    only = members[0] if len(members) == 1 else None
+    forwarded, _ = outgoing(view, decision, holds.fields, only or _NOBODY)
+    return telling.told(
+        decision, trace, facts, rules.site, head, question.client, listener, holds.steps,
+        readable(only.base) if only else "", forwarded, options(rules.site, decision.route, only, trace),
+    )  # fmt: skip
 
 
 def _host(question: Question) -> str:
@@ -72,17 +95,6 @@ def _connection(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
     return name, Connection(name, address or "127.0.0.1", own or port, 0)
 
 
-def _forwarded(rules: RuleSet, method: bytes, decision: Decision, lines: bytes) -> tuple[str, bytes]:
-    """The path of the only member that there is to choose, "" where there are several, and the head for it."""
-    if not isinstance(decision, Forward):
-        return "", b""
-    members = rules.pools[decision.route.pool or ""].members
-    only = members[0] if len(members) == 1 else None
-    base, host = (only.base, only.host) if only is not None else (b"", b"(the member that is elected)")
-    head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b" % (method, base, decision.target, host, lines)
-    return readable(base), head
-
-
 def spelled(told: Explanation) -> str:
     """The explanation as text for a terminal."""
     lines = [*told.request.split("\n"), f"(from {told.client}, listener {told.listener or 'none'})", ""]
@@ -92,6 +104,7 @@ def spelled(told: Explanation) -> str:
         lines += [f"{'':{width}}            {detail}" for detail in step.details]
     lines += ["", told.sentence]
     lines += [f"  {name} = {value}" for name, value in told.environment.items()]
+    lines += [f"  {each.name}: {each.value} ({' '.join(each.address)})" for each in told.settings]
     lines += [f"  {line}" for line in told.fields]
     lines += [f"  > {line}" for line in told.forwarded.split("\n") if line]
     return "\n".join(lines)

@@ -6,13 +6,19 @@ again, with a Trace. Nothing here is paid for by a request that nobody looks at.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from proxy_core.control.holding import held, options
 from proxy_core.control.records import record
 from proxy_core.control.telling import masked, told
-from proxy_core.control.view import Explanation, Inspection
+from proxy_core.control.view import Explanation, Inspection, Setting
+from proxy_core.http.headers import Refused
 from proxy_core.http.target import readable
-from proxy_core.rules.decision import Decision, Respond, Trace
+from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve.plan import Reader
+from proxy_core.serve.terms import terms
 
 
 def inspection(exchange: Exchange) -> Inspection:
@@ -28,11 +34,22 @@ def inspection(exchange: Exchange) -> Inspection:
 
 def _explanation(exchange: Exchange) -> Explanation:
     """Why it went where it went. A head that was refused met no rule."""
-    view, trace = exchange.view, Trace()
+    view, trace, site = exchange.view, Trace(), exchange.rules.site
     facts = Facts(dict(exchange.facts.answers))
     decision: Decision = Respond(exchange.status, None, exchange.cause)
     if view.target:
         decision = exchange.rules.program.decide(view, facts, trace)
-    base = readable(exchange.member.base) if exchange.member else ""
-    site, listener = exchange.rules.site, view.connection.listener
-    return told(decision, trace, facts, site, exchange.head, view.client, listener, base, exchange.forwarded)
+    holding: Trace = []
+    settings: tuple[Setting, ...] = ()
+    if view.head:
+        reader = Reader(view.client, view.connection)
+        with suppress(Refused):
+            _, fields = reader.read(view.head, terms(site))
+            holding = held(exchange, decision, reader, fields).steps
+    member = exchange.member
+    if isinstance(decision, Forward):
+        settings = options(site, decision.route, member, trace)
+    return told(
+        decision, trace, facts, site, exchange.head, view.client, view.connection.listener, holding,
+        readable(member.base) if member else "", exchange.forwarded, settings,
+    )  # fmt: skip

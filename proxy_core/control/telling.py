@@ -11,7 +11,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
-from proxy_core.control.view import Explanation, Verdict
+from proxy_core.control.view import Explanation, Setting, Verdict
 from proxy_core.errors import Address
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Step
@@ -37,20 +37,26 @@ def verdict(step: Step) -> Verdict:
     return Verdict(address=step.address, verdict=step.verdict, reason=step.reason, details=tuple(step.details))
 
 
+def _masked(step: Verdict, site: Site) -> Verdict:
+    """A step whose details are field lines."""
+    return replace(step, details=tuple(masked(line.encode("utf-8", "replace"), site) for line in step.details))
+
+
 def told(
     decision: Decision, steps: Sequence[Step], facts: Facts, site: Site, head: bytes, client: str, listener: str,
-    base: str = "", forwarded: bytes = b"",
+    holding: Sequence[Step] = (), base: str = "", forwarded: bytes = b"", settings: tuple[Setting, ...] = (),
 ) -> Explanation:  # fmt: skip
-    """``base`` is the path of the member's own URL, where it is known who the member is; ``forwarded`` the head for
-    it."""
+    """``holding`` are steps behind those that decided, ``settings`` the options in force; ``base`` is
+    the path of the member's own URL, where it is known who the member is; ``forwarded`` the head for it."""
     told = Explanation(
         request=masked(head, site).strip(),
         client=client,
         listener=listener,
-        steps=tuple(map(verdict, steps)),
+        steps=(*map(verdict, steps), *(_masked(verdict(step), site) for step in holding)),
         outcome="respond",
         sentence="what its rules asked for did not come in time",
         facts=tuple((*_shown(fact), answer) for fact, answer in facts.answers.items()),
+        settings=settings,
     )
     if not isinstance(decision, Forward | Redirect | Respond):
         return told
@@ -78,7 +84,7 @@ def told(
 
 def _last(steps: Sequence[Step]) -> Address:
     """The rewrite rule that ended it without a route, by a redirect or an answer: the last that was tried."""
-    tried = [step for step in steps if step.verdict != "skipped"]
+    tried = [step for step in steps if step.verdict != "skipped" and step.address[0] != "locations"]
     ended = bool(tried) and tried[-1].verdict == "match" and tried[-1].address[0] == "rewrites"
     return tried[-1].address if ended else ()
 

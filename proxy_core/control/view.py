@@ -223,10 +223,19 @@ class Question(Struct, frozen=True, kw_only=True):
     listener: str = ""
 
 
+class Setting(Struct, frozen=True, kw_only=True):
+    """An option that holds for a request, its value in words, and where it was said."""
+
+    name: str
+    value: str
+    address: tuple[str, ...]
+
+
 class Explanation(Struct, frozen=True, kw_only=True):
     """``steps`` are the rules in the order in which they were tried. ``outcome`` is what comes of it, ``sentence`` the
     same in words. ``forwarded`` is the head as it would go to ``pool`` (masked), ``fields`` what rules add to the
-    answer, ``facts`` what was asked of maps and files, each with the answer ("" and null differ)."""
+    answer, ``facts`` what was asked of maps and files, each with the answer ("" and null differ), ``settings`` the
+    options that hold for it. Behind the rules that decided stand the rows that change fields and give pages."""
 
     request: str
     client: str
@@ -243,6 +252,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     facts: tuple[tuple[str, str, str, str | None], ...] = ()
+    settings: tuple[Setting, ...] = ()
 
 
 class Inspection(Struct, frozen=True, kw_only=True):

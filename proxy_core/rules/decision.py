@@ -71,6 +71,10 @@ class BoundRoute:
     nocanon: bool = False
     mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
 
+    def hides(self, status: int) -> bool:
+        """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""
+        return status >= 400 and self.error_override and (not self.codes or status in self.codes)
+
 
 class Extras(NamedTuple):
     """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy_core.config.model_headers import HeaderRule
+from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.http.view import RequestView
-from proxy_core.rules import pattern
+from proxy_core.rules import header_trace, pattern
+from proxy_core.rules.decision import Trace
 from proxy_core.rules.expr import Expr, ExprFailure, compile_expr, compile_string
 from proxy_core.rules.expr_walk import Walk, steps, walk
 from proxy_core.rules.facts import Facts, Unknown
@@ -76,7 +78,7 @@ NEVER = Moment(HeaderScope(RequestView(b"GET", b"/", b"", ""), Facts(), "/", Non
 class Edit(NamedTuple):
     """A row, ready to be done. ``name`` is in lower case, ``spelled`` as configured; ``holds`` is its condition."""
 
-    id: str
+    address: Address
     action: str
     name: bytes
     spelled: bytes
@@ -121,7 +123,7 @@ def compile_edit(row: HeaderRule) -> Edit:
     holds = _condition(row)
     spelled = row.name.encode("latin-1")
     steady = steady and holds is None and row.action != "echo"
-    return Edit(row.id, row.action, spelled.lower(), spelled, value, steady, regex, way, holds)
+    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, way, holds)
 
 
 def compile_value(text: str) -> tuple[Value, bool]:
@@ -204,15 +206,20 @@ def line(name: bytes, value: str) -> bytes | None:
         return None
 
 
-def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment) -> list[bytes]:
+def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment, trace: Trace | None = None) -> list[bytes]:
     """The lines after all edits; ``lines`` itself stays. An edit whose value cannot be had is not done."""
     lines = list(lines)
     for edit in edits:
+        before, why = (list(lines) if trace is not None else lines), ""
         try:
             if edit.holds is None or edit.holds(moment):
                 _do(edit, lines, moment)
+            else:
+                why = "its condition does not hold"
         except (ExprFailure, Unknown, Runaway):
-            continue
+            why = "its value cannot be had"
+        if trace is not None:
+            trace.append(header_trace.step(edit, before, lines, why))
     return lines
 
 

@@ -50,6 +50,11 @@ class Program:
         )
 
     @property
+    def general(self) -> Settings | None:
+        """What holds for a request that was refused before any rule: the rows that are for the whole site."""
+        return self.scopes.find("", "") if self.scopes is not None else None
+
+    @property
     def routes(self) -> tuple[BoundRoute, ...]:
         """Every route of the site."""
         own = [self.server.routes[0], *(server.routes[1] for server in self.hosts.values())]

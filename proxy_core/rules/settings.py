@@ -118,7 +118,7 @@ def _users(site: Site) -> list[tuple[str, Edit]]:
         of_it = partial(_of, name)
         if auth.user_header:
             said = auth.user_header.encode("latin-1")
-            edit = Edit("", "set", said.lower(), said, lambda moment: moment.scope.user, False, holds=of_it)
+            edit = Edit(("site",), "set", said.lower(), said, lambda moment: moment.scope.user, False, holds=of_it)
             made.append(("request", edit))
         if auth.hide:
             made.append(("request", _edit("unset", b"Authorization", "")._replace(steady=False, holds=of_it)))
@@ -146,4 +146,4 @@ def _own(options: Options) -> list[tuple[str, Edit]]:
 
 def _edit(action: str, name: bytes, value: str) -> Edit:
     steady: Callable[[object], str] = lambda moment: value  # noqa: E731
-    return Edit("", action, name.lower(), name, steady, action != "id")
+    return Edit(("site",), action, name.lower(), name, steady, action != "id")

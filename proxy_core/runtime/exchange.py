@@ -27,7 +27,8 @@ class Exchange:
     the client. ``attempts`` counts members that got it, ``retries`` how often it was sent again because a connection
     broke, ``queued`` the seconds it waited for a member with a free place; ``session`` is the route that it names.
     ``facts`` are the answers that its rules asked for, ``extras`` what they left for it. ``cause`` says in words what
-    went wrong; ``weight`` is about what it holds in memory, in bytes."""
+    went wrong; ``replaced`` is the status that the site gave a page of its own for;
+    ``weight`` is about what it holds in memory, in bytes."""
 
     rules: RuleSet
     view: RequestView
@@ -50,6 +51,7 @@ class Exchange:
     answered: float = 0.0
     finished: float = 0.0
     cause: str = ""
+    replaced: int = 0
     number: int = 0
     weight: int = 0
     facts: Facts = NOTHING

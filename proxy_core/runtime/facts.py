@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from proxy_core.rules.facts import FactKey
+from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.passwords import Passwords
 
 FILE_SECONDS = 2.0
@@ -30,12 +31,13 @@ class Maps(Protocol):
 
 
 class Outside:
-    """Everything that rules may ask for. ``folder`` is the site file's, which pages for errors are relative to."""
+    """Everything that rules may ask for, and the ``pages`` for errors that are in files; ``folder`` is the site file's,
+    which those are relative to."""
 
     def __init__(self, maps: Maps | None = None, folder: Path = Path()) -> None:
         self._maps = maps
-        self._folder = folder
         self.passwords = Passwords(folder)
+        self.pages = ErrorFiles(folder)
 
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         """(True, answer) for what is known at once, (False, None) for what takes waiting."""
@@ -49,7 +51,7 @@ class Outside:
                 return True, os.environ.get(name)
             case "password":
                 return self.passwords.ask(name, key)
-            case "file" | "page":
+            case "file":
                 return False, None
         return True, None
 
@@ -61,8 +63,6 @@ class Outside:
             return await self._maps.answer(name, key)
         if kind == "password":
             return await self.passwords.answer(name, key)
-        if kind == "page":
-            name, key = "content", os.fsencode(self._folder / name).decode("latin-1")
         try:
             async with asyncio.timeout(FILE_SECONDS):
                 return await asyncio.to_thread(look, name, key)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from typing import NamedTuple
 from uuid import uuid4
 
 from proxy_core.balance import sticky
 from proxy_core.http.target import BadTarget, normalised, split
-from proxy_core.rules.decision import NO_EXTRAS
+from proxy_core.rules.decision import NO_EXTRAS, Trace
 from proxy_core.rules.headers import HeaderScope, Moment, edited
 from proxy_core.rules.settings import Settings
+from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange
 
 
@@ -41,15 +43,37 @@ def moment(
         view, exchange.facts, path, args, exchange.rules.site.site.server_name, env=env, uri=path,
         answered=answered, status=status, user=extras.user, auth=extras.auth,
     )  # fmt: skip
-    taken = int((monotonic() - exchange.started) * 1_000_000)
+    taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, version, trusted, _new_id)
+
+
+class Page(NamedTuple):
+    """An answer of the proxy's own: its status, the URL that it sends to (b"" for none), and the site's page for it
+    (None for the built-in one)."""
+
+    status: int
+    moved: bytes = b""
+    own: bytes | None = None
+
+
+def page(settings: Settings | None, exchange: Exchange, status: int, files: ErrorFiles) -> Page:
+    """What the site gives for a status (``ap_die`` and ErrorDocument)."""
+    row = settings.pages.get(status) if settings is not None else None
+    if row is None:
+        return Page(status)
+    exchange.replaced = status
+    if row.url is not None:
+        return Page(302, row.url.encode("utf-8"))
+    return Page(status, own=row.text.encode("utf-8") if row.text is not None else files.get(row.file or ""))
 
 
 def _new_id() -> str:
     return uuid4().hex
 
 
-def answered(settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes]) -> list[bytes]:
+def answered(
+    settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes], trace: Trace | None = None
+) -> list[bytes]:
     """The field lines of an upstream's answer (its status line first) and our own, after the edits.
     Ours come first, as httpd's err_headers_out do."""
     edits = settings.edits
@@ -57,12 +81,14 @@ def answered(settings: Settings, exchange: Exchange, lines: list[bytes], own: Se
         return [*lines, *own]
     version = lines[0][5:8].decode()
     now = moment(exchange, version=version, answered=lines[1:], status=exchange.status)
-    return [lines[0], *edited(edits.always, [*own], now), *edited(edits.response, lines[1:], now)]
+    return [lines[0], *edited(edits.always, [*own], now, trace), *edited(edits.response, lines[1:], now, trace)]
 
 
-def replied(settings: Settings, exchange: Exchange, status: int, own: Sequence[bytes]) -> tuple[bytes, ...]:
+def replied(
+    settings: Settings | None, exchange: Exchange, status: int, own: Sequence[bytes], trace: Trace | None = None
+) -> tuple[bytes, ...]:
     """The field lines that go with an answer of the proxy's own."""
-    if not settings.edits.always:
+    if settings is None or not settings.edits.always:
         return tuple(own)
     now = moment(exchange, version=exchange.version, status=status)
-    return tuple(edited(settings.edits.always, [*own], now))
+    return tuple(edited(settings.edits.always, [*own], now, trace))

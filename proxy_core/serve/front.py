@@ -17,7 +17,7 @@ from proxy_core.http.view import Connection
 from proxy_core.rules.headers import Edits
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.serve import limits
+from proxy_core.serve import changes, limits
 from proxy_core.serve.chunks import Chunks
 from proxy_core.serve.handler import Flight, receive
 from proxy_core.serve.judge import Judge
@@ -341,9 +341,12 @@ class Client(asyncio.Protocol):
             time(),
             monotonic(),
         )
-        exchange.status, exchange.cause = refused.status, refused.why
+        settings = exchange.rules.program.general
+        status, moved, own = changes.page(settings, exchange, refused.status, self._service.outside.pages)
+        exchange.status, exchange.cause = status, refused.why
         self._service.recorder.begin(exchange)
-        head, body = reply(refused.status, keep=False, fields=(*again(refused.again), *self.bound.fields))
+        fields = changes.replied(settings, exchange, status, (*again(refused.again), *self.bound.fields))
+        head, body = reply(status, keep=False, fields=fields, moved=moved, own=own)
         exchange.sent = len(body)
         self._transport.write(head + body)
         self._service.recorder.finish(exchange, monotonic())

@@ -24,7 +24,6 @@ from proxy_core.balance import outcome, sticky
 from proxy_core.balance.select import Full, choose
 from proxy_core.balance.state import BoundMember, MemberKey, Pool
 from proxy_core.http.headers import IDEMPOTENT, Refused
-from proxy_core.http.upgrade import granted
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Redirect, Respond
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
@@ -36,6 +35,7 @@ from proxy_core.runtime.upstream import Upstream
 from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.runtime.upstreams import IDLE_SECONDS, Unreachable
 from proxy_core.serve import answers, changes, limits
+from proxy_core.serve.outgoing import outgoing
 from proxy_core.serve.plan import CHUNKED, Fields
 from proxy_core.serve.replies import CONTINUE, again, reply
 from proxy_core.serve.service import Service
@@ -288,14 +288,8 @@ class Flight:
             outcome.worked(member.state, now)
         self._wait(now)
         exchange.cause = ""
-        host = (self._decision.route.preserve_host and fields.host) or member.host
-        asked = fields.upgrade
-        if asked and not granted(asked, self._decision.route.upgrades, member.upgrades):
-            asked = b""
-        exchange.forwarded = head = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
-            view.method, member.base, self._decision.target, host,
-            b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b"", fields.lines,
-        )  # fmt: skip
+        head, asked = outgoing(view, self._decision, fields, member)
+        exchange.forwarded = head
         if self._pending:
             head = b"".join((head, *self._pending))
             self._pending.clear()
@@ -384,7 +378,7 @@ class Flight:
             self._wait(now)
         self.started = True
         self._keep = keep = self._may_keep()
-        if answer.status >= 400 and route.error_override and (not route.codes or answer.status in route.codes):
+        if answer.status >= 400 and route.hides(answer.status):
             self._hide(answer)
             return
         http11 = self.fields.http11
@@ -541,6 +535,7 @@ class Flight:
         """A fast refusal: nothing has been worked on, and it may come again."""
         self.service.gate.reached["in_flight"] += 1
         self._extra = again(1.0)
+        self._settings = self.exchange.rules.program.general
         self._respond(503, why)
 
     def broke(self, where: str, error: Exception) -> None:
@@ -578,25 +573,15 @@ class Flight:
 
     def _own(self, status: int) -> tuple[bytes, ...]:
         """Field lines that go with an answer of our own."""
-        if self._settings is None:
-            return self._extra
         return changes.replied(self._settings, self.exchange, status, self._extra)
 
-    def _respond(self, status: int, cause: str, moved: bytes = b"", body: bytes | None = None) -> None:
-        """Answer it here; ``moved`` is the URL that a redirect names, ``body`` the site's own page. A request whose
-        body has not been read costs its connection."""
+    def _respond(self, status: int, cause: str, moved: bytes = b"") -> None:
+        """Answer it here; ``moved`` is the URL that a redirect names. A request whose body has not been read costs its
+        connection."""
         self._drop_upstream()
         exchange = self.exchange
-        page = self._settings.pages.get(status) if self._settings is not None and body is None else None
-        if page is not None and page.file is not None:
-            self.client.deadline = math.inf  # reading a file has a deadline of its own
-            self._waiting = asyncio.get_running_loop().create_task(self._paged(status, cause, page.file))
-            return
-        if page is not None and page.url is not None:
-            status, moved = 302, page.url.encode("utf-8")
-        elif page is not None and page.text is not None:
-            body = page.text.encode("utf-8")
-        exchange.status = status
+        page = changes.page(self._settings, exchange, status, self.service.outside.pages)
+        exchange.status = status = page.status
         exchange.cause = cause
         self._keep = self._may_keep()
         head_only = exchange.view.method == b"HEAD"
@@ -606,19 +591,13 @@ class Flight:
             http11=self.fields.http11,
             head_only=head_only,
             fields=self._own(status),
-            moved=moved,
-            own=body,
+            moved=page.moved or moved,
+            own=page.own,
         )
         exchange.sent += len(content)
         self.started = True
         self.client.write(head + content)
         self._done(monotonic())
-
-    async def _paged(self, status: int, cause: str, file: str) -> None:
-        """The page is in a file; one that cannot be read leaves the built-in page."""
-        content = await self.service.outside.answer(("page", file, ""))
-        self._waiting = None
-        self._respond(status, cause, body=b"" if content is None else content.encode("latin-1"))
 
     def _drop_upstream(self) -> None:
         if self._waiting is not None:

@@ -24,6 +24,7 @@ from proxy_core.http.headers import (
     without,
 )
 from proxy_core.http.view import NOWHERE, Connection, RequestView
+from proxy_core.rules.decision import Trace
 from proxy_core.rules.headers import Edits, edited, found
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.changes import moment
@@ -124,10 +125,10 @@ class Reader:
                 self._block, self._fields = block, fields
         return RequestView(method, target, fields.host, self.client, self.scheme, head, self._connection), fields
 
-    def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
+    def changed(self, fields: Fields, edits: Edits, exchange: Exchange, trace: Trace | None = None) -> Fields:
         """The fields of the request that was read last, after the edits; read anew, so that nothing goes on that could
         not have come in. Raises Refused."""
-        if self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
+        if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
             return self._changed[2]
         hop = self._hop
         assert hop is not None
@@ -135,7 +136,7 @@ class Reader:
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
         now = moment(exchange, version=exchange.version, trusted=hop.appends)
-        block = b"\r\n".join([b"", *edited(edits.request, lines, now), b"", b""])
+        block = b"\r\n".join([b"", *edited(edits.request, lines, now, trace), b"", b""])
         made = read_fields(block, fields.http11, b"", hop._replace(terms=hop.terms.under(edits), edited=True))
         if edits.steady_request:
             self._changed = edits, fields, made

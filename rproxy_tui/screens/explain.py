@@ -217,12 +217,13 @@ def _about(step: Verdict | None) -> Content:
 
 
 def _left(told: Explanation | None) -> Content:
-    """What the rules left: variables, fields of the answer, and the head that goes on."""
+    """What the rules left: variables, the options in force, fields of the answer, and the head that goes on."""
     if told is None:
         return Content("")
     blocks = []
     for title, lines in (
         ("Variables", [f"{name} = {value}" for name, value in told.environment.items()]),
+        ("Settings", [f"{each.name}: {each.value}  ({thing(each.address)})" for each in told.settings]),
         ("Added to the answer", list(told.fields)),
         ("Head as forwarded", told.forwarded.splitlines()),
     ):

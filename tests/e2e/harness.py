@@ -103,6 +103,8 @@ async def serving(what: Site, folder: Path = Path(), *, outside: Outside | None 
     current = Current(compile_site(what, registry, 1))
     adopt(current.rules, registry, monotonic())
     problems: list[Problem] = []
+    if outside is not None:
+        await outside.pages.read(what)
     server = Server(current, recorder, registry, lambda problem, error=None: problems.append(problem), outside, folder)
     server.commit(await server.prepare(what.listeners))
     running = Running(server, current, recorder, registry, problems)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import ErrorPage, HeaderRule, Options, Site
+from proxy_core.config.model import ErrorPage, HeaderRule, Host, Limits, Options, Site
 from proxy_core.runtime.facts import Outside
-from tests.e2e.harness import HELLO, answers, client, get, serving, site, upstream
+from tests.e2e.harness import HELLO, Upstream, answers, ask, client, get, serving, site, until, upstream
 
 NOT_FOUND = b"HTTP/1.1 404 Gone Fishing\r\nContent-Length: 6\r\nX-Secret: 1\r\n\r\nsecret"
 
@@ -36,16 +37,77 @@ async def test_a_url_is_redirected_to() -> None:
     assert b"\r\nLocation: https://status.test/x\r\n" in head
 
 
-async def test_a_file_is_read_when_it_is_needed_and_one_that_is_not_there_leaves_the_built_in_page(
+async def test_a_file_is_read_anew_when_it_changes_and_one_that_was_never_there_leaves_the_built_in_page(
     tmp_path: Path,
 ) -> None:
     what = pages(ErrorPage(id="e", status=("404",), file="sorry.html"))
-    async with serving(what, outside=Outside(None, tmp_path)) as proxy:
+    outside = Outside(None, tmp_path)
+    async with serving(what, outside=outside) as proxy:
         assert b"Not Found" in (await get(proxy.port))[1]
+        (missing,) = outside.pages.problems
+        assert (missing.address, missing.severity) == (("errors", "e", "file"), "warning")
         for text in (b"sorry", b"very sorry \xc3\xa9"):
             (tmp_path / "sorry.html").write_bytes(text)
+            await outside.pages.read(what)
             head, body = await get(proxy.port)
             assert (head[:12], body) == (b"HTTP/1.1 404", text)
+            assert not outside.pages.problems
+        (tmp_path / "sorry.html").unlink()
+        await outside.pages.read(what)
+        assert (await get(proxy.port))[1] == b"very sorry \xc3\xa9"
+        assert "what it said last is sent" in outside.pages.problems[0].what
+
+
+REFUSED = [
+    (400, b"GET / HTTP/1.1\r\n\r\n"),
+    (400, b"nonsense\r\n\r\n"),
+    (405, b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (414, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (431, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 200 + b"\r\n"),
+    (417, b"GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n"),
+    (505, b"GET / HTTP/3.0\r\nHost: a\r\n\r\n"),
+]
+
+
+@pytest.mark.parametrize(("status", "request_"), REFUSED)
+@pytest.mark.parametrize("way", ["text", "file", "url"])
+async def test_a_refused_request_gets_the_sites_page_and_the_fields_that_always_go(
+    way: str, status: int, request_: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "ours").write_bytes(b"ours")
+    page = ErrorPage(id="e", status=("4xx", "5xx"), **{way: "http://ours.test/" if way == "url" else "ours"})
+    elsewhere = ErrorPage(id="f", host="other", status=("4xx", "5xx"), text="theirs")
+    always = HeaderRule(id="a", on="always", name="X-Always", value="%{REQUEST_METHOD}e", action="set")
+    response = HeaderRule(id="b", on="response", name="X-Theirs", value="1")
+    what = replace(pages(page, elsewhere), headers=(always, response), hosts={"other": Host(names=("other.test",))})
+    async with serving(what, outside=Outside(None, tmp_path)) as proxy:
+        raw = await ask(proxy.port, request_)
+        exchange = await proxy.finished()
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"X-Always: " in head
+    assert b"X-Theirs" not in head
+    assert exchange.replaced == status
+    if way == "url":
+        assert head.startswith(b"HTTP/1.1 302 Found\r\n")
+        assert b"Location: http://ours.test/\r\n" in head
+    else:
+        assert (int(head[9:12]), body) == (status, b"ours")
+
+
+async def test_a_fast_refusal_gets_the_sites_page_too() -> None:
+    async with upstream(silent) as member:
+        what = replace(site(member.port, limits=Limits(in_flight=1, queue=0)), errors=(
+            ErrorPage(id="e", status=("503",), text="ours"),
+        ))  # fmt: skip
+        async with serving(what) as proxy, client(proxy.port) as first:
+            first.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await until(lambda: proxy.recorder.live)
+            head, body = await get(proxy.port)
+            assert (head[:12], body) == (b"HTTP/1.1 503", b"ours")
+
+
+async def silent(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
 
 
 async def test_an_overridden_answer_gets_the_page_and_nothing_of_the_upstream(tmp_path: Path) -> None:
