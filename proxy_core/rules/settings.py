@@ -118,10 +118,15 @@ def _users(site: Site) -> list[tuple[str, Edit]]:
         of_it = partial(_of, name)
         if auth.user_header:
             said = auth.user_header.encode("latin-1")
-            edit = Edit(("site",), "set", said.lower(), said, lambda moment: moment.scope.user, False, holds=of_it)
+            edit = Edit(("auth", name), "set", said.lower(), said, lambda moment: moment.scope.user, False, holds=of_it)
             made.append(("request", edit))
         if auth.hide:
-            made.append(("request", _edit("unset", b"Authorization", "")._replace(steady=False, holds=of_it)))
+            made.append(
+                (
+                    "request",
+                    _edit("unset", b"Authorization", "")._replace(address=("auth", name), steady=False, holds=of_it),
+                )
+            )
     return made
 
 
