@@ -74,7 +74,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
             ge=0,
             le=1 << 20,
             description="Open client connections; one more is closed at once. 0: as many as there are file "
-            "descriptors for, half of which are kept for members. Apache: MaxRequestWorkers.",
+            "descriptors for; half of them, at most 4096, are kept for members. Apache: MaxRequestWorkers.",
         ),
     ] = 0
     client_connections: Annotated[

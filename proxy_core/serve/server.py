@@ -29,6 +29,8 @@ from proxy_core.serve.service import Service
 
 _RESERVE = 64
 """Descriptors that are kept from clients and upstreams."""
+_UPSTREAMS = 4096
+"""Descriptors that are kept for members where there are many; half of them where there are few."""
 _GRACE = 0.25
 """Seconds that an idle connection stays open when draining, for a request that is on its way already."""
 _LOOK = 2.0
@@ -82,8 +84,9 @@ class Server:
     async def prepare(self, listeners: Mapping[str, Listener]) -> Prepared:
         """Bind what is new. Raises ListenError with every address that cannot be had, and leaves nothing bound."""
         if self._sweeper is None:
-            # Each may need a second one upstream, and the console, the log and the disk need some too.
-            self._service.most_clients = max(1, (raise_descriptor_limit() - _RESERVE) // 2)
+            # Each may need a second one upstream while it asks for something.
+            free = raise_descriptor_limit() - _RESERVE
+            self._service.most_clients = max(1, free - min(free // 2, _UPSTREAMS))
             self._sweep()
         prepared = Prepared()
         problems = []
