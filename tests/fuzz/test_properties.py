@@ -1,0 +1,88 @@
+"""Whatever bytes come, in whatever pieces: what goes on can be read in one way, nothing raises, nothing is left."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.e2e.messages import BAD_ANSWERS, FORWARDED, MADE, REFUSED
+from tests.fuzz.reader import answers, requests
+from tests.fuzz.wire import Wire
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+ANSWERS = [
+    GOOD,
+    CHUNKED,
+    b"HTTP/1.1 103 x\r\nLink: y\r\n\r\n" + GOOD,
+    b"HTTP/1.0 200\r\n\r\nhello",
+    *BAD_ANSWERS.values(),
+]
+MESSAGES = [raw for raw, _ in FORWARDED] + [raw for _, raw in (*REFUSED, *MADE) if len(raw) < 3000]
+SCRAPS = [
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b" ",
+    b"\t",
+    b"\0",
+    b":",
+    b"0",
+    b"5",
+    b";",
+    b",",
+    b"chunked",
+    b"Host: b",
+    b"x",
+    b"\xff",
+]
+
+
+def mutated(bases: list[bytes]) -> st.SearchStrategy[bytes]:
+    """One or two of the messages, with a few scraps put over, in or instead of some bytes."""
+    change = st.tuples(st.integers(0, 200), st.integers(0, 4), st.sampled_from(SCRAPS))
+
+    def apply(chosen: list[bytes], changes: list[tuple[int, int, bytes]]) -> bytes:
+        raw = b"".join(chosen)
+        for at, gone, scrap in changes:
+            raw = raw[:at] + scrap + raw[at + gone :]
+        return raw
+
+    some = st.lists(st.sampled_from(bases), min_size=1, max_size=2)
+    return st.builds(apply, some, st.lists(change, max_size=3))
+
+
+def pieces(raw: bytes, cuts: list[int]) -> list[bytes]:
+    places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
+    return [raw[start:end] for start, end in pairwise(places)]
+
+
+CUTS = st.lists(st.integers(1, 300), max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutated(MESSAGES), CUTS)
+async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(raw: bytes, cuts: list[int]) -> None:
+    wire = Wire([GOOD])
+    await wire.send(*pieces(raw, cuts))
+    wire.end()
+    assert not wire.problems
+    assert not wire.recorder.live
+    for written in wire.forwarded:
+        requests(written)
+    answers(wire.transport.written, bodiless=raw.startswith(b"HEAD"), closed=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutated(ANSWERS), CUTS, st.sampled_from([b"GET", b"HEAD", b"POST"]), st.sampled_from([b"1.0", b"1.1"]))
+async def test_what_is_passed_on_of_any_answer_can_be_read_in_one_way(
+    raw: bytes, cuts: list[int], method: bytes, version: bytes
+) -> None:
+    wire = Wire(pieces(raw, cuts))
+    await wire.send(b"%b / HTTP/%b\r\nHost: a\r\n\r\n" % (method, version))
+    assert not wire.problems
+    assert answers(wire.transport.written, method == b"HEAD", wire.transport.closed) <= 1
+    assert not wire.recorder.live
+    wire.end()

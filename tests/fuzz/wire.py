@@ -1,0 +1,107 @@
+"""The data path without sockets: a client's and an upstream's bytes go in, what is written to either comes out."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any, cast
+
+from proxy_core.config.model import Limits, Listener, Site
+from proxy_core.runtime.compile import adopt, compile_site
+from proxy_core.runtime.current import Current
+from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.upstream import Upstream
+from proxy_core.serve.front import Client
+from proxy_core.serve.listeners import Bound
+from proxy_core.serve.server import Server
+from tests.e2e.harness import site
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written. Never full, never slow."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 80)})
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+    close = abort
+
+    def write_eof(self) -> None: ...
+    def can_write_eof(self) -> bool:
+        return True
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
+class Wire:
+    """One client connection and, for each request, a fresh connection to the one upstream; ``answer`` is what the
+    upstream says to each, in pieces. ``problems`` are mistakes of the proxy."""
+
+    def __init__(self, answer: list[bytes], limits: Limits | None = None) -> None:
+        what: Site = site(1, limits=limits)
+        self.problems: list[str] = []
+        registry, recorder = Registry(), Recorder()
+        rules = compile_site(what, registry, 1)
+        adopt(rules, registry, monotonic())
+        self.recorder = recorder
+        server = Server(
+            Current(rules), recorder, registry, lambda problem, error=None: self.problems.append(str(problem))
+        )
+        self.service = server._service
+        self.upstreams: list[Upstream] = []
+        self.answer = answer
+        self.client = Client(self.service, Bound("http", "", 80, Listener(address=":80")))
+        self.transport = Transport()
+        self.service.upstreams.take = self._take  # type: ignore[method-assign, assignment]
+        self.client.connection_made(self.transport)
+
+    def _take(self, key: Any) -> Upstream:
+        fresh = Upstream(key)
+        fresh.connection_made(Transport())
+        self.upstreams.append(fresh)
+        return fresh
+
+    async def send(self, *pieces: bytes) -> None:
+        """The client's bytes; the upstream answers whatever has become of them by then."""
+        for piece in pieces:
+            if piece and not self.transport.closed:
+                self.client.data_received(piece)
+                await self._settle()
+
+    async def _settle(self) -> None:
+        for _ in range(50):
+            flight = self.client.flight
+            upstream = next((each for each in reversed(self.upstreams) if each.receiver is not None), None)
+            if upstream is None or flight is None or not flight.complete:
+                break
+            for piece in self.answer:
+                if piece and upstream.receiver is not None:
+                    upstream.data_received(piece)
+            if upstream.receiver is not None:
+                upstream.connection_lost(None)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    def end(self) -> None:
+        self.client.connection_lost(None)
+
+    @property
+    def forwarded(self) -> list[bytes]:
+        """What was written over each upstream connection."""
+        return [cast(Transport, each.transport).written for each in self.upstreams]
