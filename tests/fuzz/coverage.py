@@ -1,8 +1,9 @@
 """Coverage-guided fuzzing of both directions with atheris: ``python -m tests.fuzz.coverage FOLDER``.
 
-Options of libFuzzer follow, ``-max_total_time=600`` among them. No part of the suite and no dependency: `pip install atheris` where it is to run. What libFuzzer finds it writes to a
-file (``crash-…``); inputs that reach new code are kept in FOLDER. The first byte of an input says which direction it is
-for and where it is cut; a finding belongs into tests.e2e.messages.
+Options of libFuzzer follow, ``-max_total_time=600`` among them. No part of the suite and no dependency: `pip install
+atheris` where it is to run. What it finds it writes to a file (``crash-…``); inputs that reach new code are kept in
+FOLDER. The first byte of an input says which direction it is for and where it is cut; a finding belongs into
+tests.e2e.messages.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -305,7 +306,7 @@ async def test_streams_that_are_open_end_whole(tmp_path: Path, how: str) -> None
             proxy.process.send_signal(signal.SIGTERM)
         else:
             for n in range(10):
-                proxy.file.write_text(proxy.file.read_text().replace("timeout = 20", f"timeout = {30 + n}", 1))
+                proxy.file.write_text(re.sub(r"timeout = \d+", f"timeout = {30 + n}", proxy.file.read_text()))
                 proxy.process.send_signal(signal.SIGHUP)
                 await asyncio.sleep(0.1)
         assert [await task for task in downloads] == [60 * 1024] * 50
