@@ -161,7 +161,9 @@ class Upstream(asyncio.Protocol):
             receiver.ended(False)
         elif self._phase == _HEAD:
             reset = "reset" if exc else "closed"
-            receiver.failed(f"the upstream {reset} the connection before it answered", not self._buffer)
+            receiver.failed(
+                f"the upstream {reset} the connection before it answered", not (self._buffer or self._interims)
+            )
         else:
             receiver.failed("the upstream closed the connection in the middle of its answer", False)
 

@@ -156,8 +156,8 @@ class Server:
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""
-        service = self._service
-        return {**service.gate.reached, "passwords": service.outside.passwords.failed}
+        service, wrong = self._service, self._service.outside.passwords.failed
+        return {**service.gate.reached, **({"passwords": wrong} if wrong else {})}
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""

@@ -239,6 +239,15 @@ async def test_a_get_that_nobody_answered_is_asked_again_and_then_given_up() -> 
         assert member.connections == 3
 
 
+async def test_a_get_is_not_asked_again_once_a_byte_of_an_answer_has_come() -> None:
+    async with upstream(says(b"HTTP/1.1 103 Early Hints\r\n\r\n")) as member, serving(site(member.port)) as proxy:
+        async with client(proxy.port) as one:
+            one.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await one.answer())[0].startswith(b"HTTP/1.1 103 ")
+            assert (await one.answer())[0].startswith(b"HTTP/1.1 502 ")
+        assert member.connections == 1
+
+
 async def test_retries_have_a_budget_so_that_trouble_does_not_multiply() -> None:
     async with upstream(resets) as member, serving(site(member.port)) as proxy:
         for _ in range(40):

@@ -12,6 +12,7 @@ from proxy_core.runtime.current import Current
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.upstream import Upstream
+from proxy_core.runtime.upstreams import Unreachable
 from proxy_core.serve.front import Client
 from proxy_core.serve.listeners import Bound
 from proxy_core.serve.server import Server
@@ -69,6 +70,7 @@ class Wire:
         self.client = Client(self.service, Bound("http", "", 80, Listener(address=":80")))
         self.transport = Transport()
         self.service.upstreams.take = self._take  # type: ignore[method-assign, assignment]
+        self.service.upstreams.connect = self._connect  # type: ignore[method-assign]
         self.client.connection_made(self.transport)
 
     def _take(self, key: Any) -> Upstream:
@@ -76,6 +78,10 @@ class Wire:
         fresh.connection_made(Transport())
         self.upstreams.append(fresh)
         return fresh
+
+    async def _connect(self, key: Any, *_: Any) -> Upstream:
+        """Asking again is of no use."""
+        raise Unreachable("it is gone")
 
     async def send(self, *pieces: bytes) -> None:
         """The client's bytes; the upstream answers whatever has become of them by then."""
@@ -96,7 +102,8 @@ class Wire:
             if upstream.receiver is not None:
                 upstream.connection_lost(None)
             await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         self.client.connection_lost(None)
