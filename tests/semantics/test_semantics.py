@@ -10,7 +10,7 @@ from tests.semantics.table import ASKED, DOWN, ELECTIONS, LOCATIONS, SITES, UPST
 PORTS = {name: 9000 + number for number, name in enumerate((*UPSTREAMS, DOWN))}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ask() -> Asker:
     return rules_asker({name: on_ports(site, PORTS) for name, site in SITES.items()}, PORTS)
 
