@@ -30,6 +30,7 @@ def assembled(draft: Draft) -> list[Block]:
     draft.hosts = list(hosts)
     name_balancers(draft)
     databases(draft)
+    local_pages(draft)
     for server in draft.servers():
         options_of(draft, server)
     open_to_all(draft)
@@ -98,6 +99,22 @@ def name_hosts(hosts: Mapping[Server, list[str]]) -> None:
         taken.add(server.name)
 
 
+def local_pages(draft: Draft) -> None:
+    """A page with a local path is the file that httpd would serve for it."""
+    for server in draft.servers():
+        root = server.said("document_root") or draft.main.said("document_root") or ""
+        for row in [row for row in server.errors if "local" in row.content]:
+            path = row.content.pop("local")
+            file = draft.path(root + path) if root else ""
+            if root and (draft.folder / file).is_file():
+                row.content["file"] = file
+            else:
+                server.errors.remove(row)
+                draft.lose(
+                    {row.origins[-1].place}, f"there is no file {root}{path}; give the page as text, file or url"
+                )
+
+
 def databases(draft: Draft) -> None:
     """SQL maps get the database of their server."""
     for server in draft.servers():
@@ -135,6 +152,8 @@ def site(draft: Draft) -> Block:
         if key in main.options and key in known:
             content[key] = main.options[key][0]
             origins.append(main.options[key][1])
+        elif key in main.options:
+            draft.lose({main.options[key][1].place}, "nothing is served from files")
     return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
 
 
@@ -189,7 +208,7 @@ def host(draft: Draft, server: Server, listeners: list[str], inherits: Mapping[S
                 content[key] = server.options[key][0]
                 origins.append(server.options[key][1])
             else:
-                draft.note(server.options[key][1], "unsupported", f"a host has no {key} of its own; the site's holds")
+                draft.lose({server.options[key][1].place}, f"a host has no {key} of its own; the site's holds")
     return Block(("hosts", server.name), content, tuple(origins))
 
 

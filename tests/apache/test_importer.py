@@ -202,3 +202,53 @@ def test_programs_and_databases_come_in_only_when_allowed(tmp_path: Path) -> Non
     assert "maps" not in site
     assert not any(row.get("enabled", True) for row in site.get("rewrites", []))
     assert tomllib.loads(import_file(tmp_path / "httpd.conf", {}, True).text)["maps"]["m"]["command"] == ["/bin/x"]
+
+
+GUIDE = """
+Listen 8080
+ServerName localhost
+ProxyRequests Off
+ProxyTimeout 60
+ProxyErrorOverride On
+ProxyPass /service/index !
+ProxyPass /service http://localhost:8000/service
+ProxyPassReverse /service http://localhost:8000/service
+<Proxy http://localhost:8000/service>
+    Require all granted
+    Options None
+</Proxy>
+RewriteEngine On
+RewriteOptions InheritDownBefore
+RewriteRule ^/$ %{REQUEST_SCHEME}://%{HTTP_HOST}/index.html [redirect,last]
+RewriteRule ^/service2/(.*) balancer://backend/service2/$1 [proxy,last]
+ProxyPassReverse / balancer://backend/
+<Proxy balancer://backend>
+    BalancerMember http://localhost:8000 route=backend-port-8000
+    BalancerMember http://localhost:8001 route=backend-port-8001
+    Require all granted
+    Options None
+</Proxy>
+SecRule REMOTE_ADDR "^(.)" "phase:1,id:50001,nolog,pass,capture,t:sha1,t:hexEncode,setenv:IPHashChar=%{TX.1}"
+RewriteMap hashchar2backend "txt:hashchar2backend.txt"
+RewriteCond "%{ENV:IPHashChar}" ^(.)
+RewriteRule ^/service1/(.*) http://${hashchar2backend:%1|localhost:8000}/service1/$1 [proxy,last]
+"""
+
+
+def test_the_well_known_guide_comes_in_whole(tmp_path: Path) -> None:
+    found = imported(tmp_path, GUIDE)
+    assert (found.report.losses, found.report.problems) == ([], ())
+    site = site_of(tmp_path, GUIDE)
+    assert site["env"] == [
+        {"name": "IPHashChar", "from": "%{REMOTE_ADDR}", "transform": ["sha1", "hex"], "capture": "^(.)", "value": "$1"}
+    ]
+    assert [row["flags"] for row in site["rewrites"]] == [["redirect", "last"], ["proxy", "last"], ["proxy", "last"]]
+    assert (site["site"]["reverse"], site["site"]["forwarded"]) == ("off", "append")
+
+
+def test_a_page_with_a_local_path_is_the_file_that_would_be_served(tmp_path: Path) -> None:
+    (tmp_path / "sorry.html").write_text("sorry")
+    text = f"Listen 1\nDocumentRoot {tmp_path}\nErrorDocument 503 /sorry.html\nErrorDocument 404 /none.html\n"
+    found = imported(tmp_path, text + PROXIED)
+    assert tomllib.loads(found.text)["errors"] == [{"status": ["503"], "file": "sorry.html"}]
+    assert [loss.line for loss in found.report.losses] == [4]
