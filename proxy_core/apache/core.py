@@ -163,6 +163,7 @@ HANDLERS: dict[str, Handler] = {
     "allowencodedslashes": option("encoded_slashes", choice({"off": "refuse", "on": "decode", "nodecode": "keep"})),
     "mergeslashes": option("merge_slashes", on),
     "documentroot": option("document_root", text),
+    "directoryindex": option("directory_index", lambda said: list(said.args)),
     "errordocument": error_document,
     "traceenable": trace_enable,
     "sethandler": set_handler,
