@@ -51,7 +51,7 @@ async def test_the_rule_under_the_cursor_is_told_in_words() -> None:
         assert "P: forward to this URL" in screen(pilot)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES[::2])
 async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) -> None:
     fake = FakeEngine(RULES)
     async with console(Serialised(fake), size, page="5") as pilot:
