@@ -42,7 +42,7 @@ def assembled(draft: Draft) -> list[Block]:
     covered = {name for names in hosts.values() for name in names}
     rules = rewriting(draft, not hosts or len(covered) < len(draft.listeners))
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
-    blocks += rows(draft, "env", lambda server: server.env, main_last=True)
+    blocks += rows(draft, "env", lambda server: server.env)
     blocks += rules.blocks
     blocks += routes(draft)
     blocks += rows(draft, "locations", lambda server: server.locations)
@@ -212,10 +212,9 @@ def host(draft: Draft, server: Server, listeners: list[str], inherits: Mapping[S
     return Block(("hosts", server.name), content, tuple(origins))
 
 
-def rows(draft: Draft, table: str, of: Callable[[Server], list[Row]], main_last: bool = False) -> list[Block]:
-    """The rows of a table: the main server's for every host, then the hosts' own (SetEnvIf the other way round)."""
-    order = [*draft.hosts, draft.main] if main_last else draft.servers()
-    return [block(table, server, row) for server in order for row in of(server)]
+def rows(draft: Draft, table: str, of: Callable[[Server], list[Row]]) -> list[Block]:
+    """The rows of a table: the main server's for every host, then the hosts' own."""
+    return [block(table, server, row) for server in draft.servers() for row in of(server)]
 
 
 def routes(draft: Draft) -> list[Block]:
