@@ -64,7 +64,7 @@ def address(load: MemberLoad) -> str:
     if name.trouble:
         kept = f"; {name.addresses[0]} of {words.span(name.age)} ago is used" if name.addresses else ""
         return f"{words.printable(name.trouble)}{kept}"
-    return f"at {', '.join(name.addresses[:2])}{' …' if len(name.addresses) > 2 else ''}"
+    return f"at one of {len(name.addresses)} addresses" if len(name.addresses) > 1 else ""
 
 
 def state(load: MemberLoad) -> str:

@@ -32,6 +32,10 @@ FIRST = 45.0
 """Seconds until the first member falls sick."""
 WAVE = 40.0
 """Seconds from one crest of the traffic to the next."""
+LONG = 0.004
+"""Part of the answers that take their time, so that a drain has something to wait for."""
+RETURNS = 0.4
+"""Part of the visits whose client has been here before and brings its cookies."""
 HEAD_LIMIT = 64 * 1024
 
 _REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
@@ -131,9 +135,12 @@ def mood_at(elapsed: float, turn: float) -> Mood:
 
 
 class Answer(NamedTuple):
+    """``lasts`` is how many seconds the body takes."""
+
     status: int
     size: int
     delay: float
+    lasts: float = 0.0
 
 
 def answer_for(random: Random, mood: Mood) -> Answer:
@@ -151,7 +158,7 @@ def answer_for(random: Random, mood: Mood) -> Answer:
         return Answer(500, 80, delay)
     if luck > 0.96:
         return Answer(404, 70, delay)
-    return Answer(200, size, delay)
+    return Answer(200, size, delay, random.uniform(5.0, 40.0) if random.random() < LONG else 0.0)
 
 
 async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, random: Random, mood: Mood) -> bool:
@@ -164,18 +171,23 @@ async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     body = (f"Server response, port {port}.\n" if answer.status == 200 else f"{_REASONS[answer.status]}\n").encode()
     body += (b"." * 79 + b"\n") * ((answer.size - len(body)) // 80)
     close = b"\r\nconnection: close" in head or b" http/1.0\r\n" in head
-    writer.write(
-        b"HTTP/1.1 %d %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%b\r\n%b"
-        % (
-            answer.status,
-            _REASONS[answer.status].encode(),
-            len(body),
-            b"Connection: close\r\n" if close else b"",
-            b"" if head.startswith(b"head ") else body,
-        )
-    )
-    await writer.drain()
+    reason, hop = _REASONS[answer.status].encode(), b"Connection: close\r\n" if close else b""
+    fields = b"Content-Type: text/plain\r\nContent-Length: %d\r\n%b\r\n" % (len(body), hop)
+    asked_for = b"" if head.startswith(b"head ") else body
+    await _send(writer, b"HTTP/1.1 %d %b\r\n%b" % (answer.status, reason, fields), asked_for, answer.lasts)
     return not close
+
+
+async def _send(writer: asyncio.StreamWriter, head: bytes, body: bytes, lasts: float) -> None:
+    """The answer in one piece, or its body a little at a time over ``lasts`` seconds."""
+    pieces = max(1, min(int(lasts * 2), len(body)))
+    size = -(-len(body) // pieces) or 1
+    writer.write(head + body[:size])
+    for start in range(size, len(body), size):
+        await writer.drain()
+        await asyncio.sleep(lasts / pieces)
+        writer.write(body[start : start + size])
+    await writer.drain()
 
 
 async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
@@ -212,12 +224,14 @@ class Ask(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """A client that comes ``after`` seconds, asks one thing after another on one connection, and goes."""
+    """A client that comes ``after`` seconds, asks one thing after another on one connection, and goes. One that
+    ``returns`` brings the cookies that its address was given."""
 
     after: float
     address: str
     user_agent: str
     asks: tuple[Ask, ...]
+    returns: bool = False
 
 
 _AGENTS = ("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "curl/8.14.1", "python-requests/2.32", "Googlebot/2.1")
@@ -238,7 +252,7 @@ def visits(site: Site, rate: float, seed: int = 1) -> Iterator[Visit]:
         now = rate * (1 + 2 / 3 * math.sin(2 * math.pi * at / WAVE))
         after = random.expovariate(now / 1.75)
         at += after
-        yield Visit(after, f"127.0.0.{random.randint(10, 40)}", random.choice(_AGENTS), asks)
+        yield Visit(after, f"127.0.0.{random.randint(10, 40)}", random.choice(_AGENTS), asks, random.random() < RETURNS)
 
 
 def _ask(random: Random, taken: list[str], excepted: list[str]) -> Ask:
@@ -256,10 +270,12 @@ def _ask(random: Random, taken: list[str], excepted: list[str]) -> Ask:
 async def traffic(port: int, site: Site, rate: float = 15.0, host: str = "127.0.0.1") -> None:
     """Visit the listener until cancelled; then every client has gone. Errors are part of the show."""
     clients: set[asyncio.Task[None]] = set()
+    jars: dict[str, dict[str, str]] = {}
     try:
         for visit in visits(site, rate):
             await asyncio.sleep(visit.after)
-            task = asyncio.create_task(_visit(visit, host, port))
+            jar = jars.setdefault(visit.address, {}) if visit.returns else {}
+            task = asyncio.create_task(_visit(visit, host, port, jar))
             clients.add(task)
             task.add_done_callback(clients.discard)
     finally:
@@ -268,7 +284,7 @@ async def traffic(port: int, site: Site, rate: float = 15.0, host: str = "127.0.
         await asyncio.gather(*clients, return_exceptions=True)
 
 
-async def _visit(visit: Visit, host: str, port: int) -> None:
+async def _visit(visit: Visit, host: str, port: int, jar: dict[str, str]) -> None:
     # Every 127.x.y.z is loopback on Linux alone; elsewhere all clients share one address.
     source = (visit.address, 0) if sys.platform == "linux" and host == "127.0.0.1" else None
     try:
@@ -279,20 +295,26 @@ async def _visit(visit: Visit, host: str, port: int) -> None:
         for ask in visit.asks:
             length = f"Content-Length: {len(ask.body)}\r\n" if ask.body else ""
             head = f"{ask.method} {ask.path} HTTP/1.1\r\nHost: localhost:{port}\r\nUser-Agent: {visit.user_agent}\r\n"
-            writer.write(f"{head}{length}\r\n".encode() + ask.body)
+            cookies = f"Cookie: {'; '.join(f'{name}={value}' for name, value in jar.items())}\r\n" if jar else ""
+            writer.write(f"{head}{cookies}{length}\r\n".encode() + ask.body)
             if ask.leaves:
                 await asyncio.sleep(0.002)
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 return
-            await _read_answer(reader)
+            await _read_answer(reader, jar)
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
         pass  # cut off: the proxy's log says why
     finally:
         writer.close()
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> None:
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+async def _read_answer(reader: asyncio.StreamReader, jar: dict[str, str]) -> None:
+    given = await reader.readuntil(b"\r\n\r\n")
+    for line in given.decode("latin-1").split("\r\n"):
+        if line.lower().startswith("set-cookie:"):
+            name, _, value = line[11:].partition(";")[0].strip().partition("=")
+            jar[name] = value
+    head = given.lower()
     await _skip_body(reader, head)
     if b"\r\nconnection: close" in head:
         raise asyncio.IncompleteReadError(b"", None)

@@ -103,4 +103,4 @@ def verdict(fact: Fact, one: MemberLoad, other: MemberLoad) -> tuple[str, str]:
     said = f"×{words.rate(times)}" if times >= 0.095 or not times else "×<0.1"
     if fact.less and (times >= MUCH or times <= 1 / MUCH):
         return (f"{said} ▲", "$text-warning") if times >= MUCH else (f"{said} ▼", "")
-    return said, ""
+    return ("" if said == "×1.0" else said), ""

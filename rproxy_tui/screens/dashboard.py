@@ -20,9 +20,12 @@ from proxy_core.errors import Problem
 from rproxy_tui import words
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.charts import Chart
+from rproxy_tui.widgets.line import Line
 from rproxy_tui.widgets.member_table import MemberTable
 from rproxy_tui.widgets.request_log import RequestLog, nothing_yet
 
+NOW = 5.0
+"""Seconds for which a limit that was reached counts as being reached."""
 PROBLEMS = 3
 """Problems that are shown at once; the rest is counted."""
 
@@ -37,6 +40,9 @@ the start; p50, p95 and p99 are of the last minute, in milliseconds.
 
 States: `●` up, `▲` error (it is left alone until the retry) or a name without an address, `▼` draining, `○` taken out
 of service, drained or retired, `·` not tried yet.
+
+**Limits reached** counts requests and connections that `[limits]`, `deny` and bans turned away since the start; `▲` and
+bold: in the last seconds too.
 
 **Charts** show the last two minutes. `▲12` under a bar is the moment at which generation 12 was applied.
 """
@@ -55,17 +61,23 @@ of service, drained or retired, `·` not tried yet.
             yield Chart("4xx/s", lambda second: second.status_4xx, words.count, id="client-errors")
             yield Chart("5xx/s", lambda second: second.status_5xx, words.count, id="server-errors")
             yield Chart("p95 ms", lambda second: second.p95, words.millis)
+        yield Line(id="limits")
         yield Static(id="problems")
         yield RequestLog(id="tail", selectable=False)
 
     def on_mount(self) -> None:
         self._told: object = None
+        self._limited = Limited()
         self.query_one(MemberTable).empty = "no member yet: go to Balancers (4) and press b to add a balancer"
 
     def pull(self, snapshot: Snapshot) -> None:
         self.query_one(MemberTable).show(snapshot)
         for chart in self.query(Chart):
             chart.show(snapshot.seconds)
+        self._limited.see(snapshot)
+        limits = self.query_one("#limits", Line)
+        limits.show(self._limited.said(snapshot.at))
+        limits.display = bool(limits.content.plain)
         log = self.query_one(RequestLog)
         log.empty = nothing_yet(snapshot, self.console.state.site)
         log.pull(self.engine, snapshot.newest_record)
@@ -81,6 +93,35 @@ of service, drained or retired, `·` not tried yet.
 
     def action_balancers(self) -> None:
         self.console.action_page("4")
+
+
+class Limited:
+    """How often each limit was reached since the start, and which are being reached now."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._grew: dict[str, float] = {}
+
+    def see(self, snapshot: Snapshot) -> None:
+        for name, count in snapshot.limited.items():
+            if count > self._counts.get(name, count):
+                self._grew[name] = snapshot.at
+        self._counts = snapshot.limited
+
+    def said(self, now: float) -> Content:
+        """``limits reached: client_rate 312 ▲ · deny 4``; those that grow first. "" where none was ever reached."""
+        reached = [
+            (now - self._grew.get(name, -NOW) > NOW, name, count) for name, count in self._counts.items() if count
+        ]
+        if not reached:
+            return Content("")
+        said = [
+            Content.assemble(f"{name} {words.count(count)}", ("" if past else " ▲", "")).stylize(
+                "$text-muted" if past else "bold $text-warning"
+            )
+            for past, name, count in sorted(reached)
+        ]
+        return Content.styled("limits reached: ", "$text-muted") + Content.styled(" · ", "$text-muted").join(said)
 
 
 def latest(problems: Sequence[Problem], most: int) -> Content:

@@ -241,3 +241,37 @@ async def test_traffic_outlives_a_listener_that_is_not_there() -> None:
     client.cancel()
     with pytest.raises(asyncio.CancelledError):
         await client
+
+
+@pytest.mark.parametrize("lasts", [0.0, 1.0])
+async def test_an_answer_that_takes_its_time_is_sent_a_little_at_a_time_and_whole(
+    lasts: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "answer_for", lambda random, mood: demo.Answer(200, 1_000, 0.0, lasts))
+    member = await demo.start_member("127.0.0.1", 0)
+    try:
+        began = asyncio.get_running_loop().time()
+        head, _, body = (await say(member.port, b"GET / HTTP/1.0\r\n\r\n")).partition(b"\r\n\r\n")
+        assert b"Content-Length: %d" % len(body) in head
+        assert asyncio.get_running_loop().time() - began >= lasts * 0.4
+    finally:
+        await member.close()
+
+
+async def test_a_client_that_returns_brings_the_cookies_that_it_was_given() -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            heads.append(head)
+            writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: ROUTEID=x.A1; Path=/\r\nContent-Length: 0\r\n\r\n")
+            if len(heads) == 2:
+                break
+        writer.close()
+
+    asks = (demo.Ask("GET", "/", b"", False),) * 2
+    async with asyncio.timeout(DEADLINE), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await demo._visit(demo.Visit(0.0, "127.0.0.1", "test/1", asks, True), "127.0.0.1", port, {})
+    assert b"Cookie" not in heads[0]
+    assert b"\r\nCookie: ROUTEID=x.A1\r\n" in heads[1]

@@ -81,3 +81,21 @@ def test_problems_are_listed_errors_first_and_counted_when_there_are_more() -> N
     problems.append(Problem(what="the \x1b[2J file", todo="mend it"))
     assert latest(problems, 2).plain == "✗ the \\x1b[2J file: mend it\n! warning 0\n… 2 more (p lists them)"
     assert latest([], 2).plain == "no problems"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_limits_that_were_reached_are_counted_and_those_that_are_being_reached_stand_first(
+    size: tuple[int, int],
+) -> None:
+    engine = busy_engine()
+    async with console(engine, size, "1") as pilot:
+        assert "limits reached" not in text(pilot.app)
+        engine.limited = {"body": 4, "client_rate": 310, "head": 0}
+        await settled(pilot)
+        assert "limits reached: body 4 · client_rate 310\n" in text(pilot.app)
+        engine.limited = {"body": 4, "client_rate": 312, "head": 0}
+        await settled(pilot)
+        assert "limits reached: client_rate 312 ▲ · body 4\n" in text(pilot.app)
+        engine.advance(6)
+        await settled(pilot)
+        assert "limits reached: body 4 · client_rate 312\n" in text(pilot.app)
