@@ -51,8 +51,8 @@ def _shares(members: Sequence[MemberLoad], down: Mapping[str, bool]) -> dict[str
     for lbset in sorted({load.lbset for load in members}):
         mine = [load for load in members if load.lbset == lbset]
         able = [load for load in mine if load.status == "enabled" and load.weight and not down.get(load.member)]
-        out = [load for load in mine if load.status != "enabled" or down.get(load.member)]
-        missing = sum(load.role == "regular" and load.weight > 0 for load in out)
+        out = [load for load in mine if load.status != "enabled" or (load.weight and down.get(load.member))]
+        missing = sum(load.role == "regular" for load in out)
         taking = [load for load in able if load.role == "regular"]
         taking += [load for load in able if load.role == "spare"][:missing]
         taking = taking or [load for load in able if load.role == "standby"]

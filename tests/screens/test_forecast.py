@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -47,6 +47,8 @@ MEMBERS = st.dictionaries(
 )
 
 
+@settings(max_examples=400)
+@example({"a": {"status": "draining", "weight": 0.0}, "b": {"role": "spare", "weight": 0.5}})
 @given(MEMBERS)
 def test_what_is_promised_is_what_the_proxy_works_out(members: dict[str, dict[str, Any]]) -> None:
     configured = {name: Member(url="http://127.0.0.1:9", **each) for name, each in members.items()}
