@@ -47,7 +47,7 @@ MEMBERS = st.dictionaries(
 )
 
 
-@settings(max_examples=400)
+@settings(deadline=None)
 @example({"a": {"status": "draining", "weight": 0.0}, "b": {"role": "spare", "weight": 0.5}})
 @given(MEMBERS)
 def test_what_is_promised_is_what_the_proxy_works_out(members: dict[str, dict[str, Any]]) -> None:
