@@ -28,8 +28,9 @@ async def guide_server(name: str) -> AsyncIterator[int]:
     """The guide's server, which says by which port it is known there; this one is on a port that was free."""
     assert shutil.which("socat"), "socat is not installed: apt-get install socat"
     port = free_port()
-    says = f"echo HTTP/1.0 200; echo Content-Type\\: text/plain; echo; echo Server response\\, port {name}."
-    says += "; sleep 0.05"  # socat drops an answer now and then when its shell ends before it has taken the request
+    # The guide's line does not read the request; then socat drops an answer now and then, when the shell was quicker.
+    says = "read -r line; echo HTTP/1.0 200; echo Content-Type\\: text/plain; echo; "
+    says += f"echo Server response\\, port {name}."
     server = await asyncio.create_subprocess_exec(
         "socat", f"TCP-LISTEN:{port},bind=127.0.0.1,crlf,reuseaddr,fork", f"SYSTEM:{says}"
     )
