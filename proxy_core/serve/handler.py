@@ -1,4 +1,4 @@
-"""The way of a request, in one place of some 680 lines because it is one story.
+"""The way of a request, in one place of some 670 lines because it is one story.
 
 The phases are ``received → decided → elected → sent → answered → finished``.
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Coroutine
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -153,7 +154,7 @@ class Flight:
             self._respond(500, f"rules asked for more than {limits.FACTS} things")
             return
         self.client.deadline = math.inf  # getting an answer has a deadline of its own
-        self._waiting = asyncio.get_running_loop().create_task(self._fetched(key))
+        self._wait_for(self._fetched(key))
 
     async def _fetched(self, key: FactKey) -> None:
         try:
@@ -236,7 +237,7 @@ class Flight:
 
     def _connect(self, member: BoundMember) -> None:
         self.client.deadline = math.inf  # connecting has a deadline of its own
-        self._waiting = asyncio.get_running_loop().create_task(self._connected(member))
+        self._wait_for(self._connected(member))
 
     async def _connected(self, member: BoundMember) -> None:
         try:
@@ -484,6 +485,16 @@ class Flight:
         self.client.deadline = now + silence
 
     # -- what goes wrong
+
+    def _wait_for(self, what: Coroutine[None, None, None]) -> None:
+        self._waiting = asyncio.get_running_loop().create_task(what)
+        self._waiting.add_done_callback(self._waited)
+
+    def _waited(self, task: asyncio.Task[None]) -> None:
+        """Whoever gives a wait up and every wait that ends well says so first: this one was cancelled by others."""
+        if task is self._waiting:
+            self._waiting = None
+            self.fail(503, "what it waited for was cancelled")
 
     def failed(self, why: str, unanswered: bool) -> None:
         """The upstream connection is gone, or what came over it is not an answer."""
