@@ -1,4 +1,4 @@
-"""The engine, in some 330 lines that only wire: everything that serves put together, and the view a console has of it.
+"""The engine, in some 340 lines that only wire: everything that serves put together, and the view a console has of it.
 
 It owns the rule set in force, the server, the editor and the clocks, and it outlives any console: a console pulls
 numbers and submits commands (EngineView) and may come, stall, crash or go as it likes. What fails at the start (a
@@ -44,6 +44,8 @@ from proxy_core.serve.server import Server
 
 TICK = 0.25
 """Seconds between two looks at the clock: for the loop's lateness and the access log."""
+STOOD_STILL = 1.0
+"""Seconds of lateness that are told of; the sweep moves its deadlines along from the same length on."""
 BIND_AGAIN = 5.0
 """Seconds after which a listener that could not be bound is tried again."""
 
@@ -332,6 +334,10 @@ class Engine:
 
     async def _second(self) -> None:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
+        if self._lateness > STOOD_STILL:
+            what = f"the event loop stood still for {self._lateness:.1f} s, and served nobody meanwhile"
+            todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
+            self.notices.add(Problem(what=what, todo=todo, severity="warning"))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
         await self._beats.adopt(self._current.rules.site)
