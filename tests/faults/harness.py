@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import random
 import re
 import signal
@@ -56,7 +57,7 @@ class MemberProcess:
 
 async def _line(process: asyncio.subprocess.Process, start: str) -> str:
     assert process.stdout is not None
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(4 * PATIENCE):  # an interpreter starts slowly on a busy machine
         line = (await process.stdout.readline()).decode()
     assert start in line, line
     return line
@@ -64,9 +65,40 @@ async def _line(process: asyncio.subprocess.Process, start: str) -> str:
 
 @dataclass
 class World:
+    """``site`` is the proxy's file, ``errors`` what it said on standard error."""
+
     members: dict[str, MemberProcess]
     port: int
     metrics: int
+    process: asyncio.subprocess.Process
+    site: Path
+    errors: Path
+
+    def memory(self) -> int:
+        """KiB of the proxy that are in memory."""
+        return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1])  # type: ignore[index]
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def cpu(self) -> float:
+        """Seconds of processor time that the proxy has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def edit(self, old: str, new: str) -> None:
+        """Change the site file, and wait until the change is in force."""
+        text = self.site.read_text()
+        assert old in text
+        generation = (await self.numbers())["rproxy_generation"]
+        self.site.write_text(text.replace(old, new))
+        self.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(PATIENCE):
+            while (await self.numbers())["rproxy_generation"] == generation:
+                await asyncio.sleep(0.02)
+
+    async def open_connections(self) -> int:
+        return int(sum(n for name, n in (await self.numbers()).items() if name.startswith("rproxy_connections{")))
 
     async def numbers(self) -> dict[str, float]:
         """Every sample of the metrics page by its line up to the value."""
@@ -90,29 +122,49 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, vices: dict[str, str], *, health: str = "", options: str = "") -> AsyncIterator[World]:
-    """A proxy before members with these vices ("" = not started). ``health`` are lines of the balancer's health table,
-    ``options`` lines of [site]."""
+async def world(
+    folder: Path,
+    vices: dict[str, str],
+    *,
+    ports: tuple[int, ...] = (),
+    health: str = "",
+    options: str = "",
+    balancer: str = "",
+    member: str = "",
+    tables: str = "",
+    before: tuple[str, ...] = (),
+    program: tuple[str, ...] = ("-m", "proxy_core.control.cli"),
+) -> AsyncIterator[World]:
+    """A proxy before members with these vices ("" = not started), and before those of this process at ``ports``. Lines
+    of the site file: ``options`` of [site], ``balancer``, ``health``, ``member`` of each member, other ``tables``.
+    ``before`` is the command that starts the interpreter, ``program`` what it runs."""
     members = {name: MemberProcess(name, folder / f"{name}.log") for name in vices}
-    site, metrics = folder / "site.toml", free_port()
-    tables = "".join(f'[balancers.b.members.{m.name}]\nurl = "http://127.0.0.1:{m.port}"\n' for m in members.values())
+    site, metrics, errors = folder / "site.toml", free_port(), folder / "stderr"
+    where = {name: each.port for name, each in members.items()} | {f"p{n}": port for n, port in enumerate(ports)}
+    rows = "".join(
+        f'[balancers.b.members.{name}]\nurl = "http://127.0.0.1:{port}"\n{member}\n' for name, port in where.items()
+    )
     site.write_text(
         f'version = 1\n[site]\n{options}\n[listeners.http]\naddress = "127.0.0.1:0"\n'
-        f'[metrics]\naddress = "127.0.0.1:{metrics}"\n[[routes]]\npath = "/"\nproxy = "balancer://b/"\n'
-        f"{f'[balancers.b.health]{chr(10)}{health}{chr(10)}' if health else ''}{tables}"
+        f'[metrics]\naddress = "127.0.0.1:{metrics}"\n{tables}\n[[routes]]\npath = "/"\nproxy = "balancer://b/"\n'
+        f"[balancers.b]\n{balancer}\n{f'[balancers.b.health]{chr(10)}{health}{chr(10)}' if health else ''}{rows}"
     )
     proxy = None
     try:
         await asyncio.gather(*(m.start(vices[name]) for name, m in members.items() if vices[name]))
-        command = (sys.executable, "-m", "proxy_core.control.cli", str(site))
-        proxy = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        with errors.open("w") as said:
+            proxy = await asyncio.create_subprocess_exec(
+                *before, sys.executable, *program, str(site), cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=said
+            )
         ready = re.search(r"http://127\.0\.0\.1:(\d+)", await _line(proxy, "ready"))
         assert ready is not None
-        there = World(members, int(ready[1]), metrics)
+        there = World(members, int(ready[1]), metrics, proxy, site, errors)
         yield there
-        await there.at_rest()
+        if proxy.returncode is None:
+            await there.at_rest()
+        assert "Traceback" not in errors.read_text(), errors.read_text()
     finally:
-        if proxy is not None:
+        if proxy is not None and proxy.returncode is None:
             proxy.kill()
             await proxy.wait()
         for each in members.values():

@@ -1,0 +1,177 @@
+"""Mistakes of ours and clients that leave at the worst moment, injected everywhere: one request pays, nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from proxy_core.config.model import Site
+from proxy_core.config.toml import parse
+from tests.e2e.harness import HELLO, answers, client, get, serving, until, upstream
+
+SITE = """\
+version = 1
+[site]
+server_name = "here"
+[listeners.http]
+address = "127.0.0.1:0"
+[[env]]
+name = "digit"
+from = "%{{REMOTE_ADDR}}"
+transform = ["sha1", "hex"]
+capture = '^(.)'
+[[rewrites]]
+pattern = '^/old/(.*)$'
+substitution = '/new/$1'
+flags = ["PT"]
+conditions = [{{ test = '%{{ENV:digit}}', pattern = '^(.)' }}]
+[[routes]]
+path_regex = '^/new/(.*)$'
+proxy = "balancer://b/$1"
+[[routes]]
+path = "/"
+proxy = "balancer://b/"
+[balancers.b]
+method = "hash"
+key = "%{{REMOTE_ADDR}}"
+sticky = {{ cookie = "R", issue = true }}
+[balancers.b.ejection]
+consecutive = 0
+[balancers.b.members.a]
+url = "http://localhost:{port}"
+route = "a"
+retry = 0
+"""
+COUNTING = {"connection_made", "connection_lost", "finish"}
+"""What opens and closes connections and counts what is over belongs to no request."""
+WHERE = ("/proxy_core/rules/", "/proxy_core/balance/", "/proxy_core/http/")
+
+
+class Injected(Exception):
+    pass
+
+
+def _ours(frame: types.FrameType) -> bool:
+    """Whether this is called for a request that is not over."""
+    if not any(where in frame.f_code.co_filename for where in WHERE):
+        return False
+    above = frame.f_back
+    while above is not None and above.f_code.co_name not in COUNTING:
+        above = above.f_back
+    return above is None
+
+
+@contextmanager
+def _seeing(seen: set[types.CodeType]) -> Iterator[None]:
+    def hook(frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and _ours(frame):
+            seen.add(frame.f_code)
+
+    sys.setprofile(hook)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@contextmanager
+def _breaking(code: types.CodeType) -> Iterator[list[bool]]:
+    """The next call of this function raises."""
+    done: list[bool] = []
+
+    def hook(frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is code and not done and _ours(frame):
+            done.append(True)
+            raise Injected(code.co_qualname)
+
+    sys.setprofile(hook)
+    try:
+        yield done
+    finally:
+        sys.setprofile(None)
+
+
+def the_site(port: int) -> Site:
+    document = parse(SITE.format(port=port))
+    assert document.site is not None, document.problems
+    return document.site
+
+
+async def ask(port: int) -> int:
+    """The status of one request, 0 where the connection was cut."""
+    try:
+        head, _ = await get(port, "/old/x?y", "Cookie: R=x.a")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return 0
+    return int(head[9:12])
+
+
+async def test_an_exception_in_any_function_that_a_request_passes_costs_that_request_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with upstream(answers(HELLO)) as member, serving(the_site(member.port)) as proxy:
+        assert await ask(proxy.port) == 200
+        seen: set[types.CodeType] = set()
+        with _seeing(seen):
+            assert await ask(proxy.port) == 200
+        told, count = {}, len(proxy.records)
+        for code in sorted(seen, key=lambda each: each.co_qualname):
+            proxy.problems.clear()
+            with _breaking(code) as done:
+                status = await ask(proxy.port)
+            if not done:  # what it works out is remembered
+                continue
+            told[code.co_qualname] = status
+            assert status in (0, 500), f"{code.co_qualname}: {status}"
+            assert proxy.problems, f"nobody is told that {code.co_qualname} failed"
+            await until(lambda: not proxy.recorder.live)
+            proxy.at_rest()
+            assert await ask(proxy.port) == 200, f"after {code.co_qualname}"
+            count += 2
+        await until(lambda: not proxy.recorder.live)
+        proxy.problems.clear()
+        with capsys.disabled():
+            print(f"\nexceptions: {len(told)} functions, {sum(s == 500 for s in told.values())} times 500, "
+                  f"cut: {[name for name, status in told.items() if not status]}")  # fmt: skip
+        assert len(told) > 20
+
+
+@pytest.mark.parametrize("raw", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                 b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"])  # fmt: skip
+async def test_a_client_may_leave_after_any_number_of_turns_of_the_loop(raw: bytes) -> None:
+    async with upstream(answers(HELLO)) as member, serving(the_site(member.port)) as proxy:
+        for turns in range(60):
+            proxy.server.upstreams.close()  # so that each has to connect
+            async with client(proxy.port) as one:
+                one.send(raw)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                one.writer.transport.abort()
+            await until(lambda: not proxy.recorder.live)
+            await until(lambda: proxy.server.states()[0].connections == 0)
+            proxy.at_rest()
+        assert await ask(proxy.port) == 200
+
+
+async def test_cancelling_whatever_waits_for_a_member_leaves_nothing_behind() -> None:
+    """Each task that the proxy has, cancelled after any number of turns."""
+    async with upstream(answers(HELLO)) as member, serving(the_site(member.port)) as proxy:
+        for turns in range(40):
+            proxy.server.upstreams.close()
+            others = asyncio.all_tasks()
+            asking = asyncio.create_task(ask(proxy.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - others - {asking}:
+                if "proxy_core" in str(task.get_coro().cr_code.co_filename):  # type: ignore[union-attr]
+                    task.cancel()
+            async with asyncio.timeout(5):
+                assert await asking in (0, 200, 500, 502, 503), turns
+            await until(lambda: not proxy.recorder.live)
+            proxy.at_rest()
+        assert await ask(proxy.port) == 200
