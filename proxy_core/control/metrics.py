@@ -102,6 +102,8 @@ def exposition(snapshot: Snapshot, recorder: Recorder, registry: Registry) -> st
                      _classes({}, recorder.classes)),
             *_family("request_duration_seconds", "histogram", "From the head of a request to the end of its answer.",
                      _histogram({}, dict(enumerate(recorder.histogram)), recorder.spent)),
+            *_family("limit_reached_total", "counter", "How often each limit turned somebody away.",
+                     [("", {"limit": name}, count) for name, count in snapshot.limited.items()]),
             *_routes(recorder, registry),
             *_members(snapshot, registry),
         )

@@ -102,6 +102,19 @@ async def test_routes_have_their_numbers_in_the_snapshot_too(tmp_path: Path) -> 
             assert engine.snapshot().members[0].classes == (0, 5, 0, 0, 0)
 
 
+async def test_limits_that_were_reached_are_in_the_snapshot_and_on_the_page(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        file.write_text(site_with(port, more=f"{METRICS}\n[limits]\nrequest_line = 256\n"))
+        async with serving(file) as (engine, own):
+            assert (await get(own, "/" + "x" * 300))[0] == 414
+            await submitted(engine, Set(("site", "deny"), ["127.0.0.0/8"]))
+            assert (await get(own, "/"))[0] == 403
+            assert engine.snapshot().limited == {"request_line": 1, "deny": 1}
+            samples = await scraped(engine)
+            assert samples["rproxy_limit_reached_total", (("limit", "deny"),)] == 1
+
+
 def test_names_that_need_escaping_come_back_as_they_were() -> None:
     registry = Registry()
     odd = 'a"b\\c\nd{e="f"}'
