@@ -62,7 +62,7 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
         yield edit(app, ("listeners", name), listener.address)
         yield remove(app, ("listeners", name), f"{listener.address}: what is open there is drained")
     for route in site.routes:
-        yield edit(app, ("routes", route.id), f"{route.taken} → {route.proxy or 'except'}")
+        yield edit(app, ("routes", route.id), f"{route.taken} → {route.leads}")
     for rule in site.rewrites:
         yield edit(app, ("rewrites", rule.id), f"{rule.pattern} → {rule.substitution}")
     for name, table in site.maps.items():

@@ -198,7 +198,7 @@ def heir(routes: Sequence[Route], route: str) -> str:
         return f"No other route takes {gone.path}: its requests will get 404."
     if after.except_:
         return f"The exception {after.id} takes {after.taken}: its requests will get 404."
-    return f"Its requests will go to route {after.id} ({after.proxy})."
+    return f"Its requests will go to route {after.id} ({after.leads})."
 
 
 # Words --------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from proxy_core.balance.methods import METHODS
 from proxy_core.balance.select import serves
 from proxy_core.balance.state import UNLIMITED, BoundMember, Group, MemberKey, MemberState, Pool, UpstreamKey
 from proxy_core.config.destination import destination
+from proxy_core.config.folders import FILES, INSIDE, serves_files
 from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
 from proxy_core.http.statuses import statuses
 from proxy_core.http.target import as_bytes_text, escaped, origin
@@ -36,6 +37,9 @@ def compile_pools(
     own = [there for row in site.routes if (there := destination(row)[0]) and "://" in there]
     for there in dict.fromkeys([*own, *origins]):
         pools[there] = direct_pool(there, member, tls, previous.get(there))
+    if serves_files(site):
+        inside = {MemberKey("", FILES): Member(url=f"{INSIDE}|http://files")}
+        pools[FILES] = _pool(FILES, _PLAIN, inside, member, previous.get(FILES), tls)
     return pools
 
 

@@ -96,11 +96,21 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
         yield from _one_of(data, path, ("path", "path_regex", "target"), todo)
 
 
+_ACTIONS = {
+    "proxy": "forwards",
+    "redirect": "redirects",
+    "folder": "serves files",
+    "except": "is an exception",
+}
+"""What a route does, in words; one of them."""
+
+
 def _one_action(row: dict[str, Any], meant: set[str], path: Path) -> Iterator[Fault]:
-    excepted = row.get("except") is True
-    if excepted and "proxy" in row:
-        yield Fault((*path, "except"), "the route both forwards and is an exception", "delete proxy or except")
-    elif not excepted and "proxy" not in row and not meant & {"proxy", "except"}:
+    given = [key for key in _ACTIONS if key in row and (key != "except" or row[key] is True)]
+    for key in given[1:]:
+        what = f"the route both {_ACTIONS[given[0]]} and {_ACTIONS[key]}"
+        yield Fault((*path, key), what, f"delete {given[0]} or {key}")
+    if not given and not meant & {*_ACTIONS}:
         todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
         yield Fault(path, "the route does nothing", todo, missing=True)
 

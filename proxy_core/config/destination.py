@@ -15,8 +15,8 @@ _REGEX_TARGET = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/$\\]*)(.*)", re.DOTAL
 
 
 def destination(row: Route) -> tuple[str | None, str]:
-    """Name of the pool and the path of the target as configured, $N and all; (None, "") for an exception. Raises
-    ValueError for a URL that does not parse."""
+    """Name of the pool and the path of the target as configured, $N and all; (None, "") for what forwards nothing.
+    Raises ValueError for a URL that does not parse."""
     if row.proxy is None:
         return None, ""
     there, path = row.proxy, ""

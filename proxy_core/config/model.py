@@ -16,6 +16,9 @@ from proxy_core.config.model_access import (
     Access,
     Auth,
     AuthName,
+    DirectoryIndex,
+    DocumentRoot,
+    Redirection,
     Require,
 )
 from proxy_core.config.model_balance import (
@@ -40,7 +43,8 @@ from proxy_core.config.model_types import Name, RowId, Seconds
 __all__ = [
     "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
     "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerTls", "Location",
-    "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options", "ReverseRule", "RewriteCond",
+    "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options", "Redirection",
+    "ReverseRule", "RewriteCond",
     "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip
 
@@ -191,6 +195,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     ] = ()
     require: Require = ()
     auth: AuthName = ""
+    document_root: DocumentRoot = ""
+    directory_index: DirectoryIndex = ("index.html",)
 
 
 class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -33,8 +33,8 @@ DocumentRoot = Annotated[
     Meta(
         extra={"example": "www"},
         description="Folder, relative to the site file, whose files answer what no route takes and what an exception "
-        "excepts; without it that is 404. Nothing outside of it is served, nor any name that begins with a dot; "
-        "folders are not listed. Apache: DocumentRoot.",
+        "excepts; without it that is 404. Nothing outside of it is served, nor any name that begins with a dot but "
+        ".well-known; folders are not listed. Apache: DocumentRoot.",
     ),
 ]
 DirectoryIndex = Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_access import AuthName, Require
+from proxy_core.config.model_access import AuthName, DirectoryIndex, DocumentRoot, Require
 from proxy_core.config.model_rules import Enabled, HostName
 from proxy_core.config.model_types import RowId, Seconds
 
@@ -66,6 +66,8 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     ] = None
     require: Require = ()
     auth: AuthName = ""
+    document_root: DocumentRoot | None = None
+    directory_index: DirectoryIndex | None = None
 
 
 class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

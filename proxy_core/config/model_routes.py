@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from proxy_core.config.model_access import Redirection
 from proxy_core.config.model_rules import HostName
 from proxy_core.config.model_types import RowId, Seconds, Upgrade
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """[[routes]]: where requests go. The first row in file order whose path matches decides; exactly one of
-    ``proxy`` and ``except`` says what happens."""
+    ``proxy``, ``redirect``, ``folder`` and ``except`` says what happens."""
 
     id: RowId = ""
     host: HostName = ""
@@ -68,10 +69,23 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     except_: Annotated[
         bool,
         Meta(
-            description="An exception: what matches is not forwarded by any later row. It must stand above the rows "
-            "that it excepts from. Apache: ProxyPass with a target of !.",
+            description="An exception: what matches is not forwarded by any later row; a redirect or a folder below it "
+            "may still answer, or a file of document_root. It must stand above the rows that it excepts from. Apache: "
+            "ProxyPass with a target of !.",
         ),
     ] = field(name="except", default=False)
+    redirect: Annotated[
+        Redirection | None, Meta(description="Send the client elsewhere. Apache: Redirect, RedirectMatch.")
+    ] = None
+    folder: Annotated[
+        str | None,
+        Meta(
+            min_length=1,
+            extra={"example": "static"},
+            description="Folder, relative to the site file, whose files answer: what follows the matched prefix is "
+            "looked for in it, as document_root describes. Apache: Alias.",
+        ),
+    ] = None
     enabled: Annotated[bool, Meta(description="false leaves the row in the file but takes it out of service.")] = True
     timeout: Annotated[
         Seconds | None, Meta(description="Seconds of silence for this route, instead of the site's timeout.")
@@ -91,3 +105,10 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     def taken(self) -> str:
         """What it takes, for people: its prefix or its regular expression."""
         return self.path or self.path_regex or ""
+
+    @property
+    def leads(self) -> str:
+        """Where it leads, for people."""
+        if self.redirect is not None:
+            return f"{self.redirect.status} {self.redirect.to}".strip()
+        return self.proxy or (f"files of {self.folder}" if self.folder else "except")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from proxy_core.config.model_access import Redirection
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
@@ -51,7 +52,7 @@ class BoundRoute:
     ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``codes`` are the statuses that
     ``error_override`` is for, none meaning all. ``nocanon`` and ``mapping`` are as
     configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
-    ``upgrades`` are the protocols that a connection may change to."""
+    ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere."""
 
     id: str
     path: str
@@ -70,6 +71,7 @@ class BoundRoute:
     replacement: str = ""
     nocanon: bool = False
     mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
+    redirect: Redirection | None = None
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 
+from proxy_core.config.folders import METHODS
 from proxy_core.http.target import readable
-from proxy_core.rules.decision import Decision, Extras, Redirect, Respond
+from proxy_core.rules import mapping
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Redirect, Respond, RuleState
 from proxy_core.rules.flags import is_redirect
 from proxy_core.rules.rewrite import Effects, Ending
 from proxy_core.rules.scope import Scope
 from proxy_core.rules.urls import escaped, escaped_absolute
+from proxy_core.rules.variables import ourselves
 
 _INJECTS = re.compile(r"[\x00-\x1f\x7f]").search
 
@@ -44,3 +47,39 @@ def merged(extras: Extras | None, more: Extras | None) -> Extras | None:
     if extras is None or more is None:
         return extras or more
     return extras._replace(fields=extras.fields + more.fields, user=more.user)
+
+
+def counted(extras: Extras | None, state: RuleState) -> Extras:
+    """What rules left, with the hit of a row that has not the last word."""
+    extras = extras or NO_EXTRAS
+    return extras._replace(hits=(*extras.hits, state))
+
+
+def moved(route: BoundRoute, scope: Scope, extras: Extras | None) -> Decision:
+    """The answer of a route that redirects, or that says that something is gone. Raises Runaway."""
+    said = route.redirect
+    assert said is not None
+    if not is_redirect(said.status):
+        return Respond(said.status, route, f"route {route.id} answers {said.status}", extras)
+    location = mapping.moved(route, scope.path, scope.args, ourselves(scope))
+    if location is None or _INJECTS(location):
+        return Respond(500, route, f"route {route.id} redirects to what is no URL", extras)
+    return Redirect(said.status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, route)
+
+
+_REFUSED = frozenset((
+    "PUT", "DELETE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "MERGE",
+    "VERSION-CONTROL", "CHECKOUT", "UNCHECKOUT", "CHECKIN", "UPDATE", "LABEL", "MKWORKSPACE", "MKACTIVITY",
+    "BASELINE-CONTROL",
+))  # fmt: skip
+"""Methods that httpd knows: 405 for a file; what it does not know is 501 (``default_handler``)."""
+
+
+def refused_for_files(method: str, decision: Forward) -> Forward | Respond:
+    """The decision, where files know the method."""
+    if method in METHODS:
+        return decision
+    extras = decision.extras or NO_EXTRAS
+    allow = f"Allow: {','.join(METHODS)}".encode()
+    status = 405 if method in _REFUSED else 501
+    return Respond(status, decision.route, f"files know no {method}", extras._replace(fields=(*extras.fields, allow)))

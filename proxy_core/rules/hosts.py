@@ -46,7 +46,7 @@ def own_port(host: Host) -> int:
 
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
-    "add_forwarded",
+    "add_forwarded", "document_root", "directory_index",
 )  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def _loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
 
 
 def _no_routes(site: Site) -> Iterator[Problem]:
-    if not (site.routes or site.rewrites):
+    if not (site.routes or site.rewrites or site.site.document_root):
         todo = 'add one: [[routes]] with path = "/" and proxy = "http://127.0.0.1:8000"'
         yield warning(("routes",), "the site has no route: every request is answered 404", todo)
 

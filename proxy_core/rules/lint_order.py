@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from proxy_core.config.model import RewriteRule, Route, Site
 from proxy_core.errors import Problem
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules import flags, pattern
+from proxy_core.rules import flags, hosts, pattern
 from proxy_core.rules.flags import Flags
 from proxy_core.rules.prefixes import collapsed, takes
 from proxy_core.rules.problems import warning
@@ -31,6 +31,7 @@ def order(site: Site, host: str) -> Iterator[Problem]:
     tried: list[tuple[RewriteRule, Flags, str]] = []
     rows = [row for row in site.rewrites if row.enabled and row.host in ("", host)]
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
+    files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
     chained = False
     for number, row in enumerate(rows):
         try:
@@ -48,14 +49,16 @@ def order(site: Site, host: str) -> Iterator[Problem]:
             tried.append((row, said, re.sub(r"\\(\W)", r"\1", whole["prefix"]) or "/"))
         chained = said.chain
         if row.host == host:
-            yield from _clash(row, said, prefix, routes, last=number == len(rows) - 1)
+            yield from _clash(row, said, prefix, routes, last=number == len(rows) - 1, files=files)
 
 
-def _clash(row: RewriteRule, said: Flags, prefix: str, routes: Sequence[Route], last: bool) -> Iterator[Problem]:
-    """A rule that ends the way of requests that a route is for."""
+def _clash(
+    row: RewriteRule, said: Flags, prefix: str, routes: Sequence[Route], last: bool, files: bool
+) -> Iterator[Problem]:
+    """A rule that ends the way of requests that a route is for; with ``files`` what it makes may be one."""
     local = not said.answers and row.substitution.startswith("/") and not (said.redirect or said.proxy)
-    if local and not said.passthrough and (last or said.last or said.end):
-        what = "the rule makes another path and that is the end: nothing is served from files, so it is answered 404"
+    if local and not files and not said.passthrough and (last or said.last or said.end):
+        what = "the rule makes another path and that is the end: it is no file, so it is answered 404"
         yield warning(("rewrites", row.id, "flags"), what, "add PT, so that the routes see the new path")
     if not prefix.strip("/") or not (said.proxy or said.answers or scheme_length(row.substitution)):
         return

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from proxy_core.config.model import Route
 from proxy_core.errors import Problem
 from proxy_core.rules import pattern
+from proxy_core.rules.flags import is_redirect
 from proxy_core.rules.problems import error, warning
 
 _REFERENCE = re.compile(r"(?<!\\)\$([0-9])")
@@ -23,9 +24,29 @@ def spelling(row: Route) -> Iterator[Problem]:
         yield from _regex(row, row.path_regex)
     elif row.path is not None and row.enabled:
         yield from _prefix(row, row.path)
+    yield from _answering(row)
     if row.nocanon and (row.mapping != "decoded" or row.proxy is None):
-        why = "is an exception" if row.proxy is None else f"sends its paths as they are by its mapping, {row.mapping}"
+        why = "forwards nothing" if row.proxy is None else f"sends its paths as they are by its mapping, {row.mapping}"
         yield warning(("routes", row.id, "nocanon"), f"nocanon says nothing here: the route {why}", "remove it")
+
+
+def _answering(row: Route) -> Iterator[Problem]:
+    """Rows that redirect or serve files."""
+    address = ("routes", row.id)
+    if row.folder is not None and row.path is None:
+        todo = "give it a path; what follows it is looked for in the folder"
+        yield error((*address, "folder"), "files are served below a path, not for a regular expression", todo)
+    if (row.folder is not None or row.redirect is not None) and row.mapping != "decoded":
+        what = "only what is forwarded can be matched before it is decoded"
+        yield error((*address, "mapping"), what, "remove it, or forward the path")
+    said = row.redirect
+    if said is not None and is_redirect(said.status) and not said.to:
+        yield error((*address, "redirect", "to"), f"a {said.status} has to say where to", 'add to = "https://…"')
+    if said is not None and said.to and not is_redirect(said.status):
+        yield warning((*address, "redirect", "to"), f"a {said.status} does not say where to", "remove it")
+    if said is not None and said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
+        what = f'"{said.to}" is neither a URL nor a path'
+        yield error((*address, "redirect", "to"), what, 'write "https://host/path" or "/path"')
 
 
 def _prefix(row: Route, path: str) -> Iterator[Problem]:
@@ -51,7 +72,8 @@ def _regex(row: Route, regex: str) -> Iterator[Problem]:
     if row.mapping == "servlet":
         todo = 'give it a path, or mapping = "encoded"'
         yield error(("routes", row.id, "mapping"), "servlet mapping compares prefixes, not regular expressions", todo)
-    numbers = {int(number) for number in _REFERENCE.findall(row.proxy or "")}
+    key, target = ("redirect", row.redirect.to) if row.redirect is not None else ("proxy", row.proxy or "")
+    numbers = {int(number) for number in _REFERENCE.findall(target)}
     if missing := sorted(number for number in numbers if number > compiled.groups):
         what = f"${missing[0]} is always empty: {regex} has {compiled.groups or 'no'} groups"
-        yield warning(("routes", row.id, "proxy"), what, "put parentheses round what is meant, or name another group")
+        yield warning(("routes", row.id, key), what, "put parentheses round what is meant, or name another group")

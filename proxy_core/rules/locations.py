@@ -48,7 +48,7 @@ def _test(row: Location) -> Callable[[str, str], object]:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
             fits = compile_re(translate(target)).fullmatch
-            return lambda path, url: fits(url)
+            return lambda path, url: url and fits(url)
         return lambda path, url: url.startswith(target)
     if row.path_regex is not None:
         search = pattern.compile(row.path_regex).search

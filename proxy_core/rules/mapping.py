@@ -17,6 +17,7 @@ from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.pattern import Groups
 from proxy_core.rules.reverse import effective_target
+from proxy_core.rules.urls import escaped as escaped_again
 
 _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 
@@ -72,14 +73,38 @@ def _rooted(path: bytes) -> bytes:
     return path if path[:1] == b"/" else b"/" + path
 
 
-def _substituted(template: str, groups: Groups, path: str) -> str:
+def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str | None:
+    """Where a row that redirects sends a path that it takes, as mod_alias spells it (``translate_alias_redir``); None
+    where that is no URL. ``ourselves`` is ``scheme://host`` in use. Raises Runaway."""
+    assert route.redirect is not None
+    to = as_bytes_text(route.redirect.to)
+    if route.regex is None:
+        made = to + escaped_again(path[length(route.path, path) :])
+    else:
+        filled = _filled(to, route.regex.search(path) or ())
+        cut = min((at for at in (filled.find("?"), filled.find("#")) if at >= 0), default=len(filled))
+        made = escaped_again(filled[:cut]) + filled[cut:]
+    made = ourselves + made if made.startswith("/") else made
+    if not _ABSOLUTE(made):
+        return None
+    return f"{made}?{args}" if args and "?" not in made else made
+
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.").match
+
+
+def _filled(template: str, groups: Groups) -> str:
     def put(found: re.Match[str]) -> str:
         if found[1] is None:
             return found[2]
         number = int(found[1])
         return (groups[number] or "") if number < len(groups) else ""
 
-    whole = _REFERENCE.sub(put, template)
+    return _REFERENCE.sub(put, template)
+
+
+def _substituted(template: str, groups: Groups, path: str) -> str:
+    whole = _filled(template, groups)
     return whole + path if whole == template else whole
 
 

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from proxy_core.config.folders import Root
 from proxy_core.http.view import RequestView
 from proxy_core.rules import rewrite
 from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Trace
@@ -25,7 +26,8 @@ Decide = Callable[[RequestView, Facts, Trace | None], Decision]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A site's rules, compiled. ``decide`` is the way in; ``asks`` says whether it may look at the facts at all."""
+    """A site's rules, compiled. ``decide`` is the way in; ``asks`` says whether it may look at the facts at all;
+    ``roots`` are the folders that are served, by their keys."""
 
     decide: Decide
     asks: bool
@@ -33,6 +35,7 @@ class Program:
     hosts: Mapping[str, Server]
     tables: Mapping[str, Table]
     scopes: Scopes | None = None
+    roots: Mapping[str, Root] = field(default_factory=dict)
 
     def settings(self, view: RequestView, decision: Forward | Redirect | Respond) -> Settings | None:
         """What holds for a decided request besides where it goes; None where the site says nothing of the kind."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from operator import is_
 
 from proxy_core.config.destination import destination
-from proxy_core.config.model import Route, Site
+from proxy_core.config.folders import FILES, root_of
+from proxy_core.config.model import Options, Route, Site
 from proxy_core.http.target import (
     PLAIN,
     BadTarget,
@@ -31,7 +32,17 @@ from proxy_core.http.target import (
 from proxy_core.http.upgrade import protocols
 from proxy_core.http.view import RequestView
 from proxy_core.rules import mapping, pattern
-from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
+from proxy_core.rules.decision import (
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Respond,
+    ReverseRow,
+    RuleState,
+    Step,
+    Trace,
+)
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.pattern import Runaway
 from proxy_core.rules.prefixes import Spot, collapsed, first, index
@@ -49,6 +60,7 @@ class Basis:
     preserve_host: bool
     override_codes: tuple[str, ...]
     reading: Reading
+    directory_index: tuple[str, ...]
     members: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -61,7 +73,7 @@ _KNOWN_BYTES = 512
 class Routes:
     """All rows in file order, as configured and as bound; ``top`` finds the first enabled prefix that takes a path.
     ``odd`` are the numbers of enabled rows with a regular expression, ``early`` of those that look at the path before
-    it is decoded."""
+    it is decoded, ``answering`` of those that answer here: redirects and folders."""
 
     rows: tuple[Route, ...]
     bound: tuple[BoundRoute, ...]
@@ -69,6 +81,7 @@ class Routes:
     top: Spot
     odd: tuple[int, ...] = ()
     early: tuple[int, ...] = ()
+    answering: tuple[int, ...] = ()
     known: dict[bytes, Decision] = field(default_factory=dict)
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
@@ -148,6 +161,12 @@ class Routes:
                 break
         return self.bound[number] if number < len(self.bound) else None
 
+    def below(self, exception: BoundRoute, path: str) -> BoundRoute | None:
+        """The first row below an exception (or in another table) that answers here. Raises Runaway."""
+        above = next((number for number, bound in enumerate(self.bound) if bound is exception), -1)
+        rows = (self.bound[number] for number in self.answering if number > above)
+        return next((bound for bound in rows if mapping.takes(bound, path)), None)
+
     def _explained(self, path: str, trace: Trace, decided: str) -> BoundRoute | None:
         taken: BoundRoute | None = None
         for row, route in zip(self.rows, self.bound, strict=True):
@@ -160,7 +179,7 @@ class Routes:
                 trace.append(Step(address, "skipped", "the row is not enabled"))
             elif mapping.takes(route, path):
                 taken, decided = route, row.id
-                what = "excepts" if row.proxy is None else "takes"
+                what = "excepts" if row.except_ else "takes"
                 trace.append(Step(address, "match", f'"{row.taken}" {what} "{readable(path)}"'))
             elif row.path_regex is not None:
                 trace.append(Step(address, "no match", f'"{row.path_regex}" is not found in "{readable(path)}"'))
@@ -206,6 +225,7 @@ def compile_routes(
         site.site.preserve_host,
         site.site.override_codes,
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
+        site.site.directory_index,
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
     )
     states = [state("routes", row.id) for row in rows]
@@ -221,7 +241,8 @@ def compile_routes(
     odd = tuple(number for number, row in enabled if row.path is None and row.mapping == "decoded")
     plain = {number for number, _ in enabled}.difference(early, odd)
     prefixes = [each.path.encode("latin-1") if number in plain else None for number, each in enumerate(bound)]
-    return Routes(rows, bound, basis, index(prefixes), odd, early)
+    answering = tuple(number for number, row in enabled if row.redirect is not None or row.folder is not None)
+    return Routes(rows, bound, basis, index(prefixes), odd, early, answering)
 
 
 def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState) -> BoundRoute | None:
@@ -231,6 +252,9 @@ def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState
 
 
 def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
+    files = served(site.site, row, state)
+    if files is not None:
+        return files
     prefix = row.path
     replacement = mapping.replacement(row)
     return BoundRoute(
@@ -250,4 +274,25 @@ def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
         replacement=replacement,
         nocanon=row.nocanon,
         mapping=row.mapping,
+        redirect=row.redirect,
+    )
+
+
+def served(options: Options, row: Route | None, state: RuleState) -> BoundRoute | None:
+    """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
+    folder itself is mapped back, and errors have our own pages."""
+    root = root_of(options, row)
+    if root is None:
+        return None
+    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
+    return BoundRoute(
+        id="document_root" if row is None else row.id,
+        path=prefix,
+        pool=FILES,
+        target=b"/" + root.key.encode() + (b"/" if prefix.endswith("/") else b""),
+        timeout=options.timeout,
+        error_override=True,
+        reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
+        state=state,
+        rows="site" if row is None else "routes",
     )

@@ -3,7 +3,7 @@
 ``Program.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
 that rules asked for. A site that has nothing but routes is decided by its route table alone. For the rest this module
 is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
-another path without [PT] ends it (nothing is served from files: 404), and what no rule changed goes to the routes.
+another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes.
 Rows without a host come before a host's own, as Apache merges a server into its virtual hosts.
 """
 
@@ -13,28 +13,29 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
-
-from proxy_core.config.model import Host, Location, Options, Site
-from proxy_core.errors import Address
+from proxy_core.config.folders import FILES
+from proxy_core.config.model import Site
 from proxy_core.http.target import PLAIN, BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
 from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
-from proxy_core.rules import access, env, hosts, locations, rewrite
+from proxy_core.rules import access, env, locations, mapping, rewrite
 from proxy_core.rules.access import Guard
-from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
-from proxy_core.rules.endings import extras_of, redirect
-from proxy_core.rules.facts import Facts, Need, Unknown
-from proxy_core.rules.pattern import Runaway
-from proxy_core.rules.program import Program
+from proxy_core.rules.decision import (
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Respond,
+    Step,
+    Trace,
+)
+from proxy_core.rules.endings import counted, extras_of, moved, redirect, refused_for_files
+from proxy_core.rules.facts import Facts
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
-from proxy_core.rules.routes import Routes, compile_routes, outcome
+from proxy_core.rules.routes import Routes, outcome
 from proxy_core.rules.scope import Scope
-from proxy_core.rules.settings import compile_scopes
 from proxy_core.rules.urls import BAD, scheme_length
-
-States = Callable[[str, str], RuleState]
 
 _SLASHES = re.compile(r"^/{2,}")
 _MOST_BOUND = 1024
@@ -57,6 +58,7 @@ class Server:
     port: int
     reading: Reading
     guard: Guard = access.OPEN
+    files: BoundRoute | None = None
     bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
 
     @property
@@ -92,7 +94,10 @@ class Server:
         ending = rewrite.run(self.rules, scope, effects, trace) if self.rules else Ending("nothing")
         env.run(self.late, scope, trace)
         decision = self._ended(ending, scope, args, extras_of(scope, effects), trace)
-        return self._settled(decision, scope, trace)
+        settled = self._settled(decision, scope, trace)
+        if isinstance(settled, Forward) and settled.route.pool == FILES:
+            return refused_for_files(view.method.decode("latin-1"), settled)
+        return settled
 
     def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
         args = query[1:].decode("latin-1") if query else None
@@ -123,21 +128,39 @@ class Server:
             case "changed" if remote:
                 return redirect(ending, uri, remote, scope.args, args, extras)
             case "changed":
-                what = f"rewritten to {readable(uri)}, which is no URL, and nothing is served from files"
+                what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
-                return Respond(404, None, what, extras, local=True)
+                return self._local(Respond(404, None, what, extras, local=True), uri, scope.args)
             case "pass":
                 scope.path = _SLASHES.sub("/", uri)
         if "no-proxy" in scope.env:
-            return Respond(404, None, "the variable no-proxy keeps it from the routes", extras, local=True)
-        query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
+            kept = Respond(404, None, "the variable no-proxy keeps it from the routes", extras, local=True)
+            return self._local(kept, scope.path, scope.args)
         route: BoundRoute | None = None
         for table in self.routes:
             found = table.find(scope.path, trace, route.id if route is not None else "")
             route = route or found
             if route is not None and trace is None:
                 break
-        return outcome(route, scope.path, query, scope.view.target, self.reading, extras)
+        if route is not None and route.pool is None and route.redirect is None:
+            found = next((row for table in self.routes if (row := table.below(route, scope.path)) is not None), None)
+            if found is not None:
+                extras = counted(extras, route.state)
+                route = found
+        if route is not None and route.redirect is not None:
+            return moved(route, scope, extras)
+        query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
+        decision = outcome(route, scope.path, query, scope.view.target, self.reading, extras)
+        return self._local(decision, scope.path, scope.args)
+
+    def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
+        """What nothing forwards is looked for in files, if there are any; an exception has its hit all the same."""
+        files = self.files
+        if files is None or not (isinstance(decision, Respond) and decision.local and path.startswith("/")):
+            return decision
+        extras = decision.extras if decision.route is None else counted(decision.extras, decision.route.state)
+        query = b"" if args is None else b"?" + args.encode("latin-1")
+        return Forward(files, mapping.target(files, path, query, b"", self.reading), extras)
 
     def _forward(self, rule: Rule, uri: str, args: str | None, raw: bool, extras: Extras | None) -> Decision:
         """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
@@ -189,6 +212,8 @@ class Server:
     def _url(self, decision: Forward) -> str:
         """Where a request is forwarded to, as <Proxy> sees it."""
         pool = decision.route.pool or ""
+        if pool == FILES:
+            return ""
         url = ("balancer://" + pool if pool in self.site.balancers else pool) + decision.target.decode("latin-1")
         return url.partition("?")[0]
 
@@ -226,88 +251,3 @@ class Server:
 def _skip(tables: tuple[Routes, ...], trace: Trace | None, why: str) -> None:
     if trace is not None:
         trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]
-
-
-def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:
-    """Compile the rules of a site that ``lint`` found no error in; ``previous`` lends the parts that are equal.
-
-    Raises ValueError, with a sentence, for what does not parse."""
-    rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
-    setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
-
-    def guard(address: Address, said: Options | Host | Location) -> Guard:
-        return access.compile(site, address, said.require, said.auth)
-
-    def guarded(row: Location) -> Guard:
-        return guard(("locations", row.id), row)
-
-    base = guard(("site",), site.site)
-
-    def server(name: str, host: Host, known: Server | None) -> Server:
-        own = [rules[row.id] for row in site.rewrites if row.enabled and row.host == name]
-        before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
-        ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
-        names = hosts.names(host)
-        variables = [setter for setter in setters if setter.row.host in ("", name)]
-        mine = replace(site, site=hosts.options(site, host)) if name else site
-        tables = compiled(mine, name, known)
-        return Server(
-            name=name,
-            site=mine,
-            server_name=hosts.server_name(host, site.site.server_name),
-            late=tuple(setter for setter in variables if setter.row.late),
-            env=tuple(setter for setter in variables if not setter.row.late),
-            rules=tuple(ordered),
-            routes=tables,
-            sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded),
-            guard=base.under(guard(("hosts", name), host)) if name else base,
-            ours=names,
-            port=hosts.own_port(host),
-            reading=tables[0].basis.reading,
-        )
-
-    common = compile_routes(
-        site,
-        tuple(row for row in site.routes if row.host == ""),
-        state,
-        previous.server.routes[0] if previous is not None else None,
-    )
-
-    def compiled(mine: Site, name: str, known: Server | None) -> tuple[Routes, ...]:
-        """The server's routes and the host's own; both as the host's options have it, where it has its own."""
-        if not name:
-            return (common,)
-        own = tuple(row for row in site.routes if row.host == name)
-        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None)
-        if routes.basis == common.basis:
-            return common, routes
-        return compile_routes(mine, common.rows, state, known.routes[0] if known is not None else None), routes
-
-    whole = server("", Host(server_name=site.site.server_name), None)
-    known = previous.hosts if previous is not None else {}
-    virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
-    tables = hosts.tables(site.hosts, [*site.listeners, ""])
-    scopes = compile_scopes(site)
-    if not (virtual or whole.env or whole.late or whole.rules or whole.settles):
-        return Program(common.decide, False, whole, {}, {}, scopes)
-
-    def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
-        """Choose the host, and let its rules decide."""
-        chosen = whole
-        listener = view.connection.listener
-        table = tables.get(listener if listener in site.listeners else "")
-        if table is not None:
-            name, named = table.find(view.host.decode("latin-1"))
-            chosen = virtual[name]
-            if trace is not None:
-                shown = readable(view.host)
-                why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": it is the first'
-                trace.append(Step(("hosts", name), "match", why))
-        try:
-            return chosen.decide(view, facts, trace)
-        except Unknown as unknown:
-            return Need(unknown.key)
-        except Runaway as runaway:
-            return Respond(500, None, str(runaway))
-
-    return Program(decide, True, whole, virtual, tables, scopes)

@@ -12,7 +12,7 @@ from proxy_core.balance.outcome import renewed
 from proxy_core.balance.select import serves
 from proxy_core.balance.state import Pool
 from proxy_core.config.model import Site
-from proxy_core.rules.ruleset import compile_rules
+from proxy_core.rules.compile import compile_rules
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.pools import Pools
 from proxy_core.runtime.registry import Registry

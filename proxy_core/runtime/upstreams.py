@@ -12,12 +12,14 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from proxy_core.balance.state import UpstreamKey
+from proxy_core.config.folders import INSIDE
 from proxy_core.runtime.resolver import Addresses, Resolver, Unresolved
 from proxy_core.runtime.tls import BadTls, ClientContexts
 from proxy_core.runtime.upstream import Upstream
@@ -45,10 +47,12 @@ class Upstreams:
     """``idle`` holds the stacks, the newest at the end."""
 
     def __init__(self, write_buffer: int, resolver: Resolver | None = None, folder: Path = Path()) -> None:
-        """``folder`` is that of the site file: certificates are relative to it."""
+        """``folder`` is that of the site file: certificates are relative to it. ``inside`` connects to the member that
+        serves files."""
         self.idle: dict[UpstreamKey, list[Upstream]] = {}
         self.resolver = resolver or Resolver()
         self.resolver.told = self._moved
+        self.inside: Callable[[], Awaitable[socket.socket]] | None = None
         self._write_buffer = write_buffer
         self._contexts = ClientContexts(folder)
 
@@ -80,8 +84,12 @@ class Upstreams:
         try:
             secured = self._secured(key, seconds)
             async with asyncio.timeout(seconds):
-                addresses = await self.resolver.addresses(key.host)
-                await _connected(upstream, addresses, secured)
+                if key.host == INSIDE and self.inside is not None:
+                    near = await self.inside()
+                    await asyncio.get_running_loop().create_unix_connection(lambda: upstream, sock=near)
+                else:
+                    addresses = await self.resolver.addresses(key.host)
+                    await _connected(upstream, addresses, secured)
         except BadTls as error:
             raise Unreachable(f"{key} cannot be asked over TLS: {error}", 502) from error
         except ssl.SSLError as error:

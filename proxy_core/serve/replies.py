@@ -101,7 +101,7 @@ def reply(
         fields = (*fields, b"Location: " + moved)
         body, charset = (b"" if status == 304 else moved_page(status, moved)), b"iso-8859-1"
     lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Error")), date(), *fields]
-    if status == 405:
+    if status == 405 and not any(line[:6].lower() == b"allow:" for line in fields):
         lines.append(b"Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS")
     if body:
         lines.append(b"Content-Type: text/html; charset=" + charset)

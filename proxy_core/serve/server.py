@@ -22,6 +22,7 @@ from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.tls import BadTls, Secure, now_utc, server_side, stamp_of
 from proxy_core.runtime.upstreams import Upstreams
 from proxy_core.serve import limits
+from proxy_core.serve.files import Files
 from proxy_core.serve.front import Client
 from proxy_core.serve.listeners import Bound, ListenError, bind, is_plain, key, problem_of
 from proxy_core.serve.proxy_protocol import Ends
@@ -72,6 +73,8 @@ class Server:
         """``folder`` is that of the site file, to which the files that it names are relative."""
         self.upstreams = Upstreams(limits.WRITE_BUFFER, folder=folder)
         self._service = Service(current, recorder, self.upstreams, log, outside or Outside())
+        self._files = Files(lambda: current.rules.program.roots, folder)
+        self.upstreams.inside = self._files.connect
         self._registry = registry
         self._bound: list[Bound] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -180,6 +183,7 @@ class Server:
         for client in list(self._service.clients):
             client.cut()
         self._service.upstreams.close()
+        await self._files.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

@@ -52,7 +52,7 @@ def _plain(row: Shown, text: str) -> Cell:
 def _target(row: Shown, width: int) -> Cell:
     if row.route.except_:
         return (("✕ except", "accent" if row.route.enabled else "muted"),)
-    return _plain(row, words.clip(f"→ {row.route.proxy}", width))
+    return _plain(row, words.clip(f"→ {row.route.leads}", width))
 
 
 def _used(row: Shown, text: str) -> Cell:
@@ -172,7 +172,7 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
         taken = f"{path} and all below it" if path else f"what {route.path_regex} is found in"
         if path is not None and path.endswith("/"):
             taken = f"all below {path}"
-        says = f"keeps {taken} from being forwarded (404)" if route.except_ else f"takes {taken}, goes to {route.proxy}"
+        says = f"keeps {taken} from being forwarded (404)" if route.except_ else f"takes {taken}, goes to {route.leads}"
         lines = [Content.assemble((route.id, "bold"), f"  {says}", ("" if route.enabled else "  off", "$text-muted"))]
         if route.enabled and (notes := self._notes.get(route.id)):
             fixable = sentences.fix_order(self.routes, route.id) is not None

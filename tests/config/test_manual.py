@@ -65,6 +65,8 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "nocanon": "switch",
         "mapping": "choice",
         "except": "switch",
+        "redirect": "table",
+        "folder": "text",
         "enabled": "switch",
         "timeout": "number",
         "upgrade": "list",

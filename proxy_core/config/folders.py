@@ -1,0 +1,46 @@
+"""Folders whose files answer requests: what a site says of them, and what they are called inside.
+
+Files are served by an internal member, through the same way as everything else. What it is asked for begins with the
+key of a Root, so it can serve nothing that the site in force does not name. Pure.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from proxy_core.config.model import Options, Route, Site
+
+FILES = "local files"
+"""Name of the pool of the internal member; no balancer and no origin can have it."""
+INSIDE = "unix:/dev/null/files"
+"""The host that it is reached at: a socket that cannot exist in the file system, as nothing can below /dev/null."""
+
+
+METHODS = ("GET", "POST", "OPTIONS", "HEAD")
+"""What may be done with a file; POST is answered with it, as by httpd's default handler."""
+
+
+class Root(NamedTuple):
+    """A folder as configured, and the names that stand for a folder in it."""
+
+    folder: str
+    names: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
+
+
+def root_of(options: Options, row: Route | None = None) -> Root | None:
+    """The Root of a row of the routes, or the document_root, None where there is none."""
+    folder = options.document_root if row is None else row.folder
+    return Root(folder, options.directory_index) if folder else None
+
+
+def serves_files(site: Site) -> bool:
+    return bool(
+        site.site.document_root
+        or any(host.document_root for host in site.hosts.values())
+        or any(row.folder for row in site.routes)
+    )

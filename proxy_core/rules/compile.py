@@ -1,0 +1,122 @@
+"""Compiling the rules of a site: its hosts, each with the server's rows and its own, and the way in.
+
+What is equal in the program before is used again. Done outside the request path. Rows without a host come before a
+host's own, as Apache merges a server into its virtual hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from proxy_core.config.folders import Root, root_of
+from proxy_core.config.model import Host, Location, Options, Site
+from proxy_core.errors import Address
+from proxy_core.http.target import readable
+from proxy_core.http.view import RequestView
+from proxy_core.rules import access, env, hosts, locations, rewrite
+from proxy_core.rules.access import Guard
+from proxy_core.rules.decision import Decision, Respond, RuleState, Step, Trace
+from proxy_core.rules.facts import Facts, Need, Unknown
+from proxy_core.rules.pattern import Runaway
+from proxy_core.rules.program import Program
+from proxy_core.rules.routes import Routes, compile_routes, served
+from proxy_core.rules.ruleset import Server
+from proxy_core.rules.settings import compile_scopes
+
+States = Callable[[str, str], RuleState]
+
+
+def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:
+    """Compile the rules of a site that ``lint`` found no error in; ``previous`` lends the parts that are equal.
+
+    Raises ValueError, with a sentence, for what does not parse."""
+    rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
+    setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
+
+    def guard(address: Address, said: Options | Host | Location) -> Guard:
+        return access.compile(site, address, said.require, said.auth)
+
+    def guarded(row: Location) -> Guard:
+        return guard(("locations", row.id), row)
+
+    base = guard(("site",), site.site)
+
+    def server(name: str, host: Host, known: Server | None) -> Server:
+        own = [rules[row.id] for row in site.rewrites if row.enabled and row.host == name]
+        before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
+        ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
+        names = hosts.names(host)
+        variables = [setter for setter in setters if setter.row.host in ("", name)]
+        mine = replace(site, site=hosts.options(site, host)) if name else site
+        tables = compiled(mine, name, known)
+        return Server(
+            name=name,
+            site=mine,
+            server_name=hosts.server_name(host, site.site.server_name),
+            late=tuple(setter for setter in variables if setter.row.late),
+            env=tuple(setter for setter in variables if not setter.row.late),
+            rules=tuple(ordered),
+            routes=tables,
+            sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded),
+            guard=base.under(guard(("hosts", name), host)) if name else base,
+            ours=names,
+            port=hosts.own_port(host),
+            reading=tables[0].basis.reading,
+            files=served(mine.site, None, RuleState()),
+        )
+
+    common = compile_routes(
+        site,
+        tuple(row for row in site.routes if row.host == ""),
+        state,
+        previous.server.routes[0] if previous is not None else None,
+    )
+
+    def compiled(mine: Site, name: str, known: Server | None) -> tuple[Routes, ...]:
+        """The server's routes and the host's own; both as the host's options have it, where it has its own."""
+        if not name:
+            return (common,)
+        own = tuple(row for row in site.routes if row.host == name)
+        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None)
+        if routes.basis == common.basis:
+            return common, routes
+        return compile_routes(mine, common.rows, state, known.routes[0] if known is not None else None), routes
+
+    whole = server("", Host(server_name=site.site.server_name), None)
+    known = previous.hosts if previous is not None else {}
+    virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
+    tables = hosts.tables(site.hosts, [*site.listeners, ""])
+    scopes = compile_scopes(site)
+    plain = not (virtual or whole.env or whole.late or whole.rules or whole.settles or whole.files)
+    if plain and not common.answering:
+        return Program(common.decide, False, whole, {}, {}, scopes)
+
+    def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """Choose the host, and let its rules decide."""
+        chosen = whole
+        listener = view.connection.listener
+        table = tables.get(listener if listener in site.listeners else "")
+        if table is not None:
+            name, named = table.find(view.host.decode("latin-1"))
+            chosen = virtual[name]
+            if trace is not None:
+                shown = readable(view.host)
+                why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": it is the first'
+                trace.append(Step(("hosts", name), "match", why))
+        try:
+            return chosen.decide(view, facts, trace)
+        except Unknown as unknown:
+            return Need(unknown.key)
+        except Runaway as runaway:
+            return Respond(500, None, str(runaway))
+
+    return Program(decide, True, whole, virtual, tables, scopes, _roots(site))
+
+
+def _roots(site: Site) -> dict[str, Root]:
+    """The folders that a site serves, by their keys."""
+    places = [site.site, *(hosts.options(site, host) for host in site.hosts.values())]
+    found = [root_of(options, row) for options in places for row in (None, *site.routes)]
+    return {root.key: root for root in found if root is not None}

@@ -1,0 +1,224 @@
+"""Local content on a running server: what nothing forwards is looked for in the site's folders, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from proxy_core.config.model import ErrorPage, Location, Redirection, Route, Site
+from proxy_core.rules.lint import lint
+from tests.e2e.harness import HELLO, answers, ask, client, get, serving, site, upstream
+
+BODY = b"<p>hello</p>\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    www = tmp_path / "www"
+    for name in ("", "sub", "bare", ".git", "a b"):
+        (www / name).mkdir(exist_ok=True)
+    for name in ("index.html", "sub/index.html", "page.html", "data.json", "odd.zzz", "a b/c#d.txt", ".secret",
+                 ".git/config", "page.html.gz", "bare/x.txt"):  # fmt: skip
+        (www / name).write_bytes(BODY)
+    (tmp_path / "secret.txt").write_bytes(b"secret")
+    (www / "out.txt").symlink_to(tmp_path / "secret.txt")
+    (www / "out").symlink_to(tmp_path)
+    (www / "in.html").symlink_to(www / "page.html")
+    (www / "hidden.txt").symlink_to(www / ".secret")
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "s.css").write_bytes(b"p {}\n")
+    return tmp_path
+
+
+def local(*routes: Route, **options: object) -> Site:
+    return replace(site(1, document_root="www", **options), routes=routes)
+
+
+EXCEPT = Route(id="except", path="/sub", except_=True)
+
+FOUND = [
+    ("/page.html", 200, b"text/html"),
+    ("/", 200, b"text/html"),
+    ("/sub/", 200, b"text/html"),
+    ("/data.json", 200, b"application/json"),
+    ("/odd.zzz", 200, b"application/octet-stream"),
+    ("/a%20b/c%23d.txt", 200, b"text/plain"),
+    ("/in.html", 200, b"text/html"),
+    ("/page.html?query=1", 200, b"text/html"),
+    ("/x/../page.html", 200, b"text/html"),
+]
+
+
+@pytest.mark.parametrize(("target", "status", "kind"), FOUND)
+async def test_a_file_is_served_with_its_type(folder: Path, target: str, status: int, kind: bytes) -> None:
+    async with serving(local(EXCEPT), folder) as running:
+        head, body = await get(running.port, target, "Accept-Encoding: gzip")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert b"\r\nContent-Type: " + kind + b"\r\n" in head
+        assert b"\r\nServer: rproxy\r\n" in head
+        assert body == BODY
+
+
+MISSING = ["/none", "/bare/", "/.secret", "/.git/config", "/out.txt", "/out/secret.txt", "/out/", "/out", "/hidden.txt",
+           "/page.html/", "/page.html/x", "/%2e%2e/secret.txt", "/..;/secret.txt", "/sub/%5c..%5c..", "/a%0ab",
+           "/" + "x" * 300, "/" + "x/" * 2000]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", MISSING, ids=lambda target: target[:30])
+async def test_nothing_else_is_served_and_nothing_says_why(folder: Path, target: str) -> None:
+    async with serving(local(), folder) as running:
+        head, body = await get(running.port, target)
+        assert head[9:12] in (b"404", b"400")
+        assert b"secret" not in body
+        assert str(folder).encode() not in head + body
+
+
+@pytest.mark.parametrize("mode", ["keep", "decode"])
+@pytest.mark.parametrize("target", ["/..%2fsecret.txt", "/sub%2f..%2f..%2fsecret.txt", "/%2e%2e%2fsecret.txt"])
+async def test_escaped_slashes_are_no_way_out(folder: Path, mode: str, target: str) -> None:
+    async with serving(local(encoded_slashes=mode), folder) as running:
+        head, body = await get(running.port, target)
+        assert head[9:12] in (b"404", b"400")
+        assert b"secret" not in body
+
+
+async def test_a_folder_without_its_slash_is_redirected_to_the_one_with(folder: Path) -> None:
+    async with serving(local(Route(id="static", path="/pub", folder="www")), folder) as running:
+        for asked, told in (("/sub", "/sub/"), ("/sub?a=b", "/sub/?a=b"), ("/a%20b", "/a%20b/"),
+                            ("/pub/sub", "/pub/sub/"), ("/pub", "/pub/")):  # fmt: skip
+            head, _ = await get(running.port, asked)
+            assert head.startswith(b"HTTP/1.1 301 ")
+            assert f"\r\nLocation: http://localhost{told}\r\n".encode() in head
+
+
+async def test_ranges_and_validators_are_those_of_rfc_9110(folder: Path) -> None:
+    os.utime(folder / "www" / "page.html", (1_000_000_000, 1_000_000_000))
+    async with serving(local(), folder) as running:
+        head, _ = await get(running.port, "/page.html")
+        tag = head.split(b"\r\nEtag: ")[1].split(b"\r\n")[0].decode()
+        date = "Sun, 09 Sep 2001 01:46:40 GMT"
+        assert f"\r\nLast-Modified: {date}\r\n".encode() in head
+        for fields, status, size in (
+            (("Range: bytes=0-3",), 206, 4),
+            (("Range: bytes=-4",), 206, 4),
+            (("Range: bytes=3-",), 206, 10),
+            (("Range: bytes=99-",), 416, -1),
+            (("Range: bytes=0-1,3-4",), 200, 13),
+            (("Range: lines=0-1",), 200, 13),
+            (("Range: bytes=0-3", f"If-Range: {tag}"), 200, 13),
+            (("Range: bytes=0-3", 'If-Range: "other"'), 200, 13),
+            (("Range: bytes=0-3", f"If-Range: {date}"), 206, 4),
+            ((f"If-None-Match: {tag}",), 304, 0),
+            (('If-None-Match: "other"',), 200, 13),
+            ((f"If-Modified-Since: {date}",), 304, 0),
+            (('If-Match: "other"',), 412, -1),
+        ):
+            head, body = await get(running.port, "/page.html", *fields)
+            assert head.startswith(b"HTTP/1.1 %d " % status), fields
+            assert size < 0 or len(body) == size, fields
+
+
+async def test_methods_are_those_of_httpds_default_handler(folder: Path) -> None:
+    async with serving(local(), folder) as running:
+        for method, status in (
+            ("GET", 200),
+            ("POST", 200),
+            ("PUT", 405),
+            ("DELETE", 405),
+            ("OPTIONS", 200),
+            ("FOO", 501),
+        ):
+            raw = f"{method} /page.html HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            assert (await ask(running.port, raw.encode())).startswith(b"HTTP/1.1 %d " % status), method
+        async with client(running.port) as one:
+            one.send(b"HEAD /page.html HTTP/1.1\r\nHost: x\r\n\r\nGET /page.html HTTP/1.1\r\nHost: x\r\n\r\n")
+            head, _ = await one.answer(head_only=True)
+            assert b"\r\nContent-Length: 13\r\n" in head
+            assert (await one.answer())[1] == BODY
+
+
+async def test_routes_come_before_files_and_an_exception_leads_to_them(folder: Path) -> None:
+    async with upstream(answers(HELLO)) as there:
+        proxied = Route(id="all", path="/", proxy=f"http://127.0.0.1:{there.port}/")
+        static = Route(id="static", path="/sub", folder="static")
+        async with serving(local(EXCEPT, proxied, static), folder) as running:
+            assert (await get(running.port, "/page.html"))[1] == b"hello"
+            assert (await get(running.port, "/sub/s.css"))[1] == b"p {}\n"
+            assert (await get(running.port, "/sub/page.html"))[0].startswith(b"HTTP/1.1 404 ")
+        async with serving(local(EXCEPT, proxied), folder) as running:
+            assert (await get(running.port, "/sub/"))[1] == BODY
+            routes = {bound.id: bound.state.hits for bound in running.current.rules.program.routes}
+            assert routes == {"except": 1, "all": 0}
+
+
+async def test_files_are_guarded_and_have_the_sites_own_pages(folder: Path) -> None:
+    guarded = replace(
+        local(),
+        locations=(Location(id="sub", path="/sub", require=("all denied",)),),
+        errors=(ErrorPage(id="gone", status=("404",), text="nothing here"),),
+    )
+    async with serving(guarded, folder) as running:
+        assert (await get(running.port, "/sub/"))[0].startswith(b"HTTP/1.1 403 ")
+        assert (await get(running.port, "/none"))[1] == b"nothing here"
+
+
+async def test_a_swap_takes_a_folder_away_and_brings_another(folder: Path) -> None:
+    async with serving(local(), folder) as running:
+        assert (await get(running.port, "/page.html"))[0].startswith(b"HTTP/1.1 200 ")
+        running.swap(replace(local(), site=replace(local().site, document_root="static")))
+        assert (await get(running.port, "/page.html"))[0].startswith(b"HTTP/1.1 404 ")
+        assert (await get(running.port, "/s.css"))[1] == b"p {}\n"
+        running.swap(replace(local(), site=replace(local().site, document_root="")))
+        assert (await get(running.port, "/s.css"))[0].startswith(b"HTTP/1.1 404 ")
+
+
+MOVED = [
+    (Route(path="/old", redirect=Redirection(to="http://new.test/n")), "/old/x%20y?q=1", "302 http://new.test/n/x%20y?q=1"),
+    (Route(path="/old", redirect=Redirection(to="/n", status=301)), "/old", "301 http://localhost/n"),
+    (Route(path="/old", redirect=Redirection(to="http://new.test/?a=b")), "/old?q=1", "302 http://new.test/?a=b"),
+    (Route(path="/old", redirect=Redirection(to="http://new.test", status=308)), "/older", "404"),
+    (Route(path="/old", redirect=Redirection(status=410)), "/old/x", "410"),
+    (Route(path_regex="^/(.*)\\.gif$", redirect=Redirection(to="http://new.test/$1.png", status=303)),
+     "/a%0ab/c.gif", "303 http://new.test/a%0ab/c.png"),
+    (Route(path="/old", redirect=Redirection(to="nowhere")), "/old/x", "500"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "target", "told"), MOVED)
+async def test_a_route_redirects_as_mod_alias_does(row: Route, target: str, told: str) -> None:
+    async with serving(replace(site(1), routes=(replace(row, id="moved"),))) as running:
+        head, _ = await get(running.port, target)
+        status, _, location = told.partition(" ")
+        assert head.startswith(f"HTTP/1.1 {status} ".encode())
+        if location:
+            assert f"\r\nLocation: {location}\r\n".encode() in head
+
+
+def row(**said: object) -> Route:
+    return Route(id="r", **{"path": "/x", **said})  # type: ignore[arg-type]
+
+
+WRONG = [
+    (row(redirect=Redirection()), "has to say where to"),
+    (row(redirect=Redirection(to="nowhere")), "neither a URL nor a path"),
+    (row(redirect=Redirection(to="/x", status=410)), "does not say where to"),
+    (row(redirect=Redirection(to="/y"), mapping="encoded"), "only what is forwarded"),
+    (row(path=None, path_regex="^/x", folder="www"), "served below a path"),
+    (row(path=None, path_regex="^/x", redirect=Redirection(to="/$1")), "always empty"),
+]
+
+
+@pytest.mark.parametrize(("route", "said"), WRONG)
+def test_lint_says_what_is_wrong(route: Route, said: str) -> None:
+    assert any(said in str(problem) for problem in lint(replace(site(1), routes=(route,))))
+
+
+@pytest.mark.parametrize("field", ["", "bytes=", "bytes=5-2", "bytes=0-1,3-4", "bytes= 0-1", "bytes=-", "x=0-1"])
+async def test_a_range_that_is_not_sound_gets_the_whole(folder: Path, field: str) -> None:
+    async with serving(local(), folder) as running:
+        head, body = await get(running.port, "/page.html", f"Range: {field}")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert body == BODY
