@@ -78,9 +78,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         Redirection | None, Meta(description="Send the client elsewhere. Apache: Redirect, RedirectMatch.")
     ] = None
     folder: Annotated[
-        str | None,
+        Annotated[str, Meta(min_length=1)] | None,
         Meta(
-            min_length=1,
             extra={"example": "static"},
             description="Folder, relative to the site file, whose files answer: what follows the matched prefix is "
             "looked for in it, as document_root describes. Apache: Alias.",
