@@ -113,7 +113,11 @@ class World:
         """Nothing is in flight any more, anywhere."""
         end = monotonic() + PATIENCE
         while monotonic() < end:
-            gauges = {name: value for name, value in (await self.numbers()).items() if "in_flight" in name}
+            gauges = {
+                name: value
+                for name, value in (await self.numbers()).items()
+                if name.split("{")[0].endswith("_in_flight")
+            }
             assert all(value >= 0 for value in gauges.values()), gauges
             if not any(gauges.values()):
                 return
