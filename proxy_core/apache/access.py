@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import re
 
+from proxy_core.apache import compat
+from proxy_core.apache.compat import CLOSED
 from proxy_core.apache.draft import Group, Here, Ignored, Row, Section, Unsupported, slug, unique
 from proxy_core.apache.lexer import Directive, rest
 from proxy_core.apache.table import Handler, on, text
 
-_KINDS = {"all", "ip", "local", "method", "env", "expr", "user", "valid-user"}
-CLOSED = "all denied"
+_KINDS = {"all", "ip", "local", "method", "env", "expr", "user", "valid-user", "ssl"}
 
 
 def require(here: Here, said: Directive) -> None:
     """Require [not] kind word …"""
-    group = here.group or _outermost(here, said)
     words = list(said.args)
     negated = words[:1] == ["not"]
     kind = words[1 if negated else 0].lower()
-    group.origins.append(said)
     if kind not in _KINDS or here.condition:
-        group.conditions.append("all granted" if group.match == "none" else CLOSED)
+        refuses = here.group is not None and here.group.match == "none"
+        add(here, said, "all granted" if refuses else CLOSED)
         why = "inside <If> " if here.condition else f"{kind} "
         raise Unsupported(f"{why}cannot be asked here, so nobody is let in by it")
     shown = " ".join(words[1 if negated else 0 :])
     if kind == "expr":
         shown = "expr " + _bare(rest(said.raw, 2 if negated else 1))
-    group.conditions.append(("not " if negated else "") + shown)
+    elif kind == "ssl":
+        shown = "expr %{HTTPS} == 'on'"
+    add(here, said, ("not " if negated else "") + shown)
+
+
+def add(here: Here, said: Directive, condition: str | Group) -> None:
+    """One more condition of the group or section at hand; what is said in a <Limit> is for its methods alone."""
+    group = here.group or _outermost(here, said)
+    group.origins.append(said)
+    if here.method and here.group is None and here.section is not None:
+        here.section.limits.append(here.method)
+        condition = Group("all", [here.method, condition])
+    group.conditions.append(condition)
 
 
 def _bare(expression: str) -> str:
@@ -41,13 +53,17 @@ def _bare(expression: str) -> str:
 def _outermost(here: Here, said: Directive) -> Group:
     section = here.section
     if section is None:
-        name = unique("closed", here.draft.location_ids)
-        here.draft.location_ids.add(name)
-        here.server.locations.append(Row({"id": name, "path": "/", "require": [CLOSED]}, [said]))
+        here.draft.close(here.server, {"path": "/"}, said)
         raise Unsupported("outside of sections it cannot be asked, so nobody is let in; put it into <Location />")
     if section.access is None:
         section.access = Group("any", [])
     return section.access
+
+
+def _origins(group: Group) -> list[Directive]:
+    """The directives of a group and of those within."""
+    within = [said for each in group.conditions if isinstance(each, Group) for said in _origins(each)]
+    return list(dict.fromkeys([*group.origins, *within]))
 
 
 def finished(here: Here) -> None:
@@ -55,10 +71,19 @@ def finished(here: Here) -> None:
     section = here.section
     if section is None:
         return
-    if section.access is not None and section.access.conditions:
+    whole = compat.joined(section)
+    if whole is not None:
+        whole.origins = _origins(whole)
+        before = {here.draft.main: here.draft.main.guarded, here.server: here.server.guarded}
+        unlike = next((each for known in before.values() for each in known if compat.mixed(each, section)), None)
+        if unlike is not None:
+            whole = Group("any", [CLOSED], whole.origins)
+            why = f"it holds beside {unlike.directive}, one with Order and one with Require: write Require in both"
+            here.draft.lose({said.place for said in whole.origins}, f"{why}; until then nobody is let in")
+        here.server.guarded.append(section)
         row = here.location(section.directive)
-        row.content["require"] = _named(here, section, section.access)
-        row.origins += section.access.origins
+        row.content["require"] = _named(here, section, whole)
+        row.origins += whole.origins
     if section.auth.get("type", "basic") == "basic" and "file" in section.auth:
         auths = here.draft.auths
         content = {"realm": section.auth.get("name", "private"), "file": here.draft.path(section.auth["file"])}
@@ -71,10 +96,13 @@ def finished(here: Here) -> None:
 
 def _named(here: Here, section: Section, group: Group) -> list[str]:
     """The conditions of a group, those below it as tables with names."""
-    found = []
+    found: list[str] = []
     for condition in group.conditions:
         if isinstance(condition, str):
             found.append(condition)
+            continue
+        if condition.match == "any" and (group.match == "any" or len(condition.conditions) == 1):
+            found += _named(here, section, condition)
             continue
         accesses = here.draft.accesses
         stem = re.sub(r"[^A-Za-z0-9]+", "-", section.argument).strip("-").lower() or "root"
@@ -113,16 +141,6 @@ def merging(here: Here, said: Directive) -> None:
     raise Ignored("it is always off here")
 
 
-def old(here: Here, said: Directive) -> None:
-    """Order, Allow, Deny and Satisfy of mod_access_compat: only what lets everybody in is known."""
-    words = [word.lower() for word in said.args]
-    if (said.key == "allow" and words == ["from", "all"]) or said.key == "order":
-        raise Ignored("everybody may, unless something says otherwise")
-    if here.section is not None:
-        _outermost(here, said).conditions.append(CLOSED)
-    raise Unsupported("it is of httpd 2.2: write Require; until then nobody is let in by it")
-
-
 def basic(here: Here, said: Directive) -> None:
     if on(said):
         raise Ignored("there is nobody else to ask")
@@ -137,5 +155,5 @@ HANDLERS: dict[str, Handler] = {
     "authbasicprovider": provider,
     "authbasicauthoritative": basic,
     "authmerging": merging,
-    **dict.fromkeys(("order", "allow", "deny", "satisfy"), old),
+    **compat.HANDLERS,
 }

@@ -17,6 +17,7 @@ from proxy_core.apache.draft import Block, Draft, Row, Server, Unsupported, bloc
 from proxy_core.apache.inheritance import rewriting
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.rewrite import dsn
+from proxy_core.apache.routing import routes
 from proxy_core.config.model import Host, Options
 from proxy_core.config.schema import fields
 
@@ -40,11 +41,16 @@ def assembled(draft: Draft) -> list[Block]:
     if draft.access_log is not None:
         blocks.append(Block(("access_log",), draft.access_log.content, tuple(draft.access_log.origins)))
     covered = {name for names in hosts.values() for name in names}
-    rules = rewriting(draft, not hosts or len(covered) < len(draft.listeners))
+    answers = not hosts or len(covered) < len(draft.listeners)
+    rules = rewriting(draft, answers)
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
+    taking, itself = routes(
+        draft, [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
+    )
+    blocks += itself
     blocks += rows(draft, "env", lambda server: server.env)
     blocks += rules.blocks
-    blocks += routes(draft)
+    blocks += taking
     blocks += rows(draft, "locations", lambda server: server.locations)
     blocks += [Block(("access", name), row.content, tuple(row.origins)) for name, row in draft.accesses.items()]
     blocks += [Block(("auth", name), row.content, tuple(row.origins)) for name, row in draft.auths.items()]
@@ -215,23 +221,6 @@ def host(draft: Draft, server: Server, listeners: list[str], inherits: Mapping[S
 def rows(draft: Draft, table: str, of: Callable[[Server], list[Row]]) -> list[Block]:
     """The rows of a table: the main server's for every host, then the hosts' own."""
     return [block(table, server, row) for server in draft.servers() for row in of(server)]
-
-
-def routes(draft: Draft) -> list[Block]:
-    """A <Location>'s ProxyPass comes before those of servers, the last <Location> first, the host's before the main
-    server's; then the main server's own before the host's."""
-    main = draft.main
-    shared = not any(server.located for server in draft.servers())
-    if shared or not draft.hosts:
-        blocks = [block("routes", main, row) for row in (*reversed(main.located), *main.routes)]
-        for server in draft.hosts:
-            blocks += [block("routes", server, row) for row in (*reversed(server.located), *server.routes)]
-        return blocks + [block("routes", server, row) for server in draft.servers() for row in server.last]
-    blocks = []
-    for server in draft.hosts:
-        ordered = (*reversed([*main.located, *server.located]), *main.routes, *server.routes, *main.last, *server.last)
-        blocks += [block("routes", server, row) for row in ordered]
-    return blocks
 
 
 def name_balancers(draft: Draft) -> None:

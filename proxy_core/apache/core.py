@@ -204,7 +204,7 @@ IGNORED: dict[str, str] = {
          "addtype", "addlanguage", "addencoding", "addcharset", "typesconfig", "languagepriority", "mimemagicfile",
          "forcelanguagepriority", "multiviewsmatch", "contentdigest", "fileetag", "adddescription", "removetype",
          "adddefaultcharset", "addhandler", "addoutputfilter", "removehandler", "removeencoding", "forcetype",
-         "sethandlertype", "scriptalias", "scriptsock", "defaulttype"),
+         "sethandlertype", "scriptsock", "defaulttype"),
         FILES,
     ),
     **dict.fromkeys(

@@ -49,14 +49,29 @@ class Group:
 
 
 @dataclass(eq=False)
+class Compat:
+    """What Order, Allow and Deny say, for these methods (empty: for all of them)."""
+
+    method: str = ""
+    order: Literal["deny,allow", "allow,deny"] = "deny,allow"
+    allow: list[str | Group] = field(default_factory=list)
+    deny: list[str | Group] = field(default_factory=list)
+    origins: list[Directive] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Section:
-    """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it."""
+    """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it. ``limits`` are
+    the methods of the <Limit>s in it that say Require."""
 
     kind: Kind
     argument: str
     directive: Directive
     row: Row | None = None
     access: Group | None = None
+    limits: list[str] = field(default_factory=list)
+    compat: list[Compat] = field(default_factory=list)
+    satisfies_any: bool = False
     auth: dict[str, str] = field(default_factory=dict)
 
 
@@ -84,12 +99,15 @@ class Server:
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)
     located: list[Row] = field(default_factory=list)
-    last: list[Row] = field(default_factory=list)
+    redirects: list[Row] = field(default_factory=list)
+    located_aliases: list[Row] = field(default_factory=list)
+    aliases: list[Row] = field(default_factory=list)
     locations: list[Row] = field(default_factory=list)
     headers: list[Row] = field(default_factory=list)
     reverse: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
     balancers: dict[str, Balancer] = field(default_factory=dict)
+    guarded: list[Section] = field(default_factory=list)
     rewrites_anything: bool = False
     name: str = ""
 
@@ -125,6 +143,12 @@ class Draft:
             for entry in self.entries
         ]
 
+    def close(self, server: Server, where: dict[str, str], said: Directive, name: str = "closed") -> None:
+        """Nobody is let in there, for what it was to be is lost."""
+        name = unique(name, self.location_ids)
+        self.location_ids.add(name)
+        server.locations.append(Row({"id": name, **where, "require": ["all denied"]}, [said]))
+
     def path(self, text: str) -> str:
         """A path of httpd's (relative to its ServerRoot) as site files write it: relative to their own folder where it
         lies below it."""
@@ -142,13 +166,15 @@ class Draft:
 
 @dataclass(eq=False)
 class Here:
-    """Where a directive stands: its server, the section round it, and the conditions of <If> round it."""
+    """Where a directive stands: its server, the section round it, and the conditions of <If> round it; ``method`` is
+    the condition that a <Limit> is."""
 
     draft: Draft
     server: Server
     section: Section | None = None
     condition: str = ""
     group: Group | None = None
+    method: str = ""
     losses: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy_core.apache import access, balancing, core, fields, proxy, redirects, rewrite, tls
+from proxy_core.apache import access, balancing, compat, core, fields, proxy, redirects, rewrite, tls
 from proxy_core.apache.assembly import assembled
 from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive
@@ -73,8 +73,8 @@ def without(draft: Draft, blocks: list[Block], found: list[tuple[int, Problem]])
             continue
         why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
         draft.lose({origin.place for origin in block.origins[-1:]}, why)
-        if "require" in block.content and block.content["require"] != [access.CLOSED]:
-            kept.append(replace(block, content={**block.content, "require": [access.CLOSED]}))
+        if "require" in block.content and block.content["require"] != [compat.CLOSED]:
+            kept.append(replace(block, content={**block.content, "require": [compat.CLOSED]}))
         elif block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
             kept.append(replace(block, content={**block.content, "enabled": False}))
     return kept
@@ -164,10 +164,8 @@ def group(match: Literal["any", "all", "none"]) -> Callable[[Here, Directive], N
     def handler(here: Here, said: Directive) -> None:
         if here.section is None:
             return lost(here, said, "it is for sections; put it into <Location />")
-        if here.section.access is None:
-            here.section.access = Group("any", [])
-        made = Group(match, [], [said])
-        (here.group or here.section.access).conditions.append(made)
+        made = Group(match, [])
+        access.add(here, said, made)
         here.draft.note(said, "mapped")
         walk(replace(here, group=made, losses=[]), said.inside or ())
 
@@ -175,10 +173,10 @@ def group(match: Literal["any", "all", "none"]) -> Callable[[Here, Directive], N
 
 
 def limited(here: Here, said: Directive) -> None:
-    """<Limit> and <LimitExcept>: access by method closes the section for everybody, for it cannot be told apart."""
-    if here.section is not None:
-        access.require(here, Directive("Require", access.CLOSED, said.place))
-    lost(here, said, "access by method is Require method here; until then nobody is let in")
+    """<Limit> and <LimitExcept>: what is said in them of access is for some methods."""
+    here.draft.note(said, "mapped")
+    method = ("not method " if said.key == "limitexcept" else "method ") + " ".join(said.args)
+    walk(replace(here, method=method, losses=[]), said.inside or ())
 
 
 def conditional(here: Here, said: Directive) -> None:

@@ -1,10 +1,11 @@
-"""mod_alias: Redirect and its like, which come behind what is forwarded; in a <Location> they come before it."""
+"""mod_alias: Redirect and Alias, which come behind what is forwarded, redirects first (``translate_alias_redir``); in a
+<Location> redirects come before it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from proxy_core.apache.draft import Here, Row, Unsupported
+from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.table import Handler
 
@@ -31,11 +32,37 @@ def redirect(here: Here, said: Directive) -> None:
     row: dict[str, Any] = {"path_regex" if regex else "path": args[0], "redirect": {"status": status}}
     if goes:
         row["redirect"] = {"to": args[1], "status": status}
-    (here.server.last if here.section is None else here.server.located).append(Row(row, [said]))
+    (here.server.redirects if here.section is None else here.server.located).append(Row(row, [said]))
 
 
 def alias(here: Here, said: Directive) -> None:
-    raise Unsupported("files are served from one folder for a server; let another server serve these")
+    """Alias path folder; in a <Location> the folder alone."""
+    here.unconditional()
+    args = list(said.args)
+    within = here.section is not None
+    if within and len(args) == 1:
+        if here.section is None or here.section.kind != "location":
+            raise Unsupported("files are served below a path, not for an expression; give it one, outside")
+        args.insert(0, here.section.argument)
+    path, folder = args
+    if not path.startswith("/"):
+        raise Ignored("no path begins like this")
+    if path.endswith("/") and not folder.endswith("/"):
+        raise Unsupported(f"{folder} is put together with what follows {path}; end both with a slash, or neither")
+    row = Row({"path": path, "folder": here.draft.path(folder)}, [said])
+    (here.server.located_aliases if within else here.server.aliases).append(row)
+
+
+def alias_match(here: Here, said: Directive) -> None:
+    raise Unsupported("files are served below a path, not for an expression; write an Alias for each folder")
+
+
+def script_alias(here: Here, said: Directive) -> None:
+    """ScriptAlias path folder: programs are not run, and nobody gets to read them instead."""
+    here.server_only()
+    where = {"path_regex": said.args[0]} if said.key == "scriptaliasmatch" else {"path": said.args[0]}
+    here.draft.close(here.server, where, said)
+    raise Unsupported("programs are not run here, so nobody is let in there; let a member run them")
 
 
 HANDLERS: dict[str, Handler] = {
@@ -44,5 +71,7 @@ HANDLERS: dict[str, Handler] = {
     "redirectpermanent": redirect,
     "redirecttemp": redirect,
     "alias": alias,
-    "aliasmatch": alias,
+    "aliasmatch": alias_match,
+    "scriptalias": script_alias,
+    "scriptaliasmatch": script_alias,
 }

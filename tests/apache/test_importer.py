@@ -55,6 +55,14 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"pattern": "^/x$", "substitution": "/y", "flags": ["R=301", "L"],
        "conditions": [{"test": "%{HTTP_HOST}", "pattern": "^a", "flags": ["NC"]}]}]),
     ("RewriteRule ^/x$ /y [R]", "rewrites", []),
+    ("Redirect permanent /a http://h/b\nAlias /f /srv/f", "routes",
+     [{"path": "/a", "redirect": {"to": "http://h/b", "status": 301}}, {"path": "/f", "folder": "/srv/f"}]),
+    ("Alias /f/ /srv/f/\nRedirectMatch gone ^/a$", "routes",
+     [{"path_regex": "^/a$", "redirect": {"status": 410}}, {"path": "/f/", "folder": "/srv/f"}]),
+    ("ProxyPass /a http://h/\n<Location /a/f>\nAlias /srv/f\n</Location>", "routes",
+     [{"path": "/a", "proxy": "http://h/"}, {"path": "/a/f", "folder": "/srv/f"}]),
+    ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "locations",
+     [{"id": "closed", "path": "/cgi-bin/", "require": ["all denied"]}]),
     ("<Proxy http://h/x*>\nProxySet timeout=9\n</Proxy>", "locations",
      [{"id": "http-h-x", "target": "http://h/x", "timeout": 9}]),
 ]  # fmt: skip
@@ -152,9 +160,10 @@ def test_what_the_site_file_would_refuse_is_counted_and_kept_as_a_comment(tmp_pa
         ("Require ldap-user me", ["all denied"]),
         ("Require ip 10\nRequire host example.org", ["ip 10", "all denied"]),
         ("Require expr %{nonsense", ["all denied"]),
-        ("<Limit POST>\nRequire user me\n</Limit>", ["all denied"]),
         ("AuthType Digest\nRequire valid-user", ["all denied", "valid-user"]),
-        ("Order deny,allow\nDeny from all", ["all denied"]),
+        ("Order allow,deny\nAllow from example.org", ["all denied"]),
+        ("Order deny,allow\nDeny from example.org", ["all denied"]),
+        ("Order backwards\nAllow from 10", ["ip 10"]),
         ("<If true>\nRequire all denied\n</If>", ["all denied"]),
     ],
 )
@@ -163,6 +172,35 @@ def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path, insi
     (row,) = tomllib.loads(found.text)["locations"]
     assert (row["path"], row["require"]) == ("/secret", conditions)
     assert found.report.losses
+
+
+OLD = [
+    ("Order deny,allow\nDeny from all", ["all denied"]),
+    ("Order deny,allow\nDeny from all\nAllow from 10.0 192.168.0.0/16", ["ip 10.0", "ip 192.168.0.0/16"]),
+    ("Order allow,deny\nAllow from all", ["all granted"]),
+    ("Order allow,deny", ["all denied"]),
+    ("Order deny,allow\nDeny from env=bad", ["access x"]),
+    ("Order allow,deny\nAllow from env=good", ["env good"]),
+    ("Deny from all\nAllow from 10\nSatisfy any\nAuthType Basic\nAuthUserFile u\nRequire valid-user",
+     ["ip 10", "valid-user"]),
+    ("<Limit POST>\nRequire ip 10\n</Limit>", ["access x", "access x-2"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("inside", "conditions"), OLD)
+def test_access_of_httpd_2_2_is_put_into_the_words_of_require(
+    tmp_path: Path, inside: str, conditions: list[str]
+) -> None:
+    site = site_of(tmp_path, f"Listen 1\n{PROXIED}<Location /y>\nRequire ip 1\nOrder allow,deny\nAllow from all\n"
+                   f"</Location>\n<Location /x>\n{inside}\n</Location>")  # fmt: skip
+    assert site["locations"][-1]["require"] == conditions
+
+
+def test_require_and_order_in_sections_within_each_other_close_the_inner_one(tmp_path: Path) -> None:
+    inner = "<Location /a/b>\nOrder allow,deny\nAllow from all\n</Location>"
+    found = imported(tmp_path, f"Listen 1\n{PROXIED}<Location /a>\nRequire ip 10\n</Location>\n{inner}")
+    assert tomllib.loads(found.text)["locations"][1]["require"] == ["all denied"]
+    assert [loss.directive for loss in found.report.losses] == ["Order", "Allow"]
 
 
 def test_an_access_rule_outside_of_sections_closes_the_server(tmp_path: Path) -> None:
