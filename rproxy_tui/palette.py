@@ -60,6 +60,7 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
     yield add(app, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
     for name, listener in site.listeners.items():
         yield edit(app, ("listeners", name), listener.address)
+        yield edit(app, ("listeners", name, "limits"), "sizes and times of its own")
         yield remove(app, ("listeners", name), f"{listener.address}: what is open there is drained")
     for route in site.routes:
         yield edit(app, ("routes", route.id), f"{route.taken} → {route.leads}")

@@ -10,7 +10,7 @@ import re
 
 from proxy_core.apache.draft import Here, Ignored, Row, Unsupported, unique
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.table import Handler, choice, number, on, option, seconds, text
+from proxy_core.apache.table import Handler, choice, number, on, option, seconds, setting, text
 
 
 def listen(here: Here, said: Directive) -> None:
@@ -51,6 +51,13 @@ def limit(name: str, least: int = 0) -> Handler:
         here.draft.limits.origins.append(said)
 
     return handler
+
+
+def limit_request_body(here: Here, said: Directive) -> None:
+    """LimitRequestBody bytes: of the site, a host, or a section."""
+    if here.server is here.draft.main and here.section is None:
+        return limit("body")(here, said)
+    setting("max_body", number)(here, said)
 
 
 def set_handler(here: Here, said: Directive) -> None:
@@ -146,7 +153,7 @@ def bound(name: str) -> Handler:
 
 def of_the_site(here: Here) -> None:
     if here.server is not here.draft.main or here.section is not None:
-        raise Unsupported("bounds are for the whole site here; set it in [limits]")
+        raise Unsupported("this bound is for the site or a listener: set it in [limits] or [listeners.NAME.limits]")
 
 
 def use_canonical_name(here: Here, said: Directive) -> None:
@@ -171,7 +178,7 @@ HANDLERS: dict[str, Handler] = {
     "limitrequestline": limit("request_line", 256),
     "limitrequestfieldsize": limit("field", 256),
     "limitrequestfields": limit("fields", 1),
-    "limitrequestbody": limit("body"),
+    "limitrequestbody": limit_request_body,
     "requestreadtimeout": request_read_timeout,
     "keepalivetimeout": bound("idle_time"),
     "usecanonicalname": use_canonical_name,

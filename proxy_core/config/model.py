@@ -34,7 +34,7 @@ from proxy_core.config.model_balance import (
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
 from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
 from proxy_core.config.model_hosts import Host, Location
-from proxy_core.config.model_limits import Ban, Limits
+from proxy_core.config.model_limits import Ban, Limits, ListenerLimits
 from proxy_core.config.model_routes import Route
 from proxy_core.config.model_rules import EnvRule, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model_tls import Certificate, ListenerTls, UpstreamTls
@@ -42,10 +42,10 @@ from proxy_core.config.model_types import Name, RowId, Seconds
 
 __all__ = [
     "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
-    "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerTls", "Location",
-    "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options", "Redirection",
-    "ReverseRule", "RewriteCond",
-    "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site", "Sticky", "UpstreamTls",
+    "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits",
+    "ListenerTls", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options",
+    "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site",
+    "Sticky", "UpstreamTls",
 ]  # fmt: skip
 
 
@@ -220,6 +220,9 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
             "Apache: RemoteIPProxyProtocol.",
         ),
     ] = False
+    limits: Annotated[ListenerLimits, Meta(description="Bounds of its own, where [limits] does not fit.")] = (
+        ListenerLimits()
+    )
 
 
 class AccessLog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

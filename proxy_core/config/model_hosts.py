@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from proxy_core.config.model_access import AuthName, DirectoryIndex, DocumentRoot, Require
 from proxy_core.config.model_rules import Enabled, HostName
-from proxy_core.config.model_types import RowId, Seconds
+from proxy_core.config.model_types import MaxBody, RowId, Seconds
 
 
 class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -64,6 +64,7 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     add_forwarded: Annotated[
         bool | None, Meta(description="Whether X-Forwarded-For, -Host and -Server are added, not the site's word.")
     ] = None
+    max_body: MaxBody = None
     require: Require = ()
     auth: AuthName = ""
     document_root: DocumentRoot | None = None
@@ -109,5 +110,6 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     preserve_host: Annotated[
         bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the route's word.")
     ] = None
+    max_body: MaxBody = None
     require: Require = ()
     auth: AuthName = ""

@@ -1,7 +1,8 @@
 """[limits] and [[bans]]: how much a client may send, how long it may take, how often it may come, and who may not.
 
 Every wait has an end and every buffer a size. The figures are httpd's defaults where it has them; 0 switches a bound
-off where a site can do without. Nothing here acts: ``serve`` reads it.
+off where a site can do without. A listener may have bounds of its own; what a host, route or location says of bodies
+stands there. Nothing here acts: ``serve`` reads it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
 
 from proxy_core.config.model_types import RowId, Seconds
 
@@ -119,6 +121,36 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     queue_time: Annotated[
         Seconds, Meta(description="Seconds that a request may wait in the queue before it gets 503.")
     ] = 1.0
+
+
+class ListenerLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[listeners.NAME.limits]: bounds of its own for what comes in here, instead of those in [limits]."""
+
+    request_line: Annotated[Bytes | None, Meta(description="Bytes of a request line.")] = None
+    field: Annotated[Bytes | None, Meta(description="Bytes of one header field.")] = None
+    fields: Annotated[Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="Header fields of a request.")] = (
+        None
+    )
+    head: Annotated[Bytes | None, Meta(description="Bytes of a whole request head.")] = None
+    body: Annotated[
+        Annotated[int, Meta(ge=0, le=1 << 50)] | None,
+        Meta(description="Bytes of a request body, where neither host, route nor location sets max_body."),
+    ] = None
+    head_time: Annotated[Seconds | None, Meta(description="Seconds that a request head may take.")] = None
+    head_rate: Annotated[Rate | None, Meta(description="Bytes of a head that earn it one more second; 0: none do.")] = (
+        None
+    )
+    body_time: Annotated[Seconds | None, Meta(description="Seconds that a request body may stand still.")] = None
+    body_rate: Annotated[
+        Rate | None, Meta(description="Bytes a second that a body must bring on average; 0 asks for none.")
+    ] = None
+    idle_time: Annotated[
+        Seconds | None, Meta(description="Seconds that a connection may rest between two requests.")
+    ] = None
+
+    def over(self, whole: Limits) -> Limits:
+        """The site's limits with what is said here laid over them."""
+        return replace(whole, **{name: value for name, value in asdict(self).items() if value is not None})
 
 
 class Ban(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, field
 
 from proxy_core.config.model_access import Redirection
 from proxy_core.config.model_rules import HostName
-from proxy_core.config.model_types import RowId, Seconds, Upgrade
+from proxy_core.config.model_types import MaxBody, RowId, Seconds, Upgrade
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -89,6 +89,7 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     timeout: Annotated[
         Seconds | None, Meta(description="Seconds of silence for this route, instead of the site's timeout.")
     ] = None
+    max_body: MaxBody = None
     upgrade: Upgrade = ()
     preserve_host: Annotated[
         bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the site's word.")

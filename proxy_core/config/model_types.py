@@ -23,6 +23,13 @@ Upgrade = Annotated[
         "wss:// allow websocket by themselves. Apache: upgrade=.",
     ),
 ]
+MaxBody = Annotated[
+    Annotated[int, Meta(ge=0, le=1 << 50)] | None,
+    Meta(
+        description="Bytes of a request body, instead of limits.body; a longer one gets 413. 0 sets no bound. Apache: "
+        "LimitRequestBody.",
+    ),
+]
 RowId = Annotated[
     str,
     Meta(

@@ -49,7 +49,7 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
     request = telling.masked(head, rules.site).strip()
     reader = Reader(question.client, connection)
     try:
-        view, fields = reader.read(head, terms(rules.site))
+        view, fields = reader.read(head, terms(rules.site).through(rules.site.listeners.get(listener)))
     except Refused as refused:
         return Explanation(
             request=request, client=question.client, listener=listener, steps=(), outcome="respond",

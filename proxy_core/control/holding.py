@@ -109,6 +109,8 @@ def options(site: Site, route: BoundRoute, member: BoundMember | None, steps: Tr
         ("error_override", _switch(route.error_override) + codes, source("error_override")),
         ("preserve_host", _switch(route.preserve_host), source("preserve_host")),
     ]
+    if route.max_body is not None:
+        found.append(("max_body", f"{route.max_body} bytes" if route.max_body else "any", source("max_body")))
     if route.nocanon:
         found.append(("nocanon", "true", ("routes", route.id)))
     if route.mapping != "decoded":

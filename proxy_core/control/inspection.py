@@ -44,7 +44,7 @@ def _explanation(exchange: Exchange) -> Explanation:
     if view.head:
         reader = Reader(view.client, view.connection)
         with suppress(Refused):
-            _, fields = reader.read(view.head, terms(site))
+            _, fields = reader.read(view.head, terms(site).through(site.listeners.get(view.connection.listener)))
             holding = held(exchange, decision, reader, fields).steps
     member = exchange.member
     if isinstance(decision, Forward):

@@ -50,7 +50,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         names = hosts.names(host)
         variables = [setter for setter in setters if setter.row.host in ("", name)]
         mine = replace(site, site=hosts.options(site, host)) if name else site
-        tables = compiled(mine, name, known)
+        tables = compiled(mine, name, known, host.max_body)
         return Server(
             name=name,
             site=mine,
@@ -64,7 +64,8 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             ours=names,
             port=hosts.own_port(host),
             reading=tables[0].basis.reading,
-            files=served(mine.site, None, RuleState()),
+            files=served(mine.site, None, RuleState(), host.max_body),
+            max_body=host.max_body,
         )
 
     common = compile_routes(
@@ -74,15 +75,16 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         previous.server.routes[0] if previous is not None else None,
     )
 
-    def compiled(mine: Site, name: str, known: Server | None) -> tuple[Routes, ...]:
+    def compiled(mine: Site, name: str, known: Server | None, max_body: int | None) -> tuple[Routes, ...]:
         """The server's routes and the host's own; both as the host's options have it, where it has its own."""
         if not name:
             return (common,)
         own = tuple(row for row in site.routes if row.host == name)
-        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None)
+        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None, max_body)
         if routes.basis == common.basis:
             return common, routes
-        return compile_routes(mine, common.rows, state, known.routes[0] if known is not None else None), routes
+        shared = known.routes[0] if known is not None else None
+        return compile_routes(mine, common.rows, state, shared, max_body), routes
 
     whole = server("", Host(server_name=site.site.server_name), None)
     known = previous.hosts if previous is not None else {}

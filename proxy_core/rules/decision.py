@@ -52,7 +52,8 @@ class BoundRoute:
     ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``codes`` are the statuses that
     ``error_override`` is for, none meaning all. ``nocanon`` and ``mapping`` are as
     configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
-    ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere."""
+    ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere.
+    ``max_body`` is the bytes that a body may have, None where the listener's word holds."""
 
     id: str
     path: str
@@ -72,6 +73,7 @@ class BoundRoute:
     nocanon: bool = False
     mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
     redirect: Redirection | None = None
+    max_body: int | None = None
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""

@@ -96,7 +96,7 @@ def _laid_over(held: Sequence[Section], route: BoundRoute) -> BoundRoute:
     for section in held:
         said = {
             name: value
-            for name in ("timeout", "error_override", "preserve_host")
+            for name in ("timeout", "error_override", "preserve_host", "max_body")
             if (value := getattr(section.row, name)) is not None
         }
         if said:

@@ -62,6 +62,7 @@ class Basis:
     reading: Reading
     directory_index: tuple[str, ...]
     members: tuple[tuple[str, tuple[str, ...]], ...]
+    max_body: int | None
 
 
 _KNOWN = 2048
@@ -212,9 +213,14 @@ def _why_not(prefix: str, path: str) -> str:
 
 
 def compile_routes(
-    site: Site, rows: tuple[Route, ...], state: Callable[[str, str], RuleState], previous: Routes | None = None
+    site: Site,
+    rows: tuple[Route, ...],
+    state: Callable[[str, str], RuleState],
+    previous: Routes | None = None,
+    max_body: int | None = None,
 ) -> Routes:
-    """Compile these rows of a site that ``lint`` found no error in. ``state`` finds a row's counters by (list, id).
+    """Compile these rows of a site that ``lint`` found no error in. ``state`` finds a row's counters by (list, id);
+    ``max_body`` is what their host says.
 
     What is equal in ``previous`` and bound to the same state is reused: all of it, or single rows.
     """
@@ -227,6 +233,7 @@ def compile_routes(
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
         site.site.directory_index,
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
+        max_body,
     )
     states = [state("routes", row.id) for row in rows]
     known = previous if previous is not None and previous.basis == basis else None
@@ -234,7 +241,8 @@ def compile_routes(
         return known
     ready = {bound.id: (row, bound) for row, bound in zip(known.rows, known.bound, strict=True)} if known else {}
     bound = tuple(
-        _reused(ready.get(row.id), row, its) or _bind(site, row, its) for row, its in zip(rows, states, strict=True)
+        _reused(ready.get(row.id), row, its) or _bind(site, row, its, max_body)
+        for row, its in zip(rows, states, strict=True)
     )
     enabled = [(number, row) for number, row in enumerate(rows) if row.enabled]
     early = tuple(number for number, row in enabled if row.mapping != "decoded")
@@ -251,8 +259,9 @@ def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState
     return known[1]
 
 
-def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
-    files = served(site.site, row, state)
+def _bind(site: Site, row: Route, state: RuleState, max_body: int | None) -> BoundRoute:
+    max_body = max_body if row.max_body is None else row.max_body
+    files = served(site.site, row, state, max_body)
     if files is not None:
         return files
     prefix = row.path
@@ -275,10 +284,11 @@ def _bind(site: Site, row: Route, state: RuleState) -> BoundRoute:
         nocanon=row.nocanon,
         mapping=row.mapping,
         redirect=row.redirect,
+        max_body=max_body,
     )
 
 
-def served(options: Options, row: Route | None, state: RuleState) -> BoundRoute | None:
+def served(options: Options, row: Route | None, state: RuleState, max_body: int | None) -> BoundRoute | None:
     """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
     folder itself is mapped back, and errors have our own pages."""
     root = root_of(options, row)
@@ -295,4 +305,5 @@ def served(options: Options, row: Route | None, state: RuleState) -> BoundRoute 
         reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
         state=state,
         rows="site" if row is None else "routes",
+        max_body=max_body,
     )

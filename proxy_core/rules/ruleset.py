@@ -59,6 +59,7 @@ class Server:
     reading: Reading
     guard: Guard = access.OPEN
     files: BoundRoute | None = None
+    max_body: int | None = None
     bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
 
     @property
@@ -197,6 +198,7 @@ class Server:
             reverse=rule_rows(self.site, pool),
             state=rule.state,
             rows="rewrites",
+            max_body=self.max_body,
         )
         return route
 

@@ -15,14 +15,15 @@ _END = b"\r\n\r\n"
 
 
 class Chunks:
-    """One body of at most ``most`` bytes (0: any number). ``ended``: its last byte has been taken."""
+    """One body of at most ``most`` bytes, 0 for any number, as long as nobody has decided that. ``ended``: its last
+    byte has been taken."""
 
-    __slots__ = ("_judge", "_most", "_payload", "_received", "_tail", "_wire", "ended")
+    __slots__ = ("_judge", "_payload", "_received", "_tail", "_wire", "ended", "most")
 
-    def __init__(self, judge: Judge, payload: Payload, most: int) -> None:
+    def __init__(self, judge: Judge, payload: Payload) -> None:
         self._judge = judge
         self._payload = payload
-        self._most = most
+        self.most = 0
         self._received = 0
         self._tail = b""
         self._wire = 0
@@ -40,8 +41,8 @@ class Chunks:
             raise Refused(400, "a chunked request body is malformed")
         body = self._payload.read_nowait()
         self._received += len(body)
-        if 0 < self._most < self._received:
-            raise Refused(413, f"the request body is longer than {self._most} bytes", "body")
+        if 0 < self.most < self._received:
+            raise Refused(413, f"the request body is longer than {self.most} bytes", "body")
         if self._wire > limits.CHUNK_OVERHEAD + limits.CHUNK_RATIO * self._received:
             raise Refused(400, "a chunked request body is almost all overhead")
         self.ended = self._payload.is_eof()

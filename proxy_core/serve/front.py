@@ -81,6 +81,13 @@ class Client(asyncio.Protocol):
         """The client has the floor: it must go on with its body."""
         self.deadline = monotonic() + self._limits.body_time
 
+    def bound_body(self, own: int | None) -> int:
+        """The body may have so many bytes, or as many as the listener allows (0: any number); returns which."""
+        most = self._limits.body if own is None else own
+        if self._chunks is not None:
+            self._chunks.most = most
+        return most
+
     def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
         """The fields of the request in flight after the site's edits. Raises Refused."""
         return self._reader.changed(fields, edits, exchange)
@@ -156,7 +163,7 @@ class Client(asyncio.Protocol):
     def _adopt(self, rules: RuleSet) -> None:
         """These rules are in force from this request on."""
         self._rules = rules
-        self._terms = terms = self._service.terms(rules)
+        self._terms = terms = self._service.terms(rules, self.bound.name)
         self._limits = terms.limits
         self._watched = terms.watches(self._reader.client, time())
 
@@ -272,14 +279,12 @@ class Client(asyncio.Protocol):
                 self._judge.renew()  # it would wait for the body that it is spared
         first, rest = b"", end
         if length > 0:
-            if 0 < self._limits.body < length:
-                raise Refused(413, f"the request body is longer than {self._limits.body} bytes", "body")
             rest += length
             first = data[end:rest]
             self._left = length - len(first)
             self._chunks = None
         elif length:
-            self._chunks = Chunks(self._judge, payload, self._limits.body)
+            self._chunks = Chunks(self._judge, payload)
         receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first)
         return data[rest:] if rest < len(data) else b""
 

@@ -134,6 +134,12 @@ class Flight:
             route.state.last_hit = exchange.at
         self._settings = settings = exchange.rules.program.settings(exchange.view, decision)
         if isinstance(decision, Forward):
+            if self.fields.length:
+                most = self.client.bound_body(decision.route.max_body)
+                if 0 < most < max(self.fields.length, exchange.received):
+                    self.service.gate.reached["body"] += 1
+                    self._respond(413, f"the request body is longer than {most} bytes")
+                    return
             if settings is not None and settings.edits.requests:
                 try:
                     self.fields = self.client.changed(self.fields, settings.edits, exchange)

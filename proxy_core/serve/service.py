@@ -38,16 +38,19 @@ class Service:
     retries: float = limits.RETRY_CREDIT
     gate: Gate = field(init=False)
     _rules: RuleSet | None = None
-    _terms: Terms | None = None
+    _terms: dict[str, Terms] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.recorder)
 
-    def terms(self, rules: RuleSet) -> Terms:
-        """What these rules say about clients; worked out once for each RuleSet."""
-        if rules is not self._rules or self._terms is None:
-            self._rules, self._terms = rules, terms(rules.site)
-        return self._terms
+    def terms(self, rules: RuleSet, listener: str = "") -> Terms:
+        """What these rules say about clients, and about those of a listener; worked out once for each RuleSet."""
+        if rules is not self._rules:
+            self._rules, self._terms = rules, {"": terms(rules.site)}
+        known = self._terms.get(listener)
+        if known is None:
+            known = self._terms[listener] = self._terms[""].through(rules.site.listeners.get(listener))
+        return known
 
     def may_retry(self) -> bool:
         """Whether the budget still allows sending a request again: trouble upstream must not multiply the load."""

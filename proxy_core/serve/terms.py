@@ -1,13 +1,14 @@
 """Terms: what a site says about all clients alike, worked out once for each RuleSet and compared by identity.
 
-Connections hold the Terms of the RuleSet that they saw last, so a request pays for none of this.
+A listener with limits of its own has Terms of its own. Connections hold the Terms of the RuleSet that they saw last,
+so a request pays for none of this.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from proxy_core.config.model import Limits, Site
+from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
 from proxy_core.rules.headers import Edits
 from proxy_core.rules.networks import Networks, kept_out, trusted
 from proxy_core.serve.tls import own_names
@@ -33,6 +34,12 @@ class Terms:
         """The same, as the host that a request is for has it."""
         server = self.server if edits.server is None else edits.server
         return replace(self, server=server, adds=self.adds if edits.adds is None else edits.adds)
+
+    def through(self, listener: Listener | None) -> Terms:
+        """The same, with the limits of a listener."""
+        if listener is None or listener.limits == ListenerLimits():
+            return self
+        return replace(self, limits=listener.limits.over(self.limits))
 
     def appends(self, client: str) -> bool:
         """Whether X-Forwarded-* from this peer are kept and added to, or replaced."""

@@ -63,6 +63,8 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"path": "/a", "proxy": "http://h/"}, {"path": "/a/f", "folder": "/srv/f"}]),
     ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "locations",
      [{"id": "closed", "path": "/cgi-bin/", "require": ["all denied"]}]),
+    ("LimitRequestBody 9\n<Location /a>\nLimitRequestBody 0\n</Location>", "locations",
+     [{"id": "a", "path": "/a", "max_body": 0}]),
     ("<Proxy http://h/x*>\nProxySet timeout=9\n</Proxy>", "locations",
      [{"id": "http-h-x", "target": "http://h/x", "timeout": 9}]),
 ]  # fmt: skip

@@ -69,6 +69,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "folder": "text",
         "enabled": "switch",
         "timeout": "number",
+        "max_body": "integer",
         "upgrade": "list",
         "preserve_host": "switch",
         "error_override": "switch",

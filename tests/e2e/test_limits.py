@@ -8,7 +8,18 @@ from time import monotonic
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Ban, Limits, Options, Site
+from proxy_core.config.model import (
+    Ban,
+    Host,
+    Limits,
+    ListenerLimits,
+    Location,
+    Options,
+    RewriteMap,
+    RewriteRule,
+    Site,
+)
+from proxy_core.runtime.facts import Outside
 from tests.e2e.harness import (
     HELLO,
     Running,
@@ -84,6 +95,98 @@ async def test_a_body_that_is_too_long_is_413_and_no_member_gets_all_of_it(raw: 
         assert head.startswith(b"HTTP/1.1 %d " % status)
         assert proxy.server.reached() == ({"body": 1} if status == 413 else {})
         await until(lambda: status == 200 or member.open == 0)
+
+
+OWN_BODIES = [
+    ("the site's", {}, {}, {}, 10),
+    ("the listener's", {}, {}, {"body": 11}, 11),
+    ("the host's", {"max_body": 12}, {}, {"body": 11}, 12),
+    ("the route's", {"max_body": 12}, {"max_body": 13}, {"body": 11}, 13),
+    ("less", {}, {"max_body": 5}, {}, 5),
+]
+
+
+@pytest.mark.parametrize(("_name", "host", "route", "listener", "most"), OWN_BODIES, ids=[row[0] for row in OWN_BODIES])
+@pytest.mark.parametrize("spelled", ["counted", "chunked"])
+async def test_the_nearest_bound_of_a_body_counts(
+    _name: str, host: dict[str, int], route: dict[str, int], listener: dict[str, int], most: int, spelled: str
+) -> None:
+    async with upstream(answers(HELLO)) as member:
+        plain = site(member.port, limits=Limits(body=10))
+        what = replace(
+            plain,
+            hosts={"h": Host(names=("a",), **host)},
+            routes=tuple(replace(row, **route) for row in plain.routes),
+            listeners={"http": replace(plain.listeners["http"], limits=ListenerLimits(**listener))},
+        )
+        async with serving(what) as proxy:
+            for size, status in ((most, 200), (most + 1, 413)):
+                async with client(proxy.port) as one:
+                    one.send(chunked(size) if spelled == "chunked" else post(size, size))
+                    head, _ = await one.answer()
+                assert head.startswith(b"HTTP/1.1 %d " % status)
+            assert proxy.server.reached() == {"body": 1}
+            assert (await proxy.finished(2)).route is not None
+
+
+async def test_a_location_may_take_more_than_its_route_and_any_number() -> None:
+    async with upstream(answers(HELLO)) as member:
+        place = Location(id="up", path="/up", max_body=0)
+        what = replace(site(member.port, limits=Limits(body=10)), locations=(place,))
+        async with serving(what) as proxy:
+            for path, status in ((b"/up/x", 200), (b"/x", 413)):
+                async with client(proxy.port) as one:
+                    one.send(post(100_000, 100_000).replace(b" / ", b" %b " % path))
+                    assert (await one.answer())[0].startswith(b"HTTP/1.1 %d " % status)
+
+
+class SlowMaps:
+    """Maps whose answers take a moment."""
+
+    def ask(self, name: str, key: str) -> tuple[bool, str | None]:
+        return False, None
+
+    async def answer(self, name: str, key: str) -> str:
+        await asyncio.sleep(0.05)
+        return "y"
+
+
+async def test_a_chunked_body_that_came_before_it_was_decided_is_bound_too() -> None:
+    """A rule asks a program first; meanwhile the whole body is there."""
+    rule = RewriteRule(id="r", pattern="^/(.*)$", substitution="/${slow:$1|x}", flags=("PT",))
+    table = RewriteMap(type="prg", command=("unused",))
+    async with upstream(answers(HELLO)) as member:
+        what = replace(site(member.port, limits=Limits(body=10)), rewrites=(rule,), maps={"slow": table})
+        async with serving(what, outside=Outside(SlowMaps())) as proxy:
+            for size, status in ((10, 200), (11, 413)):
+                async with client(proxy.port) as one:
+                    one.send(chunked(size))
+                    assert (await one.answer())[0].startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_a_listener_has_sizes_and_times_of_its_own_and_others_do_not() -> None:
+    async with upstream(answers(HELLO)) as member:
+        plain = site(member.port)
+        small = replace(plain.listeners["http"], limits=ListenerLimits(request_line=300, fields=2, head_time=0.2))
+        async with serving(replace(plain, listeners={"small": small, **plain.listeners})) as proxy:
+            ports = {state.name: state.port for state in proxy.server.states()}
+            long, many = PLAIN % (b"a" * 300), CLOSE[:-2] + b"A: b\r\n\r\n"
+            for raw, status in ((long, 414), (many, 431), (b"GET /", 408)):
+                assert (await ask(ports["small"], raw)).startswith(b"HTTP/1.1 %d " % status)
+            for raw in (long, many):
+                assert (await ask(ports["http"], raw)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_limits_of_a_listener_are_in_force_from_the_next_request_on() -> None:
+    async with upstream(answers(HELLO)) as member:
+        plain = site(member.port)
+        async with serving(plain) as proxy, client(proxy.port) as one:
+            one.send(GET)
+            await one.answer()
+            bound = replace(plain.listeners["http"], limits=ListenerLimits(fields=1))
+            await proxy.apply(replace(plain, listeners={"http": bound}))
+            one.send(CLOSE)
+            assert (await one.answer())[0].startswith(b"HTTP/1.1 431 ")
 
 
 async def test_no_bound_on_bodies_is_no_bound() -> None:
