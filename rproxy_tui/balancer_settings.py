@@ -5,12 +5,18 @@ Method and limits are its own options; stickiness, checks and ejection are table
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy_core.config.model import Balancer
 from proxy_core.config.model_balance import Ejection, Sticky
 from proxy_core.config.model_health import HealthCheck
+from proxy_core.control.commands import Change, Delete
 from rproxy_tui import words
+from rproxy_tui.draft import thing
+from rproxy_tui.widgets.confirm import Choice
+
+if TYPE_CHECKING:
+    from rproxy_tui.app import ConsoleApp
 
 
 class Setting(NamedTuple):
@@ -39,6 +45,24 @@ def settings(balancer: Balancer) -> tuple[Setting, ...]:
         Setting("c", "Health checks", _health(health) if health else "none", "health", health is not None),
         Setting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection", ejection is not None),
     )
+
+
+async def choose_setting(console: ConsoleApp, name: str, balancer: Balancer) -> None:
+    """Ask which, and edit it; what has a table of its own can be switched off as well."""
+    known = {each.key: each for each in settings(balancer)}
+    answers = tuple((key, each.label) for key, each in known.items())
+    key = await console.push_screen_wait(Choice(f"Settings of {name}", "", (*answers, ("n", "Close"))))
+    if (chosen := known.get(key)) is None:
+        return
+    address = ("balancers", name, chosen.table) if chosen.table else ("balancers", name)
+    if chosen.table and chosen.set:
+        what = (("e", "Edit"), ("o", "Switch off"), ("n", "Close"))
+        key = await console.push_screen_wait(Choice(chosen.label, "", what))
+        if key == "o":
+            await console.do(Change(edits=(Delete(address),), sentence=f"switch off {thing(address)}"))
+        if key != "e":
+            return
+    await console.edit(address)
 
 
 def _sticky(sticky: Sticky) -> str:

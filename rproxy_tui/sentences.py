@@ -10,7 +10,7 @@ Paths follow mod_proxy's alias_match: the first row in file order that takes a p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from proxy_core.config.edit import Edit
 from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route
@@ -39,11 +39,13 @@ PLURALS: dict[MemberRole, str] = {"regular": "regular members", "standby": "stan
 # Members ------------------------------------------------------------------------------------------------------------
 
 
-def set_weight(member: MemberName, weight: float) -> Change:
-    """Give a member a weight, 0 to 100. A whole number is spelled without a fraction."""
-    value = int(weight) if weight == int(weight) else weight
+def set_weights(balancer: str, weights: Mapping[str, float]) -> Change:
+    """Give members their weights, 0 to 100. A whole number is spelled without a fraction."""
+    values = {name: int(weight) if weight == int(weight) else weight for name, weight in weights.items()}
+    said = [f"{value:g}" for value in values.values()]
     return Change(
-        edits=(Set((*_member(member), "weight"), value),), sentence=f"set weight of {_name(member)} to {weight:g}"
+        edits=tuple(Set((*_member((balancer, name)), "weight"), value) for name, value in values.items()),
+        sentence=f"set weight of {balancer}/{listed([*values])} to {listed(said if len({*said}) > 1 else said[:1])}",
     )
 
 
@@ -215,7 +217,3 @@ def question(change: Change) -> str:
 def _member(member: MemberName) -> tuple[str, str, str, str]:
     balancer, name = member
     return ("balancers", balancer, "members", name)
-
-
-def _name(member: MemberName) -> str:
-    return "/".join(member)

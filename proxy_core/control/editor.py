@@ -89,7 +89,7 @@ class Editor:
         self._apply = apply
         self._lock = asyncio.Lock()
         self._made: dict[int, tuple[Edit, ...] | None] = {}
-        self._nudged: tuple[Address, str, float] | None = None
+        self._nudged: tuple[tuple[Address, ...], str, int] | None = None
         last = self.history.entries[-1] if self.history.entries else None
         if last is None:
             self._remember(1, "start", "first start", "")
@@ -267,9 +267,8 @@ def _inverses(entries: Sequence[Entry]) -> tuple[MapEdit, ...]:
     return tuple(edit.inverse() for entry in reversed(entries) for edit in reversed(entry.map_edits))
 
 
-def _nudge(plan: Plan) -> Address | None:
-    """The address that a plan sets, if that is all it does: the kind of change that comes in bursts."""
-    match plan.edits:
-        case (Set(address=address),):
-            return address
-    return None
+def _nudge(plan: Plan) -> tuple[Address, ...] | None:
+    """The addresses of the one option that a plan sets, if that is all it does: what comes in bursts."""
+    addresses = tuple(edit.address for edit in plan.edits or () if isinstance(edit, Set))
+    alike = len(addresses) == len(plan.edits or ()) and len({address[-1] for address in addresses}) == 1
+    return addresses if alike else None

@@ -2,8 +2,8 @@
 
 The upper table lists the balancers, the lower one the members of the balancer that is chosen; beneath it stands what
 the next keys would do to the shares. A risky key asks first, and says what is in flight and who will carry the rest.
-Draining is watched to its end: ``drained: safe to stop``. Keys that change a status or a role act on the marked members
-where any are, in one command, or else on the one under the cursor.
+Draining is watched to its end: ``drained: safe to stop``. Keys that change a weight, status or role act on the members
+that are marked, in one command, or else on the one under the cursor.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.config.model import MemberRole, MemberStatus, Site
-from proxy_core.control.commands import Change, Delete, Set
+from proxy_core.control.commands import Change, Set
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
-from rproxy_tui.balancer_settings import settings
-from rproxy_tui.draft import thing
+from rproxy_tui.balancer_settings import choose_setting
 from rproxy_tui.page import Page
 from rproxy_tui.screens.compare import Compare
 from rproxy_tui.sentences import MemberName
 from rproxy_tui.widgets.about_member import about
 from rproxy_tui.widgets.balancer_table import BalancerTable
-from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.member_table import MemberTable
 from rproxy_tui.widgets.prompt import Prompt
 
@@ -50,7 +48,8 @@ A member gets requests in proportion to its **weight** among the members that ar
 the member back. A **spare** takes the place of a member of its set that is out; a **standby** takes requests only when
 nobody else of its set can. A member that was removed stays listed until its last request has ended.
 
-`space` **marks** members: drain, disable, enable, standby, spare and remove act on all that are marked, as one change.
+`space` **marks** members: weights, drain, disable, enable, standby, spare and remove act on all that are marked, as one
+change.
 `c` puts two of them side by side.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,7 +59,7 @@ nobody else of its set can. A member that was removed stays listed until its las
         Binding("D", "status('draining')", "Drain", id="balancers.drain", tooltip="no new requests, finish the rest"),
         Binding("e", "status('enabled')", "Enable", id="balancers.enable", tooltip="put the member into service"),
         Binding("x", "status('disabled')", "Disable", id="balancers.disable", tooltip="take it out of service"),
-        Binding("space", "mark", "Mark", id="balancers.mark", tooltip="mark the member; D x e s S d act on all marked"),
+        Binding("space", "mark", "Mark", id="balancers.mark", tooltip="mark it; + - w D x e s S d act on all marked"),
         Binding("c", "compare", "Compare", id="balancers.compare", tooltip="two members side by side"),
         Binding("m", "settings", "Method", id="balancers.method", tooltip="method, stickiness, checks, ejection"),
         Binding("a", "add", "Add", id="balancers.add", tooltip="add a member to the chosen balancer"),
@@ -151,44 +150,44 @@ nobody else of its set can. A member that was removed stays listed until its las
 
     @work
     async def action_nudge(self, step: int) -> None:
-        if not (load := self._here()):
-            return
+        balancer, names = self._chosen, [load.member for load in self._aimed_at()]
         async with self._one_at_a_time:  # each nudge starts from what the one before it has made
-            member = self.engine.site().site.balancers[load.balancer].members.get(load.member)
-            if member is None:
-                return
-            weight = sentences.nudged(member.weight, step)
-            if weight == member.weight:
-                return self.console.say(f"A weight is between {sentences.LIGHTEST:g} and {sentences.HEAVIEST:g}.")
-            await self._weigh(load, sentences.set_weight((load.balancer, load.member), weight))
+            there = self.engine.site().site.balancers[balancer].members if names else {}
+            now = {name: there[name].weight for name in names if name in there}
+            weights = {name: sentences.nudged(weight, step) for name, weight in now.items()}
+            weights = {name: weight for name, weight in weights.items() if weight != now[name]}
+            if weights:
+                await self._weigh(sentences.set_weights(balancer, weights))
+            elif now:
+                self.console.say(f"A weight is between {sentences.LIGHTEST:g} and {sentences.HEAVIEST:g}.")
 
     @work
     async def action_weigh(self) -> None:
-        if not (load := self._here()):
+        if not (aimed_at := self._aimed_at()):
             return
-        member, members = (load.balancer, load.member), self._loads[load.balancer]
+        balancer, names, members = self._chosen, [load.member for load in aimed_at], self._loads[self._chosen]
 
         def command(text: str) -> Change | str:
             weight = sentences.weight_of(text)
-            return weight if isinstance(weight, str) else sentences.set_weight(member, weight)
+            return weight if isinstance(weight, str) else sentences.set_weights(balancer, dict.fromkeys(names, weight))
 
         def effect(text: str) -> str:
-            after = forecast.supposing(members, [load.member], weight=float(text))
-            return forecast.shifts(forecast.promised(members), forecast.promised(after), [load.member])
+            after = forecast.supposing(members, names, weight=float(text))
+            return forecast.shifts(forecast.promised(members), forecast.promised(after), names)
 
-        question = f"Weight of {load.balancer}/{load.member}, 0 to 100?"
-        prompt = Prompt(self.engine, question, words.weight(load.weight), command, effect, over=True)
+        question = f"Weight of {balancer}/{forecast.listed(names)}, 0 to 100?"
+        prompt = Prompt(self.engine, question, words.weight(aimed_at[0].weight), command, effect, over=True)
         if change := await self.console.push_screen_wait(prompt):
-            await self._weigh(load, change)
+            await self._weigh(change)
 
-    async def _weigh(self, load: MemberLoad, change: Change) -> None:
-        """Apply a weight; ask first where it leaves nobody to take requests."""
-        (edit,) = change.edits
-        members = self._loads[load.balancer]
-        weight = edit.value if isinstance(edit, Set) else load.weight
-        after = forecast.promised(forecast.supposing(members, [load.member], weight=weight))
-        last = any(forecast.promised(members).values()) and not any(after.values())
-        detail = f"No other member of {load.balancer} can take its requests: they will get 503."
+    async def _weigh(self, change: Change) -> None:
+        """Apply weights; ask first where they leave nobody to take requests."""
+        members = after = self._loads[self._chosen]
+        for edit in change.edits:
+            if isinstance(edit, Set):
+                after = forecast.supposing(after, [edit.address[3]], weight=edit.value)
+        last = any(forecast.promised(members).values()) and not any(forecast.promised(after).values())
+        detail = f"No other member of {self._chosen} can take its requests: they will get 503."
         await self.console.do(change, sentences.question(change) if last else "", detail, "Set")
 
     @work
@@ -280,24 +279,8 @@ nobody else of its set can. A member that was removed stays listed until its las
 
     @work
     async def action_settings(self) -> None:
-        """Which settings of the balancer; those that have a table of their own can be switched off as well."""
-        if self._chosen not in self._site.balancers:
-            return
-        known = {each.key: each for each in settings(self._site.balancers[self._chosen])}
-        answers = tuple((key, each.label) for key, each in known.items())
-        key = await self.app.push_screen_wait(Choice(f"Settings of {self._chosen}", "", (*answers, ("n", "Close"))))
-        if (chosen := known.get(key)) is None:
-            return
-        address = ("balancers", self._chosen, chosen.table) if chosen.table else ("balancers", self._chosen)
-        if chosen.table and chosen.set:
-            what = (("e", "Edit"), ("o", "Switch off"), ("n", "Close"))
-            key = await self.app.push_screen_wait(Choice(chosen.label, "", what))
-            if key == "o":
-                off = Change(edits=(Delete(address),), sentence=f"switch off {thing(address)}")
-                await self.console.do(off)
-            if key != "e":
-                return
-        await self.console.edit(address)
+        if self._chosen in self._site.balancers:
+            await choose_setting(self.console, self._chosen, self._site.balancers[self._chosen])
 
     def _marked(self) -> list[MemberLoad]:
         return [load for load in self._loads.get(self._chosen, ()) if (load.balancer, load.member) in self.table.marks]

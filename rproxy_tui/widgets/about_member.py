@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from textual.content import Content
 
 from proxy_core.control.view import MemberLoad
@@ -24,6 +25,7 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
             would("D", "drain", members, marked, status="draining"),
             would("e", "enable", members, marked, status="enabled"),
         ]
+        lines += _nudges(members, marked)
         return Content("\n").join(lines)
     lines = [_state(load)]
     if known := member_facts.condition(load, now):
@@ -31,10 +33,7 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
     if load.retired:
         lines.append(Content("It is removed, and stays listed until its last request has ended."))
     elif load.status == "enabled":
-        for step, key in ((1, "+"), (-1, "-")):
-            weight = sentences.nudged(load.weight, step)
-            if weight != load.weight:
-                lines.append(would(key, f"weight {words.weight(weight)}", members, [load.member], weight=weight))
+        lines += _nudges(members, [load.member])
     else:
         lines.append(would("e", "enable", members, [load.member], status="enabled"))
     return Content("\n").join(lines)
@@ -53,7 +52,25 @@ def _state(load: MemberLoad) -> Content:
 
 def would(key: str, what: str, members: Sequence[MemberLoad], names: Sequence[str], **fields: Any) -> Content:
     """``+ weight 2: a 33% → 50%, b 67% → 50%``: what a key would do to the promised shares."""
-    after = forecast.promised(forecast.supposing(members, names, **fields))
+    return _effect(key, what, members, names, forecast.supposing(members, names, **fields))
+
+
+def _nudges(members: Sequence[MemberLoad], names: Sequence[str]) -> list[Content]:
+    """What ``+`` and ``-`` would do, each where it would do anything."""
+    lines = []
+    for step, key in ((1, "+"), (-1, "-")):
+        weights = {each.member: sentences.nudged(each.weight, step) for each in members if each.member in names}
+        after = [replace(each, weight=weights.get(each.member, each.weight)) for each in members]
+        if after != list(members):
+            what = f"weight {forecast.listed([words.weight(weight) for weight in weights.values()])}"
+            lines.append(_effect(key, what, members, names, after))
+    return lines
+
+
+def _effect(
+    key: str, what: str, members: Sequence[MemberLoad], names: Sequence[str], then: Sequence[MemberLoad]
+) -> Content:
+    after = forecast.promised(then)
     effect = forecast.shifts(forecast.promised(members), after, names) or "no share changes"
     if not any(after.values()):
         effect = "no member is left, requests get 503"

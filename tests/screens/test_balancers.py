@@ -250,6 +250,25 @@ async def test_marked_members_are_drained_in_one_command_and_taken_back_by_one_u
         await until(pilot, lambda: member(fake).status == member(fake, name="c").status == "enabled", "both back")
 
 
+async def test_marked_members_are_weighed_in_one_command_and_stay_marked_for_the_next_nudge() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("space", "down", "space")
+        await shown(pilot, "+ weight 2 and 2: a 25% → 33%, c 25% → 33%, b 50% → 33%")
+        await pilot.press("plus")
+        await until(pilot, lambda: member(fake).weight == member(fake, name="c").weight == 2, "both at 2")
+        await pilot.press("plus")
+        await until(pilot, lambda: member(fake).weight == member(fake, name="c").weight == 3, "both at 3")
+        assert [len(command.edits) for command in fake.commands] == [2, 2]
+        await pilot.press("w")
+        await shown(pilot, "Weight of backend/a and c, 0 to 100?")
+        await pilot.press("5")
+        await shown(pilot, "set weight of backend/a and c to 5")
+        await pilot.press("enter")
+        await until(pilot, lambda: member(fake).weight == member(fake, name="c").weight == 5, "both at 5")
+        assert member(fake, name="b").weight == 2
+
+
 async def test_marks_are_forgotten_with_escape_and_never_act_on_a_balancer_out_of_sight() -> None:
     fake = engine()
     async with console(fake, page="4") as pilot:

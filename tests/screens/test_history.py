@@ -17,7 +17,7 @@ async def engine() -> FakeEngine:
     """Four generations: start, weight 2, weight 3, drain."""
     made = FakeEngine()
     for weight in (2, 3):
-        await made.submit(sentences.set_weight(("backend", "a"), weight))
+        await made.submit(sentences.set_weights("backend", {"a": weight}))
         made.advance(10)
     await made.submit(sentences.set_status("draining", "backend", "a"))
     return made
@@ -87,7 +87,7 @@ async def test_a_new_generation_does_not_move_the_cursor_off_an_older_one() -> N
     async with console(fake, page="7") as pilot:
         await pilot.press("j", "j")
         await until(pilot, lambda: cursor(pilot) == "2", "the cursor on generation 2")
-        await fake.submit(sentences.set_weight(("backend", "b"), 7))
+        await fake.submit(sentences.set_weights("backend", {"b": 7}))
         await shown(pilot, "set weight of backend/b to 7")
         assert cursor(pilot) == "2"
 

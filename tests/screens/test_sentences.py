@@ -25,8 +25,8 @@ def excepting(id: str, path: str) -> Route:
 
 
 COMMANDS = [
-    (say.set_weight(MEMBER, 5.0), Set((*ADDRESS, "weight"), 5), "set weight of backend/a to 5"),
-    (say.set_weight(MEMBER, 0.5), Set((*ADDRESS, "weight"), 0.5), "set weight of backend/a to 0.5"),
+    (say.set_weights("backend", {"a": 5.0}), Set((*ADDRESS, "weight"), 5), "set weight of backend/a to 5"),
+    (say.set_weights("backend", {"a": 0.5}), Set((*ADDRESS, "weight"), 0.5), "set weight of backend/a to 0.5"),
     (say.set_status("draining", *MEMBER), Set((*ADDRESS, "status"), "draining"), "drain backend/a"),
     (say.set_status("disabled", *MEMBER), Set((*ADDRESS, "status"), "disabled"), "disable backend/a"),
     (say.set_status("enabled", *MEMBER), Delete((*ADDRESS, "status")), "enable backend/a"),
@@ -53,7 +53,7 @@ def test_a_command_is_one_edit_and_a_sentence(change: Change, edit: object, sent
 
 
 def test_a_whole_weight_is_spelled_without_a_fraction() -> None:
-    edit = say.set_weight(MEMBER, 2.0).edits[0]
+    edit = say.set_weights("backend", {"a": 2.0}).edits[0]
     assert isinstance(edit, Set)
     assert type(edit.value) is int
 
