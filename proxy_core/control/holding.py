@@ -20,7 +20,8 @@ from proxy_core.rules.header_trace import awaited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import changes
-from proxy_core.serve.plan import Fields, Reader
+from proxy_core.serve.fields import Fields
+from proxy_core.serve.plan import Reader
 
 
 class Held(NamedTuple):

@@ -19,10 +19,11 @@ from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import changes, limits
 from proxy_core.serve.chunks import Chunks
+from proxy_core.serve.fields import Fields
 from proxy_core.serve.handler import Flight, receive
 from proxy_core.serve.judge import Judge
 from proxy_core.serve.listeners import Bound
-from proxy_core.serve.plan import Fields, Reader, ascii_line, guessed
+from proxy_core.serve.plan import Reader, ascii_line, guessed
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.replies import again, reply
 from proxy_core.serve.service import Service

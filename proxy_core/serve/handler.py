@@ -36,8 +36,8 @@ from proxy_core.runtime.upstream import Upstream
 from proxy_core.runtime.upstream_answer import Answer
 from proxy_core.runtime.upstreams import IDLE_SECONDS, Unreachable
 from proxy_core.serve import answers, changes, limits
+from proxy_core.serve.fields import CHUNKED, Fields
 from proxy_core.serve.outgoing import outgoing
-from proxy_core.serve.plan import CHUNKED, Fields
 from proxy_core.serve.replies import CONTINUE, again, reply
 from proxy_core.serve.service import Service
 from proxy_core.serve.tunnel import Tunnel

@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy_core.http.headers import Refused
-from proxy_core.serve.plan import CHUNKED
+from proxy_core.serve.fields import CHUNKED
 
 _NO_BOUND = 1 << 20
 """Sizes are counted before a head comes here, by what the site says."""

@@ -9,7 +9,7 @@ from proxy_core.balance.state import BoundMember
 from proxy_core.http.upgrade import granted
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward
-from proxy_core.serve.plan import Fields
+from proxy_core.serve.fields import Fields
 
 
 def outgoing(view: RequestView, decision: Forward, fields: Fields, member: BoundMember) -> tuple[bytes, bytes]:

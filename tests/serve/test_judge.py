@@ -8,8 +8,8 @@ import pytest
 from aiohttp import http_parser
 
 from proxy_core.http.headers import Refused
+from proxy_core.serve.fields import CHUNKED
 from proxy_core.serve.judge import Judge
-from proxy_core.serve.plan import CHUNKED
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 

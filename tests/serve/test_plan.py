@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from proxy_core.config.model import Options, Site
 from proxy_core.http.headers import Refused
 from proxy_core.serve import plan
-from proxy_core.serve.plan import Fields, Reader
+from proxy_core.serve.fields import Fields
+from proxy_core.serve.plan import Reader
 from proxy_core.serve.terms import Terms, terms
 
 RULE = terms(Site())
