@@ -47,6 +47,8 @@ def balancer_member(here: Here, said: Directive) -> None:
     if acquire:
         balanced.settings["timeout"] = span(acquire, "ms")
     if health:
+        if health.get("method") == "options":
+            health["uri"] = "*"
         expression = health.get("expr")
         if expression is not None:
             health["expr"] = here.draft.expressions.get(expression.lower(), expression)

@@ -31,9 +31,10 @@ class HealthCheck(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     uri: Annotated[
         str,
         Meta(
-            pattern=r"^/[!-~]*\Z",
-            extra={"wanted": "a path that begins with a slash", "example": "/health"},
-            description="What is asked for, behind the path of the member's URL. Apache: hcuri.",
+            pattern=r"^(/[!-~]*|\*)\Z",
+            extra={"wanted": 'a path that begins with a slash, or "*" with options', "example": "/health"},
+            description='What is asked for, behind the path of the member\'s URL; "*", with options, is the server as '
+            "a whole. Apache: hcuri, which it leaves out with options.",
         ),
     ] = "/"
     interval: Annotated[

@@ -28,6 +28,8 @@ def _check(address: Address, check: HealthCheck) -> Iterator[Problem]:
                 yield warning((*address, key), what, 'set method = "get"')
     elif check.method == "head" and check.expr is not None and "body" in check.expr:
         yield warning((*address, "expr"), "an answer to HEAD has no body", 'set method = "get"')
+    if check.uri == "*" and check.method != "options":
+        yield error((*address, "uri"), f'"*" is no target of {check.method}', "write a path, or ask for options")
     if not check.expect and check.expr is None:
         yield error((*address, "expect"), "no status is a good one, so every check fails", 'write "200-399"')
     try:

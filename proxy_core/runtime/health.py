@@ -156,9 +156,10 @@ def judge(check: HealthCheck, answer: Answer, body: bytes) -> tuple[bool, str]:
 
 
 def _request(whom: Target) -> bytes:
-    method = whom.check.method.upper().encode("ascii")
-    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\nUser-Agent: rproxy-health\r\nAccept: */*\r\nConnection: close\r\n\r\n" % (
-        method, whom.base.rstrip(b"/"), whom.check.uri.encode("ascii"), whom.host,
+    method, uri = whom.check.method.upper().encode("ascii"), whom.check.uri.encode("ascii")
+    target = uri if uri == b"*" else whom.base.rstrip(b"/") + uri
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\nUser-Agent: rproxy-health\r\nAccept: */*\r\nConnection: close\r\n\r\n" % (
+        method, target, whom.host,
     )  # fmt: skip
 
 

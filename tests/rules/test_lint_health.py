@@ -24,6 +24,8 @@ def found(check: HealthCheck) -> list[tuple[str, str]]:
         (HealthCheck(method="get", expect=("OK",)), [("expect", "error")]),
         (HealthCheck(method="get", expect=("299-200",)), [("expect", "error")]),
         (HealthCheck(method="get", expect=("600",)), [("expect", "error")]),
+        (HealthCheck(method="get", uri="*"), [("uri", "error")]),
+        (HealthCheck(method="options", uri="*"), []),
         (HealthCheck(method="get", expect=()), [("expect", "error")]),
         (HealthCheck(method="get", expr="%{NO_SUCH} == 1"), [("expr", "error")]),
     ],
