@@ -95,6 +95,23 @@ def words(text: str) -> Iterator[str]:
         yield "".join(word)
 
 
+def rewrite_words(text: str) -> Iterator[str]:
+    """The words of a RewriteRule or RewriteCond: ``parseargline`` in mod_rewrite.c takes no backslash away; before a
+    blank one keeps the word going."""
+    at, end = 0, len(text)
+    while at < end:
+        if text[at].isspace():
+            at += 1
+            continue
+        quote = text[at] if text[at] in "\"'" else ""
+        at += len(quote)
+        begins = at
+        while at < end and (text[at] != quote if quote else not text[at].isspace()):
+            at += 2 if text[at] == "\\" and text[at + 1 : at + 2].isspace() else 1
+        yield text[begins:at]
+        at += 1
+
+
 def rest(text: str, count: int) -> str:
     """What follows the first ``count`` words, as it stands."""
     at = 0

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
-from proxy_core.apache.lexer import Directive
+from proxy_core.apache.lexer import Directive, rewrite_words
 from proxy_core.apache.table import Handler, on
 
 _OPTIONS = {
@@ -51,7 +51,7 @@ def flags(word: str) -> list[str]:
 def condition(here: Here, said: Directive) -> None:
     """RewriteCond test pattern [flags]"""
     _of_a_server(here)
-    test, pattern, *more = said.args
+    test, pattern, *more = rewrite_words(said.raw)
     row: dict[str, Any] = {"test": test, "pattern": pattern}
     if more:
         row["flags"] = flags(more[0])
@@ -61,7 +61,7 @@ def condition(here: Here, said: Directive) -> None:
 def rule(here: Here, said: Directive) -> None:
     """RewriteRule pattern substitution [flags]"""
     _of_a_server(here)
-    pattern, substitution, *more = said.args
+    pattern, substitution, *more = rewrite_words(said.raw)
     row: dict[str, Any] = {"pattern": pattern, "substitution": substitution}
     if more and flags(more[0]):
         row["flags"] = flags(more[0])

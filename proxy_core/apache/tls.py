@@ -31,7 +31,9 @@ def protocol(here: Here, said: Directive) -> None:
         sign, name = (word[0], word[1:].lower()) if word[0] in "+-" else ("", word.lower())
         if name in ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3") and sign != "-":
             here.lose(f"{word} is not spoken here, TLS 1.2 is the oldest")
-        if not sign and name != "all":
+        if name == "all":
+            versions = dict.fromkeys(versions, sign != "-")
+        elif not sign:
             versions = {known: known == name or (versions[known] and len(said.args) > 1) for known in versions}
         elif name in versions:
             versions[name] = sign != "-"

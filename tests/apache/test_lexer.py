@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.apache.lexer import Place, filled, lines, rest, split, words
+from proxy_core.apache.lexer import Place, filled, lines, rest, rewrite_words, split, words
 
 LINES = [
     ("one\ntwo\n", [(1, "one"), (2, "two")]),
@@ -48,6 +48,20 @@ WORDS = [
 @pytest.mark.parametrize(("text", "found"), WORDS)
 def test_words_are_parted_and_unquoted(text: str, found: list[str]) -> None:
     assert list(words(text)) == found
+
+
+REWRITE_WORDS = [
+    (r"^/a\\\\b$ /x [R]", [r"^/a\\\\b$", "/x", "[R]"]),
+    (r'"^/a\\d" /x', [r"^/a\\d", "/x"]),
+    ("'^/a \"b' /x", ['^/a "b', "/x"]),
+    (r"^/a\ b$ /x", [r"^/a\ b$", "/x"]),
+    (' "" x', ["", "x"]),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), REWRITE_WORDS)
+def test_rules_keep_their_backslashes(text: str, found: list[str]) -> None:
+    assert list(rewrite_words(text)) == found
 
 
 def test_the_rest_of_a_line_stands_as_it_is() -> None:
