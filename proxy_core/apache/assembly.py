@@ -31,7 +31,6 @@ def assembled(draft: Draft) -> list[Block]:
     draft.hosts = list(hosts)
     name_balancers(draft)
     databases(draft)
-    local_pages(draft)
     for server in draft.servers():
         options_of(draft, server)
     open_to_all(draft)
@@ -103,22 +102,6 @@ def name_hosts(hosts: Mapping[Server, list[str]]) -> None:
         short = label if labels.count(label) == 1 and label not in ("www", "*") and not label.isdigit() else name
         server.name = unique(slug(short.replace("*", "any").replace(".", "-")), taken)
         taken.add(server.name)
-
-
-def local_pages(draft: Draft) -> None:
-    """A page with a local path is the file that httpd would serve for it."""
-    for server in draft.servers():
-        root = server.said("document_root") or draft.main.said("document_root") or ""
-        for row in [row for row in server.errors if "local" in row.content]:
-            path = row.content.pop("local")
-            file = draft.path(root + path) if root else ""
-            if root and (draft.folder / file).is_file():
-                row.content["file"] = file
-            else:
-                server.errors.remove(row)
-                draft.lose(
-                    {row.origins[-1].place}, f"there is no file {root}{path}; give the page as text, file or url"
-                )
 
 
 def databases(draft: Draft) -> None:

@@ -85,7 +85,7 @@ def error_document(here: Here, said: Directive) -> None:
         raise Unsupported("a page cannot be taken back to the built-in one; leave out the row that it takes back")
     kind = "text"
     if " " not in document:
-        kind = "local" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
+        kind = "path" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
     where = {} if here.section is None else {"location": here.location(said).content["id"]}
     here.server.errors.append(Row({**where, "status": [code], kind: document}, [said]))
 

@@ -134,6 +134,16 @@ class ErrorPage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
             "anew when it changes.",
         ),
     ] = None
+    path: Annotated[
+        Annotated[str, Meta(pattern=r"^/", extra={"wanted": "a path that begins with a slash"})] | None,
+        Meta(
+            extra={"example": "/errors/404.html"},
+            description="A path of this site, with a query if need be, whose answer is the page. It is asked for "
+            "by a request of its own (GET) that passes hosts, rules and routes, and finds REDIRECT_STATUS, "
+            "REDIRECT_URL and REDIRECT_NAME for each variable of the first. The status stays; where the page "
+            "cannot be had, the built-in one is sent.",
+        ),
+    ] = None
     url: Annotated[
         str | None,
         Meta(extra={"example": "https://status.example/"}, description="A URL that the client is sent to, with 302."),

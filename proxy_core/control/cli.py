@@ -30,6 +30,7 @@ from proxy_core.control.transfer import import_configuration
 from proxy_core.control.view import Question
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.error_files import unreadable
 from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.maps.store import Maps
 from proxy_core.runtime.process import settle
@@ -65,6 +66,8 @@ def check_file(file: Path) -> int:
     """Print every problem of ``file``; 2 when there is an error, else 0."""
     document = read(file)
     problems = check(document)
+    if document.site is not None:
+        problems += tuple(map(document.located, unreadable(document.site, file.parent)))
     status = EXIT_BAD_SITE if errors(problems) or document.site is None else 0
     lines = [str(problem) for problem in problems]
     if not status:

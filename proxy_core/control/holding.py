@@ -79,7 +79,7 @@ def _pages(exchange: Exchange, settings: Settings, own: int) -> Iterator[Step]:
 
 
 def _page(row: ErrorPage) -> str:
-    for kind, said in (("file", row.file), ("sent to", row.url)):
+    for kind, said in (("file", row.file), ("what is at", row.path), ("sent to", row.url)):
         if said is not None:
             return f"{kind} {said}"
     return "a text"

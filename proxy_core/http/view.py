@@ -30,7 +30,8 @@ NOWHERE = Connection()
 class RequestView:
     """``target`` is the origin-form of the request-target (RFC 9112 §3.2.1), raw, with its query: the front has
     already taken the authority out of an absolute-form. ``host`` is the authority that counts: from the target, else
-    from Host, "" when there is none (HTTP/1.0). ``head`` is the whole head as it came."""
+    from Host, "" when there is none (HTTP/1.0). ``head`` is the whole head as it came. ``env`` are variables that are
+    there before any rule sets one: those of an internal redirect."""
 
     method: bytes
     target: bytes
@@ -39,6 +40,7 @@ class RequestView:
     scheme: str = "http"
     head: bytes = b""
     connection: Connection = NOWHERE
+    env: tuple[tuple[str, str], ...] = ()
 
 
 def request_line(view: RequestView) -> str:

@@ -3,6 +3,7 @@ that meddle with what the proxy writes itself."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from proxy_core.config.model import ErrorPage, HeaderRule, ReverseRule, Site
@@ -11,9 +12,11 @@ from proxy_core.http.target import balancer
 from proxy_core.rules.expr import ExprError
 from proxy_core.rules.headers import FRAMING, NEVER, compile_edit, line
 from proxy_core.rules.pattern import PatternError
+from proxy_core.rules.prefixes import collapsed, takes
 from proxy_core.rules.problems import error, unknown, warning
 from proxy_core.rules.statuses import statuses
 
+_TARGET = re.compile(r"/[!-~]*(?<!#)").fullmatch
 _FINDS = ("edit", "edit*", "echo")
 
 
@@ -32,6 +35,7 @@ def lint_headers(site: Site) -> Iterator[Problem]:
     for page in site.errors:
         yield from _scope(site, ("errors", page.id), page)
         yield from _page(("errors", page.id), page)
+        yield from _nobody(site, ("errors", page.id, "path"), page)
 
 
 def _host(site: Site, address: Address, host: str) -> Iterator[Problem]:
@@ -104,14 +108,32 @@ def _statuses(address: Address, said: Sequence[str]) -> Iterator[Problem]:
         yield error(address, str(wrong), "name statuses from 400 to 599")
 
 
+def _nobody(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:
+    """A page whose path leads nowhere, as far as that can be told from prefixes."""
+    if (
+        row.path is None
+        or site.rewrites
+        or site.site.document_root
+        or any(h.document_root for h in site.hosts.values())
+    ):
+        return
+    path = row.path.partition("?")[0].encode("latin-1", "replace")
+    routes = [each for each in site.routes if each.enabled and not each.except_]
+    if not any(each.path is None or takes(collapsed(each.path.encode("latin-1", "replace")), path) for each in routes):
+        what = f"no route takes {row.path}, so its page is never had"
+        yield warning(address, what, "add a route for it, or a document_root, or give the page as text or file")
+
+
 def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
     yield from _statuses((*address, "status"), row.status)
     if not row.status:
         yield error((*address, "status"), "the row is for no status", 'add status = ["503"]')
-    given = [key for key in ("text", "file", "url") if getattr(row, key) is not None]
+    given = [key for key in ("text", "file", "path", "url") if getattr(row, key) is not None]
     if len(given) != 1:
         what = f"the row has both {given[0]} and {given[1]}" if given else "the row does not say what clients get"
-        yield error(address, what, "give it one of text, file and url")
+        yield error(address, what, "give it one of text, file, path and url")
+    if row.path is not None and not _TARGET(row.path):
+        yield error((*address, "path"), f'"{row.path}" is no path as requests spell it', "write %20 for a blank")
     if row.url is not None and line(b"Location", row.url) is None:
         yield error((*address, "url"), "the URL holds a control character", "remove it")
     elif row.url is not None and "://" not in row.url:

@@ -102,7 +102,8 @@ class Server:
 
     def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
         args = query[1:].decode("latin-1") if query else None
-        return Scope(view, facts, path, args, self.server_name, self.port, uri=path, ahead=self._ahead, ours=self.ours)
+        env = {name.lower(): (name, value) for name, value in view.env}
+        return Scope(view, facts, path, args, self.server_name, self.port, env, path, ahead=self._ahead, ours=self.ours)
 
     def _decoded(self, raw_path: bytes) -> str:
         """The path that sections are held against where a row took the undecoded one: no spelling escapes them."""

@@ -47,34 +47,40 @@ class ErrorFiles:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(READ_SECONDS):
-                self._kept, self.problems = await asyncio.to_thread(self._read, site, dict(self._kept))
+                self._kept, self.problems = await asyncio.to_thread(_read, site, self._folder, dict(self._kept))
 
     def look_again(self, site: Site) -> None:
         """The same beside everything else, unless a look is under way."""
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self.read(site))
 
-    def _read(self, site: Site, kept: dict[str, _Read]) -> tuple[dict[str, _Read], tuple[Problem, ...]]:
-        problems = []
-        for row in site.errors:
-            if row.file is None or not row.enabled:
-                continue
-            try:
-                path = self._folder / row.file
-                found = path.stat()
-                stamp = found.st_mtime_ns, found.st_size
-                if row.file not in kept or kept[row.file].stamp != stamp:
-                    with path.open("rb") as file:
-                        kept[row.file] = _Read(stamp, file.read(MOST_READ))
-            except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) else str(error)
-                instead = "what it said last is sent" if row.file in kept else "the built-in page is sent instead"
-                problems.append(
-                    Problem(
-                        what=f"the page {row.file} cannot be read: {why}; {instead}",
-                        todo="put the file there, or give the row a text",
-                        severity="warning",
-                        address=("errors", row.id, "file"),
-                    )
+
+def unreadable(site: Site, folder: Path) -> tuple[Problem, ...]:
+    """What is wrong with the files that a site names, without serving it."""
+    return _read(site, folder, {})[1]
+
+
+def _read(site: Site, folder: Path, kept: dict[str, _Read]) -> tuple[dict[str, _Read], tuple[Problem, ...]]:
+    problems = []
+    for row in site.errors:
+        if row.file is None or not row.enabled:
+            continue
+        try:
+            path = folder / row.file
+            found = path.stat()
+            stamp = found.st_mtime_ns, found.st_size
+            if row.file not in kept or kept[row.file].stamp != stamp:
+                with path.open("rb") as file:
+                    kept[row.file] = _Read(stamp, file.read(MOST_READ))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            instead = "what it said last is sent" if row.file in kept else "the built-in page is sent instead"
+            problems.append(
+                Problem(
+                    what=f"the page {row.file} cannot be read: {why}; {instead}",
+                    todo="put the file there, or give the row a text",
+                    severity="warning",
+                    address=("errors", row.id, "file"),
                 )
-        return kept, tuple(problems)
+            )
+    return kept, tuple(problems)

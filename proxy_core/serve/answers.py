@@ -27,14 +27,18 @@ def head(
     cookies: tuple[CookieRow, ...] = (),
     change: Callable[[list[bytes]], list[bytes]] | None = None,
     fields: tuple[bytes, ...] = (),
+    status: int = 0,
 ) -> tuple[bytes, bool, bool]:
     """The head for the client; also whether the body is to be chunked, and whether the connection stays open.
 
     ``rows`` map the upstream's own addresses in Location and the like to ``base``, the ``scheme://host`` in use;
     ``cookies`` do the same in Set-Cookie; ``change`` gives the lines after the site's own edits; ``fields`` are field
-    lines of our own, which ``change`` adds itself.
+    lines of our own, which ``change`` adds itself; ``status`` takes the place of the answer's where it is a page for an
+    error.
     """
     lines = [*answer.lines]
+    if status:
+        lines[0] = b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Error"))
     for at in answer.addresses if rows else ():
         lines[at] = _mapped(lines[at], rows, base)
     if cookies:

@@ -33,7 +33,7 @@ def moment(
     except BadTarget:
         path, args = "", None
     extras = exchange.extras or NO_EXTRAS
-    env = {name.lower(): (name, value) for name, value in extras.env}
+    env = {name.lower(): (name, value) for name, value in (*view.env, *extras.env)}
     member = exchange.member
     if status and member is not None and member.key.balancer:
         pool = exchange.rules.pools[member.key.balancer]
@@ -62,6 +62,8 @@ def page(settings: Settings | None, exchange: Exchange, status: int, files: Erro
     if row is None:
         return Page(status)
     exchange.replaced = status
+    if row.path is not None:
+        return Page(status)
     if row.url is not None:
         return Page(302, row.url.encode("utf-8"))
     return Page(status, own=row.text.encode("utf-8") if row.text is not None else files.get(row.file or ""))

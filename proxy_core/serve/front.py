@@ -13,7 +13,7 @@ from time import monotonic, time
 from typing import cast
 
 from proxy_core.http.headers import Refused
-from proxy_core.http.view import Connection
+from proxy_core.http.view import Connection, RequestView
 from proxy_core.rules.headers import Edits
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.exchange import Exchange
@@ -92,6 +92,10 @@ class Client(asyncio.Protocol):
     def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
         """The fields of the request in flight after the site's edits. Raises Refused."""
         return self._reader.changed(fields, edits, exchange)
+
+    def redirected(self, exchange: Exchange, fields: Fields, path: str) -> tuple[RequestView, Fields]:
+        """The request that asks for the page of an error. Raises Refused."""
+        return self._reader.redirected(exchange, fields, path)
 
     def cut(self) -> None:
         """Break the connection, so that what was sent so far cannot be taken for the whole."""

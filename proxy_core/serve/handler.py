@@ -1,4 +1,4 @@
-"""The way of a request, in one place of some 670 lines because it is one story.
+"""The way of a request, in one place of some 750 lines because it is one story.
 
 The phases are ``received → decided → elected → sent → answered → finished``.
 
@@ -46,36 +46,45 @@ if TYPE_CHECKING:
     from proxy_core.serve.front import Client
 
 
+_PAGES = frozenset((200, 301, 302, 303, 307, 308))
+"""What a page for an error may be answered with: itself, or where else it is."""
+
+
 class Flight:
     """One request between its client and an upstream. ``complete``: its body has come whole; ``started``: the head of
-    an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored."""
+    an answer went to the client; ``over``: it is finished, and whatever still arrives is ignored. ``first`` is the
+    flight whose error this one fetches the page for, if it is such a one: an internal redirect, which has an exchange
+    of its own but no record."""
 
     __slots__ = (
-        "_chunked", "_decision", "_extra", "_hidden", "_in_line", "_keep", "_key", "_pending", "_pool", "_queued",
-        "_settings", "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client", "complete", "exchange", "fields",
-        "over", "service", "started", "timeout",
+        "_chunked", "_decision", "_extra", "_first", "_hidden", "_in_line", "_keep", "_key", "_pending", "_pool",
+        "_queued", "_released", "_settings", "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client",
+        "complete", "exchange", "fields", "over", "service", "started", "timeout",
     )  # fmt: skip
 
     def __init__(
-        self, service: Service, client: Client, fields: Fields, keep: bool, exchange: Exchange, first: bytes
-    ) -> None:
+        self, service: Service, client: Client, fields: Fields, keep: bool, exchange: Exchange, body: bytes,
+        first: Flight | None = None,
+    ) -> None:  # fmt: skip
         self.service = service
         self.client = client
         self.fields = fields
         self.exchange = exchange
-        self.complete = len(first) == fields.length
+        self.complete = len(body) == fields.length
         self.started = False
         self.over = False
         self.timeout = 0.0
         self._chunked = False
         self._waiting: asyncio.Task[None] | None = None
-        self._extra = client.bound.fields
+        self._extra: tuple[bytes, ...] = client.bound.fields if first is None else first._extra
+        self._first = first
         self._hidden = False
         self._keep = keep
-        self._pending = [first] if first else []
+        self._pending = [body] if body else []
         self._in_line = 0.0
         self._key = b""
         self._queued = False
+        self._released = False
         self._settings: Settings | None = None
         self._tried: tuple[MemberKey, ...] = ()
         self._tunnel: Tunnel | None = None
@@ -122,9 +131,7 @@ class Flight:
         route, extras = decision.route, decision.extras
         if extras is not None:
             exchange.extras = extras
-            self._extra = (
-                (*client_fields, *extras.fields) if (client_fields := self.client.bound.fields) else extras.fields
-            )
+            self._extra = (*self._extra, *extras.fields) if self._extra else extras.fields
             for state in extras.hits:
                 state.hits += 1
                 state.last_hit = exchange.at
@@ -383,6 +390,13 @@ class Flight:
             fields = (*fields, sticky.issued(pool, member))
         if self.complete:
             self._wait(now)
+        first = self._first
+        if first is not None:
+            if answer.status not in _PAGES:
+                self._respond(502, f"it was answered {answer.status}")
+                return
+            if answer.status == 200:
+                exchange.status = first.exchange.status
         self.started = True
         self._keep = keep = self._may_keep()
         if answer.status >= 400 and route.hides(answer.status):
@@ -395,7 +409,7 @@ class Flight:
         if settings is not None:
             rows, cookies = settings.reverse + rows, settings.cookies + cookies
             by = (route, settings)
-        plain = keep and http11 and answer.dated and answer.length >= 0 and not fields
+        plain = keep and http11 and answer.dated and answer.length >= 0 and not fields and first is None
         plain = plain and not (answer.addresses and rows) and (settings is None or settings.edits.steady_answer)
         if plain and answer.ready and (answer.ready_for is by or (settings and answer.ready_for == by)):
             head = answer.ready
@@ -411,6 +425,7 @@ class Flight:
                 base=base,
                 change=None if settings is None else partial(changes.answered, settings, exchange, own=fields),
                 fields=fields,
+                status=0 if first is None else exchange.status,
             )
             if plain:
                 answer.ready, answer.ready_for = head, by
@@ -553,7 +568,7 @@ class Flight:
         self.service.gate.reached["in_flight"] += 1
         self._extra = again(1.0)
         self._settings = self.exchange.rules.program.general
-        self._respond(503, why)
+        self._reply(503, why)
 
     def broke(self, where: str, error: Exception) -> None:
         """A mistake of ours, which costs this one request."""
@@ -593,9 +608,50 @@ class Flight:
         return changes.replied(self._settings, self.exchange, status, self._extra)
 
     def _respond(self, status: int, cause: str, moved: bytes = b"") -> None:
-        """Answer it here; ``moved`` is the URL that a redirect names. A request whose body has not been read costs its
-        connection."""
+        """Answer it here; ``moved`` is the URL that a redirect names. An error may have a page that is a request of its
+        own, but what goes wrong with that one gets the built-in page (``ap_die``)."""
         self._drop_upstream()
+        first = self._first
+        if first is None:
+            row = self._settings.pages.get(status) if self._settings is not None else None
+            if row is not None and row.path is not None and self._redirected(status, cause, row.path):
+                return
+        elif not moved:
+            self.exchange.cause = cause
+            self._handed_back(first)
+            first._reply(first.exchange.status, first.exchange.cause)
+            return
+        self._reply(status, cause, moved)
+
+    def _redirected(self, status: int, cause: str, path: str) -> bool:
+        """Whether another request asks for the page of an error now; the client has what comes of it."""
+        exchange, client = self.exchange, self.client
+        exchange.status, exchange.cause, exchange.replaced = status, cause, status
+        try:
+            view, fields = client.redirected(exchange, self.fields, path)
+        except Refused:
+            return False
+        self._release()
+        self._leave_lines(monotonic())
+        own = Exchange(exchange.rules, view, view.head, exchange.version, exchange.at, monotonic())
+        client.flight = page = Flight(self.service, client, fields, self._may_keep(), own, b"", self)
+        page.proceed()
+        return True
+
+    def _handed_back(self, first: Flight) -> None:
+        """The page has come, or will not: the rest is the first flight's again."""
+        self.over = True
+        self._release()
+        self._leave_lines(monotonic())
+        own, exchange = self.exchange, first.exchange
+        exchange.attempts += own.attempts
+        exchange.sent += own.sent
+        if own.cause:
+            exchange.cause += f"; its page {own.view.target.decode('latin-1')} failed: {own.cause}"
+        self.client.flight = first
+
+    def _reply(self, status: int, cause: str, moved: bytes = b"") -> None:
+        """A page of our own, or a redirect. A request whose body has not been read costs its connection."""
         exchange = self.exchange
         page = changes.page(self._settings, exchange, status, self.service.outside.pages)
         exchange.status = status = page.status
@@ -628,27 +684,44 @@ class Flight:
 
     def finished(self, now: float) -> None:
         assert not self.over
+        first = self._first
+        if first is not None:
+            first.exchange.status = self.exchange.status
+            self._handed_back(first)
+            first.finished(now)
+            return
         self.over = True
-        exchange = self.exchange
-        member = exchange.member
-        if member is not None:
-            state = member.state
-            state.busy -= 1
-            sent, received = len(exchange.forwarded) + exchange.received, len(exchange.answer) + exchange.sent
-            state.sent += sent
-            state.received += received
-            state.traffic += sent + received
-            if self.service.waiting:
-                self.service.waiting.freed(self._pool.name)
-        elif self._in_line:
-            exchange.queued += now - self._in_line
-            self.service.waiting.leave(self._pool.name, self)
+        self._release()
+        self._leave_lines(now)
+        self.service.recorder.finish(self.exchange, now)
         gate = self.service.gate
-        if self._queued:
-            gate.leave(self)
-        self.service.recorder.finish(exchange, now)
         if gate.waiting:
             gate.room()
+
+    def _release(self) -> None:
+        """The member is busy with it no longer."""
+        exchange, member = self.exchange, self.exchange.member
+        if member is None or self._released:
+            return
+        self._released = True
+        state = member.state
+        state.busy -= 1
+        sent, received = len(exchange.forwarded) + exchange.received, len(exchange.answer) + exchange.sent
+        state.sent += sent
+        state.received += received
+        state.traffic += sent + received
+        if self.service.waiting:
+            self.service.waiting.freed(self._pool.name)
+
+    def _leave_lines(self, now: float) -> None:
+        """It waits for nothing any more."""
+        if self._in_line:
+            self.exchange.queued += now - self._in_line
+            self._in_line = 0.0
+            self.service.waiting.leave(self._pool.name, self)
+        if self._queued:
+            self._queued = False
+            self.service.gate.leave(self)
 
     def _done(self, now: float) -> None:
         self.finished(now)

@@ -9,10 +9,11 @@ hold.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from proxy_core.http.headers import Refused, is_host, is_token, without
 from proxy_core.http.view import NOWHERE, Connection, RequestView
-from proxy_core.rules.decision import Trace
+from proxy_core.rules.decision import NO_EXTRAS, Trace
 from proxy_core.rules.headers import Edits, edited, found
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.changes import moment
@@ -93,6 +94,33 @@ class Reader:
         if edits.steady_request:
             self._changed = edits, fields, made
         return made
+
+    def redirected(self, exchange: Exchange, fields: Fields, path: str) -> tuple[RequestView, Fields]:
+        """The request for the page of an error, made of the one that was read last: a GET (or HEAD) of another path,
+        without the body. It knows what became of the first (``ap_internal_redirect``, ``rename_original_env``), whose
+        request line it keeps. Raises Refused."""
+        view, hop, extras = exchange.view, self._hop, exchange.extras or NO_EXTRAS
+        assert hop is not None
+        line, *lines = view.head.split(b"\r\n")[:-2]
+        lines = without(lines, _OF_ITS_BODY)
+        for at in found(lines, b"host") if fields.host else ():
+            lines[at] = b"Host: " + fields.host
+        block = b"\r\n".join([b"", *lines, b"", b""])
+        url, _, query = view.target.decode("latin-1").partition("?")
+        own = (("STATUS", str(exchange.status)), ("URL", url), ("QUERY_STRING", query),
+               ("REQUEST_METHOD", view.method.decode("latin-1")))  # fmt: skip
+        env = tuple((f"REDIRECT_{name}", value) for name, value in (*extras.env, *own))
+        method = b"HEAD" if view.method == b"HEAD" else b"GET"
+        made = replace(view, method=method, target=path.encode(), head=line + block, env=env)
+        return made, read_fields(block, fields.http11, b"", hop)
+
+
+_OF_ITS_BODY = {
+    b"content-encoding", b"content-language", b"content-length", b"content-location", b"content-range",
+    b"content-type", b"expect", b"if-match", b"if-modified-since", b"if-none-match", b"if-range",
+    b"if-unmodified-since", b"range", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+}  # fmt: skip
+"""Fields that are about the body of a request, or about the very resource that it asked for."""
 
 
 def ascii_line(head: bytes) -> bytes:

@@ -286,9 +286,6 @@ def test_the_well_known_guide_comes_in_whole(tmp_path: Path) -> None:
     assert (site["site"]["reverse"], site["site"]["forwarded"]) == ("off", "append")
 
 
-def test_a_page_with_a_local_path_is_the_file_that_would_be_served(tmp_path: Path) -> None:
-    (tmp_path / "sorry.html").write_text("sorry")
-    text = f"Listen 1\nDocumentRoot {tmp_path}\nErrorDocument 503 /sorry.html\nErrorDocument 404 /none.html\n"
-    found = imported(tmp_path, text + PROXIED)
-    assert tomllib.loads(found.text)["errors"] == [{"status": ["503"], "file": "sorry.html"}]
-    assert "there is no file" in {loss.line: loss.why for loss in found.report.losses}[4]
+def test_a_page_with_a_local_path_is_asked_for_there(tmp_path: Path) -> None:
+    text = f"Listen 1\nDocumentRoot {tmp_path}\nErrorDocument 503 /sorry.html\n"
+    assert site_of(tmp_path, text)["errors"] == [{"status": ["503"], "path": "/sorry.html"}]

@@ -92,6 +92,17 @@ def test_no_content_of_a_file_gives_a_traceback(
     assert "Traceback" not in told.out + told.err
 
 
+def test_check_warns_of_a_page_that_is_not_there(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file.parent / "here.html").write_text("here")
+    given = ('file = "here.html"', 'file = "gone.html"', 'path = "/r/x"', 'path = "/nowhere"')
+    file.write_text(SITE + "".join(f'[[errors]]\nstatus = ["{404 + n}"]\n{page}\n' for n, page in enumerate(given)))
+    assert cli.main(["check", str(file)]) == 0
+    gone, nowhere, last = sorted(capsys.readouterr().out.splitlines(), key=lambda line: "sound" in line)
+    assert "2 warnings" in last
+    assert "no route takes /nowhere" in gone + nowhere
+    assert "gone.html cannot be read" in gone + nowhere
+
+
 def test_a_reader_that_has_seen_enough_of_check_is_no_traceback(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text("".join(f'[[routes]]\nproxi = "{n}"\n' for n in range(2000)))
