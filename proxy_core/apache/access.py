@@ -71,7 +71,7 @@ def finished(here: Here) -> None:
     section = here.section
     if section is None:
         return
-    whole = compat.joined(section)
+    whole = Group("any", [CLOSED], [section.directive]) if section.closed else compat.joined(section)
     if whole is not None:
         whole.origins = _origins(whole)
         before = {here.draft.main: here.draft.main.guarded, here.server: here.server.guarded}

@@ -14,6 +14,7 @@ from typing import Any
 
 from proxy_core.apache import tls
 from proxy_core.apache.draft import Block, Draft, Row, Server, Unsupported, block, slug, unique
+from proxy_core.apache.files import merged
 from proxy_core.apache.inheritance import rewriting
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.rewrite import dsn
@@ -33,6 +34,7 @@ def assembled(draft: Draft) -> list[Block]:
     databases(draft)
     for server in draft.servers():
         options_of(draft, server)
+    merged(draft)
     open_to_all(draft)
     blocks = [site(draft), *listeners(draft, hosts)]
     if draft.limits.content:
@@ -171,12 +173,11 @@ def _origins(draft: Draft, servers: Iterable[Server], *names: str) -> tuple[Dire
 def open_to_all(draft: Draft) -> None:
     """Where nothing keeps anybody out, "all granted" says nothing: such conditions go, and rows that said no more."""
     rows = [row for server in draft.servers() for row in server.locations]
-    if any(row.content.get("require", ["all granted"]) != ["all granted"] for row in rows) or draft.accesses:
-        return
+    keeps = any(row.content.get("require", ["all granted"]) != ["all granted"] for row in rows) or draft.accesses
     used = {row.content.get("location") for server in draft.servers()
-            for rows in (server.headers, server.errors, server.reverse) for row in rows}  # fmt: skip
+            for rows in (server.headers, server.errors, server.reverse, server.inner) for row in rows}  # fmt: skip
     for server in draft.servers():
-        for row in server.locations:
+        for row in server.locations if not keeps else ():
             row.content.pop("require", None)
         server.locations = [row for row in server.locations if len(row.content) > 2 or row.content.get("id") in used]
 

@@ -60,13 +60,6 @@ def limit_request_body(here: Here, said: Directive) -> None:
     setting("max_body", number)(here, said)
 
 
-def set_handler(here: Here, said: Directive) -> None:
-    """SetHandler name"""
-    if text(said).lower() in ("balancer-manager", "server-status", "server-info", "ldap-status"):
-        raise Ignored("the console does this")
-    raise Unsupported(f"there is no handler {text(said)}")
-
-
 def add_output_filter(here: Here, said: Directive) -> None:
     raise Unsupported("answers are passed on as they come; let members compress, or a proxy in front")
 
@@ -75,6 +68,11 @@ def trace_enable(here: Here, said: Directive) -> None:
     if text(said).lower() != "off":
         raise Unsupported("TRACE is always answered 405 here")
     raise Ignored("TRACE is always answered 405")
+
+
+def document_root(here: Here, said: Directive) -> None:
+    here.server_only()
+    here.server.options["document_root"] = (here.draft.path(text(said)), said)
 
 
 def error_document(here: Here, said: Directive) -> None:
@@ -169,11 +167,10 @@ HANDLERS: dict[str, Handler] = {
     "timeout": option("timeout", seconds),
     "allowencodedslashes": option("encoded_slashes", choice({"off": "refuse", "on": "decode", "nodecode": "keep"})),
     "mergeslashes": option("merge_slashes", on),
-    "documentroot": option("document_root", text),
+    "documentroot": document_root,
     "directoryindex": option("directory_index", lambda said: list(said.args)),
     "errordocument": error_document,
     "traceenable": trace_enable,
-    "sethandler": set_handler,
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
     "limitrequestline": limit("request_line", 256),
     "limitrequestfieldsize": limit("field", 256),
@@ -189,7 +186,6 @@ HANDLERS: dict[str, Handler] = {
 
 _PROCESS = "the process looks after itself"
 _LOG = "problems go to standard error and the console"
-FILES = "nothing is served from folders with settings of their own"
 _CONSOLE = "the console does this"
 _READ = "it was followed while reading"
 IGNORED: dict[str, str] = {
@@ -205,15 +201,6 @@ IGNORED: dict[str, str] = {
         _PROCESS,
     ),
     **dict.fromkeys(("errorlog", "loglevel", "errorlogformat", "globallog", "transferlog", "loglevelrequest"), _LOG),
-    **dict.fromkeys(
-        ("options", "allowoverride", "allowoverridelist", "accessfilename", "indexoptions", "addicon", "addiconbytype",
-         "addiconbyencoding", "defaulticon", "readmename", "headername", "indexignore", "addicon", "indexstylesheet",
-         "addtype", "addlanguage", "addencoding", "addcharset", "typesconfig", "languagepriority", "mimemagicfile",
-         "forcelanguagepriority", "multiviewsmatch", "contentdigest", "fileetag", "adddescription", "removetype",
-         "adddefaultcharset", "addhandler", "addoutputfilter", "removehandler", "removeencoding", "forcetype",
-         "sethandlertype", "scriptsock", "defaulttype"),
-        FILES,
-    ),
     **dict.fromkeys(
         ("servertokens", "serversignature", "serveradmin", "hostnamelookups", "httpprotocoloptions", "namevirtualhost"),
         "nothing here says it, or does otherwise",

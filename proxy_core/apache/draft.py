@@ -7,6 +7,7 @@ are given here or there, never by a handler of its own.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class Row:
     origins: list[Directive]
 
 
-Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory"]
+Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "files"]
 
 
 @dataclass(eq=False)
@@ -62,16 +63,24 @@ class Compat:
 @dataclass(eq=False)
 class Section:
     """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it. ``limits`` are
-    the methods of the <Limit>s in it that say Require."""
+    the methods of the <Limit>s in it that say Require; ``rewriting`` says whether it says anything of rewriting;
+    ``closed`` that something is lost without which nobody may be let in. ``names`` are those of <Files>."""
 
     kind: Kind
     argument: str
     directive: Directive
     row: Row | None = None
     access: Group | None = None
+    engine: bool | None = None
+    base: str = ""
+    rules: list[Row] = field(default_factory=list)
+    rewriting: bool = False
+    conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
     compat: list[Compat] = field(default_factory=list)
     satisfies_any: bool = False
+    closed: bool = False
+    names: str = ""
     auth: dict[str, str] = field(default_factory=dict)
 
 
@@ -107,7 +116,9 @@ class Server:
     reverse: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
     balancers: dict[str, Balancer] = field(default_factory=dict)
+    inner: list[Row] = field(default_factory=list)
     guarded: list[Section] = field(default_factory=list)
+    within: list[Section] = field(default_factory=list)
     rewrites_anything: bool = False
     name: str = ""
 
@@ -131,6 +142,7 @@ class Draft:
     entries: list[Entry] = field(default_factory=list)
     accesses: dict[str, Row] = field(default_factory=dict)
     auths: dict[str, Row] = field(default_factory=dict)
+    served: dict[str, str] = field(default_factory=dict)
     location_ids: set[str] = field(default_factory=set)
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
@@ -155,6 +167,10 @@ class Draft:
         roots = [self.root, self.folder]
         whole = next((root / text for root in roots if (root / text).exists()), self.root / text).absolute()
         return str(whole.relative_to(self.folder)) if whole.is_relative_to(self.folder) else str(whole)
+
+    def whole(self, text: str) -> str:
+        """A path of httpd's as an absolute one."""
+        return posixpath.normpath(self.folder / self.path(text))
 
     def servers(self) -> list[Server]:
         return [self.main, *self.hosts]
@@ -206,9 +222,15 @@ class Here:
                 case "proxy":
                     target = section.argument.removesuffix("*") or "*"
                     where = {"target": section.argument if set("*?[") & set(target) else target}
-                case _:
+                case "directory":
+                    where = {"folder": self.draft.path(section.argument)}
+                case "files":
+                    where = {"folder": self.draft.path(section.argument)} if section.argument else {}
+                    where |= {"files": section.names}
+                case "proxymatch":
                     raise Unsupported(f"settings of {section.directive} cannot be told from others here")
-            stem = re.sub(r"[^A-Za-z0-9]+", "-", section.argument).strip("-").lower() or "root"
+            stem = re.sub(r"[^A-Za-z0-9]+", "-", section.names or section.argument)
+            stem = stem.strip("-").lower() or "root"
             name = unique(stem, self.draft.location_ids)
             self.draft.location_ids.add(name)
             section.row = Row({"id": name, **where}, [section.directive])

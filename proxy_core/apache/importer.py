@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy_core.apache import access, balancing, compat, core, fields, proxy, redirects, rewrite, tls
+from proxy_core.apache import access, balancing, compat, core, fields, files, proxy, redirects, rewrite, tls
 from proxy_core.apache.assembly import assembled
 from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive
@@ -26,9 +26,9 @@ from proxy_core.config.toml import parse
 from proxy_core.errors import Problem
 from proxy_core.rules.lint import lint
 
-THEMES = (core, proxy, balancing, rewrite, fields, redirects, access, tls)
+THEMES = (core, files, proxy, balancing, rewrite, fields, redirects, access, tls)
 HANDLERS: dict[str, Handler] = {name: handler for theme in THEMES for name, handler in theme.HANDLERS.items()}
-IGNORED: dict[str, str] = {**core.IGNORED, **tls.IGNORED}
+IGNORED: dict[str, str] = {**core.IGNORED, **files.IGNORED, **tls.IGNORED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
     configuration = read(file, defines)
     draft = Draft(allow_programs, configuration.root, (folder or file.parent).absolute())
+    draft.served = dict(files.served(draft, configuration.directives))
     walk(Here(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
     while True:
@@ -141,21 +142,59 @@ def section(kind: Kind, regex: Kind = "location") -> Callable[[Here, Directive],
         if not argument:
             return lost(here, said, "it does not say what it is for")
         here.draft.note(said, "mapped")
-        inner = replace(here, section=Section(found, argument[0], said), losses=[])
-        walk(inner, said.inside or ())
-        access.finished(inner)
+        enter(here, Section(found, argument[0], said))
 
     return handler
 
 
-def files(here: Here, said: Directive) -> None:
-    """Sections about files: settings of what is served from folders."""
-    here.draft.note(said, "ignored", core.FILES)
+def enter(here: Here, found: Section) -> None:
+    """Put what is in a section into the draft."""
+    inner = replace(here, section=found, losses=[])
+    walk(inner, found.directive.inside or ())
+    access.finished(inner)
+    rewrite.finished(inner)
+
+
+def passed_over(here: Here, said: Directive, why: str) -> None:
+    """A section that makes no difference, with all that is in it."""
+    here.draft.note(said, "ignored", why)
     for each in said.inside or ():
         if each.inside is not None:
-            files(here, each)
+            passed_over(here, each, why)
         else:
-            here.draft.note(each, "ignored", core.FILES)
+            here.draft.note(each, "ignored", why)
+
+
+def directory(here: Here, said: Directive) -> None:
+    """<Directory folder>: holds for files that are served from there, and from below."""
+    draft = here.draft
+    if not draft.served:
+        return passed_over(here, said, files.NOT_SERVED)
+    if said.key == "directorymatch" or said.args[:1] == ("~",) or not said.args:
+        if said.args and files.hidden(said.args[-1], whole_paths=True):
+            return passed_over(here, said, "names that begin with a dot are not served")
+        if files.guards(said):
+            draft.close(here.server, {"folder": "/"}, said)
+        return lost(here, said, "write a <Directory> for each folder; until then no file is served if it guarded any")
+    folder = said.args[0] if set("*?[") & set(said.args[0]) else draft.whole(said.args[0])
+    if not files.concerns(draft, folder):
+        return passed_over(here, said, files.NOT_SERVED)
+    section("directory", "directory")(here, said)
+
+
+def named_files(here: Here, said: Directive) -> None:
+    """<Files name> and <FilesMatch regex>, in a <Directory> or not."""
+    if not here.draft.served:
+        return passed_over(here, said, files.NOT_SERVED)
+    names = files.name_regex(said) if said.args else ""
+    if files.hidden(names):
+        return passed_over(here, said, "names that begin with a dot are not served")
+    outer = here.section
+    if not names or (outer is not None and outer.kind != "directory"):
+        return lost(here, said, "it is for servers and for <Directory>")
+    folder = outer.argument if outer is not None else ""
+    here.draft.note(said, "mapped")
+    enter(here, Section("files", folder, said, names=names))
 
 
 def group(match: Literal["any", "all", "none"]) -> Callable[[Here, Directive], None]:
@@ -210,5 +249,6 @@ SECTIONS: dict[str, Callable[[Here, Directive], None]] = {
     "if": conditional,
     "elseif": conditional,
     "else": conditional,
-    **dict.fromkeys(("directory", "directorymatch", "files", "filesmatch"), files),
+    **dict.fromkeys(("directory", "directorymatch"), directory),
+    **dict.fromkeys(("files", "filesmatch"), named_files),
 }

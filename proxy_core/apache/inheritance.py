@@ -36,6 +36,7 @@ def rewriting(draft: Draft, answers: bool) -> Rewriting:
         blocks += [Block(("maps", name), row.content, tuple(row.origins)) for name, row in named]
     if main.rewrites and shared and not copied:
         blocks += [rule(main, row, maps[main]) for row in main.rewrites]
+    blocks += [rule(main, row, maps[main]) for row in main.inner]
     inherits: dict[Server, str] = {}
     for server, how in ways.items():
         own = server.rewrites if how != "off" else []
@@ -43,7 +44,7 @@ def rewriting(draft: Draft, answers: bool) -> Rewriting:
             own = [*main.rewrites, *own]
         elif copied and how == "after":
             own = [*own, *main.rewrites]
-        blocks += [rule(server, row, maps[server]) for row in own]
+        blocks += [rule(server, row, maps[server]) for row in (*own, *server.inner)]
         if main.rewrites and shared and not copied and how != "before":
             inherits[server] = how
     return Rewriting(blocks, inherits)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
+from proxy_core.apache import files
+from proxy_core.apache.draft import Here, Ignored, Row, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive, rewrite_words
-from proxy_core.apache.table import Handler, on
+from proxy_core.apache.table import Handler, on, text
 
 _OPTIONS = {
     "inherit", "inheritbefore", "inheritdown", "inheritdownbefore", "ignoreinherit", "ignorecontextinfo",
@@ -19,21 +20,33 @@ _OPTIONS = {
 }  # fmt: skip
 
 
-def _of_a_server(here: Here) -> None:
-    if here.section is not None or here.condition:
-        where = here.section.directive if here.section is not None else "<If>"
-        raise Unsupported(f"rules inside {where} see names of files; write it outside, with the path in its pattern")
-    here.server.rewrites_anything = True
+_SECTIONS = {"location", "locationmatch", "directory"}
+
+
+def _place(here: Here) -> Server | Section:
+    """What rules belong to: the server, or the section at hand."""
+    here.unconditional()
+    if here.section is None:
+        here.server.rewrites_anything = True
+        return here.server
+    if here.section.kind not in _SECTIONS:
+        raise Unsupported(f"rules inside {here.section.directive} are not tried here; move it into a <Location>")
+    here.section.rewriting = True
+    return here.section
 
 
 def engine(here: Here, said: Directive) -> None:
-    _of_a_server(here)
-    here.server.options["engine"] = (on(said), said)
+    place = _place(here)
+    if isinstance(place, Section):
+        place.engine = on(said)
+    else:
+        place.options["engine"] = (on(said), said)
 
 
 def options(here: Here, said: Directive) -> None:
     """RewriteOptions word …"""
-    _of_a_server(here)
+    if isinstance(_place(here), Section):
+        raise Unsupported("rules of sections take the place of those said before, whatever it says")
     known = set(here.server.said("rewriteoptions") or ())
     for word in said.args:
         if word.lower() not in _OPTIONS:
@@ -50,30 +63,78 @@ def flags(word: str) -> list[str]:
 
 def condition(here: Here, said: Directive) -> None:
     """RewriteCond test pattern [flags]"""
-    _of_a_server(here)
+    place = _place(here)
     test, pattern, *more = rewrite_words(said.raw)
     row: dict[str, Any] = {"test": test, "pattern": pattern}
     if more:
         row["flags"] = flags(more[0])
-    here.server.conditions.append((row, said))
+    place.conditions.append((row, said))
 
 
 def rule(here: Here, said: Directive) -> None:
     """RewriteRule pattern substitution [flags]"""
-    _of_a_server(here)
+    place = _place(here)
     pattern, substitution, *more = rewrite_words(said.raw)
     row: dict[str, Any] = {"pattern": pattern, "substitution": substitution}
     if more and flags(more[0]):
         row["flags"] = flags(more[0])
-    waiting, here.server.conditions = here.server.conditions, []
+    waiting, place.conditions = place.conditions, []
     if waiting:
         row["conditions"] = [each for each, _ in waiting]
-    here.server.rewrites.append(Row(row, [*(origin for _, origin in waiting), said]))
+    made = Row(row, [*(origin for _, origin in waiting), said])
+    (place.rules if isinstance(place, Section) else place.rewrites).append(made)
+
+
+def base(here: Here, said: Directive) -> None:
+    """RewriteBase path: where paths without a slash in front belong."""
+    place = _place(here)
+    if not isinstance(place, Section):
+        raise Unsupported("it is for sections")
+    place.base = text(said)
+
+
+def finished(here: Here) -> None:
+    """A section is over: its rules get its row. Of several that hold, the last that says anything of rewriting counts,
+    and its engine is that of those round it unless it says so itself (``config_perdir_merge``)."""
+    section = here.section
+    if section is None or not section.rewriting:
+        return
+    around = [each for known in {here.draft.main: 0, here.server: 0} for each in known.within if holds(each, section)]
+    if section.engine is None:
+        section.engine = around[-1].engine if around else False
+    here.server.within.append(section)
+    if not section.engine and not any(each.engine for each in around):
+        return
+    where = here.location(section.directive).content["id"]
+    if not section.engine:
+        section.rules = [Row({"pattern": "^", "substitution": "-"}, [section.directive])]
+    for row in section.rules:
+        row.content = {"location": where} | row.content
+        made = row.content["substitution"]
+        if section.kind == "directory" and _RELATIVE(made):
+            try:
+                start = section.base or files.url(here.draft, here.draft.whole(section.argument))
+            except Unsupported as why:
+                here.draft.lose({row.origins[-1].place}, str(why))
+                row.content["enabled"] = False
+            else:
+                row.content["substitution"] = start + made
+        here.server.inner.append(row)
+
+
+_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
+
+
+def holds(outer: Section, inner: Section) -> bool:
+    """Whether paths of the inner section are in the outer one, as far as their arguments tell."""
+    there = outer.argument.rstrip("/") + "/"
+    return outer.kind == inner.kind != "locationmatch" and (inner.argument.rstrip("/") + "/").startswith(there)
 
 
 def rewrite_map(here: Here, said: Directive) -> None:
     """RewriteMap name type:source"""
-    _of_a_server(here)
+    if isinstance(_place(here), Section):
+        raise Unsupported("maps are for servers")
     name, source, *_ = said.args
     kind, colon, place = source.partition(":")
     kind, _, form = kind.lower().partition("=")
@@ -130,6 +191,7 @@ HANDLERS: dict[str, Handler] = {
     "rewriteoptions": options,
     "rewritecond": condition,
     "rewriterule": rule,
+    "rewritebase": base,
     "rewritemap": rewrite_map,
     "rewritelock": no_use,
     "dbdriver": dbd_driver,

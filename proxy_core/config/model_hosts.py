@@ -72,8 +72,9 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
 
 class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex and target says which. Later
-    rows win over earlier ones, paths over targets. Apache: Location, LocationMatch, Proxy."""
+    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target and folder says which;
+    files alone or beside folder. Later rows win over earlier ones, paths over targets and folders, deeper folders over
+    those that they are in. Apache: Location, LocationMatch, Proxy, Directory, Files."""
 
     id: RowId = ""
     host: HostName = ""
@@ -99,6 +100,22 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
             extra={"example": "http://127.0.0.1:8000/app"},
             description="Prefix of the URL that a request is forwarded to, character by character; with * ? or [ a "
             "wildcard pattern. Apache: Proxy.",
+        ),
+    ] = None
+    folder: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            extra={"example": "www/private"},
+            description="Folder, relative to the site file, with all below it, where a file is what answers; * ? and [ "
+            "are wildcards that take no slash. Apache: Directory.",
+        ),
+    ] = None
+    files: Annotated[
+        str | None,
+        Meta(
+            extra={"example": "\\.bak$"},
+            description="Regular expression, searched in the name of the file that answers, without its folders. "
+            "Apache: FilesMatch.",
         ),
     ] = None
     timeout: Annotated[

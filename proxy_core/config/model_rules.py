@@ -90,6 +90,15 @@ class RewriteRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         tuple[RewriteCond, ...],
         Meta(description="Tests that must hold before the rule acts, in order."),
     ] = ()
+    location: Annotated[
+        str,
+        Meta(
+            description="Id of the row of [[locations]] whose requests the rule is for. It is tried when it is known "
+            "where they go and that they may: the pattern is searched in the URL that they are forwarded to, as "
+            "proxy:http://host/path, or in the path of the file. A path as result is looked up anew, from the host on. "
+            "Of several rows that hold, the last that has rules has them tried. Apache: RewriteRule in Location.",
+        ),
+    ] = ""
 
 
 class RewriteMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

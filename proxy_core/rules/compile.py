@@ -33,6 +33,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
 
     Raises ValueError, with a sentence, for what does not parse."""
     rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
+    of_hosts = [row for row in site.rewrites if row.enabled and not row.location]
     setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
 
     def guard(address: Address, said: Options | Host | Location) -> Guard:
@@ -44,8 +45,9 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     base = guard(("site",), site.site)
 
     def server(name: str, host: Host, known: Server | None) -> Server:
-        own = [rules[row.id] for row in site.rewrites if row.enabled and row.host == name]
-        before = [rules[row.id] for row in site.rewrites if row.enabled and row.host == ""] if name else []
+        own = [rules[row.id] for row in of_hosts if row.host == name]
+        before = [rules[row.id] for row in of_hosts if row.host == ""] if name else []
+        inner = [rules[row.id] for row in site.rewrites if row.enabled and row.location and row.host in ("", name)]
         ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
         names = hosts.names(host)
         variables = [setter for setter in setters if setter.row.host in ("", name)]
@@ -59,7 +61,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             env=tuple(setter for setter in variables if not setter.row.late),
             rules=tuple(ordered),
             routes=tables,
-            sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded),
+            sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded, inner),
             guard=base.under(guard(("hosts", name), host)) if name else base,
             ours=names,
             port=hosts.own_port(host),

@@ -53,7 +53,8 @@ class BoundRoute:
     ``error_override`` is for, none meaning all. ``nocanon`` and ``mapping`` are as
     configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
     ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere.
-    ``max_body`` is the bytes that a body may have, None where the listener's word holds."""
+    ``folder`` is that of files, as configured. ``max_body`` is the
+    bytes that a body may have, None where the listener's word holds."""
 
     id: str
     path: str
@@ -73,6 +74,7 @@ class BoundRoute:
     nocanon: bool = False
     mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
     redirect: Redirection | None = None
+    folder: str = ""
     max_body: int | None = None
 
     def hides(self, status: int) -> bool:
@@ -83,13 +85,15 @@ class BoundRoute:
 class Extras(NamedTuple):
     """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",
     "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count; ``user`` is
-    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one."""
+    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one. ``path`` is what sections are
+    held against where a rule of a section made it another than the request's."""
 
     fields: tuple[bytes, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     hits: tuple[RuleState, ...] = ()
     user: str = ""
     auth: str = ""
+    path: str = ""
 
 
 NO_EXTRAS = Extras()

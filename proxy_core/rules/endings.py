@@ -15,7 +15,7 @@ from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, F
 from proxy_core.rules.flags import is_redirect
 from proxy_core.rules.rewrite import Effects, Ending
 from proxy_core.rules.scope import Scope
-from proxy_core.rules.urls import escaped, escaped_absolute
+from proxy_core.rules.urls import BAD, escaped, escaped_absolute
 from proxy_core.rules.variables import ourselves
 
 _INJECTS = re.compile(r"[\x00-\x1f\x7f]").search
@@ -40,6 +40,23 @@ def extras_of(scope: Scope, effects: Effects) -> Extras | None:
     fields = [f"Set-Cookie: {cookie}" for cookie in effects.cookies.values()]
     kept = tuple(line.encode("latin-1") for line in fields if not _INJECTS(line))
     return Extras(kept, tuple(scope.env.values()), tuple(effects.hits))
+
+
+def after(before: Extras | None, more: Extras | None, path: str = "") -> Extras:
+    """What rules left, with what later ones left; the variables are those that are set now."""
+    before, more = before or NO_EXTRAS, more or NO_EXTRAS
+    return before._replace(
+        fields=before.fields + more.fields, env=more.env, hits=before.hits + more.hits, path=path or before.path
+    )
+
+
+SMUGGLED = "the rewritten query holds a blank or a control character"
+
+
+def smuggles(ending: Ending, scope: Scope, remote: int) -> bool:
+    """Whether a rewritten query holds what no target may, and will not be escaped any more."""
+    escapes = remote and not ending.raw
+    return bool(ending.kind != "nothing" and scope.args and BAD(scope.args) and not escapes)
 
 
 def merged(extras: Extras | None, more: Extras | None) -> Extras | None:

@@ -29,7 +29,7 @@ def _ends(row: RewriteRule, said: Flags) -> bool:
 def order(site: Site, host: str) -> Iterator[Problem]:
     """Rules that are never reached, and routes whose requests a rule has already. Told once, for rows of ``host``."""
     tried: list[tuple[RewriteRule, Flags, str]] = []
-    rows = [row for row in site.rewrites if row.enabled and row.host in ("", host)]
+    rows = [row for row in site.rewrites if row.enabled and row.host in ("", host) and not row.location]
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
     chained = False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from proxy_core.config.folders import serves_files
 from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer
@@ -45,14 +46,17 @@ def lint_rules(site: Site) -> Iterator[Problem]:
                 yield unknown((rows, row.id, "host"), "host", row.host, site.hosts)
     for setter in site.env:
         yield from _env(site, setter)
+    places = {row.id: row.host for row in site.locations}
     for rule in site.rewrites:
         yield from _rule(site, rule)
+        if rule.location and places.get(rule.location) not in ("", rule.host):
+            yield unknown(("rewrites", rule.id, "location"), "location", rule.location, places)
     for name in ("", *site.hosts):
         yield from order(site, name)
     for name, settings in site.maps.items():
         yield from _map(site, name, settings)
     for location in site.locations:
-        yield from _location(location)
+        yield from _location(site, location)
 
 
 def balancers_used(site: Site) -> set[str]:
@@ -264,6 +268,12 @@ def _maps_used(site: Site) -> set[str]:
     return {name for text in texts for kind, name in template.compile(text).names if kind == "map"}
 
 
-def _location(row: Location) -> Iterator[Problem]:
+def _location(site: Site, row: Location) -> Iterator[Problem]:
+    address: Address = ("locations", row.id)
+    if row.files is not None:
+        yield from _pattern((*address, "files"), row.files)
+    if (row.folder or row.files is not None) and not serves_files(site):
+        what = "the row is for files, and the site serves none"
+        yield warning((*address, "files" if row.folder is None else "folder"), what, "add a document_root or a folder")
     if row.path_regex is not None:
         yield from _pattern(("locations", row.id, "path_regex"), row.path_regex)

@@ -1,71 +1,128 @@
 """[[locations]]: settings for some paths or targets, laid over those of the route that a request takes.
 
-The order is Apache's (server/request.c, ap_location_walk; mod_proxy.c, proxy_walk): sections for targets first, then
-those for paths, each kind in file order, and what a later one says wins. A path section holds for whole segments of
-the decoded path; a target section is a plain prefix of the URL, or a wildcard pattern when it has * ? or [ in it.
+The order is Apache's (server/request.c, ap_directory_walk, ap_file_walk, ap_location_walk; mod_proxy.c, proxy_walk):
+sections for targets first, or those for folders, the shortest path first, then those for names of files; then those for
+paths; what a later one says wins. A path section holds for whole segments of the decoded path; a target section is a
+plain prefix of the URL, or a wildcard pattern when it has * ? or [ in it. Folders are compared as they are written.
 """
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
-from re import compile as compile_re
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
-from proxy_core.config.model import Location
+from proxy_core.config.folders import FILES
+from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules import access, pattern
 from proxy_core.rules.access import Guard
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Forward, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
 from proxy_core.rules.endings import merged
 from proxy_core.rules.prefixes import collapsed, takes
+from proxy_core.rules.rewrite import Rule
 from proxy_core.rules.scope import Scope
+
+
+class Place(NamedTuple):
+    """Where a request goes: its path, and the ``url`` that it is forwarded to or the ``file`` that answers, if any."""
+
+    path: str
+    url: str = ""
+    file: str = ""
+
+
+def place(path: str, decision: Forward, site: Site) -> Place:
+    """Where a request for a path is forwarded to, not escaped, as <Proxy> and <Directory> see it."""
+    pool = decision.route.pool or ""
+    target = unquote_to_bytes(decision.target.partition(b"?")[0]).decode("latin-1")
+    if pool == FILES:
+        _, slash, below = target.removeprefix("/").partition("/")
+        folder = as_bytes_text(decision.route.folder)
+        return Place(path, file=posixpath.join(folder, below) if slash else folder)
+    return Place(path, ("balancer://" + pool if pool in site.balancers else pool) + target)
+
+
+Test = Callable[[Place], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A row as requests meet it: whether it holds for a path and for the URL that it is forwarded to, and who may ask
-    there."""
+    """A row as requests meet it: whether it holds for a place, who may ask there, and its rewrite rules."""
 
     row: Location
-    holds: Callable[[str, str], object]
+    holds: Test
     guard: Guard
+    rules: tuple[Rule, ...] = ()
 
     @property
     def address(self) -> Address:
         return ("locations", self.row.id)
 
 
-def compile(rows: Sequence[Location], guard: Callable[[Location], Guard]) -> tuple[Section, ...]:
+def compile(
+    rows: Sequence[Location], guard: Callable[[Location], Guard], rules: Sequence[Rule] = ()
+) -> tuple[Section, ...]:
     """The enabled rows in the order in which they are laid over each other. Raises PatternError."""
-    ordered = sorted((row for row in rows if row.enabled), key=lambda row: row.target is None)
-    return tuple(Section(row, _test(row), guard(row)) for row in ordered)
+    ordered = sorted((row for row in rows if row.enabled), key=_depth)
+    return tuple(
+        Section(row, _test(row), guard(row), tuple(rule for rule in rules if rule.row.location == row.id))
+        for row in ordered
+    )
 
 
-def _test(row: Location) -> Callable[[str, str], object]:
+def _depth(row: Location) -> tuple[int, int]:
+    if row.path is not None or row.path_regex is not None:
+        return 3, 0
+    if row.files is not None:
+        return 2, 0
+    return (1, len(_segments(row.folder))) if row.folder is not None else (0, 0)
+
+
+def _segments(folder: str) -> list[str]:
+    return [part for part in posixpath.normpath(folder).split("/") if part not in ("", ".")]
+
+
+def _test(row: Location) -> Test:
+    if row.folder is not None or row.files is not None:
+        return _of_files(row.folder or "/", row.files)
     if row.target is not None:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
-            fits = compile_re(translate(target)).fullmatch
-            return lambda path, url: url and fits(url)
-        return lambda path, url: url.startswith(target)
+            fits = re.compile(translate(target)).fullmatch
+            return lambda place: place.url and fits(place.url)
+        return lambda place: place.url.startswith(target)
     if row.path_regex is not None:
         search = pattern.compile(row.path_regex).search
-        return lambda path, url: search(path)
+        return lambda place: search(place.path)
     prefix = collapsed(as_bytes_text(row.path or "/").encode("latin-1"))
-    return lambda path, url: takes(prefix, path.encode("latin-1"))
+    return lambda place: takes(prefix, place.path.encode("latin-1"))
+
+
+def _of_files(folder: str, name: str | None) -> Test:
+    """Whether a file is in a folder, or below it; the root of the file system has every file, "." those that are named
+    relative to the site file."""
+    parts = [re.escape(as_bytes_text(part)) for part in _segments(folder)]
+    wild = "/".join(re.sub(r"\\\*", "[^/]*", part).replace(r"\?", "[^/]").replace(r"\[", "[") for part in parts)
+    start = "/" if posixpath.isabs(folder) else ""
+    whole = r"(?!/|\.\./)" if not start else ""
+    inside = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    search = pattern.compile(name).search if name is not None else None
+    if search is None:
+        return lambda place: place.file and inside(place.file)
+    return lambda place: place.file and inside(place.file) and search(posixpath.basename(place.file))
 
 
 def settle(
-    sections: Sequence[Section], guard: Guard, decision: Decision, scope: Scope, url: str, trace: Trace | None
-) -> Decision:
-    """What sections say to where a request goes, and whether it is admitted there. ``guard`` is what holds without
-    them. What rules have answered themselves is not held against them: in httpd names are translated before access is
-    checked. Raises Runaway and Unknown."""
-    if not (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)):
-        return decision
-    held = _holding(sections, scope.path, url, trace)
+    held: Sequence[Section], guard: Guard, decision: Forward | Respond, scope: Scope, trace: Trace | None
+) -> Forward | Respond:
+    """What the sections that hold say to where a request goes, and whether it is admitted there. ``guard`` is what
+    holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
     refused = access.admitted(guard, scope, trace)
@@ -74,25 +131,27 @@ def settle(
     if scope.user:
         extras = decision.extras or NO_EXTRAS
         decision = decision._replace(extras=extras._replace(user=scope.user, auth=scope.auth))
-    return decision._replace(route=_laid_over(held, decision.route)) if isinstance(decision, Forward) else decision
+    return laid_over(held, decision) if isinstance(decision, Forward) else decision
 
 
-def _holding(sections: Sequence[Section], path: str, url: str, trace: Trace | None) -> list[Section]:
-    """The sections that hold for a path and the URL that it is forwarded to."""
+def holding(sections: Sequence[Section], place: Place, trace: Trace | None) -> list[Section]:
+    """The sections that hold for a place. Raises Runaway."""
     held = []
     for section in sections:
-        holds = section.holds(path, url)
+        holds = section.holds(place)
         if holds:
             held.append(section)
         if trace is not None:
-            what = section.row.target or section.row.path_regex or section.row.path
+            row = section.row
+            what = row.target or row.path_regex or row.path or " ".join(filter(None, (row.folder, row.files)))
             shown = f'"{what}" {"holds" if holds else "does not hold"}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))
     return held
 
 
-def _laid_over(held: Sequence[Section], route: BoundRoute) -> BoundRoute:
-    """The route with the settings of every section that holds."""
+def laid_over(held: Sequence[Section], decision: Forward) -> Forward:
+    """With the settings of every section that holds laid over those of its route."""
+    route = decision.route
     for section in held:
         said = {
             name: value
@@ -101,4 +160,4 @@ def _laid_over(held: Sequence[Section], route: BoundRoute) -> BoundRoute:
         }
         if said:
             route = replace(route, **said)
-    return route
+    return decision._replace(route=route)

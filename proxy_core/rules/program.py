@@ -67,7 +67,9 @@ class Program:
     def rewrites(self) -> tuple[Rule, ...]:
         """Every rewrite rule of the site that is in service, once."""
         servers = (self.server, *self.hosts.values())
-        return tuple({rule.id: rule for server in servers for rule in server.rules}.values())
+        inner = (section.rules for server in servers for section in server.sections)
+        lists = (*(server.rules for server in servers), *inner)
+        return tuple({rule.id: rule for rules in lists for rule in rules}.values())
 
     @property
     def origins(self) -> set[str]:

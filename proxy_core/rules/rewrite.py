@@ -170,6 +170,7 @@ def run(rules: Sequence[Rule], scope: Scope, effects: Effects, trace: Trace | No
             ending = Ending("changed", rule, said.status if scheme_length(scope.uri) else 0, said.noescape)
         if said.passthrough:
             return ending._replace(kind="pass", rule=rule, raw=False)
+        scope.ended = said.end
         if said.end or said.proxy or said.last:
             break
         if said.next:

@@ -305,5 +305,6 @@ def served(options: Options, row: Route | None, state: RuleState, max_body: int 
         reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
         state=state,
         rows="site" if row is None else "routes",
+        folder=root.folder,
         max_body=max_body,
     )

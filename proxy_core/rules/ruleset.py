@@ -11,16 +11,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
-from proxy_core.http.target import PLAIN, BadTarget, Reading, balancer, normalised, origin, readable, split, undecoded
+from proxy_core.http.target import (
+    PLAIN,
+    BadTarget,
+    Reading,
+    balancer,
+    normalised,
+    origin,
+    readable,
+    split,
+    undecoded,
+)
 from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
 from proxy_core.rules import access, env, locations, mapping, rewrite
 from proxy_core.rules.access import Guard
 from proxy_core.rules.decision import (
+    NO_EXTRAS,
     BoundRoute,
     Decision,
     Extras,
@@ -29,16 +40,29 @@ from proxy_core.rules.decision import (
     Step,
     Trace,
 )
-from proxy_core.rules.endings import counted, extras_of, moved, redirect, refused_for_files
-from proxy_core.rules.facts import Facts
+from proxy_core.rules.endings import (
+    SMUGGLED,
+    after,
+    counted,
+    extras_of,
+    moved,
+    redirect,
+    refused_for_files,
+    smuggles,
+)
+from proxy_core.rules.facts import Facts, Need
+from proxy_core.rules.locations import Place
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.routes import Routes, outcome
 from proxy_core.rules.scope import Scope
 from proxy_core.rules.urls import BAD, scheme_length
+from proxy_core.rules.within import Elsewhere, within
 
 _SLASHES = re.compile(r"^/{2,}")
 _MOST_BOUND = 1024
+MOST_TURNS = 10
+"""How often rules of sections may make another path of a request (LimitInternalRecursion)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +98,17 @@ class Server:
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes. Raises Unknown and Runaway, which ``Program.decide`` turns into decisions."""
+        decision = self._decided(view, facts, None, trace)
+        for _ in range(MOST_TURNS):
+            if not isinstance(decision, Elsewhere):
+                return decision
+            view = replace(view, target=decision.target, env=decision.env)
+            decision = self._decided(view, facts, decision, trace)
+        return Respond(500, None, f"rules of locations went round: more than {MOST_TURNS} times")
+
+    def _decided(
+        self, view: RequestView, facts: Facts, before: Elsewhere | None, trace: Trace | None
+    ) -> Decision | Elsewhere:
         plain = None if self.early else PLAIN(view.target)
         if plain is not None:
             raw_path, query = plain.groups()
@@ -84,18 +119,24 @@ class Server:
                 for table in self.routes if self.early else ():
                     taken = table.before(raw_path, query, self.reading, trace)
                     if taken is not None:
+                        taken = taken if before is None else taken._replace(extras=before.extras)
                         return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
                 path = normalised(raw_path, self.reading)
             except BadTarget as bad:
                 return Respond(bad.status, None, bad.why)
         scope = self._scope(view, facts, path, query)
         args = scope.args
+        scope.ended = before is not None and before.ended
         env.run(self.env, scope, trace)
         effects = Effects()
-        ending = rewrite.run(self.rules, scope, effects, trace) if self.rules else Ending("nothing")
+        ending = Ending("nothing")
+        if self.rules and not scope.ended:
+            ending = rewrite.run(self.rules, scope, effects, trace)
         env.run(self.late, scope, trace)
-        decision = self._ended(ending, scope, args, extras_of(scope, effects), trace)
-        settled = self._settled(decision, scope, trace)
+        extras = extras_of(scope, effects)
+        if before is not None:
+            extras = after(before.extras, extras, path)
+        settled = self._settled(self._ended(ending, scope, args, extras, trace), scope, trace)
         if isinstance(settled, Forward) and settled.route.pool == FILES:
             return refused_for_files(view.method.decode("latin-1"), settled)
         return settled
@@ -118,9 +159,8 @@ class Server:
         """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
         uri = scope.uri
         remote = scheme_length(uri) if ending.kind == "changed" else 0
-        escapes = remote and not ending.raw
-        if ending.kind != "nothing" and scope.args and BAD(scope.args) and not escapes:
-            return Respond(403, None, "the rewritten query holds a blank or a control character", extras)
+        if smuggles(ending, scope, remote):
+            return Respond(403, None, SMUGGLED, extras)
         match ending.kind:
             case "status":
                 return Respond(ending.status, None, ending.why, extras)
@@ -135,6 +175,7 @@ class Server:
                 return self._local(Respond(404, None, what, extras, local=True), uri, scope.args)
             case "pass":
                 scope.path = _SLASHES.sub("/", uri)
+                extras = (extras or NO_EXTRAS)._replace(path=scope.path)
         if "no-proxy" in scope.env:
             kept = Respond(404, None, "the variable no-proxy keeps it from the routes", extras, local=True)
             return self._local(kept, scope.path, scope.args)
@@ -205,26 +246,31 @@ class Server:
 
     def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:
         """The ids of the locations that hold for a request, in the order in which they are laid over each other."""
+        path = decision.extras.path if not isinstance(decision, Need) and decision.extras is not None else ""
         try:
-            path = normalised(split(view.target)[0], self.reading)
+            path = path or normalised(split(view.target)[0], self.reading)
         except BadTarget:
             return ()
-        url = self._url(decision) if isinstance(decision, Forward) else ""
-        return tuple(section.row.id for section in self.sections if section.holds(path, url))
+        place = self._place(path, decision)
+        return tuple(section.row.id for section in self.sections if section.holds(place))
 
-    def _url(self, decision: Forward) -> str:
-        """Where a request is forwarded to, as <Proxy> sees it."""
-        pool = decision.route.pool or ""
-        if pool == FILES:
-            return ""
-        url = ("balancer://" + pool if pool in self.site.balancers else pool) + decision.target.decode("latin-1")
-        return url.partition("?")[0]
+    def _place(self, path: str, decision: Decision) -> Place:
+        return locations.place(path, decision, self.site) if isinstance(decision, Forward) else Place(path)
 
-    def _settled(self, decision: Decision, scope: Scope, trace: Trace | None) -> Decision:
-        if not self.settles:
+    def _settled(self, decision: Decision, scope: Scope, trace: Trace | None) -> Decision | Elsewhere:
+        """What sections make of a decision. What rules have answered themselves is not held against them: in httpd
+        names are translated before access is checked. Rules of sections are tried for who is admitted."""
+        if not (self.settles and (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local))):
             return decision
-        url = self._url(decision) if isinstance(decision, Forward) else ""
-        return locations.settle(self.sections, self.guard, decision, scope, url, trace)
+        place = self._place(scope.path, decision)
+        held = locations.holding(self.sections, place, trace)
+        settled = locations.settle(held, self.guard, decision, scope, trace)
+        inner = next((section for section in reversed(held) if section.rules), None)
+        if inner is None or scope.ended or (isinstance(settled, Respond) and not settled.local):
+            return settled
+        made = within(inner, settled, place, scope, self.reading, self._forward, trace)
+        forwards = isinstance(made, Forward) and made.route is not settled.route
+        return locations.laid_over(held, made) if forwards and isinstance(made, Forward) else made
 
     def _ahead(self, scope: Scope, uri: str) -> tuple[Scope, int]:
         """What a path would become as a request of its own (``ap_sub_req_lookup_uri``)."""

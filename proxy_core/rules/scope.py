@@ -26,7 +26,8 @@ class Scope:
     fields that the condition at hand looked at. ``ahead`` decides what a path would become (``%{LA-U:…}``, -U): the
     Scope after it, and a status, 200 where nothing was refused. ``ours`` and ``port`` tell whether a URL is this
     server itself; port 0 is the one that the request came in at. ``user`` has shown a password to the [auth.NAME]
-    ``auth``."""
+    ``auth``. ``ended``: [END] keeps rules of sections from being tried.
+    ``file`` is the one that answers, where rules see a part of its name."""
 
     view: RequestView
     facts: Facts
@@ -45,6 +46,8 @@ class Scope:
     looked_up: list[str] | None = None
     user: str = ""
     auth: str = ""
+    ended: bool = False
+    file: str = ""
     _fields: dict[str, str] | None = None
 
     def header(self, name: str) -> str | None:

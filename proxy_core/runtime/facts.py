@@ -36,6 +36,7 @@ class Outside:
 
     def __init__(self, maps: Maps | None = None, folder: Path = Path()) -> None:
         self._maps = maps
+        self._folder = folder
         self.passwords = Passwords(folder)
         self.pages = ErrorFiles(folder)
 
@@ -65,7 +66,7 @@ class Outside:
             return await self.passwords.answer(name, key)
         try:
             async with asyncio.timeout(FILE_SECONDS):
-                return await asyncio.to_thread(look, name, key)
+                return await asyncio.to_thread(look, name, str(self._folder / key))
         except TimeoutError:
             return None
 
