@@ -193,6 +193,7 @@ TRANSPORTS = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::([^:]*))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
@@ -213,7 +214,7 @@ def origin(url: str) -> Origin:
         )
     if "@" in authority:
         raise ValueError(f"{url} has a user name in it: only scheme, host, port and path count")
-    if url != url.strip() or any(character < " " or character == "\x7f" for character in url):
+    if url != url.strip() or _CONTROL.search(url):
         raise ValueError(f"{url!r} has a blank at an end, or a control character in it")
     host, port = _host_and_port(authority, url)
     if not host:
@@ -226,7 +227,7 @@ def origin(url: str) -> Origin:
 def _socket(url: str) -> Origin:
     """``unix:/run/app.sock|http://app/path``, as ap_proxy_de_socketfy reads it."""
     socket, bar, rest = url[5:].partition("|")
-    if not bar or not socket.startswith("/") or "\0" in socket:
+    if not bar or not socket.startswith("/") or _CONTROL.search(socket):
         raise ValueError(f'"{url}" is not a socket: it has the form unix:/run/app.sock|http://name/path')
     there = origin(rest)
     if there.scheme != "http":

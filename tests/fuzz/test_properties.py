@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.messages import BAD_ANSWERS, FORWARDED, MADE, REFUSED
-from tests.fuzz.reader import answers, requests
-from tests.fuzz.wire import Wire
+from tests.fuzz.wire import answer_goes_well, request_goes_well
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -65,14 +64,7 @@ CUTS = st.lists(st.integers(1, 300), max_size=4)
 @settings(max_examples=300, deadline=None)
 @given(mutated(MESSAGES), CUTS)
 async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(raw: bytes, cuts: list[int]) -> None:
-    wire = Wire([GOOD])
-    await wire.send(*pieces(raw, cuts))
-    wire.end()
-    assert not wire.problems
-    assert not wire.recorder.live
-    for written in wire.forwarded:
-        requests(written)
-    answers(wire.transport.written, bodiless=raw.startswith(b"HEAD"), closed=True)
+    await request_goes_well(GOOD, *pieces(raw, cuts))
 
 
 @settings(max_examples=300, deadline=None)
@@ -80,9 +72,4 @@ async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(raw: byte
 async def test_what_is_passed_on_of_any_answer_can_be_read_in_one_way(
     raw: bytes, cuts: list[int], method: bytes, version: bytes
 ) -> None:
-    wire = Wire(pieces(raw, cuts))
-    await wire.send(b"%b / HTTP/%b\r\nHost: a\r\n\r\n" % (method, version))
-    assert not wire.problems
-    assert answers(wire.transport.written, method == b"HEAD", wire.transport.closed) <= 1
-    assert not wire.recorder.live
-    wire.end()
+    await answer_goes_well(b"%b / HTTP/%b\r\nHost: a\r\n\r\n" % (method, version), *pieces(raw, cuts))

@@ -17,6 +17,7 @@ from proxy_core.serve.front import Client
 from proxy_core.serve.listeners import Bound
 from proxy_core.serve.server import Server
 from tests.e2e.harness import site
+from tests.fuzz.reader import answers, requests
 
 
 class Transport(asyncio.Transport):
@@ -112,3 +113,27 @@ class Wire:
     def forwarded(self) -> list[bytes]:
         """What was written over each upstream connection."""
         return [cast(Transport, each.transport).written for each in self.upstreams]
+
+
+async def request_goes_well(answer: bytes, *pieces: bytes) -> None:
+    """What is forwarded of a client's bytes can be read in one way, what it gets for them too, and nothing is left."""
+    wire = Wire([answer])
+    await wire.send(*pieces)
+    wire.end()
+    assert not wire.problems, wire.problems
+    assert not wire.recorder.live
+    for written in wire.forwarded:
+        requests(written)
+    raw = b"".join(pieces)
+    if b"HEAD" not in raw[1:] and (raw[:1] != b"H" or wire.recorder.newest == 1):  # else whose answer has no body?
+        answers(wire.transport.written, bodiless=raw.startswith(b"HEAD"), closed=True)
+
+
+async def answer_goes_well(request: bytes, *pieces: bytes) -> None:
+    """Of an upstream's bytes, at most one answer goes on, whole or cut off."""
+    wire = Wire([*pieces])
+    await wire.send(request)
+    assert not wire.problems, wire.problems
+    assert answers(wire.transport.written, request.startswith(b"HEAD"), wire.transport.closed) <= 1
+    assert not wire.recorder.live
+    wire.end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from proxy_core.runtime.maps.dbm.layout import Malformed, Read
+from proxy_core.runtime.maps.dbm.layout import LARGEST, Malformed, Read
 
 _HASH, _BTREE = 0x061561, 0x053162
 _META = struct.Struct("<12xIIIBxB45xIII4x4xI32I")
@@ -75,13 +75,15 @@ def _item(read: Read, size: int, item: bytes) -> bytes:
     if item[0] != _OVERFLOW:
         raise Malformed("the Berkeley DB file holds duplicates, which httxt2dbm does not make")
     number, length = struct.unpack_from("<II", item, 4)
-    parts = []
+    if length > LARGEST:
+        raise Malformed(f"a value in the Berkeley DB file is said to have {length} bytes: make the map again")
+    value = bytearray()
     for page in _chain(read, size, number):
         _, _, _, here, _, _ = _PAGE.unpack_from(page)
-        parts.append(page[_PAGE.size : _PAGE.size + here])
-        if sum(map(len, parts)) >= length:
+        value += page[_PAGE.size : _PAGE.size + here]
+        if len(value) >= length:
             break
-    return b"".join(parts)[:length]
+    return bytes(value[:length])
 
 
 def _fnv(key: bytes) -> int:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 Read = Callable[[int, int], bytes]
 """(offset, size) → the bytes there; fewer at the end of the file."""
 
+LARGEST = 1 << 24
+"""Bytes of a block, or of a value, that are read at most: a damaged file may say any number."""
+
 
 class Malformed(ValueError):
     """The file is not of its format, or damaged; the message is a sentence for people."""
