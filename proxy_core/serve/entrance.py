@@ -90,7 +90,7 @@ class Entrance:
                 secure = self._bound.secure
                 if secure is None:
                     given = True
-                    await asyncio.get_running_loop().connect_accepted_socket(lambda: self._enter(ends), sock)
+                    await opened(lambda: self._enter(ends), sock)
                     return
                 if await _first_byte(sock) not in (_HANDSHAKE, b""):
                     await _tell(sock)
@@ -116,6 +116,11 @@ class Entrance:
         if not trusted.find(peer):
             raise Malformed("the peer is not trusted to say who it comes for")
         return await receive(sock)
+
+
+async def opened(factory: Callable[[], asyncio.BaseProtocol], sock: socket.socket) -> None:
+    """Make an accepted socket a connection, to the end: uvloop forgets one whose making is cancelled half-way."""
+    await asyncio.shield(asyncio.get_running_loop().connect_accepted_socket(factory, sock))
 
 
 async def _first_byte(sock: socket.socket) -> bytes:

@@ -17,7 +17,7 @@ import socket
 from collections.abc import Callable, Mapping
 from mimetypes import MimeTypes
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import hdrs, web
@@ -25,11 +25,16 @@ from aiohttp.abc import AbstractStreamWriter
 
 from proxy_core.config.folders import METHODS, Root
 from proxy_core.rules.urls import escaped
+from proxy_core.serve.entrance import opened
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
 _TYPES = MimeTypes()
 """Python's own table, whatever the system has: one site means the same everywhere."""
 _TYPES.add_type("text/javascript", ".js")  # RFC 9239, which the tables of older Pythons do not know
+
+
+_CLOSING: Final = 0.1
+"""Seconds that an answer may still take when the proxy closes."""
 
 
 class Found(NamedTuple):
@@ -56,17 +61,16 @@ class Files:
         try:
             near.setblocking(False)
             far.setblocking(False)
-            await asyncio.get_running_loop().connect_accepted_socket(self._server, far)
+            await opened(self._server, far)  # where that is cancelled, it ends as soon as the near end does
         except BaseException:
             near.close()
-            far.close()
             raise
         return near
 
     async def close(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            await server.shutdown(0)
+            await server.shutdown(_CLOSING)  # 0 would be for ever
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         fields = {hdrs.SERVER: "rproxy"}

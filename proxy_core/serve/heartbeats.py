@@ -102,7 +102,7 @@ async def _posts(host: str | None, port: int, told: Told) -> web.ServerRunner:
         told(said, (request.remote or "").removeprefix("::ffff:"))
         return web.Response(text="OK\n")
 
-    runner = web.ServerRunner(web.Server(posted, access_log=None))
+    runner = web.ServerRunner(web.Server(posted, access_log=None), shutdown_timeout=0.5)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 from time import monotonic
 
 from proxy_core.config.model import Balancer, Limits, Listener, Member, Options, Route, Site
@@ -138,7 +139,7 @@ class Upstream:
 
 
 @asynccontextmanager
-async def upstream(talk: Talk) -> AsyncIterator[Upstream]:
+async def upstream(talk: Talk, ssl: SSLContext | None = None) -> AsyncIterator[Upstream]:
     """Serve ``talk`` for each connection on a port of its own."""
     this = Upstream(0)
 
@@ -157,7 +158,7 @@ async def upstream(talk: Talk) -> AsyncIterator[Upstream]:
             this.tasks.discard(task)
             writer.close()
 
-    this.server = server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20)
+    this.server = server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20, ssl=ssl)
     this.port = server.sockets[0].getsockname()[1]
     try:
         yield this
