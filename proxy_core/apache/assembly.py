@@ -123,6 +123,12 @@ _OF_OPTIONS = (
 )  # fmt: skip
 
 
+_OF_THE_SITE = (
+    "tunnel_timeout", "document_root", "directory_index", "trusted_proxies", "internal_proxies", "client_header",
+    "proxies_header",
+)  # fmt: skip
+
+
 def options_of(draft: Draft, server: Server) -> None:
     """ProxyTimeout comes before Timeout, in a host as in the main server."""
     own = server.options.get("proxy_timeout")
@@ -139,7 +145,9 @@ def site(draft: Draft) -> Block:
     name = re.sub(r":\d+$", "", main.server_name)
     content: dict[str, Any] = {"server_name": name} if name else {}
     origins = [main.options["servername"][1]] if name else []
-    for key in (*_OF_OPTIONS, "tunnel_timeout", "document_root", "directory_index"):
+    if "client_header" in main.options and not {"trusted_proxies", "internal_proxies"} & main.options.keys():
+        main.options["trusted_proxies"] = (["0.0.0.0/0", "::/0"], main.options["client_header"][1])
+    for key in (*_OF_OPTIONS, *_OF_THE_SITE):
         if key in main.options and key in known:
             content[key] = main.options[key][0]
             origins.append(main.options[key][1])

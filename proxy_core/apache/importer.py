@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy_core.apache import access, balancing, compat, core, fields, files, proxy, redirects, rewrite, tls
+from proxy_core.apache import access, balancing, compat, core, fields, files, proxy, redirects, remoteip, rewrite, tls
 from proxy_core.apache.assembly import assembled
 from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive
@@ -26,7 +26,7 @@ from proxy_core.config.toml import parse
 from proxy_core.errors import Problem
 from proxy_core.rules.lint import lint
 
-THEMES = (core, files, proxy, balancing, rewrite, fields, redirects, access, tls)
+THEMES = (core, files, proxy, balancing, rewrite, fields, redirects, access, remoteip, tls)
 HANDLERS: dict[str, Handler] = {name: handler for theme in THEMES for name, handler in theme.HANDLERS.items()}
 IGNORED: dict[str, str] = {**core.IGNORED, **files.IGNORED, **tls.IGNORED}
 

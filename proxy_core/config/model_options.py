@@ -151,9 +151,36 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         tuple[str, ...],
         Meta(
             description="Addresses or networks (CIDR) of the proxies in front of this one, whose X-Forwarded-* "
-            "fields are believed.",
+            "fields are believed. Apache: RemoteIPTrustedProxy.",
         ),
     ] = ()
+    internal_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Those of your own among them, which are believed too when client_header names a client with a "
+            "private address. They need not be in trusted_proxies as well. Apache: RemoteIPInternalProxy.",
+        ),
+    ] = ()
+    client_header: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z",
+            extra={"wanted": "a field name", "example": "X-Forwarded-For"},
+            description="Field in which the proxies in front name the client: its address is then the one that rules, "
+            "conditions of access, bans, rates and logs see. It is read from the right, up to the first address that "
+            "is none of these proxies'; what is left of it goes on. Empty: the client is who connects. "
+            "Apache: RemoteIPHeader.",
+        ),
+    ] = ""
+    proxies_header: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z",
+            extra={"wanted": "a field name", "example": "X-Forwarded-By"},
+            description="Field that gets the addresses of the trusted proxies that client_header was believed of; what "
+            "clients say in it is dropped. Apache: RemoteIPProxiesHeader.",
+        ),
+    ] = ""
     deny: Annotated[
         tuple[str, ...],
         Meta(description="Addresses or networks (CIDR) whose requests get 403. Apache: Require not ip."),

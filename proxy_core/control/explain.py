@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import Member, Site
 from proxy_core.control import telling
-from proxy_core.control.holding import held, options
+from proxy_core.control.holding import asked_by, held, options
 from proxy_core.control.view import Explanation, Question
 from proxy_core.http.headers import Refused
 from proxy_core.http.target import endpoint, readable
@@ -47,7 +47,7 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
         lines.insert(1, f"Host: {url.netloc}")
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
     request = telling.masked(head, rules.site).strip()
-    reader = Reader(question.client, connection)
+    reader = Reader(question.client, connection._replace(peer=question.client))
     try:
         view, fields = reader.read(head, terms(rules.site).through(rules.site.listeners.get(listener)))
     except Refused as refused:
@@ -67,15 +67,16 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
             break
         facts.answers[decision.key] = await outside.answer(decision.key)
     exchange.extras = None if isinstance(decision, Need) else decision.extras
+    trace[:0] = asked_by(view, rules.site)
     holds = held(exchange, decision, reader, fields)
     decision = holds.decision
     if not isinstance(decision, Forward):
-        return telling.told(decision, trace, facts, rules.site, head, question.client, listener, holds.steps)
+        return telling.told(decision, trace, facts, rules.site, head, view.client, listener, holds.steps)
     members = rules.pools[decision.route.pool or ""].members
     only = members[0] if len(members) == 1 else None
     forwarded, _ = outgoing(view, decision, holds.fields, only or _NOBODY)
     return telling.told(
-        decision, trace, facts, rules.site, head, question.client, listener, holds.steps,
+        decision, trace, facts, rules.site, head, view.client, listener, holds.steps,
         readable(only.base) if only else "", forwarded, options(rules.site, decision.route, only, trace),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from proxy_core.config.model import ErrorPage, Host, Location, Route, Site
 from proxy_core.control.view import Setting
 from proxy_core.errors import Address
 from proxy_core.http.headers import Refused
+from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.header_trace import awaited
 from proxy_core.rules.settings import Settings
@@ -31,6 +32,15 @@ class Held(NamedTuple):
     decision: Decision
     fields: Fields
     steps: Trace
+
+
+def asked_by(view: RequestView, site: Site) -> Trace:
+    """How it is known who asks, where that is not who connected."""
+    peer = view.connection.peer
+    if peer in ("", view.client):
+        return []
+    why = f"{peer} is a proxy that is believed, and says that {view.client} asks"
+    return [Step(("site", "client_header"), "match", f"{site.site.client_header}: {why}")]
 
 
 def held(exchange: Exchange, decision: Decision, reader: Reader, fields: Fields) -> Held:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from proxy_core.control.holding import held, options
+from proxy_core.control.holding import asked_by, held, options
 from proxy_core.control.records import record
 from proxy_core.control.telling import masked, told
 from proxy_core.control.view import Explanation, Inspection, Setting
@@ -42,7 +42,7 @@ def _explanation(exchange: Exchange) -> Explanation:
     holding: Trace = []
     settings: tuple[Setting, ...] = ()
     if view.head:
-        reader = Reader(view.client, view.connection)
+        reader = Reader(view.connection.peer or view.client, view.connection)
         with suppress(Refused):
             _, fields = reader.read(view.head, terms(site).through(site.listeners.get(view.connection.listener)))
             holding = held(exchange, decision, reader, fields).steps
@@ -50,6 +50,7 @@ def _explanation(exchange: Exchange) -> Explanation:
     if isinstance(decision, Forward):
         settings = options(site, decision.route, member, trace)
     return told(
-        decision, trace, facts, site, exchange.head, view.client, view.connection.listener, holding,
+        decision, [*asked_by(view, site), *trace], facts, site, exchange.head, view.client, view.connection.listener,
+        holding,
         readable(member.base) if member else "", exchange.forwarded, settings,
     )  # fmt: skip

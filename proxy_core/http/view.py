@@ -14,13 +14,15 @@ from typing import NamedTuple
 
 class Connection(NamedTuple):
     """Where a request came in: the listener's name, and both ends of the connection. One for each connection. ``tls``
-    are mod_ssl's variables ("SSL_PROTOCOL"); empty without TLS."""
+    are mod_ssl's variables ("SSL_PROTOCOL"); empty without TLS. ``peer`` is who connected, be it a client or a proxy
+    that asks for one."""
 
     listener: str = ""
     address: str = ""
     port: int = 0
     client_port: int = 0
     tls: Mapping[str, str] = MappingProxyType({})
+    peer: str = ""
 
 
 NOWHERE = Connection()
@@ -30,7 +32,8 @@ NOWHERE = Connection()
 class RequestView:
     """``target`` is the origin-form of the request-target (RFC 9112 §3.2.1), raw, with its query: the front has
     already taken the authority out of an absolute-form. ``host`` is the authority that counts: from the target, else
-    from Host, "" when there is none (HTTP/1.0). ``head`` is the whole head as it came. ``env`` are variables that are
+    from Host, "" when there is none (HTTP/1.0). ``client`` is the address of who asks, ``head`` the whole head as it
+    came (without what was believed of a client_header). ``env`` are variables that are
     there before any rule sets one: those of an internal redirect."""
 
     method: bytes

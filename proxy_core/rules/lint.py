@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from ipaddress import ip_network
 from itertools import combinations
 
 from proxy_core.config.destination import destination
@@ -26,7 +25,7 @@ from proxy_core.rules.lint_health import lint_health
 from proxy_core.rules.lint_paths import spelling
 from proxy_core.rules.lint_rules import balancers_used, lint_rules
 from proxy_core.rules.lint_tls import lint_tls
-from proxy_core.rules.networks import ends
+from proxy_core.rules.lint_trust import lint_trust
 from proxy_core.rules.prefixes import collapsed, first, index, takes
 from proxy_core.rules.problems import error, warning
 from proxy_core.rules.reverse import effective_target
@@ -38,7 +37,7 @@ STEMS = {"admin", "default", "home", "index", "info", "install", "login", "logou
 def lint(site: Site) -> tuple[Problem, ...]:
     """Errors and warnings of a site whose single fields are valid, in the order of its parts."""
     return (
-        *_options(site),
+        *lint_trust(site),
         *_listeners(site),
         *(problem for row in site.routes for problem in (*spelling(row), *_proxy(site, row))),
         *_no_routes(site),
@@ -51,28 +50,6 @@ def lint(site: Site) -> tuple[Problem, ...]:
         *lint_balance(site),
         *(problem for name, group in site.balancers.items() for problem in _balancer(site, name, group)),
     )
-
-
-def _options(site: Site) -> Iterator[Problem]:
-    for key, texts in (("trusted_proxies", site.site.trusted_proxies), ("deny", site.site.deny)):
-        for text in texts:
-            yield from _network(("site", key), text)
-    for ban in site.bans:
-        yield from _network(("bans", ban.id, "network"), ban.network)
-        try:
-            ends(ban.until)
-        except ValueError as reason:
-            yield error(("bans", ban.id, "until"), str(reason), 'write it as "2026-01-31T18:00:00Z"')
-
-
-def _network(address: Address, text: str) -> Iterator[Problem]:
-    try:
-        ip_network(text)
-    except ValueError as no_network:
-        todo = 'write an address or a network: "10.0.0.1" or "10.0.0.0/8"'
-        if "host bits" in str(no_network):
-            todo = f'write the whole network, "{ip_network(text, strict=False)}", or the one address'
-        yield error(address, f'"{text}" is not an address or network', todo)
 
 
 def _listeners(site: Site) -> Iterator[Problem]:

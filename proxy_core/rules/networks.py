@@ -64,9 +64,14 @@ def seen_as(address: str) -> str:
     return str(ip_network((int(parsed) >> 64 << 64, 64))) if parsed is not None and parsed.version == 6 else address
 
 
+def networks(texts: Iterable[str]) -> Networks:
+    """Networks that are known by themselves, and for good."""
+    return Networks((text, inf, text) for text in texts)
+
+
 def trusted(site: Site) -> Networks:
     """The proxies in front of this one."""
-    return Networks((network, inf, network) for network in site.site.trusted_proxies)
+    return networks((*site.site.trusted_proxies, *site.site.internal_proxies))
 
 
 def kept_out(site: Site) -> Networks:

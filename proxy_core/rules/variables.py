@@ -43,6 +43,12 @@ def ourselves(scope: Scope) -> str:
     return f"{scheme}://{server_name(scope)}{shown}"
 
 
+def _remote_port(scope: Scope) -> str:
+    """The client's port; where proxies name the client nobody knows it (mod_remoteip says 0)."""
+    here = scope.view.connection
+    return str(here.client_port if here.peer in ("", scope.view.client) else 0)
+
+
 def _header(name: str) -> Reader:
     return lambda scope: scope.header(name) or ""
 
@@ -72,9 +78,9 @@ VARIABLES: dict[str, Reader] = {
     "HTTP_REFERER": _header("Referer"),
     "HTTP_USER_AGENT": _header("User-Agent"),
     "REMOTE_ADDR": lambda scope: scope.view.client,
-    "CONN_REMOTE_ADDR": lambda scope: scope.view.client,
+    "CONN_REMOTE_ADDR": lambda scope: scope.view.connection.peer or scope.view.client,
     "REMOTE_HOST": lambda scope: scope.view.client,
-    "REMOTE_PORT": lambda scope: str(scope.view.connection.client_port),
+    "REMOTE_PORT": _remote_port,
     "REMOTE_USER": lambda scope: scope.user,
     "REMOTE_IDENT": _constant(""),
     "AUTH_TYPE": lambda scope: "Basic" if scope.user else "",

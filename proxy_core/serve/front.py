@@ -138,9 +138,10 @@ class Client(asyncio.Protocol):
             peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         secure = transport.get_extra_info("ssl_object") if self.bound.secure is not None else None
         known = facts(secure) if secure is not None else {}
-        here = Connection(self.bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0, known)
+        name, ports = _address(peer), (own[1] if own else 0, peer[1] if peer else 0)
+        here = Connection(self.bound.name, _address(own), *ports, known, name)
         tls = self.bound.settings.tls
-        self._reader = Reader(_address(peer), here, client_lines(tls, known) if tls is not None else ())
+        self._reader = Reader(name, here, client_lines(tls, known) if tls is not None else ())
         self._judge = Judge(asyncio.get_running_loop())
         self._judged: Fields | None = None
         self._method = b""
@@ -154,7 +155,7 @@ class Client(asyncio.Protocol):
             self.cut()
         service.clients.add(self)
         self.bound.connections += 1
-        if not service.gate.opened(self._reader.client, self._terms) and not self._closing:
+        if not service.gate.opened(self._reader.peer, self._terms) and not self._closing:
             self._refuse(
                 Refused(
                     429,
@@ -170,7 +171,7 @@ class Client(asyncio.Protocol):
         self._rules = rules
         self._terms = terms = self._service.terms(rules, self.bound.name)
         self._limits = terms.limits
-        self._watched = terms.watches(self._reader.client, time())
+        self._watched = terms.watches(self._reader.peer, time())
 
     def data_received(self, data: bytes) -> None:
         flight = self.flight
@@ -198,7 +199,7 @@ class Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.clients.discard(self)
         self.bound.connections -= 1
-        self._service.gate.closed(self._reader.client)
+        self._service.gate.closed(self._reader.peer)
         self._closing = True
         if self.flight is not None:
             self.flight.client_left()
@@ -269,9 +270,11 @@ class Client(asyncio.Protocol):
         if rules is not self._rules:
             self._adopt(rules)
         if self._watched:
-            self._service.gate.admit(self._reader.client, self._terms, monotonic())
+            self._service.gate.admit(self._reader.peer, self._terms, monotonic())
         plain = head if head.isascii() else ascii_line(head)
         view, fields = self._reader.read(plain, self._terms)
+        if view.client != self._reader.peer and self._terms.watches(view.client, time()):
+            self._service.gate.admit(view.client, self._terms, monotonic())
         length = fields.length
         if fields is self._judged and view.method == self._method and length >= 0:
             # The same method with the same block of fields, byte for byte, was judged on this connection; what may

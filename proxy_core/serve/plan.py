@@ -17,6 +17,7 @@ from proxy_core.rules.decision import NO_EXTRAS, Trace
 from proxy_core.rules.headers import Edits, edited, found
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.changes import moment
+from proxy_core.serve.client_address import Naming, named
 from proxy_core.serve.fields import Fields, Hop, read_fields
 from proxy_core.serve.terms import Terms
 
@@ -31,16 +32,18 @@ _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
 class Reader:
-    """Reads the heads of one connection and remembers the last block of fields."""
+    """Reads the heads of one connection and remembers the last block of fields. ``peer`` is who connected, ``client``
+    who asks in the request that was read last: where proxies name clients, it may be another one each time."""
 
-    __slots__ = ("_block", "_changed", "_connection", "_fields", "_hop", "_lines", "client", "scheme")
+    __slots__ = ("_asked", "_block", "_changed", "_connection", "_fields", "_hop", "_lines", "client", "peer", "scheme")
 
-    def __init__(self, client: str, connection: Connection = NOWHERE, lines: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, peer: str, connection: Connection = NOWHERE, lines: tuple[bytes, ...] = ()) -> None:
         """``lines`` are field lines that go upstream with each request, whatever the client sends."""
-        self.client = client
+        self.peer = self.client = peer
         self.scheme = "https" if connection.tls else "http"
         self._lines = lines
         self._connection = connection
+        self._asked = peer, b""
         self._block = b""
         self._changed: tuple[Edits, Fields, Fields] | None = None
         self._fields: Fields | None = None
@@ -49,7 +52,7 @@ class Reader:
     def read(self, head: bytes, terms: Terms) -> tuple[RequestView, Fields]:
         """``head`` is whole, from the request line to the empty line. Raises Refused."""
         plain = _PLAIN_LINE(head)
-        authority = b""
+        authority = told = b""
         if plain is not None and plain.end() <= terms.limits.request_line:
             method, target, version = plain.groups()
             block = head[plain.end(2) + 1 :]
@@ -63,19 +66,26 @@ class Reader:
             block = head[cut - len(version) :]
         hop = self._hop
         if hop is None or hop.terms is not terms:
-            hop = self._hop = Hop(terms, self.client, terms.appends(self.client), self.scheme, self._lines)
-            self._block = b""
+            hop = self._hop = Hop(terms, self.peer, terms.appends(self.peer), self.scheme, self._lines)
+            self._block, self.client = b"", self.peer
         if block == self._block and not authority and self._fields is not None:
             fields = self._fields
+            if terms.naming is not None:
+                self.client, told = self._asked
         else:
-            fields = read_fields(block, _VERSIONS[version], authority, hop)
+            if terms.naming is not None:
+                self.client, told = _named(block, self.peer, terms.naming)
+                hop = hop._replace(client=self.client)
+            fields = read_fields(told or block, _VERSIONS[version], authority, hop)
             if fields.spent:
                 # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
                 if method != b"OPTIONS":
                     raise Refused(400, "Max-Forwards is 0: the request may go no further than here")
                 target = b"*"
             elif not authority:
-                self._block, self._fields = block, fields
+                self._block, self._fields, self._asked = block, fields, (self.client, told)
+        if told:
+            head = head[: head.find(b"\r\n") - len(version)] + told
         return RequestView(method, target, fields.host, self.client, self.scheme, head, self._connection), fields
 
     def changed(self, fields: Fields, edits: Edits, exchange: Exchange, trace: Trace | None = None) -> Fields:
@@ -83,8 +93,7 @@ class Reader:
         not have come in. Raises Refused."""
         if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
             return self._changed[2]
-        hop = self._hop
-        assert hop is not None
+        hop = self._hop_of(exchange.view)
         lines = without(exchange.view.head.split(b"\r\n")[1:-2], hop.disbelieved)
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
@@ -99,8 +108,7 @@ class Reader:
         """The request for the page of an error, made of the one that was read last: a GET (or HEAD) of another path,
         without the body. It knows what became of the first (``ap_internal_redirect``, ``rename_original_env``), whose
         request line it keeps. Raises Refused."""
-        view, hop, extras = exchange.view, self._hop, exchange.extras or NO_EXTRAS
-        assert hop is not None
+        view, extras = exchange.view, exchange.extras or NO_EXTRAS
         line, *lines = view.head.split(b"\r\n")[:-2]
         lines = without(lines, _OF_ITS_BODY)
         for at in found(lines, b"host") if fields.host else ():
@@ -112,7 +120,19 @@ class Reader:
         env = tuple((f"REDIRECT_{name}", value) for name, value in (*extras.env, *own))
         method = b"HEAD" if view.method == b"HEAD" else b"GET"
         made = replace(view, method=method, target=path.encode(), head=line + block, env=env)
-        return made, read_fields(block, fields.http11, b"", hop)
+        return made, read_fields(block, fields.http11, b"", self._hop_of(view))
+
+    def _hop_of(self, view: RequestView) -> Hop:
+        """What the connection adds to a request that it has brought."""
+        assert self._hop is not None
+        return self._hop if view.client == self.peer else self._hop._replace(client=view.client)
+
+
+def _named(block: bytes, peer: str, naming: Naming) -> tuple[str, bytes]:
+    """The client that proxies name in a block of fields, and the block as it is from then on (b"": as it was)."""
+    version, *lines = block[:-4].split(b"\r\n")
+    client, kept = named(lines, peer, naming)
+    return client, b"\r\n".join([version, *kept, b"", b""]) if kept != lines else b""
 
 
 _OF_ITS_BODY = {

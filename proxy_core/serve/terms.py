@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
 from proxy_core.rules.headers import Edits
 from proxy_core.rules.networks import Networks, kept_out, trusted
+from proxy_core.serve.client_address import Naming, naming
 from proxy_core.serve.tls import own_names
 
 
@@ -18,7 +19,7 @@ from proxy_core.serve.tls import own_names
 class Terms:
     """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
     ``own`` are the names (lower case) of fields that only this proxy sets; ``gap`` is the seconds in which a client
-    earns one more request, 0 where any number may come."""
+    earns one more request, 0 where any number may come; ``naming`` says how proxies in front name clients."""
 
     limits: Limits
     server: bytes
@@ -27,6 +28,7 @@ class Terms:
     standard: bool
     own: frozenset[bytes]
     trusted: Networks
+    naming: Naming | None
     kept_out: Networks
     gap: float
 
@@ -51,7 +53,7 @@ class Terms:
 
 
 def terms(site: Site) -> Terms:
-    rate = site.limits.client_rate
+    rate, believed = site.limits.client_rate, trusted(site)
     return Terms(
         site.limits,
         site.site.server_name.encode("utf-8"),
@@ -59,7 +61,8 @@ def terms(site: Site) -> Terms:
         site.site.add_forwarded,
         site.site.forwarded_header,
         own_names(site),
-        trusted(site),
+        believed,
+        naming(site.site, believed),
         kept_out(site),
         1 / rate if rate else 0.0,
     )

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import (
     Ban,
+    HeaderRule,
     Host,
     Limits,
     ListenerLimits,
@@ -408,3 +409,42 @@ async def test_new_limits_hold_for_the_next_request_of_an_open_connection() -> N
                 one.send(GET[:-2] + b"A: b\r\n\r\n")
                 head, got = await one.answer()
                 assert got == body if body else head.startswith(b"HTTP/1.1 431 ")
+
+
+def asks(client: str, path: bytes = b"/", close: bool = False) -> bytes:
+    end = b"Connection: close\r\n" if close else b""
+    return b"GET %b HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: %b\r\n%b\r\n" % (path, client.encode(), end)
+
+
+async def test_clients_that_a_proxy_names_are_told_apart_on_one_connection() -> None:
+    """The same fields come again with other clients between them, and each is the one that asks."""
+    header = HeaderRule(id="h", on="request", name="X-Who", value="expr=%{REMOTE_ADDR} %{CONN_REMOTE_ADDR}")
+    trust = {"trusted_proxies": ("127.0.0.1",), "client_header": "X-Forwarded-For"}
+    async with upstream(answers(HELLO)) as member:
+        what = replace(site(member.port, **trust), headers=(header,))
+        async with serving(what) as proxy, client(proxy.port) as one:
+            for number, asker in enumerate(("1.1.1.1", "1.1.1.1", "2.2.2.2", "1.1.1.1", "bad")):
+                one.send(asks(asker))
+                await one.answer()
+                who = "127.0.0.1" if asker == "bad" else asker
+                assert f"X-Who: {who} 127.0.0.1\r\n".encode() in member.heads[number]
+                seen = "bad, 127.0.0.1" if asker == "bad" else asker
+                assert f"X-Forwarded-For: {seen}\r\n".encode() in member.heads[number]
+                assert (await proxy.finished(number + 1)).view.client == who
+
+
+async def test_bans_and_rates_are_for_the_client_that_a_proxy_names() -> None:
+    trust = {"trusted_proxies": ("127.0.0.1",), "client_header": "X-Forwarded-For", "deny": ("3.3.3.0/24",)}
+    async with upstream(answers(HELLO)) as member:
+        what = site(member.port, limits=Limits(client_rate=0.01, client_burst=2), **trust)
+        async with serving(what) as proxy:
+            for asker, status in (
+                ("1.1.1.1", 200),
+                ("1.1.1.1", 200),
+                ("1.1.1.1", 429),
+                ("2.2.2.2", 200),
+                ("3.3.3.3", 403),
+            ):
+                assert (await ask(proxy.port, asks(asker, close=True)))[9:12] == b"%d" % status
+                assert proxy.records[-1].view.client == asker
+            assert proxy.server.reached() == {"client_rate": 1, "deny": 1}

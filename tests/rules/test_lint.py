@@ -78,6 +78,10 @@ FAULTS: list[tuple[Site, tuple[str, ...], str, str]] = [
     # Trusted proxies
     (Site(site=Options(trusted_proxies=("10.0.0.300",))), ("site", "trusted_proxies"), "error", "10.0.0.300"),
     (Site(site=Options(trusted_proxies=("10.0.0.1/8",))), ("site", "trusted_proxies"), "error", '"10.0.0.0/8"'),
+    (Site(site=Options(internal_proxies=("here",))), ("site", "internal_proxies"), "error", "here"),
+    (Site(site=Options(client_header="X-A")), ("site", "client_header"), "warning", "nobody is believed"),
+    (Site(site=Options(client_header="Host")), ("site", "client_header"), "error", "another field"),
+    (Site(site=Options(proxies_header="X-A")), ("site", "proxies_header"), "warning", "never written"),
     # Order
     (site(("/a", "http://one/a"), ("/a/b", "http://two/b")), row(1), "warning", "move it above r0"),
     (site(("/a", "http://one/a"), ("/a/", "http://two/b/")), row(1), "warning", "move it above r0"),

@@ -1,0 +1,74 @@
+"""Who asks, where proxies in front of this one say so in a field: httpd's mod_remoteip.
+
+Written after ``remoteip_modify_request`` in modules/metadata/mod_remoteip.c. The field is read from its right end, for
+there stands what the nearest proxy saw. As long as the address that was reached is one of a proxy that is believed,
+the next one counts; what is no address ends it, and so does a private address, unless the proxy that names it is one
+of our own. What was not read stays in the field. Pure.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from proxy_core.config.model import Options
+from proxy_core.http.headers import without
+from proxy_core.rules.headers import found, value_of
+from proxy_core.rules.networks import Networks, networks, parse
+
+_GLOBAL_UNICAST = 0b001
+_PRIVATE = networks(("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"))
+
+
+class Naming(NamedTuple):
+    """What a site says about it: the ``header`` that names clients and the one for the ``proxies`` in between, both as
+    configured and "" for none; who is ``trusted`` to name clients, and ``internal``, of these."""
+
+    header: str
+    proxies: str
+    trusted: Networks
+    internal: Networks
+
+
+def naming(options: Options, trusted: Networks) -> Naming | None:
+    """None where nobody but the connection says who asks."""
+    if not options.client_header:
+        return None
+    return Naming(options.client_header, options.proxies_header, trusted, networks(options.internal_proxies))
+
+
+def named(lines: list[bytes], peer: str, naming: Naming) -> tuple[str, list[bytes]]:
+    """The client of a request with these field lines from ``peer``, and the lines as they are from then on. What a
+    client says in the field for proxies itself is never kept."""
+    proxies = naming.proxies.lower().encode()
+    if proxies:
+        lines = without(lines, {proxies})
+    header = naming.header.lower().encode()
+    at = found(lines, header)
+    left: str = ", ".join(value_of(lines[number]) for number in at)
+    client, passed, more = peer, list[str](), bool(at)
+    steps = 0
+    while more and naming.trusted.find(client):
+        inside = naming.internal.find(client)
+        rest, comma, last = left.rpartition(",")
+        address = parse(last.strip(" "))
+        if address is None or not (inside or _public(address)):
+            break
+        if not inside:
+            passed.append(client)
+        client, left, more = str(address), rest, bool(comma)
+        steps += 1
+    if not steps:
+        return peer, lines
+    kept = [line for number, line in enumerate(lines) if number not in at]
+    if more:
+        kept.insert(at[0], f"{naming.header}: {left}".encode("latin-1"))
+    if passed and proxies:
+        kept.append(f"{naming.proxies}: {', '.join(passed)}".encode("latin-1"))
+    return client, kept
+
+
+def _public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        return int(address) >> 125 == _GLOBAL_UNICAST
+    return not _PRIVATE.find(str(address))
