@@ -1,4 +1,4 @@
-"""One client connection, whole, in some 370 lines: heads, bodies, deadlines, half-close and lingering close.
+"""One client connection, whole, in some 400 lines: heads, bodies, deadlines, half-close and lingering close.
 
 An asyncio Protocol with no task, future or timer of its own; the server's sweep looks at ``deadline``. Requests of
 one connection are served one after the other (RFC 9112 §9.3.2): while one is in flight, what a client pipelines is
@@ -9,6 +9,8 @@ whole head at a time; a body with a length is counted and needs no parser; ``chu
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from time import monotonic, time
 from typing import cast
 
@@ -30,6 +32,7 @@ from proxy_core.serve.service import Service
 from proxy_core.serve.tls import client_lines, facts
 
 _END = b"\r\n\r\n"
+_EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
 
 class Client(asyncio.Protocol):
@@ -177,10 +180,8 @@ class Client(asyncio.Protocol):
         flight = self.flight
         if self._closing:
             return
-        if flight is not None and (flight.complete or self.paused):
-            self._held += data
-            if len(self._held) > limits.HELD:
-                self.pause()
+        if self.paused or (self.blocked if flight is None else flight.complete):
+            self._hold(self._held + data)
         elif self._held:
             held, self._held = self._held, b""
             self._read(held + data)
@@ -230,7 +231,7 @@ class Client(asyncio.Protocol):
                 self._transport.abort()
         elif self.flight is not None:
             self.flight.expired()
-        elif self._held:
+        elif self._held and not self.blocked:
             self._refuse(Refused(408, "the client took too long over a request head", "head_time"), self._held)
         else:
             self._linger()
@@ -239,10 +240,20 @@ class Client(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Take bytes off the wire until none are left or a request is in flight that has to be waited for."""
+        left = limits.TURN
         try:
             while data and not self._closing:
                 flight = self.flight
                 if flight is None:
+                    if self.blocked:
+                        self._hold(data)  # what is answered here at once would pile up for who does not read
+                        return
+                    if not left:
+                        self._held = data
+                        self.pause()
+                        asyncio.get_running_loop().call_soon(self._go_on)
+                        return
+                    left -= 1
                     data = self._read_head(data)
                 elif flight.complete or self.paused:
                     self._held = data
@@ -257,10 +268,18 @@ class Client(asyncio.Protocol):
             self._service.crashed("reading a request", error)
             self._refuse(Refused(500, "reading the request failed"), data)
 
+    def _hold(self, data: bytes) -> None:
+        """Keep bytes for later, and read no more when they are many."""
+        self._held = data
+        if len(data) > limits.HELD:
+            self.pause()
+
     def _read_head(self, data: bytes) -> bytes:
         """Start the request whose head ``data`` begins with; hold the data when the head is not whole yet."""
         if data[:2] == b"\r\n":
-            return data[2:]  # RFC 9112 §2.2: empty lines before a request are nothing
+            data = data[_EMPTY_LINES(data).end() :]  # RFC 9112 §2.2: before a request they are nothing
+            if not data:
+                return b""
         end = data.find(_END) + 4
         if end < 4 or end > self._limits.head:
             return self._unfinished(data)

@@ -23,6 +23,8 @@ SLICE: Final = 8 * 1024
 """Chunked bodies are parsed in slices of this size, so that the bounds above are exact."""
 HELD: Final = 64 * 1024
 """Pipelined bytes kept while a request is in flight; beyond it reading stops."""
+TURN: Final = 64
+"""Requests of one connection that are answered at once before others have their turn."""
 WRITE_BUFFER: Final = 256 * 1024
 """Bytes that wait to be written to a slow peer before the other side is told to stop."""
 DISCARD: Final = 64 * 1024

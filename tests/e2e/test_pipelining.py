@@ -1,0 +1,42 @@
+"""Clients that send many requests at once: their memory is bounded, and nobody else waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from time import process_time
+
+from proxy_core.config.model import Listener, Site
+from proxy_core.serve import limits
+from tests.e2e.harness import HELLO, answers, ask, client, serving, site, until, upstream
+
+CLOSE = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+async def test_pipelines_and_never_reads_fills_no_memory() -> None:
+    asked = b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with serving(Site(listeners={"http": Listener(address="127.0.0.1:0")})) as proxy, client(proxy.port) as one:
+        one.send(asked * 40_000 + CLOSE)
+        clients = proxy.server._service.clients
+        await until(lambda: any(each.blocked and each.paused for each in clients))
+        (there,) = clients
+        assert there._transport.get_write_buffer_size() < 2 * limits.WRITE_BUFFER
+        assert (await one.rest()).count(b"HTTP/1.1 404 ") == 40_001  # none is lost when it reads at last
+
+
+async def test_who_is_answered_at_once_takes_turns_with_others() -> None:
+    async with serving(Site(listeners={"http": Listener(address="127.0.0.1:0")})) as proxy, client(proxy.port) as one:
+        one.send(b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" * 3000 + CLOSE)
+        reading = asyncio.create_task(one.rest())
+        before, most = 0, 0
+        while not reading.done():
+            await asyncio.sleep(0)
+            most, before = max(most, proxy.recorder.newest - before), proxy.recorder.newest
+        assert before == 3001
+        assert most <= 3 * limits.TURN
+
+
+async def test_empty_lines_before_a_request_cost_next_to_nothing() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
+        before = process_time()
+        assert (await ask(proxy.port, b"\r\n" * 500_000 + CLOSE)).endswith(b"hello")
+        assert process_time() - before < 1.0  # one line at a time took twice that
