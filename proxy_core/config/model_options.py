@@ -129,7 +129,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         Meta(
             description="X-Forwarded-For, -Host and -Server from the client: trusted appends to them for peers in "
             "trusted_proxies and replaces them for everyone else, and says http or https in X-Forwarded-Proto where a "
-            "trusted peer has not; append always appends, as Apache does, and leaves -Proto alone.",
+            "trusted peer has not; other X-Forwarded-* and X-Real-IP of everyone else are dropped. append always "
+            "appends, as Apache does, and leaves the others alone.",
         ),
     ] = "trusted"
     forwarded_header: Annotated[

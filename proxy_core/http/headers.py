@@ -7,6 +7,7 @@ it is refused. Nothing in this module may guess. Field lines that are passed on 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 
@@ -43,68 +44,83 @@ class Kind:
     HOPS = 14
     FORWARDED_PROTO = 15
     FORWARDED = 16
+    CLAIM = 17
 
 
 class Kinds(dict[bytes, int]):
     """Kinds by the exact spelling of a field name, learnt as names are seen; bounded, so that no peer can grow it."""
 
-    def __init__(self, known: dict[bytes, int]) -> None:
+    def __init__(self, kind_of: Callable[[bytes], int]) -> None:
+        """``kind_of`` tells the kind of a name in lower case."""
         super().__init__()
-        self._known = known
+        self._kind_of = kind_of
 
     def __missing__(self, name: bytes) -> int:
-        kind = self._known.get(name.lower(), 0)
+        kind = self._kind_of(name.lower())
         if len(self) < 2048 and len(name) <= 64:
             self[name] = kind
         return kind
 
 
-_ANSWERED_FOR = (
-    b"content-length", b"transfer-encoding", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-server",
-    b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip", b"proxy-connection", b"max-forwards",
-)  # fmt: skip
-REQUEST_KINDS = Kinds(
-    {
-        b"host": Kind.HOST,
-        b"content-length": Kind.LENGTH,
-        b"transfer-encoding": Kind.CODING,
-        b"connection": Kind.CONNECTION,
-        b"expect": Kind.EXPECT,
-        b"max-forwards": Kind.HOPS,
-        b"upgrade": Kind.UPGRADE,
-        b"x-forwarded-for": Kind.FORWARDED_FOR,
-        b"x-forwarded-host": Kind.FORWARDED_HOST,
-        b"x-forwarded-server": Kind.FORWARDED_SERVER,
-        b"x-forwarded-proto": Kind.FORWARDED_PROTO,
-        b"forwarded": Kind.FORWARDED,
-        b"keep-alive": Kind.DROP,
-        b"proxy-connection": Kind.DROP,
-        b"te": Kind.DROP,
-        b"trailer": Kind.DROP,
-        b"http2-settings": Kind.DROP,
-    }
-    # CGI, WSGI and their like tell "_" from "-" no more, so a twin of a field that we answer for would be that field.
-    | {name.replace(b"-", b"_"): Kind.DROP for name in _ANSWERED_FOR}
-)
-ANSWER_KINDS = Kinds(
-    {
-        b"content-length": Kind.LENGTH,
-        b"transfer-encoding": Kind.CODING,
-        b"connection": Kind.CONNECTION,
-        b"date": Kind.DATE,
-        b"location": Kind.ADDRESS,
-        b"content-location": Kind.ADDRESS,
-        b"uri": Kind.ADDRESS,
-        b"destination": Kind.ADDRESS,
-        b"www-authenticate": Kind.CHALLENGE,
-        b"upgrade": Kind.UPGRADE,
-        b"keep-alive": Kind.DROP,
-        b"proxy-connection": Kind.DROP,
-        b"proxy-authenticate": Kind.DROP,
-        b"te": Kind.DROP,
-        b"trailer": Kind.DROP,
-    }
-)
+_REQUEST = {
+    b"host": Kind.HOST,
+    b"content-length": Kind.LENGTH,
+    b"transfer-encoding": Kind.CODING,
+    b"connection": Kind.CONNECTION,
+    b"expect": Kind.EXPECT,
+    b"max-forwards": Kind.HOPS,
+    b"upgrade": Kind.UPGRADE,
+    b"x-forwarded-for": Kind.FORWARDED_FOR,
+    b"x-forwarded-host": Kind.FORWARDED_HOST,
+    b"x-forwarded-server": Kind.FORWARDED_SERVER,
+    b"x-forwarded-proto": Kind.FORWARDED_PROTO,
+    b"forwarded": Kind.FORWARDED,
+    b"x-real-ip": Kind.CLAIM,
+    b"keep-alive": Kind.DROP,
+    b"proxy-connection": Kind.DROP,
+    b"te": Kind.DROP,
+    b"trailer": Kind.DROP,
+    b"http2-settings": Kind.DROP,
+    b"proxy": Kind.DROP,  # no field of HTTP, but HTTP_PROXY to CGI, which libraries obey (CVE-2016-5387)
+}
+
+
+def as_cgi(name: bytes) -> bytes:
+    """A lower-case name as CGI, WSGI and their like see it: they tell "_" from "-" no more."""
+    return name.replace(b"_", b"-")
+
+
+def _request_kind(name: bytes) -> int:
+    """A field that says who asks is a CLAIM, whatever it is called behind X-Forwarded-; a twin of a field that we
+    answer for would be that field to many members, so it goes no further."""
+    kind = _REQUEST.get(name)
+    if kind is None:
+        seen = as_cgi(name)
+        if seen != name and _REQUEST.get(seen, Kind.CLAIM) != Kind.CLAIM:
+            return Kind.DROP
+        return Kind.CLAIM if seen.startswith(b"x-forwarded-") or seen == b"x-real-ip" else Kind.PASS
+    return kind
+
+
+REQUEST_KINDS = Kinds(_request_kind)
+_ANSWER = {
+    b"content-length": Kind.LENGTH,
+    b"transfer-encoding": Kind.CODING,
+    b"connection": Kind.CONNECTION,
+    b"date": Kind.DATE,
+    b"location": Kind.ADDRESS,
+    b"content-location": Kind.ADDRESS,
+    b"uri": Kind.ADDRESS,
+    b"destination": Kind.ADDRESS,
+    b"www-authenticate": Kind.CHALLENGE,
+    b"upgrade": Kind.UPGRADE,
+    b"keep-alive": Kind.DROP,
+    b"proxy-connection": Kind.DROP,
+    b"proxy-authenticate": Kind.DROP,
+    b"te": Kind.DROP,
+    b"trailer": Kind.DROP,
+}
+ANSWER_KINDS = Kinds(lambda name: _ANSWER.get(name, Kind.PASS))
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {
     413: b"Content Too Large",

@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.http.headers import REQUEST_KINDS, Kind, Refused, hops_left, is_host, length_of, tokens, without
+from proxy_core.http.headers import (
+    REQUEST_KINDS,
+    Kind,
+    Refused,
+    as_cgi,
+    hops_left,
+    is_host,
+    length_of,
+    tokens,
+    without,
+)
 from proxy_core.serve.terms import Terms
 
 CHUNKED = -1
@@ -20,7 +30,8 @@ _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 
 class Hop(NamedTuple):
     """What a connection adds to each of its requests, under the same Terms. ``lines`` are field lines of our own;
-    ``edited``: what the client may not say is out already, and what is there now the site's own rules have put."""
+    ``edited``: what the client may not say is out already (``believed``), and what is there now the site's own rules
+    have put."""
 
     terms: Terms
     client: str
@@ -28,11 +39,6 @@ class Hop(NamedTuple):
     scheme: str
     lines: tuple[bytes, ...]
     edited: bool = False
-
-    @property
-    def disbelieved(self) -> set[bytes]:
-        """Names (lower case) of the fields that this client's word is not taken for."""
-        return {*self.terms.own, *(() if self.appends else (b"x-forwarded-proto", b"forwarded"))}
 
 
 class Fields(NamedTuple):
@@ -73,6 +79,9 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
         kind = kinds[name]
         if kind == Kind.PASS:
             out.append(line)
+        elif kind == Kind.CLAIM:
+            if hop.appends or hop.edited:
+                out.append(line)
         elif kind == Kind.HOPS:
             if kind in special:
                 raise Refused(400, "there are several Max-Forwards fields")
@@ -91,7 +100,8 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
     if Kind.CONNECTION in special:
         named = tokens(special[Kind.CONNECTION])
         close = b"close" in named or (not http11 and b"keep-alive" not in named)
-        out = without(out, named - {b"close", b"keep-alive"})
+        if not hop.edited:
+            out = without(out, named - _OPTIONS)
     upgrade = b""
     if Kind.UPGRADE in special:
         # Whether it is granted or not: the next bytes may be of another protocol.
@@ -106,12 +116,32 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
     elif Kind.LENGTH in special:
         out.append(b"Content-Length: %d" % length)
     if hop.terms.own and not hop.edited:
-        out = without(out, set(hop.terms.own))
+        out = _not_ours(out, hop.terms.own)
     out += hop.lines if not hop.edited else without([*hop.lines], {line.partition(b":")[0].lower() for line in out})
     out += _forwarded(special, host, hop)
     out.append(b"\r\n")
     awaits = bool(expect) and http11 and length != 0
     return Fields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
+
+
+def believed(lines: list[bytes], hop: Hop) -> list[bytes]:
+    """The client's field lines as the site's own edits see them: without what its word is not taken for, and without
+    what its Connection names. So Connection can take away nothing that the site puts there."""
+    kinds, names = REQUEST_KINDS, [line.partition(b":")[0] for line in lines]
+    gone = set() if hop.appends else {Kind.CLAIM, Kind.FORWARDED_PROTO, Kind.FORWARDED}
+    kept = [line for name, line in zip(names, lines, strict=True) if kinds[name] not in gone]
+    options = [line.partition(b":")[2] for line in kept if kinds[line.partition(b":")[0]] == Kind.CONNECTION]
+    passing = {name.lower() for name in names if kinds[name] in (Kind.PASS, Kind.CLAIM)}
+    return _not_ours(without(kept, (tokens(options) - _OPTIONS) & passing), hop.terms.own)
+
+
+def _not_ours(lines: list[bytes], own: frozenset[bytes]) -> list[bytes]:
+    """Without the fields that only this proxy sets, under any name that is the same to CGI."""
+    return [line for line in lines if as_cgi(line.partition(b":")[0].lower()) not in own] if own else lines
+
+
+_OPTIONS = {b"close", b"keep-alive"}
+"""What Connection may say that is no field's name, or that of one that goes no further anyhow."""
 
 
 def _forwarded(special: dict[int, list[bytes]], host: bytes, hop: Hop) -> list[bytes]:

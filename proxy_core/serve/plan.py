@@ -18,7 +18,7 @@ from proxy_core.rules.headers import Edits, edited, found
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.changes import moment
 from proxy_core.serve.client_address import Naming, named
-from proxy_core.serve.fields import Fields, Hop, read_fields
+from proxy_core.serve.fields import Fields, Hop, believed, read_fields
 from proxy_core.serve.terms import Terms
 
 _TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
@@ -94,7 +94,7 @@ class Reader:
         if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
             return self._changed[2]
         hop = self._hop_of(exchange.view)
-        lines = without(exchange.view.head.split(b"\r\n")[1:-2], hop.disbelieved)
+        lines = believed(exchange.view.head.split(b"\r\n")[1:-2], hop)
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
         now = moment(exchange, version=exchange.version, trusted=hop.appends)

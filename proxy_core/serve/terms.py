@@ -18,8 +18,8 @@ from proxy_core.serve.tls import own_names
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
     """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
-    ``own`` are the names (lower case) of fields that only this proxy sets; ``gap`` is the seconds in which a client
-    earns one more request, 0 where any number may come; ``naming`` says how proxies in front name clients."""
+    ``own`` are the names (as CGI sees them) of fields that only this proxy sets; ``gap`` is the seconds in which a
+    client earns one more request, 0 where any number may come; ``naming`` says how proxies in front name clients."""
 
     limits: Limits
     server: bytes

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from proxy_core.config.model import Site
 from proxy_core.config.model_tls import ListenerTls
-from proxy_core.http.headers import TOKEN_BYTES
+from proxy_core.http.headers import TOKEN_BYTES, as_cgi
 
 VARIABLES: Final = (
     "SSL_CLIENT_VERIFY", "SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_CN", "SSL_CLIENT_I_DN", "SSL_CLIENT_M_SERIAL",
@@ -83,12 +83,11 @@ def client_lines(settings: ListenerTls, known: Mapping[str, str]) -> tuple[bytes
 
 
 def own_names(site: Site) -> frozenset[bytes]:
-    """Lower-case names of the fields that only this proxy may set: no client's goes on, whatever listener it used, and
-    none with _ for - either, which many members take for the same name."""
+    """Names of the fields that only this proxy may set, as CGI sees them: no client's goes on, whatever listener it
+    used."""
     listed = [*(each.tls.client_headers for each in site.listeners.values() if each.tls is not None)]
     told = [[auth.user_header] for auth in site.auth.values() if auth.user_header]
-    names = frozenset(name.lower().encode("utf-8") for those in (*listed, *told) for name in those)
-    return names | {name.replace(b"-", b"_") for name in names}
+    return frozenset(as_cgi(name.lower().encode("utf-8")) for those in (*listed, *told) for name in those)
 
 
 def is_field_name(name: str) -> bool:

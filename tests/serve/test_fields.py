@@ -1,0 +1,91 @@
+"""Whose word is taken for which field: what a client may say, take away, or seem to say to others than us."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from proxy_core.config.model import Options, Site
+from proxy_core.config.model_access import Auth
+from proxy_core.config.model_headers import HeaderRule
+from proxy_core.serve.plan import Reader
+from proxy_core.serve.terms import terms
+from tests.e2e.harness import echoes, get, serving, site, upstream
+
+STRANGERS = Options()
+TRUSTED = Options(trusted_proxies=("192.0.2.1",))
+AS_APACHE = Options(forwarded="append")
+
+
+def sent(*lines: str, options: Options = STRANGERS, auth: dict[str, Auth] | None = None) -> str:
+    """The field lines that go upstream for a request with these lines."""
+    head = "\r\n".join(["GET / HTTP/1.1", "Host: a", *lines, "", ""]).encode()
+    return Reader("192.0.2.1").read(head, terms(Site(site=options, auth=auth or {})))[1].lines.decode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "x-forwarded-ssl", "X-Real-IP", "Forwarded",
+        "X-FORWARDED-BY", "X_Forwarded_Port", "x-real_ip",
+    ],
+)  # fmt: skip
+def test_what_says_who_asks_is_taken_from_trusted_peers_alone(name: str) -> None:
+    assert "1.2.3.4" not in sent(f"{name}: 1.2.3.4")
+    assert "1.2.3.4" in sent(f"{name}: 1.2.3.4", options=TRUSTED)
+    assert "1.2.3.4" in sent(f"{name}: 1.2.3.4", options=AS_APACHE)
+
+
+@pytest.mark.parametrize("options", [STRANGERS, TRUSTED, AS_APACHE])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X_Forwarded_For", "X-Forwarded_For", "X_Forwarded-For", "x_forwarded-host", "X-Forwarded_Server",
+        "Content_Length", "Transfer_Encoding", "Max_Forwards", "HTTP2_Settings", "Proxy",
+    ],
+)  # fmt: skip
+def test_a_name_that_cgi_takes_for_one_of_ours_goes_no_further(name: str, options: Options) -> None:
+    assert "evil" not in sent(f"{name}: evil", options=options)
+
+
+@pytest.mark.parametrize("name", ["X-Remote-User", "X_Remote_User", "X-Remote_User", "x_remote-user"])
+def test_nobody_but_the_proxy_says_who_the_user_is_under_any_spelling(name: str) -> None:
+    assert "evil" not in sent(f"{name}: evil", auth={"staff": Auth(realm="r", file="f", user_header="X-Remote-User")})
+
+
+def test_a_name_with_an_underscore_that_is_nobodys_goes_on() -> None:
+    assert "x_y: 1\r\n" in sent("x_y: 1")
+
+
+EDITS = (
+    HeaderRule(id="a", on="request", name="X-Key", action="set", value="secret"),
+    HeaderRule(id="b", on="request", name="X-Only", action="setifempty", value="ours"),
+    HeaderRule(id="c", on="request", name="X-Forwarded-Port", action="set", value="443"),
+)
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["X-Key", "close, x-key, X-Only", "X-Forwarded-Port", "Host, X-Key, Connection", "x-key\r\nConnection: X-Only"],
+)
+async def test_connection_takes_away_nothing_that_the_site_puts_there(named: str) -> None:
+    async with upstream(echoes) as member:
+        rules = site(member.port)
+        changed = type(rules)(site=rules.site, listeners=rules.listeners, routes=rules.routes, headers=EDITS)
+        async with serving(changed) as proxy:
+            _, seen = await get(proxy.port, "/", f"Connection: {named}", "X-Key: theirs", "X-Forwarded-Port: 1")
+    assert re.findall(rb"(?i)x-(?:key|only|forwarded-port): (\w+)", seen) == [b"secret", b"ours", b"443"]
+    assert b"Connection" not in seen
+
+
+async def test_connection_still_takes_away_what_the_client_says_before_the_site_looks() -> None:
+    rule = HeaderRule(id="a", on="request", name="X-Seen", action="append", value="site")
+    async with upstream(echoes) as member:
+        rules = site(member.port)
+        async with serving(
+            type(rules)(site=rules.site, listeners=rules.listeners, routes=rules.routes, headers=(rule,))
+        ) as proxy:
+            _, seen = await get(proxy.port, "/", "Connection: X-Seen, Other", "X-Seen: theirs", "Other: theirs")
+    assert b"X-Seen: site\r\n" in seen
+    assert b"theirs" not in seen
