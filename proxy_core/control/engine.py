@@ -16,7 +16,7 @@ from pathlib import Path
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.toml import read
-from proxy_core.control import demo, figures
+from proxy_core.control import demo_members, demo_traffic, figures
 from proxy_core.control.access_log import AccessLog
 from proxy_core.control.beats import Beats
 from proxy_core.control.commands import Command, Preview, Reload, Result
@@ -87,7 +87,7 @@ class Engine:
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLog | None = None
         self._log_settings: Settings | None = None
-        self._demo_members: list[demo.Demo] = []
+        self._demo_members: list[demo_members.Demo] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -233,7 +233,7 @@ class Engine:
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections."""
-        started = await demo.start_members(self._current.rules.site)
+        started = await demo_members.start_members(self._current.rules.site)
         self._demo_members += started
         self.demo = self.demo or bool(started)
         ports = ", ".join(str(upstream.port) for upstream in started)
@@ -243,7 +243,7 @@ class Engine:
         """Send gentle, varied traffic to the first listener until the engine stops."""
         port = next((state.port for state in self._server.states()), None)
         if port is not None:
-            self._tasks.append(asyncio.create_task(demo.traffic(port, self._current.rules.site, rate)))
+            self._tasks.append(asyncio.create_task(demo_traffic.traffic(port, self._current.rules.site, rate)))
 
     # ---- applying
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from proxy_core.balance.state import MemberKey, Pool
 from proxy_core.config.model import Site
-from proxy_core.control import demo
+from proxy_core.control import demo_members
 from proxy_core.errors import Problem
 from proxy_core.runtime.resolver import Resolver
 
@@ -40,7 +40,7 @@ def member_problems(pools: Mapping[str, Pool], resolver: Resolver) -> list[Probl
 
 async def look_for_members(pools: Mapping[str, Pool], site: Site) -> None:
     """Note the local members that refuse connections and have not been asked by a request yet."""
-    away = set(await demo.refusing(site))
+    away = set(await demo_members.refusing(site))
     for pool in pools.values():
         for member in pool.members:
             place = (member.upstream.host, member.upstream.port)
