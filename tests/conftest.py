@@ -1,14 +1,32 @@
-"""What all tests share: a state folder of their own, so that no test finds or leaves a journal in the user's."""
+"""What all tests share: a state folder of their own, so that no test finds or leaves a journal in the user's; and a
+collector that does not walk through the suite itself again and again."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests are objects that stay to the end: each full collection would visit them all."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names for state folders. pytest's own way to number them reads all that there are, each time."""
+    base = tmp_path_factory.mktemp("state")
+    return (base / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("state")
+def state_folder(state_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's journals and logs go. Who writes there makes it."""
+    folder = next(state_folders)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder

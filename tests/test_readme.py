@@ -27,7 +27,7 @@ def test_a_sample_is_sound_and_without_a_warning(sample: Path) -> None:
 def test_the_readme_has_one_command_to_run_it_and_one_to_test_it() -> None:
     run, test = COMMANDS
     assert run.endswith("&& .venv/bin/rproxy-tui --demo samples/site.toml")
-    assert test.endswith("&& .venv/bin/pytest")
+    assert "&& .venv/bin/pytest -n 2" in test
 
 
 def test_the_ci_script_runs_the_readmes_own_test_command() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from proxy_core.config.model import Balancer, Site
 from tests.conformance.echo import DEADLINE
+from tests.ports import free_port
 from tests.semantics.askers import Answered, Asked, Asker
 from tests.semantics.askers import head as head_of
 
@@ -101,23 +102,18 @@ def running(modules: Sequence[str], directives: Callable[[Path], Sequence[str]])
 def _started(
     binary: str, folder: Path, modules: Sequence[str], directives: Sequence[str]
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """httpd takes no port 0: one that was free a moment ago is tried, and another when it is gone."""
-    for _ in range(5):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        (folder / "httpd.conf").write_text("\n".join([*_beginning(folder, port, modules), *directives, ""]))
-        with (folder / "output").open("wb") as output:
-            server = subprocess.Popen(
-                [binary, "-f", f"{folder}/httpd.conf", "-DFOREGROUND"], stdout=output, stderr=output
-            )
-        deadline = time.monotonic() + DEADLINE
-        while server.poll() is None and time.monotonic() < deadline:
-            if (folder / "pid").exists():
-                return server, port
-            time.sleep(0.01)
-        server.kill()
-        server.wait()
+    """httpd takes no port 0: it is told one."""
+    port = free_port()
+    (folder / "httpd.conf").write_text("\n".join([*_beginning(folder, port, modules), *directives, ""]))
+    with (folder / "output").open("wb") as output:
+        server = subprocess.Popen([binary, "-f", f"{folder}/httpd.conf", "-DFOREGROUND"], stdout=output, stderr=output)
+    deadline = time.monotonic() + DEADLINE
+    while server.poll() is None and time.monotonic() < deadline:
+        if (folder / "pid").exists():
+            return server, port
+        time.sleep(0.01)
+    server.kill()
+    server.wait()
     said = [file.read_text() for name in ("output", "error.log") if (file := folder / name).exists()]
     raise AssertionError("\n".join(["httpd does not start:", *said]))
 

@@ -24,6 +24,7 @@ from proxy_core.apache.importer import import_file
 from proxy_core.control.engine import Engine
 from tests.conformance.apache import MODULES, running
 from tests.conformance.echo import DEADLINE
+from tests.ports import free_port
 
 NAMES = ("one", "two", "three")
 MODULES_LOADED = [
@@ -115,13 +116,6 @@ def members() -> Iterator[dict[str, int]]:
 def filled(text: str, ports: Mapping[str, int], folder: Path) -> str:
     text = text.replace("@folder@", str(folder))
     return re.sub(r"@(\w+)@", lambda found: str(ports[found[1]]), text)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

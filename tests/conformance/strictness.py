@@ -24,6 +24,7 @@ from tests.conformance import apache
 from tests.conformance.rproxy import serving_in_a_thread
 from tests.e2e.harness import site
 from tests.e2e.messages import FORWARDED, MADE, REFUSED, SECOND
+from tests.ports import free_port
 
 PATIENCE = 0.6
 """Seconds of silence after which an asker takes a connection for answered."""
@@ -104,9 +105,7 @@ def process(command: str, template: str, upstream: int, *arguments: str) -> Iter
     binary = shutil.which(command, path="/usr/sbin:/usr/bin:/usr/local/sbin")
     assert binary, f"{command} is not installed: apt-get install {command}"
     folder = Path(tempfile.mkdtemp(prefix="strictness-"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     file = folder / "conf"
     user = "user root;" if command == "nginx" else ""
     file.write_text(template.format(folder=folder, port=port, upstream=upstream, user=user))

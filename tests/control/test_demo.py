@@ -14,6 +14,7 @@ from msgspec import convert
 from proxy_core.balance.heartbeat import Report, report
 from proxy_core.config.model import Site
 from proxy_core.control import demo_members, demo_traffic
+from tests.ports import free_port
 
 DEADLINE = 5.0
 
@@ -30,11 +31,6 @@ def site(**members: str) -> Site:
         },
         Site,
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 async def say(port: int, request: bytes) -> bytes:

@@ -369,7 +369,7 @@ async def test_a_save_that_fails_is_said_keeps_the_change_in_force_and_is_tried_
 
 
 async def test_a_journal_that_cannot_be_written_is_said_and_stops_nothing(file: Path, state_folder: Path) -> None:
-    (state_folder / "rproxy").write_text("in the way")
+    state_folder.write_text("in the way")
     async with editing(file) as editor:
         await applied(editor, weigh(5))
         await editor.saver.flush()

@@ -17,6 +17,7 @@ from proxy_core.config.toml import parse
 from proxy_core.control.commands import Applied, Change, Command, Delete, Insert, Move, Redo, Refused, Result, Set, Undo
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.view import Snapshot
+from tests.ports import free_port
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -50,13 +51,6 @@ async def get(port: int, path: str = "/", fields: str = "") -> tuple[int, str]:
     writer.close()
     head, _, body = raw.partition(b"\r\n\r\n")
     return int(head.split()[1]), body.decode()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

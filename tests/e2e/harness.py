@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -205,13 +204,6 @@ async def echoes(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.S
         shown = b"" if head[:5] == b"HEAD " else seen
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(seen) + shown)
         await writer.drain()
-
-
-def free_port() -> int:
-    """A port that nobody listens on (for a moment at least)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Client:

@@ -19,7 +19,6 @@ from tests.e2e.harness import (
     Upstream,
     answers,
     client,
-    free_port,
     get,
     read_request,
     serving,
@@ -27,6 +26,7 @@ from tests.e2e.harness import (
     until,
     upstream,
 )
+from tests.ports import free_port
 
 
 def says(name: bytes, status: bytes = b"200 OK") -> Talk:

@@ -21,13 +21,13 @@ from tests.e2e.harness import (
     ask,
     client,
     echoes,
-    free_port,
     read_request,
     serving,
     site,
     until,
     upstream,
 )
+from tests.ports import free_port
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.e2e.harness import HELLO, answers, ask, client, echoes, free_port, get, serving, site, upstream
+from tests.e2e.harness import HELLO, answers, ask, client, echoes, get, serving, site, upstream
+from tests.ports import free_port
 
 
 async def test_a_request_reaches_the_member_and_its_answer_the_client() -> None:

@@ -28,7 +28,6 @@ from tests.e2e.harness import (
     answers,
     ask,
     client,
-    free_port,
     get,
     read_request,
     serving,
@@ -36,6 +35,7 @@ from tests.e2e.harness import (
     until,
     upstream,
 )
+from tests.ports import free_port
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

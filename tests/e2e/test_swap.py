@@ -18,7 +18,6 @@ from tests.e2e.harness import (
     Upstream,
     answers,
     client,
-    free_port,
     get,
     read_request,
     serving,
@@ -26,6 +25,7 @@ from tests.e2e.harness import (
     until,
     upstream,
 )
+from tests.ports import free_port
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -13,8 +13,9 @@ import trustme
 from msgspec.structs import replace
 
 from proxy_core.config.model import Balancer, Listener, Member, Route, Site, UpstreamTls
-from tests.e2e.harness import HELLO, Talk, Upstream, answers, client, free_port, get, serving
+from tests.e2e.harness import HELLO, Talk, Upstream, answers, client, get, serving
 from tests.e2e.test_tunnels import ASK, switches, take
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,9 @@ from proxy_core.config.toml import parse
 from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.maps.store import Maps
 from tests.e2e.harness import PATIENCE, Running, serving, until
+from tests.ports import free_port
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
-
-
-def free_port() -> int:
-    with closing(socket()) as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 @asynccontextmanager

@@ -23,7 +23,6 @@ from tests.e2e.harness import (
     Upstream,
     answers,
     client,
-    free_port,
     get,
     read_request,
     serving,
@@ -32,6 +31,7 @@ from tests.e2e.harness import (
     upstream,
 )
 from tests.e2e.messages import BAD_ANSWERS
+from tests.ports import free_port
 
 
 def says(*pieces: bytes, close: bool = True, pause: float = 0.0) -> Talk:

@@ -16,7 +16,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from tests.e2e.harness import free_port, until
+from tests.e2e.harness import until
+from tests.ports import free_port
 
 PATIENCE = 10.0
 ROOT = Path(__file__).parent.parent.parent

@@ -39,10 +39,11 @@ from proxy_core.config.model import (
 )
 from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.maps.store import Maps
-from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, free_port, read_request, serving, until, upstream
+from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, read_request, serving, until, upstream
 from tests.e2e.harness import site as plain
 from tests.e2e.test_tunnels import ASK, switches
 from tests.faults.awaits import Happening, Steps, cancelled, cancelled_as_it_comes_true
+from tests.ports import free_port
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 HOLD = GET.replace(b"/x", b"/hold")

@@ -26,7 +26,8 @@ from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.health import Checks, ask, note, target
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.upstreams import Upstreams
-from tests.e2e.harness import Talk, Upstream, answers, free_port, read_request, until, upstream
+from tests.e2e.harness import Talk, Upstream, answers, read_request, until, upstream
+from tests.ports import free_port
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 KEY = MemberKey("b", "m")

@@ -12,7 +12,8 @@ import pytest
 from proxy_core.balance.state import UpstreamKey
 from proxy_core.runtime.resolver import Resolver, Unresolved
 from proxy_core.runtime.upstreams import Unreachable, Upstreams
-from tests.e2e.harness import answers, free_port, until, upstream
+from tests.e2e.harness import answers, until, upstream
+from tests.ports import free_port
 
 Script = Callable[[str], list[str]]
 

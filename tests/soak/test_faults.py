@@ -21,7 +21,8 @@ from time import monotonic
 
 import pytest
 
-from tests.e2e.harness import Client, Talk, Upstream, client, free_port, read_request, until, upstream
+from tests.e2e.harness import Client, Talk, Upstream, client, read_request, until, upstream
+from tests.ports import free_port
 
 pytestmark = pytest.mark.soak
 
