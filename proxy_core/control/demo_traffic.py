@@ -56,8 +56,8 @@ _NEVER = ("/favicon.ico", "/wp-login.php", "/.env")
 def visits(site: Site, rate: float, seed: int = 1) -> Iterator[Visit]:
     """Visits without end, about ``rate`` requests a second in calm waves between a third and five thirds of it."""
     random = Random(seed)
-    taken = sorted({route.path.rstrip("/") for route in site.routes if route.proxy and route.path} | _rewritten(site))
-    taken = taken or [""]
+    taken = [route.path.rstrip("/") + page for route in site.routes if route.proxy and route.path for page in _PAGES]
+    taken = [path or "/" for path in taken] + _rewritten(site) or list(_PAGES[1:])
     excepted = [route.path for route in site.routes if route.except_ and route.path] or ["/"]
     at = 0.0
     while True:
@@ -68,14 +68,15 @@ def visits(site: Site, rate: float, seed: int = 1) -> Iterator[Visit]:
         yield Visit(after, f"127.0.0.{random.randint(10, 40)}", random.choice(_AGENTS), asks, random.random() < RETURNS)
 
 
-def _rewritten(site: Site) -> set[str]:
-    """The paths that rewrite rules wait for, as far as their patterns spell them out."""
-    found = set()
+def _rewritten(site: Site) -> list[str]:
+    """Paths that rewrite rules wait for, as far as their patterns spell out how these begin."""
+    found = []
     for row in site.rewrites:
-        with contextlib.suppress(pattern.PatternError):
-            prefix = pattern.compile(row.pattern).prefix
-            if row.enabled and prefix.startswith("/"):
-                found.add(prefix.rstrip("/"))
+        with contextlib.suppress(pattern.PatternError, pattern.Runaway):
+            known = pattern.compile(row.pattern)
+            if row.enabled and known.prefix.startswith("/"):
+                paths = [known.prefix.rstrip("/") + page for page in _PAGES]
+                found += [path for path in paths if known.search(path.partition("?")[0])]
     return found
 
 
@@ -85,7 +86,7 @@ def _ask(random: Random, taken: list[str], excepted: list[str]) -> Ask:
         return Ask("GET", random.choice(_NEVER), b"", False)
     if luck < 0.06:
         return Ask("GET", random.choice(excepted), b"", False)
-    path = random.choice(taken) + random.choice(_PAGES) or "/"
+    path = random.choice(taken)
     if luck < 0.14:
         return Ask("POST", path, b"x" * random.randint(20, 4_000), False)
     return Ask("GET", path, b"", luck > 0.99)
