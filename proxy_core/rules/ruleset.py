@@ -157,7 +157,7 @@ class Server:
         self, ending: Ending, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
     ) -> Decision:
         """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
-        uri = scope.uri
+        uri, came = scope.uri, extras.path if extras is not None else ""
         remote = scheme_length(uri) if ending.kind == "changed" else 0
         if smuggles(ending, scope, remote):
             return Respond(403, None, SMUGGLED, extras)
@@ -191,7 +191,8 @@ class Server:
                 extras = counted(extras, route.state)
                 route = found
         if route is not None and route.redirect is not None:
-            return moved(route, scope, extras)
+            # As mod_alias does while names are translated, when sections are known of the path as it came alone.
+            return moved(route, scope, extras and extras._replace(path=came))
         query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
         decision = outcome(route, scope.path, query, scope.view.target, self.reading, extras)
         return self._local(decision, scope.path, scope.args)
