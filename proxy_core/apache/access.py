@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from proxy_core.apache import compat
+from proxy_core.apache import compat, rewrite
 from proxy_core.apache.compat import CLOSED
 from proxy_core.apache.draft import Group, Here, Ignored, Row, Section, Unsupported, slug, unique
 from proxy_core.apache.lexer import Directive, rest
@@ -22,11 +22,10 @@ def require(here: Here, said: Directive) -> None:
     words = list(said.args)
     negated = words[:1] == ["not"]
     kind = words[1 if negated else 0].lower()
-    if kind not in _KINDS or here.condition:
+    if kind not in _KINDS:
         refuses = here.group is not None and here.group.match == "none"
         add(here, said, "all granted" if refuses else CLOSED)
-        why = "inside <If> " if here.condition else f"{kind} "
-        raise Unsupported(f"{why}cannot be asked here, so nobody is let in by it")
+        raise Unsupported(f"{kind} cannot be asked here, so nobody is let in by it")
     shown = " ".join(words[1 if negated else 0 :])
     if kind == "expr":
         shown = "expr " + _bare(rest(said.raw, 2 if negated else 1))
@@ -71,11 +70,12 @@ def finished(here: Here) -> None:
     section = here.section
     if section is None:
         return
+    outer = [each for each in before_it(here) if each.needs and rewrite.holds(each, section)]
+    section.needs = list(dict.fromkeys([*(need for each in outer for need in each.needs), *section.needs]))
     whole = Group("any", [CLOSED], [section.directive]) if section.closed else compat.joined(section)
     if whole is not None:
         whole.origins = _origins(whole)
-        before = {here.draft.main: here.draft.main.guarded, here.server: here.server.guarded}
-        unlike = next((each for known in before.values() for each in known if compat.mixed(each, section)), None)
+        unlike = next((each for each in before_it(here) if compat.mixed(each, section)), None)
         if unlike is not None:
             whole = Group("any", [CLOSED], whole.origins)
             why = f"it holds beside {unlike.directive}, one with Order and one with Require: write Require in both"
@@ -83,6 +83,8 @@ def finished(here: Here) -> None:
         here.server.guarded.append(section)
         row = here.location(section.directive)
         row.content["require"] = _named(here, section, whole)
+        if section.merging != "off":
+            row.content["merging"] = section.merging
         row.origins += whole.origins
     if section.auth.get("type", "basic") == "basic" and "file" in section.auth:
         auths = here.draft.auths
@@ -92,6 +94,11 @@ def finished(here: Here) -> None:
             known = unique(slug(content["realm"]).lower(), auths)
             auths[known] = Row(content, [section.directive])
         here.location(section.directive).content["auth"] = known
+
+
+def before_it(here: Here) -> list[Section]:
+    """The sections so far that hold for the server at hand and say who may."""
+    return [each for server in {here.draft.main: 0, here.server: 0} for each in server.guarded]
 
 
 def _named(here: Here, section: Section, group: Group) -> list[str]:
@@ -117,7 +124,6 @@ def auth(key: str) -> Handler:
     """AuthType, AuthName, AuthUserFile: what a section says of users."""
 
     def handler(here: Here, said: Directive) -> None:
-        here.unconditional()
         if here.section is None:
             raise Unsupported("it is for sections; put it into <Location />")
         value = text(said)
@@ -136,9 +142,23 @@ def provider(here: Here, said: Directive) -> None:
 
 
 def merging(here: Here, said: Directive) -> None:
-    if text(said).lower() != "off":
-        raise Unsupported("what a section says of access takes the place of what was said before it")
-    raise Ignored("it is always off here")
+    word = text(said).lower()
+    if here.section is None or word not in ("off", "and", "or"):
+        raise Unsupported("it is Off, And or Or, in a section")
+    here.section.merging = word
+
+
+def need(condition: str, loss: str = "") -> Handler:
+    """A directive that keeps people out beside all that Require says."""
+
+    def handler(here: Here, said: Directive) -> None:
+        if here.section is None:
+            raise Unsupported("it is for sections; put it into <Location />")
+        here.section.needs.append(condition.format(" ".join(said.args)))
+        if loss:
+            here.lose(loss)
+
+    return handler
 
 
 def basic(here: Here, said: Directive) -> None:
@@ -155,5 +175,8 @@ HANDLERS: dict[str, Handler] = {
     "authbasicprovider": provider,
     "authbasicauthoritative": basic,
     "authmerging": merging,
+    "sslrequiressl": need("expr %{{HTTPS}} == 'on'"),
+    "sslrequire": need(CLOSED, "its expressions are of another language: write Require expr; until then nobody may"),
+    "allowmethods": need("method {}", "other methods are answered 403, not 405"),
     **compat.HANDLERS,
 }

@@ -182,8 +182,12 @@ def open_to_all(draft: Draft) -> None:
     """Where nothing keeps anybody out, "all granted" says nothing: such conditions go, and rows that said no more."""
     rows = [row for server in draft.servers() for row in server.locations]
     keeps = any(row.content.get("require", ["all granted"]) != ["all granted"] for row in rows) or draft.accesses
-    used = {row.content.get("location") for server in draft.servers()
-            for rows in (server.headers, server.errors, server.reverse, server.inner) for row in rows}  # fmt: skip
+    used = {
+        row.content.get("location")
+        for server in draft.servers()
+        for rows in (server.headers, server.errors, server.reverse, server.inner, server.env)
+        for row in rows
+    }
     for server in draft.servers():
         for row in server.locations if not keeps else ():
             row.content.pop("require", None)

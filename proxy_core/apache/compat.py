@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{0,3}){0,3}|[0-9a-f:]*:[0-9a-f:.]*)(?:/
 
 def _of(here: Here, said: Directive) -> Compat:
     """What has been said in this section for the methods at hand."""
-    if here.section is None or here.condition:
+    if here.section is None:
         raise Unsupported("it is understood in sections alone: put it into <Location />")
     found = next((each for each in here.section.compat if each.method == here.method), None)
     if found is None:
@@ -80,6 +80,13 @@ def satisfy(here: Here, said: Directive) -> None:
 
 def joined(section: Section) -> Group | None:
     """All that a section says of access, None where it says nothing."""
+    said = _said(section)
+    if not section.needs:
+        return said
+    return Group("any", [Group("all", [*section.needs, said if said is not None else OPEN], [section.directive])])
+
+
+def _said(section: Section) -> Group | None:
     asked = section.access if section.access is not None and section.access.conditions else None
     if asked is not None and section.limits and len(section.limits) == len(asked.conditions):
         asked.conditions.append(Group("all", [OPEN, *(_not(method) for method in dict.fromkeys(section.limits))]))
@@ -96,6 +103,8 @@ def joined(section: Section) -> Group | None:
 def mixed(former: Section, later: Section) -> bool:
     """Whether the later section leaves out what holds there from the former: httpd keeps Require and Order apart, here
     one takes the place of the other."""
+    if later.merging != "off":
+        return False
     asked = former.access is not None and former.access.conditions not in ([], [OPEN])
     ordered = any(_group(each).conditions != [OPEN] for each in former.compat)
     if not ((asked and later.access is None) or (ordered and not later.compat)):

@@ -61,7 +61,10 @@ def limit_request_body(here: Here, said: Directive) -> None:
 
 
 def add_output_filter(here: Here, said: Directive) -> None:
-    raise Unsupported("answers are passed on as they come; let members compress, or a proxy in front")
+    """Filters by name: those that compress change nothing for a client but the time that it waits."""
+    if {word.lower() for word in re.split(r"[;\s]", said.args[0])} <= {"deflate", "brotli_compress", "deflate-level"}:
+        raise Ignored("answers are passed on as they come, which clients take as well; members may compress")
+    raise Unsupported("answers are passed on as they come; let members change them, or a proxy in front")
 
 
 def trace_enable(here: Here, said: Directive) -> None:
@@ -77,10 +80,12 @@ def document_root(here: Here, said: Directive) -> None:
 
 def error_document(here: Here, said: Directive) -> None:
     """ErrorDocument code document: a text, a path or a URL (``set_error_document`` in server/core.c)."""
-    here.unconditional()
     code, document = said.args if len(said.args) == 2 else (text(said), said.raw.partition(" ")[2])
     if document.lower() == "default":
-        raise Unsupported("a page cannot be taken back to the built-in one; leave out the row that it takes back")
+        rows = [row for server in {here.draft.main: 0, here.server: 0} for row in server.errors]
+        if any(code in row.content["status"] for row in rows):
+            raise Unsupported("a page cannot be taken back to the built-in one; leave out the row that it takes back")
+        raise Ignored("the built-in page is sent in any case")
     kind = "text"
     if " " not in document:
         kind = "path" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"

@@ -37,7 +37,7 @@ class Row:
     origins: list[Directive]
 
 
-Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "files"]
+Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "files", "if"]
 
 
 @dataclass(eq=False)
@@ -64,7 +64,8 @@ class Compat:
 class Section:
     """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it. ``limits`` are
     the methods of the <Limit>s in it that say Require; ``rewriting`` says whether it says anything of rewriting;
-    ``closed`` that something is lost without which nobody may be let in. ``names`` are those of <Files>."""
+    ``closed`` that something is lost without which nobody may be let in. ``names`` are those of <Files>; ``expression``
+    is that of an <If>, in the section ``outer`` or in none. ``needs`` are conditions beside all others."""
 
     kind: Kind
     argument: str
@@ -81,6 +82,10 @@ class Section:
     satisfies_any: bool = False
     closed: bool = False
     names: str = ""
+    outer: Section | None = None
+    expression: str = ""
+    merging: str = "off"
+    needs: list[str] = field(default_factory=list)
     auth: dict[str, str] = field(default_factory=dict)
 
 
@@ -182,13 +187,12 @@ class Draft:
 
 @dataclass(eq=False)
 class Here:
-    """Where a directive stands: its server, the section round it, and the conditions of <If> round it; ``method`` is
-    the condition that a <Limit> is."""
+    """Where a directive stands: its server and the section round it; ``method`` is the condition that a <Limit> is,
+    ``conditions`` are the expressions of the <If> and <ElseIf> before."""
 
     draft: Draft
     server: Server
     section: Section | None = None
-    condition: str = ""
     group: Group | None = None
     method: str = ""
     losses: list[str] = field(default_factory=list)
@@ -200,12 +204,11 @@ class Here:
 
     def unconditional(self) -> None:
         """Raises Unsupported inside <If>."""
-        if self.condition:
-            raise Unsupported("it stands inside <If>, where only header fields, pages and access can be; move it out")
+        if self.section is not None and self.section.kind == "if":
+            raise Unsupported("it stands inside <If>, where it cannot be told apart; move it out")
 
     def server_only(self) -> None:
         """Raises Unsupported inside a section."""
-        self.unconditional()
         if self.section is not None:
             raise Unsupported(f"it stands inside {self.section.directive}; move it out of the section")
 
@@ -214,21 +217,7 @@ class Here:
         section = self.section
         assert section is not None
         if section.row is None:
-            match section.kind:
-                case "location":
-                    where = located(section.argument)
-                case "locationmatch":
-                    where = {"path_regex": section.argument}
-                case "proxy":
-                    target = section.argument.removesuffix("*") or "*"
-                    where = {"target": section.argument if set("*?[") & set(target) else target}
-                case "directory":
-                    where = {"folder": self.draft.path(section.argument)}
-                case "files":
-                    where = {"folder": self.draft.path(section.argument)} if section.argument else {}
-                    where |= {"files": section.names}
-                case "proxymatch":
-                    raise Unsupported(f"settings of {section.directive} cannot be told from others here")
+            where = self._where(section)
             stem = re.sub(r"[^A-Za-z0-9]+", "-", section.names or section.argument)
             stem = stem.strip("-").lower() or "root"
             name = unique(stem, self.draft.location_ids)
@@ -236,6 +225,26 @@ class Here:
             section.row = Row({"id": name, **where}, [section.directive])
             self.server.locations.append(section.row)
         return section.row
+
+    def _where(self, section: Section) -> dict[str, str]:
+        """What the section's row is for."""
+        match section.kind:
+            case "location":
+                return located(section.argument)
+            case "locationmatch":
+                return {"path_regex": section.argument}
+            case "proxy":
+                target = section.argument.removesuffix("*") or "*"
+                return {"target": section.argument if set("*?[") & set(target) else target}
+            case "proxymatch":
+                return {"target_regex": section.argument}
+            case "directory":
+                return {"folder": self.draft.path(section.argument)}
+            case "files":
+                folder = {"folder": self.draft.path(section.argument)} if section.argument else {}
+                return folder | {"files": section.names}
+        where = self._where(section.outer) if section.outer is not None else {"path": "/"}
+        return where | {"expr": section.expression}
 
 
 def located(path: str) -> dict[str, str]:

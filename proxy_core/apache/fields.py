@@ -43,8 +43,6 @@ def header(here: Here, said: Directive) -> None:
             row["expr"] = word[5:]
         else:
             here.lose(f'"{word}" is not understood')
-    if here.condition:
-        row["expr"] = f"({here.condition}) && ({row['expr']})" if "expr" in row else here.condition
     if here.section is not None:
         row["location"] = here.location(said).content["id"]
     here.server.headers.append(Row(row, [said]))
@@ -63,7 +61,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 def set_env_if(here: Here, said: Directive) -> None:
     """SetEnvIf[NoCase] attribute regex [!]name[=value] …; BrowserMatch[NoCase] regex …"""
-    here.server_only()
     args = list(said.args)
     attribute = "User-Agent" if said.key.startswith("browser") else args.pop(0)
     regex, *variables = args
@@ -89,12 +86,17 @@ def _variable(here: Here, said: Directive, word: str, looked: dict[str, Any]) ->
         row["unset"] = True
     else:
         row["value"] = value.replace("%{", "\\%{").replace("${", "\\${") if equals else "1"
-    here.server.env.append(Row(row, [said]))
+    _put(here, said, row)
+
+
+def _put(here: Here, said: Directive, row: dict[str, Any]) -> None:
+    """A row for the whole server, or for the section at hand."""
+    where = {} if here.section is None else {"location": here.location(said).content["id"]}
+    here.server.env.append(Row(row | where, [said]))
 
 
 def set_env_if_expr(here: Here, said: Directive) -> None:
     """SetEnvIfExpr expression [!]name[=value] …"""
-    here.server_only()
     expression, *variables = said.args
     for word in variables:
         _variable(here, said, word, {"expr": expression})
@@ -102,20 +104,33 @@ def set_env_if_expr(here: Here, said: Directive) -> None:
 
 def set_env(here: Here, said: Directive) -> None:
     """SetEnv name [value], UnsetEnv name …: behind the rules, which do not see it."""
-    here.server_only()
     if said.key == "setenv" and said.args[0].lower() in _OF_FORWARDING:
-        raise Unsupported("how members are spoken to is not changed by variables here")
+        raise _OF_FORWARDING[said.args[0].lower()]
     names = said.args[:1] if said.key == "setenv" else said.args
     value = " ".join(said.args[1:2]).replace("%{", "\\%{").replace("$", "\\$")
     for name in names:
         what = {"value": value} if said.key == "setenv" else {"unset": True}
-        here.server.env.append(Row({"name": name, **what, "late": True}, [said]))
+        _put(here, said, {"name": name, **what} | ({"late": True} if here.section is None else {}))
 
 
-_OF_FORWARDING = {
-    "force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendcl", "proxy-sendchunked", "proxy-sendchunks",
-    "proxy-interim-response", "proxy-initial-not-pooled", "proxy-chain-auth",
-}  # fmt: skip
+def pass_env(here: Here, said: Directive) -> None:
+    """PassEnv name …: variables of the process, where it has them."""
+    here.server_only()
+    for name in said.args:
+        row = {"name": name, "from": f"%{{ENV:{name}}}", "capture": "(?s)^(.+)$", "late": True}
+        here.server.env.append(Row(row, [said]))
+
+
+_AS_IT_COMES = Unsupported("how members are spoken to is not changed by variables here")
+_OF_FORWARDING: dict[str, Unsupported | Ignored] = {
+    **dict.fromkeys(("force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendcl", "proxy-chain-auth"), _AS_IT_COMES),
+    **dict.fromkeys(
+        ("proxy-sendchunked", "proxy-sendchunks"),
+        Ignored("a body is passed on as it comes, chunked or with a length"),
+    ),
+    "proxy-initial-not-pooled": Ignored("a connection that was kept and breaks is made anew for GET and its like"),
+    "proxy-interim-response": Ignored("interim answers of members are passed on"),
+}
 _SUBJECTS = {
     "remote_addr": "%{REMOTE_ADDR}", "remote_host": "%{REMOTE_HOST}", "remote_port": "%{REMOTE_PORT}",
     "request_method": "%{REQUEST_METHOD}", "request_line": "%{THE_REQUEST}", "request_protocol": "%{SERVER_PROTOCOL}",
@@ -241,6 +256,7 @@ HANDLERS: dict[str, Handler] = {
     "setenvifexpr": set_env_if_expr,
     "setenv": set_env,
     "unsetenv": set_env,
+    "passenv": pass_env,
     "secrule": sec_rule,
     "secaction": sec_rule,
     "secruleengine": engine,

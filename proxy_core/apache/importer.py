@@ -230,9 +230,15 @@ def conditional(here: Here, said: Directive) -> None:
     if said.key != "else":
         conditions.append(expression)
         before.append(f"({expression})")
-    whole = " && ".join([*([f"({here.condition})"] if here.condition else []), *before])
+    outer = here.section
+    if outer is not None and outer.kind == "if":
+        before.insert(0, f"({outer.expression})")
+        outer = outer.outer
+    whole = before[0][1:-1] if len(before) == 1 and said.key == "if" else " && ".join(before)
     here.draft.note(said, "mapped")
-    walk(replace(here, condition=whole, losses=[], conditions=[]), said.inside or ())
+    argument = outer.argument if outer is not None else "/"
+    inner = Section("if", argument, said, outer=outer, expression=whole)
+    enter(replace(here, conditions=[]), inner)
 
 
 SECTIONS: dict[str, Callable[[Here, Directive], None]] = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
@@ -15,7 +16,6 @@ _OF_ITS_NAME = {"redirectpermanent": 301, "redirecttemp": 302}
 
 def redirect(here: Here, said: Directive) -> None:
     """Redirect [status] path [URL], RedirectMatch [status] regex [URL]; in a <Location> without the path."""
-    here.unconditional()
     args = list(said.args)
     status = _OF_ITS_NAME.get(said.key, 302)
     if args[0].lower() in _WORDS:
@@ -24,6 +24,8 @@ def redirect(here: Here, said: Directive) -> None:
         status = int(args.pop(0))
     regex = said.key == "redirectmatch"
     goes = 300 <= status < 400
+    if here.section is not None and here.section.kind == "if":
+        return _where_it_holds(here, said, status, args, regex)
     if here.section is not None and len(args) == int(goes):
         if here.section.kind not in ("location", "locationmatch"):
             raise Unsupported(f"it stands inside {here.section.directive}; give it a path, outside")
@@ -33,6 +35,21 @@ def redirect(here: Here, said: Directive) -> None:
     if goes:
         row["redirect"] = {"to": args[1], "status": status}
     (here.server.redirects if here.section is None else here.server.located).append(Row(row, [said]))
+
+
+def _where_it_holds(here: Here, said: Directive, status: int, args: list[str], regex: bool) -> None:
+    """In an <If>: a rule of its section, with what is matched as a condition."""
+    goes = 300 <= status < 400
+    section = here.section
+    assert section is not None
+    row: dict[str, Any] = {"pattern": "^", "substitution": args[-1] if goes else "-", "flags": [f"R={status}", "L"]}
+    if len(args) > int(goes):
+        path = args[0] if regex else f"^{re.escape(args[0])}{'(.*)$' if args[0].endswith('/') else '(/.*)?$'}"
+        row["conditions"] = [{"test": "%{REQUEST_URI}", "pattern": path}]
+        if goes:
+            row["substitution"] = re.sub(r"\$([0-9])", r"%\1", args[-1]) if regex else args[-1] + "%1"
+    section.engine = section.rewriting = True
+    section.rules.append(Row(row, [said]))
 
 
 def alias(here: Here, said: Directive) -> None:

@@ -69,7 +69,6 @@ def setting(name: str, value: Callable[[Directive], Any]) -> Handler:
     def handler(here: Here, said: Directive) -> None:
         if here.section is None:
             return option(name, value)(here, said)
-        here.unconditional()
         row = here.location(said)
         row.content[name] = value(said)
         row.origins.append(said)

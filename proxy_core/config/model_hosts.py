@@ -72,9 +72,10 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
 
 class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target and folder says which;
-    files alone or beside folder. Later rows win over earlier ones, paths over targets and folders, deeper folders over
-    those that they are in. Apache: Location, LocationMatch, Proxy, Directory, Files."""
+    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex and
+    folder says which; files alone or beside folder. Later rows win over earlier ones, paths over targets and folders,
+    deeper folders over those that they are in, rows with expr over all others. Apache: Location, LocationMatch, Proxy,
+    ProxyMatch, Directory, Files, If."""
 
     id: RowId = ""
     host: HostName = ""
@@ -100,6 +101,13 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
             extra={"example": "http://127.0.0.1:8000/app"},
             description="Prefix of the URL that a request is forwarded to, character by character; with * ? or [ a "
             "wildcard pattern. Apache: Proxy.",
+        ),
+    ] = None
+    target_regex: Annotated[
+        str | None,
+        Meta(
+            extra={"example": "^http://10\\."},
+            description="Regular expression, searched in the URL that a request is forwarded to. Apache: ProxyMatch.",
         ),
     ] = None
     folder: Annotated[
@@ -129,4 +137,18 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     ] = None
     max_body: MaxBody = None
     require: Require = ()
+    merging: Annotated[
+        Literal["off", "and", "or"],
+        Meta(
+            description="What becomes of what was required before. off: require takes its place. and: both must hold. "
+            "or: one of the two. Apache: AuthMerging.",
+        ),
+    ] = "off"
     auth: AuthName = ""
+    expr: Annotated[
+        str,
+        Meta(
+            extra={"example": "%{HTTP_HOST} == 'old.example'"},
+            description="Only where this expression holds, too. Apache: If.",
+        ),
+    ] = ""

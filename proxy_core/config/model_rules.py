@@ -212,6 +212,13 @@ class EnvRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         ),
     ] = ""
     unset: Annotated[bool, Meta(description="Take the variable away instead of setting it.")] = False
+    location: Annotated[
+        str,
+        Meta(
+            description="Id of the row of [[locations]] whose requests the row is for. It is set when it is known "
+            "where they go: for require, its rules and header fields. Apache: SetEnvIf and SetEnv in Location.",
+        ),
+    ] = ""
     late: Annotated[
         bool, Meta(description="Behind the rewrite rules, which do not see it: for header fields. Apache: SetEnv.")
     ] = False

@@ -11,32 +11,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Literal, NamedTuple
 
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
+from proxy_core.rules.access_kinds import KINDS, Check, Verdict, expression
 from proxy_core.rules.decision import Extras, Respond, Step, Trace
-from proxy_core.rules.expr import ExprError, ExprFailure, compile_expr
-from proxy_core.rules.expr_names import subnet, within
 from proxy_core.rules.scope import Scope
 
 Match = Literal["any", "all", "none"]
-
-
-class Verdict(Enum):
-    """What a condition says of a request; the values are for people."""
-
-    GRANTED = "granted"
-    DENIED = "denied"
-    NEUTRAL = "nothing"
-    WANTS_USER = "denied without a user"
-
-
-Check = Callable[[Scope], Verdict]
 
 
 class Condition(NamedTuple):
@@ -60,23 +46,38 @@ class Guard:
 
     rule: Rule | None = None
     auth: tuple[str, Auth] | None = None
+    merging: Literal["off", "and", "or"] = "off"
 
     def under(self, later: Guard) -> Guard:
-        """This with what a later section says in its place: AuthMerging Off, and the rest each by itself."""
-        return Guard(later.rule or self.rule, later.auth or self.auth)
+        """This with what a later section says in its place, or beside it (``merge_authz_core_dir_config``)."""
+        rule = later.rule or self.rule
+        if self.rule is not None and later.rule is not None and later.merging != "off":
+            rule = _both(self.rule, later.rule, later.merging == "and")
+        return Guard(rule, later.auth or self.auth)
+
+
+def _both(before: Rule, later: Rule, strict: bool) -> Rule:
+    """Both, or with ``strict`` false one of the two."""
+    if not strict:
+        return Rule(later.address, before.conditions + later.conditions)
+    text = " and ".join("(" + " or ".join(each.text for each in rule.conditions) + ")" for rule in (before, later))
+
+    def check(scope: Scope) -> Verdict:
+        said = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
+        return joined("all", said)
+
+    return Rule(later.address, (Condition(text, check),))
 
 
 OPEN = Guard()
 
 
-def compile(site: Site, address: Address, require: Sequence[str], auth: str) -> Guard:
+def compile(
+    site: Site, address: Address, require: Sequence[str], auth: str, merging: Literal["off", "and", "or"] = "off"
+) -> Guard:
     """What one place of a site says. Raises ValueError, with a sentence, for a condition that is none."""
     rule = Rule(address, tuple(condition(text, "any", site, ()) for text in require)) if require else None
-    return Guard(rule, (auth, site.auth[auth]) if auth else None)
-
-
-def _granted(holds: object) -> Verdict:
-    return Verdict.GRANTED if holds else Verdict.DENIED
+    return Guard(rule, (auth, site.auth[auth]) if auth else None, merging)
 
 
 _WORD = re.compile(r'"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+)')
@@ -103,7 +104,7 @@ def condition(text: str, inside: Match, site: Site, seen: tuple[str, ...]) -> Co
     if maker is None:
         raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
     if name == "expr":
-        return Condition(text, _expr([rest]))
+        return Condition(text, expression([rest]))
     return Condition(text, maker(arguments))
 
 
@@ -137,107 +138,6 @@ def joined(match: Match, results: Sequence[Verdict]) -> Verdict:
 def _negated(verdict: Verdict) -> Verdict:
     """That nothing speaks against it grants nothing."""
     return Verdict.DENIED if verdict is Verdict.GRANTED else Verdict.NEUTRAL
-
-
-# -- the kinds of conditions
-
-
-def _all(arguments: list[str]) -> Check:
-    said = [each.lower() for each in arguments]
-    if said not in (["granted"], ["denied"]):
-        raise ValueError("write all granted or all denied")
-    verdict = _granted(said == ["granted"])
-    return lambda scope: verdict
-
-
-def _some(what: str, arguments: Sequence[str]) -> None:
-    if not arguments:
-        raise ValueError(f"there is no {what} behind it")
-
-
-def _ip(arguments: list[str]) -> Check:
-    _some("address", arguments)
-    networks = [subnet(each) for each in arguments]
-    return lambda scope: _granted(any(within(scope.view.client, network) for network in networks))
-
-
-_OURS = (subnet("127.0.0.0/8"), subnet("::1"))
-
-
-def _local(arguments: list[str]) -> Check:
-    if arguments:
-        raise ValueError("nothing stands behind local")
-
-    def check(scope: Scope) -> Verdict:
-        client = scope.view.client
-        return _granted(client == scope.view.connection.address or any(within(client, each) for each in _OURS))
-
-    return check
-
-
-def _method(arguments: list[str]) -> Check:
-    """HEAD is GET to httpd."""
-    _some("method", arguments)
-    methods = {b"GET" if each == "HEAD" else each.encode("latin-1") for each in arguments}
-    return lambda scope: _granted((b"GET" if scope.view.method == b"HEAD" else scope.view.method) in methods)
-
-
-def _env(arguments: list[str]) -> Check:
-    _some("variable", arguments)
-    names = [each.lower() for each in arguments]
-    return lambda scope: _granted(any(name in scope.env for name in names))
-
-
-def _expr(arguments: list[str]) -> Check:
-    text = arguments[0]
-    try:
-        compiled = compile_expr(text)
-    except ExprError as wrong:
-        raise ValueError(f"the expression {text} is none: {wrong}") from wrong
-    wants = re.search(r"\bREMOTE_USER\b", text, re.IGNORECASE) is not None
-
-    def check(scope: Scope) -> Verdict:
-        try:
-            if compiled.truth(scope):
-                return Verdict.GRANTED
-        except ExprFailure:
-            return Verdict.DENIED
-        return Verdict.WANTS_USER if wants and not scope.user else Verdict.DENIED
-
-    return check
-
-
-def _valid_user(arguments: list[str]) -> Check:
-    if arguments:
-        raise ValueError("nothing stands behind valid-user")
-    return lambda scope: Verdict.GRANTED if scope.user else Verdict.WANTS_USER
-
-
-def _user(arguments: list[str]) -> Check:
-    _some("user", arguments)
-    names = frozenset(arguments)
-    return lambda scope: _granted(scope.user in names) if scope.user else Verdict.WANTS_USER
-
-
-KINDS: Mapping[str, Callable[[list[str]], Check]] = {
-    "all": _all,
-    "ip": _ip,
-    "local": _local,
-    "method": _method,
-    "env": _env,
-    "expr": _expr,
-    "user": _user,
-    "valid-user": _valid_user,
-}
-"""Conditions by their first word."""
-
-
-def wants_user(text: str) -> bool:
-    """Whether a condition can be about a user; for lint."""
-    return re.search(r"^(?:not\s+)?(?:user|valid-user)\b|REMOTE_USER", text.strip(), re.IGNORECASE) is not None
-
-
-# -- a request
 
 
 def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond | None:

@@ -36,11 +36,11 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     of_hosts = [row for row in site.rewrites if row.enabled and not row.location]
     setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
 
-    def guard(address: Address, said: Options | Host | Location) -> Guard:
+    def guard(address: Address, said: Options | Host) -> Guard:
         return access.compile(site, address, said.require, said.auth)
 
     def guarded(row: Location) -> Guard:
-        return guard(("locations", row.id), row)
+        return access.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
 
     base = guard(("site",), site.site)
 
@@ -50,7 +50,9 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         inner = [rules[row.id] for row in site.rewrites if row.enabled and row.location and row.host in ("", name)]
         ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
         names = hosts.names(host)
-        variables = [setter for setter in setters if setter.row.host in ("", name)]
+        places = [row for row in site.locations if row.host in ("", name)]
+        mine_too = [setter for setter in setters if setter.row.host in ("", name)]
+        variables = [setter for setter in mine_too if not setter.row.location]
         mine = replace(site, site=hosts.options(site, host)) if name else site
         tables = compiled(mine, name, known, host.max_body)
         return Server(
@@ -61,7 +63,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             env=tuple(setter for setter in variables if not setter.row.late),
             rules=tuple(ordered),
             routes=tables,
-            sections=locations.compile([row for row in site.locations if row.host in ("", name)], guarded, inner),
+            sections=locations.compile(places, guarded, inner, mine_too),
             guard=base.under(guard(("hosts", name), host)) if name else base,
             ours=names,
             port=hosts.own_port(host),

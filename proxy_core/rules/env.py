@@ -91,7 +91,7 @@ def compile(row: EnvRule, state: RuleState) -> Setter:
         value=None if row.value is None else template.compile(row.value),
         negated=row.negate,
         unset=row.unset,
-        test=_expression(row.expr) if row.expr else None,
+        test=expression(row.expr) if row.expr else None,
         state=state,
         row=row,
     )
@@ -143,7 +143,7 @@ def _value(setter: Setter, scope: Scope, subject: str, groups: Groups | None) ->
     return subject if setter.capture is None and setter.test is None else "1"
 
 
-def _expression(text: str) -> Callable[[Scope], bool]:
+def expression(text: str) -> Callable[[Scope], bool]:
     """An expression as a test; what its last pattern found goes to ``scope.condition``."""
     compiled = expr.compile_expr(text)
 

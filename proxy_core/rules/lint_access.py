@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.rules import access
+from proxy_core.rules.access_kinds import wants_user
 from proxy_core.rules.headers import FRAMING
 from proxy_core.rules.problems import error, unknown, warning
 
@@ -31,7 +32,7 @@ def lint_access(site: Site) -> Iterator[Problem]:
         if auth and auth not in site.auth:
             yield unknown((*address, "auth"), "auth", auth, site.auth)
         yield from _conditions(site, (*address, "require"), Access(require=require), used)
-        if not asks and any(access.wants_user(text) for text in _all(site, require, ())):
+        if not asks and any(wants_user(text) for text in _all(site, require, ())):
             what = "a user is wanted, and nothing asks for one: such requests are answered 500"
             yield warning((*address, "require"), what, 'name who asks: auth = "NAME", with a table [auth.NAME]')
     for name, group in site.access.items():

@@ -9,7 +9,7 @@ carries the address of the field at fault.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
@@ -44,19 +44,24 @@ def lint_rules(site: Site) -> Iterator[Problem]:
         for row in each:
             if row.host and row.host not in site.hosts:
                 yield unknown((rows, row.id, "host"), "host", row.host, site.hosts)
+    places = {row.id: row.host for row in site.locations}
     for setter in site.env:
         yield from _env(site, setter)
-    places = {row.id: row.host for row in site.locations}
+        yield from _place(("env", setter.id, "location"), setter, places)
     for rule in site.rewrites:
         yield from _rule(site, rule)
-        if rule.location and places.get(rule.location) not in ("", rule.host):
-            yield unknown(("rewrites", rule.id, "location"), "location", rule.location, places)
+        yield from _place(("rewrites", rule.id, "location"), rule, places)
     for name in ("", *site.hosts):
         yield from order(site, name)
     for name, settings in site.maps.items():
         yield from _map(site, name, settings)
     for location in site.locations:
         yield from _location(site, location)
+
+
+def _place(address: Address, row: EnvRule | RewriteRule, places: Mapping[str, str]) -> Iterator[Problem]:
+    if row.location and places.get(row.location) not in ("", row.host):
+        yield unknown(address, "location", row.location, places)
 
 
 def balancers_used(site: Site) -> set[str]:
@@ -270,6 +275,16 @@ def _maps_used(site: Site) -> set[str]:
 
 def _location(site: Site, row: Location) -> Iterator[Problem]:
     address: Address = ("locations", row.id)
+    if row.target_regex is not None:
+        yield from _pattern((*address, "target_regex"), row.target_regex)
+    if row.expr:
+        try:
+            expr.compile_expr(row.expr)
+        except expr.ExprError as wrong:
+            yield error((*address, "expr"), str(wrong), "correct the expression")
+    if row.merging != "off" and not row.require:
+        what = "there is nothing to be joined with what was required before"
+        yield warning((*address, "merging"), what, "say what is required, or remove it")
     if row.files is not None:
         yield from _pattern((*address, "files"), row.files)
     if (row.folder or row.files is not None) and not serves_files(site):

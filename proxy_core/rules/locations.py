@@ -1,9 +1,10 @@
-"""[[locations]]: settings for some paths or targets, laid over those of the route that a request takes.
+"""[[locations]]: settings for some paths, targets or folders, laid over those of the route that a request takes.
 
-The order is Apache's (server/request.c, ap_directory_walk, ap_file_walk, ap_location_walk; mod_proxy.c, proxy_walk):
-sections for targets first, or those for folders, the shortest path first, then those for names of files; then those for
-paths; what a later one says wins. A path section holds for whole segments of the decoded path; a target section is a
-plain prefix of the URL, or a wildcard pattern when it has * ? or [ in it. Folders are compared as they are written.
+The order is Apache's (server/request.c, ap_directory_walk, ap_file_walk, ap_location_walk, ap_if_walk; mod_proxy.c,
+proxy_walk): sections for targets first, or those for folders, the shortest path first, then those for names of files;
+then those for paths, and last those with an expression. What a later one says wins. A path section holds for whole
+segments of the decoded path; a target section is a plain prefix of the URL, or a wildcard pattern when it has * ? or [
+in it. Folders are compared as they are written.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from proxy_core.rules import access, pattern
 from proxy_core.rules.access import Guard
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
 from proxy_core.rules.endings import merged
+from proxy_core.rules.env import Setter, expression
 from proxy_core.rules.prefixes import collapsed, takes
 from proxy_core.rules.rewrite import Rule
 from proxy_core.rules.scope import Scope
@@ -53,12 +55,15 @@ Test = Callable[[Place], object]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A row as requests meet it: whether it holds for a place, who may ask there, and its rewrite rules."""
+    """A row as requests meet it: whether it holds for a place and a request, who may ask there, its rewrite rules and
+    its variables."""
 
     row: Location
     holds: Test
     guard: Guard
     rules: tuple[Rule, ...] = ()
+    setters: tuple[Setter, ...] = ()
+    test: Callable[[Scope], bool] | None = None
 
     @property
     def address(self) -> Address:
@@ -66,17 +71,29 @@ class Section:
 
 
 def compile(
-    rows: Sequence[Location], guard: Callable[[Location], Guard], rules: Sequence[Rule] = ()
+    rows: Sequence[Location],
+    guard: Callable[[Location], Guard],
+    rules: Sequence[Rule] = (),
+    setters: Sequence[Setter] = (),
 ) -> tuple[Section, ...]:
-    """The enabled rows in the order in which they are laid over each other. Raises PatternError."""
+    """The enabled rows in the order in which they are laid over each other. Raises PatternError and ExprError."""
     ordered = sorted((row for row in rows if row.enabled), key=_depth)
     return tuple(
-        Section(row, _test(row), guard(row), tuple(rule for rule in rules if rule.row.location == row.id))
+        Section(
+            row,
+            _test(row),
+            guard(row),
+            tuple(rule for rule in rules if rule.row.location == row.id),
+            tuple(setter for setter in setters if setter.row.location == row.id),
+            expression(row.expr) if row.expr else None,
+        )
         for row in ordered
     )
 
 
 def _depth(row: Location) -> tuple[int, int]:
+    if row.expr:
+        return 4, 0
     if row.path is not None or row.path_regex is not None:
         return 3, 0
     if row.files is not None:
@@ -97,6 +114,9 @@ def _test(row: Location) -> Test:
             fits = re.compile(translate(target)).fullmatch
             return lambda place: place.url and fits(place.url)
         return lambda place: place.url.startswith(target)
+    if row.target_regex is not None:
+        found = pattern.compile(row.target_regex).search
+        return lambda place: place.url and found(place.url)
     if row.path_regex is not None:
         search = pattern.compile(row.path_regex).search
         return lambda place: search(place.path)
@@ -134,16 +154,17 @@ def settle(
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
 
 
-def holding(sections: Sequence[Section], place: Place, trace: Trace | None) -> list[Section]:
-    """The sections that hold for a place. Raises Runaway."""
+def holding(sections: Sequence[Section], place: Place, scope: Scope, trace: Trace | None = None) -> list[Section]:
+    """The sections that hold for a place and a request. Raises Runaway and Unknown."""
     held = []
     for section in sections:
-        holds = section.holds(place)
+        holds = section.holds(place) and (section.test is None or section.test(scope))
         if holds:
             held.append(section)
         if trace is not None:
             row = section.row
-            what = row.target or row.path_regex or row.path or " ".join(filter(None, (row.folder, row.files)))
+            said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.files, row.expr)
+            what = " ".join(filter(None, said))
             shown = f'"{what}" {"holds" if holds else "does not hold"}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))
     return held

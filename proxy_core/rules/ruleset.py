@@ -50,7 +50,7 @@ from proxy_core.rules.endings import (
     refused_for_files,
     smuggles,
 )
-from proxy_core.rules.facts import Facts, Need
+from proxy_core.rules.facts import NOTHING, Facts, Need, Unknown
 from proxy_core.rules.locations import Place
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
@@ -247,13 +247,19 @@ class Server:
 
     def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:
         """The ids of the locations that hold for a request, in the order in which they are laid over each other."""
-        path = decision.extras.path if not isinstance(decision, Need) and decision.extras is not None else ""
+        extras = None if isinstance(decision, Need) else decision.extras
         try:
-            path = path or normalised(split(view.target)[0], self.reading)
+            raw_path, query = split(view.target)
+            path = (extras.path if extras is not None else "") or normalised(raw_path, self.reading)
         except BadTarget:
             return ()
         place = self._place(path, decision)
-        return tuple(section.row.id for section in self.sections if section.holds(place))
+        scope = self._scope(view, NOTHING, path, query)
+        scope.env.update({name.lower(): (name, value) for name, value in (extras.env if extras is not None else ())})
+        try:
+            return tuple(section.row.id for section in locations.holding(self.sections, place, scope))
+        except Unknown:
+            return ()
 
     def _place(self, path: str, decision: Decision) -> Place:
         return locations.place(path, decision, self.site) if isinstance(decision, Forward) else Place(path)
@@ -264,7 +270,11 @@ class Server:
         if not (self.settles and (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local))):
             return decision
         place = self._place(scope.path, decision)
-        held = locations.holding(self.sections, place, trace)
+        held = locations.holding(self.sections, place, scope, trace)
+        setters = [setter for section in held for setter in section.setters]
+        if setters:
+            env.run(setters, scope, trace)
+            decision = decision._replace(extras=(decision.extras or NO_EXTRAS)._replace(env=tuple(scope.env.values())))
         settled = locations.settle(held, self.guard, decision, scope, trace)
         inner = next((section for section in reversed(held) if section.rules), None)
         if inner is None or scope.ended or (isinstance(settled, Respond) and not settled.local):

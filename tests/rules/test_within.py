@@ -140,6 +140,40 @@ def test_deeper_folders_win_and_then_names_and_then_paths() -> None:
     assert asked("".join(rows), "/s/x") == "file s/x"
 
 
+EXPR = "%{HTTP:X} == '1'"
+NOBODY = 'require = ["all denied"]'
+MORE = [
+    ("rows with an expression hold where it does", location("l", f'path = "/p"\nexpr = "{EXPR}"', NOBODY),
+     "200", "403"),
+    ("and win over all others", location("l", f'path = "/"\nexpr = "{EXPR}"', 'require = ["all granted"]')
+     + location("k", 'path = "/p"', 'require = ["all denied"]'), "403", "200"),
+    ("a target may be told by a pattern", location("l", "target_regex = 'in/x$'", NOBODY), "403", "403"),
+    ("which sees the whole URL", location("l", "target_regex = '^/'", 'require = ["all denied"]'), "200", "200"),
+    ("a variable of a section counts for require", location("l", 'path = "/p"', 'require = ["env V"]')
+     + "[[env]]\nlocation = 'l'\nname = 'V'\nfrom = '%{HTTP:X}'\ncapture = '1'\n", "403", "200"),
+    ("and for no other section", location("l", 'path = "/q"') + location("k", 'path = "/p"', 'require = ["env V"]')
+     + "[[env]]\nlocation = 'l'\nname = 'V'\nvalue = 'x'\n", "403", "403"),
+    *((f"merging {how}", location("l", 'path = "/"', f"require = [\"expr {EXPR}\"]")
+       + location("k", 'path = "/p"', f"merging = '{how}'\nrequire = ['{then}']"), without, with_it)
+      for how, then, without, with_it in [
+          ("off", "all granted", "200", "200"),
+          ("and", "all granted", "403", "200"), ("and", "all denied", "403", "403"),
+          ("or", "all denied", "403", "200"), ("or", "all granted", "200", "200")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "without", "with_it"), [row[1:] for row in MORE], ids=[row[0] for row in MORE])
+def test_expressions_variables_and_merging_of_sections(text: str, without: str, with_it: str) -> None:
+    program = compile_site(read(SITE + text), Registry(), 1).program
+
+    def status(field: str) -> str:
+        view = RequestView(b"GET", b"/p/x", b"h", "127.0.0.1", head=f"GET /p/x HTTP/1.1\r\n{field}\r\n".encode())
+        decision = program.decide(view, Facts(), None)
+        return str(decision.status) if isinstance(decision, Respond) else "200"
+
+    assert (status(""), status("X: 1\r\n")) == (without, with_it)
+
+
 def test_a_rule_names_a_row_that_is_there_and_a_row_for_files_wants_some() -> None:
     told = [str(each) for each in lint(read(SITE + rule("no", "^", "-", "F")))]
     assert any('no location "no"' in each for each in told)
