@@ -9,7 +9,7 @@ from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.table import Handler, text
 
-_ACTIONS = {"set", "append", "add", "merge", "unset", "edit", "edit*", "setifempty", "echo"}
+_ACTIONS = {"set", "append", "add", "merge", "unset", "edit", "edit*", "setifempty", "echo", "note"}
 
 
 def header(here: Here, said: Directive) -> None:
@@ -21,8 +21,6 @@ def header(here: Here, said: Directive) -> None:
         if args and args[0].lower() in ("always", "onsuccess"):
             on = {"always": "always", "onsuccess": "response"}[args.pop(0).lower()]
     action = args.pop(0).lower() if args else ""
-    if action == "note":
-        raise Unsupported("there are no notes; a variable of [[env]] may do")
     if action not in _ACTIONS:
         raise Unsupported(f'"{action}" is no action on a field')
     row: dict[str, Any] = {"on": on, "action": action}
@@ -36,7 +34,7 @@ def header(here: Here, said: Directive) -> None:
             row["value"] = args.pop(0) if args else ""
     for word in args:
         if word.lower() == "early":
-            here.lose("it is not done before the rules are")
+            _early(here, row)
         elif word.lower().startswith("env="):
             row["env"] = word[4:]
         elif word.lower().startswith("expr="):
@@ -46,6 +44,18 @@ def header(here: Here, said: Directive) -> None:
     if here.section is not None:
         row["location"] = here.location(said).content["id"]
     here.server.headers.append(Row(row, [said]))
+
+
+def _early(here: Here, row: dict[str, Any]) -> None:
+    """Before the rules: of requests alone. Fields of our own are with each answer in any case; those of an answer that
+    is still to come are taken over by it."""
+    if row["on"] == "response":
+        raise Ignored("the answer of a member takes the place of what was set before it came")
+    if row["on"] == "request" and row["name"].lower() == "host":
+        raise Unsupported("hosts are told apart by Host, which cannot change before that")
+    if row["on"] == "request":
+        here.server_only()
+        row["early"] = True
 
 
 _ATTRIBUTES = {

@@ -39,12 +39,13 @@ class HeaderRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         ),
     ] = "response"
     action: Annotated[
-        Literal["set", "append", "add", "merge", "unset", "edit", "edit*", "setifempty", "echo"],
+        Literal["set", "append", "add", "merge", "unset", "edit", "edit*", "setifempty", "echo", "note"],
         Meta(
             description="set: replace. append: put behind what is there, after a comma. merge: the same, unless it is "
             "there already. add: one more line. unset: take away. edit, edit*: replace the first, or each, that "
             "pattern finds in it. setifempty: set where there is none. echo: repeat the request's fields whose names "
-            "pattern is found in.",
+            "pattern is found in. note: remember its value under the name that value gives, for the JSON log and for "
+            "%{note:NAME} in the rows below.",
         ),
     ] = "set"
     name: Annotated[
@@ -67,6 +68,13 @@ class HeaderRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
             'percent sign; or "expr=" and a text with %{VARIABLE}.',
         ),
     ] = ""
+    early: Annotated[
+        bool,
+        Meta(
+            description="For requests: before all rules, which see what it makes of them, and not behind them. It "
+            "belongs to the server or a host then, and has no condition. Apache: early."
+        ),
+    ] = False
     env: Annotated[
         str,
         Meta(

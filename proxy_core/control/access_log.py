@@ -193,6 +193,8 @@ def json(exchange: Exchange) -> bytes:
         "referer": seen.referer,
         "user_agent": seen.user_agent,
     }
+    if exchange.notes:
+        line["notes"] = exchange.notes
     return msgspec.json.encode(line) + b"\n"
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import Member, Site
 from proxy_core.control import telling
-from proxy_core.control.holding import asked_by, held, options
+from proxy_core.control.holding import asked_by, before, held, options
 from proxy_core.control.view import Explanation, Question
 from proxy_core.http.headers import Refused
 from proxy_core.http.target import endpoint, readable
@@ -57,6 +57,9 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
         )  # fmt: skip
     facts = Facts(ask=outside.ask)
     exchange = Exchange(rules, view, head, "1.1", time(), monotonic(), facts=facts)
+    first: Trace = [*asked_by(view, rules.site)]
+    fields = before(exchange, reader, fields, first)
+    view = exchange.view
     while True:
         trace: Trace = []
         decision = rules.program.decide(view, facts, trace)
@@ -67,7 +70,7 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
             break
         facts.answers[decision.key] = await outside.answer(decision.key)
     exchange.extras = None if isinstance(decision, Need) else decision.extras
-    trace[:0] = asked_by(view, rules.site)
+    trace[:0] = first
     holds = held(exchange, decision, reader, fields)
     decision = holds.decision
     if not isinstance(decision, Forward):

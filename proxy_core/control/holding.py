@@ -43,6 +43,14 @@ def asked_by(view: RequestView, site: Site) -> Trace:
     return [Step(("site", "client_header"), "match", f"{site.site.client_header}: {why}")]
 
 
+def before(exchange: Exchange, reader: Reader, fields: Fields, steps: Trace) -> Fields:
+    """The fields after what is done before the rules; the exchange gets the view that these see. Raises Refused."""
+    early = exchange.rules.program.early(exchange.view)
+    if early is not None:
+        exchange.view, fields = reader.early(fields, early, exchange, steps)
+    return fields
+
+
 def held(exchange: Exchange, decision: Decision, reader: Reader, fields: Fields) -> Held:
     """What the settings of the site do to a request that ``reader`` has just read. An answer is known where the
     exchange has a status."""

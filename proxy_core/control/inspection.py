@@ -7,8 +7,9 @@ again, with a Trace. Nothing here is paid for by a request that nobody looks at.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
-from proxy_core.control.holding import asked_by, held, options
+from proxy_core.control.holding import asked_by, before, held, options
 from proxy_core.control.records import record
 from proxy_core.control.telling import masked, told
 from proxy_core.control.view import Explanation, Inspection, Setting
@@ -17,7 +18,7 @@ from proxy_core.http.target import readable
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.serve.plan import Reader
+from proxy_core.serve.plan import Reader, ascii_line
 from proxy_core.serve.terms import terms
 
 
@@ -40,17 +41,20 @@ def _explanation(exchange: Exchange) -> Explanation:
     if view.target:
         decision = exchange.rules.program.decide(view, facts, trace)
     holding: Trace = []
+    first: Trace = [*asked_by(view, site)]
     settings: tuple[Setting, ...] = ()
     if view.head:
         reader = Reader(view.connection.peer or view.client, view.connection)
+        own = terms(site).through(site.listeners.get(view.connection.listener))
         with suppress(Refused):
-            _, fields = reader.read(view.head, terms(site).through(site.listeners.get(view.connection.listener)))
+            came, fields = reader.read(ascii_line(exchange.head), own)
+            fields = before(replace(exchange, view=came), reader, fields, first)
             holding = held(exchange, decision, reader, fields).steps
     member = exchange.member
     if isinstance(decision, Forward):
         settings = options(site, decision.route, member, trace)
     return told(
-        decision, [*asked_by(view, site), *trace], facts, site, exchange.head, view.client, view.connection.listener,
+        decision, [*first, *trace], facts, site, exchange.head, view.client, view.connection.listener,
         holding,
         readable(member.base) if member else "", exchange.forwarded, settings,
     )  # fmt: skip

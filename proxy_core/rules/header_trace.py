@@ -25,6 +25,9 @@ _IDLE = {
 def step(edit: Edit, before: list[bytes], after: list[bytes], why: str) -> Step:
     """What an edit did, with the lines that it made; or why it did nothing."""
     name = edit.spelled.decode("latin-1")
+    if edit.action == "note" and not why:
+        noted = [readable(each) for each in after if each.partition(b":")[0].lower() == edit.name][:1]
+        return Step(edit.address, "match" if noted else "no match", f"note {name}", tuple(noted))
     if why or before == after:
         idle = _IDLE.get(edit.action, "{} stays as it is: the value is the same, or none that a field can carry")
         return Step(edit.address, "no match", why or idle.format(name))

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy_core.config.model_headers import HeaderRule
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.http.view import RequestView
 from proxy_core.rules import header_trace, pattern
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.expr import Expr, ExprFailure, compile_expr, compile_string
 from proxy_core.rules.expr_walk import Walk, steps, walk
-from proxy_core.rules.facts import Facts, Unknown
+from proxy_core.rules.facts import Unknown
+from proxy_core.rules.header_scope import Moment, found, value_of
 from proxy_core.rules.pattern import Groups, Pattern, Runaway
-from proxy_core.rules.scope import Scope
 
 FRAMING = frozenset((
     b"connection", b"content-length", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te",
@@ -37,42 +36,7 @@ _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 
 
-@dataclass(slots=True)
-class Moment:
-    """What edits may know of a request and its answer: ``scope`` its rules' knowledge, ``at`` when it came and
-    ``taken`` how long it took so far, in microseconds; ``version`` is that of the message at hand, as in "1.1";
-    ``new_id`` makes a request id, and ``trusted`` says whether one from this client is believed."""
-
-    scope: HeaderScope
-    at: int = 0
-    taken: int = 0
-    version: str = "1.1"
-    trusted: bool = False
-    new_id: Callable[[], str] = lambda: ""
-
-
-@dataclass(slots=True)
-class HeaderScope(Scope):
-    """A Scope that knows the answer too: ``answered`` are its field lines, ``status`` is its status."""
-
-    answered: Sequence[bytes] = field(default_factory=tuple)
-    status: int = 0
-
-    def variable(self, name: str) -> str:
-        if name.upper() == "REQUEST_STATUS" and self.status:
-            return str(self.status)
-        return Scope.variable(self, name)
-
-    def field(self, name: str, which: str) -> str:
-        if which == "resp":
-            at = found(self.answered, name.lower().encode("latin-1", "replace"))
-            return value_of(self.answered[at[0]]) if at else ""
-        return Scope.field(self, name, which)
-
-
 Value = Callable[[Moment], str]
-NEVER = Moment(HeaderScope(RequestView(b"GET", b"/", b"", ""), Facts(), "/", None))
-"""What steady edits may be asked with: they do not look at it."""
 
 
 class Edit(NamedTuple):
@@ -93,13 +57,14 @@ class Edit(NamedTuple):
 class Edits:
     """All edits of one kind of request. ``steady``: they say the same for every one of them. ``server`` and ``adds``
     are what a host says of X-Forwarded-*: its own name, and whether they are added at all; None where the site's word
-    holds."""
+    holds. ``early`` are those that are done before the rules."""
 
     request: tuple[Edit, ...]
     response: tuple[Edit, ...]
     always: tuple[Edit, ...]
     server: bytes | None = None
     adds: bool | None = None
+    early: tuple[Edit, ...] = ()
 
     @property
     def requests(self) -> bool:
@@ -122,7 +87,7 @@ def compile_edit(row: HeaderRule) -> Edit:
     way = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
     holds = _condition(row)
     spelled = row.name.encode("latin-1")
-    steady = steady and holds is None and row.action != "echo"
+    steady = steady and holds is None and row.action not in ("echo", "note")
     return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, way, holds)
 
 
@@ -187,15 +152,6 @@ def _true(expr: Expr, moment: Moment) -> bool:
         return True
 
 
-def found(lines: Sequence[bytes], name: bytes) -> list[int]:
-    """Where the lines of a field stand; ``name`` is in lower case."""
-    return [at for at, each in enumerate(lines) if each.partition(b":")[0].lower() == name]
-
-
-def value_of(each: bytes) -> str:
-    return each.partition(b":")[2].strip(b" \t").decode("latin-1")
-
-
 def line(name: bytes, value: str) -> bytes | None:
     """A field line, None for a value that no line can carry: one that holds a control character, or is not bytes."""
     if _UNSENDABLE(value):
@@ -249,6 +205,9 @@ def _do(edit: Edit, lines: list[bytes], moment: Moment) -> None:
             assert edit.regex is not None
             head = moment.scope.view.head.split(b"\r\n")[1:-2]
             lines += [each for each in head if edit.regex.search(each.partition(b":")[0].decode("latin-1")) is not None]
+        case "note":
+            if at:
+                moment.scope.notes[edit.value(moment).lower()] = value_of(lines[at[0]])
         case "via" | "via+":  # httpd adds a second line to answers
             before = [value_of(lines[number]) for number in at] if edit.action == "via" else []
             value = ", ".join([*before, f"{moment.version} {edit.value(moment)}"])

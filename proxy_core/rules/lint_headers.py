@@ -10,7 +10,8 @@ from proxy_core.config.model import ErrorPage, HeaderRule, ReverseRule, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer
 from proxy_core.rules.expr import ExprError
-from proxy_core.rules.headers import FRAMING, NEVER, compile_edit, line
+from proxy_core.rules.header_scope import NEVER
+from proxy_core.rules.headers import FRAMING, compile_edit, line
 from proxy_core.rules.pattern import PatternError
 from proxy_core.rules.prefixes import collapsed, takes
 from proxy_core.rules.problems import error, unknown, warning
@@ -56,10 +57,12 @@ def _scope(site: Site, address: Address, row: HeaderRule | ErrorPage | ReverseRu
 
 
 def _header(address: Address, row: HeaderRule) -> Iterator[Problem]:
-    if row.action == "echo" and row.on == "request":
-        yield error(
-            (*address, "action"), "echo is for answers: it repeats fields of the request", "choose another action"
-        )
+    if row.action in ("echo", "note") and row.on == "request":
+        yield error((*address, "action"), f"{row.action} is for answers", "choose another action")
+    if row.action == "note" and not row.value:
+        yield error((*address, "value"), "the note has no name", 'add value = "…"')
+    if row.early:
+        yield from _early(address, row)
     if row.action != "echo" and not row.name:
         yield error(address, "the row does not name a field", 'add name = "…"')
     elif row.name.lower().encode() in FRAMING:
@@ -86,6 +89,17 @@ def _header(address: Address, row: HeaderRule) -> Iterator[Problem]:
     else:
         if edit.steady and row.action not in ("unset", "edit", "edit*") and line(b"x", edit.value(NEVER)) is None:
             yield error((*address, "value"), "the value holds a control character", "no field can carry it: remove it")
+
+
+def _early(address: Address, row: HeaderRule) -> Iterator[Problem]:
+    where = (*address, "early")
+    if row.on != "request":
+        yield error(where, "an answer is not there before the rules", "delete early")
+    elif row.name.lower() == "host":
+        yield error(where, "hosts are told apart by Host, which cannot change before", "delete early")
+    for key in ("route", "location", "env", "expr"):
+        if getattr(row, key):
+            yield error((*address, key), f"before the rules nothing is known of {key}", f"delete {key}, or early")
 
 
 def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem]:

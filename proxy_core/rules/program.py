@@ -14,6 +14,7 @@ from proxy_core.http.view import RequestView
 from proxy_core.rules import rewrite
 from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Trace
 from proxy_core.rules.facts import Facts
+from proxy_core.rules.headers import Edits
 from proxy_core.rules.hosts import Table
 from proxy_core.rules.rewrite import Rule
 from proxy_core.rules.settings import Scopes, Settings
@@ -37,15 +38,24 @@ class Program:
     scopes: Scopes | None = None
     roots: Mapping[str, Root] = field(default_factory=dict)
 
+    def early(self, view: RequestView) -> Edits | None:
+        """What is done to the fields of a request before its rules see it; None for nothing."""
+        if self.scopes is None or not self.scopes.early:
+            return None
+        edits = self.scopes.find(self._server(view).name, "").edits
+        return edits if edits.early else None
+
+    def _server(self, view: RequestView) -> Server:
+        """The host that a request is for, or the server where none is."""
+        listener = view.connection.listener
+        table = self.tables.get(listener if listener in self.server.site.listeners else "")
+        return self.server if table is None else self.hosts[table.find(view.host.decode("latin-1"))[0]]
+
     def settings(self, view: RequestView, decision: Forward | Redirect | Respond) -> Settings | None:
         """What holds for a decided request besides where it goes; None where the site says nothing of the kind."""
         if self.scopes is None:
             return None
-        server = self.server
-        listener = view.connection.listener
-        table = self.tables.get(listener if listener in server.site.listeners else "")
-        if table is not None:
-            server = self.hosts[table.find(view.host.decode("latin-1"))[0]]
+        server = self._server(view)
         route = decision.route
         locations = server.located(view, decision) if self.scopes.located else ()
         return self.scopes.find(

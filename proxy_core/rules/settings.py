@@ -15,7 +15,8 @@ from proxy_core.config.model import Host, Options, Site
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.headers import Edit, Edits, Moment, compile_edit
+from proxy_core.rules.header_scope import Moment
+from proxy_core.rules.headers import Edit, Edits, compile_edit
 from proxy_core.rules.reverse import explicit_rows
 from proxy_core.rules.statuses import statuses
 
@@ -43,6 +44,7 @@ class Scopes:
     pages: Sequence[ErrorPage]
     site: Site
     located: bool
+    early: bool
     kept: dict[Key, Settings] = field(default_factory=dict)
 
     def find(self, host: str, route: str, locations: tuple[str, ...] = ()) -> Settings:
@@ -71,8 +73,9 @@ class Scopes:
                 return 3 + locations.index(row.location)
             return 2 if of else 1 if row.host else 0
 
-        edits = sorted(((depth(row), row.on, edit) for row, edit in self.headers), key=lambda each: each[0])
-        made = {on: tuple(e for at, where, e in edits if at >= 0 and where == on) for on in _KINDS}
+        rows = [(depth(row), "early" if row.early else row.on, edit) for row, edit in self.headers]
+        rows.sort(key=lambda each: each[0])
+        made = {on: tuple(e for at, where, e in rows if at >= 0 and where == on) for on in (*_KINDS, "early")}
         options = hosts.options(self.site, self.site.hosts[host]) if host in self.site.hosts else self.site.site
         own = {on: tuple(edit for where, edit in (*_users(self.site), *_own(options)) if where == on) for on in _KINDS}
         pages: dict[int, ErrorPage] = {}
@@ -86,6 +89,7 @@ class Scopes:
             response=made["response"] + own["response"],
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
+            early=made["early"],
             adds=None if options.add_forwarded == whole.add_forwarded else options.add_forwarded,
         )
         return Settings(edits_made, pages, *explicit_rows(self.site, back))
@@ -102,7 +106,7 @@ def compile_scopes(site: Site) -> Scopes | None:
     if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ):
         return None
     located = any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
-    return Scopes(headers, pages, site, located)
+    return Scopes(headers, pages, site, located, any(row.early for row, _ in headers))
 
 
 def _differs(site: Site, host: Host) -> bool:

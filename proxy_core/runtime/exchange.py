@@ -26,8 +26,8 @@ class Exchange:
     and read from upstream (b"" where it did not come to that). ``sent`` and ``received`` count body bytes to and from
     the client. ``attempts`` counts members that got it, ``retries`` how often it was sent again because a connection
     broke, ``queued`` the seconds it waited for a member with a free place; ``session`` is the route that it names.
-    ``facts`` are the answers that its rules asked for, ``extras`` what they left for it. ``cause`` says in words what
-    went wrong; ``replaced`` is the status that the site gave a page of its own for;
+    ``facts`` are the answers that its rules asked for, ``extras`` what they left for it, ``notes`` what header rules
+    noted. ``cause`` says in words what went wrong; ``replaced`` is the status that the site gave a page of its own for;
     ``weight`` is about what it holds in memory, in bytes."""
 
     rules: RuleSet
@@ -56,3 +56,4 @@ class Exchange:
     weight: int = 0
     facts: Facts = NOTHING
     extras: Extras | None = None
+    notes: dict[str, str] | None = None

@@ -14,7 +14,8 @@ from uuid import uuid4
 from proxy_core.balance import sticky
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import NO_EXTRAS, Trace
-from proxy_core.rules.headers import HeaderScope, Moment, edited
+from proxy_core.rules.header_scope import HeaderScope, Moment
+from proxy_core.rules.headers import edited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange
@@ -33,6 +34,8 @@ def moment(
     except BadTarget:
         path, args = "", None
     extras = exchange.extras or NO_EXTRAS
+    if exchange.notes is None:
+        exchange.notes = {}
     env = {name.lower(): (name, value) for name, value in (*view.env, *extras.env)}
     member = exchange.member
     if status and member is not None and member.key.balancer:
@@ -41,7 +44,7 @@ def moment(
         env |= {name.lower(): (name, value) for name, value in told.items()}
     scope = HeaderScope(
         view, exchange.facts, path, args, exchange.rules.site.site.server_name, env=env, uri=path,
-        answered=answered, status=status, user=extras.user, auth=extras.auth,
+        answered=answered, status=status, notes=exchange.notes, user=extras.user, auth=extras.auth,
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, version, trusted, _new_id)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from proxy_core.config.model import Options
 from proxy_core.http.headers import without
-from proxy_core.rules.headers import found, value_of
+from proxy_core.rules.header_scope import found, value_of
 from proxy_core.rules.networks import Networks, networks, parse
 
 _GLOBAL_UNICAST = 0b001

@@ -96,6 +96,10 @@ class Client(asyncio.Protocol):
         """The fields of the request in flight after the site's edits. Raises Refused."""
         return self._reader.changed(fields, edits, exchange)
 
+    def early(self, fields: Fields, edits: Edits, exchange: Exchange) -> tuple[RequestView, Fields]:
+        """The request as its rules see it. Raises Refused."""
+        return self._reader.early(fields, edits, exchange)
+
     def redirected(self, exchange: Exchange, fields: Fields, path: str) -> tuple[RequestView, Fields]:
         """The request that asks for the page of an error. Raises Refused."""
         return self._reader.redirected(exchange, fields, path)

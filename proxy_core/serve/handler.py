@@ -98,6 +98,13 @@ class Flight:
         if view.target == b"*":
             self._respond(200, "")
             return
+        early = rules.program.early(view)
+        if early is not None:
+            try:
+                self.exchange.view, self.fields = self.client.early(self.fields, early, self.exchange)
+            except Refused as refused:
+                self._respond(500, f"the site's header rules make a request that is refused: {refused.why}")
+                return
         bounds = rules.site.limits
         if bounds.in_flight:
             try:

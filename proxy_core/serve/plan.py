@@ -14,7 +14,8 @@ from dataclasses import replace
 from proxy_core.http.headers import Refused, is_host, is_token, without
 from proxy_core.http.view import NOWHERE, Connection, RequestView
 from proxy_core.rules.decision import NO_EXTRAS, Trace
-from proxy_core.rules.headers import Edits, edited, found
+from proxy_core.rules.header_scope import found
+from proxy_core.rules.headers import Edits, edited
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.changes import moment
 from proxy_core.serve.client_address import Naming, named
@@ -94,7 +95,8 @@ class Reader:
         if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
             return self._changed[2]
         hop = self._hop_of(exchange.view)
-        lines = believed(exchange.view.head.split(b"\r\n")[1:-2], hop)
+        lines = exchange.view.head.split(b"\r\n")[1:-2]
+        lines = lines if edits.early else believed(lines, hop)
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
         now = moment(exchange, version=exchange.version, trusted=hop.appends)
@@ -103,6 +105,18 @@ class Reader:
         if edits.steady_request:
             self._changed = edits, fields, made
         return made
+
+    def early(
+        self, fields: Fields, edits: Edits, exchange: Exchange, trace: Trace | None = None
+    ) -> tuple[RequestView, Fields]:
+        """The request that was read last as its rules see it, after the edits that come before them: what the client
+        may not say is out from here on. Raises Refused."""
+        view, hop = exchange.view, self._hop_of(exchange.view)
+        line, *lines = view.head.split(b"\r\n")[:-2]
+        now = moment(exchange, version=exchange.version, trusted=hop.appends)
+        block = b"\r\n".join([b"", *edited(edits.early, believed(lines, hop), now, trace), b"", b""])
+        made = read_fields(block, fields.http11, view.host, hop._replace(terms=hop.terms.under(edits), edited=True))
+        return replace(view, head=line + block), made
 
     def redirected(self, exchange: Exchange, fields: Fields, path: str) -> tuple[RequestView, Fields]:
         """The request for the page of an error, made of the one that was read last: a GET (or HEAD) of another path,

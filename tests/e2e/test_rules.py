@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
-from proxy_core.config.model import Listener, RewriteCond, RewriteRule, Site
+from msgspec.structs import replace as struct_replace
+
+from proxy_core.config.model import HeaderRule, Listener, RewriteCond, RewriteRule, Site
+from proxy_core.control import access_log
+from proxy_core.control.inspection import inspection
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime import pools
 from proxy_core.runtime.facts import Outside
-from tests.e2e.harness import HELLO, PATIENCE, Running, answers, serving, until, upstream
+from tests.e2e.harness import HELLO, PATIENCE, Running, answers, client, serving, until, upstream
 
 
 class Slow(Outside):
@@ -143,3 +148,53 @@ async def test_a_path_is_never_forwarded_to_whatever_the_client_calls_us() -> No
     async with serving(site(RewriteRule(pattern="^/x", substitution="/y", flags=("P",)))) as running:
         assert (await get(running, "/x")).startswith("HTTP/1.1 500 ")
         assert not running.records[-1].attempts
+
+
+def rows(*given: HeaderRule) -> tuple[HeaderRule, ...]:
+    return tuple(struct_replace(row, id=f"h{number}") for number, row in enumerate(given))
+
+
+async def test_what_is_done_early_is_seen_by_rules_and_stays_though_later_rows_change_the_request_too() -> None:
+    """A stranger's X-Forwarded-Proto is not believed, but what the site itself says in it is."""
+    async with upstream(answers(HELLO)) as member:
+        plain = site(RewriteRule(
+            pattern="^/(.*)$", substitution=f"http://127.0.0.1:{member.port}/secure/$1", flags=("P",),
+            conditions=(RewriteCond(test="%{HTTP:X-Forwarded-Proto}", pattern="=https"),),
+        ))  # fmt: skip
+        early = HeaderRule(on="request", name="X-Forwarded-Proto", value="https", early=True)
+        late = HeaderRule(on="request", name="X-Late", value="%{REDIRECT_STATUS}e")
+        for headers in (rows(early), rows(early, late)):
+            async with serving(struct_replace(plain, headers=headers)) as proxy:
+                raw = b"POST /x HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: gopher\r\nContent-Length: 3\r\n\r\nabc"
+                async with client(proxy.port) as one:
+                    for _ in range(2):
+                        one.send(raw)
+                        assert (await one.answer())[0].startswith(b"HTTP/1.1 200 ")
+                head = member.heads[-1]
+                assert head.startswith(b"POST /secure/x HTTP/1.1\r\n")
+                assert head.lower().count(b"x-forwarded-proto: https\r\n") == 1
+                assert b"gopher" not in head
+                assert b"Content-Length: 3\r\n" in head
+                record = await proxy.finished(2)
+                assert b"gopher" in record.head
+                steps = [step for step in inspection(record).explanation.steps if step.address == ("headers", "h0")]
+                assert [(step.verdict, step.details) for step in steps] == [("match", ("X-Forwarded-Proto: https",))]
+
+
+async def test_a_note_outlives_its_field_in_the_log() -> None:
+    said = b"HTTP/1.1 200 OK\r\nX-User: anna\r\nContent-Length: 0\r\n\r\n"
+    async with upstream(answers(said)) as member:
+        plain = site(RewriteRule(pattern="^/", substitution=f"http://127.0.0.1:{member.port}/", flags=("P",)))
+        headers = rows(
+            HeaderRule(action="note", name="X-User", value="Who"),
+            HeaderRule(action="note", name="X-None", value="none"),
+            HeaderRule(action="unset", name="X-User"),
+            HeaderRule(name="X-Said", value="expr=%{note:who}"),
+        )
+        async with serving(struct_replace(plain, headers=headers)) as proxy, client(proxy.port) as one:
+            one.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            head, _ = await one.answer()
+            assert b"X-User" not in head
+            assert b"X-Said: anna\r\n" in head
+            record = await proxy.finished()
+            assert json.loads(access_log.json(record))["notes"] == {"who": "anna"}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, Options, Route, Site
 from proxy_core.http.view import RequestView
 from proxy_core.rules.facts import NOTHING, Facts
-from proxy_core.rules.headers import HeaderScope, Moment, compile_edit, compile_value, edited
+from proxy_core.rules.header_scope import HeaderScope, Moment
+from proxy_core.rules.headers import compile_edit, compile_value, edited
 from proxy_core.rules.lint import lint
 from proxy_core.rules.statuses import statuses
 from proxy_core.runtime.compile import compile_site
@@ -141,6 +142,11 @@ LINTED = [
     (HeaderRule(id="h", name="X", value="50%"), "value", "begins no format"),
     (HeaderRule(id="h", name="X", value="expr=%{"), "value", ""),
     (HeaderRule(id="h", name="X", value="a", expr="1 =="), "expr", ""),
+    (HeaderRule(id="h", name="X", value="n", action="note", on="request"), "action", "for answers"),
+    (HeaderRule(id="h", name="X", action="note"), "value", "no name"),
+    (HeaderRule(id="h", name="X", value="a", early=True), "early", "not there before the rules"),
+    (HeaderRule(id="h", name="Host", value="a", early=True, on="request"), "early", "told apart by Host"),
+    (HeaderRule(id="h", name="X", value="a", early=True, on="request", env="v"), "env", "nothing is known of env"),
     (HeaderRule(id="h", name="X", value="a", route="none"), "route", 'no route "none"'),
     (HeaderRule(id="h", name="X", value="a", host="none"), "host", 'no host "none"'),
     (HeaderRule(id="h", name="X", value="a", location="none"), "location", 'no location "none"'),
