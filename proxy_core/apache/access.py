@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from proxy_core.apache import compat, rewrite
+from proxy_core.apache import compat, rewrite, tls
 from proxy_core.apache.compat import CLOSED
 from proxy_core.apache.draft import Group, Here, Ignored, Row, Section, Unsupported, slug, unique
 from proxy_core.apache.lexer import Directive, rest
@@ -21,13 +21,16 @@ def require(here: Here, said: Directive) -> None:
     """Require [not] kind word …"""
     words = list(said.args)
     negated = words[:1] == ["not"]
+    known = here.draft.providers.get(words[-1].lower())
+    if known is not None:
+        words = [*words[:-1], *known.split()]
     kind = words[1 if negated else 0].lower()
     if kind not in _KINDS:
         refuses = here.group is not None and here.group.match == "none"
         add(here, said, "all granted" if refuses else CLOSED)
         raise Unsupported(f"{kind} cannot be asked here, so nobody is let in by it")
     shown = " ".join(words[1 if negated else 0 :])
-    if kind == "expr":
+    if kind == "expr" and known is None:
         shown = "expr " + _bare(rest(said.raw, 2 if negated else 1))
     elif kind == "ssl":
         shown = "expr %{HTTPS} == 'on'"
@@ -86,6 +89,11 @@ def finished(here: Here) -> None:
         if section.merging != "off":
             row.content["merging"] = section.merging
         row.origins += whole.origins
+    asking = [each for server in {here.draft.main: 0, here.server: 0} for each in server.asking]
+    if section.auth:
+        for each in asking:
+            section.auth = each.auth | section.auth if rewrite.holds(each, section) else section.auth
+        here.server.asking.append(section)
     if section.auth.get("type", "basic") == "basic" and "file" in section.auth:
         auths = here.draft.auths
         content = {"realm": section.auth.get("name", "private"), "file": here.draft.path(section.auth["file"])}
@@ -167,6 +175,20 @@ def basic(here: Here, said: Directive) -> None:
     raise Unsupported("there is nobody else to ask, so who is unknown here is refused")
 
 
+def verify(here: Here, said: Directive) -> None:
+    """SSLVerifyClient in a section: clients are asked when the connection begins, and judged here."""
+    word = text(said).lower()
+    if here.section is None:
+        return tls.verify(here, said)
+    if word in ("none", "optional"):
+        raise Ignored("clients are asked for a certificate as the server says")
+    if word != "require":
+        here.section.needs.append(CLOSED)
+        raise Unsupported("it is none, optional or require; until then nobody is let in")
+    here.section.needs.append("expr %{SSL:SSL_CLIENT_VERIFY} == 'SUCCESS'")
+    here.server.options.setdefault("ssl_verify", ("optional", said))
+
+
 HANDLERS: dict[str, Handler] = {
     "require": require,
     "authtype": auth("type"),
@@ -175,6 +197,7 @@ HANDLERS: dict[str, Handler] = {
     "authbasicprovider": provider,
     "authbasicauthoritative": basic,
     "authmerging": merging,
+    "sslverifyclient": verify,
     "sslrequiressl": need("expr %{{HTTPS}} == 'on'"),
     "sslrequire": need(CLOSED, "its expressions are of another language: write Require expr; until then nobody may"),
     "allowmethods": need("method {}", "other methods are answered 403, not 405"),

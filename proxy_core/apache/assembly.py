@@ -39,6 +39,8 @@ def assembled(draft: Draft) -> list[Block]:
     blocks = [site(draft), *listeners(draft, hosts)]
     if draft.limits.content:
         blocks.append(Block(("limits",), draft.limits.content, tuple(draft.limits.origins)))
+    if draft.heartbeat is not None:
+        blocks.append(Block(("heartbeat",), draft.heartbeat.content, tuple(draft.heartbeat.origins)))
     if draft.access_log is not None:
         blocks.append(Block(("access_log",), draft.access_log.content, tuple(draft.access_log.origins)))
     covered = {name for names in hosts.values() for name in names}
@@ -153,6 +155,13 @@ def site(draft: Draft) -> Block:
             origins.append(main.options[key][1])
         elif key in main.options:
             draft.lose({main.options[key][1].place}, "nothing is served from files")
+    waits = sorted({seconds for seconds, _ in draft.connects if seconds})
+    if waits:
+        content["connect_timeout"] = waits[-1]
+        origins += [said for _, said in draft.connects][:1]
+    for seconds, said in draft.connects if len(waits) > 1 else ():
+        if seconds != waits[-1]:
+            draft.lose({said.place}, f"connecting may take {waits[-1]:g} s everywhere, the longest said")
     return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from proxy_core.apache.draft import Balancer, Here, Row, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.parameters import BALANCER, HEALTH, MEMBER, ROUTE, STICKY, left_over, parameters, taken
-from proxy_core.apache.table import Handler, span
+from proxy_core.apache.table import Handler, span, text
 
 
 def balancer(here: Here, said: Directive, name: str) -> Balancer:
@@ -139,9 +139,16 @@ def expression(here: Here, said: Directive) -> None:
     here.draft.expressions[name.lower()] = found.strip().strip("\"'").removeprefix("{").removesuffix("}").strip()
 
 
+def heartbeat(here: Here, said: Directive) -> None:
+    """HeartbeatListen address:port"""
+    here.server_only()
+    here.draft.heartbeat = Row({"address": text(said)}, [said])
+
+
 HANDLERS: dict[str, Handler] = {
     "balancermember": balancer_member,
     "proxyset": proxy_set,
     "proxyhctemplate": template,
     "proxyhcexpr": expression,
+    "heartbeatlisten": heartbeat,
 }

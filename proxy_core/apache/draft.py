@@ -124,6 +124,7 @@ class Server:
     inner: list[Row] = field(default_factory=list)
     guarded: list[Section] = field(default_factory=list)
     within: list[Section] = field(default_factory=list)
+    asking: list[Section] = field(default_factory=list)
     rewrites_anything: bool = False
     name: str = ""
 
@@ -151,6 +152,9 @@ class Draft:
     location_ids: set[str] = field(default_factory=set)
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
+    providers: dict[str, str] = field(default_factory=dict)
+    connects: list[tuple[float, Directive]] = field(default_factory=list)
+    heartbeat: Row | None = None
     expressions: dict[str, str] = field(default_factory=dict)
 
     def lose(self, places: Collection[Place], why: str) -> None:

@@ -220,6 +220,10 @@ def _operator(operator: str) -> dict[str, Any]:
         kind = kind.lower()
         if kind == "unconditionalmatch":
             return {}
+        if kind in ("pm", "within"):
+            words = "|".join(map(re.escape, argument.split()))
+            capture = f"(?i)({words})" if kind == "pm" else f"^({words})$"
+            return {"capture": capture, **({"negate": True} if negated else {})}
         if kind not in _OPERATORS:
             raise Unsupported(f"there is no operator @{kind}")
     capture = _OPERATORS[kind].format(argument if kind == "rx" else re.escape(argument))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from proxy_core.apache import compat
-from proxy_core.apache.draft import Draft, Here, Ignored, Row, Server, Unsupported
+from proxy_core.apache.draft import Draft, Here, Ignored, Row, Server, Unsupported, unique
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.table import Handler, text
 
@@ -132,6 +132,12 @@ def add_handler(here: Here, said: Directive) -> None:
     raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
 
 
+def directory_slash(here: Here, said: Directive) -> None:
+    if text(said).lower() != "on":
+        raise Unsupported("a folder without its slash is always redirected to the one with")
+    raise Ignored("it is always on here")
+
+
 def override(here: Here, said: Directive) -> None:
     """AllowOverride: what files named .htaccess say is not known here."""
     if here.section is None or said.args in ((), ("None",), ("none",)):
@@ -141,6 +147,27 @@ def override(here: Here, said: Directive) -> None:
         raise Ignored("no file but this one says how a folder is served")
     here.section.closed = True
     raise Unsupported("its .htaccess is not read, so nobody is let in there; put what it says into the <Directory>")
+
+
+def fallback(here: Here, said: Directive) -> None:
+    """FallbackResource path: what is no file is answered by this path (``fixup_dflt`` in mod_dir.c)."""
+    target = text(said)
+    if target.lower() == "disabled":
+        raise Ignored("nothing else answers for what is not there")
+    if not here.draft.served:
+        raise Ignored(NOT_SERVED)
+    if here.section is None:
+        name = unique("fallback", here.draft.location_ids)
+        here.draft.location_ids.add(name)
+        here.server.locations.append(Row({"id": name, "folder": "/"}, [said]))
+    elif here.section.kind == "directory":
+        name = here.location(said).content["id"]
+    else:
+        raise Unsupported("it is for servers and for <Directory>")
+    file = "%{REQUEST_FILENAME}"
+    row = {"location": name, "pattern": "^", "substitution": target, "flags": ["END"],
+           "conditions": [{"test": file, "pattern": "!-f"}, {"test": file, "pattern": "!-d"}]}  # fmt: skip
+    here.server.inner.append(Row(row, [said]))
 
 
 IGNORED: Mapping[str, str] = {
@@ -154,7 +181,7 @@ IGNORED: Mapping[str, str] = {
         ("addlanguage", "addencoding", "addcharset", "typesconfig", "languagepriority", "mimemagicfile",
          "forcelanguagepriority", "multiviewsmatch", "contentdigest", "fileetag", "removetype", "adddefaultcharset",
          "removehandler", "removeencoding", "defaulttype", "scriptsock", "defaultlanguage", "modmimeusepathinfo",
-         "directoryslash", "enablesendfile", "enablemmap", "removecharset", "removelanguage"),
+         "enablesendfile", "enablemmap", "removecharset", "removelanguage"),
         "files have the type of their name, and one language",
     ),
 }  # fmt: skip
@@ -164,4 +191,6 @@ HANDLERS: dict[str, Handler] = {
     "addhandler": add_handler,
     "addtype": add_handler,
     "allowoverride": override,
+    "fallbackresource": fallback,
+    "directoryslash": directory_slash,
 }

@@ -14,7 +14,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy_core.apache import access, balancing, compat, core, fields, files, proxy, redirects, remoteip, rewrite, tls
+from proxy_core.apache import (
+    access,
+    balancing,
+    compat,
+    core,
+    fields,
+    files,
+    others,
+    proxy,
+    redirects,
+    remoteip,
+    rewrite,
+    tls,
+)
 from proxy_core.apache.assembly import assembled
 from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive
@@ -28,7 +41,8 @@ from proxy_core.rules.lint import lint
 
 THEMES = (core, files, proxy, balancing, rewrite, fields, redirects, access, remoteip, tls)
 HANDLERS: dict[str, Handler] = {name: handler for theme in THEMES for name, handler in theme.HANDLERS.items()}
-IGNORED: dict[str, str] = {**core.IGNORED, **files.IGNORED, **tls.IGNORED}
+IGNORED: dict[str, str] = {**core.IGNORED, **files.IGNORED, **tls.IGNORED, **others.IGNORED}
+LOST: Mapping[str, str] = others.LOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +88,10 @@ def without(draft: Draft, blocks: list[Block], found: list[tuple[int, Problem]])
             continue
         why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
         draft.lose({origin.place for origin in block.origins[-1:]}, why)
-        if "require" in block.content and block.content["require"] != [compat.CLOSED]:
-            kept.append(replace(block, content={**block.content, "require": [compat.CLOSED]}))
+        closed = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
+        closed["require"] = [compat.CLOSED]
+        if "require" in block.content and block.content != closed:
+            kept.append(replace(block, content=closed))
         elif block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
             kept.append(replace(block, content={**block.content, "enabled": False}))
     return kept
@@ -106,7 +122,7 @@ def handle(here: Here, said: Directive) -> None:
     handler = HANDLERS.get(said.key)
     if handler is None:
         why = IGNORED.get(said.key)
-        raise Ignored(why) if why is not None else Unsupported("there is nothing like it here")
+        raise Ignored(why) if why is not None else Unsupported(LOST.get(said.key, "there is nothing like it here"))
     try:
         handler(here, said)
     except (ValueError, IndexError):
@@ -241,6 +257,13 @@ def conditional(here: Here, said: Directive) -> None:
     enter(replace(here, conditions=[]), inner)
 
 
+def provider_alias(here: Here, said: Directive) -> None:
+    """<AuthzProviderAlias provider name arguments>: a condition under another name."""
+    kind, name, *words = (*said.args, "", "")
+    here.draft.providers[name.lower()] = " ".join([kind, *words]).strip()
+    here.draft.note(said, "mapped")
+
+
 SECTIONS: dict[str, Callable[[Here, Directive], None]] = {
     "virtualhost": virtual_host,
     "location": section("location", "locationmatch"),
@@ -252,6 +275,7 @@ SECTIONS: dict[str, Callable[[Here, Directive], None]] = {
     "requirenone": group("none"),
     "limit": limited,
     "limitexcept": limited,
+    "authzprovideralias": provider_alias,
     "if": conditional,
     "elseif": conditional,
     "else": conditional,

@@ -9,7 +9,7 @@ from proxy_core.apache.balancing import balancer, configure
 from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.parameters import ROUTE, left_over, parameters, taken
-from proxy_core.apache.table import Handler, choice, on, option, seconds, setting, text
+from proxy_core.apache.table import Handler, choice, on, option, seconds, setting, span, text
 
 
 def proxy_pass(here: Here, said: Directive) -> None:
@@ -58,8 +58,9 @@ def _forwarded(here: Here, said: Directive, url: str, given: dict[str, str], row
     row |= taken(here, given, ROUTE)
     if not row.get("timeout", 1):
         del row["timeout"]
-    if given.pop("connectiontimeout", ""):
-        here.lose("connectiontimeout is for the whole site: set connect_timeout in [site]")
+    waits = given.pop("connectiontimeout", "")
+    if waits:
+        here.draft.connects.append((span(waits), said))
     left_over(here, given)
 
 
@@ -89,7 +90,7 @@ def error_override(here: Here, said: Directive) -> None:
     setting("error_override", on)(here, said)
     codes = list(said.args[1:])
     if codes and here.section is not None:
-        here.lose("a section has no statuses of its own; those of the server hold")
+        here.location(said).content["override_codes"] = codes
     elif codes:
         here.server.options["override_codes"] = (codes, said)
 
@@ -120,7 +121,7 @@ HANDLERS: dict[str, Handler] = {
     "proxytimeout": option("proxy_timeout", seconds),
     "proxyerroroverride": error_override,
     "proxypreservehost": setting("preserve_host", on),
-    "proxyaddheaders": setting("add_forwarded", on),
+    "proxyaddheaders": option("add_forwarded", on),
     "proxyvia": option("via", choice({name: name for name in ("off", "on", "full", "block")})),
     "proxyrequests": proxy_requests,
     "proxywebsocketidletimeout": option("tunnel_timeout", seconds),
@@ -129,7 +130,6 @@ HANDLERS: dict[str, Handler] = {
     "proxybadheader": always("iserror", "an answer with a broken field is 502"),
     "proxypassinterpolateenv": always("off", "${…} in targets is for rewrite rules"),
     "proxymaxforwards": always("-1", "Max-Forwards is counted down where a client sends it"),
-    "noproxy": always("", "it is for forward proxies"),
     "proxyblock": always("", "it is for forward proxies"),
     "proxyhctpsize": always("", "checks wait for nobody"),
 }

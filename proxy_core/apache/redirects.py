@@ -70,7 +70,18 @@ def alias(here: Here, said: Directive) -> None:
     (here.server.located_aliases if within else here.server.aliases).append(row)
 
 
+_ALL_BELOW = re.compile(r"\^(/(?:[A-Za-z0-9/_-]|\\\.)*)\(\.[*+]\)\$?")
+
+
 def alias_match(here: Here, said: Directive) -> None:
+    """AliasMatch regex folder, where the expression takes all that is below a path."""
+    here.server_only()
+    regex, folder = said.args
+    found = _ALL_BELOW.fullmatch(regex)
+    if found is not None and folder.endswith("/$1") and "$" not in folder[:-2] and found[1].endswith("/"):
+        path = found[1].replace("\\", "")
+        here.server.aliases.append(Row({"path": path, "folder": here.draft.path(folder[:-2])}, [said]))
+        return
     raise Unsupported("files are served below a path, not for an expression; write an Alias for each folder")
 
 

@@ -7,6 +7,7 @@ asks for. ``listeners`` puts those of all hosts that a listener leads to togethe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from proxy_core.apache.draft import Draft, Here, Server, Unsupported
@@ -21,6 +22,20 @@ def _file(here: Here, said: Directive, name: str) -> None:
 
 def file(name: str) -> Handler:
     return lambda here, said: _file(here, said, name)
+
+
+def several(name: str) -> Handler:
+    """A file of each kind of key: what is said once more is one more."""
+
+    def handler(here: Here, said: Directive) -> None:
+        here.server_only()
+        known, _ = here.server.options.get(name, ([], said))
+        here.server.options[name] = ([*known, here.draft.path(text(said))], said)
+
+    return handler
+
+
+verify = option("ssl_verify", choice({"none": "off", "optional": "optional", "require": "require"}))
 
 
 def protocol(here: Here, said: Directive) -> None:
@@ -47,17 +62,31 @@ def listener(draft: Draft, hosts: Sequence[Server]) -> dict[str, Any] | None:
         return None
     rows: list[Mapping[str, Any]] = []
     for server in speaking:
-        cert, key = _said(draft, server, "ssl_cert"), _said(draft, server, "ssl_key")
-        row = {"cert": cert} | ({"key": key} if key else {})
-        if cert and row not in rows:
-            rows.append(row)
+        keys = _said(draft, server, "ssl_key") or []
+        for cert, key in zip_longest(_said(draft, server, "ssl_cert") or [], keys):
+            row = {"cert": cert} | ({"key": key} if key else {})
+            if cert and row not in rows:
+                rows.append(row)
     first = speaking[0]
     found: dict[str, Any] = {"certificates": rows}
     for name, key in (("min_version", "ssl_protocol"), ("client_ca", "ssl_ca"), ("client_verify", "ssl_verify")):
-        value = _said(draft, first, key)
+        value = _said(draft, first, key) if key == "ssl_protocol" else _strictest(draft, speaking, key)
         if value and (name, value) not in (("min_version", "1.2"), ("client_verify", "off")):
             found[name] = value
     return found
+
+
+_STRICT = ("require", "optional", "off")
+
+
+def _strictest(draft: Draft, servers: Sequence[Server], key: str) -> Any:
+    """What is said of certificates of clients: a listener asks all of them alike, so the strictest word holds."""
+    said = [(_said(draft, server, key), server) for server in servers]
+    words = [word for word, _ in said if word]
+    if len({word or ("off" if key == "ssl_verify" else "") for word, _ in said}) > 1:
+        why = "hosts of one address ask clients alike here: the strictest word, and the first authorities, hold for all"
+        draft.lose({server.options[key][1].place for _, server in said if key in server.options}, why)
+    return min(words, key=_STRICT.index) if words and key == "ssl_verify" else next(iter(words), None)
 
 
 def _said(draft: Draft, server: Server, name: str) -> Any:
@@ -89,10 +118,9 @@ def lost(why: str) -> Handler:
 
 HANDLERS: dict[str, Handler] = {
     "sslengine": option("ssl_engine", on),
-    "sslcertificatefile": file("ssl_cert"),
-    "sslcertificatekeyfile": file("ssl_key"),
+    "sslcertificatefile": several("ssl_cert"),
+    "sslcertificatekeyfile": several("ssl_key"),
     "sslcacertificatefile": file("ssl_ca"),
-    "sslverifyclient": option("ssl_verify", choice({"none": "off", "optional": "optional", "require": "require"})),
     "sslprotocol": protocol,
     "sslproxyengine": option("ssl_proxy", on),
     "sslproxyverify": option("ssl_proxy_verify", choice({"none": False, "optional": True, "require": True})),

@@ -132,6 +132,9 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     error_override: Annotated[
         bool | None, Meta(description="Error override for these requests, instead of the route's.")
     ] = None
+    override_codes: Annotated[
+        tuple[str, ...], Meta(description="The statuses that error_override is for, instead of the route's.")
+    ] = ()
     preserve_host: Annotated[
         bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the route's word.")
     ] = None

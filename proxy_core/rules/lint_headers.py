@@ -27,6 +27,8 @@ def lint_headers(site: Site) -> Iterator[Problem]:
         yield from _statuses(("routes", route.id, "override_codes"), route.override_codes)
     for name, host in site.hosts.items():
         yield from _statuses(("hosts", name, "override_codes"), host.override_codes or ())
+    for place in site.locations:
+        yield from _statuses(("locations", place.id, "override_codes"), place.override_codes)
     for row in site.headers:
         yield from _scope(site, ("headers", row.id), row)
         yield from _header(("headers", row.id), row)

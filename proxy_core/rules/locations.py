@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import translate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from proxy_core.config.folders import FILES
@@ -29,6 +29,7 @@ from proxy_core.rules.env import Setter, expression
 from proxy_core.rules.prefixes import collapsed, takes
 from proxy_core.rules.rewrite import Rule
 from proxy_core.rules.scope import Scope
+from proxy_core.rules.statuses import statuses
 
 
 class Place(NamedTuple):
@@ -64,6 +65,7 @@ class Section:
     rules: tuple[Rule, ...] = ()
     setters: tuple[Setter, ...] = ()
     test: Callable[[Scope], bool] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def address(self) -> Address:
@@ -86,6 +88,7 @@ def compile(
             tuple(rule for rule in rules if rule.row.location == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
             expression(row.expr) if row.expr else None,
+            _settings(row),
         )
         for row in ordered
     )
@@ -172,13 +175,14 @@ def holding(sections: Sequence[Section], place: Place, scope: Scope, trace: Trac
 
 def laid_over(held: Sequence[Section], decision: Forward) -> Forward:
     """With the settings of every section that holds laid over those of its route."""
-    route = decision.route
+    said: dict[str, Any] = {}
     for section in held:
-        said = {
-            name: value
-            for name in ("timeout", "error_override", "preserve_host", "max_body")
-            if (value := getattr(section.row, name)) is not None
-        }
-        if said:
-            route = replace(route, **said)
-    return decision._replace(route=route)
+        said |= section.settings
+    return decision._replace(route=replace(decision.route, **said)) if said else decision
+
+
+def _settings(row: Location) -> dict[str, Any]:
+    """What the row says of how requests are forwarded, by the names that BoundRoute has for it."""
+    names = ("timeout", "error_override", "preserve_host", "max_body")
+    said = {name: value for name in names if (value := getattr(row, name)) is not None}
+    return said | ({"codes": frozenset(statuses(row.override_codes))} if row.override_codes else {})

@@ -64,6 +64,14 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("SetEnv d e\nUnsetEnv f\nPassEnv HOME", "env",
      [{"name": "d", "value": "e", "late": True}, {"name": "f", "unset": True, "late": True},
       {"name": "HOME", "from": "%{ENV:HOME}", "capture": "(?s)^(.+)$", "late": True}]),
+    ("<AuthzProviderAlias ip inside \"10.0.0.0/8\">\n</AuthzProviderAlias>\n"
+     "<Location /a>\nRequire inside\n</Location>", "locations",
+     [{"id": "a", "path": "/a", "require": ["ip 10.0.0.0/8"]}]),
+    ("<Location /a>\nProxyErrorOverride On 502\n</Location>", "locations",
+     [{"id": "a", "path": "/a", "error_override": True, "override_codes": ["502"]}]),
+    ("SecRule REQUEST_HEADERS:User-Agent \"@pm curl wget\" \"id:1,phase:1,pass,setenv:BOT=1\"", "env",
+     [{"name": "BOT", "from": "%{HTTP:User-Agent}", "capture": "(?i)(curl|wget)", "value": "1"}]),
+    ("AliasMatch ^/static/(.*)$ /srv/s/$1", "routes", [{"path": "/static/", "folder": "/srv/s"}]),
     ("<Location /a>\nSSLRequireSSL\n</Location>\n<Location /a/b>\nRequire ip 10\n</Location>", "access",
      [{"match": "all", "require": ["expr %{HTTPS} == 'on'", "all granted"]},
       {"match": "all", "require": ["expr %{HTTPS} == 'on'", "ip 10"]}]),
@@ -117,6 +125,10 @@ OF_FILES: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"pattern": "^a$", "substitution": "/al/b"}]),
     ("<Directory {0}/www>\nRewriteEngine On\nRewriteBase /x/\nRewriteRule ^a$ b\n</Directory>", "rewrites",
      [{"pattern": "^a$", "substitution": "/x/b"}]),
+    ("FallbackResource /index.html", "rewrites",
+     [{"pattern": "^", "substitution": "/index.html", "flags": ["END"],
+       "conditions": [{"test": "%{REQUEST_FILENAME}", "pattern": "!-f"},
+                      {"test": "%{REQUEST_FILENAME}", "pattern": "!-d"}]}]),
     ("<Directory {0}/www>\nRewriteRule ^a$ b\n</Directory>", "rewrites", []),
     ("<Location /a>\nRewriteEngine On\nRewriteCond %{{HTTPS}} off\nRewriteRule ^ https://h/ [R]\n</Location>",
      "rewrites", [{"pattern": "^", "substitution": "https://h/", "flags": ["R"],
@@ -314,6 +326,58 @@ def test_certificates_of_hosts_belong_to_their_listener(tmp_path: Path) -> None:
     }
     assert site["upstream_tls"] == {"verify": False}
     assert "tls" not in site["listeners"]["http"]
+
+
+SINGLE = [
+    ("ProxyPass / http://h/ connectiontimeout=3", "site", {"connect_timeout": 3}),
+    ("HeartbeatListen 239.0.0.1:27999", "heartbeat", {"address": "239.0.0.1:27999"}),
+]
+
+
+@pytest.mark.parametrize(("text", "table", "found"), SINGLE)
+def test_directives_become_settings(tmp_path: Path, text: str, table: str, found: dict[str, Any]) -> None:
+    site = site_of(tmp_path, "Listen 1\nProxyPass /z http://z/\n" + text)
+    assert {key: site[table].get(key) for key in found} == found
+    assert imported(tmp_path, "Listen 1\n" + text).report.losses == []
+
+
+def test_of_several_spans_for_connecting_the_longest_holds(tmp_path: Path) -> None:
+    text = "Listen 1\nProxyPass /a http://h/ connectiontimeout=3\nProxyPass /b http://h/ connectiontimeout=500ms"
+    found = imported(tmp_path, text)
+    assert tomllib.loads(found.text)["site"]["connect_timeout"] == 3
+    assert [loss.line for loss in found.report.losses] == [3]
+
+
+def test_a_listener_asks_clients_for_certificates_as_its_strictest_host_does(tmp_path: Path) -> None:
+    host = "<VirtualHost *:443>\nServerName {0}\nSSLEngine on\nSSLCertificateFile {0}.pem\n{1}\n</VirtualHost>\n"
+    hosts = host.format("a", "") + host.format("b", "SSLVerifyClient require\nSSLCACertificateFile ca.pem")
+    found = imported(tmp_path, "Listen 443\n" + hosts + PROXIED)
+    tls = tomllib.loads(found.text)["listeners"]["https"]["tls"]
+    assert (tls["client_verify"], tls["client_ca"]) == ("require", "ca.pem")
+    assert {loss.directive for loss in found.report.losses} == {"SSLVerifyClient", "SSLCACertificateFile"}
+
+
+def test_a_host_may_have_a_certificate_for_each_kind_of_key(tmp_path: Path) -> None:
+    files = "".join(f"SSLCertificateFile {kind}.pem\nSSLCertificateKeyFile {kind}.key\n" for kind in ("rsa", "ec"))
+    site = site_of(tmp_path, f"Listen 443\n<VirtualHost *:443>\nSSLEngine on\n{files}</VirtualHost>\n{PROXIED}")
+    rows = site["listeners"]["https"]["tls"]["certificates"]
+    assert rows == [{"cert": "rsa.pem", "key": "rsa.key"}, {"cert": "ec.pem", "key": "ec.key"}]
+
+
+def test_who_asks_for_a_password_is_said_in_sections_within_each_other(tmp_path: Path) -> None:
+    outer = "<Location />\nAuthType Basic\nAuthName Staff\nAuthUserFile users\n</Location>"
+    inner = "<Location /a>\nAuthUserFile others\nRequire valid-user\n</Location>"
+    site = site_of(tmp_path, f"Listen 1\n{PROXIED}{outer}\n{inner}")
+    assert site["auth"] == {
+        "staff": {"realm": "Staff", "file": "users"},
+        "staff-2": {"realm": "Staff", "file": "others"},
+    }
+
+
+def test_a_condition_that_is_lost_closes_for_everybody(tmp_path: Path) -> None:
+    found = imported(tmp_path, f"Listen 1\n{PROXIED}<If \"ldap('x') == 'y'\">\nRequire all denied\n</If>")
+    (row,) = tomllib.loads(found.text)["locations"]
+    assert row == {"id": "root", "path": "/", "require": ["all denied"]}
 
 
 def test_programs_and_databases_come_in_only_when_allowed(tmp_path: Path) -> None:
