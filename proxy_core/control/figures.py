@@ -287,6 +287,7 @@ def listeners(states: Sequence[ListenerNow]) -> tuple[ListenerState, ...]:
             port=state.port,
             connections=state.connections,
             draining=state.draining,
+            turned_away=state.turned_away,
         )
         for state in states
     )

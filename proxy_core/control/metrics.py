@@ -8,6 +8,7 @@ end too, so that no count is estimated. A series lives as long as its member or 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from proxy_core.balance.state import MemberState
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.model import Metrics as Settings
-from proxy_core.control.view import Snapshot
+from proxy_core.control.view import ListenerState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
@@ -96,7 +97,10 @@ def exposition(snapshot: Snapshot, recorder: Recorder, registry: Registry) -> st
             *_family("loop_lateness_seconds", "gauge", "How late the event loop was at worst in the last second.",
                      [("", {}, snapshot.lateness)]),
             *_family("connections", "gauge", "Open connections of clients, by listener.",
-                     [("", {"listener": each.name}, each.connections) for each in snapshot.listeners]),
+                     _by_listener(snapshot, lambda each: each.connections)),
+            *_family("connections_turned_away_total", "counter",
+                     "Connections that ended before HTTP, by listener: no PROXY header, no handshake, or too late.",
+                     _by_listener(snapshot, lambda each: each.turned_away)),
             *_family("requests_in_flight", "gauge", "Requests that are not finished.", [("", {}, snapshot.in_flight)]),
             *_family("requests_total", "counter", "Finished requests, by class of their status.",
                      _classes({}, recorder.classes)),
@@ -190,6 +194,14 @@ def _histogram(labels: Labels, buckets: Mapping[int, int], seconds: float) -> li
         ("_sum", labels, seconds),
         ("_count", labels, total),
     ]
+
+
+def _by_listener(snapshot: Snapshot, of: Callable[[ListenerState], int]) -> list[Sample]:
+    """One that drains may have the name of the one that takes its place: their numbers are one."""
+    counts = Counter[str]()
+    for each in snapshot.listeners:
+        counts[each.name] += of(each)
+    return [("", {"listener": name}, count) for name, count in counts.items()]
 
 
 def _family(

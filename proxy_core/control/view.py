@@ -133,13 +133,15 @@ class Second(Struct, frozen=True, array_like=True):
 
 
 class ListenerState(Struct, frozen=True, kw_only=True):
-    """One bound listener; ``port`` is the real one where the site says 0."""
+    """One bound listener; ``port`` is the real one where the site says 0, ``turned_away`` counts the connections that
+    ended before HTTP: no PROXY header, no handshake, or too late."""
 
     name: str
     address: str
     port: int
     connections: int
     draining: bool
+    turned_away: int = 0
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

@@ -76,6 +76,7 @@ class Entrance:
                 return
             if len(self._opening) >= OPENING_MOST:
                 sock.close()
+                self._bound.turned_away += 1
                 continue
             sock.setblocking(False)
             task = asyncio.get_running_loop().create_task(self._open(sock, str(peer[0])))
@@ -93,6 +94,7 @@ class Entrance:
                     await opened(lambda: self._enter(ends), sock)
                     return
                 if await _first_byte(sock) not in (_HANDSHAKE, b""):
+                    self._bound.turned_away += 1
                     await _tell(sock)
                     return
                 given = True

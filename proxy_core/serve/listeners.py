@@ -55,7 +55,7 @@ class Bound:
     connections: int = 0
     draining: bool = False
     cut_at: float = 0.0
-    _starting: asyncio.Future[list[None]] | None = None
+    _starting: asyncio.Future[list[BaseException | None]] | None = None
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -70,8 +70,9 @@ class Bound:
         self.fields = (b"Strict-Transport-Security: max-age=%d" % hsts,) if hsts else ()
 
     def start(self) -> None:
-        """Accept connections; the sockets listen already, so none was refused meanwhile."""
-        self._starting = asyncio.gather(*(server.start_serving() for server in self.servers))
+        """Accept connections; the sockets listen already, so none was refused meanwhile. Nobody waits for it, and who
+        is stopped before it has begun has nothing to tell."""
+        self._starting = asyncio.gather(*(server.start_serving() for server in self.servers), return_exceptions=True)
 
     def stop(self) -> None:
         self.draining = True

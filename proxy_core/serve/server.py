@@ -42,13 +42,14 @@ _LATE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ListenerNow:
-    """A listener as it is now: for people to look at."""
+    """A listener as it is now: for people to look at. ``turned_away`` are connections that ended before HTTP."""
 
     name: str
     address: str
     port: int
     connections: int
     draining: bool
+    turned_away: int
 
 
 @dataclass(slots=True)
@@ -155,7 +156,9 @@ class Server:
             bound.stop()
 
     def states(self) -> tuple[ListenerNow, ...]:
-        return tuple(ListenerNow(b.name, b.address, b.port, b.connections, b.draining) for b in self._bound)
+        return tuple(
+            ListenerNow(b.name, b.address, b.port, b.connections, b.draining, b.turned_away) for b in self._bound
+        )
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""

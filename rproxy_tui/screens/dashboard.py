@@ -42,7 +42,8 @@ States: `●` up, `▲` error (it is left alone until the retry) or a name witho
 of service, drained or retired, `·` not tried yet.
 
 **Limits reached** counts requests and connections that `[limits]`, `deny` and bans turned away since the start; `▲` and
-bold: in the last seconds too.
+bold: in the last seconds too. *entrance of NAME* are connections that listener NAME closed before HTTP: no PROXY
+header, no TLS handshake, or too late.
 
 **Charts** show the last two minutes. `▲12` under a bar is the moment at which generation 12 was applied.
 """
@@ -103,10 +104,11 @@ class Limited:
         self._grew: dict[str, float] = {}
 
     def see(self, snapshot: Snapshot) -> None:
-        for name, count in snapshot.limited.items():
+        counts = {**snapshot.limited, **{f"entrance of {each.name}": each.turned_away for each in snapshot.listeners}}
+        for name, count in counts.items():
             if count > self._counts.get(name, count):
                 self._grew[name] = snapshot.at
-        self._counts = snapshot.limited
+        self._counts = counts
 
     def said(self, now: float) -> Content:
         """``limits reached: client_rate 312 ▲ · deny 4``; those that grow first. "" where none was ever reached."""

@@ -11,7 +11,7 @@ import trustme
 from msgspec.structs import replace
 
 from proxy_core.config.model import Certificate, Listener, ListenerTls, Site
-from tests.e2e.harness import ask, client, echoes, serving, site, upstream
+from tests.e2e.harness import ask, client, echoes, serving, site, until, upstream
 from tests.serve.test_proxy_protocol import BAD, V4, v2
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n"
@@ -51,6 +51,7 @@ async def test_who_is_not_trusted_is_turned_away_whatever_it_says() -> None:
     header = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
     async with upstream(echoes) as member, serving(proxied(member.port, trusted=("10.0.0.0/8",))) as proxy:
         assert await ask(proxy.port, header + REQUEST) == b""
+        await until(lambda: proxy.server.states()[0].turned_away == 1)
         await proxy.apply(proxied(member.port))
         assert b"200 OK" in await ask(proxy.port, header + REQUEST), "an edit of the trusted holds at once"
 

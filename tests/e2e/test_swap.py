@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from time import monotonic
 
@@ -198,3 +199,21 @@ async def test_every_address_means_both_families() -> None:
                 assert (await Client(reader, writer).answer())[1] == b"hello"
                 assert f"X-Forwarded-For: {host}\r\n".encode() in member.heads[-1]
                 writer.close()
+
+
+async def test_listeners_that_are_stopped_before_they_have_begun_leave_no_failure_that_nobody_has_seen() -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    async with serving(site(1)) as proxy:
+        prepared = await proxy.server.prepare({"other": Listener(address="127.0.0.1:0")})
+        (new,) = prepared.new
+        proxy.server.commit(prepared)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        new.stop()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    new._starting = None
+    del prepared, new
+    gc.collect()
+    assert told == []

@@ -259,8 +259,8 @@ class Numbers:
 class FakeEngine(EngineView):
     """``rate`` is requests per second. What a test may set at will: ``rate``, ``saved``, ``trouble`` (what
     ``problems`` answers), ``health`` and ``busy`` of a member, ``seen`` (other fields of its MemberLoad), ``limited``,
-    ``hits`` of a rule, ``files`` of maps and their ``faults``; ``commands`` lists what was submitted, ``looked_up``
-    what maps were asked."""
+    ``turned_away`` of each listener, ``hits`` of a rule, ``files`` of maps and their ``faults``; ``commands`` lists
+    what was submitted, ``looked_up`` what maps were asked."""
 
     def __init__(self, text: str = SITE, *, rate: float = 40.0, seed: int = 1, live: bool = False) -> None:
         self.rate = rate
@@ -269,6 +269,7 @@ class FakeEngine(EngineView):
         self.trouble: list[Problem] = [SHADOWED, REFUSES] if text.startswith(SITE) else []
         self.seen: dict[Key, dict[str, Any]] = {}
         self.limited: dict[str, int] = {}
+        self.turned_away = 0
         self.commands: list[Command] = []
         self.files = dict(FILES)
         self.faults: dict[str, str] = {}
@@ -460,7 +461,8 @@ class FakeEngine(EngineView):
             rewrites=tuple(RouteLoad(id=r.id, hits=self.hits.get(r.id, (0, 0.0))[0],
                                      last_hit_at=self.hits.get(r.id, (0, 0.0))[1]) for r in self._site.rewrites),
             listeners=tuple(ListenerState(name=name, address=row.address, port=int(row.address.rpartition(":")[2]),
-                                          connections=in_flight + 11 if self._newest else 0, draining=False)
+                                          connections=in_flight + 11 if self._newest else 0, draining=False,
+                                          turned_away=self.turned_away)
                             for name, row in self._site.listeners.items()),
             seconds=tuple(self.seconds), demo=self.demo, limited=dict(self.limited),
         )  # fmt: skip

@@ -99,3 +99,6 @@ async def test_limits_that_were_reached_are_counted_and_those_that_are_being_rea
         engine.advance(6)
         await settled(pilot)
         assert "limits reached: body 4 · client_rate 312\n" in text(pilot.app)
+        engine.limited, engine.turned_away = {}, 7
+        await settled(pilot)
+        assert "limits reached: entrance of http 7 ▲\n" in text(pilot.app)
