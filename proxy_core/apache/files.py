@@ -34,7 +34,7 @@ def served(draft: Draft, directives: Sequence[Directive], within: str = "") -> I
 def concerns(draft: Draft, folder: str) -> bool:
     """Whether files below a folder are served, or the folder is below one that is."""
     if set("*?[") & set(folder):
-        return bool(draft.served)
+        folder = posixpath.dirname(re.split(r"[*?\[]", folder)[0])
     return any(inside(root, folder) or inside(folder, root) for root in draft.served)
 
 

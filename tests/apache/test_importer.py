@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy_core.apache.importer import Imported, import_file
+from proxy_core.apache.importer import IGNORED, LOST, THEMES, Imported, import_file
+from proxy_core.apache.report import as_json
 from proxy_core.config.toml import parse
 from proxy_core.rules.lint import lint
 
@@ -434,3 +437,23 @@ def test_the_well_known_guide_comes_in_whole(tmp_path: Path) -> None:
 def test_a_page_with_a_local_path_is_asked_for_there(tmp_path: Path) -> None:
     text = f"Listen 1\nDocumentRoot {tmp_path}\nErrorDocument 503 /sorry.html\n"
     assert site_of(tmp_path, text)["errors"] == [{"status": ["503"], "path": "/sorry.html"}]
+
+
+def test_the_report_for_programs_has_the_keys_that_the_manual_names(tmp_path: Path) -> None:
+    found = imported(tmp_path, "Listen 1\nUser x\nFrobnicate on\nInclude none.conf\n" + PROXIED)
+    whole = json.loads(as_json(found.report))
+    assert set(whole) == {"counts", "directives", "problems"}
+    assert whole["counts"] == {"mapped": 2, "ignored": 2, "unsupported": 1}
+    assert whole["directives"][0] == {
+        "outcome": "mapped", "directive": "Listen", "text": "Listen 1", "file": "httpd.conf", "line": 1
+    }  # fmt: skip
+    assert set(whole["directives"][2]) == {"outcome", "directive", "text", "file", "line", "why"}
+    assert set(whole["problems"][0]) == {"what", "todo", "file", "line", "column"}
+    manual = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert all(f"`{key}`" in manual for key in (*whole, *whole["directives"][2], *whole["problems"][0]))
+
+
+def test_names_of_directives_stand_in_one_table_each() -> None:
+    names = [name for theme in THEMES for name in theme.HANDLERS] + [*IGNORED, *LOST]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert all(name == name.lower() for name in names)

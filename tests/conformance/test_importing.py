@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy_core.apache.importer import import_file
 from tests.conformance.importing import CASES, asked, both, filled, members
 
 pytestmark = pytest.mark.apache
@@ -41,3 +42,10 @@ def test_the_import_answers_as_apache_does(servers: tuple[str, Both], number: in
     request = filled(case.requests[number], ports, Path())
     mine, apaches = asked(ours["http"], request), asked(theirs["http"], request)
     assert (mine != apaches) == (number in case.differs), (mine, apaches)
+
+
+def test_debians_own_configuration_comes_in_whole() -> None:
+    found = import_file(Path("/etc/apache2/apache2.conf"), {}, False)
+    assert [(loss.text, loss.why) for loss in found.report.losses] == []
+    assert found.report.problems == ()
+    assert len(found.report.entries) > 100
