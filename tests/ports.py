@@ -8,10 +8,10 @@ with SO_REUSEADDR, as all servers here do, may listen.
 from __future__ import annotations
 
 import socket
-from collections import deque
 
-_HELD: deque[socket.socket] = deque(maxlen=200)
-"""More than one test uses. Those before are let go."""
+KEPT = 200
+"""Ports that are held at most, far more than one test asks for."""
+_held: list[socket.socket] = []
 
 
 def free_port() -> int:
@@ -19,6 +19,8 @@ def free_port() -> int:
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
-    _HELD.append(held)
+    _held.append(held)
+    if len(_held) > KEPT:
+        _held.pop(0).close()
     port: int = held.getsockname()[1]
     return port

@@ -80,6 +80,7 @@ class FieldRow(Vertical):
         self.field = field
         self._input = make_input(field, text)
         self._wrong = Static(classes="wrong", markup=False)
+        self._said = ""
 
     def compose(self) -> ComposeResult:
         if isinstance(self._input, RowsInput):
@@ -103,8 +104,12 @@ class FieldRow(Vertical):
         return self._input.value
 
     def show_wrong(self, words: str, *, warning: bool = False) -> None:
-        self.set_class(bool(words), "-wrong")
-        self._wrong.update(f"{'!' if warning else '✗'} {words}")
+        said = f"{'!' if warning else '✗'} {words}" if words else ""
+        if said == self._said:  # most rows, after each key
+            return
+        self._said = said
+        self.set_class(bool(said), "-wrong")
+        self._wrong.update(said)
 
 
 def make_input(field: Field, text: str) -> Input | Chooser | RowsInput:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -25,11 +26,10 @@ def text(app: ConsoleApp) -> str:
 async def console(
     engine: EngineView, size: tuple[int, int] = (80, 24), page: str = "", *, read_only: bool = False
 ) -> AsyncIterator[Pilot[None]]:
-    """The console on ``engine``, shown once; ``page`` is the key of the page to go to."""
-    app = ConsoleApp(engine, read_only=read_only)
+    """The console on ``engine``, shown once; ``page`` is the key of the page that it opens with."""
+    with patch.object(ConsoleApp, "DEFAULT_MODE", page or ConsoleApp.DEFAULT_MODE):
+        app = ConsoleApp(engine, read_only=read_only)
     async with app.run_test(size=size) as pilot:
-        if page:
-            await pilot.press(page)
         await settled(pilot)
         yield pilot
 
