@@ -7,8 +7,10 @@ it is refused. Nothing in this module may guess. Field lines that are passed on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Address
 
 
 class Refused(Exception):
@@ -132,21 +134,24 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 """Methods that may be sent again when nobody knows whether they were carried out (RFC 9110 §9.2.2)."""
 
 TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_HOST_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-"
+_NAME = re.compile(rb"(?:[\w-]+\.)+[A-Za-z][\w-]*\.?|(?=[0-9]*[A-Za-z_-])[\w-]+\.?").fullmatch
+"""Labels that are not empty, of which the last of several begins with a letter; a single one is no number."""
+_PORT = re.compile(rb"0*[1-9][0-9]{0,4}").fullmatch
 _good_hosts: set[bytes] = set()
 
 
 def is_host(value: bytes) -> bool:
-    """Whether ``value`` is ``uri-host [":" port]`` (RFC 9110 §7.2), as narrow as names and addresses really are."""
+    """Whether ``value`` is ``uri-host [":" port]`` (RFC 9110 §7.2), as narrow as names and addresses really are
+    (httpd's ``strict_hostname_check`` in server/vhost.c)."""
     if value in _good_hosts:
         return True
     if value[:1] == b"[":
         name, bracket, port = value.partition(b"]")
-        good = bool(bracket) and len(name) > 2 and not name[1:].translate(None, b"0123456789abcdefABCDEF:.")
+        good = bool(bracket) and _is_address(name[1:], IPv6Address)
     else:
         name, colon, port = value.partition(b":")
         port = colon + port
-        good = bool(name) and not name.translate(None, _HOST_BYTES)
+        good = _NAME(name) is not None or _is_address(name, IPv4Address)
     if not good or (port and not _is_port(port)):
         return False
     if len(_good_hosts) < 4096 and len(value) <= 255:
@@ -154,8 +159,27 @@ def is_host(value: bytes) -> bool:
     return True
 
 
+def _is_address(text: bytes, kind: type[IPv4Address] | type[IPv6Address]) -> bool:
+    try:
+        kind(text.decode("ascii"))
+    except ValueError:
+        return False
+    return b"%" not in text
+
+
 def _is_port(text: bytes) -> bool:
-    return text[:1] == b":" and text[1:].isdigit() and len(text) <= 6 and int(text[1:]) <= 65535
+    return text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
+
+
+def same_host(one: bytes, other: bytes, port: int) -> bool:
+    """Whether two of ``is_host`` are one place; ``port`` is what both mean where they name none."""
+    return _parts(one, port) == _parts(other, port)
+
+
+def _parts(host: bytes, port: int) -> tuple[bytes, int]:
+    at = host.rfind(b":")
+    named = at > host.rfind(b"]")
+    return (host[:at] if named else host).lower(), int(host[at + 1 :]) if named else port
 
 
 def length_of(value: bytes) -> int:

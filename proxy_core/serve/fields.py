@@ -18,13 +18,17 @@ from proxy_core.http.headers import (
     hops_left,
     is_host,
     length_of,
+    same_host,
     tokens,
     without,
 )
+from proxy_core.http.target import PORTS
 from proxy_core.serve.terms import Terms
 
 CHUNKED = -1
 """Length of a body that tells its end itself."""
+_EXACT = frozenset((Kind.HOST, Kind.LENGTH, Kind.CODING))
+"""Fields that everybody has to read alike: not all take a tab for the white space that it is (RFC 9110 §5.6.3)."""
 _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 
 
@@ -90,9 +94,11 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
             special[kind] = [value]
             out.append(b"Max-Forwards: %d" % left)
         elif kind != Kind.DROP:
-            special.setdefault(kind, []).append(value.strip(b" \t"))
+            special.setdefault(kind, []).append(value.strip(b" " if kind in _EXACT else b" \t"))
     host = _host(special.get(Kind.HOST, []), http11)
     if authority:
+        if host and not same_host(authority, host, PORTS[hop.scheme]):
+            raise Refused(400, "the target and Host name two different hosts")
         host = authority
     length = _length(special, http11)
     close = not http11

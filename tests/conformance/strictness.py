@@ -54,10 +54,11 @@ backend b
 
 
 class Recorder:
-    """A raw upstream that notes what it receives, answers each head with 200, and closes."""
+    """A raw upstream that notes what it receives, gives its ``answer`` to each head, and closes."""
 
     def __init__(self) -> None:
-        self.received: list[bytes] = []
+        self.received: list[bytearray] = []
+        self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._socket.getsockname()[1]
         Thread(target=self._accept, daemon=True).start()
@@ -69,16 +70,15 @@ class Recorder:
 
     def _talk(self, peer: socket.socket) -> None:
         peer.settimeout(PATIENCE)
-        received = b""
+        received = bytearray()
         try:
             while b"\r\n\r\n" not in received and (data := peer.recv(65536)):
                 received += data
             self.received.append(received)
-            at = len(self.received) - 1
-            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            peer.sendall(self.answer)
             peer.shutdown(socket.SHUT_WR)
             while data := peer.recv(65536):
-                self.received[at] += data
+                received += data
         except OSError:
             pass
         finally:
@@ -143,7 +143,7 @@ def outcome(recorder: Recorder, port: int, raw: bytes) -> tuple[str, bytes]:
     answer = asked(port, raw + SECOND)
     status = re.match(rb"HTTP/1\.[01] (\d+)", answer)
     time.sleep(0.002)
-    seen = b"".join(part for part in recorder.received[:1] if not part.startswith(b"GET /second"))
+    seen = b"".join(bytes(part) for part in recorder.received[:1] if not part.startswith(b"GET /second"))
     return (status[1].decode() if status else "-"), seen
 
 

@@ -176,7 +176,7 @@ MESSAGES = {
     "length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n\r\n\r\nabc" + CLOSE,
     "chunked": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"4\r\n\r\n\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: x\r\n\r\n" + CLOSE,
-    "absolute": b"GET http://b/x HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n" + CLOSE,
+    "absolute": b"GET http://b/x HTTP/1.1\r\nHost: b\r\nX: y\r\n\r\n" + CLOSE,
     "bad_second": GET + b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "bad_chunk": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n" + CLOSE,
 }
