@@ -121,7 +121,7 @@ def databases(draft: Draft) -> None:
 
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
-    "add_forwarded",
+    "add_forwarded", "canonical_name",
 )  # fmt: skip
 
 

@@ -160,8 +160,15 @@ def of_the_site(here: Here) -> None:
 
 
 def use_canonical_name(here: Here, said: Directive) -> None:
-    if text(said).lower() != "off":
-        raise Unsupported("addresses of our own are made from the client's Host; there is no UseCanonicalName On")
+    """UseCanonicalName On|Off"""
+    if text(said).lower() == "dns":
+        raise Unsupported("names of addresses are not looked up")
+    option("canonical_name", on)(here, said)
+
+
+def use_canonical_port(here: Here, said: Directive) -> None:
+    if on(said):
+        raise Unsupported("give server_name the port that clients use")
     raise Ignored("it is always off here")
 
 
@@ -184,7 +191,7 @@ HANDLERS: dict[str, Handler] = {
     "requestreadtimeout": request_read_timeout,
     "keepalivetimeout": bound("idle_time"),
     "usecanonicalname": use_canonical_name,
-    "usecanonicalphysicalport": use_canonical_name,
+    "usecanonicalphysicalport": use_canonical_port,
     "customlog": custom_log,
     "logformat": log_format,
 }

@@ -37,6 +37,9 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
             description="What it calls itself where a request gives no name; without it the first of names.",
         ),
     ] = ""
+    canonical_name: Annotated[
+        bool | None, Meta(description="Whether its server_name is used in addresses of its own, not the site's word.")
+    ] = None
     rewrites: Annotated[
         Literal["before", "after", "own", "off"],
         Meta(

@@ -26,6 +26,14 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "Apache: ServerName.",
         ),
     ] = "localhost"
+    canonical_name: Annotated[
+        bool,
+        Meta(
+            description="Make addresses of this proxy's own, in redirects and mapped answers, and %{SERVER_NAME} and "
+            "%{SERVER_PORT} of server_name (with its port, if it has one), whatever Host the client used. Apache: "
+            "UseCanonicalName.",
+        ),
+    ] = False
     timeout: Annotated[
         Seconds,
         Meta(

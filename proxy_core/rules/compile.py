@@ -54,7 +54,8 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         mine_too = [setter for setter in setters if setter.row.host in ("", name)]
         variables = [setter for setter in mine_too if not setter.row.location]
         mine = replace(site, site=hosts.options(site, host)) if name else site
-        tables = compiled(mine, name, known, host.max_body)
+        its = hosts.own(host, mine.site)
+        tables = compiled(mine, name, known, its)
         return Server(
             name=name,
             site=mine,
@@ -68,29 +69,31 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
             ours=names,
             port=hosts.own_port(host),
             reading=tables[0].basis.reading,
-            files=served(mine.site, None, RuleState(), host.max_body),
-            max_body=host.max_body,
+            files=served(mine.site, None, RuleState(), its),
+            own=its,
         )
 
+    itself = Host(server_name=site.site.server_name)
     common = compile_routes(
         site,
         tuple(row for row in site.routes if row.host == ""),
         state,
         previous.server.routes[0] if previous is not None else None,
+        hosts.own(itself, site.site),
     )
 
-    def compiled(mine: Site, name: str, known: Server | None, max_body: int | None) -> tuple[Routes, ...]:
+    def compiled(mine: Site, name: str, known: Server | None, its: hosts.Own) -> tuple[Routes, ...]:
         """The server's routes and the host's own; both as the host's options have it, where it has its own."""
         if not name:
             return (common,)
         own = tuple(row for row in site.routes if row.host == name)
-        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None, max_body)
+        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None, its)
         if routes.basis == common.basis:
             return common, routes
         shared = known.routes[0] if known is not None else None
-        return compile_routes(mine, common.rows, state, shared, max_body), routes
+        return compile_routes(mine, common.rows, state, shared, its), routes
 
-    whole = server("", Host(server_name=site.site.server_name), None)
+    whole = server("", itself, None)
     known = previous.hosts if previous is not None else {}
     virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
     tables = hosts.tables(site.hosts, [*site.listeners, ""])

@@ -54,7 +54,8 @@ class BoundRoute:
     configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
     ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere.
     ``folder`` is that of files, as configured. ``max_body`` is the
-    bytes that a body may have, None where the listener's word holds."""
+    bytes that a body may have, None where the listener's word holds; ``canonical`` the name and port in addresses of
+    our own, "" for those that the client used."""
 
     id: str
     path: str
@@ -76,6 +77,7 @@ class BoundRoute:
     redirect: Redirection | None = None
     folder: str = ""
     max_body: int | None = None
+    canonical: str = ""
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -44,9 +45,27 @@ def own_port(host: Host) -> int:
     return int(port) if port.isascii() and port.isdigit() else 0
 
 
+class Own(NamedTuple):
+    """What a host says of its requests that [site] has no word for: how long a body may be (None: the listener says),
+    and the name and port in addresses of its own ("": those that the client used)."""
+
+    max_body: int | None = None
+    canonical: str = ""
+
+
+NO_OWN = Own()
+
+
+def own(host: Host, options: Options) -> Own:
+    """``options`` are those that hold for the host."""
+    port = own_port(host)
+    named = server_name(host, options.server_name) + (f":{port}" if port else "")
+    return Own(host.max_body, named if options.canonical_name else "")
+
+
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
-    "add_forwarded", "document_root", "directory_index",
+    "add_forwarded", "document_root", "directory_index", "canonical_name",
 )  # fmt: skip
 
 

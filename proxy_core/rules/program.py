@@ -42,10 +42,10 @@ class Program:
         """What is done to the fields of a request before its rules see it; None for nothing."""
         if self.scopes is None or not self.scopes.early:
             return None
-        edits = self.scopes.find(self._server(view).name, "").edits
+        edits = self.scopes.find(self.server_of(view).name, "").edits
         return edits if edits.early else None
 
-    def _server(self, view: RequestView) -> Server:
+    def server_of(self, view: RequestView) -> Server:
         """The host that a request is for, or the server where none is."""
         listener = view.connection.listener
         table = self.tables.get(listener if listener in self.server.site.listeners else "")
@@ -55,7 +55,7 @@ class Program:
         """What holds for a decided request besides where it goes; None where the site says nothing of the kind."""
         if self.scopes is None:
             return None
-        server = self._server(view)
+        server = self.server_of(view)
         route = decision.route
         locations = server.located(view, decision) if self.scopes.located else ()
         return self.scopes.find(

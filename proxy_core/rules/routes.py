@@ -44,6 +44,7 @@ from proxy_core.rules.decision import (
     Trace,
 )
 from proxy_core.rules.facts import Facts
+from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.pattern import Runaway
 from proxy_core.rules.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.reverse import cookie_rows, reverse_rows
@@ -62,7 +63,7 @@ class Basis:
     reading: Reading
     directory_index: tuple[str, ...]
     members: tuple[tuple[str, tuple[str, ...]], ...]
-    max_body: int | None
+    own: Own
 
 
 _KNOWN = 2048
@@ -217,10 +218,10 @@ def compile_routes(
     rows: tuple[Route, ...],
     state: Callable[[str, str], RuleState],
     previous: Routes | None = None,
-    max_body: int | None = None,
+    own: Own = NO_OWN,
 ) -> Routes:
     """Compile these rows of a site that ``lint`` found no error in. ``state`` finds a row's counters by (list, id);
-    ``max_body`` is what their host says.
+    ``own`` is what their host says.
 
     What is equal in ``previous`` and bound to the same state is reused: all of it, or single rows.
     """
@@ -233,7 +234,7 @@ def compile_routes(
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
         site.site.directory_index,
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
-        max_body,
+        own,
     )
     states = [state("routes", row.id) for row in rows]
     known = previous if previous is not None and previous.basis == basis else None
@@ -241,7 +242,7 @@ def compile_routes(
         return known
     ready = {bound.id: (row, bound) for row, bound in zip(known.rows, known.bound, strict=True)} if known else {}
     bound = tuple(
-        _reused(ready.get(row.id), row, its) or _bind(site, row, its, max_body)
+        _reused(ready.get(row.id), row, its) or _bind(site, row, its, own)
         for row, its in zip(rows, states, strict=True)
     )
     enabled = [(number, row) for number, row in enumerate(rows) if row.enabled]
@@ -259,9 +260,9 @@ def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState
     return known[1]
 
 
-def _bind(site: Site, row: Route, state: RuleState, max_body: int | None) -> BoundRoute:
-    max_body = max_body if row.max_body is None else row.max_body
-    files = served(site.site, row, state, max_body)
+def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
+    own = own if row.max_body is None else own._replace(max_body=row.max_body)
+    files = served(site.site, row, state, own)
     if files is not None:
         return files
     prefix = row.path
@@ -284,11 +285,12 @@ def _bind(site: Site, row: Route, state: RuleState, max_body: int | None) -> Bou
         nocanon=row.nocanon,
         mapping=row.mapping,
         redirect=row.redirect,
-        max_body=max_body,
+        max_body=own.max_body,
+        canonical=own.canonical,
     )
 
 
-def served(options: Options, row: Route | None, state: RuleState, max_body: int | None) -> BoundRoute | None:
+def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
     """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
     folder itself is mapped back, and errors have our own pages."""
     root = root_of(options, row)
@@ -306,5 +308,6 @@ def served(options: Options, row: Route | None, state: RuleState, max_body: int 
         state=state,
         rows="site" if row is None else "routes",
         folder=root.folder,
-        max_body=max_body,
+        max_body=own.max_body,
+        canonical=own.canonical,
     )

@@ -51,6 +51,7 @@ from proxy_core.rules.endings import (
     smuggles,
 )
 from proxy_core.rules.facts import NOTHING, Facts, Need, Unknown
+from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.locations import Place
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
@@ -83,7 +84,7 @@ class Server:
     reading: Reading
     guard: Guard = access.OPEN
     files: BoundRoute | None = None
-    max_body: int | None = None
+    own: Own = NO_OWN
     bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
 
     @property
@@ -144,7 +145,10 @@ class Server:
     def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
         args = query[1:].decode("latin-1") if query else None
         env = {name.lower(): (name, value) for name, value in view.env}
-        return Scope(view, facts, path, args, self.server_name, self.port, env, path, ahead=self._ahead, ours=self.ours)
+        return Scope(
+            view, facts, path, args, self.server_name, self.port, env, path, ahead=self._ahead, ours=self.ours,
+            canonical=bool(self.own.canonical),
+        )  # fmt: skip
 
     def _decoded(self, raw_path: bytes) -> str:
         """The path that sections are held against where a row took the undecoded one: no spelling escapes them."""
@@ -241,7 +245,8 @@ class Server:
             reverse=rule_rows(self.site, pool),
             state=rule.state,
             rows="rewrites",
-            max_body=self.max_body,
+            max_body=self.own.max_body,
+            canonical=self.own.canonical,
         )
         return route
 
@@ -301,6 +306,7 @@ class Server:
             path,
             subrequest=True,
             ours=self.ours,
+            canonical=bool(self.own.canonical),
         )
         ending = rewrite.run(self.rules, ahead, Effects())
         if ending.kind == "pass":

@@ -25,8 +25,9 @@ class Scope:
     its r->args (None for no query). ``rule`` and ``condition`` are what $N and %N stand for. ``vary`` collects the
     fields that the condition at hand looked at. ``ahead`` decides what a path would become (``%{LA-U:…}``, -U): the
     Scope after it, and a status, 200 where nothing was refused. ``ours`` and ``port`` tell whether a URL is this
-    server itself; port 0 is the one that the request came in at. ``user`` has shown a password to the [auth.NAME]
-    ``auth``. ``ended``: [END] keeps rules of sections from being tried.
+    server itself; port 0 is the one that the request came in at; ``canonical``: ``server_name`` and ``port`` count,
+    whatever the client called us. ``user`` has shown a password to the [auth.NAME] ``auth``. ``ended``: [END] keeps
+    rules of sections from being tried.
     ``file`` is the one that answers, where rules see a part of its name."""
 
     view: RequestView
@@ -46,6 +47,7 @@ class Scope:
     looked_up: list[str] | None = None
     user: str = ""
     auth: str = ""
+    canonical: bool = False
     ended: bool = False
     file: str = ""
     _fields: dict[str, str] | None = None

@@ -23,15 +23,19 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def server_name(scope: Scope) -> str:
-    """The name that the client used, in lower case and without port; the server's own where it used none."""
+    """The name that the client used, in lower case and without port; the server's own where it used none, or where that
+    one counts (UseCanonicalName On)."""
+    if scope.canonical:
+        return scope.server_name
     host = scope.view.host.decode("latin-1").lower()
     name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
     return name or scope.server_name
 
 
 def server_port(scope: Scope) -> str:
-    """The port that the client wrote, else that of server_name, else the scheme's (UseCanonicalName Off)."""
-    host = scope.view.host.decode("latin-1")
+    """The port that the client wrote, else that of server_name, else the scheme's; the client's does not count
+    under UseCanonicalName On."""
+    host = "" if scope.canonical else scope.view.host.decode("latin-1")
     port = host[host.find("]") + 1 :].partition(":")[2]
     return port or str(scope.port or DEFAULT_PORTS.get(scope.view.scheme, "80"))
 

@@ -26,10 +26,10 @@ def moment(
 ) -> Moment:
     """What edits may know now. ``answered`` are the answer's field lines; what the balancer says is known to edits of
     answers alone, as in httpd."""
-    view = exchange.view
+    view, server = exchange.view, exchange.rules.program.server_of(exchange.view)
     try:
         raw_path, query = split(view.target)
-        path = normalised(raw_path, exchange.rules.program.server.reading)
+        path = normalised(raw_path, server.reading)
         args = query[1:].decode("latin-1") if query else None
     except BadTarget:
         path, args = "", None
@@ -43,8 +43,9 @@ def moment(
         told = sticky.environment(pool, member, exchange.session)
         env |= {name.lower(): (name, value) for name, value in told.items()}
     scope = HeaderScope(
-        view, exchange.facts, path, args, exchange.rules.site.site.server_name, env=env, uri=path,
-        answered=answered, status=status, notes=exchange.notes, user=extras.user, auth=extras.auth,
+        view, exchange.facts, path, args, server.server_name, server.port, env, path,
+        canonical=bool(server.own.canonical), answered=answered, status=status, notes=exchange.notes,
+        user=extras.user, auth=extras.auth,
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, version, trusted, _new_id)

@@ -26,7 +26,7 @@ from proxy_core.balance.select import Full, choose
 from proxy_core.balance.state import BoundMember, MemberKey, Pool
 from proxy_core.http.headers import IDEMPOTENT, Refused
 from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import Forward, Redirect, Respond
+from proxy_core.rules.decision import BoundRoute, Forward, Redirect, Respond
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.keys import key_of
 from proxy_core.rules.settings import Settings
@@ -421,7 +421,7 @@ class Flight:
         if plain and answer.ready and (answer.ready_for is by or (settings and answer.ready_for == by)):
             head = answer.ready
         else:
-            base = f"{exchange.view.scheme}://{self._host()}" if answer.addresses else ""
+            base = self._ourselves(route) if answer.addresses else ""
             head, self._chunked, self._keep = answers.head(
                 answer,
                 http11=http11,
@@ -441,9 +441,12 @@ class Flight:
             head += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         client.write(head)
 
-    def _host(self) -> str:
-        """The host that the client used, as it spelled it."""
-        return self.exchange.view.host.decode("latin-1") or self.exchange.rules.site.site.server_name
+    def _ourselves(self, route: BoundRoute) -> str:
+        """``scheme://host`` for addresses of our own: the host that the client used, as it spelled it, or the one that
+        counts in its place."""
+        view = self.exchange.view
+        host = route.canonical.removesuffix(":443" if view.scheme == "https" else ":80") or view.host.decode("latin-1")
+        return f"{view.scheme}://{host or self.exchange.rules.site.site.server_name}"
 
     def _may_keep(self) -> bool:
         """Whether the client's connection may go on after this answer."""

@@ -6,15 +6,27 @@ import asyncio
 import json
 import time
 
+import pytest
 from msgspec.structs import replace as struct_replace
 
-from proxy_core.config.model import HeaderRule, Listener, RewriteCond, RewriteRule, Site
+from proxy_core.config.model import HeaderRule, Listener, Options, Redirection, RewriteCond, RewriteRule, Route, Site
 from proxy_core.control import access_log
 from proxy_core.control.inspection import inspection
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime import pools
 from proxy_core.runtime.facts import Outside
-from tests.e2e.harness import HELLO, PATIENCE, Running, answers, client, serving, until, upstream
+from tests.e2e.harness import (
+    HELLO,
+    PATIENCE,
+    Running,
+    Upstream,
+    answers,
+    client,
+    read_request,
+    serving,
+    until,
+    upstream,
+)
 
 
 class Slow(Outside):
@@ -198,3 +210,36 @@ async def test_a_note_outlives_its_field_in_the_log() -> None:
             assert b"X-Said: anna\r\n" in head
             record = await proxy.finished()
             assert json.loads(access_log.json(record))["notes"] == {"who": "anna"}
+
+
+@pytest.mark.parametrize(
+    ("named", "canonical", "host", "shown"),
+    [
+        ("own.test", True, "called.test:99", "own.test"),
+        ("own.test:8443", True, "called.test", "own.test:8443"),
+        ("own.test:80", True, "called.test", "own.test"),
+        ("own.test:8443", False, "called.test:99", "called.test:99"),
+    ],
+)
+async def test_addresses_of_our_own_are_made_of_the_name_that_counts(
+    named: str, canonical: bool, host: str, shown: str
+) -> None:
+    async def talk(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(this, reader)
+        there = f"http://127.0.0.1:{this.port}/b/there"
+        writer.write(f"HTTP/1.1 302 Found\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    async with upstream(talk) as member:
+        what = Site(
+            site=Options(server_name=named, canonical_name=canonical),
+            listeners={"http": Listener(address="127.0.0.1:0")},
+            routes=(
+                Route(id="away", path="/away", redirect=Redirection(to="/there", status=301)),
+                Route(id="app", path="/app", proxy=f"http://127.0.0.1:{member.port}/b"),
+            ),
+        )
+        async with serving(what) as proxy, client(proxy.port) as one:
+            for path, there in (("/away", "/there"), ("/app/x", "/app/there")):
+                one.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                head, _ = await one.answer()
+                assert f"\r\nLocation: http://{shown}{there}\r\n".encode() in head
