@@ -47,6 +47,7 @@ class Kind:
     FORWARDED_PROTO = 15
     FORWARDED = 16
     CLAIM = 17
+    TWIN = 18
 
 
 class Kinds(dict[bytes, int]):
@@ -94,12 +95,13 @@ def as_cgi(name: bytes) -> bytes:
 
 def _request_kind(name: bytes) -> int:
     """A field that says who asks is a CLAIM, whatever it is called behind X-Forwarded-; a twin of a field that we
-    answer for would be that field to many members, so it goes no further."""
+    answer for would be that field to many members, so it goes no further; a TWIN of X-Forwarded-* does where the site
+    itself has put it."""
     kind = _REQUEST.get(name)
     if kind is None:
         seen = as_cgi(name)
         if seen != name and _REQUEST.get(seen, Kind.CLAIM) != Kind.CLAIM:
-            return Kind.DROP
+            return Kind.TWIN if b"forwarded" in seen else Kind.DROP
         return Kind.CLAIM if seen.startswith(b"x-forwarded-") or seen == b"x-real-ip" else Kind.PASS
     return kind
 

@@ -57,6 +57,7 @@ from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.routes import Routes, outcome
 from proxy_core.rules.scope import Scope
+from proxy_core.rules.statuses import statuses
 from proxy_core.rules.urls import BAD, scheme_length
 from proxy_core.rules.within import Elsewhere, within
 
@@ -242,6 +243,8 @@ class Server:
             target=b"",
             timeout=options.timeout,
             error_override=options.error_override,
+            preserve_host=options.preserve_host,
+            codes=frozenset(statuses(options.override_codes)),
             reverse=rule_rows(self.site, pool),
             state=rule.state,
             rows="rewrites",

@@ -86,6 +86,9 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
         elif kind == Kind.CLAIM:
             if hop.appends or hop.edited:
                 out.append(line)
+        elif kind == Kind.TWIN:
+            if hop.edited:
+                out.append(line)
         elif kind == Kind.HOPS:
             if kind in special:
                 raise Refused(400, "there are several Max-Forwards fields")
@@ -134,7 +137,7 @@ def believed(lines: list[bytes], hop: Hop) -> list[bytes]:
     """The client's field lines as the site's own edits see them: without what its word is not taken for, and without
     what its Connection names. So Connection can take away nothing that the site puts there."""
     kinds, names = REQUEST_KINDS, [line.partition(b":")[0] for line in lines]
-    gone = set() if hop.appends else {Kind.CLAIM, Kind.FORWARDED_PROTO, Kind.FORWARDED}
+    gone = {Kind.TWIN} if hop.appends else {Kind.TWIN, Kind.CLAIM, Kind.FORWARDED_PROTO, Kind.FORWARDED}
     kept = [line for name, line in zip(names, lines, strict=True) if kinds[name] not in gone]
     options = [line.partition(b":")[2] for line in kept if kinds[line.partition(b":")[0]] == Kind.CONNECTION]
     passing = {name.lower() for name in names if kinds[name] in (Kind.PASS, Kind.CLAIM)}

@@ -180,3 +180,12 @@ def test_a_rule_names_a_row_that_is_there_and_a_row_for_files_wants_some() -> No
     plain = "[[routes]]\npath = '/'\nproxy = 'http://one'\n"
     told = [each.what for each in lint(read(plain + location("l", "files = 'x'", "timeout = 1")))]
     assert "the row is for files, and the site serves none" in told
+
+
+def test_a_rule_that_forwards_has_the_options_of_its_site() -> None:
+    text = SITE.replace("[site]\n", '[site]\npreserve_host = true\nerror_override = true\noverride_codes = ["502"]\n')
+    text += rule("", "^/r", "http://two/", "P")
+    view = RequestView(b"GET", b"/r", b"h", "127.0.0.1", head=b"GET / HTTP/1.1\r\n\r\n")
+    decision = compile_site(read(text), Registry(), 1).program.decide(view, Facts(), None)
+    assert isinstance(decision, Forward)
+    assert (decision.route.preserve_host, decision.route.hides(502), decision.route.hides(404)) == (True, True, False)

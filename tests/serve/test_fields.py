@@ -58,6 +58,17 @@ def test_a_name_with_an_underscore_that_is_nobodys_goes_on() -> None:
     assert "x_y: 1\r\n" in sent("x_y: 1")
 
 
+async def test_a_name_that_cgi_takes_for_one_of_ours_may_be_put_there_by_the_site() -> None:
+    rows = (HeaderRule(id="a", on="request", name="X_FORWARDED_PROTO", action="set", value="https"),)
+    async with upstream(echoes) as member:
+        rules = site(member.port)
+        changed = type(rules)(site=rules.site, listeners=rules.listeners, routes=rules.routes, headers=rows)
+        async with serving(changed) as proxy:
+            _, seen = await get(proxy.port, "/", "X_Forwarded_For: evil", "X_Forwarded_Proto: evil")
+    assert b"X_FORWARDED_PROTO: https\r\n" in seen
+    assert b"evil" not in seen
+
+
 EDITS = (
     HeaderRule(id="a", on="request", name="X-Key", action="set", value="secret"),
     HeaderRule(id="b", on="request", name="X-Only", action="setifempty", value="ours"),
