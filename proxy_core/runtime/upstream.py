@@ -103,6 +103,10 @@ class Upstream(asyncio.Protocol):
         if not self.closed:
             self.transport.write(data)
 
+    def use_up(self) -> None:
+        """Nobody else may have this connection after the answer that is coming."""
+        self._keep = False
+
     def pause(self) -> None:
         """Read no more of the answer for now."""
         if not self.paused and not self.transport.is_closing():

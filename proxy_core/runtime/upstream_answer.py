@@ -107,6 +107,8 @@ def read_head(raw: bytes) -> Answer:
     if coding is not None:
         if length is not None:
             raise Refused(502, "the upstream's answer has both a length and a transfer coding")
+        if raw[:8] != b"HTTP/1.1":
+            raise Refused(502, "the upstream's answer has a transfer coding, which does not exist in HTTP/1.0")
         answer.length = CHUNKED
     elif length is not None:
         try:
@@ -117,7 +119,11 @@ def read_head(raw: bytes) -> Answer:
         named = tokens(connection) - {b"close", b"keep-alive"}
         if named:
             _leave_out(answer, named)
-    answer.reusable = bool(parser.should_keep_alive())
+    if status < 200 and status != 101 and answer.length != UNTIL_CLOSE:  # of a 101 the one who asked judges
+        raise Refused(502, "an interim answer of the upstream says that it has a body")
+    # A body that must not be there may still come, and would be read as the next answer.
+    lies = answer.length not in (UNTIL_CLOSE, 0) if status == 204 else status == 304 and answer.length == CHUNKED
+    answer.reusable = not lies and bool(parser.should_keep_alive())
     return answer
 
 

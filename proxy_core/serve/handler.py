@@ -397,6 +397,8 @@ class Flight:
             fields = (*fields, sticky.issued(pool, member))
         if self.complete:
             self._wait(now)
+        elif self._upstream is not None:
+            self._upstream.use_up()  # who answers before it has read all may take the rest for another request
         first = self._first
         if first is not None:
             if answer.status not in _PAGES:

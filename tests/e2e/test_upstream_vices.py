@@ -95,6 +95,9 @@ BAD_HEADS = {
     "head_too_large": OK + b"A: " + b"a" * 70_000 + b"\r\n\r\n",
     "too_many_fields": OK + b"A: b\r\n" * 600 + b"\r\n",
     "interims_without_end": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 40 + HELLO,
+    "coding_in_http10": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "interim_with_a_length": b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello" + HELLO,
+    "interim_with_a_coding": b"HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n" + HELLO,
     "closes_after_status_line": OK,
     "closes_in_the_head": OK + b"Content-Length: 5\r\n",
 }
@@ -325,6 +328,46 @@ async def test_a_body_behind_head_or_204_or_304_is_not_the_next_answer() -> None
                 one.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 assert (await one.answer())[1] == b"hello"
                 assert member.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "used_again"),
+    [
+        (b"204 No Content\r\n", True),
+        (b"204 No Content\r\nContent-Length: 0\r\n", True),
+        (b"204 No Content\r\nContent-Length: 5\r\n", False),
+        (b"204 No Content\r\nTransfer-Encoding: chunked\r\n", False),
+        (b"304 Not Modified\r\nContent-Length: 5\r\n", True),
+        (b"304 Not Modified\r\nTransfer-Encoding: chunked\r\n", False),
+    ],
+)
+async def test_a_body_that_must_not_be_there_is_not_waited_for_on_a_connection_that_others_use(
+    said: bytes, used_again: bool
+) -> None:
+    async with upstream(answers(b"HTTP/1.1 %b\r\n" % said, HELLO)) as member:
+        async with serving(site(member.port)) as proxy, client(proxy.port) as one:
+            for _ in range(2):
+                one.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                head, _ = await one.answer()
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert (member.connections == 1) is used_again
+
+
+async def test_who_answered_before_the_request_was_whole_gets_no_other_over_that_connection() -> None:
+    async def vice(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        this.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(HELLO[:-2])
+        assert await reader.readexactly(5) == b"00000"
+        writer.write(HELLO[-2:])
+        await reader.read()
+
+    async with upstream(vice) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+        one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        await one.answer_head()
+        one.send(b"00000")
+        assert await one.rest() == b"hello"
+        await until(lambda: member.open == 0)
+        assert not any(proxy.server.upstreams.idle.values())
 
 
 async def test_connect_timeout_tries_the_next_member_and_then_is_504() -> None:
