@@ -647,7 +647,10 @@ class Flight:
         self._leave_lines(monotonic())
         own = Exchange(exchange.rules, view, view.head, exchange.version, exchange.at, monotonic())
         client.flight = page = Flight(self.service, client, fields, self._may_keep(), own, b"", self)
-        page.proceed()
+        try:
+            page.proceed()
+        except Exception as error:
+            page.broke("asking for the page of an error", error)
         return True
 
     def _handed_back(self, first: Flight) -> None:

@@ -27,6 +27,7 @@ from proxy_core.config.model import (
     Auth,
     Balancer,
     Certificate,
+    ErrorPage,
     Listener,
     ListenerTls,
     Location,
@@ -59,7 +60,7 @@ PROGRAM = "import sys\nfor line in sys.stdin: print('/' + line.strip(), flush=Tr
 class Shape:
     """A request and what it meets. ``site`` is made from the port of the member; ``first`` goes before what is
     counted, over a connection of its own; ``hold``: it occupies the one place that the member has; ``secure``: the
-    client speaks TLS, the member does."""
+    client speaks TLS, the member does. ``good`` is how its answer begins where nothing happens."""
 
     site: Callable[[int], Site]
     talk: Talk
@@ -68,6 +69,7 @@ class Shape:
     hold: bool = False
     client_tls: bool = False
     member_tls: bool = False
+    good: tuple[bytes, ...] = (b"HTTP/1.1 200", b"HTTP/1.1 101")
 
 
 @dataclass
@@ -173,6 +175,14 @@ def in_folder(port: int) -> Site:
     return replace(plain(port), routes=(Route(id="all", path="/", folder="."),))
 
 
+def paged(port: int) -> Site:
+    """What asks for anything but the page finds nobody."""
+    made = balanced(free_port())
+    page = Route(id="page", path="/page", proxy=f"http://localhost:{port}/")
+    row = ErrorPage(id="e", status=("5xx",), path="/page")
+    return replace(made, routes=(page, *made.routes), errors=(row,))
+
+
 def tls_listener(port: int, **listener: Any) -> Site:
     tls = ListenerTls(certificates=(Certificate(id="a", cert="a.pem"),))
     return replace(plain(port), listeners={"https": Listener(address="127.0.0.1:0", tls=tls, **listener)})
@@ -217,6 +227,7 @@ SHAPES: dict[str, Shape] = {
     "a map": Shape(mapped, answers(HELLO)),
     "a password": Shape(guarded, answers(HELLO), (GET.replace(b"Host: a\r\n", b"Host: a\r\n" + PRIVATE),)),
     "a file": Shape(in_folder, answers(HELLO), (GET.replace(b"/x", b"/users"),)),
+    "a page for an error": Shape(paged, answers(HELLO), (POST, b"world"), good=(b"HTTP/1.1 503",)),
     "a tunnel": Shape(upgrading, switches(), (ASK,)),
     "TLS": Shape(tls_listener, answers(HELLO), client_tls=True),
     "PROXY": Shape(proxied, answers(HELLO), (PROXIED, GET)),
@@ -278,7 +289,7 @@ async def everywhere(shape: Shape, happening: Callable[[Here], Happening], folde
             here.writer = None
             await here.forget()
             async with asyncio.timeout(10):
-                assert (await here.ask(*(shape.pieces))).startswith((b"HTTP/1.1 200", b"HTTP/1.1 101")), number
+                assert (await here.ask(*(shape.pieces))).startswith(shape.good), number
             await until(lambda: not here.left())
     raise AssertionError("it never comes to an end")
 

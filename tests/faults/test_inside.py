@@ -34,8 +34,14 @@ conditions = [{{ test = '%{{ENV:digit}}', pattern = '^(.)' }}]
 path_regex = '^/new/(.*)$'
 proxy = "balancer://b/$1"
 [[routes]]
+path = "/down"
+proxy = "http://127.0.0.1:9/"
+[[routes]]
 path = "/"
 proxy = "balancer://b/"
+[[errors]]
+status = ["503"]
+path = "/old/page"
 [balancers.b]
 method = "hash"
 key = "%{{REMOTE_ADDR}}"
@@ -102,36 +108,37 @@ def the_site(port: int) -> Site:
     return document.site
 
 
-async def ask(port: int) -> int:
+async def ask(port: int, path: str = "/old/x?y") -> int:
     """The status of one request, 0 where the connection was cut."""
     try:
-        head, _ = await get(port, "/old/x?y", "Cookie: R=x.a")
+        head, _ = await get(port, path, "Cookie: R=x.a")
     except (asyncio.IncompleteReadError, ConnectionError):
         return 0
     return int(head[9:12])
 
 
+@pytest.mark.parametrize(("path", "good"), [("/old/x?y", 200), ("/down", 503)], ids=["answered", "with a page"])
 async def test_an_exception_in_any_function_that_a_request_passes_costs_that_request_alone(
-    capsys: pytest.CaptureFixture[str],
+    path: str, good: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with upstream(answers(HELLO)) as member, serving(the_site(member.port)) as proxy:
-        assert await ask(proxy.port) == 200
+        assert await ask(proxy.port, path) == good
         seen: set[types.CodeType] = set()
         with _seeing(seen):
-            assert await ask(proxy.port) == 200
+            assert await ask(proxy.port, path) == good
         told, count = {}, len(proxy.records)
         for code in sorted(seen, key=lambda each: each.co_qualname):
             proxy.problems.clear()
             with _breaking(code) as done:
-                status = await ask(proxy.port)
+                status = await ask(proxy.port, path)
             if not done:  # what it works out is remembered
                 continue
             told[code.co_qualname] = status
-            assert status in (0, 500), f"{code.co_qualname}: {status}"
+            assert status in ((0, 500) if good == 200 else (0, 500, good)), f"{code.co_qualname}: {status}"
             assert proxy.problems, f"nobody is told that {code.co_qualname} failed"
             await until(lambda: not proxy.recorder.live)
             proxy.at_rest()
-            assert await ask(proxy.port) == 200, f"after {code.co_qualname}"
+            assert await ask(proxy.port, path) == good, f"after {code.co_qualname}"
             count += 2
         await until(lambda: not proxy.recorder.live)
         proxy.problems.clear()
