@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -59,7 +60,8 @@ def _arguments(program: str, description: str, given: list[str]) -> Path:
 
 
 def report(problem: Problem) -> None:
-    print(problem, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a full disk, or nobody who reads: serving goes on
+        print(problem, file=sys.stderr, flush=True)
 
 
 def check_file(file: Path) -> int:

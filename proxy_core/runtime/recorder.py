@@ -96,11 +96,17 @@ class Recorder:
         """The exchange is over, whatever came of it; called exactly once for each ``begin``."""
         self.live.remove(exchange)
         exchange.finished = now
-        self.newest = exchange.number = self.newest + 1
         kind = exchange.status // 100 % 10
-        self.classes[kind] += 1
         took = now - exchange.started
         bucket = bucket_of(took)
+        ring = self.ring
+        ring.append(exchange)
+        self.newest = exchange.number = self.newest + 1  # the ring has no gap in its numbers
+        exchange.weight = 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
+        self.weight += exchange.weight
+        while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
+            self.weight -= ring.popleft().weight
+        self.classes[kind] += 1
         self.histogram[bucket] += 1
         self.spent += took
         if exchange.member is not None:
@@ -121,12 +127,6 @@ class Recorder:
             tally.classes[kind] += 1
             tally.histogram[bucket] = tally.histogram.get(bucket, 0) + 1
             tally.fresh[bucket] = tally.fresh.get(bucket, 0) + 1
-        ring = self.ring
-        ring.append(exchange)
-        exchange.weight = 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
-        self.weight += exchange.weight
-        while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
-            self.weight -= ring.popleft().weight
 
     def after(self, number: int, limit: int) -> list[Exchange]:
         """The first ``limit`` finished exchanges with a greater number, oldest first, as far as the ring still holds

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, Protocol, cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy_core.balance.state import UpstreamKey
 from proxy_core.http.headers import Refused
@@ -253,8 +253,8 @@ class Upstream(asyncio.Protocol):
         if answer.upgrade.lower() != self._upgrade.lower() or answer.length != UNTIL_CLOSE:
             raise Refused(502, "the upstream switched to a protocol that nobody asked for")
         self.receiver = None
-        self.closed = True  # for the pool and for drop: it is the tunnel's now
         receiver.switched(answer, data)
+        self.closed = True  # for the pool and for drop: it is the tunnel's now
 
     def _counted(self, receiver: Receiver, data: bytes) -> None:
         left = self._left - len(data)
@@ -270,6 +270,8 @@ class Upstream(asyncio.Protocol):
             self._pieces = bodies
             try:
                 self._parser.feed_data(piece)
+            except HttpParserCallbackError:
+                raise  # a mistake of ours
             except (HttpParserError, HttpParserUpgrade):
                 if not self._done:
                     if bodies:

@@ -136,7 +136,14 @@ class Client(asyncio.Protocol):
     # -- transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        try:
+            self._opened(self._transport)
+        except Exception as error:
+            self._service.crashed("opening a connection", error)
+            self.cut()
+
+    def _opened(self, transport: asyncio.Transport) -> None:
         self.write = transport.write
         transport.set_write_buffer_limits(high=limits.WRITE_BUFFER)
         if self._ends is not None:
@@ -202,13 +209,14 @@ class Client(asyncio.Protocol):
         return self._transport.can_write_eof()  # TLS knows no half-close
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._service.clients.discard(self)
-        self.bound.connections -= 1
-        self._service.gate.closed(self._reader.peer)
         self._closing = True
         if self.flight is not None:
             self.flight.client_left()
             self.flight = None
+        if self in self._service.clients:
+            self._service.clients.remove(self)
+            self.bound.connections -= 1
+            self._service.gate.closed(self._reader.peer)
 
     def pause_writing(self) -> None:
         self.blocked = True
@@ -380,12 +388,12 @@ class Client(asyncio.Protocol):
         settings = exchange.rules.program.general
         status, moved, own = changes.page(settings, exchange, refused.status, self._service.outside.pages)
         exchange.status, exchange.cause = status, refused.why
-        self._service.recorder.begin(exchange)
         fields = changes.replied(settings, exchange, status, (*again(refused.again), *self.bound.fields))
         head, body = reply(status, keep=False, fields=fields, moved=moved, own=own)
         exchange.sent = len(body)
         self._transport.write(head + body)
-        self._service.recorder.finish(exchange, monotonic())
+        self._service.recorder.begin(exchange)
+        self._service.record(exchange, monotonic())
         self._linger()
 
     def _linger(self) -> None:

@@ -46,9 +46,9 @@ class Gate:
 
     def closed(self, client: str) -> None:
         name = seen_as(client)
-        self._connections[name] -= 1
-        if not self._connections[name]:
-            del self._connections[name]
+        left = self._connections.pop(name, 0) - 1
+        if left > 0:
+            self._connections[name] = left
 
     def admit(self, client: str, terms: Terms, now: float) -> None:
         """A request of a client that ``terms`` watch. Raises Refused with 403 or, when it comes too soon, 429."""
@@ -94,4 +94,7 @@ class Gate:
             if most and len(self.recorder.live) - len(self.waiting) >= most:
                 return
             self.waiting.popleft()
-            flight.proceed()
+            try:
+                flight.proceed()
+            except Exception as error:
+                flight.broke("going on with a request that waited", error)

@@ -249,7 +249,7 @@ class Flight:
 
     def elected(self, member: BoundMember) -> None:
         self.timeout = member.member.timeout or self._decision.route.timeout
-        upstream = self.service.upstreams.take(member.upstream)
+        self._upstream = upstream = self.service.upstreams.take(member.upstream)
         if upstream is not None:
             self.sent(upstream, member)
         else:
@@ -269,6 +269,7 @@ class Flight:
                 self._unreachable(member, error)
             else:
                 self._waiting = None
+                self._upstream = upstream
                 self.sent(upstream, member)
         except Exception as error:
             self._waiting = None
@@ -301,7 +302,6 @@ class Flight:
     # -- sent: the head is on its way upstream, and the body as far as it has come
 
     def sent(self, upstream: Upstream, member: BoundMember) -> None:
-        self._upstream = upstream
         exchange, fields, client = self.exchange, self.fields, self.client
         view = exchange.view
         exchange.connected = now = monotonic()
@@ -373,8 +373,9 @@ class Flight:
             self._tunnel.upstream.pass_on(data)
 
     def _tunnelled(self, why: str) -> None:
-        self.exchange.cause = why
-        self.finished(monotonic())
+        if not self.over:  # else it broke before it came about
+            self.exchange.cause = why
+            self.finished(monotonic())
 
     def stop(self) -> None:
         """The listener stops: what has an end comes to it, a tunnel is told."""
@@ -527,7 +528,7 @@ class Flight:
         """Whoever gives a wait up and every wait that ends well says so first: this one was cancelled by others."""
         if task is self._waiting:
             self._waiting = None
-            self.fail(503, "what it waited for was cancelled")
+            self._end(503, "what it waited for was cancelled")
 
     def failed(self, why: str, unanswered: bool) -> None:
         """The upstream connection is gone, or what came over it is not an answer."""
@@ -585,13 +586,20 @@ class Flight:
     def broke(self, where: str, error: Exception) -> None:
         """A mistake of ours, which costs this one request."""
         self.service.crashed(where, error)
-        self.fail(500, f"{where} failed")
+        self._end(500, f"{where} failed")
 
     def client_left(self) -> None:
-        if not self.over:
-            self.fail(
-                CLIENT_LEFT, "the client left before the end of the answer" if self.started else "the client left"
-            )
+        self._end(CLIENT_LEFT, "the client left before the end of the answer" if self.started else "the client left")
+
+    def _end(self, status: int, cause: str) -> None:
+        """``fail`` where nobody else is left to catch what goes wrong in it: then the connection goes too."""
+        try:
+            if not self.over:
+                self.fail(status, cause)
+                return
+        except Exception as error:
+            self.service.crashed("ending a request", error)
+        self.client.cut()
 
     def give_up(self, cause: str) -> None:
         """The proxy wants it to end, tunnel or not."""
@@ -706,9 +714,11 @@ class Flight:
             first.finished(now)
             return
         self.over = True
-        self._release()
-        self._leave_lines(now)
-        self.service.recorder.finish(self.exchange, now)
+        try:
+            self._release()
+            self._leave_lines(now)
+        finally:
+            self.service.record(self.exchange, now)
         gate = self.service.gate
         if gate.waiting:
             gate.room()
@@ -753,9 +763,10 @@ def receive(
     ``rules`` were read for it, once; it keeps them to the end, whatever is swapped meanwhile.
     """
     exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
+    flight = Flight(service, client, fields, keep, exchange, first)
     service.recorder.begin(exchange)
+    client.flight = flight
     if service.retries < limits.RETRY_CREDIT:
         service.retries += limits.RETRY_RATIO
     exchange.received = len(first)
-    client.flight = flight = Flight(service, client, fields, keep, exchange, first)
     flight.received(rules)

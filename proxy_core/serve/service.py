@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy_core.errors import Problem
 from proxy_core.runtime.current import Current, RuleSet
+from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.upstreams import Upstreams
@@ -58,6 +59,14 @@ class Service:
             return False
         self.retries -= 1
         return True
+
+    def record(self, exchange: Exchange, now: float) -> None:
+        """It is over. Where recording it fails a record is missing, and serving goes on."""
+        try:
+            self.recorder.finish(exchange, now)
+        except Exception as error:
+            self.crashed("recording a request", error)
+            self.recorder.live.discard(exchange)
 
     def crashed(self, where: str, error: Exception) -> None:
         """A mistake of ours: the request is answered with 500, the trace goes to ``log``, and serving goes on."""

@@ -177,17 +177,25 @@ class Tunnel:
     def lost(self, end: End) -> None:
         """One connection is gone: what is on its way to the other still arrives, then that closes too. The tunnel
         has ended when the client's is gone."""
-        client_lost = end is self.downstream
-        other = end.other
-        if not other.lost:
-            if not end.said_eof and not self.why:
-                self.why = f"the {'client' if client_lost else 'upstream'} broke the tunnel off"
-            other.resume()  # nobody is left to wait for, and its own end must be noticed
-            other.transport.close()
-            self.client.deadline = min(self.client.deadline, monotonic() + LAST_BYTES)
-            if client_lost:
-                asyncio.get_running_loop().call_later(LAST_BYTES, other.transport.abort)
+        try:
+            if not end.other.lost:
+                self._close(end.other, end is self.downstream, end.said_eof)
+        finally:
+            if end is self.downstream:
+                self._over()
+
+    def _close(self, end: End, client_lost: bool, said_eof: bool) -> None:
+        """The end that is left; whether it is the client that was lost, and whether it had done."""
+        if not said_eof and not self.why:
+            self.why = f"the {'client' if client_lost else 'upstream'} broke the tunnel off"
+        self.client.deadline = min(self.client.deadline, monotonic() + LAST_BYTES)
         if client_lost:
+            asyncio.get_running_loop().call_later(LAST_BYTES, end.transport.abort)
+        end.resume()  # nobody is left to wait for, and its own end must be noticed
+        end.transport.close()
+
+    def _over(self) -> None:
+        try:
             self._ended(self.why)
-            self.client.flight = None
+        finally:
             self.client.connection_lost(None)

@@ -42,7 +42,10 @@ class Waiting(dict[str, deque["Flight"]]):
             flight = queue.popleft()
             if not queue:
                 del self[pool]
-            flight.decided()
+            try:
+                flight.decided()
+            except Exception as error:
+                flight.broke("going on with a request that stood in line", error)
             if self.get(pool) and self[pool][0] is flight:
                 return  # still nothing for it, and so for nobody behind it
             queue = self.get(pool)

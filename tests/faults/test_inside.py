@@ -163,22 +163,3 @@ async def test_a_client_may_leave_after_any_number_of_turns_of_the_loop(raw: byt
             await until(lambda: proxy.server.states()[0].connections == 0)
             proxy.at_rest()
         assert await ask(proxy.port) == 200
-
-
-async def test_cancelling_whatever_waits_for_a_member_leaves_nothing_behind() -> None:
-    """Each task that the proxy has, cancelled after any number of turns."""
-    async with upstream(answers(HELLO)) as member, serving(the_site(member.port)) as proxy:
-        for turns in range(40):
-            proxy.server.upstreams.close()
-            others = asyncio.all_tasks()
-            asking = asyncio.create_task(ask(proxy.port))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            for task in asyncio.all_tasks() - others - {asking}:
-                if "proxy_core" in str(task.get_coro().cr_code.co_filename):  # type: ignore[union-attr]
-                    task.cancel()
-            async with asyncio.timeout(5):
-                assert await asking in (0, 200, 500, 502, 503), turns
-            await until(lambda: not proxy.recorder.live)
-            proxy.at_rest()
-        assert await ask(proxy.port) == 200

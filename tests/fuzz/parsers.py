@@ -76,7 +76,7 @@ def paths(raw: bytes) -> None:
                 assert target.normalised(target.escaped(again, reading), reading) == again
 
 
-_CHUNKED = re.compile(rb"(?:([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n]*)?[ \t]*\r\n)")
+_CHUNKED = re.compile(rb"(?:([0-9A-Fa-f]+)(?:[ \t]*;[^\r\n]*)?[ \t]*\r\n)")
 
 
 def _dechunked(raw: bytes) -> tuple[bytes, int] | None:

@@ -1,0 +1,200 @@
+"""A mistake of ours in any function that a request passes, in whatever callback: told, contained, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import pytest
+import uvloop
+from msgspec.structs import replace
+
+from proxy_core.config.model import Balancer, Member, Site
+from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, serving, until, upstream
+from tests.e2e.harness import site as plain
+from tests.e2e.test_tunnels import ASK, switches
+from tests.ports import free_port
+
+GET = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+KEEP = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+SPARED = {
+    "Client.__init__",
+    "Client.connection_lost",
+    "Client.connection_made",
+    "Client.cut",
+    "Flight._end",
+    "Flight._release",
+    "Flight._wait_for",
+    "Flight.client_left",
+    "Gate.closed",
+    "Server._enter",
+    "Service.record",
+    "Tunnel._over",
+    "Upstream.connection_made",
+    "Waiting.freed",
+    "bind.<locals>.<lambda>",
+}
+"""What is the last to be called for a connection, or sets it free: what is called from it is broken, itself it is not.
+"""
+
+
+class Injected(Exception):
+    pass
+
+
+def _here(frame: types.FrameType) -> bool:
+    return "/proxy_core/" in frame.f_code.co_filename
+
+
+@contextmanager
+def seeing(seen: set[types.CodeType]) -> Iterator[None]:
+    def hook(frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and _here(frame):
+            seen.add(frame.f_code)
+
+    sys.setprofile(hook)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@contextmanager
+def breaking(code: types.CodeType) -> Iterator[list[bool]]:
+    """The next call of this function raises."""
+    done: list[bool] = []
+
+    def hook(frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is code and not done:
+            done.append(True)
+            raise Injected(code.co_qualname)
+
+    sys.setprofile(hook)
+    try:
+        yield done
+    finally:
+        sys.setprofile(None)
+
+
+@dataclass
+class Shape:
+    site: Callable[[int], Site]
+    talk: Talk
+    pieces: tuple[bytes, ...] = (GET,)
+
+
+def two(port: int) -> Site:
+    members = {
+        "dead": Member(url=f"http://127.0.0.1:{free_port()}", retry=0),
+        "m": Member(url=f"http://127.0.0.1:{port}"),
+    }
+    return replace(plain(port, port), balancers={"pool": Balancer(members=members)})
+
+
+def upgrading(port: int) -> Site:
+    made = plain(port)
+    return replace(made, routes=(replace(made.routes[0], upgrade=("websocket",)),))
+
+
+SHAPES: dict[str, Shape] = {
+    "GET": Shape(plain, answers(HELLO)),
+    "two on a connection": Shape(plain, answers(HELLO), (KEEP, GET)),
+    "chunks": Shape(plain, answers(CHUNKED)),
+    "POST": Shape(plain, answers(HELLO), (POST, b"world")),
+    "refused": Shape(plain, answers(HELLO), (b"GET / HTTP/1.1\r\n\r\n",)),
+    "the next member": Shape(two, answers(HELLO)),
+    "not an answer": Shape(plain, answers(b"what?\r\n\r\n")),
+    "a tunnel": Shape(upgrading, switches(), (ASK,)),
+}
+
+
+async def ask(port: int, *pieces: bytes) -> bytes:
+    """What comes back until the end; a connection that breaks ends it."""
+    got = b""
+    with contextlib.suppress(OSError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0.002)
+            while more := await reader.read(65536):
+                got += more
+                if got.startswith(b"HTTP/1.1 101"):
+                    writer.write_eof()
+        finally:
+            writer.close()
+    return got
+
+
+def left(proxy: Running, member: Upstream) -> dict[str, Any]:
+    """What is not at rest."""
+    service = proxy.server._service
+    idle = sum(not each.closed for stack in service.upstreams.idle.values() for each in stack)
+    things = {
+        "requests": proxy.recorder.live,
+        "busy": [state.key for state in proxy.registry.members.values() if state.busy],
+        "clients": service.clients,
+        "connections": [state.connections for state in proxy.server.states() if state.connections],
+        "in line": service.waiting,
+        "in the queue": service.gate.waiting,
+        "counted connections": service.gate._connections,
+        "connections that are not idle": member.open - idle,
+    }
+    return {name: thing for name, thing in things.items() if thing}
+
+
+async def every(shape: Shape) -> int:
+    """How many functions were broken."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async with upstream(shape.talk) as member, serving(shape.site(member.port)) as proxy:
+        port, upstreams, count = proxy.port, proxy.server.upstreams, 0
+        good = await ask(port, *shape.pieces)
+        upstreams.close()
+        seen: set[types.CodeType] = set()
+        with seeing(seen):
+            await ask(port, *shape.pieces)
+            await until(lambda: not left(proxy, member))
+        for code in sorted(seen, key=lambda each: each.co_qualname):
+            if code.co_qualname in SPARED:
+                continue
+            upstreams.close()
+            await until(lambda: not member.open)
+            proxy.problems.clear()
+            complaints.clear()
+            async with asyncio.timeout(10):
+                with breaking(code) as done:
+                    await ask(port, *shape.pieces)
+                end = monotonic() + 5
+                while more := left(proxy, member):
+                    assert monotonic() < end, (code.co_qualname, more)
+                    await asyncio.sleep(0.001)
+                assert proxy.problems or complaints or not done, f"nobody is told that {code.co_qualname} failed"
+                again = await ask(port, *shape.pieces)
+            assert again[:12] == good[:12], f"after {code.co_qualname}: {again!r}"
+            count += bool(done)
+        proxy.problems.clear()
+        proxy.recorder.ring.clear()  # where recording failed, a record is missing
+        for state in proxy.registry.members.values():
+            state.elected = 0
+    return count
+
+
+@pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_mistake_in_any_function_costs_one_connection_at_most(
+    shape: str, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(every(SHAPES[shape])) > 30
