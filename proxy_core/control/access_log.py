@@ -17,6 +17,7 @@ import stat
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from json import dumps
 from pathlib import Path
 
 import msgspec
@@ -195,7 +196,10 @@ def json(exchange: Exchange) -> bytes:
     }
     if exchange.notes:
         line["notes"] = exchange.notes
-    return msgspec.json.encode(line) + b"\n"
+    text = msgspec.json.encode(line)
+    if not text.isascii():  # what steers a terminal may be among it
+        text = dumps(line, separators=(",", ":")).encode("ascii")
+    return text + b"\n"
 
 
 LINES: dict[str, Callable[[Exchange], bytes]] = {"common": common, "combined": combined, "json": json}

@@ -1,9 +1,9 @@
 """The entrance: how connections come in where more than accepting is needed, a PROXY header or a TLS handshake.
 
 It stands where asyncio's Server stands for plain listeners, which pay nothing for it. Each connection is opened in a
-task of its own with one deadline for everything before HTTP; how many may be opening at once is bounded. What does not
-get through is closed without a word, but for one: who speaks plain HTTP to a TLS port is told so, since that is nearly
-always a mistake in a URL.
+task of its own with one deadline for everything before HTTP; how many may be opening at once is bounded, and one more
+costs the oldest of them its place. What does not get through is closed without a word, but for one: who speaks plain
+HTTP to a TLS port is told so, since that is nearly always a mistake in a URL.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from proxy_core.serve.proxy_protocol import Ends, Malformed, receive
@@ -45,7 +46,7 @@ class Entrance:
         self._bound = bound
         self._listening = listening
         self._enter = enter
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[None], socket.socket] = {}
         self._closed = False
 
     async def start_serving(self) -> None:
@@ -75,13 +76,18 @@ class Entrance:
                     loop.call_later(_REST, self._listen)
                 return
             if len(self._opening) >= OPENING_MOST:
-                sock.close()
-                self._bound.turned_away += 1
-                continue
+                self._end_oldest()
             sock.setblocking(False)
             task = asyncio.get_running_loop().create_task(self._open(sock, str(peer[0])))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._opening[task] = sock
+            task.add_done_callback(lambda done: self._opening.pop(done, None))
+
+    def _end_oldest(self) -> None:
+        """Make room: opening takes a moment, and who is at it for longest is in trouble or means it."""
+        oldest, sock = next(iter(self._opening.items()))
+        del self._opening[oldest]
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
     async def _open(self, sock: socket.socket, peer: str) -> None:
         given = False

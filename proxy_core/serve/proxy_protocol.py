@@ -40,7 +40,7 @@ def version_1(line: bytes) -> Ends | None:
         raise Malformed("the line is not PROXY, a family, two addresses and two ports")
     kind = IPv4Address if words[1] == b"TCP4" else IPv6Address
     try:
-        source, destination = (str(kind(word.decode("ascii"))) for word in words[2:4])
+        source, destination = (_said(kind(word.decode("ascii"))) for word in words[2:4])
     except ValueError as error:
         raise Malformed(f"an address is not one of {words[1].decode()}") from error
     return Ends((source, _port(words[4])), (destination, _port(words[5])))
@@ -68,7 +68,17 @@ def version_2(head: bytes, rest: bytes) -> Ends | None:
     kind = IPv4Address if size == 4 else IPv6Address
     source, destination = kind(rest[:size]), kind(rest[size : 2 * size])
     ports = rest[2 * size : 2 * size + 4]
-    return Ends((str(source), int.from_bytes(ports[:2], "big")), (str(destination), int.from_bytes(ports[2:], "big")))
+    return Ends(
+        (_said(source), int.from_bytes(ports[:2], "big")), (_said(destination), int.from_bytes(ports[2:], "big"))
+    )
+
+
+def _said(address: IPv4Address | IPv6Address) -> str:
+    """The address in words, one of IPv4 that is written as IPv6 as what it is. Raises ValueError for one with a zone,
+    which is known to one machine alone."""
+    if address.version == 6 and address.scope_id is not None:
+        raise ValueError("an address with a zone")
+    return str((address.version == 6 and address.ipv4_mapped) or address)
 
 
 async def receive(sock: socket.socket) -> Ends | None:

@@ -119,6 +119,14 @@ def test_nothing_a_client_sends_can_break_out_of_its_quotes(junk: bytes) -> None
     assert all(32 <= byte < 127 for byte in line[:-1])
 
 
+@given(st.text(max_size=60).filter(lambda text: "\n" not in text and "\r" not in text))
+def test_nothing_a_client_sends_steers_a_terminal_that_shows_json(junk: str) -> None:
+    raw = junk.encode("utf-8", "surrogatepass")
+    line = access_log.json(exchange(b"GET / HTTP/1.1\r\nUser-Agent: x" + raw + b"x\r\n\r\n"))
+    assert all(32 <= byte <= 127 for byte in line[:-1])
+    assert json.loads(line)["user_agent"] == "x" + raw.decode("utf-8", "backslashreplace") + "x"
+
+
 def test_json_carries_route_member_and_times() -> None:
     key = MemberKey("backend", "a")
     seen = exchange(

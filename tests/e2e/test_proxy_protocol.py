@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import trustme
 from msgspec.structs import replace
 
 from proxy_core.config.model import Certificate, Listener, ListenerTls, Site
+from proxy_core.serve import entrance
 from tests.e2e.harness import ask, client, echoes, serving, site, until, upstream
 from tests.serve.test_proxy_protocol import BAD, V4, v2
 
@@ -54,6 +56,17 @@ async def test_who_is_not_trusted_is_turned_away_whatever_it_says() -> None:
         await until(lambda: proxy.server.states()[0].turned_away == 1)
         await proxy.apply(proxied(member.port))
         assert b"200 OK" in await ask(proxy.port, header + REQUEST), "an edit of the trusted holds at once"
+
+
+async def test_who_opens_for_longest_makes_room_when_too_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "OPENING_MOST", 3)
+    async with upstream(echoes) as member, serving(proxied(member.port)) as proxy, AsyncExitStack() as stack:
+        slow = [await stack.enter_async_context(client(proxy.port)) for _ in range(3)]
+        assert b"200 OK" in await ask(proxy.port, b"PROXY UNKNOWN\r\n" + REQUEST)
+        assert await slow[0].rest() == b""
+        slow[2].send(b"PROXY UNKNOWN\r\n" + REQUEST)
+        assert b"200 OK" in await slow[2].rest()
+        assert proxy.server.states()[0].turned_away == 1
 
 
 async def test_a_header_stands_before_the_handshake(tmp_path: Path) -> None:

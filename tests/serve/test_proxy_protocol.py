@@ -15,6 +15,8 @@ from proxy_core.serve.proxy_protocol import SIGNATURE, Ends, Malformed, receive,
 V4 = bytes((192, 0, 2, 1, 198, 51, 100, 2)) + (56324).to_bytes(2, "big") + (443).to_bytes(2, "big")
 V6 = bytes(15) + b"\1" + bytes(15) + b"\2" + (1).to_bytes(2, "big") + (65535).to_bytes(2, "big")
 
+MAPPED = bytes(10) + b"\xff\xff" + bytes((192, 0, 2, 1))
+
 
 def v2(command: int, family: int, rest: bytes) -> bytes:
     return SIGNATURE + bytes((command, family)) + len(rest).to_bytes(2, "big") + rest
@@ -23,11 +25,13 @@ def v2(command: int, family: int, rest: bytes) -> bytes:
 GOOD = [
     (b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n", Ends(("192.0.2.1", 56324), ("198.51.100.2", 443))),
     (b"PROXY TCP6 2001:DB8::1 ::1 0 65535\r\n", Ends(("2001:db8::1", 0), ("::1", 65535))),
+    (b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:c633:6402 1 2\r\n", Ends(("192.0.2.1", 1), ("198.51.100.2", 2))),
     (b"PROXY UNKNOWN\r\n", None),
     (b"PROXY UNKNOWN ffff:f...f:ffff ffff::ffff 65535 65535\r\n", None),
     (v2(0x21, 0x11, V4), Ends(("192.0.2.1", 56324), ("198.51.100.2", 443))),
     (v2(0x21, 0x11, V4 + b"\x03\0\x04abcd"), Ends(("192.0.2.1", 56324), ("198.51.100.2", 443))),
     (v2(0x21, 0x21, V6), Ends(("::1", 1), ("::2", 65535))),
+    (v2(0x21, 0x21, MAPPED + MAPPED + bytes(4)), Ends(("192.0.2.1", 0), ("192.0.2.1", 0))),
     (v2(0x20, 0x00, b""), None),
     (v2(0x20, 0x11, V4), None),
     (v2(0x21, 0x00, b""), None),
@@ -41,6 +45,7 @@ BAD = [
     b"PROXY TCP4 192.0.2.01 198.51.100.2 1 2\r\n",
     b"PROXY TCP4 ::1 ::1 1 2\r\n",
     b"PROXY TCP6 192.0.2.1 198.51.100.2 1 2\r\n",
+    b"PROXY TCP6 fe80::1%lo ::1 1 2\r\n",
     b"PROXY TCP4 192.0.2.1 198.51.100.2 65536 2\r\n",
     b"PROXY TCP4 192.0.2.1 198.51.100.2 01 2\r\n",
     b"PROXY TCP4 192.0.2.1 198.51.100.2 +1 2\r\n",
