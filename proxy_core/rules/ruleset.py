@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
@@ -19,9 +20,7 @@ from proxy_core.http.target import (
     PLAIN,
     BadTarget,
     Reading,
-    balancer,
     normalised,
-    origin,
     readable,
     split,
     undecoded,
@@ -51,18 +50,16 @@ from proxy_core.rules.endings import (
     smuggles,
 )
 from proxy_core.rules.facts import NOTHING, Facts, Need, Unknown
+from proxy_core.rules.forwarding import forward
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.locations import Place
-from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.routes import Routes, outcome
 from proxy_core.rules.scope import Scope
-from proxy_core.rules.statuses import statuses
-from proxy_core.rules.urls import BAD, scheme_length
+from proxy_core.rules.urls import scheme_length
 from proxy_core.rules.within import Elsewhere, within
 
 _SLASHES = re.compile(r"^/{2,}")
-_MOST_BOUND = 1024
 MOST_TURNS = 10
 """How often rules of sections may make another path of a request (LimitInternalRecursion)."""
 
@@ -171,7 +168,7 @@ class Server:
                 return Respond(ending.status, None, ending.why, extras)
             case "proxy":
                 assert ending.rule is not None
-                return self._forward(ending.rule, uri, scope.args, ending.raw, extras)
+                return forward(self, ending.rule, uri, scope.args, ending.raw, extras)
             case "changed" if remote:
                 return redirect(ending, uri, remote, scope.args, args, extras)
             case "changed":
@@ -211,48 +208,6 @@ class Server:
         query = b"" if args is None else b"?" + args.encode("latin-1")
         return Forward(files, mapping.target(files, path, query, b"", self.reading), extras)
 
-    def _forward(self, rule: Rule, uri: str, args: str | None, raw: bool, extras: Extras | None) -> Decision:
-        """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
-        cut = uri.find("/", uri.find("://") + 3)
-        there, path = (uri, "") if cut < 0 else (uri[:cut], uri[cut:])
-        try:
-            route = self.bound.get((rule.id, there)) or self._bind(rule, there)
-        except ValueError as why:
-            return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
-        if raw and BAD(path):
-            return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
-        spelled = path.encode("latin-1") if raw else escaped_upstream(path, self.reading)
-        query = b"" if args is None else b"?" + args.encode("latin-1")
-        if extras is not None:
-            extras = extras._replace(hits=tuple(state for state in extras.hits if state is not rule.state))
-        return Forward(route, (spelled or b"/") + query, extras)
-
-    def _bind(self, rule: Rule, there: str) -> BoundRoute:
-        """The route of a rule to an origin or a balancer. Raises ValueError, with a sentence, for what is neither."""
-        named = balancer(there)
-        pool = named[0] if named is not None else origin(there).url
-        if named is not None and pool not in self.site.balancers:
-            raise ValueError(f"there is no balancer {pool}")
-        if len(self.bound) >= _MOST_BOUND:
-            self.bound.clear()
-        options = self.site.site
-        route = self.bound[rule.id, there] = BoundRoute(
-            id=rule.id,
-            path="",
-            pool=pool,
-            target=b"",
-            timeout=options.timeout,
-            error_override=options.error_override,
-            preserve_host=options.preserve_host,
-            codes=frozenset(statuses(options.override_codes)),
-            reverse=rule_rows(self.site, pool),
-            state=rule.state,
-            rows="rewrites",
-            max_body=self.own.max_body,
-            canonical=self.own.canonical,
-        )
-        return route
-
     def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:
         """The ids of the locations that hold for a request, in the order in which they are laid over each other."""
         extras = None if isinstance(decision, Need) else decision.extras
@@ -287,7 +242,7 @@ class Server:
         inner = next((section for section in reversed(held) if section.rules), None)
         if inner is None or scope.ended or (isinstance(settled, Respond) and not settled.local):
             return settled
-        made = within(inner, settled, place, scope, self.reading, self._forward, trace)
+        made = within(inner, settled, place, scope, self.reading, partial(forward, self), trace)
         forwards = isinstance(made, Forward) and made.route is not settled.route
         return locations.laid_over(held, made) if forwards and isinstance(made, Forward) else made
 
