@@ -126,6 +126,7 @@ _OF_OPTIONS = (
 
 
 _OF_THE_SITE = (
+    "connect_timeout",
     "tunnel_timeout", "document_root", "directory_index", "trusted_proxies", "internal_proxies", "client_header",
     "proxies_header",
 )  # fmt: skip
@@ -177,7 +178,8 @@ def listeners(draft: Draft, hosts: Mapping[Server, list[str]]) -> Iterator[Block
                for row in group.members]  # fmt: skip
     for server in draft.servers():
         targets += [row.content.get("proxy", "") for row in (*server.routes, *server.located)]
-        targets += [row.content["substitution"] for row in server.rewrites]
+        forwards = [row for row in server.rewrites if {"P", "PROXY"} & {*map(str.upper, row.content.get("flags", ()))}]
+        targets += [row.content["substitution"] for row in forwards]
     upstream = tls.upstream(draft, targets)
     if upstream:
         yield Block(("upstream_tls",), upstream, _origins(draft, draft.servers(), "ssl_proxy", "ssl_proxy_verify"))
@@ -213,7 +215,7 @@ def host(draft: Draft, server: Server, listeners: list[str], inherits: Mapping[S
     if server in inherits:
         content["rewrites"] = inherits[server]
     origins = [server.directive] if server.directive is not None else []
-    for key in (*_OF_OPTIONS, "document_root", "directory_index"):
+    for key in (*_OF_OPTIONS, "max_body", "document_root", "directory_index"):
         if key in server.options and server.options[key][0] != draft.main.said(key):
             if key in OWN:
                 content[key] = server.options[key][0]

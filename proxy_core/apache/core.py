@@ -138,8 +138,7 @@ def request_read_timeout(here: Here, said: Directive) -> None:
         kind = "head" if stage == "header" else "body"
         if int(found[1]):
             here.draft.limits.content[f"{kind}_time"] = int(found[1])
-        if found[2]:
-            here.draft.limits.content[f"{kind}_rate"] = int(found[2])
+        here.draft.limits.content[f"{kind}_rate"] = int(found[2] or 0)
     here.draft.limits.origins.append(said)
 
 

@@ -58,7 +58,7 @@ def _early(here: Here, row: dict[str, Any]) -> None:
         row["early"] = True
 
 
-_ATTRIBUTES = {
+ATTRIBUTES = {
     "remote_host": "%{REMOTE_HOST}", "remote_addr": "%{REMOTE_ADDR}", "server_addr": "%{SERVER_ADDR}",
     "request_method": "%{REQUEST_METHOD}", "request_protocol": "%{SERVER_PROTOCOL}", "request_uri": "%{REQUEST_URI}",
 }  # fmt: skip
@@ -74,8 +74,8 @@ def set_env_if(here: Here, said: Directive) -> None:
     args = list(said.args)
     attribute = "User-Agent" if said.key.startswith("browser") else args.pop(0)
     regex, *variables = args
-    if attribute.lower() in _ATTRIBUTES:
-        subject = _ATTRIBUTES[attribute.lower()]
+    if attribute.lower() in ATTRIBUTES:
+        subject = ATTRIBUTES[attribute.lower()]
     elif _TOKEN.fullmatch(attribute):
         known = {row.content["name"].lower() for row in (*here.draft.main.env, *here.server.env)}
         subject = f"%{{ENV:{attribute}}}" if attribute.lower() in known else f"%{{HTTP:{attribute}}}"

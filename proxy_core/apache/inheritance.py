@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from proxy_core.apache.draft import Block, Draft, Row, Server, block, slug, unique
 
@@ -31,9 +32,11 @@ def rewriting(draft: Draft, answers: bool) -> Rewriting:
     copied = shared and (answers and not runs)
     blocks: list[Block] = []
     maps = name_maps(draft, ways)
+    written: set[str] = set()
     for server in draft.servers():
         named = [(maps[server][name], row) for name, row in server.maps.items()]
-        blocks += [Block(("maps", name), row.content, tuple(row.origins)) for name, row in named]
+        blocks += [Block(("maps", name), row.content, tuple(row.origins)) for name, row in named if name not in written]
+        written |= {name for name, _ in named}
     if main.rewrites and shared and not copied:
         blocks += [rule(main, row, maps[main]) for row in main.rewrites]
     blocks += [rule(main, row, maps[main]) for row in main.inner]
@@ -68,14 +71,16 @@ def way(main: Server, server: Server) -> str:
 
 
 def name_maps(draft: Draft, ways: Mapping[Server, str]) -> dict[Server, dict[str, str]]:
-    """What each server's rules call a map, as the name that it has in the site."""
-    taken: set[str] = set()
+    """What each server's rules call a map, as the name that it has in the site; what is the same has one name."""
+    taken: dict[str, Mapping[str, Any]] = {}
     named: dict[Server, dict[str, str]] = {}
     for server in draft.servers():
         own = {}
         for name in server.maps:
-            own[name] = unique(slug(name), taken)
-            taken.add(own[name])
+            content = server.maps[name].content
+            stem = slug(name)
+            own[name] = stem if taken.get(stem) == content else unique(stem, taken)
+            taken[own[name]] = content
         base = named[draft.main] if server.name else {}
         how = ways.get(server, "own")
         named[server] = base | own if how == "after" else own | base if how == "before" else own

@@ -3,7 +3,8 @@
 ``rproxy SITE.toml`` serves until SIGTERM or SIGINT, which drain; a second one cuts. SIGHUP takes the site file as it
 stands on disk, SIGUSR1 opens the access log anew. ``rproxy check SITE.toml`` lists every problem of a site file and
 exits 2 when there is an error. ``rproxy explain SITE.toml URL`` tells what would become of a request, and why.
-``rproxy import httpd.conf -o SITE.toml`` makes a site file of an Apache configuration.
+``rproxy import httpd.conf -o SITE.toml`` makes a site file of an Apache configuration, ``rproxy export --to apache
+SITE.toml -o httpd.conf`` the other way round.
 Problems go to standard error, one a line, as ``file:line:column: what, what to do``.
 """
 
@@ -27,7 +28,7 @@ from proxy_core.control.editor import check
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.explain import explain, spelled
 from proxy_core.control.question import arguments, question
-from proxy_core.control.transfer import import_configuration
+from proxy_core.control.transfer import export_configuration, import_configuration
 from proxy_core.control.view import Question
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile import compile_site
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return explain_file(given[1:])
     if given[:1] == ["import"]:
         return import_configuration(given[1:])
+    if given[:1] == ["export"]:
+        return export_configuration(given[1:])
     return uvloop.run(serve(_arguments("rproxy", "Serve a site. (rproxy check SITE lists problems.)", given)))
 
 

@@ -195,6 +195,11 @@ def _readable(file: str, folder: Path, where: Address) -> None:
         raise BadTls(where, f"{file} cannot be read: {error.strerror or error}") from error
 
 
+def names_in(row: Certificate, folder: Path) -> tuple[str, ...]:
+    """The host names that a certificate is for, by its row or by itself. Raises BadTls."""
+    return row.names or _names_and_end(row, folder)[0]
+
+
 def _names_and_end(row: Certificate, folder: Path) -> tuple[tuple[str, ...], datetime]:
     """The host names of a certificate and its last moment."""
     from cryptography import x509  # only sites that speak TLS pay for it
