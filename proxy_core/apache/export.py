@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from proxy_core.apache import export_access, export_balancers, export_fields, export_routes, export_rules, export_tls
 from proxy_core.apache.export_plain import plain
 from proxy_core.apache.export_words import Lines, line, section, span, switch, word
@@ -69,6 +71,7 @@ def _main(site: Site, folder: Path) -> Lines:
         if log is None
         else [line("LogFormat", _FORMATS[log.format], log.format), line("CustomLog", log.file, log.format)],
         ["TypesConfig /etc/mime.types"] * serves_files(site),
+        _remote(site.site),
         [*_options(site.site, Options(), folder), *export_tls.lines_of_members(site)],
         export_balancers.lines(site),
         _server(site, "", folder),
@@ -79,6 +82,16 @@ _FORMATS = {
     "common": '%h %l %u %t "%r" %>s %b',
     "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i"',
 }
+
+
+def _remote(said: Options) -> Lines:
+    """Who is believed to name the client (mod_remoteip)."""
+    if not said.client_header:
+        return []
+    lists = (("RemoteIPTrustedProxy", said.trusted_proxies), ("RemoteIPInternalProxy", said.internal_proxies))
+    found = [line("RemoteIPHeader", said.client_header)]
+    found += [line("RemoteIPProxiesHeader", said.proxies_header)] * bool(said.proxies_header)
+    return [*found, *(line(name, *networks) for name, networks in lists if networks)]
 
 
 def _limits(said: Limits) -> Lines:
@@ -129,7 +142,7 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
     """The rows of the main server or of a host, in the order of the site file."""
     sections = [_section(site, row, folder) for row in site.locations if row.host == host]
     return _parts(
-        export_fields.variables(row for row in site.env if row.host == host),
+        export_fields.variables(row for row in site.env if row.host == host and not row.location),
         export_rules.lines(site, host),
         export_routes.lines(site, (row for row in site.routes if row.host == host), folder),
         export_fields.reverse(row for row in site.reverse if row.host == host and not row.location),
@@ -141,20 +154,29 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
 
 def _section(site: Site, row: Location, folder: Path) -> Lines:
     inside = [
-        *_options(row, Location(), folder),
+        *_options(replace(row, timeout=None), Location(), folder),
         *(f"ProxySet timeout={each:g}" for each in (row.timeout,) if each is not None),
         *export_access.lines(site, row),
+        *export_fields.variables(each for each in site.env if each.location == row.id),
         *export_fields.headers(each for each in site.headers if each.location == row.id),
         *export_fields.reverse((each for each in site.reverse if each.location == row.id), row),
         *export_fields.errors(each for each in site.errors if each.location == row.id),
     ]
-    if row.path is not None:
-        return section("Location", word(row.path), inside)
-    if row.path_regex is not None:
-        return section("LocationMatch", word(row.path_regex), inside)
-    target = row.target or ""
-    wild = bool(set("*?[") & set(target)) or row.timeout is not None
-    return section("Proxy", word(target if wild else f"{target}*"), inside)
+    if row.expr:
+        inside = section("If", word(row.expr), inside)
+        if row.path == "/":
+            return inside
+    if row.files is not None:
+        inside = section("FilesMatch", word(row.files), inside)
+    if row.folder is not None:
+        return section("Directory", word(str((folder / row.folder).absolute())), inside)
+    for name, argument in (("Location", row.path), ("LocationMatch", row.path_regex), ("ProxyMatch", row.target_regex)):
+        if argument is not None:
+            return section(name, word(argument), inside)
+    if row.target is None:
+        return inside
+    alone = bool(set("*?[") & set(row.target)) or row.timeout is not None
+    return section("Proxy", word(row.target if alone else f"{row.target}*"), inside)
 
 
 def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
@@ -197,6 +219,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),
     (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir")),
+    (r"RemoteIP", ("remoteip",)),
     (r"Require (?:not )?(?:ip|local)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),
     (r"Auth", ("authn_core", "authn_file", "auth_basic", "authz_user")),

@@ -31,16 +31,20 @@ def plain(site: Site, lose: Lose) -> Site:
     )
     locations = [row if asks else replace(row, auth="") for row in locations]
     users, rows = _users(replace(site, locations=tuple(locations)))
-    used = {row.location for table in (rows, site.errors, site.reverse) for row in table}
-    used |= {row.id for row in locations if _says(row)}
     names = {name for row in locations for name in _named(site.access, row.require)}
     return replace(
         site,
-        locations=tuple(row for row in locations if row.id in used),
+        locations=tuple(replace(row, merging=row.merging if row.require else "off") for row in locations),
         headers=rows,
         access={name: group for name, group in site.access.items() if name in names},
         auth={name: replace(each, user_header="", hide=False) for name, each in site.auth.items() if name in users},
     )
+
+
+def useful(site: Site) -> Site:
+    """The site without locations that say nothing."""
+    used = {row.location for table in (site.env, site.headers, site.errors, site.reverse) for row in table}
+    return replace(site, locations=tuple(row for row in site.locations if row.id in used or _says(row)))
 
 
 def _says(row: Location) -> bool:
@@ -164,6 +168,7 @@ def lines(site: Site, row: Location) -> Lines:
     users = site.auth.get(row.auth)
     if users is not None:
         found = ["AuthType Basic", line("AuthName", users.realm), line("AuthUserFile", users.file)]
+    found += [f"AuthMerging {row.merging.title()}"] * (row.merging != "off" and bool(row.require))
     return [*found, *_conditions(site.access, row.require)]
 
 

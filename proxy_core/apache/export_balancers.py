@@ -213,15 +213,16 @@ def lines(site: Site) -> Lines:
     return found
 
 
+_OF_CHECKS = ("hcmethod", "hcuri", "hcexpr")
+
+
 def _checked(name: str, health: HealthCheck | None) -> tuple[Lines, list[str]]:
     """What a check needs above the members, and what it says at each."""
     if health is None:
         return [], []
     words = [f"hcmethod={health.method.upper()}"]
     words += [word(f"hcuri={health.uri}")] * (health.method != "tcp" and health.uri != "*")
-    words += [
-        each for each in _given(health, HealthCheck, HEALTH) if not each.startswith(("hcmethod=", "hcexpr=", "hcuri="))
-    ]
+    words += _given(health, HealthCheck, {name: each for name, each in HEALTH.items() if name not in _OF_CHECKS})
     if health.expr is None:
         return [], words
     return [f"ProxyHCExpr {name}-check {{{health.expr}}}"], [*words, f"hcexpr={name}-check"]

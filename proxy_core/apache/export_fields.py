@@ -29,7 +29,7 @@ _FUNCTIONS: dict[tuple[str, ...], str] = {
 }  # fmt: skip
 _MARKS = "/#|!,;:"
 
-_Row = TypeVar("_Row", HeaderRule, ErrorPage, ReverseRule)
+_Row = TypeVar("_Row", EnvRule, HeaderRule, ErrorPage, ReverseRule)
 
 
 def plain(site: Site, lose: Lose) -> Site:
@@ -46,7 +46,7 @@ def plain(site: Site, lose: Lose) -> Site:
     errors = [made for row in site.errors for made in _pages(site, row, lose)]
     return replace(
         site,
-        env=tuple(env),
+        env=_placed(site, env, "env", lose),
         headers=_placed(site, headers, "headers", lose),
         errors=_placed(site, errors, "errors", lose),
         reverse=_placed(site, site.reverse, "reverse", lose),
@@ -113,8 +113,8 @@ def _variable(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
 
 
 def _expression(row: EnvRule, expression: str) -> EnvRule:
-    return EnvRule(id=row.id, host=row.host, enabled=row.enabled, name=row.name, value=row.value, expr=expression,
-                   unset=row.unset)  # fmt: skip
+    kept = replace(row, from_="", transform=(), capture="", nocase=False, negate=False)
+    return replace(kept, expr=expression)
 
 
 def _field_name(text: str) -> str:
@@ -248,6 +248,8 @@ def reverse(rows: Iterable[ReverseRule], place: Location | None = None) -> Lines
     found: Lines = []
     for row in rows:
         words = [row.public, row.internal] if row.kind == "location" else [row.internal, row.public]
+        if place is not None and place.expr:
+            raise Unsayable("an address is mapped back whatever holds: there is no such line for <If>")
         if place is not None and row.kind == "location":
             if row.public != place.path:
                 raise Unsayable("in a <Location> an address is mapped to the path of the <Location>")

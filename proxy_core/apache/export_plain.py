@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from proxy_core.apache import (
 from proxy_core.apache.draft import unique
 from proxy_core.apache.export_lost import Lose, without_lost
 from proxy_core.apache.export_words import Unsayable, word
-from proxy_core.config.model import Balancer, HeaderRule, Host, Limits, Location, Options, Site
+from proxy_core.config.model import Balancer, HeaderRule, Host, Limits, Location, Options, Site, UpstreamTls
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.http.target import balancer
 from proxy_core.rules import hosts as hosts_of
@@ -58,7 +59,10 @@ def plain(site: Site, folder: Path, beside: Path) -> Plain:
     site, files = export_rules.plain(site, folder, beside, lose)
     site = export_access.plain(_locations(site, lose), lose)
     site = _hosts(export_fields.plain(site, lose))
-    return Plain(export_rules.inherited(_sayable(_in_order(site), lose)), tuple(losses.values()), files)
+    site = export_access.useful(export_rules.inherited(_sayable(_in_order(site), lose)))
+    if not export_tls.speaks(site):
+        site = replace(site, upstream_tls=UpstreamTls())
+    return Plain(site, tuple(losses.values()), files)
 
 
 def _lost(address: Address, why: str) -> Problem:
@@ -77,7 +81,7 @@ def _options(site: Site, lose: Lose) -> Site:
     options = replace(
         said,
         forwarded="append",
-        trusted_proxies=(),
+        **_believed(said),
         timeout=_milliseconds(said.timeout),
         connect_timeout=_milliseconds(said.connect_timeout),
         override_codes=_codes(said.override_codes) if said.error_override else (),
@@ -116,18 +120,31 @@ _OF_HOSTS = ("timeout", "error_override", "override_codes", "encoded_slashes", "
              "add_forwarded", "document_root", "directory_index")  # fmt: skip
 
 
+def _believed(said: Options) -> dict[str, Any]:
+    """Who names the client, where anybody is believed to."""
+    lists = {key: tuple(str(ip_network(each)) if "/" in each else each for each in getattr(said, key))
+             for key in ("trusted_proxies", "internal_proxies")}  # fmt: skip
+    if said.client_header and any(lists.values()):
+        return lists
+    return {"client_header": "", "proxies_header": "", "trusted_proxies": (), "internal_proxies": ()}
+
+
 def _forwarded(said: Options) -> list[HeaderRule]:
     """forwarded = "trusted" as rows: mod_proxy appends to what a client says of itself, so it is taken away first."""
-    among = " || ".join(f"-R '{network}'" for network in said.trusted_proxies)
+    known = (*said.trusted_proxies, *(said.internal_proxies if said.client_header else ()))
+    among = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in known)
     others = f"!({among})" if among else ""
-    names = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server", "Forwarded")
-    rows = [HeaderRule(id=f"{name}-unset", on="request", action="unset", name=name, expr=others) for name in names]
+    rows = [HeaderRule(id=f"{name}-unset", on="request", action="unset", name=name, expr=others) for name in _SPOOFED]
     scheme = "expr=%{REQUEST_SCHEME}"
     name = "X-Forwarded-Proto"
     rows.append(HeaderRule(id=f"{name}-set", on="request", name=name, value=scheme, expr=others))
     if among:
         rows.append(HeaderRule(id=f"{name}-kept", on="request", action="setifempty", name=name, value=scheme))
     return rows
+
+
+_SPOOFED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server", "X-Forwarded-Port", "X-Forwarded-Prefix",
+            "X-Forwarded-Ssl", "X-Real-IP", "Forwarded")  # fmt: skip
 
 
 def _bounds(site: Site, lose: Lose) -> Site:
@@ -155,8 +172,8 @@ def _location(row: Location, lose: Lose) -> Location:
     at = ("locations", row.id, "timeout")
     if row.path is not None and set("*?[") & set(row.path):
         row = replace(row, path=None, path_regex=f"^{re.escape(row.path.rstrip('/'))}(?:/|$)")
-    if row.timeout is not None and (row.target is None or set("*?[") & set(row.target)):
-        lose(at, "Apache has a time for a target alone, not for paths")
+    if row.timeout is not None and not re.match(r"(?!balancer:)[^*?[]+\Z", row.target or ""):
+        lose(at, "Apache has a time for the URL of a target alone, not for paths, patterns or balancers")
         return replace(row, timeout=None)
     if row.timeout is not None and not float(row.timeout).is_integer():
         lose(at, "Apache counts whole seconds here")

@@ -51,6 +51,11 @@ def inherited(site: Site) -> Site:
 
 def _flags_fit(row: RewriteRule, lose: Lose) -> bool:
     said = [*row.flags, *(flag for each in row.conditions for flag in each.flags)]
+    if row.location:
+        lose(
+            ("rewrites", row.id), "rules in a section see names of files in Apache: write it without, with a condition"
+        )
+        return False
     if any("," in flag for flag in said):
         lose(("rewrites", row.id, "flags"), "a comma ends a flag")
         return False

@@ -9,9 +9,28 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from proxy_core.config.model import (
-    Access, Auth, Balancer, EnvRule, ErrorPage, HeaderRule, HealthCheck, Host, Limits, Listener, Location, Member,
-    Options, Redirection, ReverseRule, RewriteCond, RewriteMap, RewriteRule, Route, Site, Sticky,
-)  # fmt: skip
+    Access,
+    Auth,
+    Balancer,
+    EnvRule,
+    ErrorPage,
+    HeaderRule,
+    HealthCheck,
+    Host,
+    Limits,
+    Listener,
+    Location,
+    Member,
+    Options,
+    Redirection,
+    ReverseRule,
+    RewriteCond,
+    RewriteMap,
+    RewriteRule,
+    Route,
+    Site,
+    Sticky,
+)
 
 one = st.sampled_from
 HOSTS = one(["", "", "shop", "wild"])
@@ -23,10 +42,12 @@ TARGETS = one(
 )
 TEXTS = one(["plain", "two words", 'a "quote"', "it's", "back\\slash", "", "%{X}e %t", "expr=%{REQUEST_URI}", "100%%"])
 EXPRS = one(["", "", "%{REQUEST_METHOD} == 'GET'", '"%{HTTP:A}" =~ /^b c/', "-n reqenv('V')"])
+PLACES = one(["", "", "r0", "r1"])
 CODES = one([("404",), ("5xx",), ("403", "503")])
 REQUIRES = one([(), (), ("all granted",), ("all denied",), ("ip 10.0.0.0/8 ::1", "local"), ("method GET POST",),
                 ("valid-user",), ("user anna", "expr %{HTTP:A} == 'b'"), ("access team",), ("access team", "env V"),
                 ("expr \"%{HTTP:A}\" == 'b'",)])  # fmt: skip
+VALUES = one([None, "1", "a $1", "it's", "%{REMOTE_ADDR}", "\\%{X"])
 maybe = st.none() | st.booleans()
 
 
@@ -46,7 +67,8 @@ OPTIONS = some(
     encoded_slashes=one(["refuse", "decode", "keep"]), merge_slashes=st.booleans(), preserve_host=st.booleans(),
     via=one(["off", "on", "full", "block"]), add_forwarded=st.booleans(), forwarded=one(["trusted", "append"]),
     trusted_proxies=one([(), ("10.0.0.0/8", "::1")]), deny=one([(), (), ("192.0.2.1", "2001:db8::/32")]),
-    require=REQUIRES, auth=one(["", "staff"]), document_root=one(["", "", "www"]),
+    internal_proxies=one([(), ("127.0.0.1",)]), client_header=one(["", "X-Forwarded-For"]),
+    proxies_header=one(["", "X-By"]), require=REQUIRES, auth=one(["", "staff"]), document_root=one(["", "", "www"]),
     directory_index=one([("index.html",), ("a.html", "b.html")]),
 )  # fmt: skip
 HOST = some(
@@ -76,25 +98,29 @@ REWRITES = some(
     flags=one([(), ("L",), ("P",), ("R=301", "L", "NE"), ("F",), ("E=V:a b", "PT"), ("C",), ("S=1",), ("QSA", "NC")]),
     conditions=rows(CONDS, 2), enabled=one([True, True, False]),
 )  # fmt: skip
-ENV = some(EnvRule, host=HOSTS, name=one(["V", "W", "X"]),
+ENV = some(EnvRule, host=HOSTS, location=PLACES, name=one(["V", "W", "X"]),
            from_=one(["%{REMOTE_ADDR}", "%{HTTP:User-Agent}", "%{HTTP:V}", "%{REQUEST_URI}x", '"%{HTTPS}"']),
            transform=one([(), (), ("sha1", "hex"), ("lowercase",), ("length",)]),
-           capture=one(["", "^(.)", "a b", "^/x#!,|"]), value=one([None, "1", "a $1", "it's", "%{REMOTE_ADDR}", "\\%{X"]),
+           capture=one(["", "^(.)", "a b", "^/x#!,|"]), value=VALUES,
            nocase=st.booleans(), negate=st.booleans(), unset=st.booleans()) | some(
     EnvRule, host=HOSTS, name=one(["V", "L"]), expr=EXPRS, value=one([None, "yes"]), negate=st.booleans()
-) | some(EnvRule, host=HOSTS, name=one(["V", "L"]), value=one([None, "two words", "$1"]), late=st.just(True))  # fmt: skip
+) | some(EnvRule, host=HOSTS, name=one(["V", "L"]), value=one([None, "two words", "$1"]),
+         late=st.just(True))  # fmt: skip
 LOCATIONS = some(Location, host=HOSTS, path=PATHS, preserve_host=maybe, error_override=maybe, require=REQUIRES,
                  auth=one(["", "staff"]), max_body=one([None, 5]), enabled=one([True, True, False])) | some(
     Location, host=HOSTS, path_regex=REGEXES, require=REQUIRES
 ) | some(Location, host=HOSTS, target=one(["http://one", "balancer://pool", "http://*.x/", "*"]), require=REQUIRES,
-         timeout=st.none() | SECONDS)  # fmt: skip
-PLACES = one(["", "", "r0", "r1"])
+         timeout=st.none() | SECONDS) | some(
+    Location, host=HOSTS, target_regex=REGEXES, require=REQUIRES, merging=one(["off", "and", "or"])
+) | some(Location, host=HOSTS, path=PATHS, expr=one(["%{HTTP:A} == 'b'", '"%{HTTPS}" == "on"', r"%{HTTP:A} =~ m#\d#"]),
+         require=REQUIRES)  # fmt: skip
 HEADERS = some(HeaderRule, host=HOSTS, location=PLACES, on=one(["request", "response", "always"]),
                action=one(["set", "append", "add", "merge", "unset", "setifempty"]), name=one(["X-A", "X-B"]),
                value=TEXTS, env=one(["", "", "V", "!V"]), expr=EXPRS) | some(
     HeaderRule, host=HOSTS, location=PLACES, action=one(["edit", "edit*"]), name=st.just("X-A"), pattern=REGEXES,
     value=TEXTS)  # fmt: skip
-ERRORS = some(ErrorPage, host=HOSTS, location=PLACES, status=CODES, text=one(["sorry", 'a "b"', "two\nlines", "/x"])) | some(
+PAGES = one(["sorry", 'a "b"', "two\nlines", "/x"])
+ERRORS = some(ErrorPage, host=HOSTS, location=PLACES, status=CODES, text=PAGES) | some(
     ErrorPage, host=HOSTS, location=PLACES, status=CODES, url=st.just("https://status.example/")) | some(
     ErrorPage, host=HOSTS, location=PLACES, status=CODES, path=st.just("/errors/x y.html"))  # fmt: skip
 REVERSE = some(ReverseRule, host=HOSTS, location=PLACES, kind=one(["location", "cookie_domain", "cookie_path"]),
@@ -102,8 +128,9 @@ REVERSE = some(ReverseRule, host=HOSTS, location=PLACES, kind=one(["location", "
 MEMBERS = some(
     Member, url=one(["http://m1", "http://m2:81/p", "unix:/run/app.sock|http://app", "wss://m4"]),
     weight=one([1.0, 3.0, 0.5, 0.0, 2.25]), status=one(["enabled", "draining", "disabled", "stopped"]),
-    role=one(["regular", "standby", "spare"]), lbset=one([0, 2]), route=one(["", "one", "r-2"]), redirect=one(["", "one"]),
-    retry=one([60.0, 0.0, 2.5]), ignore_errors=st.booleans(), max_connections=one([0, 5]), timeout=st.none() | SECONDS,
+    role=one(["regular", "standby", "spare"]), lbset=one([0, 2]), route=one(["", "one", "r-2"]),
+    redirect=one(["", "one"]), retry=one([60.0, 0.0, 2.5]), ignore_errors=st.booleans(), max_connections=one([0, 5]),
+    timeout=st.none() | SECONDS,
     connect_timeout=one([None, 0.25]), ttl=one([None, 30.0]), keepalive=st.booleans(), disablereuse=st.booleans(),
     upgrade=one([(), ("websocket",)]),
 )  # fmt: skip
@@ -111,7 +138,8 @@ STICKY = some(Sticky, cookie=one(["ID"]), param=one(["", "id"]), separator=one([
               scolonpathdelim=st.booleans(), nofailover=st.booleans(), issue=st.booleans())  # fmt: skip
 CHECKS = some(HealthCheck, method=one(["none", "tcp", "head", "get", "options"]), uri=one(["/", "/health?a=b"]),
               interval=one([30.0, 5.0, 0.5]), passes=one([1, 2]), fails=one([1, 3]),
-              expect=one([("200-399",), ("200", "500-502")]), expr=one([None, "%{REQUEST_STATUS} =~ /^2/"]))  # fmt: skip
+              expect=one([("200-399",), ("200", "500-502")]),
+              expr=one([None, "%{REQUEST_STATUS} =~ /^2/"]))  # fmt: skip
 BALANCERS = some(
     Balancer, method=one(["byrequests", "bytraffic", "bybusyness", "latency"]), sticky=st.none() | STICKY,
     maxattempts=one([None, 0, 2]), failonstatus=one([(), ("500", "502-504")]), failontimeout=st.booleans(),
