@@ -126,7 +126,6 @@ _OF_OPTIONS = (
 
 
 _OF_THE_SITE = (
-    "connect_timeout",
     "tunnel_timeout", "document_root", "directory_index", "trusted_proxies", "internal_proxies", "client_header",
     "proxies_header",
 )  # fmt: skip

@@ -226,6 +226,7 @@ def headers(rows: Iterable[HeaderRule]) -> Lines:
         words += [row.pattern] * (row.action in ("edit", "edit*", "echo"))
         words += [row.value] * (row.action not in ("unset", "echo"))
         words += [f"env={row.env}"] * bool(row.env) + [f"expr={row.expr}"] * bool(row.expr)
+        words += ["early"] * row.early
         found += [line(name, *words)] if row.enabled else off([line(name, *words)])
     return found
 

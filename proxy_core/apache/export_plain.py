@@ -172,6 +172,7 @@ def _location(row: Location, lose: Lose) -> Location:
     at = ("locations", row.id, "timeout")
     if row.path is not None and set("*?[") & set(row.path):
         row = replace(row, path=None, path_regex=f"^{re.escape(row.path.rstrip('/'))}(?:/|$)")
+    row = replace(row, override_codes=_codes(row.override_codes) if row.error_override else ())
     if row.timeout is not None and not re.match(r"(?!balancer:)[^*?[]+\Z", row.target or ""):
         lose(at, "Apache has a time for the URL of a target alone, not for paths, patterns or balancers")
         return replace(row, timeout=None)
