@@ -54,18 +54,28 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
     """The origin-form that a row which takes ``path`` is forwarded with; ``raw`` is the request's target as it came,
     query and all. Raises Runaway."""
     exact = route.mapping != "decoded"
+    as_it_came = route.nocanon and not exact and not _hides(raw)
     if route.regex is not None:
         spelled = raw.decode("latin-1")
-        groups = route.regex.search(spelled) if route.nocanon and not exact else None
+        groups = route.regex.search(spelled) if as_it_came else None
         if groups is not None:
             return _rooted(_substituted(route.replacement, groups, spelled).encode("latin-1"))
         whole = _substituted(route.replacement, route.regex.search(path) or (), path)
         return _rooted(whole.encode("latin-1") if exact else escaped(whole, reading)) + query
     cut = servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)
-    if route.nocanon and not exact and length(route.path, raw.decode("latin-1")) == cut:
+    if as_it_came and length(route.path, raw.decode("latin-1")) == cut:
         return _rooted(route.target + raw[cut:])
     rest = path[cut:].encode("latin-1") if exact else escaped(path[cut:], reading)
     return (route.target + rest or b"/") + query
+
+
+_GOES_UP = re.compile(rb"(?i)/(?:\.|%2e){2}(?=/|\Z)").search
+
+
+def _hides(raw: bytes) -> bool:
+    """Whether ".." takes away a segment that holds an escaped slash: who decodes before going up reads another path."""
+    path = raw.partition(b"?")[0]
+    return b"%2f" in path.lower() and _GOES_UP(path) is not None
 
 
 def _rooted(path: bytes) -> bytes:

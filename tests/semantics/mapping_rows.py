@@ -151,4 +151,7 @@ MAPPING_DEVIATIONS: tuple[tuple[str, str, str, str], ...] = (
     ("slashes-keep", "/a%252Fb", "two /a%252Fb", "two /a%2Fb"),
     ("slashes-keep", "/a%25b", "two /a%25b", "400"),
     ("slashes-decode", "/%2F..%2F..", "400", "two /"),
+    ("nocanon", "/raw/..%2fx/../y?z", "one /raw/y?z", "one /raw/..%2fx/../y?z"),
+    ("nocanon", "/raw/%2e%2e%2Fx/.%2e/y", "one /raw/y", "one /raw/%2e%2e%2Fx/.%2e/y"),
+    ("nocanon", "/m/..%2fx/..", "two /m/", "two /m/..%2fx/.."),
 )
