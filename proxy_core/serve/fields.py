@@ -201,9 +201,11 @@ def _length(special: dict[int, list[bytes]], http11: bool) -> int:
             raise Refused(400, "both Content-Length and Transfer-Encoding are there")
         if not http11:
             raise Refused(400, "Transfer-Encoding does not exist in HTTP/1.0")
-        if len(codings) > 1 or codings[0].lower() != b"chunked":
-            raise Refused(501, "the only transfer coding that is read is chunked, once")
-        return CHUNKED
+        if len(codings) == 1 and codings[0].lower() == b"chunked":
+            return CHUNKED
+        if codings[-1].rpartition(b",")[2].strip(b" \t").lower() != b"chunked":
+            raise Refused(400, "the last transfer coding is not chunked, so nobody knows where the body ends")
+        raise Refused(501, "the only transfer coding that is read is chunked, once")
     if lengths is None:
         return 0
     if len(lengths) > 1:
