@@ -212,3 +212,41 @@ async def test_with_256_descriptors_a_thousand_clients_are_turned_away_without_a
             )
         assert served == 96
         assert used < 0.3
+
+
+async def drips(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers /long with a KiB each hundredth of a second, for ever, and everything else at once."""
+    if b"/long" not in await reader.readuntil(b"\r\n\r\n"):
+        writer.write(HELLO)
+        return
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 30))
+    while True:
+        writer.write(bytes(1 << 10))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.soak)])
+async def test_clients_that_break_off_their_downloads_leave_no_connection_on_either_side(
+    tmp_path: Path, rounds: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with upstream(drips) as member, world(tmp_path, {}, ports=(member.port,)) as there:
+        await answered_at_once(there)
+        files, slowest = there.descriptors(), 0.0
+        for _ in range(rounds):
+            async with AsyncExitStack() as connections:
+                everybody = await crowd(connections, there.port, 100)
+                for each in everybody:
+                    each.send(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
+                await until(lambda: member.open == 100)
+                for each in everybody:
+                    each.writer.transport.abort()
+                began = monotonic()
+            await until(lambda: member.open == 0)
+            slowest = max(slowest, monotonic() - began)
+        await until(lambda: there.descriptors() <= files + 4)
+        with capsys.disabled():
+            print(
+                f"\n{rounds * 100} downloads broken off: the member's connections closed within {slowest:.2f} s, "
+                f"descriptors {files} before and {there.descriptors()} after"
+            )
