@@ -101,7 +101,7 @@ class Balancer:
 @dataclass(eq=False)
 class Server:
     """The main server (``directive`` is None) or a virtual host. ``options`` are what directives with one value for a
-    whole server say, by the directive's name."""
+    whole server say, by the directive's name. Rules that ask ``refused_maps`` do not come in."""
 
     directive: Directive | None = None
     names: list[str] = field(default_factory=list)
@@ -109,6 +109,7 @@ class Server:
     options: dict[str, tuple[Any, Directive]] = field(default_factory=dict)
     env: list[Row] = field(default_factory=list)
     maps: dict[str, Row] = field(default_factory=dict)
+    refused_maps: set[str] = field(default_factory=set)
     rewrites: list[Row] = field(default_factory=list)
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)

@@ -82,20 +82,26 @@ def set_env_if(here: Here, said: Directive) -> None:
     else:
         raise Unsupported("an expression for names of fields has no counterpart; name the field")
     nocase = {"nocase": True} if said.key.endswith("nocase") else {}
+    fills = _PLAIN.fullmatch(regex) is None
     useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
     if not useful:
         raise Ignored("clients of the last century are treated like any other")
-    for word in useful:
-        _variable(here, said, word, {"from": subject, "capture": regex, **nocase})
+    for word in sorted(useful, key=lambda word: word.partition("=")[0].removeprefix("!").lower() == attribute.lower()):
+        _variable(here, said, word, {"from": subject, "capture": regex, **nocase}, fills)
 
 
-def _variable(here: Here, said: Directive, word: str, looked: dict[str, Any]) -> None:
-    name, equals, value = word.partition("=")
-    row = {"name": name.removeprefix("!"), **looked}
-    if name.startswith("!"):
+_PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
+"""A pattern that is plain text: groups are not filled into the value then (``non_regex_pattern``)."""
+
+
+def _variable(here: Here, said: Directive, word: str, looked: dict[str, Any], fills: bool = True) -> None:
+    """A name that is set or, with a !, unset (``add_envvars``): an empty value is 1, and !… as a value unsets too."""
+    name, _, value = word.partition("=")
+    row = {"name": name if value else name.removeprefix("!"), **looked}
+    if value.startswith("!") or (name.startswith("!") and not value):
         row["unset"] = True
     else:
-        row["value"] = value.replace("%{", "\\%{").replace("${", "\\${") if equals else "1"
+        row["value"] = (_filled(value) if fills else _literal(value)) or "1"
     _put(here, said, row)
 
 
@@ -103,6 +109,16 @@ def _put(here: Here, said: Directive, row: dict[str, Any]) -> None:
     """A row for the whole server, or for the section at hand."""
     where = {} if here.section is None else {"location": here.location(said).content["id"]}
     here.server.env.append(Row(row | where, [said]))
+
+
+def _literal(value: str) -> str:
+    """A text in which nothing is filled in."""
+    return re.sub(r"[\\$%]", r"\\\g<0>", value)
+
+
+def _filled(value: str) -> str:
+    """A text with $N and nothing else filled in (``ap_pregsub``)."""
+    return re.sub(r"(\\.)|(\$\{|%)", lambda found: found[1] or f"\\{found[2]}", value, flags=re.DOTALL)
 
 
 def set_env_if_expr(here: Here, said: Directive) -> None:
@@ -113,14 +129,31 @@ def set_env_if_expr(here: Here, said: Directive) -> None:
 
 
 def set_env(here: Here, said: Directive) -> None:
-    """SetEnv name [value], UnsetEnv name …: behind the rules, which do not see it."""
-    if said.key == "setenv" and said.args[0].lower() in _OF_FORWARDING:
-        raise _OF_FORWARDING[said.args[0].lower()]
-    names = said.args[:1] if said.key == "setenv" else said.args
-    value = " ".join(said.args[1:2]).replace("%{", "\\%{").replace("$", "\\$")
-    for name in names:
-        what = {"value": value} if said.key == "setenv" else {"unset": True}
-        _put(here, said, {"name": name, **what} | ({"late": True} if here.section is None else {}))
+    """SetEnv name [value]: behind the rules, which do not see it."""
+    name = said.args[0]
+    if name.lower() in _OF_FORWARDING:
+        raise _OF_FORWARDING[name.lower()]
+    late = {"late": True} if here.section is None else {}
+    _put(here, said, {"name": name, "value": _literal(" ".join(said.args[1:2])), **late})
+
+
+def unset_env(here: Here, said: Directive) -> None:
+    """UnsetEnv name …: takes back SetEnv, the server's too, and nothing that SetEnvIf sets (mod_env.c)."""
+    if here.section is not None:
+        for name in said.args:
+            _put(here, said, {"name": name, "unset": True})
+        return
+    names = {name.lower() for name in said.args}
+    own, main = here.server.env, here.draft.main.env
+    own[:] = [row for row in own if not _late(row, names)]
+    if own is not main:
+        own += [
+            Row({"name": row.content["name"], "unset": True, "late": True}, [said]) for row in main if _late(row, names)
+        ]
+
+
+def _late(row: Row, names: set[str]) -> bool:
+    return "late" in row.content and row.content["name"].lower() in names
 
 
 def pass_env(here: Here, said: Directive) -> None:
@@ -269,8 +302,8 @@ HANDLERS: dict[str, Handler] = {
     "browsermatchnocase": set_env_if,
     "setenvifexpr": set_env_if_expr,
     "setenv": set_env,
-    "unsetenv": set_env,
     "passenv": pass_env,
+    "unsetenv": unset_env,
     "secrule": sec_rule,
     "secaction": sec_rule,
     "secruleengine": engine,

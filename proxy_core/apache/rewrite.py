@@ -18,6 +18,8 @@ _OPTIONS = {
     "inherit", "inheritbefore", "inheritdown", "inheritdownbefore", "ignoreinherit", "ignorecontextinfo",
     "longurloptimization", "allownoslash", "mergebase", "legacyprefixdocroot", "allowanyuri",
 }  # fmt: skip
+_ALL = "^"
+"""A pattern for what an empty one is found in."""
 
 
 _SECTIONS = {"location", "locationmatch", "directory"}
@@ -65,7 +67,7 @@ def condition(here: Here, said: Directive) -> None:
     """RewriteCond test pattern [flags]"""
     place = _place(here)
     test, pattern, *more = rewrite_words(said.raw)
-    row: dict[str, Any] = {"test": test, "pattern": pattern}
+    row: dict[str, Any] = {"test": test, "pattern": pattern or _ALL}
     if more:
         row["flags"] = flags(more[0])
     place.conditions.append((row, said))
@@ -75,7 +77,7 @@ def rule(here: Here, said: Directive) -> None:
     """RewriteRule pattern substitution [flags]"""
     place = _place(here)
     pattern, substitution, *more = rewrite_words(said.raw)
-    row: dict[str, Any] = {"pattern": pattern, "substitution": substitution}
+    row: dict[str, Any] = {"pattern": pattern or _ALL, "substitution": substitution}
     if more and flags(more[0]):
         row["flags"] = flags(more[0])
     waiting, place.conditions = place.conditions, []
@@ -141,6 +143,7 @@ def rewrite_map(here: Here, said: Directive) -> None:
     row: dict[str, Any] = {"type": kind}
     if not colon:
         row, kind, place = {"type": "txt"}, "txt", source
+    here.server.refused_maps.add(name)
     if kind in ("prg", "dbd", "fastdbd") and not here.draft.allow_programs:
         raise Unsupported("programs and databases, and the rules that ask them, come in with --allow-programs alone")
     match kind:
@@ -159,6 +162,7 @@ def rewrite_map(here: Here, said: Directive) -> None:
             row |= {"dsn": "", "query": place}
         case _:
             raise Unsupported(f"there are no maps of type {kind}")
+    here.server.refused_maps.discard(name)
     here.server.maps[name] = Row(row, [said])
 
 

@@ -220,5 +220,9 @@ class EnvRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         ),
     ] = ""
     late: Annotated[
-        bool, Meta(description="Behind the rewrite rules, which do not see it: for header fields. Apache: SetEnv.")
+        bool,
+        Meta(
+            description="For header fields: set behind the rewrite rules, which do not see it, and only where no other "
+            "row or rule has set it. Apache: SetEnv."
+        ),
     ] = False

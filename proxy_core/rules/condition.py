@@ -176,11 +176,12 @@ def _file(kind: str) -> Test:
 
 def _lookahead(kind: str) -> Test:
     def test(scope: Scope, value: str) -> bool:
-        if not value or scope.ahead is None or scope.subrequest:
+        if not value:
             return False
         if kind == "-F":
-            return scope.fact("file", "-f", value) is not None
-        return scope.ahead(scope, value)[1] < 400
+            return not scope.subrequest and scope.fact("file", "-f", value) is not None
+        seen = scope.look(value)
+        return seen is not None and seen[1] < 400
 
     return test
 

@@ -13,8 +13,9 @@ from proxy_core.rules.condition import integer
 from proxy_core.rules.scope import Scope
 
 
-def add(scope: Scope, cookies: dict[str, str], said: str, details: list[str] | None) -> None:
+def add(scope: Scope, said: str, details: list[str] | None) -> None:
     """Add the cookie that an expanded flag asks for to those of the request, by name. Raises Unknown for the clock."""
+    cookies = scope.cookies
     separator = ":"
     if said.startswith(";"):
         separator, said = ";", said[1:]

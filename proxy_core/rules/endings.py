@@ -6,8 +6,6 @@ with a control character in it, so no rule, map or path can put a line into a he
 
 from __future__ import annotations
 
-import re
-
 from proxy_core.config.folders import METHODS
 from proxy_core.http.target import readable
 from proxy_core.rules import mapping
@@ -15,10 +13,8 @@ from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, F
 from proxy_core.rules.flags import is_redirect
 from proxy_core.rules.rewrite import Effects, Ending
 from proxy_core.rules.scope import Scope
-from proxy_core.rules.urls import BAD, escaped, escaped_absolute
+from proxy_core.rules.urls import BAD, escaped, escaped_absolute, injects
 from proxy_core.rules.variables import ourselves
-
-_INJECTS = re.compile(r"[\x00-\x1f\x7f]").search
 
 
 def redirect(
@@ -28,18 +24,20 @@ def redirect(
     location = uri if ending.raw else escaped_absolute(uri, scheme)
     if args is not None:
         location += "?" + (args if ending.raw or args == asked else escaped(args))
-    if _INJECTS(location):
-        return Respond(500, None, "the URL to redirect to holds a control character", extras)
+    if injects(location):
+        bare = extras._replace(fields=()) if extras is not None else None
+        return Respond(500, None, "the URL to redirect to holds a control character", bare)
     status = ending.status if is_redirect(ending.status) else 302
     return Redirect(status, location.encode("latin-1"), f"redirected to {readable(location)}", extras)
 
 
 def extras_of(scope: Scope, effects: Effects) -> Extras | None:
-    if not (effects.hits or scope.env):
+    """What rules left until now. Its cookies are given once."""
+    if not (effects.hits or scope.env or scope.cookies):
         return None
-    fields = [f"Set-Cookie: {cookie}" for cookie in effects.cookies.values()]
-    kept = tuple(line.encode("latin-1") for line in fields if not _INJECTS(line))
-    return Extras(kept, tuple(scope.env.values()), tuple(effects.hits))
+    fields = tuple(f"Set-Cookie: {cookie}".encode("latin-1") for cookie in scope.cookies.values())
+    scope.cookies.clear()
+    return Extras(fields, tuple(scope.env.values()), tuple(effects.hits))
 
 
 def after(before: Extras | None, more: Extras | None, path: str = "") -> Extras:
@@ -56,7 +54,7 @@ SMUGGLED = "the rewritten query holds a blank or a control character"
 def smuggles(ending: Ending, scope: Scope, remote: int) -> bool:
     """Whether a rewritten query holds what no target may, and will not be escaped any more."""
     escapes = remote and not ending.raw
-    return bool(ending.kind != "nothing" and scope.args and BAD(scope.args) and not escapes)
+    return bool(ending.kind not in ("nothing", "status") and scope.args and BAD(scope.args) and not escapes)
 
 
 def merged(extras: Extras | None, more: Extras | None) -> Extras | None:
@@ -79,7 +77,7 @@ def moved(route: BoundRoute, scope: Scope, extras: Extras | None) -> Decision:
     if not is_redirect(said.status):
         return Respond(said.status, route, f"route {route.id} answers {said.status}", extras)
     location = mapping.moved(route, scope.path, scope.args, ourselves(scope))
-    if location is None or _INJECTS(location):
+    if location is None or injects(location):
         return Respond(500, route, f"route {route.id} redirects to what is no URL", extras)
     return Redirect(said.status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, route)
 

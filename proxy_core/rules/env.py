@@ -97,6 +97,11 @@ def compile(row: EnvRule, state: RuleState) -> Setter:
     )
 
 
+def run_late(setters: Sequence[Setter], scope: Scope, trace: Trace | None = None) -> None:
+    """Set what the rows say behind all others, where nothing else has (mod_env.c). Raises Unknown and Runaway."""
+    run([setter for setter in setters if setter.name.lower() not in scope.env], scope, trace)
+
+
 def run(setters: Sequence[Setter], scope: Scope, trace: Trace | None = None) -> None:
     """Set what the rows say. Raises Unknown and Runaway."""
     for setter in setters:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
 from proxy_core.errors import Address, Problem
@@ -46,10 +48,10 @@ def lint_rules(site: Site) -> Iterator[Problem]:
                 yield unknown((rows, row.id, "host"), "host", row.host, site.hosts)
     places = {row.id: row.host for row in site.locations}
     for setter in site.env:
-        yield from _env(site, setter)
+        yield from _unless_off(setter.enabled, _env(site, setter))
         yield from _place(("env", setter.id, "location"), setter, places)
     for rule in site.rewrites:
-        yield from _rule(site, rule)
+        yield from _unless_off(rule.enabled, _rule(site, rule))
         yield from _place(("rewrites", rule.id, "location"), rule, places)
     for name in ("", *site.hosts):
         yield from order(site, name)
@@ -62,6 +64,12 @@ def lint_rules(site: Site) -> Iterator[Problem]:
 def _place(address: Address, row: EnvRule | RewriteRule, places: Mapping[str, str]) -> Iterator[Problem]:
     if row.location and places.get(row.location) not in ("", row.host):
         yield unknown(address, "location", row.location, places)
+
+
+def _unless_off(enabled: bool, problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Problems of a row; while it is off none of them keeps the site from being served."""
+    for problem in problems:
+        yield problem if enabled else structs.replace(problem, severity="warning")
 
 
 def balancers_used(site: Site) -> set[str]:
@@ -217,9 +225,10 @@ def _flags(site: Site, row: RewriteRule, said: Flags) -> Iterator[Problem]:
     address: Address = ("rewrites", row.id, "flags")
     made, local = row.substitution, row.substitution.startswith("/")
     if said.proxy and (said.redirect or said.answers):
-        yield error(address, "P forwards and R, F or G answer: a rule does one of the two", "remove one of them")
+        wins = "P has no say beside a status that is answered" if said.answers else "R has no say beside P"
+        yield warning(address, f"P forwards and R, F or G answer: {wins}", "remove one of them")
     if said.proxy and said.passthrough:
-        yield error(address, "P forwards at once, so PT has nothing to pass on", "remove one of them")
+        yield warning(address, "P forwards at once, so PT has nothing to pass on", "remove PT")
     if said.answers and made != "-":
         yield warning(
             ("rewrites", row.id, "substitution"), "the rule answers at once and makes nothing of it", "write -"
@@ -249,9 +258,10 @@ def _map(site: Site, name: str, settings: RewriteMap) -> Iterator[Problem]:
     given = [key for key in _KEYS if getattr(settings, key)]
     either = wanted == ("file", "entries")
     chosen = [key for key in given if key in wanted]
-    if either and len(chosen) != 1:
-        both = "both file and entries" if chosen else "neither file nor entries"
-        yield error(address, f"map {name} has {both}", "give one of the two")
+    if either and len(chosen) == 2:
+        yield error(address, f"map {name} has both file and entries", "give one of the two")
+    if either and not chosen:
+        yield warning(address, f"map {name} is empty: it has nothing for any key", "give it entries, or a file")
     for key in () if either else wanted:
         if key not in given:
             yield error(address, f"map {name} of type {settings.type} has no {key}", f"add {key}")

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 from proxy_core.errors import Address, Problem
 
+MOST_NAMED = 12
+
 
 def error(address: Address, what: str, todo: str) -> Problem:
     return Problem(what=what, todo=todo, address=address)
@@ -19,5 +21,6 @@ def warning(address: Address, what: str, todo: str) -> Problem:
 def unknown(address: Address, what: str, name: str, known: Collection[str], *, warn: bool = False) -> Problem:
     """A name that stands for nothing, with the nearest one that does."""
     near = get_close_matches(name, known, 1)
-    todo = f"did you mean {near[0]}?" if near else f"add it, or name one of {', '.join(known) or 'none yet'}"
+    names = ", ".join([*list(known)[:MOST_NAMED], *["…"] * (len(known) > MOST_NAMED)]) or "none yet"
+    todo = f"did you mean {near[0]}?" if near else f"add it, or name one of {names}"
     return (warning if warn else error)(address, f'there is no {what} "{name}"', todo)

@@ -25,7 +25,7 @@ from proxy_core.rules.flags import Flags
 from proxy_core.rules.pattern import Groups
 from proxy_core.rules.scope import Scope
 from proxy_core.rules.template import Escape, Template
-from proxy_core.rules.urls import escaped_reference, scheme_length, split_query
+from proxy_core.rules.urls import escaped_reference, injects, scheme_length, split_query
 from proxy_core.rules.variables import DEFAULT_PORTS, ourselves
 
 LONGEST = 2 * 8190
@@ -74,10 +74,9 @@ class Ending(NamedTuple):
 
 @dataclass(slots=True)
 class Effects:
-    """What rules did besides changing the path: fields for the answer, and who matched."""
+    """What rules did besides changing the path: who matched, and the fields that conditions looked at."""
 
     hits: list[RuleState] = field(default_factory=list)
-    cookies: dict[str, str] = field(default_factory=dict)
     vary: list[str] = field(default_factory=list)
 
 
@@ -133,6 +132,14 @@ def _in_bytes(said: Flags) -> Flags:
 
 def run(rules: Sequence[Rule], scope: Scope, effects: Effects, trace: Trace | None = None) -> Ending:
     """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on. Raises Unknown and Runaway."""
+    ending = _run(rules, scope, effects, trace)
+    if scope.cookies and any(map(injects, scope.cookies.values())):
+        scope.cookies.clear()
+        return Ending("status", ending.rule, 500, why="a cookie would hold a control character")
+    return ending
+
+
+def _run(rules: Sequence[Rule], scope: Scope, effects: Effects, trace: Trace | None) -> Ending:
     count, at, rounds, tries = len(rules), 0, 1, 0
     ending = Ending("nothing")
     while at < count:
@@ -230,7 +237,7 @@ def _applied(rule: Rule, scope: Scope, effects: Effects, details: list[str] | No
     for each in rule.env:
         _set(scope, each.expand(scope), details)
     for each in rule.cookies:
-        cookie.add(scope, effects.cookies, each.expand(scope), details)
+        cookie.add(scope, each.expand(scope), details)
     if rule.substitution is None:
         return "matched", ""
     _substitute(rule, scope, made)

@@ -27,7 +27,7 @@ from proxy_core.http.target import (
 )
 from proxy_core.http.target import escaped as escaped_upstream
 from proxy_core.http.view import RequestView
-from proxy_core.rules import access, env, locations, mapping, rewrite
+from proxy_core.rules import access, env, locations, lookahead, mapping, rewrite
 from proxy_core.rules.access import Guard
 from proxy_core.rules.decision import (
     NO_EXTRAS,
@@ -84,6 +84,10 @@ class Server:
     files: BoundRoute | None = None
     own: Own = NO_OWN
     bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
+    ahead: lookahead.Ahead = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ahead = partial(lookahead.look, self.rules, self.late, self.reading)
 
     @property
     def settles(self) -> bool:
@@ -122,7 +126,7 @@ class Server:
                         return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
                 path = normalised(raw_path, self.reading)
             except BadTarget as bad:
-                return Respond(bad.status, None, bad.why)
+                return self._refused(bad, view, facts, trace)
         scope = self._scope(view, facts, path, query)
         args = scope.args
         scope.ended = before is not None and before.ended
@@ -131,20 +135,37 @@ class Server:
         ending = Ending("nothing")
         if self.rules and not scope.ended:
             ending = rewrite.run(self.rules, scope, effects, trace)
-        env.run(self.late, scope, trace)
         extras = extras_of(scope, effects)
         if before is not None:
             extras = after(before.extras, extras, path)
         settled = self._settled(self._ended(ending, scope, args, extras, trace), scope, trace)
+        if self.late:
+            settled = self._lately(settled, scope, trace)
         if isinstance(settled, Forward) and settled.route.pool == FILES:
             return refused_for_files(view.method.decode("latin-1"), settled)
         return settled
+
+    def _lately(self, decision: Decision | Elsewhere, scope: Scope, trace: Trace | None) -> Decision | Elsewhere:
+        """The decision with the variables that are set behind it, which what rules or access answered never sees
+        (httpd's fixups)."""
+        if not (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)):
+            return decision
+        env.run_late(self.late, scope, trace)
+        extras = decision.extras or NO_EXTRAS
+        return decision._replace(extras=extras._replace(env=tuple(scope.env.values())))
+
+    def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
+        """A path that nobody gets to see. Variables are set before paths are read, so the answer's fields know them."""
+        path, question, query = view.target.partition(b"?")
+        scope = self._scope(view, facts, path.decode("latin-1"), question + query)
+        env.run(self.env, scope, trace)
+        return Respond(bad.status, None, bad.why, extras_of(scope, Effects()))
 
     def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
         args = query[1:].decode("latin-1") if query else None
         env = {name.lower(): (name, value) for name, value in view.env}
         return Scope(
-            view, facts, path, args, self.server_name, self.port, env, path, ahead=self._ahead, ours=self.ours,
+            view, facts, path, args, self.server_name, self.port, env, path, ahead=self.ahead, ours=self.ours,
             canonical=bool(self.own.canonical),
         )  # fmt: skip
 
@@ -175,6 +196,8 @@ class Server:
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
                 return self._local(Respond(404, None, what, extras, local=True), uri, scope.args)
+            case "pass" if not uri.startswith("/"):
+                return Respond(400, None, f"rewritten to {readable(uri)}, which is no path", extras)
             case "pass":
                 scope.path = _SLASHES.sub("/", uri)
                 extras = (extras or NO_EXTRAS)._replace(path=scope.path)
@@ -245,31 +268,6 @@ class Server:
         made = within(inner, settled, place, scope, self.reading, partial(forward, self), trace)
         forwards = isinstance(made, Forward) and made.route is not settled.route
         return locations.laid_over(held, made) if forwards and isinstance(made, Forward) else made
-
-    def _ahead(self, scope: Scope, uri: str) -> tuple[Scope, int]:
-        """What a path would become as a request of its own (``ap_sub_req_lookup_uri``)."""
-        path, mark, args = uri.partition("?")
-        try:
-            path = normalised(escaped_upstream(path, self.reading), self.reading) if path.startswith("/") else path
-        except BadTarget as bad:
-            return scope, bad.status
-        ahead = Scope(
-            scope.view,
-            scope.facts,
-            path,
-            args if mark else None,
-            self.server_name,
-            self.port,
-            dict(scope.env),
-            path,
-            subrequest=True,
-            ours=self.ours,
-            canonical=bool(self.own.canonical),
-        )
-        ending = rewrite.run(self.rules, ahead, Effects())
-        if ending.kind == "pass":
-            ahead.path = ahead.uri
-        return ahead, ending.status if ending.kind == "status" else 200
 
 
 def _skip(tables: tuple[Routes, ...], trace: Trace | None, why: str) -> None:

@@ -23,12 +23,12 @@ Env = dict[str, tuple[str, str]]
 class Scope:
     """``path`` is httpd's r->uri (decoded, normalised), ``uri`` its r->filename (what rules have made of it), ``args``
     its r->args (None for no query). ``rule`` and ``condition`` are what $N and %N stand for. ``vary`` collects the
-    fields that the condition at hand looked at. ``ahead`` decides what a path would become (``%{LA-U:…}``, -U): the
-    Scope after it, and a status, 200 where nothing was refused. ``ours`` and ``port`` tell whether a URL is this
-    server itself; port 0 is the one that the request came in at; ``canonical``: ``server_name`` and ``port`` count,
-    whatever the client called us. ``user`` has shown a password to the [auth.NAME] ``auth``. ``ended``: [END] keeps
-    rules of sections from being tried.
-    ``file`` is the one that answers, where rules see a part of its name."""
+    fields that the condition at hand looked at; ``cookies`` are those that rules set, by name. ``ahead`` decides what a
+    path would become (``%{LA-U:…}``, -U): the Scope after it, which has this one ``above`` it and shares its cookies,
+    and a status, 200 where nothing was refused. ``ours`` and ``port`` tell whether a URL is this server itself; port 0
+    is the one that the request came in at; ``canonical``: ``server_name`` and ``port`` count, whatever the client
+    called us. ``user`` has shown a password to the [auth.NAME] ``auth``. ``ended``: [END] keeps rules of sections from
+    being tried. ``file`` is the one that answers, where rules see a part of its name."""
 
     view: RequestView
     facts: Facts
@@ -41,10 +41,11 @@ class Scope:
     rule: Groups | None = None
     condition: Groups | None = None
     vary: list[str] = field(default_factory=list)
-    subrequest: bool = False
+    above: Scope | None = None
     ahead: Callable[[Scope, str], tuple[Scope, int]] | None = None
     ours: Callable[[str], bool] = lambda host: False
     looked_up: list[str] | None = None
+    cookies: dict[str, str] = field(default_factory=dict)
     user: str = ""
     auth: str = ""
     canonical: bool = False
@@ -92,10 +93,21 @@ class Scope:
             self.looked_up.append(f'map {name}: "{key}" gives {shown}')
         return answer
 
+    @property
+    def subrequest(self) -> bool:
+        return self.above is not None
+
+    def look(self, uri: str) -> tuple[Scope, int] | None:
+        """``ahead``, but None where a look-ahead would look for itself (mod_rewrite.c's subreq_ok)."""
+        if self.ahead is None or (self.above is not None and self.above.path == self.path):
+            return None
+        return self.ahead(self, uri)
+
     def fact(self, kind: str, name: str, key: str) -> str | None:
         """The answer to what only the outside knows, None for "there is none". Raises Unknown while it is not there."""
         if kind == "url":
-            return "1" if self.ahead is not None and not self.subrequest and self.ahead(self, key)[1] < 400 else None
+            seen = self.look(key)
+            return "1" if seen is not None and seen[1] < 400 else None
         return self.facts.answer(kind, name, key)
 
     # -- what expressions ask for besides (rules.expr_names.Scope)

@@ -21,6 +21,8 @@ _ESCAPES = {code: f"%{code:02x}" for code in range(256) if chr(code) not in _KEP
 _WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 BAD = re.compile(r"[\x00-\x20\x7f]").search
 """Finds what no query or target may hold raw: blanks and control characters."""
+injects = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+"""Finds what no value of a field may hold: control characters but the tab (httpd's check_headers)."""
 
 
 def scheme(uri: str) -> tuple[int, bool]:
@@ -87,6 +89,4 @@ def split_query(uri: str, args: str | None, flags: Flags, drops: bool) -> tuple[
         args = new
     elif new:
         args = f"{new}&{args or ''}"
-    if args:
-        args = args.removesuffix("&")
-    return uri, args or None
+    return uri, args.removesuffix("&") if args else None

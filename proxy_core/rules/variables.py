@@ -28,7 +28,7 @@ def server_name(scope: Scope) -> str:
     if scope.canonical:
         return scope.server_name
     host = scope.view.host.decode("latin-1").lower()
-    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0].removesuffix(".")
     return name or scope.server_name
 
 
@@ -107,7 +107,7 @@ VARIABLES: dict[str, Reader] = {
     "SERVER_PROTOCOL": _protocol,
     "SERVER_SOFTWARE": _constant("rproxy"),
     "SERVER_ADMIN": _constant("[no address given]"),
-    "API_VERSION": _constant("20120211:126"),
+    "API_VERSION": _constant("20120211:142"),
     "DOCUMENT_ROOT": _constant(""),
     "CONTEXT_PREFIX": _constant(""),
     "CONTEXT_DOCUMENT_ROOT": _constant(""),
@@ -173,8 +173,7 @@ def _ahead(read: Reader) -> Reader:
     """The variable as it would be after the path at hand went through the rules as a request of its own."""
 
     def look(scope: Scope) -> str:
-        if scope.ahead is None or scope.subrequest:
-            return ""
-        return read(scope.ahead(scope, scope.uri)[0])
+        seen = scope.look(scope.uri)
+        return read(seen[0]) if seen is not None else ""
 
     return look
