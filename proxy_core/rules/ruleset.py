@@ -16,16 +16,7 @@ from functools import partial
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
-from proxy_core.http.target import (
-    PLAIN,
-    BadTarget,
-    Reading,
-    normalised,
-    readable,
-    split,
-    undecoded,
-)
-from proxy_core.http.target import escaped as escaped_upstream
+from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
 from proxy_core.http.view import RequestView
 from proxy_core.rules import access, env, locations, lookahead, mapping, rewrite
 from proxy_core.rules.access import Guard

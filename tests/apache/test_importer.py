@@ -65,7 +65,8 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<Location /a>\nSetEnvIf A b c\nSetEnv d e\nRequire env c\n</Location>", "env",
      [{"name": "c", "from": "%{HTTP:A}", "capture": "b", "value": "1"}, {"name": "d", "value": "e"}]),
     ("SetEnv d e\nSetEnv f g\nUnsetEnv f\nPassEnv HOME", "env",
-     [{"name": "d", "value": "e", "late": True}, {"name": "HOME", "from": "%{ENV:HOME}", "capture": "(?s)^(.+)$", "late": True}]),
+     [{"name": "d", "value": "e", "late": True},
+      {"name": "HOME", "from": "%{ENV:HOME}", "capture": "(?s)^(.+)$", "late": True}]),
     ("<AuthzProviderAlias ip inside \"10.0.0.0/8\">\n</AuthzProviderAlias>\n"
      "<Location /a>\nRequire inside\n</Location>", "locations",
      [{"id": "a", "path": "/a", "require": ["ip 10.0.0.0/8"]}]),

@@ -239,6 +239,7 @@ def hosting(seed: int, hosts: int = 6, requests: int = 60) -> Chance:
     asked = []
     for _ in range(requests):
         path = chance.choice(("/app/x", "/r", "/no"))
-        absolute = chance.choice(("", "", "", f"http://{chance.choice(NAMES)}"))
-        asked.append(f"GET {absolute}{path} | Host: {chance.choice(HOSTS)}")
+        name = chance.choice(HOSTS)
+        absolute = f"http://{name}" if chance.random() < 0.25 and name == name.lower().rstrip(".") else ""
+        asked.append(f"GET {absolute}{path} | Host: {name}")
     return Chance(Case("\n".join(lines) + "\n", asked, {}, {}), said)
