@@ -37,8 +37,8 @@ def assembled(draft: Draft) -> list[Block]:
     merged(draft)
     open_to_all(draft)
     blocks = [site(draft), *listeners(draft, hosts)]
-    if draft.limits.content:
-        blocks.append(Block(("limits",), draft.limits.content, tuple(draft.limits.origins)))
+    if draft.main.limits.content:
+        blocks.append(Block(("limits",), draft.main.limits.content, tuple(draft.main.limits.origins)))
     if draft.heartbeat is not None:
         blocks.append(Block(("heartbeat",), draft.heartbeat.content, tuple(draft.heartbeat.origins)))
     if draft.access_log is not None:
@@ -166,13 +166,22 @@ def site(draft: Draft) -> Block:
 
 
 def listeners(draft: Draft, hosts: Mapping[Server, list[str]]) -> Iterator[Block]:
+    bound = set[Server]()
     for row in draft.listeners:
         name = row.content["name"]
         there = [server for server, names in hosts.items() if name in names] or [draft.main]
         secure = tls.listener(draft, there)
         yield Block(("listeners", name), {"address": row.content["address"]}, tuple(row.origins))
+        first = there[0].limits
+        if there[0] is not draft.main and first.content:
+            yield Block(("listeners", name, "limits"), first.content, tuple(first.origins))
+        bound.add(there[0])
         if secure is not None:
             yield Block(("listeners", name, "tls"), secure, _origins(draft, there, "ssl_engine", "ssl_cert", "ssl_key"))
+    for server in draft.hosts:
+        if server not in bound:
+            lost = "bounds are kept for whoever comes to an address: those of its first host count"
+            draft.lose({said.place for said in server.limits.origins}, lost)
     targets = [row.content["url"] for server in draft.servers() for group in server.balancers.values()
                for row in group.members]  # fmt: skip
     for server in draft.servers():

@@ -40,15 +40,15 @@ def server_alias(here: Here, said: Directive) -> None:
 
 
 def limit(name: str, least: int = 0) -> Handler:
-    """A directive that is a bound in [limits]."""
+    """A directive that is a bound in [limits], or of a listener."""
 
     def handler(here: Here, said: Directive) -> None:
-        of_the_site(here)
+        here.server_only()
         value = number(said)
         if value < least:
             raise Unsupported(f"{value} is less than the {least} that [limits] takes")
-        here.draft.limits.content[name] = value
-        here.draft.limits.origins.append(said)
+        here.server.limits.content[name] = value
+        here.server.limits.origins.append(said)
 
     return handler
 
@@ -128,7 +128,7 @@ def log_format(here: Here, said: Directive) -> None:
 
 def request_read_timeout(here: Here, said: Directive) -> None:
     """RequestReadTimeout header=20-40,MinRate=500 body=20,MinRate=500"""
-    of_the_site(here)
+    here.server_only()
     for word in said.args:
         stage, _, values = word.lower().partition("=")
         found = re.fullmatch(r"(\d+)(?:-\d+)?(?:,minrate=(\d+))?", values)
@@ -137,25 +137,20 @@ def request_read_timeout(here: Here, said: Directive) -> None:
             continue
         kind = "head" if stage == "header" else "body"
         if int(found[1]):
-            here.draft.limits.content[f"{kind}_time"] = int(found[1])
-        here.draft.limits.content[f"{kind}_rate"] = int(found[2] or 0)
-    here.draft.limits.origins.append(said)
+            here.server.limits.content[f"{kind}_time"] = int(found[1])
+        here.server.limits.content[f"{kind}_rate"] = int(found[2] or 0)
+    here.server.limits.origins.append(said)
 
 
 def bound(name: str) -> Handler:
-    """A span of time in [limits]."""
+    """A span of time in [limits], or of a listener."""
 
     def handler(here: Here, said: Directive) -> None:
-        of_the_site(here)
-        here.draft.limits.content[name] = seconds(said)
-        here.draft.limits.origins.append(said)
+        here.server_only()
+        here.server.limits.content[name] = seconds(said)
+        here.server.limits.origins.append(said)
 
     return handler
-
-
-def of_the_site(here: Here) -> None:
-    if here.server is not here.draft.main or here.section is not None:
-        raise Unsupported("this bound is for the site or a listener: set it in [limits] or [listeners.NAME.limits]")
 
 
 def use_canonical_name(here: Here, said: Directive) -> None:

@@ -122,6 +122,7 @@ class Server:
     reverse: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
     balancers: dict[str, Balancer] = field(default_factory=dict)
+    limits: Row = field(default_factory=lambda: Row({}, []))
     inner: list[Row] = field(default_factory=list)
     guarded: list[Section] = field(default_factory=list)
     within: list[Section] = field(default_factory=list)
@@ -144,7 +145,6 @@ class Draft:
     main: Server = field(default_factory=Server)
     hosts: list[Server] = field(default_factory=list)
     listeners: list[Row] = field(default_factory=list)
-    limits: Row = field(default_factory=lambda: Row({}, []))
     access_log: Row | None = None
     entries: list[Entry] = field(default_factory=list)
     accesses: dict[str, Row] = field(default_factory=dict)

@@ -458,3 +458,19 @@ def test_names_of_directives_stand_in_one_table_each() -> None:
     names = [name for theme in THEMES for name in theme.HANDLERS] + [*IGNORED, *LOST]
     assert [name for name, count in Counter(names).items() if count > 1] == []
     assert all(name == name.lower() for name in names)
+
+
+def test_bounds_of_the_first_host_of_an_address_are_its_listeners_and_those_of_others_are_lost(tmp_path: Path) -> None:
+    """``ap_read_request`` keeps the limits of the connection's server, which no name has chosen yet."""
+    hosts = "".join(
+        f"<VirtualHost *:1>\nServerName {name}.test\nLimitRequestLine {bytes}\nKeepAliveTimeout 3\n</VirtualHost>\n"
+        for name, bytes in (("a", 400), ("b", 300))
+    )
+    text = "Listen 1\nListen 2\nLimitRequestFields 50\n" + hosts + PROXIED
+    site = site_of(tmp_path, text)
+    assert site["limits"] == {"fields": 50}
+    assert site["listeners"]["http"]["limits"] == {"request_line": 400, "idle_time": 3}
+    assert "limits" not in site["listeners"]["http-2"]
+    lost = {loss.line: loss.why for loss in imported(tmp_path, text).report.losses}
+    assert sorted(lost) == [11, 12]
+    assert "first host" in lost[11]
