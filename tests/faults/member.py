@@ -111,7 +111,7 @@ async def main(port: int, name: bytes, vice: str, log: int) -> None:
             pass
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", port)
+    server = await asyncio.start_server(talk, "127.0.0.1", port, backlog=2048)  # a crowd at once is the proxy's trouble
     print("ready", flush=True)
     await server.serve_forever()
 
