@@ -74,6 +74,7 @@ class Section:
     access: Group | None = None
     engine: bool | None = None
     base: str = ""
+    inherits: str = ""
     rules: list[Row] = field(default_factory=list)
     rewriting: bool = False
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)

@@ -22,12 +22,12 @@ _ALL = "^"
 """A pattern for what an empty one is found in."""
 
 
-_SECTIONS = {"location", "locationmatch", "directory"}
+_WITHOUT_EFFECT = {"allownoslash", "allowanyuri", "mergebase", "ignorecontextinfo", "longurloptimization"}
+_SECTIONS = {"location", "locationmatch", "directory", "if"}
 
 
 def _place(here: Here) -> Server | Section:
     """What rules belong to: the server, or the section at hand."""
-    here.unconditional()
     if here.section is None:
         here.server.rewrites_anything = True
         return here.server
@@ -47,8 +47,13 @@ def engine(here: Here, said: Directive) -> None:
 
 def options(here: Here, said: Directive) -> None:
     """RewriteOptions word …"""
-    if isinstance(_place(here), Section):
-        raise Unsupported("rules of sections take the place of those said before, whatever it says")
+    place = _place(here)
+    if isinstance(place, Section):
+        words = {word.lower() for word in said.args}
+        if unknown := words - {"inherit", "inheritbefore", *_WITHOUT_EFFECT}:
+            here.lose(f"{', '.join(sorted(unknown))} is for servers")
+        place.inherits = "before" if "inheritbefore" in words else "after" if "inherit" in words else ""
+        return
     known = set(here.server.said("rewriteoptions") or ())
     for word in said.args:
         if word.lower() not in _OPTIONS:
@@ -105,13 +110,16 @@ def finished(here: Here) -> None:
     if section.engine is None:
         section.engine = around[-1].engine if around else False
     here.server.within.append(section)
-    if not section.engine and not any(each.engine for each in around):
+    base = [Row(dict(row.content), row.origins) for row in around[-1].rules] if around and section.inherits else []
+    section.rules = [*base, *section.rules] if section.inherits == "before" else [*section.rules, *base]
+    if not section.engine:
+        section.rules = []
+    if not section.rules and not any(each.rules for each in around):
         return
     where = here.location(section.directive).content["id"]
-    if not section.engine:
-        section.rules = [Row({"pattern": "^", "substitution": "-"}, [section.directive])]
+    section.rules = section.rules or [Row({"pattern": "^", "substitution": "-"}, [section.directive])]
     for row in section.rules:
-        row.content = {"location": where} | row.content
+        row.content = {**row.content, "location": where}
         made = row.content["substitution"]
         if section.kind == "directory" and _RELATIVE(made):
             try:
@@ -130,7 +138,10 @@ _RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
 def holds(outer: Section, inner: Section) -> bool:
     """Whether paths of the inner section are in the outer one, as far as their arguments tell."""
     there = outer.argument.rstrip("/") + "/"
-    return outer.kind == inner.kind != "locationmatch" and (inner.argument.rstrip("/") + "/").startswith(there)
+    kind = inner.kind
+    if kind == "if":
+        kind = inner.outer.kind if inner.outer is not None else "location"
+    return outer.kind == kind != "locationmatch" and (inner.argument.rstrip("/") + "/").startswith(there)
 
 
 def rewrite_map(here: Here, said: Directive) -> None:
