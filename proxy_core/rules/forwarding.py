@@ -13,7 +13,7 @@ from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Res
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Rule
 from proxy_core.rules.statuses import statuses
-from proxy_core.rules.urls import BAD
+from proxy_core.rules.urls import BAD, sendable
 
 if TYPE_CHECKING:
     from proxy_core.rules.ruleset import Server
@@ -31,8 +31,8 @@ def forward(server: Server, rule: Rule, uri: str, args: str | None, raw: bool, e
         return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
     if raw and BAD(path):
         return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
-    spelled = path.encode("latin-1") if raw else escaped(path, server.reading)
-    query = b"" if args is None else b"?" + args.encode("latin-1")
+    spelled = sendable(path) if raw else escaped(path, server.reading)
+    query = b"" if args is None else b"?" + sendable(args)
     if extras is not None:
         extras = extras._replace(hits=tuple(state for state in extras.hits if state is not rule.state))
     return Forward(route, (spelled or b"/") + query, extras)

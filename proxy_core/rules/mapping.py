@@ -18,6 +18,7 @@ from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.pattern import Groups
 from proxy_core.rules.reverse import effective_target
 from proxy_core.rules.urls import escaped as escaped_again
+from proxy_core.rules.urls import sendable
 
 _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 
@@ -59,9 +60,9 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
         spelled = raw.decode("latin-1")
         groups = route.regex.search(spelled) if as_it_came else None
         if groups is not None:
-            return _rooted(_substituted(route.replacement, groups, spelled).encode("latin-1"))
+            return _rooted(sendable(_substituted(route.replacement, groups, spelled)))
         whole = _substituted(route.replacement, route.regex.search(path) or (), path)
-        return _rooted(whole.encode("latin-1") if exact else escaped(whole, reading)) + query
+        return _rooted(sendable(whole) if exact else escaped(whole, reading)) + query
     cut = servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)
     if as_it_came and length(route.path, raw.decode("latin-1")) == cut:
         return _rooted(route.target + raw[cut:])

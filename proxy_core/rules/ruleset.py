@@ -47,7 +47,7 @@ from proxy_core.rules.locations import Place
 from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.routes import Routes, outcome
 from proxy_core.rules.scope import Scope
-from proxy_core.rules.urls import scheme_length
+from proxy_core.rules.urls import scheme_length, sendable
 from proxy_core.rules.within import Elsewhere, within
 
 _SLASHES = re.compile(r"^/{2,}")
@@ -209,7 +209,7 @@ class Server:
         if route is not None and route.redirect is not None:
             # As mod_alias does while names are translated, when sections are known of the path as it came alone.
             return moved(route, scope, extras and extras._replace(path=came))
-        query = b"" if scope.args is None else b"?" + scope.args.encode("latin-1")
+        query = b"" if scope.args is None else b"?" + sendable(scope.args)
         decision = outcome(route, scope.path, query, scope.view.target, self.reading, extras)
         return self._local(decision, scope.path, scope.args)
 
@@ -219,7 +219,7 @@ class Server:
         if files is None or not (isinstance(decision, Respond) and decision.local and path.startswith("/")):
             return decision
         extras = decision.extras if decision.route is None else counted(decision.extras, decision.route.state)
-        query = b"" if args is None else b"?" + args.encode("latin-1")
+        query = b"" if args is None else b"?" + sendable(args)
         return Forward(files, mapping.target(files, path, query, b"", self.reading), extras)
 
     def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:

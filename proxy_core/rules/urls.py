@@ -25,6 +25,15 @@ injects = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 """Finds what no value of a field may hold: control characters but the tab (httpd's check_headers)."""
 
 
+_RAW_ESCAPES = {code: f"%{code:02X}" for code in (*range(0x21), 0x23, *range(0x7F, 0x100))}
+
+
+def sendable(text: str) -> bytes:
+    """What rules made of a path or query, as it may stand in a request line: blanks and controls would end it, a #
+    would begin a fragment to some, and a byte above 0x7E is no part of a URL (RFC 3986 §2)."""
+    return text.translate(_RAW_ESCAPES).encode("ascii")
+
+
 def scheme(uri: str) -> tuple[int, bool]:
     """How long scheme and :// of a URI are, 0 for what is none or of a scheme that nobody knows; and whether a ? in it
     begins a query: in paths, and in URIs of the schemes that have one (RFC 1738, RFC 2368)."""

@@ -164,10 +164,8 @@ class Upstream(asyncio.Protocol):
             # not, but HTTP/1.0 servers that never read their request end every answer with a reset.
             receiver.ended(False)
         elif self._phase == _HEAD:
-            reset = "reset" if exc else "closed"
-            receiver.failed(
-                f"the upstream {reset} the connection before it answered", not (self._buffer or self._interims)
-            )
+            how, unanswered = "reset" if exc else "closed", not (self._buffer or self._interims)
+            receiver.failed(f"the upstream {how} the connection before it answered", unanswered)
         else:
             receiver.failed("the upstream closed the connection in the middle of its answer", False)
 

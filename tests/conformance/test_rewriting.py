@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from random import Random
 
@@ -46,7 +47,16 @@ def test_apache_and_our_rules_agree_on_made_up_targets(ask: Asker, sites, ports,
     beginnings = [target.partition("?")[0] for name, target, _, _ in ROWS if name == site]
     targets = [random.choice(beginnings) + "".join(random.choices(PIECES, k=random.randint(0, 4))) for _ in range(100)]
     asked = [Asked(site, target) for target in targets]
-    assert [(each.target, ask(each).outcome) for each in asked] == [(each.target, ours(each).outcome) for each in asked]
+    theirs = [(each.target, _HIGH_BYTE.sub(_escaped, ask(each).outcome)) for each in asked]
+    assert theirs == [(each.target, ours(each).outcome) for each in asked]
+
+
+_HIGH_BYTE = re.compile("[\x80-\xff]")
+"""What httpd sends on in a query as it came, and we as an escape."""
+
+
+def _escaped(byte: re.Match[str]) -> str:
+    return f"%{ord(byte[0]):02X}"
 
 
 @pytest.fixture(scope="module")
