@@ -1,4 +1,6 @@
-"""One connection to an upstream: writes a request, reads its answer, and says when it may be used again.
+"""One connection to an upstream, some 320 lines because its states are one story.
+
+It writes a request, reads its answer, and says when it may be used again.
 
 An asyncio Protocol with no task, future or timer of its own. The head of each answer is found by its empty line, cut
 into lines, and judged by llhttp (httptools) in a parser that sees this one head and nothing else; so HEAD, 204, 1xx
