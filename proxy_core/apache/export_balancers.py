@@ -27,6 +27,7 @@ _ROLE = {"regular": "", "standby": "+H", "spare": "+R"}
 
 def plain(site: Site, lose: Lose) -> Site:
     """Balancers in the words of Apache."""
+    site = _heard(site, lose)
     names: dict[str, str] = {}
     for name in site.balancers:
         names[name] = unique(name.lower(), names.values())
@@ -51,14 +52,26 @@ def plain(site: Site, lose: Lose) -> Site:
     )
 
 
+_GROUP = re.compile(r"2(?:2[4-9]|3\d)\.|\[ff", re.IGNORECASE)
+"""Addresses of multicast."""
+
+
+def _heard(site: Site, lose: Lose) -> Site:
+    """Reports of members come to a group of addresses, which mod_heartmonitor joins whatever the address is."""
+    if site.heartbeat is None or _GROUP.match(site.heartbeat.address):
+        return site
+    lose(("heartbeat", "address"), "HeartbeatListen takes the address of a multicast group alone")
+    return replace(site, heartbeat=None)
+
+
 def _reverse(row: ReverseRule, internal: str) -> ReverseRule:
     return replace(row, internal=internal) if row.kind == "location" else row
 
 
 def _group(site: Site, name: str, group: Balancer, lose: Lose) -> Balancer:
     at: Address = ("balancers", name)
-    if group.method in ("latency", "hash", "heartbeat"):
-        why = "reports are heard by mod_heartmonitor" if group.method == "heartbeat" else "Apache has no such method"
+    if group.method in ("latency", "hash") or (group.method == "heartbeat" and site.heartbeat is None):
+        why = "nobody hears reports" if group.method == "heartbeat" else "Apache has no such method"
         lose((*at, "method"), f"{why}: members take turns (byrequests)")
         group = replace(group, method="byrequests")
     sticky = _sticky(at, group.sticky, lose)

@@ -8,7 +8,7 @@ statuses one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -34,9 +34,10 @@ _Row = TypeVar("_Row", EnvRule, HeaderRule, ErrorPage, ReverseRule)
 
 def plain(site: Site, lose: Lose) -> Site:
     """Rows as Apache can say them, those of sections behind those of servers, in the order of the sections."""
-    known: set[str] = set()
+    main = {row.name.lower() for row in site.env if not row.host}
     env: list[EnvRule] = []
     for host in ("", *site.hosts):
+        known = set(main) if host else set()
         for row in site.env:
             if row.host == host:
                 said = _variable(row, known, lose)
@@ -93,9 +94,8 @@ def _variable(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     if row.expr:
         expression = f"!({row.expr})" if row.negate else row.expr
         return _expression(row, expression)
-    name = _field_name(row.from_)
-    simple = row.from_ in _LOOKED or (name and name.lower() not in known and name.lower() not in ATTRIBUTES)
-    if simple and row.capture and not row.negate and not row.transform:
+    name = _attribute(row.from_, known)
+    if name and row.capture and not row.negate and not row.transform:
         return row
     subject = _subject(row) if row.from_ else "''"
     if subject is None:
@@ -104,11 +104,14 @@ def _variable(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     if not row.capture:
         spelled = "true" if value is None or not re.search(r"\$[0-9]", value) else f"{subject} =~ /^((?s:.*))$/"
         return _expression(row, "false" if row.negate else spelled)
-    mark = next((each for each in _MARKS if each not in row.capture), "")
+    capture = row.capture
+    if "$0" in (value or "") and not pattern.compile(capture).groups:
+        capture = f"({capture})"  # or an expression would not tell what was found
+    mark = next((each for each in _MARKS if each not in capture), "")
     if not mark:
         lose((*at, "capture"), f"an expression needs a mark round it that is not in it, one of {_MARKS}")
         return None
-    spelled = f"{subject} =~ {'m' * (mark != '/')}{mark}{row.capture}{mark}{'i' * row.nocase}"
+    spelled = f"{subject} =~ {'m' * (mark != '/')}{mark}{capture}{mark}{'i' * row.nocase}"
     return _expression(row, f"!({spelled})" if row.negate else spelled)
 
 
@@ -117,9 +120,13 @@ def _expression(row: EnvRule, expression: str) -> EnvRule:
     return replace(kept, expr=expression)
 
 
-def _field_name(text: str) -> str:
-    found = re.fullmatch(r"%\{HTTP:([A-Za-z0-9_-]+)\}", text)
-    return found[1] if found else ""
+def _attribute(text: str, known: Set[str]) -> str:
+    """What SetEnvIf calls what a row looks at: one of its attributes, a variable that is known, or else a field; ""
+    where it has no name for it."""
+    found = re.fullmatch(r"%\{(HTTP|ENV):([A-Za-z0-9_-]+)\}", text)
+    if found is None or found[2].lower() in ATTRIBUTES:
+        return _LOOKED.get(text, "")
+    return found[2] if (found[1] == "ENV") == (found[2].lower() in known) else ""
 
 
 def _subject(row: EnvRule) -> str | None:
@@ -214,7 +221,12 @@ def _set(row: EnvRule) -> str:
     word = f"!{row.name}" if row.unset else row.name if row.value == "1" else f"{row.name}={value}"
     if row.expr:
         return line("SetEnvIfExpr", row.expr, word)
-    return line("SetEnvIf" + "NoCase" * row.nocase, _LOOKED.get(row.from_) or _field_name(row.from_), row.capture, word)
+    return line(
+        "SetEnvIf" + "NoCase" * row.nocase,
+        _LOOKED.get(row.from_) or row.from_[2:-1].partition(":")[2],
+        row.capture,
+        word,
+    )
 
 
 def headers(rows: Iterable[HeaderRule]) -> Lines:

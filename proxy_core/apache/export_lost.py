@@ -44,7 +44,6 @@ LOST: dict[str, dict[str, str]] = {
     "Site": {
         "bans": "Apache has no end for them: write Require not ip",
         "metrics": "mod_status tells its numbers",
-        "heartbeat": "HeartbeatListen of mod_heartmonitor hears other reports",
     },
     "ListenerTls": {},
     "UpstreamTls": {"server_name": "Apache asks for the host of the member's URL"},

@@ -117,6 +117,7 @@ def _host_options(options: Options, host: Host) -> Host:
 
 
 _OF_HOSTS = ("timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
+             "canonical_name",
              "add_forwarded", "document_root", "directory_index")  # fmt: skip
 
 

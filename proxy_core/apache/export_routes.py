@@ -34,14 +34,19 @@ def plain(site: Site, lose: Lose) -> Site:
     """Routes as Apache can say them."""
     site = replace(site, routes=tuple(_row(row, lose) for row in site.routes))
     site = _reversed(site, lose)
+    _order_of_last(_by_host(site, site.routes), lose)
     rows = [*site.routes]
     if serves_files(site) and not any(row.path_regex == DOTTED for row in rows):
         # it stands behind all else of the main server, so that it never takes what is forwarded
         at = max((number + 1 for number, row in enumerate(rows) if not row.host), default=0)
         rows.insert(at, Route(id="dotted", path_regex=DOTTED, redirect=Redirection(status=404)))
-    ordered = [row for host in ("", *site.hosts) for row in rows if row.host == host]
-    _order_of_last(ordered, lose)
-    return _parted(replace(site, routes=tuple(_excepted(ordered))))
+    return _parted(replace(site, routes=tuple(_excepted(_by_host(site, rows)))))
+
+
+def _by_host(site: Site, rows: Iterable[Route]) -> list[Route]:
+    """Rows in the order in which they are tried: the main server's first."""
+    rows = list(rows)
+    return [row for host in ("", *site.hosts) for row in rows if row.host == host]
 
 
 def _row(row: Route, lose: Lose) -> Route:

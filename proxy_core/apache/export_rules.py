@@ -1,7 +1,8 @@
 """Rewrite rules and maps for Apache: words go over as they stand, for site files spell rules as Apache does.
 
 A virtual host says itself what it makes of the main server's rules, and one that takes none of them knows none of its
-maps either. Entries that stand in the site file go into a file of their own.
+maps either. Entries that stand in the site file go into a file of their own. Rules for a location are lost; where one
+refuses requests, the location is closed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_routes import unreached
 from proxy_core.apache.export_words import Lines, line, off, rewrite_word
 from proxy_core.config.model import RewriteMap, RewriteRule, Site
+from proxy_core.rules import flags
 
 
 def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dict[Path, str]]:
@@ -32,8 +34,12 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
             maps[name] = made
     rows = [row for host in ("", *site.hosts) for row in site.rewrites if row.host == host]
     rows = [row for row in rows if not row.host or site.hosts[row.host].rewrites != "off"]
-    kept = [row for row in rows if _flags_fit(row, lose)]
-    return replace(site, maps=maps, rewrites=tuple(kept)), files
+    kept = [row for row in rows if _fits(row, lose)]
+    guards = {row.location for row in rows if row.location and row.enabled and flags.parse(row.flags).answers}
+    locations = tuple(
+        replace(row, require=("all denied",), merging="off") if row.id in guards else row for row in site.locations
+    )
+    return replace(site, maps=maps, rewrites=tuple(kept), locations=locations), files
 
 
 def inherited(site: Site) -> Site:
@@ -49,17 +55,16 @@ def inherited(site: Site) -> Site:
     )
 
 
-def _flags_fit(row: RewriteRule, lose: Lose) -> bool:
-    said = [*row.flags, *(flag for each in row.conditions for flag in each.flags)]
+def _fits(row: RewriteRule, lose: Lose) -> bool:
+    """Whether there is a line for a rule in the main server or a host."""
     if row.location:
-        lose(
-            ("rewrites", row.id), "rules in a section see names of files in Apache: write it without, with a condition"
-        )
-        return False
-    if any("," in flag for flag in said):
+        closed = "; what it guards is closed until then" if flags.parse(row.flags).answers else ""
+        lose(("rewrites", row.id), f"in a section Apache's rules see names of files: write it without location{closed}")
+    elif any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words):
         lose(("rewrites", row.id, "flags"), "a comma ends a flag")
-        return False
-    return True
+    else:
+        return True
+    return False
 
 
 def _map(

@@ -134,20 +134,19 @@ def _headers(site: Site, lose: Lose) -> Site:
     return replace(site, headers=(*kept.values(), *site.headers))
 
 
-def certificate(site: Site, host: Host, tls: ListenerTls, folder: Path) -> Certificate | None:
-    """The certificate of a host: the first that is for one of its names, or the first of all."""
-    if len(tls.certificates) < 2:
-        return next(iter(tls.certificates), None)
+def certificates(site: Site, host: Host, tls: ListenerTls, folder: Path) -> tuple[Certificate, ...]:
+    """The certificates of a host: those that are for one of its names, or the first of all."""
+    found = []
     for row in tls.certificates:
         known = names_of.names(Host(names=_named(row, folder)))
         if any(known(names_of.bare(name)) for name in (host.server_name, *host.names) if name):
-            return row
-    return tls.certificates[0]
+            found.append(row)
+    return tuple(found) or tls.certificates[:1]
 
 
 def _tls(site: Site, name: str, tls: ListenerTls, folder: Path, lose: Lose) -> ListenerTls:
     there = [host for host in site.hosts.values() if name in (host.listeners or site.listeners)]
-    chosen = [row for host in there if (row := certificate(site, host, tls, folder)) is not None]
+    chosen = [row for host in there for row in certificates(site, host, tls, folder)]
     rows = tuple(dict.fromkeys(chosen))
     for row in tls.certificates:
         if row not in rows:
@@ -196,8 +195,7 @@ def lines_of_host(site: Site, host: Host, folder: Path) -> Lines:
     if tls is None:
         return []
     found = ["SSLEngine on", f"SSLProtocol {_VERSIONS[tls.min_version]}"]
-    row = certificate(site, host, tls, folder)
-    if row is not None:
+    for row in certificates(site, host, tls, folder):
         found.append(line("SSLCertificateFile", row.cert))
         found += [line("SSLCertificateKeyFile", row.key)] * bool(row.key)
     found += [line("SSLCACertificateFile", tls.client_ca)] * bool(tls.client_ca)
