@@ -162,6 +162,7 @@ def site(draft: Draft) -> Block:
     for seconds, said in draft.connects if len(waits) > 1 else ():
         if seconds != waits[-1]:
             draft.lose({said.place}, f"connecting may take {waits[-1]:g} s everywhere, the longest said")
+    content["trace"] = main.said("trace") is not False
     return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
 
 

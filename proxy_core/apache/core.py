@@ -67,12 +67,6 @@ def add_output_filter(here: Here, said: Directive) -> None:
     raise Unsupported("answers are passed on as they come; let members change them, or a proxy in front")
 
 
-def trace_enable(here: Here, said: Directive) -> None:
-    if text(said).lower() != "off":
-        raise Unsupported("TRACE is always answered 405 here")
-    raise Ignored("TRACE is always answered 405")
-
-
 def document_root(here: Here, said: Directive) -> None:
     here.server_only()
     here.server.options["document_root"] = (here.draft.path(text(said)), said)
@@ -176,10 +170,10 @@ HANDLERS: dict[str, Handler] = {
     "documentroot": document_root,
     "directoryindex": option("directory_index", lambda said: list(said.args)),
     "errordocument": error_document,
-    "traceenable": trace_enable,
+    "traceenable": option("trace", choice({"on": True, "off": False, "extended": True})),
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
-    "limitrequestline": limit("request_line", 256),
-    "limitrequestfieldsize": limit("field", 256),
+    "limitrequestline": limit("request_line", 64),
+    "limitrequestfieldsize": limit("field", 64),
     "limitrequestfields": limit("fields", 1),
     "limitrequestbody": limit_request_body,
     "requestreadtimeout": request_read_timeout,

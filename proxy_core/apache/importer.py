@@ -8,6 +8,7 @@ in any case. Every directive is in the report once.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from proxy_core.apache import (
     tls,
 )
 from proxy_core.apache.assembly import assembled
-from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Section, Server, Unsupported
+from proxy_core.apache.draft import Block, Draft, Group, Here, Ignored, Kind, Row, Section, Server, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.reader import read
 from proxy_core.apache.report import Report
@@ -158,9 +159,26 @@ def section(kind: Kind, regex: Kind = "location") -> Callable[[Here, Directive],
         if not argument:
             return lost(here, said, "it does not say what it is for")
         here.draft.note(said, "mapped")
+        if found == "locationmatch":
+            here.server.env += named_groups(argument[0], said)
         enter(here, Section(found, argument[0], said))
 
     return handler
+
+
+_GROUP = re.compile(r"\\.|\[(?:\\.|[^]\\])+\]|\((?!\?)|\(\?P?(?:<|')(\w+)(?:>|')", re.DOTALL)
+
+
+def named_groups(regex: str, said: Directive) -> list[Row]:
+    """What the groups of a <LocationMatch> with a name of their own found, as MATCH_NAME (``ap_location_walk``)."""
+    groups = [group[1] for group in _GROUP.finditer(regex) if group[0].startswith("(")]
+    return [
+        Row(
+            {"name": f"MATCH_{name.upper()}", "from": "%{REQUEST_URI}", "capture": regex, "value": f"${number}"}, [said]
+        )
+        for number, name in enumerate(groups, 1)
+        if name
+    ]
 
 
 def enter(here: Here, found: Section) -> None:

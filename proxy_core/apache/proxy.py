@@ -121,7 +121,7 @@ HANDLERS: dict[str, Handler] = {
     "proxytimeout": option("proxy_timeout", seconds),
     "proxyerroroverride": error_override,
     "proxypreservehost": setting("preserve_host", on),
-    "proxyaddheaders": option("add_forwarded", on),
+    "proxyaddheaders": setting("add_forwarded", on),
     "proxyvia": option("via", choice({name: name for name in ("off", "on", "full", "block")})),
     "proxyrequests": proxy_requests,
     "proxywebsocketidletimeout": option("tunnel_timeout", seconds),

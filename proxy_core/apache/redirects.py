@@ -29,8 +29,11 @@ def redirect(here: Here, said: Directive) -> None:
     if here.section is not None and len(args) == int(goes):
         if here.section.kind not in ("location", "locationmatch"):
             raise Unsupported(f"it stands inside {here.section.directive}; give it a path, outside")
-        regex = here.section.kind == "locationmatch"
-        args.insert(0, here.section.argument)
+        # Nothing is appended to the URL here: httpd takes it for one that says it all (``fixup_redir``).
+        there = here.section.argument
+        args.insert(0, f"^{re.escape(there.rstrip('/'))}(?:/|$)" if here.section.kind == "location" else there)
+        args[1:] = [word.replace("$", "\\$") if not regex else word for word in args[1:]]
+        regex = True
     row: dict[str, Any] = {"path_regex" if regex else "path": args[0], "redirect": {"status": status}}
     if goes:
         row["redirect"] = {"to": args[1], "status": status}

@@ -61,20 +61,23 @@ def issued(pool: Pool, member: BoundMember) -> bytes:
 
 def changed(pool: Pool, member: BoundMember, route: str) -> bool:
     """Whether a client leaves with another member than it came for; a new client does."""
-    return pool.balancer.sticky is not None and route != member.route
+    return pool.balancer.sticky is not None and (not route or route != member.route)
 
 
-def environment(pool: Pool, member: BoundMember, route: str) -> dict[str, str]:
-    """The BALANCER_* variables of a request that a member of the pool took; ``route`` is its session's. They exist
-    from the election on, so rules for answers see them and rules for requests do not."""
+def environment(pool: Pool, member: BoundMember, route: str, target: str) -> dict[str, str]:
+    """The BALANCER_* variables of a request for a ``target`` that a member of the pool took; ``route`` is its
+    session's. They exist from the election on, so rules for answers see them and rules for requests do not."""
     if pool.direct:
         return {}
-    found = {"BALANCER_NAME": f"balancer://{pool.name}", "BALANCER_WORKER_NAME": member.member.url}
-    if member.route:
-        found["BALANCER_WORKER_ROUTE"] = member.route
+    found = {
+        "BALANCER_NAME": f"balancer://{pool.name}",
+        "BALANCER_WORKER_NAME": member.member.url,
+        "BALANCER_WORKER_ROUTE": member.route,
+    }
     sticky = pool.balancer.sticky
     if sticky is not None and route:
-        found["BALANCER_SESSION_STICKY"] = sticky.cookie or sticky.param
+        by_target = sticky.param and (not sticky.cookie or parameter(sticky, target))
+        found["BALANCER_SESSION_STICKY"] = sticky.param if by_target else sticky.cookie
         found["BALANCER_SESSION_ROUTE"] = route
     if changed(pool, member, route):
         found["BALANCER_ROUTE_CHANGED"] = "1"

@@ -141,6 +141,9 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     preserve_host: Annotated[
         bool | None, Meta(description="Whether the upstream is told the client's Host, instead of the route's word.")
     ] = None
+    add_forwarded: Annotated[
+        bool | None, Meta(description="Whether X-Forwarded-For, -Host and -Server are added, not the host's word.")
+    ] = None
     max_body: MaxBody = None
     require: Require = ()
     merging: Annotated[

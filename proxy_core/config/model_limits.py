@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from proxy_core.config.model_types import RowId, Seconds
 
-Bytes = Annotated[int, Meta(ge=256, le=1 << 20)]
+Bytes = Annotated[int, Meta(ge=64, le=1 << 20)]
 Rate = Annotated[int, Meta(ge=0, le=1 << 30)]
 
 

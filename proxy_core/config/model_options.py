@@ -120,6 +120,10 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "name. block: Via is taken out of requests. Apache: ProxyVia.",
         ),
     ] = "off"
+    trace: Annotated[
+        bool,
+        Meta(description="Pass the method TRACE on to upstreams instead of answering 405. Apache: TraceEnable."),
+    ] = False
     request_id: Annotated[
         str,
         Meta(

@@ -173,17 +173,6 @@ def _is_port(text: bytes) -> bool:
     return text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
 
 
-def same_host(one: bytes, other: bytes, port: int) -> bool:
-    """Whether two of ``is_host`` are one place; ``port`` is what both mean where they name none."""
-    return _parts(one, port) == _parts(other, port)
-
-
-def _parts(host: bytes, port: int) -> tuple[bytes, int]:
-    at = host.rfind(b":")
-    named = at > host.rfind(b"]")
-    return (host[:at] if named else host).lower(), int(host[at + 1 :]) if named else port
-
-
 def length_of(value: bytes) -> int:
     """The number in a Content-Length (RFC 9112 §6.2): digits and nothing else; ValueError otherwise."""
     if not value.isdigit() or len(value) > 18:

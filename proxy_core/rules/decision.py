@@ -81,7 +81,7 @@ class BoundRoute:
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""
-        return status >= 400 and self.error_override and (not self.codes or status in self.codes)
+        return 400 <= status < 600 and self.error_override and (not self.codes or status in self.codes)
 
 
 class Extras(NamedTuple):

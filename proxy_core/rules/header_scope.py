@@ -34,8 +34,11 @@ class HeaderScope(Scope):
     notes: dict[str, str] = field(default_factory=dict)
 
     def variable(self, name: str) -> str:
-        if name.upper() == "REQUEST_STATUS" and self.status:
+        folded = name.upper() if self.status else ""
+        if folded == "REQUEST_STATUS":
             return str(self.status)
+        if folded == "CONTENT_TYPE":
+            return self.field("content-type", "resp")
         return Scope.variable(self, name)
 
     def field(self, name: str, which: str) -> str:

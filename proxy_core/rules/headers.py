@@ -30,6 +30,7 @@ FRAMING = frozenset((
 ))  # fmt: skip
 """Fields that say where a message ends and what the connection becomes. The proxy writes them itself, always."""
 
+_LOOKING = ("append", "merge", "edit", "edit*")
 _TAG = re.compile(r"%\{([^}]*)\}([es])|%([tD%])|\\([rnt\\])|(%)")
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
@@ -150,6 +151,22 @@ def _true(expr: Expr, moment: Moment) -> bool:
         return expr.truth(moment.scope)
     except (ExprFailure, Unknown):
         return True
+
+
+def joined(lines: list[bytes], edits: Sequence[Edit]) -> list[bytes]:
+    """The lines with those of one name in one where an edit looks at what they say: httpd has all fields of a request
+    so from the start (``ap_get_mime_headers_core``)."""
+    names = {edit.name for edit in edits if edit.action in _LOOKING}
+    made: dict[bytes, int] = {}
+    kept: list[bytes] = []
+    for each in lines if names else ():
+        name = each.partition(b":")[0].lower()
+        if name in names and name in made:
+            kept[made[name]] += b", " + each.partition(b":")[2].strip(b" \t")
+        else:
+            made[name] = len(kept)
+            kept.append(each)
+    return kept or lines
 
 
 def line(name: bytes, value: str) -> bytes | None:

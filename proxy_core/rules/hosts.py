@@ -102,6 +102,8 @@ class Table:
 
     def find(self, host: str) -> tuple[str, bool]:
         """The host that a Host field belongs to, and whether it names it (else it is the default)."""
+        if not host:  # HTTP/1.0 without a Host: no wildcard stands for no name
+            return self.order[0], False
         name = bare(host)
         number = self.plain.get(name, len(self.order))
         for wild, fits in self.wild:

@@ -124,7 +124,7 @@ def _test(row: Location) -> Test:
         search = pattern.compile(row.path_regex).search
         return lambda place: search(place.path)
     prefix = collapsed(as_bytes_text(row.path or "/").encode("latin-1"))
-    return lambda place: takes(prefix, place.path.encode("latin-1"))
+    return lambda place: takes(prefix, collapsed(place.path.encode("latin-1")))
 
 
 def _of_files(folder: str, name: str | None) -> Test:

@@ -108,12 +108,15 @@ def _path_at(url: str) -> int:
 
 
 def mapped_cookie(value: str, rows: tuple[CookieRow, ...]) -> str:
-    """A Set-Cookie as the client must see it (``ap_proxy_cookie_reverse_map``)."""
+    """A Set-Cookie as the client must see it (``ap_proxy_cookie_reverse_map``): of two attributes of one name the last
+    one counts, as it does for clients (RFC 6265 §5.3)."""
+    attributes = value.split(";")
+    counts = {attribute.partition("=")[0].lstrip(" \t").lower(): at for at, attribute in enumerate(attributes)}
     kept: list[str] = []
-    for attribute in value.split(";"):
+    for at, attribute in enumerate(attributes):
         name, equals, said = attribute.partition("=")
         kind = name.lstrip(" \t").lower()
-        new = _cookie(kind, said, rows) if kept and equals and kind in ("path", "domain") else said
+        new = _cookie(kind, said, rows) if equals and kind in ("path", "domain") and counts[kind] == at else said
         if new or not said:
             kept.append(name + equals + new)
     return ";".join(kept)

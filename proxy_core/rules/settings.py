@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 
 from proxy_core.config.model import Host, Options, Site
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
+from proxy_core.http.headers import REASONS
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.header_scope import Moment
 from proxy_core.rules.headers import Edit, Edits, compile_edit
 from proxy_core.rules.reverse import explicit_rows
 from proxy_core.rules.statuses import statuses
+from proxy_core.rules.variables import DEFAULT_PORTS, server_port
 
 _MOST_KEPT = 4096
 
@@ -31,6 +34,12 @@ class Settings:
     pages: Mapping[int, ErrorPage]
     reverse: tuple[ReverseRow, ...] = ()
     cookies: tuple[CookieRow, ...] = ()
+
+    def page(self, status: int) -> ErrorPage | None:
+        """The page for a status; one that httpd does not know gets that for 500 (``ap_index_of_response``)."""
+        row = self.pages.get(status)
+        known = status in REASONS and status != HTTPStatus.IM_A_TEAPOT
+        return row if row is not None or known else self.pages.get(500)
 
 
 Key = tuple[str, str, tuple[str, ...]]
@@ -83,14 +92,17 @@ class Scopes:
             if depth(row) >= 0:
                 pages |= dict.fromkeys(statuses(row.status), row)
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
-        whole = self.site.site
+        whole, adds = self.site.site, options.add_forwarded
+        of_places = {row.id: row.add_forwarded for row in self.site.locations}
+        for said in (of_places[place] for place in locations):
+            adds = adds if said is None else said
         edits_made = Edits(
             request=made["request"] + own["request"],
             response=made["response"] + own["response"],
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
             early=made["early"],
-            adds=None if options.add_forwarded == whole.add_forwarded else options.add_forwarded,
+            adds=None if adds == whole.add_forwarded else adds,
         )
         return Settings(edits_made, pages, *explicit_rows(self.site, back))
 
@@ -103,9 +115,10 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
-    if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ):
+    places = any(row.add_forwarded is not None for row in site.locations)
+    if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ or places):
         return None
-    located = any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
+    located = places or any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
     return Scopes(headers, pages, site, located, any(row.early for row, _ in headers))
 
 
@@ -147,10 +160,21 @@ def _own(options: Options) -> list[tuple[str, Edit]]:
     if options.via == "block":
         made.append(("request", _edit("unset", b"Via", "")))
     elif options.via != "off":
-        said = options.server_name + (" (rproxy)" if options.via == "full" else "")
-        made.append(("request", _edit("via", b"Via", said)))
-        made.append(("response", _edit("via+", b"Via", said)))
+        via = _via(options.server_name, " (rproxy)" if options.via == "full" else "")
+        made.append(("request", via))
+        # Nothing in an answer tells which port and version its request had, so its head is never the same for all.
+        made.append(("response", via._replace(action="via+", steady=False)))
     return made
+
+
+def _via(name: str, product: str) -> Edit:
+    """This proxy's name, with the port that the client spoke to where it is not the usual one."""
+
+    def value(moment: Moment) -> str:
+        port = server_port(moment.scope)
+        return name + ("" if port == DEFAULT_PORTS.get(moment.scope.view.scheme) else f":{port}") + product
+
+    return Edit(("site",), "via", b"via", b"Via", value, True)
 
 
 def _edit(action: str, name: bytes, value: str) -> Edit:

@@ -140,7 +140,7 @@ def _status_line(line: bytes) -> tuple[int, bytes]:
     """Status and the line that the client gets: our version, their code and reason (one of ours where none is)."""
     version, _, rest = line.partition(b" ")
     code, _, reason = rest.partition(b" ")
-    if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or not b"100" <= code < b"600":
+    if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or code < b"100":
         raise Refused(502, "the upstream's status line is not one of HTTP/1.1 or HTTP/1.0")
     if reason.translate(None, _TEXT):
         raise Refused(502, "the upstream's status line holds a control character")

@@ -40,7 +40,7 @@ def moment(
     member = exchange.member
     if status and member is not None and member.key.balancer:
         pool = exchange.rules.pools[member.key.balancer]
-        told = sticky.environment(pool, member, exchange.session)
+        told = sticky.environment(pool, member, exchange.session, view.target.decode("latin-1"))
         env |= {name.lower(): (name, value) for name, value in told.items()}
     scope = HeaderScope(
         view, exchange.facts, path, args, server.server_name, server.port, env, path,
@@ -62,7 +62,7 @@ class Page(NamedTuple):
 
 def page(settings: Settings | None, exchange: Exchange, status: int, files: ErrorFiles) -> Page:
     """What the site gives for a status (``ap_die`` and ErrorDocument)."""
-    row = settings.pages.get(status) if settings is not None else None
+    row = settings.page(status) if settings is not None else None
     if row is None:
         return Page(status)
     exchange.replaced = status
@@ -85,8 +85,7 @@ def answered(
     edits = settings.edits
     if not edits.response and not edits.always:
         return [*lines, *own]
-    version = lines[0][5:8].decode()
-    now = moment(exchange, version=version, answered=lines[1:], status=exchange.status)
+    now = moment(exchange, version=exchange.version, answered=lines[1:], status=exchange.status)
     return [lines[0], *edited(edits.always, [*own], now, trace), *edited(edits.response, lines[1:], now, trace)]
 
 

@@ -18,11 +18,9 @@ from proxy_core.http.headers import (
     hops_left,
     is_host,
     length_of,
-    same_host,
     tokens,
     without,
 )
-from proxy_core.http.target import PORTS
 from proxy_core.serve.terms import Terms
 
 CHUNKED = -1
@@ -100,8 +98,6 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
             special.setdefault(kind, []).append(value.strip(b" " if kind in _EXACT else b" \t"))
     host = _host(special.get(Kind.HOST, []), http11)
     if authority:
-        if host and not same_host(authority, host, PORTS[hop.scheme]):
-            raise Refused(400, "the target and Host name two different hosts")
         host = authority
     length = _length(special, http11)
     close = not http11

@@ -394,7 +394,7 @@ class Flight:
         pool, fields = self._pool, self._extra
         if pool.watched:
             outcome.answered(pool, member, now, answer.status, now - exchange.connected)
-        if pool.issues and sticky.changed(pool, member, exchange.session):
+        if pool.issues and member.route and sticky.changed(pool, member, exchange.session):
             fields = (*fields, sticky.issued(pool, member))
         if self.complete:
             self._wait(now)
@@ -445,10 +445,13 @@ class Flight:
         client.write(head)
 
     def _ourselves(self, route: BoundRoute) -> str:
-        """``scheme://host`` for addresses of our own: the host that the client used, as it spelled it, or the one that
-        counts in its place."""
+        """``scheme://host`` for addresses of our own: the host that the client used, in lower case as in httpd, or the
+        one that counts in its place."""
         view = self.exchange.view
-        host = route.canonical.removesuffix(":443" if view.scheme == "https" else ":80") or view.host.decode("latin-1")
+        host = (
+            route.canonical.removesuffix(":443" if view.scheme == "https" else ":80")
+            or view.host.decode("latin-1").lower()
+        )
         return f"{view.scheme}://{host or self.exchange.rules.site.site.server_name}"
 
     def _may_keep(self) -> bool:
@@ -457,7 +460,7 @@ class Flight:
 
     def _hide(self, answer: Answer) -> None:
         """Send our page at once; what the upstream says is read and thrown away if it is short enough."""
-        if self._settings is not None and answer.status in self._settings.pages:
+        if self._settings is not None and self._settings.page(answer.status) is not None:
             self.started = False
             if answer.status == 401:
                 self._extra = (*self._extra, *answer.challenges)
@@ -633,7 +636,7 @@ class Flight:
         self._drop_upstream()
         first = self._first
         if first is None:
-            row = self._settings.pages.get(status) if self._settings is not None else None
+            row = self._settings.page(status) if self._settings is not None else None
             if row is not None and row.path is not None and self._redirected(status, cause, row.path):
                 return
         elif not moved:

@@ -15,7 +15,7 @@ from proxy_core.http.headers import Refused, is_host, is_token, without
 from proxy_core.http.view import NOWHERE, Connection, RequestView
 from proxy_core.rules.decision import NO_EXTRAS, Trace
 from proxy_core.rules.header_scope import found
-from proxy_core.rules.headers import Edits, edited
+from proxy_core.rules.headers import Edits, edited, joined
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.changes import moment
 from proxy_core.serve.client_address import Naming, named
@@ -57,11 +57,11 @@ class Reader:
         if plain is not None and plain.end() <= terms.limits.request_line:
             method, target, version = plain.groups()
             block = head[plain.end(2) + 1 :]
-            if method in _NOT_SERVED:
+            if method in _NOT_SERVED and not (method == b"TRACE" and terms.trace):
                 raise Refused(405, f"{method.decode()} is not served")
         else:
             cut = head.find(b"\r\n")
-            method, target, version = request_line(head[:cut], terms.limits.request_line)
+            method, target, version = request_line(head[:cut], terms.limits.request_line, terms.trace)
             if target[:1] != b"/":
                 target, authority = _other_form(method, target, self.scheme.encode())
             block = head[cut - len(version) :]
@@ -100,7 +100,7 @@ class Reader:
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
         now = moment(exchange, version=exchange.version, trusted=hop.appends)
-        block = b"\r\n".join([b"", *edited(edits.request, lines, now, trace), b"", b""])
+        block = b"\r\n".join([b"", *edited(edits.request, joined(lines, edits.request), now, trace), b"", b""])
         made = read_fields(block, fields.http11, b"", hop._replace(terms=hop.terms.under(edits), edited=True))
         if edits.steady_request:
             self._changed = edits, fields, made
@@ -114,7 +114,9 @@ class Reader:
         view, hop = exchange.view, self._hop_of(exchange.view)
         line, *lines = view.head.split(b"\r\n")[:-2]
         now = moment(exchange, version=exchange.version, trusted=hop.appends)
-        block = b"\r\n".join([b"", *edited(edits.early, believed(lines, hop), now, trace), b"", b""])
+        block = b"\r\n".join(
+            [b"", *edited(edits.early, joined(believed(lines, hop), edits.early), now, trace), b"", b""]
+        )
         made = read_fields(block, fields.http11, view.host, hop._replace(terms=hop.terms.under(edits), edited=True))
         return replace(view, head=line + block), made
 
@@ -172,7 +174,7 @@ def guessed(data: bytes, reader: Reader) -> RequestView:
     return RequestView(method[:32], rest.partition(b" ")[0], b"", reader.client, reader.scheme)
 
 
-def request_line(line: bytes, most: int = 8190) -> tuple[bytes, bytes, bytes]:
+def request_line(line: bytes, most: int = 8190, trace: bool = False) -> tuple[bytes, bytes, bytes]:
     """Method, target and version of a request line of at most ``most`` bytes (RFC 9112 §3). Raises Refused."""
     if len(line) > most:
         raise Refused(414, f"the request line is longer than {most} bytes", "request_line")
@@ -188,7 +190,7 @@ def request_line(line: bytes, most: int = 8190) -> tuple[bytes, bytes, bytes]:
         raise Refused(505 if _VERSION.fullmatch(version) else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
     if not target or target.translate(None, _TARGET_BYTES):
         raise Refused(400, "the request target holds a byte that no target may hold")
-    if method in _NOT_SERVED:
+    if method in _NOT_SERVED and not (method == b"TRACE" and trace):
         raise Refused(405, f"{method.decode()} is not served")
     return method, target, version
 
@@ -206,4 +208,4 @@ def _other_form(method: bytes, target: bytes, own: bytes) -> tuple[bytes, bytes]
     authority, path = rest[:end], rest[end:]
     if not is_host(authority):
         raise Refused(400, "the authority of the request target is not a host and port")
-    return (path if path[:1] == b"/" else b"/" + path), authority
+    return (path if path[:1] == b"/" else b"/" + path), authority.lower()

@@ -19,7 +19,8 @@ from proxy_core.serve.tls import own_names
 class Terms:
     """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
     ``own`` are the names (as CGI sees them) of fields that only this proxy sets; ``gap`` is the seconds in which a
-    client earns one more request, 0 where any number may come; ``naming`` says how proxies in front name clients."""
+    client earns one more request, 0 where any number may come; ``naming`` says how proxies in front
+    name clients; ``trace``: TRACE is passed on."""
 
     limits: Limits
     server: bytes
@@ -31,6 +32,7 @@ class Terms:
     naming: Naming | None
     kept_out: Networks
     gap: float
+    trace: bool
 
     def under(self, edits: Edits) -> Terms:
         """The same, as the host that a request is for has it."""
@@ -65,4 +67,5 @@ def terms(site: Site) -> Terms:
         naming(site.site, believed),
         kept_out(site),
         1 / rate if rate else 0.0,
+        site.site.trace,
     )

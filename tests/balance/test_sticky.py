@@ -79,14 +79,16 @@ def test_an_issued_cookie_is_read_back_as_the_members_route() -> None:
 def test_the_variables_of_a_balanced_request() -> None:
     pool = pool_of({"a": member(0, route="a"), "b": member(1)}, sticky=BOTH)
     a, b = pool.members
-    assert environment(pool, a, "a") == {
+    assert environment(pool, a, "a", "/") == {
         "BALANCER_NAME": "balancer://p",
         "BALANCER_WORKER_NAME": "http://127.0.0.1:9000",
         "BALANCER_WORKER_ROUTE": "a",
         "BALANCER_SESSION_STICKY": "ID",
         "BALANCER_SESSION_ROUTE": "a",
     }
-    assert environment(pool, b, "a")["BALANCER_ROUTE_CHANGED"] == "1"
-    assert environment(pool, a, "")["BALANCER_ROUTE_CHANGED"] == "1"
-    assert "BALANCER_WORKER_ROUTE" not in environment(pool, b, "a")
+    assert environment(pool, b, "a", "/")["BALANCER_ROUTE_CHANGED"] == "1"
+    assert environment(pool, a, "", "/")["BALANCER_ROUTE_CHANGED"] == "1"
+    assert environment(pool, b, "", "/")["BALANCER_ROUTE_CHANGED"] == "1"
+    assert environment(pool, b, "a", "/")["BALANCER_WORKER_ROUTE"] == ""
+    assert environment(pool, a, "a", "/x?jsid=s.a")["BALANCER_SESSION_STICKY"] == "jsid"
     assert not changed(pool_of({"a": member(0)}), a, "")

@@ -9,11 +9,13 @@ words) is left out. In a configuration ``@one@`` is the port of the member one, 
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import shutil
 import socket
 import socketserver
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -39,8 +41,9 @@ MODULES_LOADED = [
 class Case:
     """What a file in ``imports`` says: a configuration, then after a line "=== NAME" each a file of that name in
     @folder@, then after "=== requests" one request a line: a request line, then fields behind " | ", and the body
-    behind "| > ". Host is a.test unless it says otherwise; "3x " asks three times; a line "~ why" before a request
-    says that it is answered in another way on purpose. ``differs`` are the numbers of these."""
+    behind "| > ". Host is a.test unless it says otherwise ("!Host": there is none); "3x " asks three times; "* 9 /a /b"
+    asks nine made-up requests below these paths; a line "~ why" before a request says that it is answered in another
+    way on purpose. ``differs`` are the numbers of these."""
 
     conf: str
     requests: Sequence[str]
@@ -57,12 +60,40 @@ def case(text: str) -> Case:
         times, _, request = re.fullmatch(r"(\d+)x (.*)|(.*)", line).expand(r"\1|\2\3").partition("|")  # type: ignore
         if line.startswith("~ "):
             differs[len(requests)] = line[2:]
+        elif line.startswith("* "):
+            requests += made_up(line)
         else:
             requests += [request] * int(times or 1)
     return Case(conf, requests, files, differs)
 
 
+_SEGMENTS = [
+    "x", "Y.html", "a%20b", "%41%7e", "%2Bz+", "..", ".", "", "%2e%2e", "%2E", "...", ".h", "..;", "[x]", "%e9%C3%a4",
+    ";v=1", "~!$&'()*,", "a:b@c=d",
+    "%25", "%253F", "%3F", "%23", "a\\b|^`{}", '"<>', "%0a", "%zz", "%00", "%2F", "%2f..",
+]  # fmt: skip
+_QUERIES = ["", "", "", "?", "?a=b", "??a=b?c", "?a=%20&b=%zz", "?q=[x]|\\", "?%e9", "?/../x//y", "?a=http://x/"]
+_HOSTS = ["a.test"] * 6 + ["A.TEST.", "a.test:80", "b.test:8080", "127.0.0.1", "[::1]", "[::1]:81", "a_b.test", "x"]
+
+
+def made_up(line: str) -> list[str]:
+    """Requests below some paths, always the same ones for the same line: odd segments, queries and hosts."""
+    dice = random.Random(line)
+    _, count, *prefixes = line.split()
+    rows = []
+    for _ in range(int(count)):
+        segments = [dice.choice(_SEGMENTS) for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 4)))]
+        path = dice.choice(prefixes) + "".join("/" + each for each in segments) + dice.choice(_QUERIES)
+        method = dice.choice(["GET"] * 6 + ["HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "REPORT", "X-OWN"])
+        body = " | > a=b" if method in ("POST", "PUT", "PATCH") else ""
+        rows.append(f"{method} {path} | Host: {dice.choice(_HOSTS)}{body}")
+    return rows
+
+
 CASES = {file.stem: case(file.read_text()) for file in sorted((Path(__file__).parent / "imports").glob("*.conf"))}
+
+
+Both = tuple[dict[str, int], dict[str, int]]
 
 
 class _Members(socketserver.ThreadingTCPServer):
@@ -72,7 +103,8 @@ class _Members(socketserver.ThreadingTCPServer):
 
 
 class _Told(socketserver.BaseRequestHandler):
-    """Answers with what it received. X-Status asks for a status line, X-Say-1 and the like for fields."""
+    """Answers with what it received. X-Status asks for a status line, X-Say-1 and the like for fields, X-Raw for these
+    very bytes instead, and X-Wait for silence before it, of that many seconds."""
 
     def handle(self) -> None:
         self.request.settimeout(DEADLINE)
@@ -92,6 +124,10 @@ class _Told(socketserver.BaseRequestHandler):
         told = head + b"\r\n\r\n" + body
         status = fields.get("x-status", "200 OK")
         said = [value for name, value in fields.items() if name.startswith("x-say-")]
+        time.sleep(float(fields.get("x-wait", 0)))
+        if "x-raw" in fields:
+            self.request.sendall(fields["x-raw"].replace("\\n", "\r\n").encode("latin-1"))
+            return
         out = [f"HTTP/1.1 {status}", f"X-Upstream: {self.server.name}", *said, "Connection: close"]  # type: ignore
         self.request.sendall("\r\n".join([*out, f"Content-Length: {len(told)}", "", ""]).encode("latin-1") + told)
 
@@ -115,14 +151,15 @@ def members() -> Iterator[dict[str, int]]:
 
 def filled(text: str, ports: Mapping[str, int], folder: Path) -> str:
     text = text.replace("@folder@", str(folder))
-    return re.sub(r"@(\w+)@", lambda found: str(ports[found[1]]), text)
+    return re.sub(r"@(\w+)@", lambda found: str(ports.get(found[1], found[0])), text)
 
 
 @contextmanager
-def both(case: Case, ports: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
-    """The ports of Apache and of ours, each by name."""
+def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) -> Iterator[Both]:
+    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over."""
     folder = Path(tempfile.mkdtemp(prefix="importing-"))
     folder.chmod(0o755)
+    (folder / "www").mkdir(mode=0o755)
     for name, content in case.files.items():
         (folder / name).write_text(content)
         (folder / name).chmod(0o755)
@@ -136,12 +173,16 @@ def both(case: Case, ports: Mapping[str, int]) -> Iterator[tuple[dict[str, int],
         with ExitStack() as stack:
             theirs = {"more": more, "http": stack.enter_context(running(known, conf))}
             ours = {"more": free_port(), "http": free_port()}
-            text = f"ServerName localhost\nListen 127.0.0.1:{ours['http']}\n" + filled(
-                case.conf, {**ports, **ours}, folder
+            loaded = "".join(f"LoadModule {name}_module mod_{name}.so\n" for name in known)
+            text = (
+                f"{loaded}ServerName localhost\nListen 127.0.0.1:{ours['http']}\nDocumentRoot {folder}/www\n"
+                + filled(case.conf, {**ports, **ours}, folder)
             )
             (folder / "httpd.conf").write_text(text)
             made = import_file(folder / "httpd.conf", {}, True)
             (folder / "site.toml").write_text(made.text)
+            if losses is not None:
+                losses += [f"{loss.text}: {loss.why}" for loss in made.report.losses]
             stack.enter_context(serving(folder / "site.toml"))
             yield theirs, ours
     finally:
@@ -176,16 +217,23 @@ def raw(request: str) -> bytes:
     body = ""
     if fields and fields[-1].startswith("> "):
         body = fields.pop()[2:].replace("⏎", "\r\n")
-    if not any(each.lower().startswith("host:") for each in fields):
+    if not any(each.lower().startswith(("host:", "!host")) for each in fields):
         fields.insert(0, "Host: a.test")
+    fields = [each for each in fields if each != "!Host"]
+    line += "" if " HTTP/" in line else " HTTP/1.1"
     if body and not any(each.lower().startswith(("content-length", "transfer-encoding")) for each in fields):
         fields.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([f"{line} HTTP/1.1", *fields, "Connection: close", "", body]).encode("latin-1")
+    return "\r\n".join([line, *fields, "Connection: close", "", body]).encode("latin-1")
 
 
 _NATURE = {"date", "server", "connection", "keep-alive", "content-length", "accept-ranges", "etag", "last-modified",
            "transfer-encoding", "content-type", "vary", "allow", "upgrade"}  # fmt: skip
 _HOP = {"connection", "keep-alive"}
+
+
+def _trimmed(line: str) -> str:
+    name, _, value = line.partition(":")
+    return f"{name}: {value.strip()}"
 
 
 def asked(port: int, request: str) -> list[str]:
@@ -196,9 +244,11 @@ def asked(port: int, request: str) -> list[str]:
         received = b""
         while data := peer.recv(65536):
             received += data
-    head, _, body = received.replace(str(port).encode(), b"PORT").decode("latin-1").partition("\r\n\r\n")
+    text = received.replace(str(port).encode(), b"PORT").decode("latin-1")
+    text = re.sub(r"\((Apache/[0-9.]+|rproxy)\)", "(product)", text)
+    head, _, body = re.sub(r"\A(HTTP/1\.1 1\d\d .*?\r\n\r\n)+", "", text, flags=re.DOTALL).partition("\r\n\r\n")
     status, *fields = head.split("\r\n")
-    kept = sorted(each for each in fields if each.partition(":")[0].lower() not in _NATURE)
+    kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in _NATURE)
     own = not any(each.startswith("X-Upstream:") for each in fields)
     if any(each.lower() == "transfer-encoding: chunked" for each in fields):
         body = "".join(re.findall(r"[0-9a-f]+\r\n(.*?)\r\n(?=[0-9a-f]+\r\n|\Z)", body, re.DOTALL))
@@ -207,5 +257,5 @@ def asked(port: int, request: str) -> list[str]:
         page = "" if "<" in body and not code.startswith("3") else body
         return [code, *kept, page]
     line, *seen = [each.rstrip() for each in body.partition("\r\n\r\n")[0].split("\r\n")]
-    told = sorted(each for each in seen if each.partition(":")[0].lower() not in _HOP)
+    told = sorted(_trimmed(each) for each in seen if each.partition(":")[0].lower() not in _HOP)
     return [status.partition(" ")[2], *kept, line, *told, body.partition("\r\n\r\n")[2]]

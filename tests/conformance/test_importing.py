@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from proxy_core.apache.importer import import_file
-from tests.conformance.importing import CASES, asked, both, filled, members
+from tests.conformance.importing import CASES, Both, asked, both, filled, members
 
 pytestmark = pytest.mark.apache
-
-Both = tuple[dict[str, int], dict[str, int]]
 
 
 @pytest.fixture(scope="module")
