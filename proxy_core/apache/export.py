@@ -66,7 +66,7 @@ def _main(site: Site, folder: Path) -> Lines:
     return _parts(
         [line("ServerRoot", str(folder)), *process],
         [line("ServerName", site.site.server_name), *listens],
-        ["TraceEnable Off", *_limits(site.limits)],
+        [f"TraceEnable {switch(site.site.trace)}", *_limits(site.limits)],
         []
         if log is None
         else [line("LogFormat", _FORMATS[log.format], log.format), line("CustomLog", log.file, log.format)],

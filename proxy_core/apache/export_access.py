@@ -49,7 +49,7 @@ def useful(site: Site) -> Site:
 
 def _says(row: Location) -> bool:
     return bool(row.require or row.auth or row.timeout) or any(
-        value is not None for value in (row.preserve_host, row.error_override, row.max_body)
+        value is not None for value in (row.preserve_host, row.add_forwarded, row.error_override, row.max_body)
     )
 
 
