@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
 
 from proxy_core.config.model import Site
@@ -25,7 +25,7 @@ class Networks:
     def __init__(self, entries: Iterable[tuple[str, float, str]]) -> None:
         tables: dict[tuple[int, int], dict[int, Entry]] = {}
         for text, until, what in entries:
-            network = ip_network(text, strict=False)
+            network = _network(text)
             table = tables.setdefault((network.version, network.max_prefixlen - network.prefixlen), {})
             number = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
             table[number] = max(table.get(number, (0.0, "")), (until, what))
@@ -45,6 +45,13 @@ class Networks:
                 if until > now:
                     return what
         return ""
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    network = ip_network(text, strict=False)
+    if network.version == 6 and network.prefixlen >= 96 and (first := network.network_address.ipv4_mapped):
+        return IPv4Network((int(first), network.prefixlen - 96))
+    return network
 
 
 def parse(address: str) -> IPv4Address | IPv6Address | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Network, ip_address, ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from proxy_core.rules.networks import Networks, ends, seen_as
 
-ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6), st.sampled_from(["10.0.0.1", "10.0.0.2", "::1"]))
+ADDRESSES = st.one_of(
+    st.ip_addresses(v=4), st.ip_addresses(v=6), st.sampled_from(["10.0.0.1", "10.0.0.2", "::1", "::ffff:10.0.0.1"])
+)
 
 
 @st.composite
@@ -20,15 +23,26 @@ def networks(draw: st.DrawFn) -> str:
     return str(ip_network(f"{address}/{length}", strict=False))
 
 
+def mapped(what: Any) -> Any:
+    """An address, or a network of addresses, of IPv4 that is written as IPv6, as what it is."""
+    if isinstance(what, IPv6Network) and what.subnet_of(ip_network("::ffff:0:0/96")):
+        return ip_network(f"{what.network_address.ipv4_mapped}/{what.prefixlen - 96}")
+    return getattr(what, "ipv4_mapped", None) or what
+
+
 @given(st.lists(st.tuples(networks(), st.floats(0, 10))), ADDRESSES, st.floats(0, 10))
 def test_an_address_is_found_in_exactly_the_networks_that_hold_it(
     rows: list[tuple[str, float]], address: object, now: float
 ) -> None:
     found = Networks((text, until, text) for text, until in rows).find(str(address), now)
-    parsed = ip_address(str(address))
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    holding = {text for text, until in rows if until > now and (mapped or parsed) in ip_network(text)}
+    held = mapped(ip_address(str(address)))
+    holding = {text for text, until in rows if until > now and held in mapped(ip_network(text))}
     assert found in holding if holding else found == ""
+
+
+def test_a_ban_of_a_mapped_address_is_one_of_the_address() -> None:
+    banned = Networks([("::ffff:192.0.2.1", 1.0, "one"), ("::ffff:10.0.0.0/104", 1.0, "many")])
+    assert [banned.find(each) for each in ("192.0.2.1", "10.9.9.9", "11.0.0.1", "::1")] == ["one", "many", "", ""]
 
 
 @pytest.mark.parametrize(
