@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import console, cpu
 from benchmarks.contenders import contenders
+from benchmarks.load import CASES
 from benchmarks.machine import CORES, ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -23,7 +24,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 def main() -> None:
     options = _options()
     if options.what == "cpu":
-        limit = 60 + options.rounds * 3 * 4 * (options.seconds + 2) + 4 * 15
+        limit = 60 + (options.rounds + 1) * len(CASES) * 4 * (options.seconds + 2) + 4 * 15
     else:
         limit = 60 + options.rounds * 2 * (options.seconds + 10)
     signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"not done after {limit:.0f} s: given up"))

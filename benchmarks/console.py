@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.contenders import site_file, upstream
+from benchmarks.contenders import Ends, Upstream, site_file, upstream
 from benchmarks.load import own
 from benchmarks.machine import PROXY_CORE, cpu_seconds, free_ports, running, wait_for
 
@@ -40,13 +40,13 @@ class Turn(NamedTuple):
 
 def measure(rounds: int, seconds: float, rate: float, page: str, folder: Path) -> dict[str, list[Turn]]:
     turns: dict[str, list[Turn]] = {"headless": [], "console": []}
-    with upstream(folder / "upstream") as ports:
+    with upstream(folder / "upstream") as to:
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", flush=True)
             for kind in ("headless", "console") if number % 2 == 0 else ("console", "headless"):
                 place = folder / f"{kind}-{number}"
                 place.mkdir()
-                turns[kind].append(_turn(kind, place, ports, seconds, rate, page))
+                turns[kind].append(_turn(kind, place, to, seconds, rate, page))
     return turns
 
 
@@ -69,9 +69,9 @@ def _line(name: str, values: list[float]) -> str:
     return f"{name:<10}{p50:>8.2f}{p99:>8.2f}{worst:>8.1f}{core:>8.1%}"
 
 
-def _turn(kind: str, folder: Path, ports: list[int], seconds: float, rate: float, page: str) -> Turn:
-    (port,) = free_ports(1)
-    site = str(site_file(folder, port, ports))
+def _turn(kind: str, folder: Path, to: Upstream, seconds: float, rate: float, page: str) -> Turn:
+    port, secure = free_ports(2)
+    site = str(site_file(folder, Ends(port, secure, *to)))
     with contextlib.ExitStack() as stack:
         if kind == "console":
             terminal = stack.enter_context(_terminal())

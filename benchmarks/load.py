@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -28,11 +29,12 @@ CONNECTIONS = 32
 
 
 class Case(NamedTuple):
-    """A kind of request."""
+    """A kind of request; ``secure``: over TLS."""
 
     method: str
     path: str
     body: int
+    secure: bool = False
 
     def request(self) -> bytes:
         length = f"Content-Length: {self.body}\r\n" if self.body else ""
@@ -46,6 +48,8 @@ CASES = {
     "1 KiB GET": Case("GET", "/1k", 0),
     "1 KiB POST": Case("POST", "/1k", 1024),
     "100 KiB GET": Case("GET", "/100k", 0),
+    "1 KiB over TLS": Case("GET", "/1k", 0, secure=True),
+    "1 KiB from a TLS member": Case("GET", "/secure/1k", 0),
 }
 
 
@@ -54,10 +58,10 @@ def closed(port: int, case: str, seconds: float, folder: Path) -> int:
     wrk = shutil.which("wrk")
     if not wrk:
         return int(own("closed", port, case, seconds))
-    method, path, body = CASES[case]
+    method, path, body, secure = CASES[case]
     script = folder / f"{method}.lua"
     script.write_text(f'wrk.method = "{method}"\nwrk.body = {f"string.rep([[x]], {body})" if body else "nil"}\n')
-    url = f"http://127.0.0.1:{port}{path}"
+    url = f"http{'s' * secure}://127.0.0.1:{port}{path}"
     said = _pinned([wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script), url], seconds)
     answered = re.search(r"(\d+) requests in", said)
     if not answered or "Non-2xx" in said or "Socket errors" in said:
@@ -117,7 +121,11 @@ def _give_up(why: str) -> None:
     os._exit(1)
 
 
-async def _closed(port: int, request: bytes, seconds: float) -> int:
+async def _closed(port: int, case: Case, seconds: float) -> int:
+    request, context = case.request(), None
+    if case.secure:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     answered, until, loop = 0, time.monotonic() + seconds, asyncio.get_running_loop()
 
     def again(client: _Client) -> None:
@@ -128,7 +136,7 @@ async def _closed(port: int, request: bytes, seconds: float) -> int:
             client.transport.write(request)
 
     for _ in range(CONNECTIONS):
-        _, client = await loop.create_connection(lambda: _Client(again), "127.0.0.1", port)
+        _, client = await loop.create_connection(lambda: _Client(again), "127.0.0.1", port, ssl=context)
         client.due = until
         client.transport.write(request)
     await asyncio.sleep(seconds + 0.2)
@@ -191,7 +199,7 @@ def _main(kind: str, port: str, what: str, seconds: str) -> None:
 
     gc.disable()
     if kind == "closed":
-        found: object = uvloop.run(_closed(int(port), CASES[what].request(), float(seconds)))
+        found: object = uvloop.run(_closed(int(port), CASES[what], float(seconds)))
     else:
         found = uvloop.run(_steady(int(port), CASES["1 KiB GET"].request(), float(what), float(seconds)))
     print(json.dumps(found))

@@ -1,4 +1,4 @@
-"""A small upstream for machines without nginx: ``python -m benchmarks.upstream PORT…``.
+"""A small upstream for machines without nginx: ``python -m benchmarks.upstream PORT…``, PORT:CERTIFICATE for TLS.
 
 It answers what the benchmarks ask for and nothing else: /1k with 1 KiB, /100k with 100 KiB, bodies by Content-Length.
 """
@@ -6,6 +6,7 @@ It answers what the benchmarks ask for and nothing else: /1k with 1 KiB, /100k w
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from typing import cast
 
@@ -37,11 +38,18 @@ def _answer(size: int) -> bytes:
 _SMALL, _LARGE = _answer(SMALL), _answer(LARGE)
 
 
-async def _main(ports: list[int]) -> None:
+async def _main(places: list[str]) -> None:
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(_Upstream, "127.0.0.1", port) for port in ports]
+    servers = []
+    for place in places:
+        port, _, certificate = place.partition(":")
+        context = None
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+        servers.append(await loop.create_server(_Upstream, "127.0.0.1", int(port), ssl=context))
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
-    uvloop.run(_main([int(port) for port in sys.argv[1:]]))
+    uvloop.run(_main(sys.argv[1:]))

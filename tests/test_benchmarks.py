@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cpu, load
-from benchmarks.contenders import contenders, site_file
+from benchmarks.contenders import Ends, certificate, contenders, site_file
 from benchmarks.machine import OTHER_CORE, cpu_seconds, free_ports, memory_kib, running, tree, wait_for
 from proxy_core.config.toml import read
 from proxy_core.rules.lint import lint
@@ -38,11 +38,13 @@ def test_a_program_runs_on_its_core_and_is_gone_afterwards(tmp_path: Path) -> No
 
 
 def test_our_own_upstream_and_clients_agree_on_what_a_request_is(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
-    with running([sys.executable, "-m", "benchmarks.upstream", str(port)], OTHER_CORE, tmp_path):
+    port, secure = free_ports(2)
+    places = [str(port), f"{secure}:{certificate(tmp_path)}"]
+    with running([sys.executable, "-m", "benchmarks.upstream", *places], OTHER_CORE, tmp_path):
         wait_for(port, tmp_path)
-        for case in load.CASES:
-            assert load.own("closed", port, case, 0.2) > load.CONNECTIONS
+        wait_for(secure, tmp_path)
+        for name, case in load.CASES.items():
+            assert load.own("closed", secure if case.secure else port, name, 0.2) > load.CONNECTIONS
         latencies = load.own("steady", port, 200.0, 0.5)
     assert len(latencies) == 100
     assert all(0 < latency < 5 for latency in latencies)
@@ -55,7 +57,7 @@ def test_ratios_are_taken_round_by_round() -> None:
 
 
 def test_the_benchmarks_own_site_is_sound(tmp_path: Path) -> None:
-    document = read(site_file(tmp_path, 8080, [8000, 8001]))
+    document = read(site_file(tmp_path, Ends(8080, 8443, [8000, 8001], [8002, 8003], certificate(tmp_path))))
     assert document.site is not None
     assert [str(problem) for problem in (*document.problems, *lint(document.site))] == []
     assert contenders()[0].name == "rproxy"
