@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 
 from msgspec.structs import replace
 
@@ -47,7 +47,52 @@ def told(
     holding: Sequence[Step] = (), base: str = "", forwarded: bytes = b"", settings: tuple[Setting, ...] = (),
 ) -> Explanation:  # fmt: skip
     """``holding`` are steps behind those that decided, ``settings`` the options in force; ``base`` is
-    the path of the member's own URL, where it is known who the member is; ``forwarded`` the head for it."""
+    the path of the member's own URL, where it is known who the member is; ``forwarded`` the head for it. What rules
+    made of a secret is masked wherever it stands: in captures, variables, keys of maps."""
+    all_of_it = _told(decision, steps, facts, site, head, client, listener, holding, base, forwarded, settings)
+    found = _secrets(head, site)
+    return _without(all_of_it, partial(_hidden, found)) if found else all_of_it
+
+
+def _secrets(head: bytes, site: Site) -> tuple[str, ...]:
+    """The values of a head's secrets and the longer words in them, the longest first, but for what anybody may see
+    since it also stands elsewhere in the head."""
+    values = [readable(value) for _, _, value in _secret(site.site.secret_headers).findall(head)]
+    words = {word for value in values for word in re.split(r"[\s,;]+", value)}
+    words |= {word.partition("=")[2] for word in words}
+    public = masked(head, site)
+    secret = {*values, *(word for word in words if len(word) > 5 and word.lower() not in _SCHEMES)}
+    return tuple(sorted((each for each in secret if each and each not in public), key=len, reverse=True))
+
+
+_SCHEMES = {"basic", "bearer", "digest", "negotiate"}
+
+
+def _hidden(secrets: tuple[str, ...], text: str) -> str:
+    for each in secrets:
+        text = text.replace(each, "(masked)")
+    return text
+
+
+def _without(told: Explanation, hide: Callable[[str], str]) -> Explanation:
+    steps = (replace(each, reason=hide(each.reason), details=tuple(map(hide, each.details))) for each in told.steps)
+    return replace(
+        told,
+        steps=tuple(steps),
+        sentence=hide(told.sentence),
+        location=hide(told.location),
+        target=hide(told.target),
+        forwarded=hide(told.forwarded),
+        fields=tuple(map(hide, told.fields)),
+        environment={name: hide(value) for name, value in told.environment.items()},
+        facts=tuple((kind, name, hide(key), said and hide(said)) for kind, name, key, said in told.facts),
+    )
+
+
+def _told(
+    decision: Decision, steps: Sequence[Step], facts: Facts, site: Site, head: bytes, client: str, listener: str,
+    holding: Sequence[Step], base: str, forwarded: bytes, settings: tuple[Setting, ...],
+) -> Explanation:  # fmt: skip
     told = Explanation(
         request=masked(head, site).strip(),
         client=client,
