@@ -63,9 +63,11 @@ def _makes(row: Shown, width: int) -> Cell:
 
 
 def columns(rules: tuple[RewriteRule, ...], trying: bool) -> tuple[Column[Shown], ...]:
-    """The columns for these rules: hosts only where a rule has one, what a URL meets only while one is tried."""
+    """The columns for these rules: hosts and locations only where a rule has one, what a URL meets only while one is
+    tried."""
     name = max([8, *(len(row.id) for row in rules[:200])])
     host = max((len(row.host) for row in rules[:200]), default=0)
+    location = max((len(row.location) for row in rules[:200]), default=0)
     pattern = max([12, *(len(row.pattern) for row in rules[:200])])
     flags = max([5, *(len(" ".join(row.flags)) for row in rules[:200])])
     made: list[Column[Shown]] = [
@@ -83,6 +85,9 @@ def columns(rules: tuple[RewriteRule, ...], trying: bool) -> tuple[Column[Shown]
     if host:
         made.insert(3, Column("host", 6, lambda row, w: _plain(row, words.clip(row.rule.host or "all", w)), priority=8,
                               grow=1, most=max(6, host)))  # fmt: skip
+    if location:
+        made.insert(3, Column("location", 8, lambda row, w: _plain(row, words.clip(row.rule.location, w)), priority=8,
+                              grow=1, most=max(8, location)))  # fmt: skip
     if trying:
         made.insert(2, Column("this URL", 10, lambda row, _: (row.tried or ("", ""),)))
     return tuple(made)
@@ -102,7 +107,8 @@ forwards to that URL, `R` redirects, `PT` goes on to the routes. A path that a r
 `/` tries a URL in place: each rule says whether it would match, and the rule under the cursor why. `w` shows the whole
 way of that URL, routes included. A method, a client and fields may be added: `POST /x --client 192.0.2.7 -H 'A: b'`.
 
-A rule without a host belongs to the server: whether hosts try it before or after their own, their `rewrites` says.
+A rule without a host belongs to the server: whether hosts try it before or after their own, their `rewrites` says. A
+rule of a location is tried when it is known where a request goes: it sees `proxy:http://…`, or the file that answers.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "try", "Try a URL", key_display="/", id="rewrites.try", tooltip="try a URL against the rules"),
@@ -192,7 +198,7 @@ A rule without a host belongs to the server: whether hosts try it before or afte
         self.query_one("#about", Static).update(self._about(rule) if rule else Content(""))
 
     def _about(self, rule: RewriteRule) -> Content:
-        off = "" if rule.enabled else "  off"
+        off = f"  of location {rule.location}" * bool(rule.location) + "  off" * (not rule.enabled)
         lines = [Content.assemble((rule.id, "bold"), f"  {rule.pattern} → {rule.substitution}", (off, "$text-muted"))]
         lines += [worded(note) for note in self._notes.get(rule.id, ()) if rule.enabled]
         if verdict := self._verdicts.get(rule.id):

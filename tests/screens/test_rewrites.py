@@ -51,6 +51,29 @@ async def test_the_rule_under_the_cursor_is_told_in_words() -> None:
         assert "P: forward to this URL" in screen(pilot)
 
 
+async def test_a_rule_of_a_location_says_so_and_is_tried_behind_the_routes() -> None:
+    text = (
+        RULES
+        + """
+[[locations]]
+id = "inner"
+path = "/"
+
+[[rewrites]]
+location = "inner"
+pattern = 'proxy:.*/service1/x$'
+substitution = "-"
+flags = ["F"]
+"""
+    )
+    async with console(FakeEngine(text), (160, 40), page="5") as pilot:
+        assert " location " in screen(pilot)
+        await pilot.press("end")
+        await shown(pilot, "of location inner")
+        await pilot.press("slash", *"/service1/x")
+        await shown(pilot, "403")
+
+
 @pytest.mark.parametrize("size", SIZES[::2])
 async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) -> None:
     fake = FakeEngine(RULES)
