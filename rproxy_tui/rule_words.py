@@ -72,7 +72,7 @@ def condition(row: RewriteCond) -> str:
         return row.pattern
     turned, pattern = row.pattern.startswith("!"), row.pattern.removeprefix("!")
     negation = "not " if turned else ""
-    name, _, number = pattern.partition(" ")
+    name, number = pattern[:3], pattern[3:].strip()
     if pattern in _TESTS:
         return f"{row.test} {_TESTS[pattern].replace('is ', f'is {negation}', 1)}"
     if name in _NUMBERS and number:

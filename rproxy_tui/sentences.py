@@ -13,9 +13,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from proxy_core.config.edit import Edit
-from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route
+from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route, Site
 from proxy_core.control.commands import Change, Delete, Insert, Move, Set
 from proxy_core.errors import Address
+from proxy_core.rules.lint_order import shadows
 from proxy_core.rules.prefixes import collapsed, takes
 from rproxy_tui import words
 from rproxy_tui.draft import thing
@@ -159,6 +160,14 @@ def fix_order(routes: Sequence[Route], route: str) -> Change | None:
     if above is None or above.host != row.host or (row.path == above.path and not row.except_):
         return None
     return move_row("routes", route, above.id)
+
+
+def fix_rules(site: Site, rule: RewriteRule) -> Change | None:
+    """Move a rule that never matches above the rule that takes its requests; None where order is not what is wrong."""
+    above = shadows(site, rule.host).get(rule.id)
+    if above is None or above.host != rule.host or above.pattern == rule.pattern:
+        return None
+    return move_row("rewrites", rule.id, above.id)
 
 
 # What it will do: routes --------------------------------------------------------------------------------------------

@@ -65,6 +65,8 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
         decision = rules.program.decide(view, facts, trace)
         if not isinstance(decision, Need):
             break
+        if question.unfinished and decision.key[0] == "map":
+            return telling.told(decision, [*first, *trace], facts, rules.site, head, view.client, listener)
         if len(facts.answers) >= limits.FACTS:
             decision = Respond(500, None, f"rules asked for more than {limits.FACTS} things")
             break

@@ -15,7 +15,7 @@ from proxy_core.control.view import Explanation, Setting, Verdict
 from proxy_core.errors import Address
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Step
-from proxy_core.rules.facts import FactKey, Facts
+from proxy_core.rules.facts import FactKey, Facts, Need
 
 SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
 
@@ -99,7 +99,7 @@ def _told(
         listener=listener,
         steps=(*map(verdict, steps), *(_masked(verdict(step), site) for step in holding)),
         outcome="respond",
-        sentence="what its rules asked for did not come in time",
+        sentence=_waits(decision) if isinstance(decision, Need) else "",
         facts=tuple((*_shown(fact), answer) for fact, answer in facts.answers.items()),
         settings=settings,
     )
@@ -125,6 +125,13 @@ def _told(
         case Respond(status, _, cause):
             sentence = f"answered here with {status}" + (f": {cause}" if cause else "")
             return replace(told, status=status, sentence=sentence)
+
+
+def _waits(need: Need) -> str:
+    kind, name, _ = need.key
+    if kind == "map":
+        return f"it goes on when map {name} is asked, which is a program or a database: press enter"
+    return "what its rules asked for did not come in time"
 
 
 def _last(steps: Sequence[Step]) -> Address:

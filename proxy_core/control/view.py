@@ -216,13 +216,15 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 class Question(Struct, frozen=True, kw_only=True):
     """A request that somebody wonders about. ``url`` is a path, or a URL whose host and port stand for Host and
-    listener; ``fields`` are lines of its head ("User-Agent: curl")."""
+    listener; ``fields`` are lines of its head ("User-Agent: curl"). While it is ``unfinished``, programs and databases
+    are not asked for each letter of it."""
 
     url: str
     method: str = "GET"
     client: str = "127.0.0.1"
     fields: tuple[str, ...] = ()
     listener: str = ""
+    unfinished: bool = False
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -126,6 +126,15 @@ def parse(flags: Sequence[str]) -> Flags:
     return said
 
 
+_WITHOUT_EFFECT = ("dpi", "H", "T", "unsafe_prefixstat")
+
+
+def without_effect(said: Sequence[str]) -> tuple[str, ...]:
+    """Those of some flags that are read and do nothing."""
+    names = [(flag, flag.partition("=")[0].strip().upper()) for flag in said]
+    return tuple(flag for flag, name in names if (SWITCHES.get(name) or VALUED.get(name)) in _WITHOUT_EFFECT)
+
+
 def is_redirect(status: int) -> bool:
     """Statuses that are answered with a Location: httpd's ap_is_HTTP_REDIRECT."""
     return 300 <= status < 400

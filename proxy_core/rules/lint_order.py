@@ -26,29 +26,48 @@ def _ends(row: RewriteRule, said: Flags) -> bool:
     return said.answers or said.proxy or said.last or said.end or said.passthrough
 
 
+def tried(site: Site, host: str) -> list[RewriteRule]:
+    """The rules that a request to a host meets before it is known where it goes."""
+    return [row for row in site.rewrites if row.enabled and row.host in ("", host) and not row.location]
+
+
+def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
+    """For each rule that never matches, by its id, the one above that takes all that it could."""
+    found: dict[str, RewriteRule] = {}
+    takers: list[tuple[str, RewriteRule]] = []
+    chained = False
+    for row in tried(site, host):
+        try:
+            said = flags.parse(row.flags)
+            prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
+        except ValueError:
+            break
+        above = next((taker for whole, taker in takers if prefix.startswith(whole)), None)
+        if above is not None:
+            found[row.id] = above
+        alone = not row.conditions and not said.chain and not chained
+        whole = _WHOLE.fullmatch(row.pattern)
+        if _ends(row, said) and alone and whole is not None and not said.nocase:
+            takers.append((re.sub(r"\\(\W)", r"\1", whole["prefix"]) or "/", row))
+        chained = said.chain
+    return found
+
+
 def order(site: Site, host: str) -> Iterator[Problem]:
     """Rules that are never reached, and routes whose requests a rule has already. Told once, for rows of ``host``."""
-    tried: list[tuple[RewriteRule, Flags, str]] = []
-    rows = [row for row in site.rewrites if row.enabled and row.host in ("", host) and not row.location]
+    rows, hidden = tried(site, host), shadows(site, host)
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
-    chained = False
     for number, row in enumerate(rows):
         try:
             said = flags.parse(row.flags)
             prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
         except ValueError:
             return
-        above = next((each for each, _, whole in tried if whole and prefix.startswith(whole)), None)
-        if above is not None and row.host == host:
-            what = f'rule {above.id} ("{above.pattern}") above takes all that this one could'
-            yield warning(("rewrites", row.id, "pattern"), f"{what}, so it never matches", f"move it above {above.id}")
-        alone = not row.conditions and not said.chain and not chained
-        whole = _WHOLE.fullmatch(row.pattern)
-        if _ends(row, said) and alone and whole is not None and not said.nocase:
-            tried.append((row, said, re.sub(r"\\(\W)", r"\1", whole["prefix"]) or "/"))
-        chained = said.chain
         if row.host == host:
+            if above := hidden.get(row.id):
+                what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'
+                yield warning(("rewrites", row.id, "pattern"), what, f"move it above {above.id}")
             yield from _clash(row, said, prefix, routes, last=number == len(rows) - 1, files=files)
 
 

@@ -74,10 +74,9 @@ class Ending(NamedTuple):
 
 @dataclass(slots=True)
 class Effects:
-    """What rules did besides changing the path: who matched, and the fields that conditions looked at."""
+    """What rules did besides changing the path: who matched."""
 
     hits: list[RuleState] = field(default_factory=list)
-    vary: list[str] = field(default_factory=list)
 
 
 def compile(row: RewriteRule, state: RuleState) -> Rule:
@@ -225,7 +224,8 @@ def _applied(rule: Rule, scope: Scope, effects: Effects, details: list[str] | No
         vary: list[str] = []
         if not _conditions(rule.conditions, scope, vary, details):
             return "nothing", f'"{rule.row.pattern}" takes "{readable(uri)}", but its conditions do not hold'
-        effects.vary += vary
+        if details is not None and vary:
+            details.append(f"looked at: {', '.join(dict.fromkeys(vary))}")
     made = ""
     if rule.substitution is not None:
         if said.unsafe_allow3f:
@@ -238,6 +238,10 @@ def _applied(rule: Rule, scope: Scope, effects: Effects, details: list[str] | No
         _set(scope, each.expand(scope), details)
     for each in rule.cookies:
         cookie.add(scope, each.expand(scope), details)
+    if details is not None:
+        details += [
+            f"{flag} has no effect: it is about files of httpd" for flag in flags.without_effect(rule.row.flags)
+        ]
     if rule.substitution is None:
         return "matched", ""
     _substitute(rule, scope, made)

@@ -89,7 +89,7 @@ class Explain(Page):
     help_text = """
 The line asks what would become of a request: a path or a URL, if you like with a method before it and with
 `--client 192.0.2.7`, `--listener NAME`, `-H 'Name: value'` behind it. It is the line of `rproxy explain`; `y` copies
-it as such. Nothing is sent to any member; what maps say is really asked.
+it as such. Nothing is sent to any member; what maps say is really asked, programs and databases when you press `enter`.
 
 For a request from Traffic the rules and facts are those that it **ran under**. Change the line, and you ask what would
 become of it **now**.

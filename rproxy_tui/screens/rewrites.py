@@ -116,6 +116,7 @@ rule of a location is tried when it is known where a request goes: it sees `prox
         Binding("a", "add", "Add", id="rewrites.add", tooltip="add a rule above the one under the cursor"),
         Binding("t", "switch", "On/off", id="rewrites.switch", tooltip="take the rule out of service, or back"),
         Binding("d,delete", "delete", "Delete", id="rewrites.delete", tooltip="remove the rule"),
+        Binding("f", "fix", "Fix order", id="rewrites.fix", tooltip="move a rule that never matches above its shadow"),
         Binding("w", "why", "Why", id="rewrites.why", tooltip="the whole way of the URL that is tried"),
         Binding("K,shift+up", "shift(-1)", "Up", show=False, id="rewrites.up", tooltip="try the rule earlier"),
         Binding("J,shift+down", "shift(1)", "Down", show=False, id="rewrites.down", tooltip="try the rule later"),
@@ -200,7 +201,11 @@ rule of a location is tried when it is known where a request goes: it sees `prox
     def _about(self, rule: RewriteRule) -> Content:
         off = f"  of location {rule.location}" * bool(rule.location) + "  off" * (not rule.enabled)
         lines = [Content.assemble((rule.id, "bold"), f"  {rule.pattern} → {rule.substitution}", (off, "$text-muted"))]
-        lines += [worded(note) for note in self._notes.get(rule.id, ()) if rule.enabled]
+        fixable = sentences.fix_rules(self._site, rule) is not None
+        for note in self._notes.get(rule.id, ()) if rule.enabled else ():
+            lines.append(worded(note))
+            if fixable and "above" in note.todo:
+                lines[-1] += Content.assemble(": ", ("f", "bold $text-accent"), " does it")
         if verdict := self._verdicts.get(rule.id):
             lines.append(Content(words.printable(verdict.reason)))
             lines += [Content.styled(words.printable(f"  {line}"), "$text-muted") for line in verdict.details]
@@ -272,6 +277,15 @@ rule of a location is tried when it is known where a request goes: it sees `prox
             await self.console.do(change)
         else:
             self.console.say("It is the first rule already." if step < 0 else "It is the last rule already.")
+
+    @work
+    async def action_fix(self) -> None:
+        if not (rule := self._under_cursor()):
+            return
+        if change := sentences.fix_rules(self._site, rule):
+            await self.console.do(change)
+        else:
+            self.console.say("No rule above takes its place: nothing to move.")
 
     async def _do_surely(self, rule: RewriteRule, change: Change, verb: str) -> None:
         """Do it; with a ``verb``, ask before, with how much the rule is used."""

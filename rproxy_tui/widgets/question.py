@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from msgspec.structs import replace
 from textual import events, work
 from textual.binding import Binding
 from textual.message import Message
@@ -38,13 +39,14 @@ class QuestionLine(Input):
 
     def __init__(self, engine: EngineView, leave: Callable[[], None], text: str = "") -> None:
         super().__init__(text, placeholder=EXAMPLE, compact=True, select_on_focus=False)
-        self._engine, self._leave = engine, leave
+        self._engine, self._leave, self._entered = engine, leave, text.strip()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.ask(PAUSE)
 
     async def action_submit(self) -> None:
+        self._entered = self.value.strip()
         self.ask()
         self._leave()
 
@@ -56,14 +58,15 @@ class QuestionLine(Input):
 
     @work(exclusive=True, group="ask")
     async def ask(self, pause: float = 0.0) -> None:
-        """Ask what is in the line now."""
+        """Ask what is in the line now: programs and databases only for what was entered."""
         await asyncio.sleep(pause)
         line = self.value.strip()
         if not line:
             self.post_message(self.Answered(None))
             return
         try:
-            answer = self.Answered(await self._engine.explain(asked(line)))
+            question = replace(asked(line), unfinished=line != self._entered)
+            answer = self.Answered(await self._engine.explain(question))
         except ValueError as error:
             answer = self.Answered(None, str(error))
         self.post_message(answer)

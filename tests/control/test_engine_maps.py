@@ -169,3 +169,26 @@ async def test_explaining_a_request_asks_maps_and_counts_no_lookup(tmp_path: Pat
         assert [(state.hits, state.misses) for state in engine.maps()] == [(0, 0)]
     finally:
         await engine.stop(0)
+
+
+async def test_a_question_that_is_still_typed_asks_no_program(tmp_path: Path) -> None:
+    file, asked = tmp_path / "site.toml", tmp_path / "asked"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nwhile read -r key; do echo $key >> {asked}; echo http://localhost:1; done\n")
+    program.chmod(0o755)
+    file.write_text(
+        'version = 1\n[listeners.http]\naddress = "127.0.0.1:0"\n[maps.where]\ntype = "prg"\ncommand = ["./program"]\n'
+        "[[rewrites]]\npattern = '^/a'\nsubstitution = '-'\nflags = [\"T=x\"]\n"
+        "[[rewrites]]\npattern = '^/(.*)$'\nsubstitution = '${where:$1}/'\nflags = [\"P\"]\n"
+    )
+    engine = Engine(file)
+    await engine.start()
+    try:
+        told = await engine.explain(Question(url="/ab", unfinished=True))
+        assert told.sentence == "it goes on when map where is asked, which is a program or a database: press enter"
+        assert "T=x has no effect: it is about files of httpd" in told.steps[0].details
+        assert not asked.exists()
+        assert (await engine.explain(Question(url="/ab"))).pool == "http://localhost:1"
+        assert asked.read_text() == "ab\n"
+    finally:
+        await engine.stop(0)

@@ -6,6 +6,8 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.config.model import RewriteCond, RewriteRule
+from proxy_core.control.view import Explanation, Question
+from proxy_core.rules.lint import lint
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.explain import Explain
 from rproxy_tui.screens.rewrites import Rewrites
@@ -191,6 +193,53 @@ async def test_moving_a_rule_keeps_the_cursor_on_it_and_the_ends_are_said() -> N
         await until(pilot, lambda: rules(fake)[0].id == "home", "one up")
         await pilot.press("K")
         await shown(pilot, "It is the first rule already.")
+
+
+HIDDEN = """
+[[rewrites]]
+id = "all"
+pattern = '^/shop/'
+substitution = '-'
+flags = ["F"]
+
+[[rewrites]]
+id = "news"
+pattern = '^/shop/news$'
+substitution = 'http://localhost:8000/news'
+flags = ["P"]
+"""
+
+
+async def test_a_rule_that_never_matches_says_so_and_f_moves_it_above_the_one_that_hides_it() -> None:
+    fake = FakeEngine(RULES + HIDDEN)
+    fake.trouble = list(lint(fake.site().site))
+    async with console(fake, page="5") as pilot:
+        page = pilot.app.screen
+        assert isinstance(page, Rewrites)
+        page.go_to("news")
+        await shown(pilot, "move it above all: f does it")
+        await pilot.press("f")
+        await until(pilot, lambda: [row.id for row in rules(fake)][-2:] == ["news", "all"], "the rule above its shadow")
+        assert page.table.cursor == "news"
+        await pilot.press("f")
+        await shown(pilot, "nothing to move")
+
+
+async def test_while_one_types_no_program_is_asked_and_enter_asks() -> None:
+    fake, finished = FakeEngine(RULES), []
+    explain = fake.explain
+
+    async def noted(question: Question) -> Explanation:
+        finished.append(not question.unfinished)
+        return await explain(question)
+
+    fake.explain = noted  # type: ignore[method-assign]
+    async with console(fake, page="5") as pilot:
+        await pilot.press("slash", *"/x")
+        await until(pilot, lambda: bool(finished), "an answer while one types")
+        assert not any(finished)
+        await pilot.press("enter")
+        await until(pilot, lambda: finished[-1], "an answer to the whole question")
 
 
 async def test_deleting_asks_with_the_hits() -> None:
