@@ -187,7 +187,11 @@ def listeners(draft: Draft, hosts: Mapping[Server, list[str]]) -> Iterator[Block
                for row in group.members]  # fmt: skip
     for server in draft.servers():
         targets += [row.content.get("proxy", "") for row in (*server.routes, *server.located)]
-        forwards = [row for row in server.rewrites if {"P", "PROXY"} & {*map(str.upper, row.content.get("flags", ()))}]
+        forwards = [
+            row
+            for row in (*server.rewrites, *server.inner)
+            if {"P", "PROXY"} & {*map(str.upper, row.content.get("flags", ()))}
+        ]
         targets += [row.content["substitution"] for row in forwards]
     upstream = tls.upstream(draft, targets)
     if upstream:

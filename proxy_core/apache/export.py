@@ -160,6 +160,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         *(f"ProxySet timeout={each:g}" for each in (row.timeout,) if each is not None),
         *export_access.lines(site, row),
         *export_fields.variables(each for each in site.env if each.location == row.id),
+        *export_rules.lines_of_section(each for each in site.rewrites if each.location == row.id),
         *export_fields.headers(each for each in site.headers if each.location == row.id),
         *export_fields.reverse((each for each in site.reverse if each.location == row.id), row),
         *export_fields.errors(each for each in site.errors if each.location == row.id),

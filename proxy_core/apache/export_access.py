@@ -43,7 +43,9 @@ def plain(site: Site, lose: Lose) -> Site:
 
 def useful(site: Site) -> Site:
     """The site without locations that say nothing."""
-    used = {row.location for table in (site.env, site.headers, site.errors, site.reverse) for row in table}
+    used = {
+        row.location for table in (site.env, site.rewrites, site.headers, site.errors, site.reverse) for row in table
+    }
     return replace(site, locations=tuple(row for row in site.locations if row.id in used or _says(row)))
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_words import Lines, Unsayable, line, off
 from proxy_core.apache.fields import ATTRIBUTES
-from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Location, ReverseRule, Site
+from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Location, ReverseRule, RewriteRule, Site
 from proxy_core.http.headers import REASONS
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules import pattern, template
@@ -29,7 +29,7 @@ _FUNCTIONS: dict[tuple[str, ...], str] = {
 }  # fmt: skip
 _MARKS = "/#|!,;:"
 
-_Row = TypeVar("_Row", EnvRule, HeaderRule, ErrorPage, ReverseRule)
+_Row = TypeVar("_Row", EnvRule, RewriteRule, HeaderRule, ErrorPage, ReverseRule)
 
 
 def plain(site: Site, lose: Lose) -> Site:
@@ -48,6 +48,7 @@ def plain(site: Site, lose: Lose) -> Site:
     return replace(
         site,
         env=_placed(site, env, "env", lose),
+        rewrites=_placed(site, site.rewrites, "rewrites", lose),
         headers=_placed(site, headers, "headers", lose),
         errors=_placed(site, errors, "errors", lose),
         reverse=_placed(site, site.reverse, "reverse", lose),

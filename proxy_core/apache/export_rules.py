@@ -1,14 +1,14 @@
 """Rewrite rules and maps for Apache: words go over as they stand, for site files spell rules as Apache does.
 
 A virtual host says itself what it makes of the main server's rules, and one that takes none of them knows none of its
-maps either. Entries that stand in the site file go into a file of their own. Rules for a location are lost; where one
-refuses requests, the location is closed.
+maps either. Entries that stand in the site file go into a file of their own. Rules for a target are lost; where one
+refuses requests, the target is closed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +18,7 @@ from proxy_core.apache.draft import unique
 from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_routes import unreached
 from proxy_core.apache.export_words import Lines, line, off, rewrite_word
-from proxy_core.config.model import RewriteMap, RewriteRule, Site
+from proxy_core.config.model import Location, RewriteMap, RewriteRule, Site
 from proxy_core.rules import flags
 
 
@@ -33,13 +33,19 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
         elif made is not None:
             maps[name] = made
     rows = [row for host in ("", *site.hosts) for row in site.rewrites if row.host == host]
-    rows = [row for row in rows if not row.host or site.hosts[row.host].rewrites != "off"]
-    kept = [row for row in rows if _fits(row, lose)]
-    guards = {row.location for row in rows if row.location and row.enabled and flags.parse(row.flags).answers}
+    rows = [row for row in rows if not row.host or row.location or site.hosts[row.host].rewrites != "off"]
+    targets = {row.id for row in site.locations if row.path is None and row.path_regex is None and not _is_folder(row)}
+    kept = [row for row in rows if _fits(row, targets, lose)]
+    lost = [row for row in rows if row not in kept and row.enabled and row.location]
+    guards = {row.location for row in lost if flags.parse(row.flags).answers}
     locations = tuple(
         replace(row, require=("all denied",), merging="off") if row.id in guards else row for row in site.locations
     )
     return replace(site, maps=maps, rewrites=tuple(kept), locations=locations), files
+
+
+def _is_folder(row: Location) -> bool:
+    return row.folder is not None and row.files is None
 
 
 def inherited(site: Site) -> Site:
@@ -47,19 +53,19 @@ def inherited(site: Site) -> Site:
     shared = any(host.rewrites in ("before", "after") for host in site.hosts.values())
     rows = site.rewrites
     if not shared and site.hosts and not unreached(site):
-        rows = tuple(row for row in rows if row.host)
-    if any(not row.host and row.enabled for row in rows):
+        rows = tuple(row for row in rows if row.host or row.location)
+    if any(not row.host and not row.location and row.enabled for row in rows):
         return replace(site, rewrites=rows)
     return replace(
         site, rewrites=rows, hosts={name: replace(host, rewrites="before") for name, host in site.hosts.items()}
     )
 
 
-def _fits(row: RewriteRule, lose: Lose) -> bool:
-    """Whether there is a line for a rule in the main server or a host."""
-    if row.location:
+def _fits(row: RewriteRule, targets: Set[str], lose: Lose) -> bool:
+    """Whether there is a line for a rule."""
+    if row.location in targets:
         closed = "; what it guards is closed until then" if flags.parse(row.flags).answers else ""
-        lose(("rewrites", row.id), f"in a section Apache's rules see names of files: write it without location{closed}")
+        lose(("rewrites", row.id), f"Apache tries no rules in <Proxy> and <Files>: write it for a path{closed}")
     elif any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words):
         lose(("rewrites", row.id, "flags"), "a comma ends a flag")
     else:
@@ -96,8 +102,9 @@ def relative(file: Path, folder: Path) -> str:
 
 def lines(site: Site, host: str) -> Lines:
     """Rules and maps of one server. Raises Unsayable."""
-    rows = [row for row in site.rewrites if row.host == host]
-    shared = bool(site.maps) or any(not row.host for row in site.rewrites)
+    of_servers = [row for row in site.rewrites if not row.location]
+    rows = [row for row in of_servers if row.host == host]
+    shared = bool(site.maps) or any(not row.host for row in of_servers)
     if not rows and not shared:
         return []
     if not host:
@@ -112,6 +119,12 @@ def lines(site: Site, host: str) -> Lines:
             return ["RewriteEngine On", "RewriteOptions Inherit", *rules(rows)]
         case _:
             return ["RewriteEngine On", *rules(rows)]
+
+
+def lines_of_section(rows: Iterable[RewriteRule]) -> Lines:
+    """Rules of a section. Raises Unsayable."""
+    found = rules(rows)
+    return ["RewriteEngine On", *found] if found else []
 
 
 def rules(rows: Iterable[RewriteRule]) -> Lines:

@@ -93,7 +93,7 @@ CONDS = some(RewriteCond, test=one(["%{HTTP_HOST}", "%{QUERY_STRING}", "${low:%{
              pattern=one(["^a b$", "!^x", "=y", r"\d+\\", "-f", "%{HTTP:A} == 'it'"]),
              flags=one([(), ("NC",), ("OR", "NC")]))  # fmt: skip
 REWRITES = some(
-    RewriteRule, host=HOSTS, pattern=REGEXES, substitution=one(
+    RewriteRule, host=HOSTS, location=PLACES, pattern=REGEXES, substitution=one(
         ["-", "/x$1", "http://one/$1", "balancer://pool/$1", "/${low:$1|none}?q=%1", "/a b", "https://%{HTTP_HOST}/"]),
     flags=one([(), ("L",), ("P",), ("R=301", "L", "NE"), ("F",), ("E=V:a b", "PT"), ("C",), ("S=1",), ("QSA", "NC")]),
     conditions=rows(CONDS, 2), enabled=one([True, True, False]),
