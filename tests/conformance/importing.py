@@ -117,6 +117,8 @@ class _Told(socketserver.BaseRequestHandler):
         head, _, body = received.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        if fields.get("expect") == "100-continue":
+            self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         while len(body) < int(fields.get("content-length", 0)) and (data := self.request.recv(65536)):
             body += data
         while "transfer-encoding" in fields and not body.endswith(b"0\r\n\r\n") and (data := self.request.recv(65536)):
@@ -161,7 +163,7 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)
     for name, content in case.files.items():
-        (folder / name).write_text(content)
+        (folder / name).write_text(filled(content, ports, folder))
         (folder / name).chmod(0o755)
     try:
         more = free_port()
