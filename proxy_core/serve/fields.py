@@ -120,8 +120,8 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Field
         out.append(b"Transfer-Encoding: chunked")
     elif Kind.LENGTH in special:
         out.append(b"Content-Length: %d" % length)
-    if hop.terms.own and not hop.edited:
-        out = _not_ours(out, hop.terms.own)
+    if not hop.edited:
+        out = _not_ours(out, hop)
     out += hop.lines if not hop.edited else without([*hop.lines], {line.partition(b":")[0].lower() for line in out})
     out += _forwarded(special, host, hop)
     out.append(b"\r\n")
@@ -137,12 +137,15 @@ def believed(lines: list[bytes], hop: Hop) -> list[bytes]:
     kept = [line for name, line in zip(names, lines, strict=True) if kinds[name] not in gone]
     options = [line.partition(b":")[2] for line in kept if kinds[line.partition(b":")[0]] == Kind.CONNECTION]
     passing = {name.lower() for name in names if kinds[name] in (Kind.PASS, Kind.CLAIM)}
-    return _not_ours(without(kept, (tokens(options) - _OPTIONS) & passing), hop.terms.own)
+    return _not_ours(without(kept, (tokens(options) - _OPTIONS) & passing), hop)
 
 
-def _not_ours(lines: list[bytes], own: frozenset[bytes]) -> list[bytes]:
-    """Without the fields that only this proxy sets, under any name that is the same to CGI."""
-    return [line for line in lines if as_cgi(line.partition(b":")[0].lower()) not in own] if own else lines
+def _not_ours(lines: list[bytes], hop: Hop) -> list[bytes]:
+    """Without the fields that only this proxy sets, or a proxy in front, under any name that is the same to CGI."""
+    names, claimed = hop.terms.own, hop.terms.claimed
+    if claimed and not hop.appends:
+        names |= claimed
+    return [line for line in lines if as_cgi(line.partition(b":")[0].lower()) not in names] if names else lines
 
 
 _OPTIONS = {b"close", b"keep-alive"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
+from proxy_core.http.headers import as_cgi
 from proxy_core.rules.headers import Edits
 from proxy_core.rules.networks import Networks, kept_out, trusted
 from proxy_core.serve.client_address import Naming, naming
@@ -20,7 +21,7 @@ class Terms:
     """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
     ``own`` are the names (as CGI sees them) of fields that only this proxy sets; ``gap`` is the seconds in which a
     client earns one more request, 0 where any number may come; ``naming`` says how proxies in front
-    name clients; ``trace``: TRACE is passed on."""
+    name clients, and ``claimed`` is the field that they do it in; ``trace``: TRACE is passed on."""
 
     limits: Limits
     server: bytes
@@ -30,6 +31,7 @@ class Terms:
     own: frozenset[bytes]
     trusted: Networks
     naming: Naming | None
+    claimed: frozenset[bytes]
     kept_out: Networks
     gap: float
     trace: bool
@@ -65,6 +67,7 @@ def terms(site: Site) -> Terms:
         own_names(site),
         believed,
         naming(site.site, believed),
+        frozenset({as_cgi(site.site.client_header.lower().encode())} - {b""}),
         kept_out(site),
         1 / rate if rate else 0.0,
         site.site.trace,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from proxy_core.config.model import Options, Site
 from proxy_core.config.model_access import Auth
@@ -52,6 +53,14 @@ def test_a_name_that_cgi_takes_for_one_of_ours_goes_no_further(name: str, option
 @pytest.mark.parametrize("name", ["X-Remote-User", "X_Remote_User", "X-Remote_User", "x_remote-user"])
 def test_nobody_but_the_proxy_says_who_the_user_is_under_any_spelling(name: str) -> None:
     assert "evil" not in sent(f"{name}: evil", auth={"staff": Auth(realm="r", file="f", user_header="X-Remote-User")})
+
+
+@pytest.mark.parametrize("name", ["CF-Connecting-IP", "cf_connecting-ip"])
+def test_the_field_that_names_clients_is_taken_from_trusted_peers_alone(name: str) -> None:
+    naming = Options(client_header="CF-Connecting-IP")
+    assert "1.2.3.4" not in sent(f"{name}: 1.2.3.4", options=naming)
+    assert "1.2.3.4" in sent(f"{name}: 1.2.3.4", options=replace(naming, forwarded="append"))
+    assert "1.2.3.4" in sent(f"{name}: 1.2.3.4, x", options=replace(naming, trusted_proxies=("192.0.2.1",)))
 
 
 def test_a_name_with_an_underscore_that_is_nobodys_goes_on() -> None:
