@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from rproxy_tui.app import ConsoleApp
 
 
+ROWS = frozenset(("bans", "env", "locations", "headers", "reverse", "errors"))
+"""Lists whose rows the palette adds; what it adds besides is named."""
+
+
 class Entry(NamedTuple):
     """A line of the palette. ``run`` returns a coroutine where the person may be asked."""
 
@@ -50,8 +54,7 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
     yield edit(app, ("site",), "timeouts, names, trusted proxies")
     yield edit(app, ("limits",), "sizes, times, rates and numbers")
     for ban in site.bans:
-        yield edit(app, ("bans", ban.id), about(ban, app.snapshot.at))
-        yield remove(app, ("bans", ban.id), about(ban, app.snapshot.at))
+        yield from both(app, ("bans", ban.id), about(ban, app.snapshot.at))
     yield add(app, ("bans",), {}, "keep an address or network out")
     yield edit(app, ("console",), "theme and keys")
     yield edit(app, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
@@ -69,17 +72,24 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
     for name, table in site.maps.items():
         yield edit(app, ("maps", name), table.type)
     for variable in site.env:
-        yield edit(app, ("env", variable.id), variable.name)
-        yield remove(app, ("env", variable.id), variable.name)
+        yield from both(app, ("env", variable.id), variable.name)
     yield add(app, ("env",), {"from": "%{REMOTE_ADDR}"}, "a variable of each request, for rules to test")
     for name, host in site.hosts.items():
-        yield edit(app, ("hosts", name), ", ".join(host.names))
-        yield remove(app, ("hosts", name), ", ".join(host.names))
+        yield from both(app, ("hosts", name), ", ".join(host.names))
     yield add(app, ("hosts",), {}, "a name-based virtual host")
     for location in site.locations:
         yield edit(app, ("locations", location.id), location.path or location.path_regex or location.target or "")
         yield remove(app, ("locations", location.id), "its settings hold no more")
     yield add(app, ("locations",), {"path": "/"}, "settings for some paths or targets")
+    for header in site.headers:
+        yield from both(app, ("headers", header.id), f"{header.on}: {header.action} {header.name}".rstrip())
+    yield add(app, ("headers",), {"name": "X-"}, "a change to the fields of requests or answers")
+    for back in site.reverse:
+        yield from both(app, ("reverse", back.id), f"{back.internal} → {back.public}")
+    yield add(app, ("reverse",), {"public": "/"}, "an address in answers that is told in another way")
+    for page in site.errors:
+        yield from both(app, ("errors", page.id), ", ".join(page.status))
+    yield add(app, ("errors",), {}, "what clients get in place of the built-in page of an error")
     yield add(app, ("balancers",), {}, "a group of members")
     for balancer, settings in site.balancers.items():
         yield edit(app, ("balancers", balancer), settings.method)
@@ -100,7 +110,12 @@ def edit(app: ConsoleApp, address: Address, about: str) -> Entry:
 def add(app: ConsoleApp, address: Address, row: dict[str, Any], about: str) -> Entry:
     what = thing((*address, "")).partition(" ")[0]
     return Entry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
-                 partial(app.add, address, row, named=address[-1] not in ("bans", "env", "locations")))  # fmt: skip
+                 partial(app.add, address, row, named=address[-1] not in ROWS))  # fmt: skip
+
+
+def both(app: ConsoleApp, address: Address, about: str) -> Iterator[Entry]:
+    yield edit(app, address, about)
+    yield remove(app, address, about)
 
 
 def remove(app: ConsoleApp, address: Address, about: str) -> Entry:

@@ -162,6 +162,38 @@ async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
         await shows(pilot, "connect_timeout")
 
 
+ROWS = """
+[[headers]]
+id = "h"
+name = "X-A"
+value = "b"
+[[errors]]
+id = "e"
+status = ["404"]
+text = "gone"
+[[reverse]]
+id = "r"
+internal = "http://127.0.0.1:1/"
+public = "/"
+"""
+
+
+async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_have_no_page_of_their_own() -> None:
+    engine = FakeEngine(SITE + ROWS)
+    async with console(engine, (120, 40)) as pilot:
+        names = {entry.name for entry in entries(app_of(pilot))}
+        assert {
+            f"{verb} {what}" for verb in ("edit", "remove") for what in ("header h", "page e", "mapping r")
+        } <= names
+        assert {"add header", "add page", "add mapping", "edit limits of listener http"} <= names
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"edit page e")
+        await shows(pilot, "404")
+        await pilot.press("enter")
+        await shows(pilot, "gone")
+
+
 async def test_quitting_an_idle_proxy_asks_nothing() -> None:
     engine = FakeEngine(rate=0)
     engine.numbers.clear()
