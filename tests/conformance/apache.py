@@ -128,14 +128,20 @@ def _beginning(folder: Path, port: int, modules: Sequence[str]) -> list[str]:
     ]
 
 
-def over_the_wire(port: int, asked: Asked) -> Answered:
-    """Ask whatever HTTP server listens on a port, with raw bytes."""
+def exchanged(port: int, request: str) -> str:
+    """All that whatever HTTP server listens on a port says to this until it closes; both as bytes, spelled in
+    Latin-1."""
     with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall(head_of(asked))
+        peer.sendall(request.encode("latin-1"))
         received = b""
         while data := peer.recv(65536):
             received += data
-    head, _, body = received.decode("latin-1").partition("\r\n\r\n")
+    return received.decode("latin-1")
+
+
+def over_the_wire(port: int, asked: Asked) -> Answered:
+    """What came of a request of the tables."""
+    head, _, body = exchanged(port, head_of(asked).decode("latin-1")).partition("\r\n\r\n")
     status_line, *lines = head.split("\r\n")
     answer = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in lines}
     if "x-upstream" not in answer:

@@ -7,7 +7,6 @@ and challenge. Apache's manual: mod_authz_core, mod_authz_host, mod_authz_user, 
 from __future__ import annotations
 
 import base64
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import pytest
 
 from proxy_core.config.model import Access, Auth, EnvRule, Location, Options, Route, Site
 from proxy_core.rules.lint import lint
-from tests.conformance.apache import LOADED, running
-from tests.conformance.echo import DEADLINE, heads
+from tests.conformance.apache import LOADED, exchanged, running
+from tests.conformance.echo import heads
 from tests.conformance.rproxy import chosen
 
 pytestmark = pytest.mark.apache
@@ -182,12 +181,7 @@ def ask(port: int, short: str, path: str, user: str, method: str) -> list[str]:
         lines.append("Authorization: Basic " + base64.b64encode(user.encode()).decode())
     if method == "POST":
         lines.append("Content-Length: 0")
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        received = b""
-        while data := peer.recv(65536):
-            received += data
-    head = received.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
+    head = exchanged(port, "\r\n".join([*lines, "", ""])).partition("\r\n\r\n")[0].split("\r\n")
     return [head[0].split(" ")[1], *(line for line in head if line.lower().startswith("www-authenticate"))]
 
 

@@ -6,14 +6,13 @@ that is wrong about httpd fails as well as one that we do not keep.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from proxy_core.config.model import Balancer, Member, MemberStatus, Route, Site, Sticky
-from tests.conformance.apache import LOADED, running, spelled
-from tests.conformance.echo import DEADLINE, upstreams
+from tests.conformance.apache import LOADED, exchanged, running, spelled
+from tests.conformance.echo import upstreams
 from tests.conformance.rproxy import chosen
 from tests.semantics.table import DOWN, on_ports
 
@@ -136,12 +135,8 @@ def ask(port: int, name: str, request: str) -> str:
         fields.append(f"X-Answer-Status: {request[1:]}")
     elif request != "-" and not request.startswith("/"):
         fields.append(f"Cookie: ID={request}")
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall("\r\n".join([f"GET {target} HTTP/1.1", *fields, "", ""]).encode())
-        answer = b""
-        while data := peer.recv(65536):
-            answer += data
-    lines = answer.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+    answer = exchanged(port, "\r\n".join([f"GET {target} HTTP/1.1", *fields, "", ""]))
+    lines = answer.split("\r\n\r\n")[0].split("\r\n")
     named = [line.partition(": ")[2] for line in lines if line.lower().startswith("x-upstream:")]
     return named[0] if named else lines[0].split(" ")[1]
 

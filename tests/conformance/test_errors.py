@@ -7,7 +7,6 @@ upstream wrote it. Apache's manual: core (ErrorDocument), mod_proxy (ProxyErrorO
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,8 +14,8 @@ import pytest
 
 from proxy_core.config.model import ErrorPage, Location, Options, Route, Site
 from proxy_core.rules.lint import lint
-from tests.conformance.apache import LOADED, running
-from tests.conformance.echo import DEADLINE, upstreams
+from tests.conformance.apache import LOADED, exchanged, running
+from tests.conformance.echo import upstreams
 from tests.conformance.rproxy import chosen
 
 pytestmark = pytest.mark.apache
@@ -114,12 +113,7 @@ def ask(port: int, short: str, case: Case) -> tuple[int, str, str]:
     """Status, Location and the page; a built-in page is only said to be one, for its words are its server's own."""
     said = f"X-Answer-Status: {case.answer}\r\n" if case.answer else ""
     request = case.raw or f"GET {case.path} HTTP/1.1\r\nHost: {short}.test\r\n{said}Connection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall(request.encode("latin-1"))
-        received = b""
-        while data := peer.recv(65536):
-            received += data
-    head, _, body = received.decode("latin-1").partition("\r\n\r\n")
+    head, _, body = exchanged(port, request).partition("\r\n\r\n")
     location = re.search(r"(?im)^location: (.*?)\r?$", head)
     return int(head[9:12]), location[1] if location else "", "built-in" if body.startswith("<!DOCTYPE") else body
 

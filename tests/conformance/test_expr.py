@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.apache import running
-from tests.conformance.echo import DEADLINE
+from tests.conformance.apache import exchanged, running
 from tests.rules.expressions import FIELDS, HOLDS, LATER, REFUSED, TARGET, TEXTS
 
 pytestmark = pytest.mark.apache
@@ -56,13 +54,7 @@ def answer(port: int) -> dict[str, str]:
 
 def asked(port: int, target: str) -> str:
     fields = "".join(f"{name}: {value}\r\n" for name, value in FIELDS.items())
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        head = f"GET {target} HTTP/1.1\r\nHost: expr.test\r\nConnection: close\r\n{fields}\r\n"
-        peer.sendall(head.encode("latin-1"))
-        received = b""
-        while data := peer.recv(65536):
-            received += data
-    return received.decode("latin-1")
+    return exchanged(port, f"GET {target} HTTP/1.1\r\nHost: expr.test\r\nConnection: close\r\n{fields}\r\n")
 
 
 @pytest.mark.parametrize("number", range(len(HOLDS)), ids=[text for text, _ in HOLDS])

@@ -7,7 +7,6 @@ ProxyPreserveHost, ProxyAddHeaders, ProxyPassReverse, ProxyPassReverseCookiePath
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,8 +15,8 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import EnvRule, HeaderRule, Options, ReverseRule, Route, Site
 from proxy_core.rules.lint import lint
-from tests.conformance.apache import LOADED, running
-from tests.conformance.echo import DEADLINE, heads
+from tests.conformance.apache import LOADED, exchanged, running
+from tests.conformance.echo import heads
 from tests.conformance.rproxy import chosen
 
 pytestmark = pytest.mark.apache
@@ -234,12 +233,7 @@ def ask(port: int, short: str, case: Case) -> tuple[list[str], list[str]]:
         *(f"X-Say-{n}: {line}" for n, line in enumerate(case.say)),
         "Connection: close",
     ]
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall(("GET /app/x HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        received = b""
-        while data := peer.recv(65536):
-            received += data
-    head, _, body = received.decode("latin-1").partition("\r\n\r\n")
+    head, _, body = exchanged(port, "\r\n".join(["GET /app/x HTTP/1.1", *lines, "", ""])).partition("\r\n\r\n")
     return picked(body, case.up, short), picked(head, case.down, short)
 
 

@@ -7,7 +7,6 @@ what is found; bodies of errors are each server's own. Apache's manual: core (Do
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ import pytest
 
 from proxy_core.config.model import Options, Redirection, RewriteRule, Route, Site
 from proxy_core.rules.lint import lint
-from tests.conformance.apache import LOADED, running
-from tests.conformance.echo import DEADLINE, heads
+from tests.conformance.apache import LOADED, exchanged, running
+from tests.conformance.echo import heads
 from tests.conformance.rproxy import chosen
 
 pytestmark = pytest.mark.apache
@@ -113,12 +112,7 @@ def ask(port: int, method: str, target: str, *fields: str) -> tuple[str, dict[st
     lines = [f"{method} {target} HTTP/1.1", "Host: c.test", "Connection: close", *fields]
     if method in ("POST", "PUT", "PATCH"):
         lines.append("Content-Length: 0")
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
-        peer.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        received = b""
-        while data := peer.recv(65536):
-            received += data
-    head, _, body = received.decode("latin-1").partition("\r\n\r\n")
+    head, _, body = exchanged(port, "\r\n".join([*lines, "", ""])).partition("\r\n\r\n")
     first, *rest = head.split("\r\n")
     status = first.split(" ")[1]
     said = {line.partition(":")[0].lower(): line.partition(": ")[2] for line in rest}

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import random
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from proxy_core.control.commands import (
 )
 from proxy_core.control.editor import Editor, check
 from proxy_core.errors import Problem
+from tests.waiting import until
 
 SITE = """\
 # my site
@@ -103,12 +104,6 @@ async def applied(editor: Editor, command: Command, author: str = "console") -> 
     result = await editor.submit(command, author)
     assert isinstance(result, Applied), result
     return result
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 — what is waited for is on disk, and tells nobody
-            await asyncio.sleep(0.005)
 
 
 async def test_a_change_is_in_force_at_once_and_on_disk_by_its_own_line_only(file: Path) -> None:

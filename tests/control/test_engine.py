@@ -18,6 +18,7 @@ from proxy_core.control.commands import Applied, Change, Command, Delete, Insert
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.view import Snapshot
 from tests.ports import free_port
+from tests.waiting import until
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -66,12 +67,6 @@ async def serving(file: Path) -> AsyncIterator[tuple[Engine, int]]:
 def site_with(*ports: int, more: str = "") -> str:
     members = "".join(f'\n[balancers.b.members.m{n}]\nurl = "http://127.0.0.1:{p}"\n' for n, p in enumerate(ports))
     return f'version = 1\n\n[listeners.http]\naddress = "127.0.0.1:0"\n{more}\n[[routes]]\nid = "all"\npath = "/"\nproxy = "balancer://b/"\n\n[balancers.b]\n{members}'  # noqa: E501
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 — as a console does: it looks again
-            await asyncio.sleep(0.02)
 
 
 async def submitted(engine: Engine, *edits: Set | Insert | Move | Delete) -> Result:

@@ -14,8 +14,9 @@ from proxy_core.control.commands import Applied, Insert, Refused, Set, SetEntry,
 from proxy_core.control.engine import Engine
 from proxy_core.control.view import Question
 from proxy_core.runtime.maps.source import MapState
-from tests.control.test_engine import get, member, serving, site_with, submitted, until
+from tests.control.test_engine import get, member, serving, site_with, submitted
 from tests.runtime.maps.helpers import python
+from tests.waiting import until
 
 MAPS = '[maps.hosts]\ntype = "txt"\nfile = "hosts.txt"\n'
 

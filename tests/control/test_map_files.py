@@ -11,7 +11,8 @@ from proxy_core.control.commands import Preview, Redo, Refused, Restore, SetEntr
 from proxy_core.control.editor import Editor
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.text import table
-from tests.control.test_editor import Applying, applied, editing, until, weigh
+from tests.control.test_editor import Applying, applied, editing, weigh
+from tests.waiting import until
 
 MAP = "# members by hash\r\na  one   # the first\n\n# b is gone\nc three\na hidden\n"
 SITE = """\

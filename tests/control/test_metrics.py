@@ -17,9 +17,10 @@ from proxy_core.control.engine import Engine
 from proxy_core.control.metrics import EDGES, exposition
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
-from tests.control.test_engine import get, member, serving, site_with, submitted, until
+from tests.control.test_engine import get, member, serving, site_with, submitted
 from tests.ports import free_port
 from tests.screens.fake import FakeEngine
+from tests.waiting import until
 
 METRICS = '\n[metrics]\naddress = "127.0.0.1:0"\n'
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -23,9 +23,7 @@ from proxy_core.runtime.facts import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.server import Server
-
-PATIENCE = 10.0
-"""Seconds after which a test that waits has failed."""
+from tests.waiting import PATIENCE, until
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -266,10 +264,3 @@ async def get(port: int, target: str = "/", *fields: str) -> tuple[bytes, bytes]
     async with client(port) as one:
         one.send("\r\n".join([*lines, "", ""]).encode())
         return await one.answer()
-
-
-async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    end = monotonic() + seconds
-    while not true():
-        assert monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.005)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,6 @@ def python(code: str) -> tuple[str, ...]:
         "def say(*words, end='\\n'):\n    sys.stdout.write(' '.join(words) + end)\n    sys.stdout.flush()\n"
     )
     return (sys.executable, "-S", "-c", before + code)
-
-
-async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def answered(maps: Maps, key: str) -> str | None:

@@ -13,7 +13,8 @@ import uvloop
 from proxy_core.config.model import RewriteMap, Site
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps import programs
-from tests.runtime.maps.helpers import answered, asked, maps_in_force, maps_of, python, until
+from tests.runtime.maps.helpers import answered, asked, maps_in_force, maps_of, python
+from tests.waiting import until
 
 ECHO = "while True: key = ask(); say('' if key == 'empty' else 'nUlL' if key == 'none' else '<' + key + '>')"
 
