@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Site
 from proxy_core.control.view import Explanation, Setting, Verdict
-from proxy_core.errors import Address
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Step
 from proxy_core.rules.facts import FactKey, Facts, Need
@@ -108,7 +107,7 @@ def _told(
     extras, route = decision.extras, decision.route
     told = replace(
         told,
-        rule=(route.rows, route.id) if route is not None else _last(steps),
+        rule=(route.rows, route.id) if route is not None else (),
         fields=tuple(map(readable, extras.fields)) if extras is not None else (),
         environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
     )
@@ -132,13 +131,6 @@ def _waits(need: Need) -> str:
     if kind == "map":
         return f"it goes on when map {name} is asked, which is a program or a database: press enter"
     return "what its rules asked for did not come in time"
-
-
-def _last(steps: Sequence[Step]) -> Address:
-    """The rewrite rule that ended it without a route, by a redirect or an answer: the last that was tried."""
-    tried = [step for step in steps if step.verdict != "skipped" and step.address[0] != "locations"]
-    ended = bool(tried) and tried[-1].verdict == "match" and tried[-1].address[0] == "rewrites"
-    return tried[-1].address if ended else ()
 
 
 def _shown(fact: FactKey) -> FactKey:

@@ -121,7 +121,7 @@ class Redirect(NamedTuple):
 
 
 class Respond(NamedTuple):
-    """Answer it here. ``route`` is the exception that said so, if one did. ``local``: nothing forwards it, so it is
+    """Answer it here. ``route`` is the row that said so, if one did. ``local``: nothing forwards it, so it is
     this server's own, as its files are."""
 
     status: int

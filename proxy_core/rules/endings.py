@@ -11,7 +11,7 @@ from proxy_core.http.target import readable
 from proxy_core.rules import mapping
 from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Redirect, Respond, RuleState
 from proxy_core.rules.flags import is_redirect
-from proxy_core.rules.rewrite import Effects, Ending
+from proxy_core.rules.rewrite import Effects, Ending, Rule
 from proxy_core.rules.scope import Scope
 from proxy_core.rules.urls import BAD, escaped, escaped_absolute, injects
 from proxy_core.rules.variables import ourselves
@@ -28,7 +28,21 @@ def redirect(
         bare = extras._replace(fields=()) if extras is not None else None
         return Respond(500, None, "the URL to redirect to holds a control character", bare)
     status = ending.status if is_redirect(ending.status) else 302
-    return Redirect(status, location.encode("latin-1"), f"redirected to {readable(location)}", extras)
+    by, extras = had_the_last_word(ending.rule, extras)
+    return Redirect(status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, by)
+
+
+def answered(ending: Ending, extras: Extras | None) -> Respond:
+    """A status that a rule says, or that it ran into."""
+    by, extras = had_the_last_word(ending.rule, extras)
+    return Respond(ending.status, by, ending.why, extras)
+
+
+def had_the_last_word(rule: Rule | None, extras: Extras | None) -> tuple[BoundRoute | None, Extras | None]:
+    """What a decision of a rule names, and what rules left without its hit, which who serves counts by that name."""
+    if rule is None or extras is None:
+        return None if rule is None else rule.by, extras
+    return rule.by, extras._replace(hits=tuple(state for state in extras.hits if state is not rule.state))
 
 
 def extras_of(scope: Scope, effects: Effects) -> Extras | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy_core.http.target import balancer, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
+from proxy_core.rules.endings import had_the_last_word
 from proxy_core.rules.reverse import rule_rows
 from proxy_core.rules.rewrite import Rule
 from proxy_core.rules.statuses import statuses
@@ -33,8 +34,7 @@ def forward(server: Server, rule: Rule, uri: str, args: str | None, raw: bool, e
         return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
     spelled = sendable(path) if raw else escaped(path, server.reading)
     query = b"" if args is None else b"?" + sendable(args)
-    if extras is not None:
-        extras = extras._replace(hits=tuple(state for state in extras.hits if state is not rule.state))
+    _, extras = had_the_last_word(rule, extras)
     return Forward(route, (spelled or b"/") + query, extras)
 
 

@@ -20,7 +20,7 @@ from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text, origin, readable
 from proxy_core.rules import condition, cookie, flags, pattern, template
 from proxy_core.rules.condition import Condition
-from proxy_core.rules.decision import RuleState, Step, Trace
+from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
 from proxy_core.rules.flags import Flags
 from proxy_core.rules.pattern import Groups
 from proxy_core.rules.scope import Scope
@@ -39,7 +39,8 @@ Verdict = Literal["nothing", "matched", "changed", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as requests meet it. ``drops`` is the ? at the end of the substitution that takes the query away."""
+    """A rule as requests meet it. ``drops`` is the ? at the end of the substitution that takes the query away; ``by``
+    is what a decision names that the rule itself made."""
 
     id: str
     search: Callable[[str], Groups | None]
@@ -55,6 +56,7 @@ class Rule:
     escape: Escape | None
     state: RuleState
     row: RewriteRule
+    by: BoundRoute
 
     @property
     def address(self) -> Address:
@@ -107,6 +109,7 @@ def compile(row: RewriteRule, state: RuleState) -> Rule:
         escape=partial(escaped_reference, _in_bytes(said)) if said.backrefs else None,
         state=state,
         row=row,
+        by=BoundRoute(row.id, "", None, b"", 0.0, False, (), state, "rewrites"),
     )
 
 

@@ -33,8 +33,10 @@ from proxy_core.rules.decision import (
 from proxy_core.rules.endings import (
     SMUGGLED,
     after,
+    answered,
     counted,
     extras_of,
+    had_the_last_word,
     moved,
     redirect,
     refused_for_files,
@@ -177,7 +179,7 @@ class Server:
             return Respond(403, None, SMUGGLED, extras)
         match ending.kind:
             case "status":
-                return Respond(ending.status, None, ending.why, extras)
+                return answered(ending, extras)
             case "proxy":
                 assert ending.rule is not None
                 return forward(self, ending.rule, uri, scope.args, ending.raw, extras)
@@ -186,7 +188,8 @@ class Server:
             case "changed":
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
-                return self._local(Respond(404, None, what, extras, local=True), uri, scope.args)
+                by, extras = had_the_last_word(ending.rule, extras)
+                return self._local(Respond(404, by, what, extras, local=True), uri, scope.args)
             case "pass" if not uri.startswith("/"):
                 return Respond(400, None, f"rewritten to {readable(uri)}, which is no path", extras)
             case "pass":

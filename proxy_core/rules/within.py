@@ -15,7 +15,7 @@ from typing import NamedTuple
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules import rewrite
 from proxy_core.rules.decision import Decision, Extras, Forward, Respond, Trace
-from proxy_core.rules.endings import SMUGGLED, after, extras_of, redirect, smuggles
+from proxy_core.rules.endings import SMUGGLED, after, answered, extras_of, redirect, smuggles
 from proxy_core.rules.locations import Place, Section
 from proxy_core.rules.rewrite import Effects, Rule
 from proxy_core.rules.scope import Scope
@@ -57,7 +57,7 @@ def within(
         return Respond(403, None, SMUGGLED, extras)
     match ending.kind:
         case "status":
-            return Respond(ending.status, None, ending.why, extras)
+            return answered(ending, extras)
         case "proxy":
             assert ending.rule is not None
             return forward(ending.rule, scope.uri, scope.args, ending.raw, extras)

@@ -156,6 +156,25 @@ async def test_every_rule_that_matched_counts_a_hit_once() -> None:
         assert [rule.state.hits for rule in running.current.rules.program.rewrites] == [1, 0, 1]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        RewriteRule(pattern="^/a", substitution="http://elsewhere/", flags=("R",)),
+        RewriteRule(pattern="^/a", flags=("F",)),
+        RewriteRule(pattern="^/a", substitution="/file"),
+        RewriteRule(pattern="^/a", substitution="http://127.0.0.1:1/", flags=("P",)),
+    ],
+    ids=["redirect", "forbidden", "path", "proxy"],
+)
+async def test_the_record_names_the_rule_that_had_the_last_word_which_is_one_hit(rule: RewriteRule) -> None:
+    async with serving(site(rule)) as running:
+        await get(running, "/a")
+        named = running.records[-1].route
+        assert named is not None
+        assert (named.rows, named.id) == ("rewrites", "r0")
+        assert [rule.state.hits for rule in running.current.rules.program.rewrites] == [1]
+
+
 async def test_a_path_is_never_forwarded_to_whatever_the_client_calls_us() -> None:
     async with serving(site(RewriteRule(pattern="^/x", substitution="/y", flags=("P",)))) as running:
         assert (await get(running, "/x")).startswith("HTTP/1.1 500 ")
