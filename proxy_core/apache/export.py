@@ -8,14 +8,22 @@ is the folder of the site file, but for those of files that are served, which ht
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from proxy_core.apache import export_access, export_balancers, export_fields, export_routes, export_rules, export_tls
+from proxy_core.apache import (
+    export_access,
+    export_balancers,
+    export_fields,
+    export_hosts,
+    export_routes,
+    export_rules,
+    export_tls,
+)
 from proxy_core.apache.export_plain import plain
 from proxy_core.apache.export_words import Lines, line, section, span, switch, word
 from proxy_core.config.folders import serves_files
@@ -97,16 +105,24 @@ def _remote(said: Options) -> Lines:
 
 def _limits(said: Limits) -> Lines:
     """[limits]. KeepAliveTimeout and RequestReadTimeout are always said, for they are not httpd's defaults."""
-    default = Limits()
-    table = {"request_line": "LimitRequestLine", "field": "LimitRequestFieldSize", "fields": "LimitRequestFields",
-             "body": "LimitRequestBody"}  # fmt: skip
-    found = [
-        f"{name} {getattr(said, key)}" for key, name in table.items() if getattr(said, key) != getattr(default, key)
+    default = asdict(Limits())
+    always = ("idle_time", "head_time", "head_rate", "body_time", "body_rate")
+    found = _bounds({key: value for key, value in asdict(said).items() if value != default[key] or key in always})
+    return [*found, *[f"LimitRequestBody {said.body}"] * (said.body != default["body"])]
+
+
+_BOUNDS = {"request_line": "LimitRequestLine", "field": "LimitRequestFieldSize", "fields": "LimitRequestFields"}
+
+
+def _bounds(said: Mapping[str, Any]) -> Lines:
+    """The bounds that are not None."""
+    found = [f"{name} {said[key]}" for key, name in _BOUNDS.items() if said.get(key) is not None]
+    found += [f"KeepAliveTimeout {span(each)}" for each in (said.get("idle_time"),) if each is not None]
+    stages = [
+        (name, said.get(f"{key}_time"), said.get(f"{key}_rate")) for name, key in (("header", "head"), ("body", "body"))
     ]
-    found.append(f"KeepAliveTimeout {span(said.idle_time)}")
-    stages = (("header", said.head_time, said.head_rate), ("body", said.body_time, said.body_rate))
-    words = [f"{name}={time:.0f}" + f",MinRate={rate}" * bool(rate) for name, time, rate in stages]
-    return [*found, f"RequestReadTimeout {' '.join(words)}"]
+    words = [f"{name}={time:.0f}" + f",MinRate={rate}" * bool(rate) for name, time, rate in stages if time is not None]
+    return [*found, *[f"RequestReadTimeout {' '.join(words)}"] * bool(words)]
 
 
 _SLASHES = {"refuse": "Off", "decode": "On", "keep": "NoDecode"}
@@ -191,6 +207,7 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
     inside = [line("ServerName", names[0])] if plain_first else []
     aliases = names[1:] if plain_first else names
     inside += [line("ServerAlias", *aliases)] if aliases else []
+    inside += _bounds(asdict(export_hosts.bounds(site, name)))
     inside += [*export_tls.lines_of_host(site, host, folder), *_options(host, Host(), folder)]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]

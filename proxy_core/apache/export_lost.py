@@ -20,7 +20,6 @@ Lose = Callable[[Address, str], None]
 _FIREWALL = "Apache does not count clients; let a firewall do it, or mod_qos"
 _QUEUE = "Apache queues connections, in the system"
 _ONE_SERVER = "Apache gives a member no such time"
-_HERE = "Apache has it by server, at the address that is looked at; say it for the whole site"
 
 LOST: dict[str, dict[str, str]] = {
     "Options": {
@@ -30,7 +29,9 @@ LOST: dict[str, dict[str, str]] = {
         "request_id": "mod_unique_id makes ids, and RequestHeader sends them",
         "forwarded_header": "mod_proxy does not write Forwarded",
     },
-    "Listener": {"proxy_protocol": "RemoteIPProxyProtocol believes every peer", "limits": _HERE},
+    "Listener": {
+        "proxy_protocol": "RemoteIPProxyProtocol believes every peer",
+    },
     "Limits": {
         "head": "Apache bounds fields one by one",
         "connections": "MaxRequestWorkers belongs to the settings of its processes",
@@ -45,7 +46,7 @@ LOST: dict[str, dict[str, str]] = {
         "bans": "Apache has no end for them: write Require not ip",
         "metrics": "mod_status tells its numbers",
     },
-    "ListenerTls": {},
+    "ListenerLimits": {"head": "Apache bounds fields one by one"},
     "UpstreamTls": {"server_name": "Apache asks for the host of the member's URL"},
     "Member": {"tls": "mod_ssl has one setting for all members of a server"},
     "Balancer": {

@@ -20,6 +20,7 @@ from proxy_core.apache import (
     export_access,
     export_balancers,
     export_fields,
+    export_hosts,
     export_routes,
     export_rules,
     export_tls,
@@ -53,7 +54,7 @@ def plain(site: Site, folder: Path, beside: Path) -> Plain:
         losses.setdefault((address, why), _lost(address, why))
 
     site = _bounds(_options(without_lost(site, lose), lose), lose)
-    site = export_tls.plain(site, folder, lose)
+    site = export_tls.plain(export_hosts.plain(site, folder), folder, lose)
     site = _connecting(export_balancers.plain(site, lose))
     site = export_routes.plain(site, lose)
     site, files = export_rules.plain(site, folder, beside, lose)

@@ -1,20 +1,16 @@
 """TLS for Apache: mod_ssl has certificates by virtual host, a site by listener.
 
-So a listener that speaks TLS and leads to no host gets hosts of its own, one for each certificate; and a host that is
-reached over TLS and without becomes two, with the same rows.
+Each host gets those that are for its names. What a listener says in fields becomes rows of its hosts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import unique
 from proxy_core.apache.export_lost import Lose
-from proxy_core.apache.export_routes import unreached
 from proxy_core.apache.export_words import Lines, line
 from proxy_core.config.model import Certificate, HeaderRule, Host, ListenerTls, Site, UpstreamTls
 from proxy_core.rules import flags
@@ -33,7 +29,6 @@ def plain(site: Site, folder: Path, lose: Lose) -> Site:
     site = _upstream(site, lose)
     if not any(listener.tls for listener in site.listeners.values()):
         return site
-    site = _halves(_hosted(site, folder))
     site = _headers(site, lose)
     listeners = {
         name: replace(each, tls=_tls(site, name, each.tls, folder, lose)) if each.tls is not None else each
@@ -42,73 +37,12 @@ def plain(site: Site, folder: Path, lose: Lose) -> Site:
     return replace(site, listeners=listeners)
 
 
-def _hosted(site: Site, folder: Path) -> Site:
-    """Hosts for listeners that speak TLS and lead to none."""
-    hosts = dict(site.hosts)
-    for name in unreached(site):
-        tls = site.listeners[name].tls
-        for row in tls.certificates if tls is not None else ():
-            named = _named(row, folder) if tls is not None and len(tls.certificates) > 1 else ()
-            hosts[unique(name, hosts)] = Host(names=named or (site.site.server_name,), listeners=(name,))
-    return replace(site, hosts=hosts)
-
-
-def _named(row: Certificate, folder: Path) -> tuple[str, ...]:
+def named(row: Certificate, folder: Path) -> tuple[str, ...]:
     """The names that a certificate is for; none where it cannot be read."""
     try:
         return names_in(row, folder)
     except BadTls:
         return ()
-
-
-def _halves(site: Site) -> Site:
-    """Each host that is reached with settings of TLS that differ, or with and without, as one host for each."""
-    for name, host in list(site.hosts.items()):
-        through = host.listeners or tuple(site.listeners)
-        groups: dict[bytes, list[str]] = {}
-        for each in through:
-            groups.setdefault(repr(site.listeners[each].tls).encode(), []).append(each)
-        if len(groups) < 2:
-            continue
-        first, *others = groups.values()
-        hosts = {}
-        for key, each_host in site.hosts.items():
-            hosts[key] = replace(each_host, listeners=tuple(first)) if key == name else each_host
-            for there in others if key == name else ():
-                made = unique(f"{name}-{there[0]}", {**site.hosts, **hosts})
-                hosts[made] = replace(host, listeners=tuple(there))
-                site = _copied(site, name, made)
-        site = replace(site, hosts=hosts)
-    return site
-
-
-def _copied(site: Site, host: str, made: str) -> Site:
-    """All rows of a host for another one too."""
-
-    def twice(rows: Iterable[_R]) -> tuple[_R, ...]:
-        kept = list(rows)
-        more = [replace(row, host=made, id=f"{row.id}-{made}") for row in kept if row.host == host]
-        return (*kept, *more)
-
-    own = {row.id: f"{row.id}-{made}" for row in site.locations if row.host == host}
-
-    def placed(rows: Iterable[_R]) -> tuple[_R, ...]:
-        return tuple(
-            replace(row, location=own.get(row.location, row.location)) if row.host == made else row
-            for row in twice(rows)
-        )
-
-    # a row of all hosts with a location of one is that host's
-    return replace(
-        site,
-        env=twice(site.env),
-        rewrites=twice(site.rewrites),
-        routes=twice(site.routes),
-        locations=twice(site.locations),
-        headers=placed(site.headers),
-        errors=placed(site.errors),
-        reverse=placed(site.reverse),
-    )
 
 
 def _headers(site: Site, lose: Lose) -> Site:
@@ -138,7 +72,7 @@ def certificates(site: Site, host: Host, tls: ListenerTls, folder: Path) -> tupl
     """The certificates of a host: those that are for one of its names, or the first of all."""
     found = []
     for row in tls.certificates:
-        known = names_of.names(Host(names=_named(row, folder)))
+        known = names_of.names(Host(names=named(row, folder)))
         if any(known(names_of.bare(name)) for name in (host.server_name, *host.names) if name):
             found.append(row)
     return tuple(found) or tls.certificates[:1]
@@ -150,7 +84,7 @@ def _tls(site: Site, name: str, tls: ListenerTls, folder: Path, lose: Lose) -> L
     rows = tuple(dict.fromkeys(chosen))
     for row in tls.certificates:
         if row not in rows:
-            lose(("listeners", name, "tls", "certificates", row.id), "no host there has a name that it is for")
+            lose(("listeners", name, "tls", "certificates"), f"no host there has a name that {row.cert} is for")
     return replace(tls, certificates=rows, client_headers={}, hsts=0)
 
 

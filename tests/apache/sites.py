@@ -19,6 +19,7 @@ from proxy_core.config.model import (
     Host,
     Limits,
     Listener,
+    ListenerLimits,
     Location,
     Member,
     Options,
@@ -155,7 +156,9 @@ ACCESS = st.fixed_dictionaries({
 })  # fmt: skip
 SITES = some(
     Site, site=OPTIONS, limits=LIMITS,
-    listeners=one([{"http": Listener(address="127.0.0.1:8080"), "more": Listener(address=":8081")}]),
+    listeners=one([{"http": Listener(address="127.0.0.1:8080"), "more": Listener(address=":8081")},
+                   {"http": Listener(address="127.0.0.1:8080", limits=ListenerLimits(fields=20, body=7, head_time=3.0)),
+                    "more": Listener(address="[::1]:8081")}]),
     hosts=st.fixed_dictionaries({}, optional={"shop": HOST, "wild": HOST}),
     env=rows(ENV), rewrites=rows(REWRITES), maps=MAPS, access=ACCESS, auth=st.just({
         "staff": Auth(realm='The "staff"', file="users", user_header="X-User", hide=True)}),

@@ -250,3 +250,56 @@ def test_nothing_is_written_for_a_site_with_errors_nor_over_what_is_there(tmp_pa
     assert main(["export", "--to", "apache", str(file), "-o", str(output), "--force"]) == 0
     assert "Listen" not in output.read_text()
     assert "TraceEnable Off" in output.read_text()
+
+
+SECURE = """
+[listeners.http]
+address = ":80"
+[listeners.https]
+address = ":443"
+[listeners.https.tls]
+hsts = 60
+min_version = "1.3"
+client_headers = { X-Client = "SSL_CLIENT_S_DN" }
+[[listeners.https.tls.certificates]]
+cert = "one.pem"
+names = ["one.example"]
+[[listeners.https.tls.certificates]]
+cert = "two.pem"
+key = "two.key"
+names = ["*.two.example"]
+"""
+
+
+def test_listeners_with_tls_and_no_host_get_a_host_for_each_certificate(tmp_path: Path) -> None:
+    made, losses = exported(SECURE, tmp_path)
+    assert losses == []
+    assert "Listen 443 https" in made
+    assert "RequestHeader unset X-Client" in made.partition("<VirtualHost")[0]
+    one, two = (each.partition("</VirtualHost>")[0] for each in made.split("<VirtualHost ")[1:])
+    assert "ServerName one.example" in one
+    assert "SSLCertificateFile one.pem" in one
+    assert "ServerAlias *.two.example" in two
+    assert "SSLCertificateFile two.pem\n    SSLCertificateKeyFile two.key" in two
+    for host in (one, two):
+        assert host.startswith("*:443>")
+        assert "SSLProtocol -all +TLSv1.3" in host
+        assert "Header always set Strict-Transport-Security max-age=60" in host
+        assert "RequestHeader set X-Client %{SSL_CLIENT_S_DN}s" in host
+
+
+def test_a_host_that_is_reached_with_tls_and_without_becomes_two_with_the_same_rows(tmp_path: Path) -> None:
+    host = (
+        '[hosts.shop]\nnames = ["a.two.example"]\n[[routes]]\nhost = "shop"\npath = "/"\nproxy = "http://h/"\n'
+        '[[locations]]\nid = "in"\nhost = "shop"\npath = "/in"\nrequire = ["local"]\n'
+        '[[headers]]\nlocation = "in"\nname = "X-In"\nvalue = "yes"\n'
+    )
+    made, losses = exported(SECURE + host, tmp_path)
+    assert [loss.partition(":")[0] for loss in losses] == ["listeners.https.tls.certificates"]
+    parts = [each.partition("</VirtualHost>")[0] for each in made.split("<VirtualHost ")[1:]]
+    assert [each.partition(">")[0] for each in parts] == ["*:80", "*:443"]
+    assert ["SSLCertificateFile two.pem" in each for each in parts] == [False, True]
+    for each in parts:
+        assert "ServerName a.two.example" in each
+        assert "ProxyPass / http://h/" in each
+        assert "<Location /in>\n        Require local\n        Header set X-In yes\n" in each
