@@ -17,6 +17,7 @@ from proxy_core.apache.draft import Block, Draft, Row, Server, Unsupported, bloc
 from proxy_core.apache.files import merged
 from proxy_core.apache.inheritance import rewriting
 from proxy_core.apache.lexer import Directive
+from proxy_core.apache.proxy import interpolating
 from proxy_core.apache.rewrite import dsn
 from proxy_core.apache.routing import routes
 from proxy_core.config.model import Host, Options
@@ -34,6 +35,7 @@ def assembled(draft: Draft) -> list[Block]:
     databases(draft)
     for server in draft.servers():
         options_of(draft, server)
+    interpolating(draft)
     merged(draft)
     open_to_all(draft)
     blocks = [site(draft), *listeners(draft, hosts)]

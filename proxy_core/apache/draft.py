@@ -82,6 +82,7 @@ class Section:
     compat: list[Compat] = field(default_factory=list)
     satisfies_any: bool = False
     closed: bool = False
+    interpolates: bool | None = None
     names: str = ""
     outer: Section | None = None
     expression: str = ""

@@ -58,7 +58,7 @@ def _row(row: Route, lose: Lose) -> Route:
     if row.redirect is not None and not is_redirect(row.redirect.status):
         row = replace(row, redirect=replace(row.redirect, to=""))
     if row.proxy is None:
-        return replace(row, timeout=None, upgrade=(), nocanon=False)
+        return replace(row, timeout=None, upgrade=(), nocanon=False, interpolate=False)
     if balancer(row.proxy) is not None:
         if row.timeout is not None or row.upgrade:
             lose((*at, "timeout" if row.timeout else "upgrade"), "its members have it: say it there")
@@ -215,7 +215,8 @@ def unreached(site: Site) -> tuple[str, ...]:
 
 def lines(site: Site, rows: Iterable[Route], folder: Path) -> Lines:
     """The rows of one server. Raises Unsayable."""
-    found: Lines = []
+    rows = tuple(rows)
+    found: Lines = ["ProxyPassInterpolateEnv On"] if any(row.interpolate for row in rows) else []
     for row in rows:
         said = _line(site, row, folder)
         found += [said] if row.enabled else off([said])
@@ -234,6 +235,8 @@ def _line(site: Site, row: Route, folder: Path) -> str:
     words = [word(taken), word(row.proxy or "!")]
     if row.nocanon:
         words.append("nocanon")
+    if row.interpolate:
+        words.append("interpolate")
     if row.mapping != "decoded":
         words.append(f"mapping={row.mapping}")
     if row.timeout is not None:

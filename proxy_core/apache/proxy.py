@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from proxy_core.apache.balancing import balancer, configure
-from proxy_core.apache.draft import Here, Ignored, Row, Unsupported
+from proxy_core.apache.draft import Draft, Here, Ignored, Row, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.parameters import ROUTE, left_over, parameters, taken
 from proxy_core.apache.table import Handler, choice, on, option, seconds, setting, span, text
@@ -39,7 +39,7 @@ def proxy_pass(here: Here, said: Directive) -> None:
         if given.pop("nocanon", ""):
             row["nocanon"] = True
         if given.pop("interpolate", "") and "${" in url:
-            raise Unsupported("${…} in targets is for rewrite rules: write a RewriteRule with [P]")
+            row["interpolate"] = here.section.interpolates if here.section is not None else None
         _forwarded(here, said, url, given, row)
     (here.server.routes if here.section is None else here.server.located).append(Row(row, [said]))
 
@@ -70,6 +70,8 @@ def reverse(kind: str) -> Handler:
     def handler(here: Here, said: Directive) -> None:
         here.unconditional()
         args = [word for word in said.args if word.lower() != "interpolate"]
+        if len(args) < len(said.args) and any("${" in word for word in args):
+            raise Unsupported("addresses in answers are mapped back without variables")
         if kind == "location":
             if len(args) == 1 and here.section is not None:
                 args.insert(0, here.section.argument)
@@ -93,6 +95,24 @@ def error_override(here: Here, said: Directive) -> None:
         here.location(said).content["override_codes"] = codes
     elif codes:
         here.server.options["override_codes"] = (codes, said)
+
+
+def interpolate_env(here: Here, said: Directive) -> None:
+    """ProxyPassInterpolateEnv: whether the word interpolate has a meaning."""
+    if here.section is None:
+        return option("interpolates", on)(here, said)
+    here.section.interpolates = on(said)
+
+
+def interpolating(draft: Draft) -> None:
+    """Rows with the word keep it where the section, the server or the main server has switched it on."""
+    for server in draft.servers():
+        said = server.said("interpolates")
+        switched = bool(draft.main.said("interpolates") if said is None else said)
+        for row in (*server.routes, *server.located):
+            wanted = row.content.pop("interpolate", False)
+            if switched if wanted is None else wanted:
+                row.content["interpolate"] = True
 
 
 def proxy_requests(here: Here, said: Directive) -> None:
@@ -128,7 +148,7 @@ HANDLERS: dict[str, Handler] = {
     "proxy100continue": always("on", "100 Continue of members is passed on"),
     "proxypassinherit": always("on", "the main server's routes come first, whatever it says"),
     "proxybadheader": always("iserror", "an answer with a broken field is 502"),
-    "proxypassinterpolateenv": always("off", "${…} in targets is for rewrite rules"),
+    "proxypassinterpolateenv": interpolate_env,
     "proxymaxforwards": always("-1", "Max-Forwards is counted down where a client sends it"),
     "proxyblock": always("", "it is for forward proxies"),
     "proxyhctpsize": always("", "checks wait for nobody"),

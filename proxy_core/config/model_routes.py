@@ -100,6 +100,13 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     override_codes: Annotated[
         tuple[str, ...], Meta(description="The statuses that error_override is for, instead of the site's.")
     ] = ()
+    interpolate: Annotated[
+        bool,
+        Meta(
+            description="Replace ${NAME} in the path of proxy by that variable of the request, as [[env]] and rules "
+            "have set it; nothing where it is not set. Apache: interpolate.",
+        ),
+    ] = False
 
     @property
     def taken(self) -> str:

@@ -99,7 +99,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     tables = hosts.tables(site.hosts, [*site.listeners, ""])
     scopes = compile_scopes(site)
     plain = not (virtual or whole.env or whole.late or whole.rules or whole.settles or whole.files)
-    if plain and not common.answering:
+    if plain and not common.answering and not any(row.interpolate for row in common.rows):
         return Program(common.decide, False, whole, {}, {}, scopes)
 
     def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:

@@ -50,12 +50,12 @@ class BoundRoute:
     """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
     URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``. With
     ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``codes`` are the statuses that
-    ``error_override`` is for, none meaning all. ``nocanon`` and ``mapping`` are as
-    configured. ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
+    ``error_override`` is for, none meaning all. ``nocanon``, ``interpolate`` and ``mapping`` are as configured.
+    ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
     ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere.
-    ``folder`` is that of files, as configured. ``max_body`` is the
-    bytes that a body may have, None where the listener's word holds; ``canonical`` the name and port in addresses of
-    our own, "" for those that the client used."""
+    ``folder`` is that of files, as configured. ``max_body`` is the bytes that a body may have, None where the
+    listener's word holds; ``canonical`` the name and port in addresses of our own, "" for those that the client
+    used."""
 
     id: str
     path: str
@@ -73,6 +73,7 @@ class BoundRoute:
     regex: Pattern | None = None
     replacement: str = ""
     nocanon: bool = False
+    interpolate: bool = False
     mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
     redirect: Redirection | None = None
     folder: str = ""

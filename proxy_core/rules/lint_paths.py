@@ -25,6 +25,12 @@ def spelling(row: Route) -> Iterator[Problem]:
     elif row.path is not None and row.enabled:
         yield from _prefix(row, row.path)
     yield from _answering(row)
+    if row.interpolate and (row.mapping != "decoded" or row.proxy is None):
+        why = "forwards nothing" if row.proxy is None else "is matched before variables are set"
+        yield error(("routes", row.id, "interpolate"), f"there is nothing to replace: the route {why}", "remove it")
+    if row.interpolate and "${" in "/".join((row.proxy or "").split("/")[:3]):
+        what = "a variable in the host or port would let clients choose where their requests go"
+        yield error(("routes", row.id, "proxy"), what, "choose among known places: a RewriteRule with P and a map")
     if row.nocanon and (row.mapping != "decoded" or row.proxy is None):
         why = "forwards nothing" if row.proxy is None else f"sends its paths as they are by its mapping, {row.mapping}"
         yield warning(("routes", row.id, "nocanon"), f"nocanon says nothing here: the route {why}", "remove it")

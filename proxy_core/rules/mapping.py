@@ -10,6 +10,7 @@ appended. ``nocanon`` sends the client's own spelling, but only where what was m
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route
@@ -17,6 +18,7 @@ from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.pattern import Groups
 from proxy_core.rules.reverse import effective_target
+from proxy_core.rules.scope import Env
 from proxy_core.rules.urls import escaped as escaped_again
 from proxy_core.rules.urls import sendable
 
@@ -49,6 +51,20 @@ def takes(route: BoundRoute, path: str) -> bool:
     if route.regex is not None:
         return route.regex.search(path) is not None
     return (servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)) > 0
+
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+def interpolated(route: BoundRoute, env: Env) -> BoundRoute | None:
+    """The route with each ``${NAME}`` in its target replaced (``proxy_interpolate``); None where a variable would lead
+    out of the path that the site names."""
+    values = {name: env.get(name.lower(), ("", ""))[1] for name in _VARIABLE.findall(route.replacement)}
+    if any(not {".", ".."}.isdisjoint(value.split("/")) for value in values.values()):
+        return None
+    filled = _VARIABLE.sub(lambda found: values[found[1]].replace("$", "\\$"), route.replacement)
+    plain = filled.replace("\\$", "$")
+    return replace(route, replacement=filled, target=escaped(plain) if route.regex is None else route.target)
 
 
 def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Reading) -> bytes:

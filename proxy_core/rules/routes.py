@@ -283,6 +283,7 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         regex=None if row.path_regex is None else pattern.compile(row.path_regex),
         replacement=replacement,
         nocanon=row.nocanon,
+        interpolate=row.interpolate,
         mapping=row.mapping,
         redirect=row.redirect,
         max_body=own.max_body,

@@ -213,6 +213,11 @@ class Server:
             # As mod_alias does while names are translated, when sections are known of the path as it came alone.
             return moved(route, scope, extras and extras._replace(path=came))
         query = b"" if scope.args is None else b"?" + sendable(scope.args)
+        if route is not None and route.interpolate:
+            filled = mapping.interpolated(route, scope.env)
+            if filled is None:
+                return Respond(400, route, "a variable in the target of its route would lead to another folder", extras)
+            route = filled
         decision = outcome(route, scope.path, query, scope.view.target, self.reading, extras)
         return self._local(decision, scope.path, scope.args)
 

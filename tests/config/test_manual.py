@@ -63,6 +63,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "path_regex": "text",
         "proxy": "text",
         "nocanon": "switch",
+        "interpolate": "switch",
         "mapping": "choice",
         "except": "switch",
         "redirect": "table",
