@@ -1,6 +1,7 @@
 """Coverage-guided fuzzing with atheris, one parser at a time: ``python -m tests.fuzz.coverage NAME FOLDER``.
 
-NAME is ``request``, ``answer`` or one of ``tests.fuzz.parsers``. Options of libFuzzer follow, ``-max_total_time=600``
+NAME is ``request``, ``answer``, the same with ``_busy`` behind it for a site that reads and writes more, or one of
+``tests.fuzz.parsers``. Options of libFuzzer follow, ``-max_total_time=600``
 among them. No part of the suite and no dependency: `pip install atheris` where it is to run. What it finds it writes to
 a file (``crash-…``); inputs that reach new code are kept in FOLDER. The first byte of a message says where it is cut. A
 finding belongs into tests.e2e.messages, or to the beginnings of its parser.
@@ -20,7 +21,7 @@ import atheris  # type: ignore[import-not-found]
 with atheris.instrument_imports(include=["proxy_core"]):
     from tests.fuzz.parsers import PARSERS, Parser
     from tests.fuzz.test_properties import ANSWERS, GOOD, MESSAGES
-    from tests.fuzz.wire import answer_goes_well, request_goes_well
+    from tests.fuzz.wire import BUSY, answer_goes_well, request_goes_well
 
 LOOP = asyncio.new_event_loop()
 
@@ -30,12 +31,18 @@ def messages(check: Callable[[bytes, bytes], Coroutine[Any, Any, None]]) -> Call
     return lambda raw: LOOP.run_until_complete(check(raw[1 : raw[0] + 1], raw[raw[0] + 1 :])) if raw else None
 
 
+ASK = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+TRUSTED = b'GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7, b\r\nForwarded: for="[::1]";host=c\r\nVia: 1.0 d\r\n\r\n'
+MAPPED = (
+    b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/app/y?z\r\nSet-Cookie: a=b; Path=/app; Domain=127.0.0.1\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
+BEGIN = {"request": (*MESSAGES, TRUSTED), "answer": (*ANSWERS, MAPPED)}
+CHECKS = {"request": partial(request_goes_well, GOOD), "answer": partial(answer_goes_well, ASK)}
 MESSAGE = {
-    "request": Parser(messages(partial(request_goes_well, GOOD)), tuple(b"\x40" + raw for raw in MESSAGES)),
-    "answer": Parser(
-        messages(partial(answer_goes_well, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
-        tuple(b"\x40" + raw for raw in ANSWERS),
-    ),
+    name + more: Parser(messages(partial(CHECKS[name], what=what)), tuple(b"\x40" + raw for raw in BEGIN[name]))
+    for name in CHECKS
+    for more, what in (("", None), ("_busy", BUSY))
 }
 
 

@@ -7,8 +7,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy_core.config.model import Site
 from tests.e2e.messages import BAD_ANSWERS, FORWARDED, MADE, REFUSED
-from tests.fuzz.wire import answer_goes_well, request_goes_well
+from tests.fuzz.wire import BUSY, answer_goes_well, request_goes_well
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -61,15 +62,20 @@ def pieces(raw: bytes, cuts: list[int]) -> list[bytes]:
 CUTS = st.lists(st.integers(1, 300), max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
-@given(mutated(MESSAGES), CUTS)
-async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(raw: bytes, cuts: list[int]) -> None:
-    await request_goes_well(GOOD, *pieces(raw, cuts))
+SITES = st.sampled_from([None, BUSY])
 
 
 @settings(max_examples=300, deadline=None)
-@given(mutated(ANSWERS), CUTS, st.sampled_from([b"GET", b"HEAD", b"POST"]), st.sampled_from([b"1.0", b"1.1"]))
-async def test_what_is_passed_on_of_any_answer_can_be_read_in_one_way(
-    raw: bytes, cuts: list[int], method: bytes, version: bytes
+@given(mutated(MESSAGES), CUTS, SITES)
+async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(
+    raw: bytes, cuts: list[int], what: Site | None
 ) -> None:
-    await answer_goes_well(b"%b / HTTP/%b\r\nHost: a\r\n\r\n" % (method, version), *pieces(raw, cuts))
+    await request_goes_well(GOOD, *pieces(raw, cuts), what=what)
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutated(ANSWERS), CUTS, st.sampled_from([b"GET", b"HEAD", b"POST"]), st.sampled_from([b"1.0", b"1.1"]), SITES)
+async def test_what_is_passed_on_of_any_answer_can_be_read_in_one_way(
+    raw: bytes, cuts: list[int], method: bytes, version: bytes, what: Site | None
+) -> None:
+    await answer_goes_well(b"%b / HTTP/%b\r\nHost: a\r\n\r\n" % (method, version), *pieces(raw, cuts), what=what)

@@ -55,8 +55,8 @@ class Wire:
     """One client connection and, for each request, a fresh connection to the one upstream; ``answer`` is what the
     upstream says to each, in pieces. ``problems`` are mistakes of the proxy."""
 
-    def __init__(self, answer: list[bytes], limits: Limits | None = None) -> None:
-        what: Site = site(1, limits=limits)
+    def __init__(self, answer: list[bytes], limits: Limits | None = None, what: Site | None = None) -> None:
+        what = what or site(1, limits=limits)
         self.problems: list[str] = []
         registry, recorder = Registry(), Recorder()
         rules = compile_site(what, registry, 1)
@@ -115,9 +115,13 @@ class Wire:
         return [cast(Transport, each.transport).written for each in self.upstreams]
 
 
-async def request_goes_well(answer: bytes, *pieces: bytes) -> None:
+BUSY = site(1, path="/app", trusted_proxies=("192.0.2.0/24",), forwarded_header=True, via="on")
+"""A site that reads and writes more: whom the client comes for, and where answers send to."""
+
+
+async def request_goes_well(answer: bytes, *pieces: bytes, what: Site | None = None) -> None:
     """What is forwarded of a client's bytes can be read in one way, what it gets for them too, and nothing is left."""
-    wire = Wire([answer])
+    wire = Wire([answer], what=what)
     await wire.send(*pieces)
     wire.end()
     assert not wire.problems, wire.problems
@@ -129,9 +133,9 @@ async def request_goes_well(answer: bytes, *pieces: bytes) -> None:
         answers(wire.transport.written, bodiless=raw.startswith(b"HEAD"), closed=True)
 
 
-async def answer_goes_well(request: bytes, *pieces: bytes) -> None:
+async def answer_goes_well(request: bytes, *pieces: bytes, what: Site | None = None) -> None:
     """Of an upstream's bytes, at most one answer goes on, whole or cut off."""
-    wire = Wire([*pieces])
+    wire = Wire([*pieces], what=what)
     await wire.send(request)
     assert not wire.problems, wire.problems
     assert answers(wire.transport.written, request.startswith(b"HEAD"), wire.transport.closed) <= 1
