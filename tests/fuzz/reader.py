@@ -10,7 +10,7 @@ import re
 
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x20-\x7e\x80-\xff\t]*)")
 _REQUEST = re.compile(rb"[A-Z][A-Z_-]* (?:/[\x21\x22\x24-\x7e]*|\*) HTTP/1\.1")
-_STATUS = re.compile(rb"HTTP/1\.1 [1-5][0-9][0-9] [\x20-\x7e\x80-\xff\t]*")
+_STATUS = re.compile(rb"HTTP/1\.1 [1-9][0-9][0-9] [\x20-\x7e\x80-\xff\t]*")
 _CHUNK = re.compile(rb"([0-9a-f]{1,16})\r\n")
 
 

@@ -18,9 +18,15 @@ ANSWERS = [
     CHUNKED,
     b"HTTP/1.1 103 x\r\nLink: y\r\n\r\n" + GOOD,
     b"HTTP/1.0 200\r\n\r\nhello",
+    b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/app/y?z\r\nSet-Cookie: a=b; Path=/app; Domain=127.0.0.1\r\n"
+    b"Content-Length: 0\r\n\r\n",
     *BAD_ANSWERS.values(),
 ]
-MESSAGES = [raw for raw, _ in FORWARDED] + [raw for _, raw in (*REFUSED, *MADE) if len(raw) < 3000]
+TRUSTED = (
+    b"GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7, b\r\n"
+    b'Forwarded: for="[::1]";host=c\r\nVia: 1.0 d\r\n\r\n'
+)
+MESSAGES = [TRUSTED] + [raw for raw, _ in FORWARDED] + [raw for _, raw in (*REFUSED, *MADE) if len(raw) < 3000]
 SCRAPS = [
     b"\r\n",
     b"\n",
