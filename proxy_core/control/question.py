@@ -33,6 +33,8 @@ def question(given: argparse.Namespace) -> Question:
     method, url = given.request if len(given.request) == 2 else ("GET", given.request[0])
     if "/" in method:
         raise ValueError(f'"{method}" is no method: give a method and a URL, or a URL alone')
+    if not url.startswith("/") and "://" not in url:
+        raise ValueError(f'"{url}" is no path and no URL: begin it with / or with http://')
     return Question(url=url, method=method, client=given.client, fields=tuple(given.fields), listener=given.listener)
 
 

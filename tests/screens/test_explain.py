@@ -126,7 +126,13 @@ def test_a_question_is_spelled_as_it_is_asked(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [("/a /b /c", "a method and a URL"), ("/x -H", "-H"), ("/x 'y", "quotation")]
+    ("line", "words"),
+    [
+        ("/a /b /c", "a method and a URL"),
+        ("/x -H", "-H"),
+        ("/x 'y", "quotation"),
+        ("service/x", "begin it with /"),
+    ],
 )
 def test_a_line_that_is_no_question_says_why(line: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
