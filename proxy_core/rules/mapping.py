@@ -114,7 +114,7 @@ def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str
     made = ourselves + made if made.startswith("/") else made
     if not _ABSOLUTE(made):
         return None
-    return f"{made}?{args}" if args and "?" not in made else made
+    return f"{made}?{args}" if args is not None and "?" not in made else made
 
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.").match
