@@ -9,7 +9,7 @@ or renamed, so that the site means the same. Blocks come out in the order in whi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proxy_core.apache import tls
@@ -168,13 +168,27 @@ def site(draft: Draft) -> Block:
     return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
 
 
+def _proxy_protocol(draft: Draft, there: Sequence[Server]) -> dict[str, Any]:
+    """Whether connections begin with a PROXY header: what any server says that is reached there. Somebody must be
+    trusted to send one."""
+    said = [each.options["proxy_protocol"] for each in (draft.main, *there) if each.said("proxy_protocol")]
+    if not said:
+        return {}
+    if {"trusted_proxies", "internal_proxies"} & draft.main.options.keys():
+        return {"proxy_protocol": True}
+    why = "nobody is believed: name the balancer in front in trusted_proxies, and set proxy_protocol = true"
+    draft.lose({directive.place for _, directive in said}, why)
+    return {}
+
+
 def listeners(draft: Draft, hosts: Mapping[Server, list[str]]) -> Iterator[Block]:
     bound = set[Server]()
     for row in draft.listeners:
         name = row.content["name"]
         there = [server for server, names in hosts.items() if name in names] or [draft.main]
         secure = tls.listener(draft, there)
-        yield Block(("listeners", name), {"address": row.content["address"]}, tuple(row.origins))
+        content = {"address": row.content["address"]}
+        yield Block(("listeners", name), content | _proxy_protocol(draft, there), tuple(row.origins))
         first = there[0].limits
         if there[0] is not draft.main and first.content:
             yield Block(("listeners", name, "limits"), first.content, tuple(first.origins))

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 from proxy_core.apache.draft import Here, Unsupported
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.table import Handler, text
+from proxy_core.apache.table import Handler, on, text
 
 _KINDS = {"remoteiptrustedproxy": "trusted_proxies", "remoteipinternalproxy": "internal_proxies"}
 
@@ -51,7 +51,13 @@ def _network(here: Here, word: str) -> str:
 
 
 def proxy_protocol(here: Here, said: Directive) -> None:
-    raise Unsupported("set proxy_protocol = true at the listener, and name the balancer in front in trusted_proxies")
+    """RemoteIPProxyProtocol On|Off: of the listeners that lead to this server."""
+    here.server_only()
+    here.server.options["proxy_protocol"] = (on(said), said)
+
+
+def exceptions(here: Here, said: Directive) -> None:
+    raise Unsupported("who need not send a PROXY header needs a listener of its own")
 
 
 def _of_the_site(here: Here) -> None:
@@ -65,5 +71,5 @@ HANDLERS: dict[str, Handler] = {
     "remoteipproxiesheader": header("proxies_header"),
     **{name + kind: proxies for name in _KINDS for kind in ("", "list")},
     "remoteipproxyprotocol": proxy_protocol,
-    "remoteipproxyprotocolexceptions": proxy_protocol,
+    "remoteipproxyprotocolexceptions": exceptions,
 }

@@ -63,7 +63,7 @@ class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         bool,
         Meta(
             description="Every connection begins with a PROXY header (version 1 or 2) that says who the client is; "
-            "only peers in trusted_proxies may send one, all others are turned away. "
+            "only peers in trusted_proxies or internal_proxies may send one, all others are turned away. "
             "Apache: RemoteIPProxyProtocol.",
         ),
     ] = False

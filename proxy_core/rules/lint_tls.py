@@ -48,6 +48,6 @@ def _listener(address: Address, tls: ListenerTls) -> Iterator[Problem]:
 
 
 def _proxy_protocol(site: Site, address: Address, listener: Listener) -> Iterator[Problem]:
-    if listener.proxy_protocol and not site.site.trusted_proxies:
+    if listener.proxy_protocol and not (site.site.trusted_proxies or site.site.internal_proxies):
         what = "nobody is trusted to send a PROXY header, so every connection is turned away"
         yield error(address, what, "name the balancer in front in [site] trusted_proxies")
