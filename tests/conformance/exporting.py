@@ -46,31 +46,36 @@ def both(
 @contextmanager
 def _apache(folder: Path, text: Callable[[Ports], str]) -> Iterator[Ports]:
     """httpd takes no port 0: some that were free a moment ago are tried, and others when they are gone."""
-    binary = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert binary, "Apache httpd is not installed: apt-get install apache2"
     for _ in range(5):
-        theirs = {"http": free_port(), "more": free_port()}
+        theirs = {name: free_port() for name in ("http", "more")}
         site = parse(text(theirs)).site
         assert site is not None
         made = export_site(site, folder / "site.toml", folder)
         for file, content in {**made.files, folder / "httpd.conf": made.text}.items():
             file.write_text(content)
-        with (folder / "output").open("wb") as output:
-            server = subprocess.Popen(
-                [binary, "-f", folder / "httpd.conf", "-DFOREGROUND"], stdout=output, stderr=output
-            )
-        deadline = time.monotonic() + DEADLINE
-        while server.poll() is None and time.monotonic() < deadline and not (folder / "httpd.pid").exists():
-            time.sleep(0.01)
-        try:
-            if server.poll() is None and (folder / "httpd.pid").exists():
+        with httpd(folder / "httpd.conf", folder / "httpd.pid") as runs:
+            if runs:
                 yield theirs
                 return
-        finally:
-            server.terminate()
-            server.wait(DEADLINE)
     said = [file.read_text() for name in ("output", "error.log") if (file := folder / name).exists()]
     raise AssertionError("\n".join(["httpd does not start:", *said]))
+
+
+@contextmanager
+def httpd(file: Path, pid: Path) -> Iterator[bool]:
+    """httpd on a configuration that names this file for its process id; whether it runs."""
+    binary = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert binary, "Apache httpd is not installed: apt-get install apache2"
+    with (file.parent / "output").open("ab") as output:
+        server = subprocess.Popen([binary, "-f", file, "-DFOREGROUND"], stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + DEADLINE
+        while server.poll() is None and time.monotonic() < deadline and not pid.exists():
+            time.sleep(0.01)
+        yield server.poll() is None and pid.exists()
+    finally:
+        server.terminate()
+        server.wait(DEADLINE)
 
 
 def site_of(text: str) -> Callable[[Path, Ports], str]:

@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import socketserver
+import ssl
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -238,9 +239,15 @@ def _trimmed(line: str) -> str:
     return f"{name}: {value.strip()}"
 
 
-def asked(port: int, request: str) -> list[str]:
-    """What came of a request, as lines: the status, the fields, and what the member received."""
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as peer:
+def asked(port: int, request: str, secure: str = "") -> list[str]:
+    """What came of a request, as lines: the status, the fields, and what the member received. ``secure`` is the name
+    that is asked for over TLS."""
+    with ExitStack() as stack:
+        peer = stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE))
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            peer = stack.enter_context(context.wrap_socket(peer, server_hostname=secure))
         peer.settimeout(DEADLINE)
         peer.sendall(raw(request.replace("@port@", str(port))))
         received = b""
