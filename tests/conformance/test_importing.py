@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,20 @@ def ports() -> Iterator[dict[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def servers(request: pytest.FixtureRequest, ports: dict[str, int]) -> Iterator[tuple[str, Both]]:
-    name: str = request.param
-    with both(CASES[name], ports) as asked_at:
-        yield name, asked_at
+def at(ports: dict[str, int]) -> Iterator[Callable[[str], Both]]:
+    """What starts both servers of a case and tells where they are. They stay until another case is asked for: not a
+    parametrized fixture, which pytest sets up anew for each row."""
+    with ExitStack() as stack:
+        running: dict[str, Both] = {}
+
+        def servers(name: str) -> Both:
+            if name not in running:
+                stack.close()
+                running.clear()
+                running[name] = stack.enter_context(both(CASES[name], ports))
+            return running[name]
+
+        yield servers
 
 
 ROWS = [
@@ -33,9 +44,11 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("servers", "number"), ROWS, indirect=["servers"])
-def test_the_import_answers_as_apache_does(servers: tuple[str, Both], number: int, ports: Mapping[str, int]) -> None:
-    name, (theirs, ours) = servers
+@pytest.mark.parametrize(("name", "number"), ROWS)
+def test_the_import_answers_as_apache_does(
+    at: Callable[[str], Both], name: str, number: int, ports: Mapping[str, int]
+) -> None:
+    theirs, ours = at(name)
     case = CASES[name]
     request = filled(case.requests[number], ports, Path())
     mine, apaches = asked(ours["http"], request), asked(theirs["http"], request)
