@@ -1,4 +1,4 @@
-"""One client connection, whole, in some 400 lines: heads, bodies, deadlines, half-close and lingering close.
+"""One client connection, whole, in some 420 lines: heads, bodies, deadlines, half-close and lingering close.
 
 An asyncio Protocol with no task, future or timer of its own; the server's sweep looks at ``deadline``. Requests of
 one connection are served one after the other (RFC 9112 §9.3.2): while one is in flight, what a client pipelines is
@@ -118,11 +118,11 @@ class Client(asyncio.Protocol):
     def next(self, keep: bool, now: float) -> None:
         """The flight is over; ``keep`` says that another request may follow."""
         self.flight = None
-        if not keep or (self.half_closed and not self._held):
+        if not keep:
             self._linger()
             return
         self.deadline = now + self._limits.idle_time
-        if self._held or self.paused:
+        if self._held or self.paused or self.half_closed:
             # Not from here: a pipelined request would be served on top of the stack of the one before it.
             asyncio.get_running_loop().call_soon(self._go_on)
 
@@ -132,6 +132,8 @@ class Client(asyncio.Protocol):
             self.resume()
             if held:
                 self._read(held)
+            elif self.half_closed:
+                self._linger()
 
     # -- transport callbacks
 
