@@ -59,7 +59,7 @@ def hidden(regex: str, whole_paths: bool = False) -> bool:
 
 def name_regex(said: Directive) -> str:
     """The names of <Files> and <FilesMatch> as a regular expression."""
-    args = [word for word in said.args if word != "~"]
+    args = [word for word in said.args if word != "~"] or [""]
     if said.key == "filesmatch" or len(args) < len(said.args):
         return args[0]
     wild = re.escape(args[0]).replace(r"\*", ".*").replace(r"\?", ".").replace(r"\[", "[").replace(r"\]", "]")

@@ -102,11 +102,13 @@ def walk(here: Here, directives: tuple[Directive, ...]) -> None:
     """Put directives into the draft, sections with all that is in them."""
     for said in directives:
         if said.inside is not None:
-            section = SECTIONS.get(said.key)
-            if section is not None:
-                section(here, said)
-            else:
+            found = SECTIONS.get(said.key)
+            if found is None:
                 lost(here, said, f"there is nothing like <{said.name}> here")
+            elif not said.args and said.key not in _BARE:
+                lost(here, said, "it does not say what it is for")
+            else:
+                found(here, said)
             continue
         here.losses = []
         try:
@@ -282,6 +284,8 @@ def provider_alias(here: Here, said: Directive) -> None:
     here.draft.note(said, "mapped")
 
 
+_BARE = frozenset(("else", "requireall", "requireany", "requirenone", "virtualhost"))
+"""Sections that say what they are for by their name alone."""
 SECTIONS: dict[str, Callable[[Here, Directive], None]] = {
     "virtualhost": virtual_host,
     "location": section("location", "locationmatch"),

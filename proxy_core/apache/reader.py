@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import glob
 import operator
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from proxy_core.apache.lexer import Directive, Place, filled, lines, split
@@ -192,7 +194,7 @@ class _Reader:
         for root in roots:
             for name in sorted(glob.glob(str(root / pattern), include_hidden=False)):
                 path = Path(name)
-                found += sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+                found += _below(path) if path.is_dir() else [path]
             if found:
                 break
         return found
@@ -211,6 +213,12 @@ class _Reader:
             return line
 
         return (said, *self.directives([(place, put(line)) for place, line in known[1]], depth + 1))
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files in a folder and below, by name; what may not be looked at is not there."""
+    inside = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+    return sorted(islice(inside, _SECTION_FILES))
 
 
 def module(name: str) -> str:
