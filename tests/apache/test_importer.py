@@ -101,6 +101,16 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"id": "a", "path": "/a", "max_body": 0}]),
     ("<Proxy http://h/x*>\nProxySet timeout=9\n</Proxy>", "locations",
      [{"id": "http-h-x", "target": "http://h/x", "timeout": 9}]),
+    # Groups are filled in where the pattern is more than plain text (non_regex_pattern in mod_setenvif.c).
+    ("SetEnvIf A b.c V=$0%1", "env", [{"name": "V", "from": "%{HTTP:A}", "capture": "b.c", "value": "$0\\%1"}]),
+    ("SetEnvIf A b V=$0", "env", [{"name": "V", "from": "%{HTTP:A}", "capture": "b", "value": "\\$0"}]),
+    ("SetEnvIf A b V= W=!x", "env",
+     [{"name": "V", "from": "%{HTTP:A}", "capture": "b", "value": "1"},
+      {"name": "W", "from": "%{HTTP:A}", "capture": "b", "unset": True}]),
+    ("RewriteEngine On\nRewriteCond %{HTTP:A} \"\"\nRewriteRule \"\" /x/${gone:$0|y} [PT]", "rewrites",
+     [{"pattern": "^", "substitution": "/x/${gone:$0|y}", "flags": ["PT"],
+       "conditions": [{"test": "%{HTTP:A}", "pattern": "^"}]}]),
+    ("RewriteEngine On\nRewriteRule ^/a ${gone:b} [PT]", "maps", [{"type": "txt"}]),
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import Forward
+from proxy_core.rules.decision import Forward, Respond
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.compile import compile_site
 from proxy_core.runtime.registry import Registry
@@ -94,3 +94,36 @@ SET = [
 def test_variables_are_set_in_order(rows: str, value: str, env: dict[str, str]) -> None:
     extras = decided(rows, A=value).extras
     assert dict(extras.env if extras is not None else ()) == env
+
+
+LATE = """
+[[env]]
+name = "V"
+from = "%{HTTP:X-A}"
+capture = "."
+
+[[env]]
+name = "V"
+value = "late"
+late = true
+"""
+
+
+def test_what_is_set_late_replaces_nothing_and_the_last_such_row_counts() -> None:
+    last = '[[env]]\nname = "V"\nvalue = "last"\nlate = true\n'
+    for fields, value in (({}, "last"), ({"X_A": "x"}, "1")):
+        extras = decided(LATE + last, **fields).extras
+        assert extras is not None
+        assert dict(extras.env) == {"V": value}
+
+
+def test_rules_that_answer_do_not_know_what_is_set_late_and_refused_paths_know_what_is_set_before() -> None:
+    program = compile_site(
+        read(LATE + "[[rewrites]]\npattern = '^/f'\nflags = ['F']\n" + ROUTES), Registry(), 1
+    ).program
+    head = b"GET / HTTP/1.1\r\nX-A: x\r\n\r\n"
+    for target, sent, found in ((b"/f", b"", {}), (b"/%zz", head, {"V": "1"}), (b"/%00", head, {"V": "1"})):
+        decision = program.decide(RequestView(b"GET", target, b"h", "127.0.0.1", head=sent), Facts(), None)
+        assert isinstance(decision, Respond)
+        assert decision.status in (400, 403, 404)
+        assert dict(decision.extras.env if decision.extras else ()) == found
