@@ -217,7 +217,9 @@ class _Reader:
 
 def _below(folder: Path) -> list[Path]:
     """The files in a folder and below, by name; what may not be looked at is not there."""
-    inside = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+    inside = (
+        Path(root, name) for root, _, names in os.walk(folder) for name in names if os.path.isfile(f"{root}/{name}")
+    )
     return sorted(islice(inside, _SECTION_FILES))
 
 
