@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from proxy_core.apache.draft import unique
 from proxy_core.apache.export_lost import Lose
-from proxy_core.apache.export_words import Lines, line, section, word
+from proxy_core.apache.export_words import Lines, check, line, section, word
 from proxy_core.config.model import Access, HeaderRule, Host, Location, Options, Site
 from proxy_core.rules.access import words
 
@@ -188,7 +188,7 @@ def _conditions(access: Mapping[str, Access], texts: tuple[str, ...]) -> Iterato
         kind, _, rest = bare.strip().partition(" ")
         told = f"Require {'not ' * negated}{kind.lower()}"
         if kind.lower() == "expr":  # the rest of the line as it stands: it is no word, so no quotes go round it
-            word(rest)
+            check(rest)
             yield f"{told} {rest}"
         else:
             yield " ".join([told, *map(word, words(rest))])

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from proxy_core.apache.draft import unique
 from proxy_core.apache.export_lost import Lose
-from proxy_core.apache.export_words import Lines, number, section, span, switch, word
+from proxy_core.apache.export_words import Lines, check, number, section, span, switch, word
 from proxy_core.apache.parameters import BALANCER, HEALTH, MEMBER, STICKY, Parameter
 from proxy_core.config.model import Balancer, HeaderRule, HealthCheck, Member, ReverseRule, Site, Sticky
 from proxy_core.errors import Address
@@ -238,6 +238,7 @@ def _checked(name: str, health: HealthCheck | None) -> tuple[Lines, list[str]]:
     words += _given(health, HealthCheck, {name: each for name, each in HEALTH.items() if name not in _OF_CHECKS})
     if health.expr is None:
         return [], words
+    check(health.expr)
     return [f"ProxyHCExpr {name}-check {{{health.expr}}}"], [*words, f"hcexpr={name}-check"]
 
 

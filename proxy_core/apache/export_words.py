@@ -21,7 +21,7 @@ class Unsayable(ValueError):
 
 def word(text: str) -> str:
     """One word of a directive. Raises Unsayable."""
-    _check(text)
+    check(text)
     if not _QUOTED.search(text):
         return re.sub(r"\\{2,}", lambda run: run[0] * 2, text)
     inside = re.sub(r'\\{2,}|\\+(?="|\Z)', lambda run: run[0] * 2, text)
@@ -30,7 +30,7 @@ def word(text: str) -> str:
 
 def rewrite_word(text: str) -> str:
     """One word of a RewriteRule or RewriteCond. Raises Unsayable."""
-    _check(text)
+    check(text)
     if text and not re.search(r"\s|\A[\"']|\\\Z", text):
         return text
     for quote in "\"'":
@@ -39,7 +39,8 @@ def rewrite_word(text: str) -> str:
     raise Unsayable("a rule cannot have blanks and both kinds of quotes in one word")
 
 
-def _check(text: str) -> None:
+def check(text: str) -> None:
+    """Raises Unsayable for what would end a line."""
     if not text.isprintable() and re.search(r"[\0-\x1f\x7f]", text.replace("\t", "")):
         raise Unsayable("a line of httpd.conf cannot hold control characters")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from proxy_core.apache.export import MODULES, export_site
+from proxy_core.apache.export_words import Unsayable
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.report import as_json, spelled
 from proxy_core.config.toml import read
@@ -85,7 +86,11 @@ def export_configuration(given: Sequence[str]) -> int:
         return EXIT_FAULTY
     output: Path | None = asked.output
     beside = output.parent if output is not None else asked.site.parent
-    made = export_site(document.site, asked.site, beside, asked.modules)
+    try:
+        made = export_site(document.site, asked.site, beside, asked.modules)
+    except Unsayable as why:
+        print(f"{asked.site}: {why}: take them out of what is set for the whole site or a host", file=sys.stderr)
+        return EXIT_FAULTY
     files = made.files if output is None else {**made.files, output: made.text}
     there = next((file for file in files if file.exists() and not asked.force), None)
     if there is not None:

@@ -238,6 +238,22 @@ def test_losses_are_told_with_their_places_and_the_exit_status(
     assert (loss["address"], loss["line"]) == (["limits", "in_flight"], 2)
 
 
+def test_a_text_that_would_end_its_line_never_gets_into_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "site.toml"
+    for text in (
+        '[site]\nserver_name = "a\\nInclude /etc/passwd"\n',
+        '[[headers]]\nname = "X"\nvalue = "a\\nInclude /etc/passwd"\n',
+        '[balancers.b.members.m]\nurl = "http://m"\n[balancers.b.health]\nmethod = "get"\nexpr = "true\\n|| false"\n',
+    ):
+        file.write_text(text)
+        assert main(["export", "--to", "apache", str(file)]) in (2, 3)
+        told = capsys.readouterr()
+        assert not re.search(r"^\s*(?:Include|\|\|)", told.out, re.MULTILINE)
+        assert "control character" in told.err
+
+
 def test_nothing_is_written_for_a_site_with_errors_nor_over_what_is_there(tmp_path: Path) -> None:
     file, output = tmp_path / "site.toml", tmp_path / "httpd.conf"
     file.write_text("[limits]\nin_flight = -5\n")
