@@ -129,11 +129,15 @@ class Client(asyncio.Protocol):
     def _go_on(self) -> None:
         if self.flight is None and not self._closing and not self.blocked:
             held, self._held = self._held, b""
-            self.resume()
-            if held:
-                self._read(held)
-            elif self.half_closed:
-                self._linger()
+            try:
+                self.resume()
+                if held:
+                    self._read(held)
+                elif self.half_closed:
+                    self._linger()
+            except Exception as error:
+                self._service.crashed("going on with what a client sent ahead", error)
+                self.cut()
 
     # -- transport callbacks
 
@@ -377,7 +381,9 @@ class Client(asyncio.Protocol):
             self._service.gate.reached[refused.limit] += 1
         flight = self.flight
         if flight is not None:
-            flight.fail(refused.status, refused.why)
+            flight.refuse(refused.status, refused.why)
+            if flight.over:  # else its page is still to come
+                self._linger()
             return
         exchange = Exchange(
             self._service.current.rules,

@@ -612,6 +612,11 @@ class Flight:
         else:
             self.fail(503, cause)
 
+    def refuse(self, status: int, cause: str) -> None:
+        """``fail``, and the connection ends with it: nobody knows where the next request would begin."""
+        self._keep = False
+        self.fail(status, cause)
+
     def fail(self, status: int, cause: str) -> None:
         """End it: with a page of our own where the client has seen nothing yet, else by cutting the connection."""
         if self.over:

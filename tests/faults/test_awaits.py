@@ -44,6 +44,7 @@ from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, read_requ
 from tests.e2e.harness import site as plain
 from tests.e2e.test_tunnels import ASK, switches
 from tests.faults.awaits import Happening, Steps, cancelled, cancelled_as_it_comes_true
+from tests.faults.rest import left
 from tests.ports import free_port
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -120,19 +121,8 @@ class Here:
         self.member.connections = 0
 
     def left(self) -> dict[str, Any]:
-        """What is not at rest, by what it is; upstream connections are open where they are idle, and nowhere else."""
-        service = self.proxy.server._service
-        idle = sum(len(stack) for key, stack in service.upstreams.idle.items() if key.port == self.member.port)
-        things = {
-            "requests": self.proxy.recorder.live,
-            "clients": service.clients,
-            "in line": service.waiting,
-            "in the queue": service.gate.waiting,
-            "counted connections": service.gate._connections,
-            "tasks": self.steps.tasks,
-            "connections that are not idle": self.member.open - idle,
-        }
-        return {name: thing for name, thing in things.items() if thing}
+        """What is not at rest."""
+        return left(self.proxy, self.member) | ({"tasks": self.steps.tasks} if self.steps.tasks else {})
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -17,9 +17,10 @@ import uvloop
 from msgspec.structs import replace
 
 from proxy_core.config.model import Balancer, Member, Site
-from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, serving, until, upstream
+from tests.e2e.harness import HELLO, Talk, answers, serving, until, upstream
 from tests.e2e.harness import site as plain
 from tests.e2e.test_tunnels import ASK, switches
+from tests.faults.rest import left
 from tests.ports import free_port
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -30,6 +31,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0
 
 SPARED = {
     "Client.__init__",
+    "Client._go_on",
     "Client.connection_lost",
     "Client.connection_made",
     "Client.cut",
@@ -109,7 +111,7 @@ def upgrading(port: int) -> Site:
 
 SHAPES: dict[str, Shape] = {
     "GET": Shape(plain, answers(HELLO)),
-    "two on a connection": Shape(plain, answers(HELLO), (KEEP, GET)),
+    "two on a connection": Shape(plain, answers(HELLO), (KEEP + GET,)),
     "chunks": Shape(plain, answers(CHUNKED)),
     "POST": Shape(plain, answers(HELLO), (POST, b"world")),
     "refused": Shape(plain, answers(HELLO), (b"GET / HTTP/1.1\r\n\r\n",)),
@@ -137,21 +139,12 @@ async def ask(port: int, *pieces: bytes) -> bytes:
     return got
 
 
-def left(proxy: Running, member: Upstream) -> dict[str, Any]:
-    """What is not at rest."""
-    service = proxy.server._service
-    idle = sum(not each.closed for stack in service.upstreams.idle.values() for each in stack)
-    things = {
-        "requests": proxy.recorder.live,
-        "busy": [state.key for state in proxy.registry.members.values() if state.busy],
-        "clients": service.clients,
-        "connections": [state.connections for state in proxy.server.states() if state.connections],
-        "in line": service.waiting,
-        "in the queue": service.gate.waiting,
-        "counted connections": service.gate._connections,
-        "connections that are not idle": member.open - idle,
-    }
-    return {name: thing for name, thing in things.items() if thing}
+async def within(seconds: float, answer: Awaitable[bytes], what: str) -> bytes:
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        raise AssertionError(f"{what}: the client waits for ever") from None
 
 
 async def every(shape: Shape) -> int:
@@ -173,15 +166,14 @@ async def every(shape: Shape) -> int:
             await until(lambda: not member.open)
             proxy.problems.clear()
             complaints.clear()
-            async with asyncio.timeout(10):
-                with breaking(code) as done:
-                    await ask(port, *shape.pieces)
-                end = monotonic() + 5
-                while more := left(proxy, member):
-                    assert monotonic() < end, (code.co_qualname, more)
-                    await asyncio.sleep(0.001)
-                assert proxy.problems or complaints or not done, f"nobody is told that {code.co_qualname} failed"
-                again = await ask(port, *shape.pieces)
+            with breaking(code) as done:
+                await within(10, ask(port, *shape.pieces), code.co_qualname)
+            end = monotonic() + 5
+            while more := left(proxy, member):
+                assert monotonic() < end, (code.co_qualname, more)
+                await asyncio.sleep(0.001)
+            assert proxy.problems or complaints or not done, f"nobody is told that {code.co_qualname} failed"
+            again = await within(10, ask(port, *shape.pieces), f"after {code.co_qualname}")
             assert again[:12] == good[:12], f"after {code.co_qualname}: {again!r}"
             count += bool(done)
         proxy.problems.clear()

@@ -1,0 +1,25 @@
+"""What must hold of a running server, and of its member, whenever nobody asks it for anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.harness import Running, Upstream
+
+
+def left(proxy: Running, member: Upstream) -> dict[str, Any]:
+    """What is not at rest, by what it is. Connections to the member are open where they are idle, and nowhere else."""
+    service = proxy.server._service
+    stacks = service.upstreams.idle
+    idle = sum(not each.closed for key, stack in stacks.items() if key.port == member.port for each in stack)
+    things = {
+        "requests": proxy.recorder.live,
+        "busy": [state.key for state in proxy.registry.members.values() if state.busy],
+        "clients": service.clients,
+        "connections": [state.connections for state in proxy.server.states() if state.connections],
+        "in line": service.waiting,
+        "in the queue": service.gate.waiting,
+        "counted connections": service.gate._connections,
+        "connections that are not idle": member.open - idle,
+    }
+    return {name: thing for name, thing in things.items() if thing}
