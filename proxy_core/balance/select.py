@@ -39,6 +39,8 @@ def choose(
     sticky = pool.balancer.sticky
     if sticky is not None and route in pool.routes:
         member = _of_session(pool, route, now, tried)
+        if member is None and not tried and pool.balancer.forcerecovery and _all_out(pool, now) and _recover(pool, ()):
+            member = _of_session(pool, route, now, tried)  # httpd recovers before it looks for sessions
         if member is not None and member.state.busy < member.limit:
             _take_turn(pool, member, now)
             return member
@@ -95,6 +97,10 @@ def _recover(pool: Pool, tried: Collection[MemberKey]) -> bool:
                 state.error_at = state.ejected_until = 0.0
                 helped = True
     return helped
+
+
+def _all_out(pool: Pool, now: float) -> bool:
+    return not any(takes_sessions(member) and usable(member, now) for member in pool.members)
 
 
 def _of_session(pool: Pool, route: str, now: float, tried: Collection[MemberKey], depth: int = 0) -> BoundMember | None:

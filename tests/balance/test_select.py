@@ -10,8 +10,8 @@ from proxy_core.balance.bind import compile_pools
 from proxy_core.balance.outcome import failed, worked
 from proxy_core.balance.select import choose, serves, usable
 from proxy_core.balance.state import BoundMember, MemberState, Pool
-from proxy_core.config.model import Route, Site
-from tests.balance.pools import pool
+from proxy_core.config.model import Route, Site, Sticky
+from tests.balance.pools import pool, roles
 
 
 def chosen(pool: Pool, now: float = 100.0, tried: tuple[BoundMember, ...] = ()) -> str:
@@ -55,6 +55,15 @@ def test_when_all_are_in_error_all_are_cleared_and_tried() -> None:
     assert chosen(given, 101.0) == "m0"
     assert [member.state.error_at for member in given.members] == [0.0, 0.0, 0.0]
     assert [chosen(given, 101.0) for _ in range(2)] == ["m1", "m2"]
+
+
+def test_when_all_are_in_error_a_session_finds_its_own_member_also_without_failover() -> None:
+    here = roles("a b c", sticky=Sticky(cookie="S", nofailover=True))
+    for member in here.members:
+        failed(member.state, 100.0, "refused")
+    found = choose(here, 101.0, (), "b")
+    assert found is not None
+    assert found.route == "b"
 
 
 def test_a_request_that_tried_everybody_leaves_them_in_error() -> None:
