@@ -34,7 +34,8 @@ def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
     else:
         name, path = pool
         group = site.balancers.get(name, Balancer())
-        below = effective_target(prefix, path)
+        # balancer://name/ stands for its members as they are (ap_proxy_location_reverse_map drops the lone slash).
+        below = "" if path == "/" and not prefix.endswith("/") else effective_target(prefix, path)
         targets = [(there, there.path + below) for there in (origin(member.url) for member in group.members.values())]
     public = _spelled(prefix)
     rows = [ReverseRow(start + _spelled(target), public) for there, target in targets for start in _spellings(there)]

@@ -25,6 +25,11 @@ def test_every_member_of_a_balancer_gives_a_row_with_its_own_path() -> None:
     assert rows_of(given) == (ReverseRow("http://one:81/t", "/a"), ReverseRow("http://two:82/deep/t", "/a"))
 
 
+def test_the_lone_slash_of_a_balancer_is_no_path_of_its_members() -> None:
+    rows = rows_of(site(("/pool", "balancer://p/"), p=members(a="http://one:81")))
+    assert mapped("http://one:81/there", rows, BASE) == f"{BASE}/pool/there"
+
+
 def test_the_schemes_own_port_is_understood_written_or_not() -> None:
     for url in ("http://one/t", "http://one:80/t", "HTTP://One:80/t"):
         rows = rows_of(site(("/a", url)))
