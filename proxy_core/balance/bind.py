@@ -117,7 +117,7 @@ def _bound(
         upstream=UpstreamKey(there.transport, there.host, there.port, secured if there.transport == "https" else None),
         host=there.authority.encode("ascii"),
         base=escaped(as_bytes_text(there.path)),
-        factor=int(member.weight * 100),
+        factor=max(int(member.weight * 100), int(member.weight > 0)),
         state=state,
         upgrades=protocols(member.upgrade, there.scheme),
         route=route,

@@ -3,21 +3,26 @@
 A failed connection puts a member in error, as in httpd; so do the statuses of ``failonstatus`` and, with
 ``failontimeout``, silence. Ejection is Envoy's outlier detection: too many failures in a row, or too large a part of a
 window, and the member is left alone for a while, longer each time, but never more than a share of the balancer's
-members at once. Pure but for the states; ``now`` is ``time.monotonic``.
+members at once. What an origin did that the member has left since counts for nothing: a wrong URL that was mended
+must not go on hurting. Pure but for the states; ``now`` is ``time.monotonic``.
 """
 
 from __future__ import annotations
 
 from proxy_core.balance.methods import measured
+from proxy_core.balance.select import serves
 from proxy_core.balance.state import BoundMember, MemberState, Pool
 
 LONGEST = 10
 """How many times its length an ejection may last when a member is ejected again and again."""
 
 
-def unreachable(pool: Pool, member: BoundMember, now: float, reason: str) -> None:
-    """A connection to the member could not be made; ``reason`` says why (refused, timed out, no address). Its turn
-    is spent, as in Apache: lbstatus stays as the election left it."""
+def unreachable(pool: Pool, member: BoundMember, now: float, reason: str, unresolved: bool = False) -> None:
+    """A connection to the member could not be made; ``reason`` says why (refused, timed out), ``unresolved`` that its
+    name has no address. Its turn is spent, as in Apache: lbstatus stays as the election left it."""
+    if _left(member):
+        return
+    member.state.unresolved = unresolved
     if member.member.ignore_errors:
         member.state.last_error = reason
     else:
@@ -32,9 +37,15 @@ def failed(state: MemberState, now: float, reason: str) -> None:
     state.last_error = reason
 
 
-def worked(state: MemberState, now: float) -> None:
+def _left(member: BoundMember) -> bool:
+    """Whether an edit made the member's state somebody else's while a request was under way."""
+    return member.state.upstream not in (None, member.upstream)
+
+
+def worked(member: BoundMember, now: float) -> None:
     """The member took a connection: what was wrong with it is over, and its slow start begins."""
-    if state.last_error:
+    state = member.state
+    if state.last_error and not _left(member):
         if state.error_at:
             state.ramp_at = now
         state.error_at = 0.0
@@ -65,6 +76,8 @@ def renewed(state: MemberState) -> None:
 
 def answered(pool: Pool, member: BoundMember, now: float, status: int, seconds: float) -> None:
     """An answer began after so many seconds. To be called for pools that are ``watched``."""
+    if _left(member):
+        return
     if pool.method == "latency":
         measured(member.state, seconds, now)
     if status in pool.fails and not member.member.ignore_errors:
@@ -74,12 +87,14 @@ def answered(pool: Pool, member: BoundMember, now: float, status: int, seconds: 
 
 def broke(pool: Pool, member: BoundMember, now: float) -> None:
     """A connection ended before its answer did, or what came over it was none."""
-    if pool.watched:
+    if pool.watched and not _left(member):
         _judge(pool, member, now, True)
 
 
 def silent(pool: Pool, member: BoundMember, now: float, seconds: float) -> None:
     """Nothing came of the member for so many seconds."""
+    if _left(member):
+        return
     if pool.balancer.failontimeout and not member.member.ignore_errors:
         failed(member.state, now, f"was silent for {seconds:g} s")
     if pool.watched:
@@ -110,16 +125,24 @@ def _judge(pool: Pool, member: BoundMember, now: float, bad: bool) -> None:
         and state.window_answers >= rule.minimum
         and state.window_failures > rule.ratio * state.window_answers
     )
-    if (in_a_row or too_many) and not now < state.ejected_until and may_eject(pool, now):
+    if (in_a_row or too_many) and not now < state.ejected_until and may_eject(pool, member, now):
         state.ejections += 1
         state.ejection_step = min(state.ejection_step + 1, LONGEST)
         state.ejected_until = now + rule.seconds * state.ejection_step
         state.streak = state.window_answers = state.window_failures = 0
 
 
-def may_eject(pool: Pool, now: float) -> bool:
-    """Whether one more of the pool's members may be ejected."""
+def may_eject(pool: Pool, member: BoundMember, now: float) -> bool:
+    """Whether this one of the pool's members may be ejected too: its share allows it, and somebody else is left to take
+    the requests, so neither one that is drained nor one that is down itself."""
     rule = pool.balancer.ejection
-    ejected = sum(now < member.state.ejected_until for member in pool.members)
-    count = len(pool.members)
-    return rule is not None and ejected + 1 <= min(rule.share * count, count - 1)
+    ejected = sum(now < each.state.ejected_until for each in pool.members)
+    return (
+        rule is not None
+        and ejected + 1 <= rule.share * len(pool.members)
+        and any(each is not member and serves(each) and _well(each.state, now) for each in pool.members)
+    )
+
+
+def _well(state: MemberState, now: float) -> bool:
+    return not (state.error_at or state.failing or now < state.ejected_until)

@@ -38,9 +38,9 @@ def choose(
         return None if only.key in tried else only
     sticky = pool.balancer.sticky
     if sticky is not None and route in pool.routes:
-        member = _of_session(pool, route, now, tried)
+        member = _of_session(pool, route, now, tried, set())
         if member is None and not tried and pool.balancer.forcerecovery and _all_out(pool, now) and _recover(pool, ()):
-            member = _of_session(pool, route, now, tried)  # httpd recovers before it looks for sessions
+            member = _of_session(pool, route, now, tried, set())  # httpd recovers before it looks for sessions
         if member is not None and member.state.busy < member.limit:
             _take_turn(pool, member, now)
             return member
@@ -103,13 +103,20 @@ def _all_out(pool: Pool, now: float) -> bool:
     return not any(takes_sessions(member) and usable(member, now) for member in pool.members)
 
 
-def _of_session(pool: Pool, route: str, now: float, tried: Collection[MemberKey], depth: int = 0) -> BoundMember | None:
-    """The member that a session's route means, or the one that its redirect means, if it can take the request."""
+def _of_session(pool: Pool, route: str, now: float, tried: Collection[MemberKey], seen: set[str]) -> BoundMember | None:
+    """The member that a session's route means, or the one that its redirect means, if it can take the request. Routes
+    may be shared and redirects may go round in circles, so each is looked at once."""
+    seen.add(route)
     for member in pool.routes.get(route, ()):
-        if takes_sessions(member) and usable(member, now) and member.key not in tried:
+        if (
+            takes_sessions(member)
+            and usable(member, now)
+            and member.key not in tried
+            and not cut_off(member.state, now)
+        ):
             return member
-        if member.member.redirect and depth < len(pool.members):
-            other = _of_session(pool, member.member.redirect, now, tried, depth + 1)
+        if member.member.redirect and member.member.redirect not in seen:
+            other = _of_session(pool, member.member.redirect, now, tried, seen)
             if other is not None:
                 return other
     return None
@@ -149,6 +156,12 @@ def ramp(state: MemberState, slow_start: float, now: float) -> float:
         state.ramp_at = 0.0
         return 1.0
     return max(RAMP_FROM, part)
+
+
+def cut_off(state: MemberState, now: float) -> bool:
+    """Whether a drain has lasted as long as it may: what the member still has is cut, and its sessions go elsewhere,
+    for they would be cut too."""
+    return bool(state.drain_at) and 0 < state.drain_timeout < now - state.drain_at
 
 
 def serves(member: BoundMember) -> bool:

@@ -293,7 +293,7 @@ class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         _Span,
         Meta(
             description="Seconds after which the requests that a draining, disabled or removed member still has are "
-            "cut. 0: they may take as long as they like.",
+            "cut, and sessions of a draining one go elsewhere. 0: they may take as long as they like.",
         ),
     ] = 0.0
     ejection: Annotated[

@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from proxy_core.balance.bind import shares
-from proxy_core.balance.select import RAMP_FROM
+from proxy_core.balance.select import RAMP_FROM, cut_off
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
@@ -219,7 +219,9 @@ def _load(
         role=member.role,
         lbset=member.lbset,
         ramp=_ramp(state, balancer.slow_start if balancer else 0.0, monotonic),
-        drained=state.drain_at > 0 and not state.busy and not _has_sessions(member, balancer),
+        drained=state.drain_at > 0
+        and not state.busy
+        and (not _has_sessions(member, balancer) or cut_off(state, monotonic)),
         cut_in=_cut_in(state, monotonic),
     )
 

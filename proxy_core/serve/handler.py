@@ -41,6 +41,7 @@ from proxy_core.serve.outgoing import outgoing
 from proxy_core.serve.replies import CONTINUE, again, reply
 from proxy_core.serve.service import Service
 from proxy_core.serve.tunnel import Tunnel
+from proxy_core.serve.waiting import Wants
 
 if TYPE_CHECKING:
     from proxy_core.serve.front import Client
@@ -57,9 +58,9 @@ class Flight:
     of its own but no record."""
 
     __slots__ = (
-        "_chunked", "_decision", "_extra", "_first", "_hidden", "_in_line", "_keep", "_key", "_pending", "_pool",
+        "_chunked", "_decision", "_extra", "_first", "_hidden", "_keep", "_key", "_pending", "_pool",
         "_queued", "_released", "_settings", "_tried", "_tunnel", "_upstream", "_waiting", "_worst", "client",
-        "complete", "exchange", "fields", "over", "service", "started", "timeout",
+        "complete", "exchange", "fields", "in_line", "over", "service", "started", "timeout", "wants",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class Flight:
         self.started = False
         self.over = False
         self.timeout = 0.0
+        self.wants: Wants = ("", ())
         self._chunked = False
         self._waiting: asyncio.Task[None] | None = None
         self._extra: tuple[bytes, ...] = client.bound.fields if first is None else first._extra
@@ -81,7 +83,7 @@ class Flight:
         self._hidden = False
         self._keep = keep
         self._pending = [body] if body else []
-        self._in_line = 0.0
+        self.in_line = 0.0
         self._key = b""
         self._queued = False
         self._released = False
@@ -190,12 +192,15 @@ class Flight:
 
     def decided(self) -> None:
         exchange = self.exchange
-        self._pool = pool = exchange.rules.pools[self._decision.route.pool or ""]
+        name = self._decision.route.pool or ""
+        # Who stands in line has no member yet, and waits for those in force: an edit that makes room helps it too.
+        pool = self.service.current.rules.pools.get(name) if self.in_line else None
+        self._pool = pool = pool or exchange.rules.pools[name]
         # From here to the last line there is no await: the choice and its mark on the member are one step.
         try:
             if pool.asks and not exchange.attempts:
                 self._ask(pool)
-            now = monotonic() if self._tried or self._in_line else exchange.started
+            now = monotonic() if self._tried or self.in_line else exchange.started
             member = choose(pool, now, self._tried, exchange.session, self._key)
         except Full:
             self._queue(pool)
@@ -203,9 +208,8 @@ class Flight:
         except Unknown as unknown:
             self._fetch(unknown.key)
             return
-        if self._in_line:
-            exchange.queued += now - self._in_line
-            self._in_line = 0.0
+        if self.in_line:
+            self._leave_line(now)
         if member is None:
             if not self._tried:
                 exchange.cause = f"no member of {pool.name} takes requests"
@@ -229,17 +233,18 @@ class Flight:
 
     def _queue(self, pool: Pool) -> None:
         """Every member that could take it is at its limit: wait in line, if the line is not too long."""
-        first = not self._in_line
-        if first:
-            if not pool.balancer.timeout:
-                self._busy(f"every member of {pool.name} is at its limit")
-                return
-            if len(self.service.waiting.get(pool.name, ())) >= pool.balancer.queue:
-                self._busy(f"{pool.balancer.queue} requests wait for {pool.name} already")
-                return
-            self._in_line = monotonic()
-            self.client.deadline = self._in_line + pool.balancer.timeout
-        self.service.waiting.join(pool.name, self, not first)
+        if self.in_line:
+            return
+        if not pool.balancer.timeout:
+            self._busy(f"every member of {pool.name} is at its limit")
+        elif self.service.waiting.length(pool.name) >= pool.balancer.queue:
+            self._busy(f"{pool.balancer.queue} requests wait for {pool.name} already")
+        else:
+            self.in_line = monotonic()
+            self.client.deadline = self.in_line + pool.balancer.timeout
+            session = self.exchange.session
+            self.wants = (session if session in pool.routes else "", self._tried)
+            self.service.waiting.join(pool.name, self)
 
     def _busy(self, cause: str) -> None:
         self._extra = (*self._extra, *again(self._pool.balancer.timeout or 1.0))
@@ -282,8 +287,7 @@ class Flight:
         self.exchange.member = None
         if not error.ours:
             state.errors += 1
-            state.unresolved = error.unresolved
-            outcome.unreachable(self._pool, member, monotonic(), error.why)
+            outcome.unreachable(self._pool, member, monotonic(), error.why, error.unresolved)
         self.exchange.cause = error.why
         self._worst = error.status
         self._next_member(member)
@@ -306,7 +310,7 @@ class Flight:
         view = exchange.view
         exchange.connected = now = monotonic()
         if member.state.last_error:
-            outcome.worked(member.state, now)
+            outcome.worked(member, now)
         self._wait(now)
         exchange.cause = ""
         head, asked = outgoing(view, self._decision, fields, member)
@@ -564,7 +568,7 @@ class Flight:
         member = self.exchange.member
         if self._queued:
             self._too_many("it waited in the queue for queue_time while others were worked on")
-        elif self._in_line:
+        elif self.in_line:
             self._busy(f"no member of {self._pool.name} was free within {self._pool.balancer.timeout:g} s")
         elif not self.complete and not self.client.paused:
             self.service.gate.reached["body_time"] += 1
@@ -748,13 +752,16 @@ class Flight:
 
     def _leave_lines(self, now: float) -> None:
         """It waits for nothing any more."""
-        if self._in_line:
-            self.exchange.queued += now - self._in_line
-            self._in_line = 0.0
-            self.service.waiting.leave(self._pool.name, self)
+        if self.in_line:
+            self._leave_line(now)
         if self._queued:
             self._queued = False
             self.service.gate.leave(self)
+
+    def _leave_line(self, now: float) -> None:
+        self.service.waiting.leave(self._pool.name, self)
+        self.exchange.queued += now - self.in_line
+        self.in_line = 0.0
 
     def _done(self, now: float) -> None:
         self.finished(now)

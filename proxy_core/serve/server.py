@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from proxy_core.balance.select import cut_off
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.runtime.current import Current
@@ -239,7 +240,7 @@ class Server:
         late = {
             state.key: state.drain_timeout
             for state in self._registry.members.values()
-            if state.busy and state.drain_at and 0 < state.drain_timeout < now - state.drain_at
+            if state.busy and cut_off(state, now)
         }
         for client in list(self._service.clients) if late else ():
             flight = client.flight

@@ -101,3 +101,7 @@ def test_shares_are_what_the_weights_of_members_in_service_promise(weights, stat
 )
 def test_spares_standbys_and_later_sets_are_promised_nothing_before_they_are_needed(members, promised) -> None:
     assert tuple(shares(roles(members)).values()) == pytest.approx(promised)
+
+
+def test_a_weight_that_is_not_0_is_never_rounded_to_it() -> None:
+    assert [member.factor for member in pool(0, 0.001, 0.25, 1.5, 100).members] == [0, 1, 25, 150, 10_000]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -96,11 +97,43 @@ def test_never_more_than_the_share_is_ejected_and_never_all(count: int, share: f
     assert up(given).count(False) == most
 
 
+@pytest.mark.parametrize("out", ["draining", "weight 0", "error", "failing"])
+def test_the_last_member_that_can_take_requests_is_never_ejected(out: str) -> None:
+    draining, empty = out == "draining", out == "weight 0"
+    status = ("enabled", "draining" if draining else "enabled")
+    given = pool(1, 0 if empty else 1, status=status, ejection=Ejection(consecutive=1), forcerecovery=False)  # type: ignore[arg-type]
+    other = given.members[1].state
+    other.error_at, other.failing = NOW * (out == "error"), out == "failing"
+    answer(given, 0, 500)
+    assert choose(given, NOW) is given.members[0]
+
+
+@pytest.mark.parametrize("what", ["refused", "500", "broke", "silent"])
+def test_what_happened_at_an_origin_that_an_edit_replaced_says_nothing_of_the_new_one(what: str) -> None:
+    given = pool(1, 1, ejection=Ejection(consecutive=1), failonstatus=("500",), failontimeout=True, method="latency")
+    member = given.members[0]
+    member.state.upstream = given.members[1].upstream
+    before = replace(member.state)
+    match what:
+        case "refused":
+            outcome.unreachable(given, member, NOW, "no address", unresolved=True)
+        case "500":
+            answer(given, 0, 500)
+        case "broke":
+            outcome.broke(given, member, NOW)
+        case _:
+            outcome.silent(given, member, NOW, 5)
+    assert member.state == before
+    member.state.error_at, member.state.last_error = NOW, "refused"
+    outcome.worked(member, NOW)
+    assert member.state.error_at == NOW
+
+
 def test_a_member_that_recovers_or_comes_back_from_an_ejection_starts_slowly() -> None:
     given = pool(1, 1, slow_start=10, ejection=Ejection(consecutive=1, seconds=5))
     a, b = (member.state for member in given.members)
     outcome.failed(a, NOW, "refused")
-    outcome.worked(a, NOW + 1)
+    outcome.worked(given.members[0], NOW + 1)
     answer(given, 1, 500)
     assert up(given, NOW + 6) == [True, True]
     assert [ramp(state, 10, NOW + 6) for state in (a, b)] == [0.5, 0.1]

@@ -152,3 +152,9 @@ def test_a_full_member_makes_its_sessions_wait_where_waiting_is_allowed() -> Non
     pool = roles("a:max_connections=1 b", sticky=FORCED)
     named(pool, "a").state.busy = 1
     assert turns(pool, 1, "a") == "full"
+
+
+def test_redirects_that_go_round_in_circles_end_however_many_members_share_a_route() -> None:
+    circle = " ".join(f"m{number}:disabled,route=x,redirect={'xy'[number % 2]}" for number in range(40))
+    back = " ".join(f"n{number}:disabled,route=y,redirect=x" for number in range(40))
+    assert turns(roles(f"{circle} {back} z", sticky=STICKY), 1, route="x") == "z"

@@ -85,11 +85,12 @@ def test_a_failure_in_error_recovery_does_not_clear_who_just_failed() -> None:
 
 
 def test_what_worked_is_well_again() -> None:
-    state = pool(1).members[0].state
+    member = pool(1).members[0]
+    state = member.state
     failed(state, 100.0, "refused")
     state.unresolved = True
     assert state.last_error == "refused"
-    worked(state, 200.0)
+    worked(member, 200.0)
     assert (state.error_at, state.last_error, state.unresolved) == (0.0, "", False)
 
 
@@ -122,7 +123,7 @@ def test_in_a_long_run_of_failures_only_the_eligible_are_chosen_and_shares_hold_
             assert member not in tried
             assert member in well or not [m for m in well if m not in tried]
             if not outage or random.random() > 0.5:
-                worked(member.state, now)
+                worked(member, now)
                 calm.append(member)
                 break
             failed(member.state, now, "refused")

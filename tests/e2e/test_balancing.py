@@ -173,13 +173,47 @@ async def test_waiting_ends_with_its_time_and_when_the_client_leaves() -> None:
             assert not proxy.server._service.waiting
 
 
-async def test_a_limit_that_is_raised_lets_those_who_wait_go_on() -> None:
+async def test_a_limit_that_is_raised_and_a_member_that_is_added_take_those_who_wait() -> None:
     holds = Holds()
-    async with upstream(holds) as member:
-        what = balanced(member.port, each={"max_connections": 1}, timeout=5.0)
+    async with upstream(holds) as a, upstream(says(b"b")) as b:
+        what = balanced(a.port, each={"max_connections": 1}, timeout=5.0)
+        async with serving(what) as proxy:
+            asked = [asyncio.create_task(get(proxy.port)) for _ in range(3)]
+            await until(lambda: len(proxy.recorder.live) == 3)
+            proxy.swap(changed(what, "m0", max_connections=2))
+            await until(lambda: holds.now == 2)
+            proxy.swap(balanced(a.port, b.port, each={"max_connections": 2}, timeout=5.0))
+            await until(lambda: b.heads)
+            holds.go.set()
+            assert sorted(body for _, body in await asyncio.gather(*asked)) == [b"b", b"hello", b"hello"]
+
+
+async def test_who_waits_gets_no_member_that_drains_by_then() -> None:
+    holds = Holds()
+    async with upstream(holds) as a, upstream(says(b"b")) as b:
+        what = balanced(a.port, each={"max_connections": 1}, timeout=5.0)
         async with serving(what) as proxy:
             asked = [asyncio.create_task(get(proxy.port)) for _ in range(2)]
             await until(lambda: len(proxy.recorder.live) == 2)
+            proxy.swap(changed(balanced(a.port, b.port, timeout=5.0), "m0", status="draining"))
+            await until(lambda: b.heads)
+            holds.go.set()
+            await asyncio.gather(*asked)
+            assert len(a.heads) == 1
+
+
+async def test_a_session_that_waits_for_its_member_keeps_nobody_from_another() -> None:
+    holds = Holds()
+    async with upstream(holds) as a, upstream(says(b"b")) as b:
+        what = balanced(a.port, b.port, each={"max_connections": 1}, timeout=5.0, sticky=Sticky(cookie="R", issue=True))
+        what = changed(what, "m1", status="disabled")
+        async with serving(what) as proxy:
+            asked = [asyncio.create_task(get(proxy.port, "/", "Cookie: R=.m0")) for _ in range(2)]
+            await until(lambda: len(proxy.recorder.live) == 2)
+            anybody = asyncio.create_task(get(proxy.port))
+            await until(lambda: len(proxy.recorder.live) == 3)
+            proxy.swap(changed(what, "m1", status="enabled"))
+            assert (await anybody)[1] == b"b"
             holds.go.set()
             assert [body for _, body in await asyncio.gather(*asked)] == [b"hello"] * 2
 
@@ -229,6 +263,33 @@ async def test_a_drained_members_requests_are_cut_when_its_time_is_over_also_whe
                 head, _ = await one.answer()
                 assert head.startswith(b"HTTP/1.1 503 ")
                 assert proxy.registry.members[MemberKey("pool", "m0")].busy == 0
+
+
+async def test_sessions_go_elsewhere_once_their_member_has_drained_for_as_long_as_it_may() -> None:
+    """They would be cut as soon as they came."""
+    async with upstream(says(b"a")) as a, upstream(says(b"b")) as b:
+        what = balanced(a.port, b.port, sticky=Sticky(cookie="R", issue=True), drain_timeout=30.0)
+        async with serving(what) as proxy:
+            proxy.swap(changed(what, "m0", status="draining"))
+            assert await who(proxy.port, "Cookie: R=.m0") == "a"
+            proxy.registry.members[MemberKey("pool", "m0")].drain_at -= 31
+            assert await who(proxy.port, "Cookie: R=.m0") == "b"
+
+
+async def test_what_a_request_meets_at_an_origin_that_was_mended_meanwhile_is_not_held_against_the_new_one() -> None:
+    holds = Holds()
+    async with upstream(holds) as wrong, upstream(says(b"right")) as right:
+        what = balanced(wrong.port, failonstatus=("500",), ejection=Ejection(consecutive=1), forcerecovery=False)
+        async with serving(what) as proxy:
+            late = asyncio.create_task(get(proxy.port))
+            await until(lambda: wrong.heads)
+            proxy.swap(changed(what, "m0", url=f"http://127.0.0.1:{right.port}"))
+            await wrong.die()
+            head, _ = await late
+            assert head.split()[1] in (b"502", b"503")
+            state = proxy.registry.members[MemberKey("pool", "m0")]
+            assert (state.error_at, state.ejected_until, state.last_error) == (0.0, 0.0, "")
+            assert await who(proxy.port) == "right"
 
 
 async def test_a_member_may_have_times_of_its_own_and_connections_that_are_never_used_twice() -> None:

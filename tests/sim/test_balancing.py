@@ -70,7 +70,7 @@ class World:
             assert serves(member) or (route == member.route and takes_sessions(member))
             assert not state.failing
             if member.key.member not in self.sick:
-                outcome.worked(state, self.now)
+                outcome.worked(member, self.now)
                 self.flights.append((self.now + self.random.expovariate(10), member, pool))
                 return
             state.busy -= 1
