@@ -277,3 +277,6 @@ class Server:
             for client in [client for client in clients if client.bound is bound]:
                 client.cut()
             self._bound.remove(bound)
+            for heir in self._bound:
+                if heir.name == bound.name and not heir.draining:
+                    heir.turned_away += bound.turned_away  # counters of a name never go down

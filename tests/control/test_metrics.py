@@ -89,6 +89,39 @@ async def test_what_was_served_is_on_the_page_by_route_member_and_class(tmp_path
                 assert buckets[-1] == (float("inf"), count)
 
 
+async def test_no_counter_goes_down_when_the_site_is_edited(tmp_path: Path) -> None:
+    """Prometheus takes one that did for a restart, and its rates show a peak that never was."""
+    file = tmp_path / "site.toml"
+    trusted = '\n[site]\ntrusted_proxies = ["192.0.2.0/24"]\n'
+    m1, http = ("balancers", "b", "members", "m1"), ("listeners", "http")
+    edits = (
+        Set((*http, "proxy_protocol"), False),
+        Set((*m1, "weight"), 3),
+        Set((*http, "address"), f"127.0.0.1:{free_port()}"),
+        Set(("routes", "all", "timeout"), 9),
+        Delete(m1),
+        Set(("balancers", "b", "method"), "bytraffic"),
+    )
+    async with member() as port, member() as other:
+        file.write_text(site_with(port, other, more=f"proxy_protocol = true\n{trusted}{METRICS}"))
+        async with serving(file) as (engine, own):
+            with pytest.raises((ConnectionError, IndexError)):
+                await get(own)
+            await until(lambda: engine.snapshot().listeners[0].turned_away)
+            before = await scraped(engine)
+            for edit in edits:
+                assert isinstance(await submitted(engine, edit), Applied), edit
+                await until(lambda: len(engine.snapshot().listeners) == 1)
+                for _ in range(3):
+                    await get(engine.snapshot().listeners[0].port)
+                after = await scraped(engine)
+                counters = [key for key in before if key[0].endswith(("_total", "_bucket", "_sum", "_count"))]
+                assert all(after[key] >= before[key] for key in counters), edit
+                before = after
+            assert before["rproxy_connections_turned_away_total", (("listener", "http"),)] == 1
+            assert before["rproxy_requests_total", (("class", "2xx"),)] == 3 * len(edits)
+
+
 async def test_routes_have_their_numbers_in_the_snapshot_too(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     async with member() as port:
