@@ -54,7 +54,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def test_a_terminal_that_stops_reading_delays_no_request_and_gets_a_whole_picture_afterwards(
     start: Start, seconds: float
 ) -> None:
+    began = time.monotonic()
     terminal = start(size=(400, 100))
+    seconds = max(seconds, 2 * (time.monotonic() - began))  # a slow machine takes longer to fill what holds pictures
     with Load(terminal.port()) as load:
         load.answered(50)
         calm = list(load.latencies)
