@@ -40,6 +40,8 @@ from proxy_core.runtime.registry import Registry
 
 EXIT_BAD_SITE = 2
 
+_ABOUT = "Serve a site. The other commands are check, explain, import and export: rproxy check --help."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy``; returns the exit status."""
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return import_configuration(given[1:])
     if given[:1] == ["export"]:
         return export_configuration(given[1:])
-    return uvloop.run(serve(_arguments("rproxy", "Serve a site. (rproxy check SITE lists problems.)", given)))
+    return uvloop.run(serve(_arguments("rproxy", _ABOUT, given)))
 
 
 def _arguments(program: str, description: str, given: list[str]) -> Path:
@@ -76,7 +78,8 @@ def check_file(file: Path) -> int:
     status = EXIT_BAD_SITE if errors(problems) or document.site is None else 0
     lines = [str(problem) for problem in problems]
     if not status:
-        lines.append(f"{file}: sound" if not problems else f"{file}: sound, with {len(problems)} warnings")
+        warnings = f", with {len(problems)} warning{'s' * (len(problems) > 1)}" if problems else ""
+        lines.append(f"{file}: sound{warnings}")
     say("\n".join(lines))
     return status
 

@@ -1,12 +1,11 @@
 """httpd's expressions (ap_expr): conditions and texts about a request, as RewriteCond expr, SetEnvIfExpr, Require expr
 and "expr=" in headers take them.
 
-``expr_parser`` reads a text into a tree, and here the tree becomes functions, once for each configured text: a
-comparison of two constants costs nothing that a request did not ask for. Evaluating is pure: what it knows comes from
-the Scope, what it matched goes to the Captures. It is bounded: the tree is shallow, patterns end at their limits
-(``pattern.Runaway`` passes through). The meaning is that of server/util_expr_eval.c: sides are evaluated left to right,
-"and" and "or" stop as soon as they know, and a pattern with groups in it sets $0 to $9 for what stands behind it, or
-empties them where it does not match.
+``expr_parser`` reads a text into a tree, and here the tree becomes functions, once for each configured text. Evaluating
+is pure: what it knows comes from the Scope, what it matched goes to the Captures. It is bounded: the tree is shallow,
+patterns end at their limits (``pattern.Runaway`` passes through). The meaning is that of server/util_expr_eval.c: sides
+are evaluated left to right, "and" and "or" stop as soon as they know, and a pattern with groups in it sets $0 to $9 for
+what stands behind it, or empties them where it does not match.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""All rules of a site in Apache's order: host, then environment, then rewriting, then routes, then locations.
+"""All rules of a site in Apache's order: host, environment, rewriting, routes, locations, late environment.
 
 ``Program.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
 that rules asked for. A site that has nothing but routes is decided by its route table alone. For the rest this module
 is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
-another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes.
+another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
+locations that hold: their variables, who may ask (``access``), and their rules (``within``), whose result may be
+looked up anew.
 Rows without a host come before a host's own, as Apache merges a server into its virtual hosts.
 """
 

@@ -185,7 +185,7 @@ def request_line(line: bytes, most: int = 8190, trace: bool = False) -> tuple[by
     if not is_token(method):
         raise Refused(400, "the method is not a token")
     if not _EXTENSION(method):
-        raise Refused(501, "methods are upper-case letters")
+        raise Refused(501, "methods are upper-case letters, - and _")
     if version not in _VERSIONS:
         raise Refused(505 if _VERSION.fullmatch(version) else 400, "the version is neither HTTP/1.1 nor HTTP/1.0")
     if not target or target.translate(None, _TARGET_BYTES):

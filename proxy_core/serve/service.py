@@ -1,4 +1,5 @@
-"""What all connections of a server share: the rules in force, the recorder, the upstream connections and the log."""
+"""What all connections of a server share: the rules in force, the recorder, connections to members, the lines in which
+requests wait, the answers that rules ask for, and the log."""
 
 from __future__ import annotations
 

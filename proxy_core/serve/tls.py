@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from proxy_core.config.model import Site
 from proxy_core.config.model_tls import ListenerTls
-from proxy_core.http.headers import TOKEN_BYTES, as_cgi
+from proxy_core.http.headers import as_cgi
 
 VARIABLES: Final = (
     "SSL_CLIENT_VERIFY", "SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_CN", "SSL_CLIENT_I_DN", "SSL_CLIENT_M_SERIAL",
@@ -88,7 +88,3 @@ def own_names(site: Site) -> frozenset[bytes]:
     listed = [*(each.tls.client_headers for each in site.listeners.values() if each.tls is not None)]
     told = [[auth.user_header] for auth in site.auth.values() if auth.user_header]
     return frozenset(as_cgi(name.lower().encode("utf-8")) for those in (*listed, *told) for name in those)
-
-
-def is_field_name(name: str) -> bool:
-    return bool(name) and name.isascii() and not name.encode().translate(None, TOKEN_BYTES)
