@@ -55,6 +55,8 @@ def _adopt(pool: Pool, registry: Registry, now: float) -> None:
             renewed(state)
         state.upstream = member.upstream
         state.drain_timeout = pool.balancer.drain_timeout
+        if pool.balancer.ejection is None:
+            state.ejected_until = min(state.ejected_until, now)  # over, with the slow start that follows one
         if member.member.status == "enabled":
             state.drain_at = 0.0
             if factors is not None and serves(member) and not factors.get(member.key.member):

@@ -218,6 +218,36 @@ async def test_a_session_that_waits_for_its_member_keeps_nobody_from_another() -
             assert [body for _, body in await asyncio.gather(*asked)] == [b"hello"] * 2
 
 
+async def test_lines_of_sessions_and_of_others_are_served_in_the_order_in_which_requests_came() -> None:
+    holds = Holds()
+    async with upstream(holds) as a:
+        what = balanced(a.port, each={"max_connections": 1}, timeout=5.0, sticky=Sticky(cookie="R", issue=True))
+        async with serving(what) as proxy:
+            asked = []
+            for number in range(7):
+                fields = ["Cookie: R=.m0"] if number % 2 else []
+                asked.append(asyncio.create_task(get(proxy.port, f"/{number}", *fields)))
+                await until(lambda n=number: len(proxy.recorder.live) == n + 1)
+            holds.go.set()
+            await asyncio.gather(*asked)
+            assert [head.split()[1] for head in a.heads] == [b"/%d" % number for number in range(7)]
+
+
+@pytest.mark.parametrize("edit", ["balancer removed", "member renamed"])
+async def test_who_is_in_flight_or_in_line_goes_on_when_its_member_is_no_more(edit: str) -> None:
+    holds = Holds()
+    async with upstream(holds) as a:
+        what = balanced(a.port, each={"max_connections": 1}, timeout=5.0, sticky=Sticky(cookie="R", issue=True))
+        async with serving(what) as proxy:
+            asked = [asyncio.create_task(get(proxy.port, "/", "Cookie: R=.m0")) for _ in range(3)]
+            await until(lambda: len(proxy.recorder.live) == 3)
+            pool = what.balancers["pool"]
+            renamed = replace(what, balancers={"pool": replace(pool, members={"other": pool.members["m0"]})})
+            proxy.swap(site(a.port) if edit == "balancer removed" else renamed)
+            holds.go.set()
+            assert [body for _, body in await asyncio.gather(*asked)] == [b"hello"] * 3
+
+
 async def closes(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await read_request(this, reader)
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.state import Beat, MemberKey, MemberState
-from proxy_core.config.model import Balancer, Member, Site
+from proxy_core.balance.select import usable
+from proxy_core.balance.state import Beat, MemberKey, MemberState, Pool
+from proxy_core.config.model import Balancer, Ejection, Member, Site
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.registry import KEEP_RETIRED, Registry
@@ -21,7 +22,8 @@ class Edited:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.group = Balancer(members={name: Member(url=f"http://{name}") for name in "abc"}, drain_timeout=30.0)
+        members = {name: Member(url=f"http://{name}") for name in "abc"}
+        self.group = Balancer(members=members, drain_timeout=30.0, ejection=Ejection())
         self.rules: RuleSet | None = None
         self.now = NOW
         self.swap(self.group)
@@ -32,6 +34,11 @@ class Edited:
         state.error_at, state.last_error = NOW, "refused"
         state.failing, state.ejected_until, state.ejection_step, state.streak = True, NOW + 9, 2, 3
         state.beat = Beat(1, 2, NOW)
+
+    @property
+    def pool(self) -> Pool:
+        assert self.rules is not None
+        return self.rules.pools["p"]
 
     def swap(self, group: Balancer) -> None:
         self.group = group
@@ -123,6 +130,16 @@ def test_a_slow_start_begins_for_who_is_new_or_comes_back_and_for_nobody_at_the_
     edited.member("c", weight=5)
     ramps = {key.member: state.ramp_at for key, state in edited.registry.members.items()}
     assert ramps == {"a": 0.0, "b": NOW + 5, "c": 0.0, "d": NOW + 5}
+
+
+def test_an_ejection_ends_in_a_slow_start_when_the_site_wants_none_any_more() -> None:
+    edited = Edited()
+    edited.a.error_at, edited.a.failing = 0.0, False
+    member = next(each for each in edited.pool.members if each.state is edited.a)
+    assert not usable(member, edited.now)
+    edited.swap(replace(edited.group, ejection=None))
+    assert usable(member, edited.now)
+    assert edited.a.ramp_at == edited.now
 
 
 def test_a_drain_is_counted_from_its_beginning_through_other_edits_and_a_removal() -> None:
