@@ -1,4 +1,4 @@
-"""What deciding a request may have to ask the world outside: answers of maps, file tests, subrequests.
+"""What deciding a request may have to ask the world outside: maps, files, passwords, the clock, the environment.
 
 Deciding is pure, so a rule never fetches anything. It looks the answer up in the request's Facts; where it is missing
 the decision is a ``Need``: whoever serves gets the answer, adds it and decides again. The answers stay with the
