@@ -37,6 +37,7 @@ class Pools(dict[str, Pool]):
             self._registry.retired_members.setdefault(MemberKey("", oldest), monotonic())
         pool = self[there] = direct_pool(there, self._registry.member, self._tls)
         self._found[there] = None
-        pool.members[0].state.drain_at = 0.0
+        (member,) = pool.members
+        member.state.drain_at, member.state.upstream = 0.0, member.upstream
         self._registry.retired_members.pop(MemberKey("", there), None)
         return pool

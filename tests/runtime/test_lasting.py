@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from proxy_core.balance.outcome import unreachable
 from proxy_core.balance.select import usable
 from proxy_core.balance.state import Beat, MemberKey, MemberState, Pool
-from proxy_core.config.model import Balancer, Ejection, Member, Site
+from proxy_core.config.model import Balancer, Ejection, Member, Site, UpstreamTls
 from proxy_core.runtime.compile import adopt, compile_site
 from proxy_core.runtime.current import RuleSet
 from proxy_core.runtime.registry import KEEP_RETIRED, Registry
@@ -164,3 +165,19 @@ def test_the_state_of_a_removed_member_stays_for_undo_and_as_long_as_it_is_busy(
     assert MemberKey("p", "a") in edited.registry.members
     edited.registry.forget(NOW + KEEP_RETIRED + 1)
     assert MemberKey("p", "a") not in edited.registry.members
+
+
+def test_an_origin_that_requests_make_known_again_after_an_edit_is_in_use_and_judged() -> None:
+    registry, there = Registry(), "https://a.example"
+    first = compile_site(Site(), registry, 1)
+    before = first.pools[there].members[0]
+    adopt(first, registry, NOW)
+    second = compile_site(Site(upstream_tls=UpstreamTls(verify=False)), registry, 2, first)
+    adopt(second, registry, NOW + 1)
+    assert before.state.drain_at == NOW + 1
+    pool = second.pools[there]
+    (member,) = pool.members
+    assert member.state is before.state
+    assert member.upstream != before.upstream
+    unreachable(pool, member, NOW + 2, "refused")
+    assert (member.state.last_error, member.state.drain_at) == ("refused", 0.0)
