@@ -9,6 +9,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("suite")
 
 
 def pytest_collection_finish() -> None:
