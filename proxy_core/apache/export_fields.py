@@ -74,14 +74,14 @@ def _placed(site: Site, rows: Iterable[_Row], table: str, lose: Lose) -> tuple[_
 def _variable(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     """A row as SetEnv, SetEnvIf or SetEnvIfExpr says it; None where none of them does."""
     at = ("env", row.id)
-    tested = bool(row.from_ or row.capture or row.expr or row.negate)
+    tested = bool(row.from_ or row.fields or row.capture or row.expr or row.negate)
     if row.late and tested:
         lose(at, "SetEnv has no conditions, and SetEnvIf sets before the rules")
         return None
     value = None if row.unset else row.value
     if value is None and not row.unset:
         groups = pattern.compile(row.capture).groups if row.capture and not row.negate else 0
-        whole = not row.capture and not row.expr and bool(row.from_) and not row.late
+        whole = not row.capture and not row.expr and bool(row.from_ or row.fields) and not row.late
         value = "$1" if groups or whole else "1"
     if value is not None and not row.late and re.search(r"(?<!\\)(?:%\{|\$\{)|\\\$[0-9]", value):
         lose((*at, "value"), "SetEnvIf puts nothing into a value but the groups of its expression")
@@ -95,9 +95,16 @@ def _variable(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     if row.expr:
         expression = f"!({row.expr})" if row.negate else row.expr
         return _expression(row, expression)
-    name = _attribute(row.from_, known)
+    name = row.fields or _attribute(row.from_, known)
+    if row.fields and re.fullmatch(r"[A-Za-z0-9_-]+", row.fields):
+        row = replace(row, fields=f"(?:{row.fields})")  # or it would be the name of one
     if name and row.capture and not row.negate and not row.transform:
         return row
+    if row.fields and row.transform == () and not row.negate:
+        return replace(row, capture="^((?s:.*))$" if "$1" in (value or "") else "^")
+    if row.fields:
+        lose((*at, "fields"), "SetEnvIf alone finds fields by a pattern, and knows neither transform nor negate")
+        return None
     subject = _subject(row) if row.from_ else "''"
     if subject is None:
         lose(at, "no function of Apache's expressions does what transform says, or looks at what from names")
@@ -224,7 +231,7 @@ def _set(row: EnvRule) -> str:
         return line("SetEnvIfExpr", row.expr, word)
     return line(
         "SetEnvIf" + "NoCase" * row.nocase,
-        _LOOKED.get(row.from_) or row.from_[2:-1].partition(":")[2],
+        row.fields or _LOOKED.get(row.from_) or row.from_[2:-1].partition(":")[2],
         row.capture,
         word,
     )

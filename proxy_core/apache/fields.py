@@ -75,19 +75,20 @@ def set_env_if(here: Here, said: Directive) -> None:
     attribute = "User-Agent" if said.key.startswith("browser") else args.pop(0)
     regex, *variables = args
     if attribute.lower() in ATTRIBUTES:
-        subject = ATTRIBUTES[attribute.lower()]
+        looked = {"from": ATTRIBUTES[attribute.lower()]}
     elif _TOKEN.fullmatch(attribute):
         known = {row.content["name"].lower() for row in (*here.draft.main.env, *here.server.env)}
-        subject = f"%{{ENV:{attribute}}}" if attribute.lower() in known else f"%{{HTTP:{attribute}}}"
+        kind = "ENV" if attribute.lower() in known else "HTTP"
+        looked = {"from": f"%{{{kind}:{attribute}}}"}
     else:
-        raise Unsupported("an expression for names of fields has no counterpart; name the field")
+        looked = {"fields": attribute}
     nocase = {"nocase": True} if said.key.endswith("nocase") else {}
     fills = _PLAIN.fullmatch(regex) is None
     useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
     if not useful:
         raise Ignored("clients of the last century are treated like any other")
     for word in sorted(useful, key=lambda word: word.partition("=")[0].removeprefix("!").lower() == attribute.lower()):
-        _variable(here, said, word, {"from": subject, "capture": regex, **nocase}, fills)
+        _variable(here, said, word, {**looked, "capture": regex, **nocase}, fills)
 
 
 _PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")

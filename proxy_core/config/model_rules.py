@@ -181,6 +181,14 @@ class EnvRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             description="What is looked at: text with %{VARIABLE}, such as %{REMOTE_ADDR} or %{HTTP:User-Agent}.",
         ),
     ] = field(name="from", default="")
+    fields: Annotated[
+        str,
+        Meta(
+            extra={"example": "^X-Token"},
+            description="Instead of from: regular expression for names of fields. The last field of the request whose "
+            "name fits is looked at, an empty text where none does. Apache: SetEnvIf with a pattern for the name.",
+        ),
+    ] = ""
     transform: Annotated[
         tuple[str, ...],
         Meta(
@@ -202,7 +210,9 @@ class EnvRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             "where capture has a group, else what was looked at where there is no capture, else 1."
         ),
     ] = None
-    nocase: Annotated[bool, Meta(description="capture: upper and lower case are one. Apache: SetEnvIfNoCase.")] = False
+    nocase: Annotated[
+        bool, Meta(description="capture and fields: upper and lower case are one. Apache: SetEnvIfNoCase.")
+    ] = False
     negate: Annotated[bool, Meta(description="Set it where capture is not found, or expr is false.")] = False
     expr: Annotated[
         str,

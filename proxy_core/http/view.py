@@ -52,6 +52,16 @@ def request_line(view: RequestView) -> str:
     return line.decode("latin-1")
 
 
+def spellings(head: bytes) -> tuple[str, ...]:
+    """The names of the fields of a head, each once, in the order and the spelling in which they came first."""
+    found: dict[str, str] = {}
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, colon, _ = line.partition(":")
+        if colon:
+            found.setdefault(name.lower(), name)
+    return tuple(found.values())
+
+
 def fields(head: bytes) -> dict[str, str]:
     """The fields of a head by lower-case name, one character for each byte; several of one name are joined by ", "
     (RFC 9110 §5.3, and as httpd's ap_get_mime_headers joins them)."""

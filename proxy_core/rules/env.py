@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from proxy_core.config.model import EnvRule
 from proxy_core.http.target import readable
+from proxy_core.http.view import spellings
 from proxy_core.rules import expr, pattern, template
 from proxy_core.rules.decision import RuleState, Step, Trace
 from proxy_core.rules.pattern import Groups, Pattern
@@ -69,7 +70,7 @@ class Setter:
 
     id: str
     name: str
-    subject: Template
+    subject: Callable[[Scope], str]
     transforms: tuple[Transform, ...]
     capture: Pattern | None
     value: Template | None
@@ -85,7 +86,7 @@ def compile(row: EnvRule, state: RuleState) -> Setter:
     return Setter(
         id=row.id,
         name=row.name,
-        subject=template.compile(row.from_),
+        subject=_field(pattern.compile(row.fields, row.nocase)) if row.fields else template.compile(row.from_).expand,
         transforms=tuple(TRANSFORMS[name] for name in row.transform),
         capture=pattern.compile(row.capture, row.nocase) if row.capture else None,
         value=None if row.value is None else template.compile(row.value),
@@ -132,11 +133,21 @@ def _looked(setter: Setter, scope: Scope) -> tuple[str, Groups | None, bool]:
         scope.condition = None
         held = setter.test(scope)
         return "", scope.condition, held
-    subject = reduce(lambda text, change: change(text), setter.transforms, setter.subject.expand(scope))
+    subject = reduce(lambda text, change: change(text), setter.transforms, setter.subject(scope))
     if setter.capture is None:
         return subject, None, True
     groups = setter.capture.search(subject)
     return subject, groups, groups is not None
+
+
+def _field(names: Pattern) -> Callable[[Scope], str]:
+    """The last field of a request whose name, as it was spelled first, the pattern finds (``match_headers``)."""
+
+    def look(scope: Scope) -> str:
+        fitting = [name for name in spellings(scope.view.head) if names.search(name) is not None]
+        return scope.header(fitting[-1]) or "" if fitting else ""
+
+    return look
 
 
 def _value(setter: Setter, scope: Scope, subject: str, groups: Groups | None) -> str:

@@ -138,11 +138,17 @@ def _env(site: Site, row: EnvRule) -> Iterator[Problem]:
     for name in row.transform:
         if name not in TRANSFORMS:
             yield unknown((*address, "transform"), "transformation", name, TRANSFORMS)
-    if row.expr and (row.from_ or row.capture or row.transform):
+    if row.expr and (row.from_ or row.fields or row.capture or row.transform):
         yield error(
-            (*address, "expr"), "expr looks for itself, so from, transform and capture mean nothing", "delete one"
+            (*address, "expr"),
+            "expr looks for itself, so from, fields, transform and capture mean nothing",
+            "delete one",
         )
-    if not (row.expr or row.from_ or row.unset or row.value is not None):
+    if row.fields and row.from_:
+        yield error((*address, "fields"), "the row looks at a field and at from", "delete one")
+    if row.fields:
+        yield from _pattern((*address, "fields"), row.fields, row.nocase)
+    if not (row.expr or row.from_ or row.fields or row.unset or row.value is not None):
         yield error(address, f"the row does not say what {row.name} comes from", 'add from = "%{REMOTE_ADDR}"')
     if row.unset and row.value is not None:
         yield warning((*address, "value"), "the variable is taken away, so its value means nothing", "delete one")

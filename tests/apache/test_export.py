@@ -154,6 +154,9 @@ LINES = [
      'DBDParams "host=db user=me password=pw dbname=names"\n'
      'RewriteMap m "fastdbd:SELECT a FROM b WHERE c = %s"'),
     ('[[env]]\nname = "V"\nfrom = "%{HTTP:A}"\ncapture = "^x"\nnocase = true', "SetEnvIfNoCase A ^x V"),
+    ('[[env]]\nname = "V"\nfields = "^A"\ncapture = "^x"', "SetEnvIf ^A ^x V"),
+    ('[[env]]\nname = "V"\nfields = "A"\ncapture = "^x"', "SetEnvIf (?:A) ^x V"),
+    ('[[env]]\nname = "V"\nfields = "^A"', "SetEnvIf ^A ^((?s:.*))$ V=$1"),
     ('[[env]]\nname = "V"\nfrom = "%{REMOTE_ADDR}"\ntransform = ["sha1", "hex"]\ncapture = "^(.)"',
      'SetEnvIfExpr "sha1(%{REMOTE_ADDR}) =~ /^(.)/" V=$1'),
     ('[[headers]]\non = "always"\nname = "X-A"\nvalue = "two words"\nenv = "!V"',

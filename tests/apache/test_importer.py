@@ -102,6 +102,7 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<Proxy http://h/x*>\nProxySet timeout=9\n</Proxy>", "locations",
      [{"id": "http-h-x", "target": "http://h/x", "timeout": 9}]),
     # Groups are filled in where the pattern is more than plain text (non_regex_pattern in mod_setenvif.c).
+    ("SetEnvIf ^A b V", "env", [{"name": "V", "fields": "^A", "capture": "b", "value": "1"}]),
     ("SetEnvIf A b.c V=$0%1", "env", [{"name": "V", "from": "%{HTTP:A}", "capture": "b.c", "value": "$0\\%1"}]),
     ("SetEnvIf A b V=$0", "env", [{"name": "V", "from": "%{HTTP:A}", "capture": "b", "value": "\\$0"}]),
     ("SetEnvIf A b V= W=!x", "env",

@@ -75,6 +75,10 @@ SET = [
     (row(**FROM, capture="'(b)(c)'", value="'$2$1-$0'"), "abcd", {"X": "cb-bc"}),
     (row(**FROM), "abc", {"X": "abc"}),
     (row(**FROM, value="'fixed'"), "abc", {"X": "fixed"}),
+    # The last field whose name fits, by the case of its first spelling; none is an empty text (match_headers).
+    (row(fields="'^(A|Host)$'"), "abc", {"X": "abc"}),
+    (row(fields="'^a'"), "abc", {"X": ""}),
+    (row(fields="'^a'", nocase="true"), "abc", {"X": "abc"}),
     (row(expr="\"req('A') == 'abc'\""), "abc", {"X": "1"}),
     (row(expr="\"req('A') =~ /(b.)/\"", value="'%1'"), "abc", {"X": "bc"}),
     (row(expr="\"req('A') == 'x'\"", negate="true"), "abc", {"X": "1"}),
