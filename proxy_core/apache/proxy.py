@@ -18,9 +18,9 @@ def proxy_pass(here: Here, said: Directive) -> None:
     regex = said.key == "proxypassmatch"
     args = said.args
     if here.section is None:
-        taken, *args_left = args
+        path, *args_left = args
     elif here.section.kind in ("location", "locationmatch"):
-        taken, args_left = here.section.argument, list(args)
+        path, args_left = here.section.argument, list(args)
         if here.section.kind == "locationmatch" and not regex:
             raise Ignored("in a <LocationMatch> the expression is taken for a path, which no request has")
     else:
@@ -28,11 +28,12 @@ def proxy_pass(here: Here, said: Directive) -> None:
     if not args_left:
         raise Unsupported("it has no target")
     url, *words = args_left
-    row: dict[str, Any] = {"path_regex" if regex else "path": taken}
-    if not regex and not taken.startswith("/"):
+    row: dict[str, Any] = {"path_regex" if regex else "path": path}
+    if not regex and not path.startswith("/"):
         raise Ignored("no path begins like this")
     if url == "!":
         row["except"] = True
+        row |= taken(here, parameters(tuple(words)), {"mapping": ROUTE["mapping"]})
     else:
         row["proxy"] = url
         given = parameters(tuple(words))

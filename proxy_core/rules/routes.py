@@ -11,7 +11,7 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import is_
 
@@ -115,7 +115,7 @@ class Routes:
         reading = self.basis.reading
         try:
             raw_path, query = split(target)
-            taken = self.before(raw_path, query, reading, trace) if self.early else None
+            taken = before_decoding((self,), raw_path, query, reading, trace) if self.early else None
             if taken is not None:
                 return taken
             path = normalised(raw_path, reading)
@@ -125,29 +125,21 @@ class Routes:
         except Runaway as runaway:
             return Respond(500, None, str(runaway))
 
-    def before(self, raw_path: bytes, query: bytes, reading: Reading, trace: Trace | None = None) -> Forward | None:
-        """What the rows that look at the undecoded path make of it, None where they leave it to rewriting and the
-        other rows. Raises BadTarget and Runaway."""
-        path = undecoded(raw_path, reading)
+    def takes_undecoded(self, path: str, trace: Trace | None = None) -> BoundRoute | None:
+        """The first row that takes the undecoded path, of those that look at it. Raises Runaway."""
+        if trace is None:
+            return next((self.bound[each] for each in self.early if mapping.takes(self.bound[each], path)), None)
         taken: BoundRoute | None = None
-        for number in self.early:
-            route = self.bound[number]
+        for route, row in ((self.bound[each], self.rows[each]) for each in self.early):
             address = ("routes", route.id)
             if taken is not None:
-                if trace is None:
-                    break
                 trace.append(Step(address, "skipped", f"route {taken.id} above has decided"))
                 continue
-            takes = mapping.takes(route, path)
-            if takes:
-                taken = route
-            if trace is not None:
-                verb = "takes" if takes else "does not take"
-                what = f'"{self.rows[number].taken}" {verb} "{readable(path)}", which is not decoded yet'
-                trace.append(Step(address, "match" if takes else "no match", what))
-        if taken is None or taken.pool is None:
-            return None
-        return Forward(taken, mapping.target(taken, path, query, b"", reading))
+            taken = route if mapping.takes(route, path) else None
+            verb = "does not take" if taken is None else "excepts" if row.except_ else "takes"
+            what = f'"{row.taken}" {verb} "{readable(path)}", which is not decoded yet'
+            trace.append(Step(address, "no match" if taken is None else "match", what))
+        return taken
 
     def find(self, path: str, trace: Trace | None = None, decided: str = "") -> BoundRoute | None:
         """The first enabled row that takes the path. With a trace it is looked for by the plain rule, row after row,
@@ -188,6 +180,18 @@ class Routes:
             else:
                 trace.append(Step(address, "no match", _why_not(route.path, path)))
         return taken
+
+
+def before_decoding(
+    tables: Iterable[Routes], raw_path: bytes, query: bytes, reading: Reading, trace: Trace | None = None
+) -> Forward | None:
+    """What rows that look at the undecoded path make of it; None where they leave it to rewriting and the other rows,
+    as an exception among them does. Raises BadTarget and Runaway."""
+    path = undecoded(raw_path, reading)
+    taken = next((row for table in tables if (row := table.takes_undecoded(path, trace)) is not None), None)
+    if taken is None or taken.pool is None:
+        return None
+    return Forward(taken, mapping.target(taken, path, query, b"", reading))
 
 
 def outcome(

@@ -49,7 +49,7 @@ from proxy_core.rules.forwarding import forward
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.locations import Place
 from proxy_core.rules.rewrite import Effects, Ending, Rule
-from proxy_core.rules.routes import Routes, outcome
+from proxy_core.rules.routes import Routes, before_decoding, outcome
 from proxy_core.rules.scope import Scope
 from proxy_core.rules.urls import scheme_length, sendable
 from proxy_core.rules.within import Elsewhere, within
@@ -114,11 +114,10 @@ class Server:
         else:
             try:
                 raw_path, query = split(view.target)
-                for table in self.routes if self.early else ():
-                    taken = table.before(raw_path, query, self.reading, trace)
-                    if taken is not None:
-                        taken = taken if before is None else taken._replace(extras=before.extras)
-                        return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
+                taken = before_decoding(self.routes, raw_path, query, self.reading, trace) if self.early else None
+                if taken is not None:
+                    taken = taken if before is None else taken._replace(extras=before.extras)
+                    return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
                 path = normalised(raw_path, self.reading)
             except BadTarget as bad:
                 return self._refused(bad, view, facts, trace)
