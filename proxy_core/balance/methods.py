@@ -39,8 +39,13 @@ def byrequests(members: Sequence[BoundMember], now: float = 0.0, key: bytes = b"
 
 
 def bytraffic(members: Sequence[BoundMember], now: float = 0.0, key: bytes = b"") -> BoundMember:
-    """Apache's (mod_lbmethod_bytraffic.c): the first with the fewest bytes, both ways, for its factor."""
-    return min(members, key=lambda member: member.state.traffic // member.factor)
+    """Apache's (mod_lbmethod_bytraffic.c): the first with the fewest bytes for its factor, each way divided alone."""
+    return min(members, key=_traffic)
+
+
+def _traffic(member: BoundMember) -> int:
+    state, factor = member.state, member.factor
+    return state.transferred // factor + state.read // factor
 
 
 def bybusyness(members: Sequence[BoundMember], now: float = 0.0, key: bytes = b"") -> BoundMember:

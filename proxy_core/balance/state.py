@@ -78,8 +78,9 @@ class Checked:
 class MemberState:
     """Counters and condition of one member. ``upstream`` is whom the condition is about.
 
-    Turns: ``lbstatus`` is Apache's (mod_lbmethod_byrequests.c), ``traffic`` the bytes that bytraffic goes by,
-    ``latency`` a peak-sensitive mean in seconds as of ``latency_at``, ``beat`` the last report.
+    Turns: ``lbstatus`` is Apache's (mod_lbmethod_byrequests.c), and so are ``transferred`` and ``read``, the bytes to
+    and from it that bytraffic goes by, added as they go; ``latency`` is a peak-sensitive mean in seconds as of
+    ``latency_at``, ``beat`` the last report.
 
     Condition: ``error_at``, ``last_error`` and ``unresolved`` are about connecting, ``failing`` is the verdict of
     active checks (Apache's PROXY_WORKER_HC_FAIL), ``check`` what they found. ``ejected_until``, ``ejection_step`` (how
@@ -94,7 +95,8 @@ class MemberState:
     key: MemberKey
     upstream: UpstreamKey | None = None
     lbstatus: int = 0
-    traffic: int = 0
+    transferred: int = 0
+    read: int = 0
     latency: float = 0.0
     latency_at: float = 0.0
     beat: Beat | None = None

@@ -49,11 +49,12 @@ class Registry:
         """A site with these members and rules is in force from now on.
 
         ``shares`` says for each balancer what its turns are worked out from (method and weights): where that changed,
-        lbstatus and traffic start anew, so that the new shares are right from the next request on; counters stay.
+        lbstatus and the bytes of bytraffic start anew, so that the new shares are right from the next request on;
+        counters stay.
         """
         for key, state in self.members.items():
             if self.shares.get(key.balancer) != shares.get(key.balancer):
-                state.lbstatus = state.traffic = 0
+                state.lbstatus = state.transferred = state.read = 0
         self.shares = shares
         _retire(self.retired_members, self.members, members, now)
         for key in self.retired_members:

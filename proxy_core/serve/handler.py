@@ -320,6 +320,7 @@ class Flight:
             self._pending.clear()
         elif fields.expect:
             client.write(CONTINUE)
+        member.state.transferred += len(head)
         upstream.ask(self, head, view.method == b"HEAD", asked)
         if client.blocked:
             upstream.pause()
@@ -338,6 +339,8 @@ class Flight:
             self._pending.append(data)
             self.client.pause()
         else:
+            assert self.exchange.member is not None
+            self.exchange.member.state.transferred += len(data)
             upstream.write(data)
             if last:
                 self._wait(monotonic())
@@ -356,6 +359,7 @@ class Flight:
 
     def interim(self, answer: Answer) -> None:
         self._alive()
+        self._read(answer)
         if self.fields.http11 and answer.status != 100 and not self.started:
             self.client.write(answers.interim(answer))
 
@@ -368,6 +372,7 @@ class Flight:
         exchange.answer = answer.raw
         exchange.status = 101
         exchange.member.state.answered += 1
+        self._read(answer)
         self.started = True
         self._upstream = None
         client.write(answers.switching(answer))
@@ -395,6 +400,7 @@ class Flight:
         assert member is not None
         assert route is not None
         member.state.answered += 1
+        self._read(answer)
         pool, fields = self._pool, self._extra
         if pool.watched:
             outcome.answered(pool, member, now, answer.status, now - exchange.connected)
@@ -445,6 +451,7 @@ class Flight:
                 answer.ready, answer.ready_for = head, by
         if data:
             exchange.sent += len(data)
+            member.state.read += len(data)
             head += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         client.write(head)
 
@@ -485,7 +492,10 @@ class Flight:
         self._alive()
         if self._hidden:
             return
-        self.exchange.sent += len(data)
+        exchange = self.exchange
+        assert exchange.member is not None
+        exchange.sent += len(data)
+        exchange.member.state.read += len(data)
         self.client.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def ended(self, reusable: bool) -> None:
@@ -524,6 +534,11 @@ class Flight:
         if self.client.half_closed and silence > limits.HALF_CLOSED_SECONDS:
             silence = limits.HALF_CLOSED_SECONDS
         self.client.deadline = now + silence
+
+    def _read(self, answer: Answer) -> None:
+        """Of an answer's head httpd counts the status line alone (mod_proxy_http.c, "a real headers length")."""
+        assert self.exchange.member is not None
+        self.exchange.member.state.read += answer.raw.index(b"\r\n")
 
     # -- what goes wrong
 
@@ -743,10 +758,8 @@ class Flight:
         self._released = True
         state = member.state
         state.busy -= 1
-        sent, received = len(exchange.forwarded) + exchange.received, len(exchange.answer) + exchange.sent
-        state.sent += sent
-        state.received += received
-        state.traffic += sent + received
+        state.sent += len(exchange.forwarded) + exchange.received
+        state.received += len(exchange.answer) + exchange.sent
         if self.service.waiting:
             self.service.waiting.freed(self._pool.name)
 

@@ -77,7 +77,9 @@ class End(asyncio.Protocol):
 class Tunnel:
     """``idle`` is in seconds; ``ended`` is called once, with why it ended ("" when both sides had done)."""
 
-    __slots__ = ("_ended", "_exchange", "_frames", "_idle", "client", "downstream", "stopping", "upstream", "why")
+    __slots__ = (
+        "_ended", "_exchange", "_frames", "_idle", "_state", "client", "downstream", "stopping", "upstream", "why",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class Tunnel:
         self.stopping = False
         self.why = ""
         self._exchange = exchange
+        assert exchange.member is not None
+        self._state = exchange.member.state
         self._idle = idle
         self._ended = ended
         self._frames = Frames() if protocol.lower() == WEBSOCKET else None
@@ -118,12 +122,14 @@ class Tunnel:
     def up(self, data: bytes) -> None:
         """From the client to the upstream."""
         self._exchange.received += len(data)
+        self._state.transferred += len(data)
         self._moved()
         self.upstream.transport.write(data)
 
     def down(self, data: bytes) -> None:
         """From the upstream to the client."""
         self._exchange.sent += len(data)
+        self._state.read += len(data)
         self._moved()
         self.downstream.transport.write(data)
 

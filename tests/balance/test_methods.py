@@ -44,9 +44,9 @@ def test_equal_members_take_turns_in_configured_order() -> None:
 def test_bytraffic_gives_bytes_by_weight_whatever_the_sizes() -> None:
     members, random = pool(3, 1, 2).members, Random(1)
     for _ in range(10_000):
-        bytraffic(members).state.traffic += random.randint(100, 5000)
-    total = sum(member.state.traffic for member in members)
-    shares = [member.state.traffic / total for member in members]
+        bytraffic(members).state.read += random.randint(100, 5000)
+    total = sum(member.state.read for member in members)
+    shares = [member.state.read / total for member in members]
     assert shares == pytest.approx([3 / 6, 1 / 6, 2 / 6], abs=0.01)
 
 

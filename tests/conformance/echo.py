@@ -1,7 +1,8 @@
 """Echo upstreams for conformance: raw servers that say who they are and what target they saw.
 
 Each answers one request a connection with its name and the request target as it came over the wire, and with the
-Location that the request's X-Answer-Location asks for. Nothing is tidied up on the way. Threads, not a loop: they are
+Location that the request's X-Answer-Location asks for; X-Answer-More makes it longer by so many bytes, and X-Saw says
+how many came, head and body. Nothing is tidied up on the way. Threads, not a loop: they are
 asked by servers in other processes while tests block.
 """
 
@@ -28,16 +29,21 @@ class _Echo(socketserver.ThreadingTCPServer):
 
 class _Answer(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        head = head_of(self.request)
+        head, _, body = head_of(self.request).partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         if not lines[0]:
             return
+        named = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+        awaited = int(named.get("content-length", 0))
+        while len(body) < awaited and (data := self.request.recv(65536)):
+            body += data
         target = lines[0].split(" ", 1)[1].rpartition(" ")[0]
-        fields = [f"X-Upstream: {self.server.name}", "Connection: close", f"Content-Length: {len(target)}"]
+        said = target + "x" * int(named.get("x-answer-more", 0))
+        fields = [f"X-Upstream: {self.server.name}", "Connection: close", f"Content-Length: {len(said)}"]
+        fields += [f"X-Saw: {len(head) + 4 + len(body)}"]
         fields += [f"Location: {x.partition(': ')[2]}" for x in lines if x.lower().startswith("x-answer-location:")]
-        said = [x.partition(": ")[2] for x in lines if x.lower().startswith("x-answer-status:")]
-        status = f"{said[0]} Said" if said else "200 OK"
-        self.request.sendall((f"HTTP/1.1 {status}\r\n" + "\r\n".join(fields) + "\r\n\r\n" + target).encode("latin-1"))
+        status = f"{named['x-answer-status']} Said" if "x-answer-status" in named else "200 OK"
+        self.request.sendall((f"HTTP/1.1 {status}\r\n" + "\r\n".join(fields) + "\r\n\r\n" + said).encode("latin-1"))
 
 
 def head_of(peer: socket.socket) -> bytes:

@@ -31,7 +31,8 @@ class Edited:
         self.a = state = self.registry.members[MemberKey("p", "a")]
         state.elected, state.answered, state.busy, state.retries, state.ejections = 70, 60, 2, 3, 4
         state.histogram[5] = 60
-        state.lbstatus, state.traffic, state.latency, state.latency_at = 100, 5000, 0.5, NOW
+        state.lbstatus, state.transferred, state.read = 100, 2000, 3000
+        state.latency, state.latency_at = 0.5, NOW
         state.error_at, state.last_error = NOW, "refused"
         state.failing, state.ejected_until, state.ejection_step, state.streak = True, NOW + 9, 2, 3
         state.beat = Beat(1, 2, NOW)
@@ -58,8 +59,8 @@ def counters(state: MemberState) -> tuple[int, ...]:
     return (state.elected, state.answered, state.busy, state.retries, state.ejections, state.histogram[5])
 
 
-def turns(state: MemberState) -> tuple[int, int]:
-    return (state.lbstatus, state.traffic)
+def turns(state: MemberState) -> tuple[int, int, int]:
+    return (state.lbstatus, state.transferred, state.read)
 
 
 def condition(state: MemberState) -> tuple[object, ...]:
@@ -105,7 +106,7 @@ def test_turns_last_until_what_they_are_worked_out_from_changes(edit: str) -> No
     edited = Edited()
     before = turns(edited.a)
     edited.member("a", **EDITS[edit])
-    assert turns(edited.a) == ((0, 0) if edit in ("weight", "status") else before)
+    assert turns(edited.a) == ((0, 0, 0) if edit in ("weight", "status") else before)
 
 
 def test_turns_start_anew_with_another_method_and_another_member() -> None:
@@ -117,7 +118,7 @@ def test_turns_start_anew_with_another_method_and_another_member() -> None:
             edited.member("d")
         else:
             edited.remove("c")
-        assert turns(edited.a) == (0, 0)
+        assert turns(edited.a) == (0, 0, 0)
 
 
 def test_a_slow_start_begins_for_who_is_new_or_comes_back_and_for_nobody_at_the_start() -> None:

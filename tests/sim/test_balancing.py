@@ -85,7 +85,7 @@ class World:
                 status = 500 if member.key.member in self.bad else 200
                 outcome.answered(pool, member, at, status, self.random.random())
             member.state.busy -= 1
-            member.state.traffic += self.random.randint(100, 3000)
+            member.state.read += self.random.randint(100, 3000)
             self.answered[member.key.member] += 1
 
     def books_balance(self) -> None:
@@ -215,7 +215,7 @@ def test_byrequests_is_exact_over_ten_thousand_requests() -> None:
 def test_bytraffic_is_within_a_hundredth_over_ten_thousand_requests() -> None:
     world = steady("bytraffic")
     run(world, 10_000)
-    bytes_of = {key.member: state.traffic for key, state in world.registry.members.items()}
+    bytes_of = {key.member: state.read for key, state in world.registry.members.items()}
     shares = [bytes_of[name] / sum(bytes_of.values()) for name in "abc"]
     assert shares == pytest.approx([1 / 2, 1 / 6, 1 / 3], abs=0.01)
 
