@@ -29,7 +29,7 @@ def require(here: Here, said: Directive) -> None:
         refuses = here.group is not None and here.group.match == "none"
         add(here, said, "all granted" if refuses else CLOSED)
         raise Unsupported(f"{kind} cannot be asked here, so nobody is let in by it")
-    shown = " ".join(words[1 if negated else 0 :])
+    shown = known if known is not None else " ".join(map(_quoted, words[1 if negated else 0 :]))
     if kind == "expr" and known is None:
         shown = "expr " + _bare(rest(said.raw, 2 if negated else 1))
     elif kind == "ssl":
@@ -45,6 +45,11 @@ def add(here: Here, said: Directive, condition: str | Group) -> None:
         here.section.limits.append(here.method)
         condition = Group("all", [here.method, condition])
     group.conditions.append(condition)
+
+
+def _quoted(word: str) -> str:
+    """A word of a condition, quoted where it would be taken for several or none."""
+    return '"' + re.sub(r"([\"\\])", r"\\\1", word) + '"' if re.search(r"[\s\"']", word) or not word else word
 
 
 def _bare(expression: str) -> str:
