@@ -310,8 +310,7 @@ class Client(asyncio.Protocol):
             self._service.gate.admit(self._reader.peer, self._terms, monotonic())
         plain = head if head.isascii() else ascii_line(head)
         view, fields = self._reader.read(plain, self._terms)
-        if view.client != self._reader.peer and self._terms.watches(view.client, time()):
-            self._service.gate.admit(view.client, self._terms, monotonic())
+        refused = None if view.client == self._reader.peer else self._turned_away(view.client)
         length = fields.length
         if fields is self._judged and view.method == self._method and length >= 0:
             # The same method with the same block of fields, byte for byte, was judged on this connection; what may
@@ -330,8 +329,17 @@ class Client(asyncio.Protocol):
             self._chunks = None
         elif length:
             self._chunks = Chunks(self._judge, payload)
-        receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first)
+        receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first, refused)
         return data[rest:] if rest < len(data) else b""
+
+    def _turned_away(self, client: str) -> Refused | None:
+        """Why a client that a proxy names may not ask. The connection is the proxy's, and others come over it."""
+        if self._terms.watches(client, time()):
+            try:
+                self._service.gate.admit(client, self._terms, monotonic())
+            except Refused as refused:
+                return refused
+        return None
 
     def _unfinished(self, data: bytes) -> bytes:
         """Hold the beginning of a head, unless it is too large already; it has so much time, and what its bytes earn

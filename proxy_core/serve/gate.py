@@ -77,7 +77,7 @@ class Gate:
         if inside <= limits.in_flight and not self.waiting:
             return True
         if len(self.waiting) >= limits.queue:
-            raise Refused(503, f"{limits.in_flight} requests are worked on and the queue is full")
+            raise Refused(503, f"{limits.in_flight} requests are worked on and the queue is full", "in_flight", 1.0)
         self.waiting.append(flight)
         return False
 

@@ -112,7 +112,7 @@ class Flight:
             try:
                 self._queued = not self.service.gate.enter(self, bounds)
             except Refused as full:
-                self._too_many(full.why)
+                self.turn_away(full)
                 return
             if self._queued:
                 self.client.deadline = monotonic() + bounds.queue_time
@@ -582,7 +582,8 @@ class Flight:
             return
         member = self.exchange.member
         if self._queued:
-            self._too_many("it waited in the queue for queue_time while others were worked on")
+            why = "it waited in the queue for queue_time while others were worked on"
+            self.turn_away(Refused(503, why, "in_flight", 1.0))
         elif self.in_line:
             self._busy(f"no member of {self._pool.name} was free within {self._pool.balancer.timeout:g} s")
         elif not self.complete and not self.client.paused:
@@ -598,12 +599,13 @@ class Flight:
                 outcome.silent(self._pool, member, monotonic(), self.timeout)
             self.fail(504, f"the upstream was silent for {self.timeout:g} s")
 
-    def _too_many(self, why: str) -> None:
-        """A fast refusal: nothing has been worked on, and it may come again."""
-        self.service.gate.reached["in_flight"] += 1
-        self._extra = again(1.0)
+    def turn_away(self, refused: Refused) -> None:
+        """A fast refusal by a limit: nothing has been worked on. The next request of the connection is another's,
+        perhaps, so it goes on if it can."""
+        self.service.gate.reached[refused.limit] += 1
+        self._extra = (*self._extra, *again(refused.again))
         self._settings = self.exchange.rules.program.general
-        self._reply(503, why)
+        self._reply(refused.status, refused.why)
 
     def broke(self, where: str, error: Exception) -> None:
         """A mistake of ours, which costs this one request."""
@@ -783,10 +785,10 @@ class Flight:
 
 def receive(
     service: Service, client: Client, rules: RuleSet, head: bytes, view: RequestView, fields: Fields, keep: bool,
-    first: bytes,
+    first: bytes, refused: Refused | None,
 ) -> None:  # fmt: skip
     """A request was read as far as its head goes: its record begins and its way starts. ``first`` is what came of a
-    body with a length in the same breath.
+    body with a length in the same breath; ``refused`` says why its client may not ask.
 
     ``rules`` were read for it, once; it keeps them to the end, whatever is swapped meanwhile.
     """
@@ -794,7 +796,10 @@ def receive(
     flight = Flight(service, client, fields, keep, exchange, first)
     service.recorder.begin(exchange)
     client.flight = flight
+    exchange.received = len(first)
+    if refused is not None:
+        flight.turn_away(refused)
+        return
     if service.retries < limits.RETRY_CREDIT:
         service.retries += limits.RETRY_RATIO
-    exchange.received = len(first)
     flight.received(rules)

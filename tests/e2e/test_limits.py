@@ -448,3 +448,29 @@ async def test_bans_and_rates_are_for_the_client_that_a_proxy_names() -> None:
                 assert (await ask(proxy.port, asks(asker, close=True)))[9:12] == b"%d" % status
                 assert proxy.records[-1].view.client == asker
             assert proxy.server.reached() == {"client_rate": 1, "deny": 1}
+
+
+async def test_who_is_turned_away_costs_a_proxy_in_front_no_connection() -> None:
+    """Others come over it; but with a body unread nobody knows where the next request begins."""
+    trust = {"trusted_proxies": ("127.0.0.1",), "client_header": "X-Forwarded-For", "deny": ("3.3.3.0/24",)}
+    async with upstream(answers(HELLO)) as member:
+        what = site(member.port, limits=Limits(client_rate=0.01, client_burst=1), **trust)
+        async with serving(what) as proxy, client(proxy.port) as one:
+            for asker, status in (("1.1.1.1", 200), ("1.1.1.1", 429), ("3.3.3.3", 403), ("2.2.2.2", 200)):
+                one.send(asks(asker))
+                head, _ = await one.answer()
+                assert head[9:12] == b"%d" % status
+                assert (b"Retry-After: " in head) is (status == 429)
+                assert b"Connection: close" not in head
+            one.send(asks("3.3.3.3") + asks("4.4.4.4"))
+            assert [(await one.answer())[0][9:12] for _ in range(2)] == [b"403", b"200"]
+            one.send(b"HEAD" + asks("3.3.3.3")[3:])
+            assert (await one.answer(head_only=True))[0][9:12] == b"403"
+            one.send(asks("3.3.3.3")[:-2] + b"Content-Length: 5\r\n\r\nhello" + asks("5.5.5.5"))
+            assert [(await one.answer())[0][9:12] for _ in range(2)] == [b"403", b"200"]
+            one.send(asks("3.3.3.3")[:-2] + b"Content-Length: 500\r\n\r\n" + asks("6.6.6.6"))
+            head, _ = await one.answer()
+            assert head[9:12] == b"403"
+            assert b"Connection: close" in head
+            assert not await one.reader.read()
+        assert len(member.heads) == 4
