@@ -164,7 +164,10 @@ def site(draft: Draft) -> Block:
     for seconds, said in draft.connects if len(waits) > 1 else ():
         if seconds != waits[-1]:
             draft.lose({said.place}, f"connecting may take {waits[-1]:g} s everywhere, the longest said")
-    content["trace"] = main.said("trace") is not False
+    content["trace"] = all(server.said("trace") is not False for server in draft.servers())
+    for server in draft.servers():
+        if server.said("trace") not in (None, content["trace"]):
+            draft.lose({server.options["trace"][1].place}, "TRACE is for all hosts or none, and another one says Off")
     return Block(("site",), content | {"reverse": "off", "forwarded": "append"}, tuple(origins))
 
 
