@@ -75,16 +75,13 @@ def document_root(here: Here, said: Directive) -> None:
 def error_document(here: Here, said: Directive) -> None:
     """ErrorDocument code document: a text, a path or a URL (``set_error_document`` in server/core.c)."""
     code, document = said.args if len(said.args) == 2 else (text(said), said.raw.partition(" ")[2])
-    if document.lower() == "default":
-        rows = [row for server in {here.draft.main: 0, here.server: 0} for row in server.errors]
-        if any(code in row.content["status"] for row in rows):
-            raise Unsupported("a page cannot be taken back to the built-in one; leave out the row that it takes back")
-        raise Ignored("the built-in page is sent in any case")
     kind = "text"
-    if " " not in document:
+    if document.lower() == "default":
+        kind = "builtin"
+    elif " " not in document:
         kind = "path" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
     where = {} if here.section is None else {"location": here.location(said).content["id"]}
-    here.server.errors.append(Row({**where, "status": [code], kind: document}, [said]))
+    here.server.errors.append(Row({**where, "status": [code], kind: kind == "builtin" or document}, [said]))
 
 
 _COMMON = r'(?:%v(?::%p)? )?%[ha] %l %u %t \\?"%r\\?" %>?s %[bBO]'

@@ -255,7 +255,7 @@ def errors(rows: Iterable[ErrorPage]) -> Lines:
     """[[errors]] of one place. Raises Unsayable."""
     found: Lines = []
     for row in rows:
-        page = next(each for each in (row.text, row.path, row.url) if each is not None)
+        page = "default" if row.builtin else next(e for e in (row.text, row.path, row.url) if e is not None)
         said = line("ErrorDocument", row.status[0], page)
         found += [said] if row.enabled else off([said])
     return found

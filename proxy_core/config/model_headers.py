@@ -120,9 +120,9 @@ class ReverseRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class ErrorPage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[[errors]]: what a client gets instead of the built-in page of a status; exactly one of text, file, path and url.
-    Later rows win over earlier ones, the host's over the server's, then the route's, then the locations'. Apache:
-    ErrorDocument."""
+    """[[errors]]: what a client gets instead of the built-in page of a status; exactly one of text, file, path, url and
+    builtin. Later rows win over earlier ones, the host's over the server's, then the route's, then the locations'.
+    Apache: ErrorDocument."""
 
     id: RowId = ""
     host: HostName = ""
@@ -156,3 +156,9 @@ class ErrorPage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         str | None,
         Meta(extra={"example": "https://status.example/"}, description="A URL that the client is sent to, with 302."),
     ] = None
+    builtin: Annotated[
+        bool,
+        Meta(
+            description="The built-in page again: takes back what rows for more give. Apache: ErrorDocument … default."
+        ),
+    ] = False

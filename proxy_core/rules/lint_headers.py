@@ -144,10 +144,10 @@ def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
     yield from _statuses((*address, "status"), row.status)
     if not row.status:
         yield error((*address, "status"), "the row is for no status", 'add status = ["503"]')
-    given = [key for key in ("text", "file", "path", "url") if getattr(row, key) is not None]
+    given = [key for key in ("text", "file", "path", "url", "builtin") if getattr(row, key) not in (None, False)]
     if len(given) != 1:
         what = f"the row has both {given[0]} and {given[1]}" if given else "the row does not say what clients get"
-        yield error(address, what, "give it one of text, file, path and url")
+        yield error(address, what, "give it one of text, file, path, url and builtin")
     if row.path is not None and not _TARGET(row.path):
         yield error((*address, "path"), f'"{row.path}" is no path as requests spell it', "write %20 for a blank")
     if row.url is not None and line(b"Location", row.url) is None:

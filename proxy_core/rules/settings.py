@@ -91,6 +91,7 @@ class Scopes:
         for row in sorted(self.pages, key=depth):
             if depth(row) >= 0:
                 pages |= dict.fromkeys(statuses(row.status), row)
+        pages = {status: row for status, row in pages.items() if not row.builtin}
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
         whole, adds = self.site.site, options.add_forwarded
         of_places = {row.id: row.add_forwarded for row in self.site.locations}

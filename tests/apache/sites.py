@@ -123,7 +123,8 @@ HEADERS = some(HeaderRule, host=HOSTS, location=PLACES, on=one(["request", "resp
 PAGES = one(["sorry", 'a "b"', "two\nlines", "/x"])
 ERRORS = some(ErrorPage, host=HOSTS, location=PLACES, status=CODES, text=PAGES) | some(
     ErrorPage, host=HOSTS, location=PLACES, status=CODES, url=st.just("https://status.example/")) | some(
-    ErrorPage, host=HOSTS, location=PLACES, status=CODES, path=st.just("/errors/x y.html"))  # fmt: skip
+    ErrorPage, host=HOSTS, location=PLACES, status=CODES, path=st.just("/errors/x y.html")) | some(
+    ErrorPage, host=HOSTS, location=PLACES, status=CODES, builtin=st.just(True))  # fmt: skip
 REVERSE = some(ReverseRule, host=HOSTS, location=PLACES, kind=one(["location", "cookie_domain", "cookie_path"]),
                internal=one(["http://one/", "balancer://pool/in"]), public=PATHS)  # fmt: skip
 MEMBERS = some(

@@ -162,6 +162,7 @@ LINES = [
     ('[[headers]]\non = "always"\nname = "X-A"\nvalue = "two words"\nenv = "!V"',
      'Header always set X-A "two words" env=!V'),
     ('[[errors]]\nstatus = ["404"]\npath = "/missing.html"', "ErrorDocument 404 /missing.html"),
+    ('[[errors]]\nstatus = ["404"]\nbuiltin = true', "ErrorDocument 404 default"),
     ('[balancers.b]\nmethod = "bybusyness"\nsticky = { cookie = "ID", param = "id", separator = "" }\n'
      '[balancers.b.members.m]\nurl = "http://m"\nweight = 3\nrole = "standby"\nstatus = "draining"',
      "<Proxy balancer://b>\n    BalancerMember http://m loadfactor=3 status=+N+H\n"

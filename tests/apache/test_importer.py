@@ -81,6 +81,7 @@ ROWS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("SetEnvIf X-A ^b$ v=$0 !w", "env",
      [{"name": "v", "from": "%{HTTP:X-A}", "capture": "^b$", "value": "$0"},
       {"name": "w", "from": "%{HTTP:X-A}", "capture": "^b$", "unset": True}]),
+    ("ErrorDocument 404 default", "errors", [{"status": ["404"], "builtin": True}]),
     ("ErrorDocument 404 \"not here\"", "errors", [{"status": ["404"], "text": "not here"}]),
     ("RewriteEngine On\nRewriteCond %{HTTP_HOST} ^a [NC]\nRewriteRule ^/x$ /y [R=301,L]", "rewrites",
      [{"pattern": "^/x$", "substitution": "/y", "flags": ["R=301", "L"],
