@@ -92,6 +92,12 @@ class Client(asyncio.Protocol):
             self._chunks.most = most
         return most
 
+    def earn(self, count: int) -> None:
+        """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
+        bounds, now = self._limits, monotonic()
+        most = now + bounds.body_time
+        self.deadline = min(self.deadline + count / bounds.body_rate, most) if bounds.body_rate else most
+
     def changed(self, fields: Fields, edits: Edits, exchange: Exchange) -> Fields:
         """The fields of the request in flight after the site's edits. Raises Refused."""
         return self._reader.changed(fields, edits, exchange)
@@ -362,7 +368,6 @@ class Client(asyncio.Protocol):
     def _read_counted(self, flight: Flight, data: bytes) -> bytes:
         piece = data if len(data) <= self._left else data[: self._left]
         self._left -= len(piece)
-        self._earn(len(piece))
         flight.send_body(piece, self._left == 0)
         return data[len(piece) :]
 
@@ -371,15 +376,8 @@ class Client(asyncio.Protocol):
         if chunks.ended:
             self._chunks = None
         if body or chunks.ended:
-            self._earn(len(body))
             flight.send_body(body, chunks.ended)
         return data[taken:]
-
-    def _earn(self, count: int) -> None:
-        """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
-        bounds, now = self._limits, monotonic()
-        most = now + bounds.body_time
-        self.deadline = min(self.deadline + count / bounds.body_rate, most) if bounds.body_rate else most
 
     # -- ending
 

@@ -329,8 +329,10 @@ class Flight:
             client.body_deadline()
 
     def send_body(self, data: bytes, last: bool) -> None:
-        """A piece of the request body from the client; ``last`` completes it."""
-        self.exchange.received += len(data)
+        """A piece of the request body from the client; ``last`` completes it. It buys the client time as soon as there
+        is somebody to have it; what is waited for until then has a deadline of its own."""
+        received = len(data)
+        self.exchange.received += received
         if self.fields.length == CHUNKED:
             data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"0\r\n\r\n" if last else b"")
         self.complete = last
@@ -341,6 +343,7 @@ class Flight:
         else:
             assert self.exchange.member is not None
             self.exchange.member.state.transferred += len(data)
+            self.client.earn(received)
             upstream.write(data)
             if last:
                 self._wait(monotonic())

@@ -10,13 +10,15 @@ import asyncio
 import re
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 from msgspec.structs import replace
 
 from proxy_core.balance.state import MemberKey
-from proxy_core.config.model import Member
+from proxy_core.config.model import Limits, Member
 from tests.e2e.harness import (
     HELLO,
     Talk,
@@ -369,25 +371,43 @@ async def test_who_answered_before_the_request_was_whole_gets_no_other_over_that
         assert not any(proxy.server.upstreams.idle.values())
 
 
-async def test_connect_timeout_tries_the_next_member_and_then_is_504() -> None:
-    """A listener whose queue is full answers no SYN: connecting to it hangs."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        port = full.getsockname()[1]
-        plugs = [socket.socket() for _ in range(4)]
-        for plug in plugs:
+@asynccontextmanager
+async def full() -> AsyncIterator[int]:
+    """The port of a listener whose queue is full: it answers no SYN, so that connecting to it hangs."""
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(4):
+            plug = stack.enter_context(socket.socket())
             plug.setblocking(False)
             plug.connect_ex(("127.0.0.1", port))
         await asyncio.sleep(0.05)
+        yield port
+
+
+async def test_connect_timeout_tries_the_next_member_and_then_is_504() -> None:
+    async with full() as port:
         async with upstream(answers(HELLO)) as good:
             async with serving(site(port, good.port, connect_timeout=0.3)) as proxy:
                 assert (await get(proxy.port))[1] == b"hello"
                 assert (await proxy.finished()).attempts == 2
         async with serving(site(port, connect_timeout=0.3)) as proxy:
             assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 504 ")
-        for plug in plugs:
-            plug.close()
+
+
+async def test_a_body_that_comes_while_a_member_is_connected_to_ends_no_wait_of_its_own() -> None:
+    async with full() as port, upstream(answers(HELLO)) as good:
+        what = replace(site(port, good.port, connect_timeout=1.0), limits=Limits(body_time=0.2, body_rate=0))
+        async with serving(what) as proxy, client(proxy.port) as one:
+            one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
+            await asyncio.sleep(0.05)
+            one.send(b"ab")
+            await asyncio.sleep(1.0)
+            one.send(b"cd")
+            assert (await one.rest()).endswith(b"hello")
+            assert (await proxy.finished()).attempts == 2
 
 
 async def test_a_name_without_an_address_marks_that_member_alone() -> None:
