@@ -11,6 +11,7 @@ import re
 from proxy_core.apache.draft import Here, Ignored, Row, Unsupported, unique
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.table import Handler, choice, number, on, option, seconds, setting, text
+from proxy_core.config.log_directives import BadFormat, parsed
 
 
 def listen(here: Here, said: Directive) -> None:
@@ -84,7 +85,7 @@ def error_document(here: Here, said: Directive) -> None:
     here.server.errors.append(Row({**where, "status": [code], kind: kind == "builtin" or document}, [said]))
 
 
-_COMMON = r'(?:%v(?::%p)? )?%[ha] %l %u %t \\?"%r\\?" %>?s %[bBO]'
+_COMMON = r'%[ha] %l %u %t \\?"%r\\?" %>?s %[bO]'
 _FORMATS = (
     (re.compile(_COMMON), "common"),
     (re.compile(_COMMON + r' \\?"%\{Referer\}i\\?" \\?"%\{User-agent\}i\\?"', re.IGNORECASE), "combined"),
@@ -103,9 +104,13 @@ def custom_log(here: Here, said: Directive) -> None:
         raise Ignored("one log has the requests of every host")
     written = here.draft.formats.get(form, form)
     kind = next((name for pattern, name in _FORMATS if pattern.fullmatch(written)), "")
-    here.draft.access_log = Row({"file": here.draft.path(file), "format": kind or "combined"}, [said])
     if not kind:
-        here.lose("the formats here are common, combined and json; it is written as combined")
+        try:
+            parsed(kind := written)
+        except BadFormat as reason:
+            kind = "combined"
+            here.lose(f"{reason}; it is written as combined")
+    here.draft.access_log = Row({"file": here.draft.path(file), "format": kind}, [said])
     if any(condition):
         here.lose("every request is logged; there are no conditions")
 

@@ -27,7 +27,8 @@ from proxy_core.apache import (
 from proxy_core.apache.export_plain import plain
 from proxy_core.apache.export_words import Lines, line, section, span, switch, word
 from proxy_core.config.folders import serves_files
-from proxy_core.config.model import Host, Limits, Location, Options, Site
+from proxy_core.config.log_directives import FORMATS
+from proxy_core.config.model import AccessLog, Host, Limits, Location, Options, Site
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
 
@@ -70,14 +71,11 @@ def _main(site: Site, folder: Path) -> Lines:
         for each in site.listeners.values()
     ]
     process = ["DefaultRuntimeDir .", "PidFile httpd.pid", "ErrorLog error.log", "User www-data", "Group www-data"]
-    log = site.access_log
     return _parts(
         [line("ServerRoot", str(folder)), *process],
         [line("ServerName", site.site.server_name), *listens],
         [f"TraceEnable {switch(site.site.trace)}", *_limits(site.limits)],
-        []
-        if log is None
-        else [line("LogFormat", _FORMATS[log.format], log.format), line("CustomLog", log.file, log.format)],
+        _log(site.access_log),
         ["TypesConfig /etc/mime.types"] * serves_files(site),
         _remote(site.site),
         [*_options(site.site, Options(), folder), *export_tls.lines_of_members(site)],
@@ -87,10 +85,12 @@ def _main(site: Site, folder: Path) -> Lines:
     )
 
 
-_FORMATS = {
-    "common": '%h %l %u %t "%r" %>s %b',
-    "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i"',
-}
+def _log(said: AccessLog | None) -> Lines:
+    if said is None:
+        return []
+    name = said.format if said.format in FORMATS else "own"
+    form = FORMATS.get(said.format, said.format).replace("\n", "\\n")
+    return [line("LogFormat", form, name), line("CustomLog", said.file, name)]
 
 
 def _remote(said: Options) -> Lines:

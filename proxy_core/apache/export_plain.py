@@ -77,6 +77,9 @@ def _options(site: Site, lose: Lose) -> Site:
     if log is not None and log.format == "json":
         lose(("access_log", "format"), "Apache writes no JSON by itself: it is written as combined")
         log = replace(log, format="combined")
+    if log is not None and (ours := re.findall(r"%[!<>,\d]*\{\w+\}[<>]*x", log.format)):
+        lose(("access_log", "format"), f"Apache does not know {' '.join(ours)}: it is written as -")
+        log = replace(log, format=re.sub(r"%[!<>,\d]*\{\w+\}[<>]*x", "-", log.format))
     if log is not None and log.file == "-":
         log = replace(log, file="/dev/stdout")
     options = replace(

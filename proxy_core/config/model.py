@@ -85,10 +85,13 @@ class AccessLog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         ),
     ]
     format: Annotated[
-        Literal["common", "combined", "json"],
+        str,
         Meta(
+            extra={"example": '%h %t "%r" %>s %{member}x'},
             description="common and combined are Apache's formats of these names; json is an object a line with "
-            "route, member, attempts and timings.",
+            "route, member, attempts and timings; anything with a % is a format of your own, in the directives of "
+            "Apache's LogFormat. %{NAME}x is what json has: route, balancer, member, attempts, retries, queued, "
+            "waited, first, total, cause, generation.",
         ),
     ] = "combined"
 

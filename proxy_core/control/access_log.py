@@ -5,25 +5,24 @@ stopped, so the ring is its buffer: while the disk is full or the file cannot be
 leaves the ring meanwhile is counted as lost and said so. It never raises and never waits: pipes and terminals are
 written without blocking, and one call formats a bounded number of records. A failure is a Problem until it is over.
 
-common and combined are httpd's formats of these names, byte for byte (mod_log_config.c; escaping as
-ap_escape_logitem in server/util.c). json is one object a line.
+common and combined are httpd's formats of these names, byte for byte, and compiled as any format of the site's own is
+(``log_format``). json is one object a line.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from json import dumps
 from pathlib import Path
 
 import msgspec
 
 from proxy_core.config.model import AccessLog as Settings
-from proxy_core.control.records import noted_fields, record
+from proxy_core.control.log_format import compiled
+from proxy_core.control.records import record
 from proxy_core.errors import Problem
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recorder import Recorder
@@ -33,7 +32,6 @@ BATCH = 2_500
 
 _ADDRESS = ("access_log",)
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class AccessLog:
@@ -45,7 +43,7 @@ class AccessLog:
         self._recorder = recorder
         self._path = None if settings.file == "-" else folder / settings.file
         self._closed_to_us = console and self._path is None
-        self._line = LINES[settings.format]
+        self._line = LINES.get(settings.format) or compiled(settings.format)
         self._cursor = recorder.newest
         self._pending = b""
         self._lost = 0
@@ -147,25 +145,8 @@ def _standard_output() -> int:
     return os.open("/dev/stdout", _FLAGS & ~os.O_CREAT)
 
 
-def common(exchange: Exchange) -> bytes:
-    """``%h %l %u %t "%r" %>s %b``: LogFormat common. %l is never known, %u where a password was asked for."""
-    user = exchange.extras.user if exchange.extras is not None else ""
-    return b'%b - %b [%b] "%b" %b %b\n' % (
-        exchange.view.client.encode() or b"-",
-        _escaped(user.encode("latin-1")) or b"-",
-        _clf_time(int(exchange.at)),
-        _request_line(exchange),
-        b"%d" % exchange.status if exchange.status else b"-",
-        b"%d" % exchange.sent if exchange.sent else b"-",
-    )
-
-
-def combined(exchange: Exchange) -> bytes:
-    """common, with ``"%{Referer}i" "%{User-Agent}i"``: LogFormat combined."""
-    fields = noted_fields(exchange.head)
-    referer = _escaped(fields.get(b"referer", b"-"))
-    user_agent = _escaped(fields.get(b"user-agent", b"-"))
-    return b'%b "%b" "%b"\n' % (common(exchange)[:-1], referer, user_agent)
+common, combined = compiled("common"), compiled("combined")
+"""Lines of LogFormat common and combined. %l is never known, %u where a password was asked for."""
 
 
 def json(exchange: Exchange) -> bytes:
@@ -203,31 +184,6 @@ def json(exchange: Exchange) -> bytes:
 
 
 LINES: dict[str, Callable[[Exchange], bytes]] = {"common": common, "combined": combined, "json": json}
-
-_UNSAFE = re.compile(rb"[^ !#-\[\]-~]")
-_SHORT = {8: b"\\b", 9: b"\\t", 10: b"\\n", 11: b"\\v", 13: b"\\r", 34: b'\\"', 92: b"\\\\"}
-_ESCAPES = [_SHORT.get(byte, b"\\x%02x" % byte) for byte in range(256)]
-
-
-def _escaped(value: bytes) -> bytes:
-    """ap_escape_logitem: nothing that a client sends can end the line, close a quote or steer a terminal."""
-    return _UNSAFE.sub(lambda found: _ESCAPES[found[0][0]], value)
-
-
-def _request_line(exchange: Exchange) -> bytes:
-    """%r: the first line as it came, "-" when none came."""
-    return _escaped(exchange.head.partition(b"\n")[0].rstrip(b"\r")) or b"-"
-
-
-@lru_cache(maxsize=64)
-def _clf_time(second: int) -> bytes:
-    """%t without its brackets: local time with the zone, English months whatever the locale says."""
-    local = time.localtime(second)
-    sign, offset = "-" if local.tm_gmtoff < 0 else "+", abs(local.tm_gmtoff) // 60
-    return (
-        f"{local.tm_mday:02}/{_MONTHS[local.tm_mon - 1]}/{local.tm_year}:{local.tm_hour:02}:{local.tm_min:02}:"
-        f"{local.tm_sec:02} {sign}{offset // 60:02}{offset % 60:02}"
-    ).encode()
 
 
 def _utc(at: float) -> str:

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from itertools import combinations
 
 from proxy_core.config.destination import destination
+from proxy_core.config.log_directives import BadFormat, parsed
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import Origin, as_bytes_text, balancer, endpoint, escaped, is_loopback, origin
@@ -39,6 +40,7 @@ def lint(site: Site) -> tuple[Problem, ...]:
     return (
         *lint_trust(site),
         *_listeners(site),
+        *_access_log(site),
         *(problem for row in site.routes for problem in (*spelling(row), *_proxy(site, row))),
         *_no_routes(site),
         *_tables(site),
@@ -69,6 +71,14 @@ def _listeners(site: Site) -> Iterator[Problem]:
                 f'"{site.listeners[other].address}" is taken by listener {one} ("{site.listeners[one].address}")',
                 "give each listener a port of its own, or remove one",
             )
+
+
+def _access_log(site: Site) -> Iterator[Problem]:
+    if site.access_log is not None and site.access_log.format != "json":
+        try:
+            parsed(site.access_log.format)
+        except BadFormat as reason:
+            yield error(("access_log", "format"), str(reason), reason.todo)
 
 
 def _clash(one: tuple[str, int], other: tuple[str, int]) -> bool:

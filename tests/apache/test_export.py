@@ -199,6 +199,7 @@ LOSSES = [
     ('[[errors]]\nid = "e"\nstatus = ["404"]\nfile = "x.html"', "errors.e.file"),
     ('[[env]]\nid = "v"\nname = "V"\nfrom = "%{HTTP:A}"\ntransform = ["length"]', "env.v"),
     ('[access_log]\nfile = "l"\nformat = "json"', "access_log.format"),
+    ('[access_log]\nfile = "l"\nformat = "%h %200{member}x"', "access_log.format"),
 ]
 
 
@@ -323,3 +324,10 @@ def test_a_host_that_is_reached_with_tls_and_without_becomes_two_with_the_same_r
         assert "ServerName a.two.example" in each
         assert "ProxyPass / http://h/" in each
         assert "<Location /in>\n        Require local\n        Header set X-In yes\n" in each
+
+
+def test_a_format_of_the_log_goes_out_as_it_came(tmp_path: Path) -> None:
+    made, losses = exported("[access_log]\nfile = 'l'\nformat = '%h \"%r\" %{X-A}i \\t%>s'", tmp_path)
+    assert not losses
+    assert r'LogFormat "%h \"%r\" %{X-A}i \t%>s" own' in made.splitlines()
+    assert "CustomLog l own" in made.splitlines()

@@ -499,3 +499,21 @@ def test_a_proxy_header_is_asked_of_those_who_are_believed_and_of_nobody_else(tm
     assert believed["site"]["internal_proxies"] == ["10.0.0.0/8"]
     assert "proxy_protocol" not in site_of(tmp_path, text)["listeners"]["http-2"]
     assert "nobody is believed" in {loss.line: loss.why for loss in imported(tmp_path, text).report.losses}[5]
+
+
+@pytest.mark.parametrize(
+    ("form", "found", "lost"),
+    [
+        (r"%h %l %u %t \"%r\" %>s %O", "common", ""),
+        (r"%v:%p %h \"%r\" %>s %D %{X-Id}i", '%v:%p %h "%r" %>s %D %{X-Id}i', ""),
+        (r"%h %{Foo}^ti", "combined", "%{Foo}^ at character 4"),
+        (r"%h %Z", "combined", "%Z at character 4"),
+    ],
+)
+def test_a_format_of_the_log_comes_in_or_names_what_is_unknown(
+    tmp_path: Path, form: str, found: str, lost: str
+) -> None:
+    text = f'LogFormat "{form}" own\nCustomLog access.log own\nListen 80\n{PROXIED}'
+    assert site_of(tmp_path, text)["access_log"].get("format", "combined") == found
+    losses = [each.why for each in imported(tmp_path, text).report.entries if each.outcome == "unsupported"]
+    assert [lost in why for why in losses] == [True] * bool(lost)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from proxy_core.balance.state import MemberKey, MemberState
 from proxy_core.config.model import AccessLog as Settings
-from proxy_core.control import access_log
+from proxy_core.control import access_log, log_format
 from proxy_core.control.access_log import AccessLog
 from proxy_core.http.view import RequestView
 from proxy_core.runtime import recorder as recorder_module
@@ -36,11 +36,11 @@ def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Seven hours behind UTC, the zone of the manual's own example."""
     monkeypatch.setenv("TZ", "XXX7")
     time.tzset()
-    access_log._clf_time.cache_clear()
+    log_format.clf_time.cache_clear()
     yield
     monkeypatch.undo()
     time.tzset()
-    access_log._clf_time.cache_clear()
+    log_format.clf_time.cache_clear()
 
 
 def exchange(head: bytes = HEAD, **changes: Any) -> Exchange:
