@@ -161,6 +161,14 @@ def test_each_request_is_written_once_and_what_was_there_before_is_kept(tmp_path
     assert len(lines) == 1 + 3
 
 
+def test_a_format_of_the_sites_own_is_what_the_file_gets(tmp_path: Path) -> None:
+    recorder = Recorder()
+    log = opened(recorder, tmp_path, format="%>s %B %{total}x %{User-Agent}i")
+    served(recorder)
+    log.close()
+    assert (tmp_path / "access.log").read_text() == "200 2326 500.000 Mozilla/4.08 [en]\n"
+
+
 def test_reopening_finishes_the_old_file_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
     recorder = Recorder()
     log = opened(recorder, tmp_path)
