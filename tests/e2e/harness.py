@@ -155,7 +155,7 @@ async def upstream(talk: Talk, ssl: SSLContext | None = None) -> AsyncIterator[U
             this.tasks.discard(task)
             writer.close()
 
-    this.server = server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20, ssl=ssl)
+    this.server = server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20, backlog=2048, ssl=ssl)
     this.port = server.sockets[0].getsockname()[1]
     try:
         yield this
