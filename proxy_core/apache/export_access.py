@@ -42,11 +42,13 @@ def plain(site: Site, lose: Lose) -> Site:
 
 
 def useful(site: Site) -> Site:
-    """The site without locations that say nothing."""
-    used = {
-        row.location for table in (site.env, site.rewrites, site.headers, site.errors, site.reverse) for row in table
-    }
-    return replace(site, locations=tuple(row for row in site.locations if row.id in used or _says(row)))
+    """The site without locations that say nothing, and without the rows in them, which are all off."""
+    tables = {name: getattr(site, name) for name in ("env", "rewrites", "headers", "errors", "reverse")}
+    used = {row.location for rows in tables.values() for row in rows if row.enabled}
+    locations = tuple(row for row in site.locations if row.id in used or _says(row))
+    places = {"", *(row.id for row in locations)}
+    kept = {name: tuple(row for row in rows if row.location in places) for name, rows in tables.items()}
+    return replace(site, locations=locations, **kept)
 
 
 def _says(row: Location) -> bool:

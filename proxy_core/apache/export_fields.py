@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_words import Lines, Unsayable, line, off
-from proxy_core.apache.fields import ATTRIBUTES
+from proxy_core.apache.fields import ATTRIBUTES, PLAIN
 from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Location, ReverseRule, RewriteRule, Site
 from proxy_core.http.headers import REASONS
 from proxy_core.http.target import as_bytes_text
@@ -99,7 +99,9 @@ def _variable(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     if row.fields and re.fullmatch(r"[A-Za-z0-9_-]+", row.fields):
         row = replace(row, fields=f"(?:{row.fields})")  # or it would be the name of one
     if name and row.capture and not row.negate and not row.transform:
-        return row
+        # A pattern without any sign of one fills nothing in: there $0 would stand for itself.
+        unfilled = PLAIN.fullmatch(row.capture) and re.search(r"(?<!\\)\$\d", value or "")
+        return replace(row, capture=f"(?:{row.capture})") if unfilled else row
     if row.fields and row.transform == () and not row.negate:
         return replace(row, capture="^((?s:.*))$" if "$1" in (value or "") else "^")
     if row.fields:

@@ -83,7 +83,7 @@ def set_env_if(here: Here, said: Directive) -> None:
     else:
         looked = {"fields": attribute}
     nocase = {"nocase": True} if said.key.endswith("nocase") else {}
-    fills = _PLAIN.fullmatch(regex) is None
+    fills = PLAIN.fullmatch(regex) is None
     useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
     if not useful:
         raise Ignored("clients of the last century are treated like any other")
@@ -91,7 +91,7 @@ def set_env_if(here: Here, said: Directive) -> None:
         _variable(here, said, word, {**looked, "capture": regex, **nocase}, fills)
 
 
-_PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
+PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
 """A pattern that is plain text: groups are not filled into the value then (``non_regex_pattern``)."""
 
 

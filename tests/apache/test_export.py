@@ -29,6 +29,8 @@ BY_CHANCE = settings(
     deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )
 """Without shrinking: a site is large, and what differs is told field by field."""
+THE_SAME = settings(BY_CHANCE, derandomize=True)
+"""For the suite, which is to tell of a change and not of luck; ``-m soak`` looks further."""
 
 
 def exported(text: str, folder: Path) -> tuple[str, list[str]]:
@@ -61,14 +63,22 @@ def test_a_sample_comes_back(sample: Path, tmp_path: Path) -> None:
     assert normal(back) == normal(said)
 
 
-@settings(BY_CHANCE, max_examples=25)
+@settings(THE_SAME, max_examples=25)
 @given(site=SITES)
 def test_a_site_made_by_chance_comes_back(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     said, back = there_and_back(site, tmp_path_factory.mktemp("export"))
     assert normal(back) == normal(said)
 
 
-@settings(BY_CHANCE, max_examples=15)
+@pytest.mark.soak
+@settings(BY_CHANCE, max_examples=1_000)
+@given(site=SITES)
+def test_many_sites_made_by_chance_come_back(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+    said, back = there_and_back(site, tmp_path_factory.mktemp("export"))
+    assert normal(back) == normal(said)
+
+
+@settings(THE_SAME, max_examples=15)
 @given(site=SITES)
 def test_what_apache_can_say_is_sound_and_says_itself(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("plain")
@@ -80,7 +90,7 @@ def test_what_apache_can_say_is_sound_and_says_itself(site: Site, tmp_path_facto
 
 
 @pytest.mark.apache
-@settings(BY_CHANCE, max_examples=20)
+@settings(THE_SAME, max_examples=20)
 @given(site=SITES)
 def test_apache_accepts_it(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("accepted")
