@@ -26,7 +26,7 @@ from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 
 EMPTY = """\
-No route yet: every request gets 404.
+No route yet: what no rule and no file answers gets 404.
 Press a to add the first one."""
 RATE_SECONDS = 5
 BUSY_SECONDS = 60

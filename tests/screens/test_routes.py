@@ -180,7 +180,7 @@ async def test_a_row_in_use_asks_before_it_is_disabled_and_an_unused_one_does_no
 
 async def test_an_empty_page_says_how_to_fill_it_also_where_there_is_little_room() -> None:
     async with console(FakeEngine(EMPTY), (60, 15), page="3") as pilot:
-        assert "No route yet" in screen(pilot)
+        assert "No route yet: what no rule and no file answers gets 404." in screen(pilot)
         assert "Press a to add the first one" in screen(pilot)
         for key in "exdtfJK":
             await pilot.press(key)
