@@ -1,4 +1,4 @@
-"""The proxies that are compared, and the upstream behind all of them.
+"""The proxies that are compared and the upstream behind them, some 320 lines because each has its configuration here.
 
 Each contender does the same work: two members in turn, connections to them kept alive, X-Forwarded-For added, no
 access log. Each gets one core. The upstream is nginx when it is there, else a small one of our own. A second port

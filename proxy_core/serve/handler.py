@@ -1,4 +1,4 @@
-"""The way of a request, in one place of some 780 lines because it is one story.
+"""The way of a request, in one place of some 800 lines because it is one story.
 
 The phases are ``received → decided → elected → sent → answered → finished``.
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import types
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -20,6 +18,7 @@ from proxy_core.config.model import Balancer, Member, Site
 from tests.e2e.harness import HELLO, Talk, answers, serving, until, upstream
 from tests.e2e.harness import site as plain
 from tests.e2e.test_tunnels import ASK, switches
+from tests.faults.injected import breaking, seeing
 from tests.faults.rest import left
 from tests.ports import free_port
 
@@ -51,42 +50,8 @@ SPARED = {
 """
 
 
-class Injected(Exception):
-    pass
-
-
 def _here(frame: types.FrameType) -> bool:
     return "/proxy_core/" in frame.f_code.co_filename
-
-
-@contextmanager
-def seeing(seen: set[types.CodeType]) -> Iterator[None]:
-    def hook(frame: types.FrameType, event: str, _: object) -> None:
-        if event == "call" and _here(frame):
-            seen.add(frame.f_code)
-
-    sys.setprofile(hook)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
-
-
-@contextmanager
-def breaking(code: types.CodeType) -> Iterator[list[bool]]:
-    """The next call of this function raises."""
-    done: list[bool] = []
-
-    def hook(frame: types.FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is code and not done:
-            done.append(True)
-            raise Injected(code.co_qualname)
-
-    sys.setprofile(hook)
-    try:
-        yield done
-    finally:
-        sys.setprofile(None)
 
 
 @dataclass
@@ -156,7 +121,7 @@ async def every(shape: Shape) -> int:
         good = await ask(port, *shape.pieces)
         upstreams.close()
         seen: set[types.CodeType] = set()
-        with seeing(seen):
+        with seeing(seen, _here):
             await ask(port, *shape.pieces)
             await until(lambda: not left(proxy, member))
         for code in sorted(seen, key=lambda each: each.co_qualname):
@@ -166,7 +131,7 @@ async def every(shape: Shape) -> int:
             await until(lambda: not member.open)
             proxy.problems.clear()
             complaints.clear()
-            with breaking(code) as done:
+            with breaking(code, _here) as done:
                 await within(10, ask(port, *shape.pieces), code.co_qualname)
             end = monotonic() + 5
             while more := left(proxy, member):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from proxy_core.config.model import Site
 from proxy_core.config.toml import parse
 from tests.e2e.harness import HELLO, answers, client, get, serving, until, upstream
+from tests.faults.injected import breaking, seeing
 
 SITE = """\
 version = 1
@@ -58,10 +56,6 @@ COUNTING = {"connection_made", "connection_lost", "finish"}
 WHERE = ("/proxy_core/rules/", "/proxy_core/balance/", "/proxy_core/http/")
 
 
-class Injected(Exception):
-    pass
-
-
 def _ours(frame: types.FrameType) -> bool:
     """Whether this is called for a request that is not over."""
     if not any(where in frame.f_code.co_filename for where in WHERE):
@@ -70,36 +64,6 @@ def _ours(frame: types.FrameType) -> bool:
     while above is not None and above.f_code.co_name not in COUNTING:
         above = above.f_back
     return above is None
-
-
-@contextmanager
-def _seeing(seen: set[types.CodeType]) -> Iterator[None]:
-    def hook(frame: types.FrameType, event: str, _: object) -> None:
-        if event == "call" and _ours(frame):
-            seen.add(frame.f_code)
-
-    sys.setprofile(hook)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
-
-
-@contextmanager
-def _breaking(code: types.CodeType) -> Iterator[list[bool]]:
-    """The next call of this function raises."""
-    done: list[bool] = []
-
-    def hook(frame: types.FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is code and not done and _ours(frame):
-            done.append(True)
-            raise Injected(code.co_qualname)
-
-    sys.setprofile(hook)
-    try:
-        yield done
-    finally:
-        sys.setprofile(None)
 
 
 def the_site(port: int) -> Site:
@@ -124,12 +88,12 @@ async def test_an_exception_in_any_function_that_a_request_passes_costs_that_req
     async with upstream(answers(HELLO)) as member, serving(the_site(member.port)) as proxy:
         assert await ask(proxy.port, path) == good
         seen: set[types.CodeType] = set()
-        with _seeing(seen):
+        with seeing(seen, _ours):
             assert await ask(proxy.port, path) == good
         told, count = {}, len(proxy.records)
         for code in sorted(seen, key=lambda each: each.co_qualname):
             proxy.problems.clear()
-            with _breaking(code) as done:
+            with breaking(code, _ours) as done:
                 status = await ask(proxy.port, path)
             if not done:  # what it works out is remembered
                 continue
