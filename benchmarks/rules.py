@@ -13,7 +13,7 @@ from proxy_core.config.model import RewriteCond, RewriteRule, Route, Site
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import Facts
-from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 
 ROUNDS, CALLS = 7, 2_000

@@ -24,11 +24,11 @@ from typing import Any
 import uvloop
 
 from proxy_core.control.cli import EXIT_BAD_SITE, drained, ready, report
+from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
+from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
-from proxy_core.control.history import journal_of
-from proxy_core.control.scratch import move_listeners, scratch_copy
 from proxy_core.errors import Problem
-from proxy_core.runtime.process import settle
+from proxy_core.runtime.process_limits import settle
 from rproxy_tui.app import ConsoleApp, Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 

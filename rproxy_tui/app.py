@@ -18,7 +18,7 @@ from textual.app import App
 from textual.content import Content
 from textual.driver import Driver
 
-from proxy_core.control.commands import Applied, Command, Redo, Refused, Result, Undo
+from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo
 from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui import keys, theme

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from proxy_core.config.model import Balancer
 from proxy_core.config.model_balance import Ejection, Sticky
 from proxy_core.config.model_health import HealthCheck
-from proxy_core.control.commands import Change, Delete
+from proxy_core.control.editing.commands import Change, Delete
 from rproxy_tui import words
 from rproxy_tui.draft import thing
 from rproxy_tui.widgets.confirm import Choice

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from math import isinf
 
 from proxy_core.config.model import Ban, Site
-from proxy_core.control.commands import Change, Delete, Edit, Insert, Set
-from proxy_core.rules.networks import ends, seen_as
+from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Set
+from proxy_core.rules.access.networks import ends, seen_as
 from rproxy_tui import words
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d+)?) ?(s|m|h|d)")

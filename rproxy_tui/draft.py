@@ -17,7 +17,7 @@ import msgspec
 
 from proxy_core.config.model import Site
 from proxy_core.config.schema import Field, fields, struct_at
-from proxy_core.control.commands import Change, Delete, Edit, Insert, Move, Set
+from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Address
 
 NAME = ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from proxy_core.control.commands import Change, Delete, Keep, Reload, Set
+from proxy_core.control.editing.commands import Change, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
 from rproxy_tui.bans import about
 from rproxy_tui.draft import thing

@@ -1,7 +1,7 @@
 """Rewrite rules in words: what a condition tests, what a flag does, which rules use a map.
 
 For whoever knows Apache's letters only by half, and is in a hurry. All of it is pure; the letters themselves are
-``rules.flags``'s, and a test holds that each of them has its words here.
+``rules.rewriting.flags``'s, and a test holds that each of them has its words here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from proxy_core.config.model import RewriteCond, RewriteRule, Site
-from proxy_core.rules.flags import SWITCHES, VALUED
+from proxy_core.rules.rewriting.flags import SWITCHES, VALUED
 
 FLAGS = {
     "chain": "C: the next rule is tried only if this one matched",

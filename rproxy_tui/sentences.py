@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from proxy_core.config.edit import Edit
 from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route, Site
-from proxy_core.control.commands import Change, Delete, Insert, Move, Set
+from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Set
 from proxy_core.errors import Address
-from proxy_core.rules.lint_order import shadows
-from proxy_core.rules.prefixes import collapsed, takes
+from proxy_core.rules.lint.rewrite_order import shadows
+from proxy_core.rules.routing.prefixes import collapsed, takes
 from rproxy_tui import words
 from rproxy_tui.draft import thing
 from rproxy_tui.forecast import listed

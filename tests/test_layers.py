@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -24,11 +23,11 @@ FLOORS = [
 ]
 ONLY_IN = {
     "aiohttp": {"proxy_core/serve/"},
-    "httptools": {"proxy_core/runtime/upstream"},
+    "httptools": {"proxy_core/runtime/upstreams/"},
     "textual": {"rproxy_tui/"},
     "rich": {"rproxy_tui/"},
 }
-LONG = 320
+LONG = 400
 """Lines of a module that need no reason."""
 
 
@@ -86,20 +85,17 @@ def test_a_module_says_what_it_is_for_and_stays_readable(path: Path) -> None:
     assert said is None or abs(lines - int(said[1])) <= lines / 10, f"{path} has {lines} lines and says {said[1]}"
 
 
-def listed() -> list[str]:
-    """The modules in the table of rooms, as patterns of paths below the root and without their ending."""
+def listed(row: int) -> list[str]:
+    """A column of the table of rooms, by its backticks."""
     table = (ROOT / "docs" / "architecture.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
-    patterns: list[str] = []
-    for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE):
-        first, *others = re.findall(r"`([^`]+)`", cell)
-        folder = first.rpartition("/")[0]
-        names = [first, *(name if "/" in name else f"{folder}/{name}" for name in others)]
-        patterns += [name if name.startswith("rproxy_tui/") else f"proxy_core/{name}" for name in names]
-    return patterns
+    cells = [line.split("|")[row] for line in table.splitlines() if line.startswith("| `")]
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def test_the_table_of_rooms_lists_every_module_and_none_that_is_not_there() -> None:
-    modules = {str(path.relative_to(ROOT).with_suffix("")) for path in SOURCES if path.stem != "__init__"}
-    patterns = listed()
-    assert not [name for name in sorted(modules) if not any(fnmatch(name, pattern) for pattern in patterns)]
-    assert not [pattern for pattern in patterns if not any(fnmatch(name, pattern) for name in modules)]
+def test_the_table_of_rooms_lists_every_folder_and_none_that_is_not_there() -> None:
+    folders = {str(path.parent.relative_to(ROOT)) for path in SOURCES if path.stem != "__init__"}
+    assert sorted(listed(1)) == sorted(folders - {"proxy_core"})
+
+
+def test_what_guards_a_room_is_there() -> None:
+    assert not [name for name in listed(3) if not list(ROOT.glob(name))]

@@ -32,7 +32,7 @@ from proxy_core.config.model import Balancer, HeaderRule, Host, Limits, Location
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.http.target import balancer
 from proxy_core.rules import hosts as hosts_of
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 
 _R = TypeVar("_R", bound=Any)
 

@@ -22,9 +22,9 @@ from proxy_core.config.destination import destination
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import Host, Location, Redirection, ReverseRule, Route, Site
 from proxy_core.http.target import as_bytes_text, balancer, escaped, origin
-from proxy_core.rules import flags
-from proxy_core.rules.flags import is_redirect
-from proxy_core.rules.reverse import effective_target
+from proxy_core.rules.rewriting import flags
+from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.routing.reverse import effective_target
 
 DOTTED = r"/\.(?!well-known(?:/|$))"
 """Paths of files that a site never serves and Apache would."""

@@ -19,7 +19,7 @@ from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_routes import unreached
 from proxy_core.apache.export_words import Lines, line, off, rewrite_word
 from proxy_core.config.model import Location, RewriteMap, RewriteRule, Site
-from proxy_core.rules import flags
+from proxy_core.rules.rewriting import flags
 
 
 def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dict[Path, str]]:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_words import Lines, line
 from proxy_core.config.model import Certificate, HeaderRule, Host, ListenerTls, Site, UpstreamTls
-from proxy_core.rules import flags
 from proxy_core.rules import hosts as names_of
-from proxy_core.runtime.tls import BadTls, names_in
+from proxy_core.rules.rewriting import flags
+from proxy_core.runtime.certificates import BadTls, names_in
 
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 """The authorities that Debian trusts: httpd trusts nobody by itself."""

@@ -38,7 +38,7 @@ from proxy_core.apache.table import Handler
 from proxy_core.apache.writer import written
 from proxy_core.config.toml import parse
 from proxy_core.errors import Problem
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 
 THEMES = (core, files, proxy, balancing, rewrite, fields, redirects, access, remoteip, tls)
 HANDLERS: dict[str, Handler] = {name: handler for theme in THEMES for name, handler in theme.HANDLERS.items()}

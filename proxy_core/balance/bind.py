@@ -17,7 +17,7 @@ from proxy_core.balance.state import UNLIMITED, BoundMember, Group, MemberKey, M
 from proxy_core.config.destination import destination
 from proxy_core.config.folders import FILES, INSIDE, serves_files
 from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
-from proxy_core.http.statuses import statuses
+from proxy_core.http.status_ranges import status_ranges
 from proxy_core.http.target import as_bytes_text, escaped, origin
 from proxy_core.http.upgrade import protocols
 
@@ -75,7 +75,7 @@ def _pool(
         groups=_groups(bound),
         routes=routes,
         elect=METHODS[balancer.method],
-        fails=statuses(balancer.failonstatus),
+        fails=status_ranges(balancer.failonstatus),
         watched=bool(balancer.failonstatus) or balancer.ejection is not None or balancer.method == "latency",
         asks=balancer.sticky is not None or balancer.method == "hash",
         issues=named,

@@ -17,7 +17,7 @@ LONGEST = 1000
 _MOST = 100_000
 
 
-class Report(NamedTuple):
+class LoadReport(NamedTuple):
     """Free and busy slots; ``port`` is 0 where the sender's address alone says who it is."""
 
     ready: int
@@ -25,14 +25,14 @@ class Report(NamedTuple):
     port: int = 0
 
 
-def report(raw: bytes) -> Report | None:
+def report(raw: bytes) -> LoadReport | None:
     """What the text says; None when it is no report of version 1."""
     said = dict(parse_qsl(raw[:LONGEST].decode("latin-1").strip(), keep_blank_values=True, max_num_fields=None))
     if said.get("v") != "1":
         return None
     try:
         numbers = [_number(said[name]) for name in ("ready", "busy")]
-        return Report(numbers[0], numbers[1], _number(said.get("port", "0")))
+        return LoadReport(numbers[0], numbers[1], _number(said.get("port", "0")))
     except (KeyError, ValueError):
         return None
 
@@ -44,7 +44,7 @@ def _number(text: str) -> int:
 
 
 def heard(
-    said: Report, sender: str, members: Iterable[BoundMember], addresses: Callable[[str], Iterable[str]], now: float
+    said: LoadReport, sender: str, members: Iterable[BoundMember], addresses: Callable[[str], Iterable[str]], now: float
 ) -> int:
     """Note a report for the members that it is about, and return how many those are. ``addresses`` knows what a
     member's name stands for."""

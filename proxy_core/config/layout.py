@@ -25,7 +25,7 @@ _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
 @dataclass(slots=True)
-class Entry:
+class LayoutEntry:
     """A key with its value (``path`` ends with the key), or an element of an array (``path`` ends with its position).
 
     ``start`` to ``end`` is what moves and dies with it: whole lines with its comments in a section, else the bare
@@ -41,13 +41,13 @@ class Entry:
     value: int
     value_end: int
     kind: str
-    items: list[Entry] = field(default_factory=list)
+    items: list[LayoutEntry] = field(default_factory=list)
     shared: bool = False
     """For arrays: elements share lines with each other or with the brackets."""
 
 
 @dataclass(slots=True)
-class Section:
+class LayoutSection:
     """The keys under one header. ``start`` to ``end`` are the whole lines that move and die with it; ``head`` is the
     header's bracket and ``body`` where its first key goes. ``row`` says that it is a ``[[row]]``."""
 
@@ -57,7 +57,7 @@ class Section:
     body: int
     end: int
     row: bool
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LayoutEntry] = field(default_factory=list)
 
 
 @dataclass
@@ -66,9 +66,9 @@ class Layout:
 
     text: bytes
     lines: list[int]
-    sections: list[Section]
+    sections: list[LayoutSection]
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[LayoutEntry]:
         """Every entry, at any depth, in the order of the text."""
         for section in self.sections:
             yield from _all(section.entries)
@@ -100,17 +100,17 @@ def layout(text: bytes) -> Layout:
     """The layout of a TOML text; nobody may change it. A text with errors gives what could be recognised."""
     root = Parser(_LANGUAGE).parse(text).root_node  # a parser must not be shared by threads
     lines = [0, *(found.end() for found in re.finditer(b"\n", text))]
-    return _Reader(text, lines).read(root)
+    return _LayoutReader(text, lines).read(root)
 
 
-def _all(entries: list[Entry]) -> Iterator[Entry]:
+def _all(entries: list[LayoutEntry]) -> Iterator[LayoutEntry]:
     for entry in entries:
         yield entry
         if entry.items:
             yield from _all(entry.items)
 
 
-class _Reader:
+class _LayoutReader:
     """One pass over a tree: what it has to remember is the lines of comments and how many rows each list has had."""
 
     def __init__(self, text: bytes, lines: list[int]) -> None:
@@ -127,12 +127,12 @@ class _Reader:
         # but for one behind a header.
         self.comments -= {node.start_point[0] for node in heads}
         first = 3 if self.text.startswith(b"\xef\xbb\xbf") else 0
-        top = Section((), first, first, first, first, False)
+        top = LayoutSection((), first, first, first, first, False)
         self.fill(top, root)
         sections = [top, *(self.section(node) for node in heads)]
         return Layout(self.text, self.lines, sections)
 
-    def section(self, node: Node) -> Section:
+    def section(self, node: Node) -> LayoutSection:
         row = node.type == "table_array_element"
         keys = next((self.keys(each) for each in node.children if each.type in _KEYS), ())
         path: Path = ()
@@ -144,11 +144,11 @@ class _Reader:
                 path = (*path, self.rows[path] - 1)
         line = node.start_point[0]
         body = self.line_end(line)
-        section = Section(path, self.above(line), node.start_byte, body, body, row)
+        section = LayoutSection(path, self.above(line), node.start_byte, body, body, row)
         self.fill(section, node)
         return section
 
-    def fill(self, section: Section, node: Node) -> None:
+    def fill(self, section: LayoutSection, node: Node) -> None:
         section.entries = [self.pair(each, section.path, lines=True) for each in node.children if each.type == "pair"]
         if section.entries:
             section.end = section.entries[-1].end
@@ -161,7 +161,7 @@ class _Reader:
         if line > end and not self.is_header(line):
             section.end = self.lines[line] if line < len(self.lines) else len(self.text)
 
-    def pair(self, node: Node, within: Path, *, lines: bool = False) -> Entry:
+    def pair(self, node: Node, within: Path, *, lines: bool = False) -> LayoutEntry:
         key, value = node.children[0], node.children[-1]
         value = next((each for each in node.children[2:] if each.type != "comment"), value)
         path = (*within, *self.keys(key))
@@ -174,16 +174,16 @@ class _Reader:
             entry.start, entry.end = node.start_byte, value.end_byte
         return entry
 
-    def value(self, node: Node, path: Path, within: Path) -> Entry:
+    def value(self, node: Node, path: Path, within: Path) -> LayoutEntry:
         start, end = node.start_byte, node.end_byte
-        entry = Entry(path, within, start, end, start, start, end, node.type)
+        entry = LayoutEntry(path, within, start, end, start, start, end, node.type)
         if node.type == "inline_table":
             entry.items = [self.pair(each, path) for each in node.children if each.type == "pair"]
         elif node.type == "array":
             self.elements(entry, node)
         return entry
 
-    def elements(self, entry: Entry, node: Node) -> None:
+    def elements(self, entry: LayoutEntry, node: Node) -> None:
         inner = [each for each in node.children if each.is_named]
         comments = {each.start_point[0] for each in inner if each.type == "comment"}
         values = [each for each in inner if each.type != "comment"]

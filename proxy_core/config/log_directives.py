@@ -1,8 +1,8 @@
 """How a format of the access log is spelled: mod_log_config's % directives, parsed and checked, never filled in.
 
-What a directive means is ``control.log_format``; the syntax is here since linting and imports must know it too. It
-follows parse_log_item and parse_log_misc_string of mod_log_config.c, but for one thing: an argument that httpd would
-ignore is an error. Pure.
+What a directive means is ``control.watching.log_format``; the syntax is here since linting and imports must know it
+too. It follows parse_log_item and parse_log_misc_string of mod_log_config.c, but for one thing: an argument that httpd
+would ignore is an error. Pure.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BadFormat(ValueError):
         self.todo = todo
 
 
-class Directive(NamedTuple):
+class LogDirective(NamedTuple):
     """``letter`` says what, ``argument`` is what stood in braces. With ``codes`` it is filled in only for these
     statuses, or, ``negated``, only for others."""
 
@@ -56,7 +56,7 @@ class Directive(NamedTuple):
     negated: bool = False
 
 
-def parsed(text: str) -> tuple[str | Directive, ...]:
+def parsed(text: str) -> tuple[str | LogDirective, ...]:
     """A name of FORMATS, or a format string, as literal text and directives. Raises BadFormat."""
     text = FORMATS.get(text, text)
     if "%" not in text:
@@ -64,7 +64,7 @@ def parsed(text: str) -> tuple[str | Directive, ...]:
         raise BadFormat(f'there is no log format "{text}"', todo)
     if control := re.search(r"[\0-\x08\x0b-\x1f\x7f]", text):
         raise BadFormat(f"character {control.start() + 1} is a control character", "leave it out")
-    parts: list[str | Directive] = []
+    parts: list[str | LogDirective] = []
     place = 0
     while (start := text.find("%", place)) >= 0:
         parts.append(_literal(text[place:start]))
@@ -80,7 +80,7 @@ def _literal(text: str) -> str:
     return _ESCAPE.sub(lambda found: _ESCAPES[found[1]], text)
 
 
-def _directive(found: re.Match[str]) -> Directive:
+def _directive(found: re.Match[str]) -> LogDirective:
     letter, argument = found["letter"], found["argument"] or ""
     where = f"{found[0]} at character {found.start() + 1}"
     known = _ARGUMENTS.get(letter)
@@ -94,4 +94,4 @@ def _directive(found: re.Match[str]) -> Directive:
         written = " ".join(f"%{{{each}}}{letter}" if each else f"%{letter}" for each in near or known)
         raise BadFormat(f"{where} is not known", f"did you mean {written}?" if near else f"write {written}")
     codes = frozenset(int(code) for code in re.findall(r"\d+", found["before"]))
-    return Directive(letter, argument, codes, "!" in found["before"])
+    return LogDirective(letter, argument, codes, "!" in found["before"])

@@ -3,7 +3,7 @@
 TOML is how a Site is spelled and the console is how it is edited; there is no second configuration. Every field
 carries its manual in ``Meta(description=…)``: docs/configuration.md and the console's forms are made from it, so
 an option that is not documented here does not exist. Types say what msgspec can check (ranges, choices); what needs
-more than one field is checked in ``proxy_core.rules.lint``. Nothing here does I/O or knows a running proxy.
+more than one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or knows a running proxy.
 """
 
 from __future__ import annotations

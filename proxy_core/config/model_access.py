@@ -1,7 +1,7 @@
 """The part of the model that says who may ask for what, and what is served from files.
 
 Names and meanings are those of Apache httpd's mod_authz_core, mod_authz_host, mod_auth_basic, mod_authn_file, mod_dir
-and mod_alias. As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint``'s.
+and mod_alias. As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint.site``'s.
 """
 
 from __future__ import annotations

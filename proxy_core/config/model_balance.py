@@ -1,7 +1,7 @@
 """The part of the model that says who shares a balancer's requests: balancers, members, stickiness, ejection.
 
 Names and meanings are those of Apache httpd's mod_proxy_balancer wherever it has them (docs/semantics.md says where
-ours differ). As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint``'s.
+ours differ). As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint.site``'s.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 addresses mapped back, pages for errors.
 
 Names and meanings are those of Apache httpd's mod_headers, ProxyPassReverse and ErrorDocument. As in ``model``, every
-field carries its manual; what needs more than one field is checked in ``rules.lint_headers``.
+field carries its manual; what needs more than one field is checked in ``rules.lint.fields``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The part of the model that says how members are asked whether they are well, and where the numbers are read.
 
 The words of checks are those of httpd's mod_proxy_hcheck (hcmethod, hcuri, hcinterval, hcpasses, hcfails, hcexpr). As
-in ``model``, every field carries its manual; what needs more than one field is checked in ``rules.lint_health``.
+in ``model``, every field carries its manual; what needs more than one field is checked in ``rules.lint.health_checks``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The part of the model about the whole site: what holds for every request unless a row says otherwise.
 
 Names and meanings are those of Apache httpd's directives that stand outside all sections. As in ``model``, every field
-carries its manual; what needs more than one field is ``rules.lint``'s.
+carries its manual; what needs more than one field is ``rules.lint.site``'s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The part of the model about routes: what takes a request, and where it goes.
 
 As in ``model``, every field carries its manual, and what needs more than one field is checked in ``config.check`` or
-``rules.lint``.
+``rules.lint.site``.
 """
 
 from __future__ import annotations

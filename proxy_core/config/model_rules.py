@@ -1,7 +1,7 @@
 """The part of the model that says which rules a request meets: hosts, environment, rewriting, maps, locations.
 
 Names and meanings are those of Apache httpd's mod_rewrite, mod_setenvif and core (docs/semantics.md says where ours
-differ). As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint``'s.
+differ). As in ``model``, every field carries its manual; what needs more than one field is ``rules.lint.site``'s.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy_core.config import spell
-from proxy_core.config.layout import Entry, Layout, Section, layout
+from proxy_core.config.layout import Layout, LayoutEntry, LayoutSection, layout
 from proxy_core.config.paths import Path, is_rows
 
 Change = tuple[int, int, bytes]
@@ -55,7 +55,7 @@ def removed(text: bytes, path: Path) -> bytes:
     """Everything under ``path``, however it is spelled, taken out."""
     here = layout(text)
     gone = _under(here, path)
-    blocks: list[Section | Entry] = list(gone)
+    blocks: list[LayoutSection | LayoutEntry] = list(gone)
     changes: list[Change] = []
     for section in here.sections:
         if section not in gone:
@@ -94,26 +94,26 @@ def moved(text: bytes, path: Path, n: int, to: int) -> bytes:
     return _applied(text, [*_without(text, [*chunks]), _row_at(text, here, path, to, block)])
 
 
-def _entry(here: Layout, path: Path) -> Entry | None:
+def _entry(here: Layout, path: Path) -> LayoutEntry | None:
     return next((entry for entry in here.entries() if entry.path == path), None)
 
 
-def _section(here: Layout, path: Path) -> Section | None:
+def _section(here: Layout, path: Path) -> LayoutSection | None:
     return next((section for section in here.sections if section.path == path), None)
 
 
-def _under(here: Layout, path: Path) -> list[Section]:
+def _under(here: Layout, path: Path) -> list[LayoutSection]:
     return [section for section in here.sections[1:] if section.path[: len(path)] == path]
 
 
-def _dotted(here: Layout, path: Path) -> Entry | None:
+def _dotted(here: Layout, path: Path) -> LayoutEntry | None:
     """The last key that reaches through the table at ``path`` by its dots: ``a.b.c`` reaches through a and a.b."""
     size = len(path)
     through = (e for e in here.entries() if len(e.within) < size < len(e.path) and e.path[:size] == path)
     return max(through, key=lambda each: each.key, default=None)
 
 
-def _sibling(here: Layout, parent: Path) -> Entry | None:
+def _sibling(here: Layout, parent: Path) -> LayoutEntry | None:
     """The last table right under ``parent``, where tables there are spelled as keys and not by headers."""
     if any(len(section.path) > len(parent) for section in _under(here, parent)):
         return None
@@ -136,7 +136,7 @@ def _spelled(text: bytes, value: Any, *, like: str = "", inline: bool = False) -
     return _lines(text, spell.value(value, like=like, inline=inline))
 
 
-def _after(text: bytes, entry: Entry, path: Path, value: Any) -> Change:
+def _after(text: bytes, entry: LayoutEntry, path: Path, value: Any) -> Change:
     """A key after another one in the same section or inline table."""
     steps = path[len(entry.within) :]
     if entry.end == entry.value_end:  # inside braces: a key of a section ends with its line
@@ -144,7 +144,7 @@ def _after(text: bytes, entry: Entry, path: Path, value: Any) -> Change:
     return entry.end, entry.end, _indent(text, entry.key) + _pair(text, steps, value) + _newline(text)
 
 
-def _into_section(text: bytes, here: Layout, section: Section, path: Path, value: Any) -> Change:
+def _into_section(text: bytes, here: Layout, section: LayoutSection, path: Path, value: Any) -> Change:
     if section.entries:
         return _after(text, section.entries[-1], path, value)
     line = _pair(text, path[-1:], value) + _newline(text)
@@ -154,14 +154,14 @@ def _into_section(text: bytes, here: Layout, section: Section, path: Path, value
     return first, first, line + _newline(text)
 
 
-def _into_inline(text: bytes, entry: Entry, pair: bytes) -> Change:
+def _into_inline(text: bytes, entry: LayoutEntry, pair: bytes) -> Change:
     if entry.items:
         end = entry.items[-1].value_end
         return end, end, b", " + pair
     return entry.value, entry.value_end, b"{ " + pair + b" }"
 
 
-def _into_array(text: bytes, array: Entry, n: int, item: bytes) -> list[Change]:
+def _into_array(text: bytes, array: LayoutEntry, n: int, item: bytes) -> list[Change]:
     items = array.items
     if not items:
         return [(array.value, array.value_end, b"[" + item + b"]")]
@@ -177,7 +177,7 @@ def _into_array(text: bytes, array: Entry, n: int, item: bytes) -> list[Change]:
     return [*comma, (last.end, last.end, item)]
 
 
-def _out_of_inline(text: bytes, entry: Entry, path: Path) -> list[Change]:
+def _out_of_inline(text: bytes, entry: LayoutEntry, path: Path) -> list[Change]:
     """The pairs or elements of ``entry`` under ``path`` taken out, each with one comma."""
     items = entry.items
     for item in items:
@@ -195,11 +195,11 @@ def _out_of_inline(text: bytes, entry: Entry, path: Path) -> list[Change]:
     return [(items[n].start, items[n + 1].start, b"") for n in gone if n < last] + tail
 
 
-def _has_comma(text: bytes, item: Entry) -> bool:
+def _has_comma(text: bytes, item: LayoutEntry) -> bool:
     return text[item.value_end : item.end].lstrip().startswith(b",")
 
 
-def _with_comma(text: bytes, item: Entry) -> bytes:
+def _with_comma(text: bytes, item: LayoutEntry) -> bytes:
     comma = b"" if _has_comma(text, item) else b","
     return text[item.start : item.value_end] + comma + text[item.value_end : item.end]
 
@@ -216,7 +216,7 @@ def _row_at(text: bytes, here: Layout, path: Path, n: int, block: bytes) -> Chan
     return spot, spot, gap + block + (gap if tight else b"")
 
 
-def _below(text: bytes, sections: list[Section], block: str) -> Change:
+def _below(text: bytes, sections: list[LayoutSection], block: str) -> Change:
     """A block under headers, behind the last of its relatives, or at the end of the file."""
     spot = sections[-1].end if sections else len(text)
     gap = b"" if not text[:spot].strip(b"\xef\xbb\xbf \t\r\n") else _newline(text)
@@ -226,7 +226,7 @@ def _below(text: bytes, sections: list[Section], block: str) -> Change:
     return spot, spot, gap + _lines(text, block) + (_newline(text) if tight else b"")
 
 
-def _without(text: bytes, blocks: list[Section | Entry]) -> list[Change]:
+def _without(text: bytes, blocks: list[LayoutSection | LayoutEntry]) -> list[Change]:
     """Whole blocks taken out; those with only blank lines between them go as one."""
     spans: list[tuple[int, int]] = []
     for block in sorted(blocks, key=lambda each: each.start):

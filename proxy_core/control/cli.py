@@ -23,19 +23,19 @@ import msgspec
 import uvloop
 
 from proxy_core.config.toml import read
-from proxy_core.control.commands import Refused
-from proxy_core.control.editor import check
+from proxy_core.control.editing.commands import Refused
+from proxy_core.control.editing.editor import check
 from proxy_core.control.engine import BadSite, Engine
-from proxy_core.control.explain import explain, spelled
-from proxy_core.control.question import arguments, question
-from proxy_core.control.transfer import export_configuration, import_configuration
+from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.question_line import arguments, question
+from proxy_core.control.import_export import export_configuration, import_configuration
 from proxy_core.control.view import Question
 from proxy_core.errors import Problem, errors
-from proxy_core.runtime.compile import compile_site
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.error_files import unreadable
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.maps.store import Maps
-from proxy_core.runtime.process import settle
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.maps.store import MapStore
+from proxy_core.runtime.process_limits import settle
 from proxy_core.runtime.registry import Registry
 
 EXIT_BAD_SITE = 2
@@ -113,7 +113,7 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
         for problem in errors(problems):
             report(problem)
         return EXIT_BAD_SITE
-    maps = Maps(report)
+    maps = MapStore(report)
     prepared = await maps.prepare(document.site, file.parent)
     for problem in prepared.problems:
         report(document.located(problem))

@@ -16,31 +16,32 @@ from pathlib import Path
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.toml import read
-from proxy_core.control import demo_members, demo_traffic, figures
-from proxy_core.control.access_log import AccessLog
-from proxy_core.control.beats import Beats
-from proxy_core.control.commands import Command, Preview, Reload, Result
-from proxy_core.control.editor import Editor, check
-from proxy_core.control.explain import explain
-from proxy_core.control.inspection import inspection
-from proxy_core.control.metrics import Metrics, exposition
-from proxy_core.control.notices import Notices
-from proxy_core.control.records import record
-from proxy_core.control.troubles import look_for_members, member_problems
+from proxy_core.control.demo import members, traffic
+from proxy_core.control.editing.commands import Command, Preview, Reload, Result
+from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.explaining.explain import explain
+from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Explanation, Generation, Inspection, Question, Record, SiteState, Snapshot
+from proxy_core.control.watching import figures
+from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.member_heartbeats import Beats
+from proxy_core.control.watching.member_problems import look_for_members, member_problems
+from proxy_core.control.watching.metrics import MetricsText, exposition
+from proxy_core.control.watching.notices import Notices
+from proxy_core.control.watching.records import record
 from proxy_core.errors import Problem, errors
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import Current
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.health import Checks
+from proxy_core.runtime.compile_site import adopt, compile_site
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.health_checks import Checks
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.store import Maps
-from proxy_core.runtime.maps.text import MapRow
+from proxy_core.runtime.maps.store import MapStore
+from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.listeners import ListenError
-from proxy_core.serve.page import Page
-from proxy_core.serve.server import Server
+from proxy_core.serve.metrics_listener import MetricsListener
+from proxy_core.serve.server import ProxyServer
 
 TICK = 0.25
 """Seconds between two looks at the clock: for the loop's lateness and the access log."""
@@ -75,19 +76,19 @@ class Engine:
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
-        self._maps = Maps(self.notices.add)
+        self._maps = MapStore(self.notices.add)
         self._outside = Outside(self._maps, file.parent)
-        self._server = Server(
+        self._server = ProxyServer(
             self._current, self._recorder, self._registry, self.notices.add, self._outside, folder=file.parent
         )
         self._checks = Checks(self._server.upstreams)
         self._beats = Beats(self._current, self._server.upstreams.resolver)
-        self.metrics = Metrics(lambda: exposition(self.snapshot(), self._recorder, self._registry))
+        self.metrics = MetricsText(lambda: exposition(self.snapshot(), self._recorder, self._registry))
         self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
-        self._access_log: AccessLog | None = None
+        self._access_log: AccessLogWriter | None = None
         self._log_settings: Settings | None = None
-        self._demo_members: list[demo_members.Demo] = []
+        self._demo_members: list[members.Demo] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -233,7 +234,7 @@ class Engine:
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections."""
-        started = await demo_members.start_members(self._current.rules.site)
+        started = await members.start_members(self._current.rules.site)
         self._demo_members += started
         self.demo = self.demo or bool(started)
         ports = ", ".join(str(upstream.port) for upstream in started)
@@ -243,7 +244,7 @@ class Engine:
         """Send gentle, varied traffic to the first listener until the engine stops."""
         port = next((state.port for state in self._server.states()), None)
         if port is not None:
-            self._tasks.append(asyncio.create_task(demo_traffic.traffic(port, self._current.rules.site, rate)))
+            self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))
 
     # ---- applying
 
@@ -257,7 +258,7 @@ class Engine:
         unbound = {name: listener for name, (listener, _) in self._unbound.items()}
         wanted = {name: listener for name, listener in site.listeners.items() if unbound.get(name) != listener}
         maps = await self._maps.prepare(site, self.file.parent)
-        page: Page | None = None
+        page: MetricsListener | None = None
         try:
             if maps.problems:
                 raise ListenError(maps.problems)
@@ -304,7 +305,7 @@ class Engine:
             known.close()
         self._log_settings = settings
         self._access_log = (
-            AccessLog(self._recorder, settings, self.file.parent, self._console) if settings is not None else None
+            AccessLogWriter(self._recorder, settings, self.file.parent, self._console) if settings is not None else None
         )
 
     # ---- clocks

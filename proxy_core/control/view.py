@@ -12,10 +12,10 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from proxy_core.config.model import MemberRole, MemberStatus, Site
-from proxy_core.control.commands import Command, Preview, Result
+from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text import MapRow
+from proxy_core.runtime.maps.text_file import MapRow
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
 """saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).

@@ -15,15 +15,17 @@ from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import readable
 from proxy_core.http.view import RequestView
-from proxy_core.rules import access, env, hosts, locations, rewrite
-from proxy_core.rules.access import Guard
+from proxy_core.rules import env, hosts, locations
+from proxy_core.rules.access import guards
+from proxy_core.rules.access.guards import Guard
 from proxy_core.rules.decision import Decision, Respond, RuleState, Step, Trace
 from proxy_core.rules.facts import Facts, Need, Unknown
-from proxy_core.rules.pattern import Runaway
+from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.program import Program
-from proxy_core.rules.routes import Routes, compile_routes, served
-from proxy_core.rules.ruleset import Server
+from proxy_core.rules.rewriting import rewrite
+from proxy_core.rules.routing.route_table import RouteTable, compile_routes, served
 from proxy_core.rules.settings import compile_scopes
+from proxy_core.rules.text.pattern import Runaway
 
 States = Callable[[str, str], RuleState]
 
@@ -37,14 +39,14 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
 
     def guard(address: Address, said: Options | Host) -> Guard:
-        return access.compile(site, address, said.require, said.auth)
+        return guards.compile(site, address, said.require, said.auth)
 
     def guarded(row: Location) -> Guard:
-        return access.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
+        return guards.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
 
     base = guard(("site",), site.site)
 
-    def server(name: str, host: Host, known: Server | None) -> Server:
+    def server(name: str, host: Host, known: HostRules | None) -> HostRules:
         own = [rules[row.id] for row in of_hosts if row.host == name]
         before = [rules[row.id] for row in of_hosts if row.host == ""] if name else []
         inner = [rules[row.id] for row in site.rewrites if row.enabled and row.location and row.host in ("", name)]
@@ -56,7 +58,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         mine = replace(site, site=hosts.options(site, host)) if name else site
         its = hosts.own(host, mine.site)
         tables = compiled(mine, name, known, its)
-        return Server(
+        return HostRules(
             name=name,
             site=mine,
             server_name=hosts.server_name(host, site.site.server_name),
@@ -82,7 +84,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         hosts.own(itself, site.site),
     )
 
-    def compiled(mine: Site, name: str, known: Server | None, its: hosts.Own) -> tuple[Routes, ...]:
+    def compiled(mine: Site, name: str, known: HostRules | None, its: hosts.Own) -> tuple[RouteTable, ...]:
         """The server's routes and the host's own; both as the host's options have it, where it has its own."""
         if not name:
             return (common,)

@@ -15,7 +15,7 @@ from proxy_core.config.model_access import Redirection
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
-from proxy_core.rules.pattern import Pattern
+from proxy_core.rules.text.pattern import Pattern
 
 
 @dataclass(slots=True)

@@ -19,12 +19,13 @@ from urllib.parse import unquote_to_bytes
 from proxy_core.config.model import EnvRule
 from proxy_core.http.target import readable
 from proxy_core.http.view import spellings
-from proxy_core.rules import expr, pattern, template
 from proxy_core.rules.decision import RuleState, Step, Trace
-from proxy_core.rules.pattern import Groups, Pattern
-from proxy_core.rules.scope import Scope
-from proxy_core.rules.template import Template
-from proxy_core.rules.urls import escaped
+from proxy_core.rules.expression import evaluation
+from proxy_core.rules.rewriting.urls import escaped
+from proxy_core.rules.text import pattern, template
+from proxy_core.rules.text.pattern import Groups, Pattern
+from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.template import Template
 
 Transform = Callable[[str], str]
 
@@ -161,13 +162,13 @@ def _value(setter: Setter, scope: Scope, subject: str, groups: Groups | None) ->
 
 def expression(text: str) -> Callable[[Scope], bool]:
     """An expression as a test; what its last pattern found goes to ``scope.condition``."""
-    compiled = expr.compile_expr(text)
+    compiled = evaluation.compile_expr(text)
 
     def test(scope: Scope) -> bool:
-        captures = expr.Captures()
+        captures = evaluation.Captures()
         try:
             held = compiled.truth(scope, captures, scope.looked_up)
-        except expr.ExprFailure:
+        except evaluation.ExprFailure:
             return False
         scope.condition = captures.groups or None
         return held

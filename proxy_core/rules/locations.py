@@ -21,18 +21,19 @@ from proxy_core.config.folders import FILES
 from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules import access, pattern
-from proxy_core.rules.access import Guard
+from proxy_core.rules.access import guards
+from proxy_core.rules.access.guards import Guard
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
-from proxy_core.rules.endings import merged
 from proxy_core.rules.env import Setter, expression
-from proxy_core.rules.prefixes import collapsed, takes
-from proxy_core.rules.rewrite import Rule
-from proxy_core.rules.scope import Scope
-from proxy_core.rules.statuses import statuses
+from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.rules.rewriting.results import merged
+from proxy_core.rules.rewriting.rewrite import BoundRewrite
+from proxy_core.rules.routing.prefixes import collapsed, takes
+from proxy_core.rules.text import pattern
+from proxy_core.rules.text.scope import Scope
 
 
-class Place(NamedTuple):
+class SectionSubject(NamedTuple):
     """Where a request goes: its path, and the ``url`` that it is forwarded to or the ``file`` that answers, if any."""
 
     path: str
@@ -40,29 +41,29 @@ class Place(NamedTuple):
     file: str = ""
 
 
-def place(path: str, decision: Forward, site: Site) -> Place:
+def place(path: str, decision: Forward, site: Site) -> SectionSubject:
     """Where a request for a path is forwarded to, not escaped, as <Proxy> and <Directory> see it."""
     pool = decision.route.pool or ""
     target = unquote_to_bytes(decision.target.partition(b"?")[0]).decode("latin-1")
     if pool == FILES:
         _, slash, below = target.removeprefix("/").partition("/")
         folder = as_bytes_text(decision.route.folder)
-        return Place(path, file=posixpath.join(folder, below) if slash else folder)
-    return Place(path, ("balancer://" + pool if pool in site.balancers else pool) + target)
+        return SectionSubject(path, file=posixpath.join(folder, below) if slash else folder)
+    return SectionSubject(path, ("balancer://" + pool if pool in site.balancers else pool) + target)
 
 
-Test = Callable[[Place], object]
+Test = Callable[[SectionSubject], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class BoundSection:
     """A row as requests meet it: whether it holds for a place and a request, who may ask there, its rewrite rules and
     its variables."""
 
     row: Location
     holds: Test
     guard: Guard
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[BoundRewrite, ...] = ()
     setters: tuple[Setter, ...] = ()
     test: Callable[[Scope], bool] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -75,13 +76,13 @@ class Section:
 def compile(
     rows: Sequence[Location],
     guard: Callable[[Location], Guard],
-    rules: Sequence[Rule] = (),
+    rules: Sequence[BoundRewrite] = (),
     setters: Sequence[Setter] = (),
-) -> tuple[Section, ...]:
+) -> tuple[BoundSection, ...]:
     """The enabled rows in the order in which they are laid over each other. Raises PatternError and ExprError."""
     ordered = sorted((row for row in rows if row.enabled), key=_depth)
     return tuple(
-        Section(
+        BoundSection(
             row,
             _test(row),
             guard(row),
@@ -142,13 +143,13 @@ def _of_files(folder: str, name: str | None) -> Test:
 
 
 def settle(
-    held: Sequence[Section], guard: Guard, decision: Forward | Respond, scope: Scope, trace: Trace | None
+    held: Sequence[BoundSection], guard: Guard, decision: Forward | Respond, scope: Scope, trace: Trace | None
 ) -> Forward | Respond:
     """What the sections that hold say to where a request goes, and whether it is admitted there. ``guard`` is what
     holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
-    refused = access.admitted(guard, scope, trace)
+    refused = guards.admitted(guard, scope, trace)
     if refused is not None:
         return refused._replace(extras=merged(decision.extras, refused.extras))
     if scope.user:
@@ -157,7 +158,9 @@ def settle(
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
 
 
-def holding(sections: Sequence[Section], place: Place, scope: Scope, trace: Trace | None = None) -> list[Section]:
+def holding(
+    sections: Sequence[BoundSection], place: SectionSubject, scope: Scope, trace: Trace | None = None
+) -> list[BoundSection]:
     """The sections that hold for a place and a request. Raises Runaway and Unknown."""
     held = []
     for section in sections:
@@ -173,7 +176,7 @@ def holding(sections: Sequence[Section], place: Place, scope: Scope, trace: Trac
     return held
 
 
-def laid_over(held: Sequence[Section], decision: Forward) -> Forward:
+def laid_over(held: Sequence[BoundSection], decision: Forward) -> Forward:
     """With the settings of every section that holds laid over those of its route."""
     said: dict[str, Any] = {}
     for section in held:
@@ -185,4 +188,4 @@ def _settings(row: Location) -> dict[str, Any]:
     """What the row says of how requests are forwarded, by the names that BoundRoute has for it."""
     names = ("timeout", "error_override", "preserve_host", "max_body")
     said = {name: value for name in names if (value := getattr(row, name)) is not None}
-    return said | ({"codes": frozenset(statuses(row.override_codes))} if row.override_codes else {})
+    return said | ({"codes": frozenset(error_statuses(row.override_codes))} if row.override_codes else {})

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from proxy_core.config.folders import Root
 from proxy_core.http.view import RequestView
-from proxy_core.rules import rewrite
 from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Trace
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.headers import Edits
+from proxy_core.rules.fields.edits import Edits
 from proxy_core.rules.hosts import Table
-from proxy_core.rules.rewrite import Rule
+from proxy_core.rules.rewriting import rewrite
+from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.settings import Scopes, Settings
 
 if TYPE_CHECKING:
-    from proxy_core.rules.ruleset import Server
+    from proxy_core.rules.host_rules import HostRules
 
 Decide = Callable[[RequestView, Facts, Trace | None], Decision]
 
@@ -32,8 +32,8 @@ class Program:
 
     decide: Decide
     asks: bool
-    server: Server
-    hosts: Mapping[str, Server]
+    server: HostRules
+    hosts: Mapping[str, HostRules]
     tables: Mapping[str, Table]
     scopes: Scopes | None = None
     roots: Mapping[str, Root] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Program:
         edits = self.scopes.find(self.server_of(view).name, "").edits
         return edits if edits.early else None
 
-    def server_of(self, view: RequestView) -> Server:
+    def server_of(self, view: RequestView) -> HostRules:
         """The host that a request is for, or the server where none is."""
         listener = view.connection.listener
         table = self.tables.get(listener if listener in self.server.site.listeners else "")
@@ -74,7 +74,7 @@ class Program:
         return tuple(bound for table in own for bound in table.bound)
 
     @property
-    def rewrites(self) -> tuple[Rule, ...]:
+    def rewrites(self) -> tuple[BoundRewrite, ...]:
         """Every rewrite rule of the site that is in service, once."""
         servers = (self.server, *self.hosts.values())
         inner = (section.rules for server in servers for section in server.sections)

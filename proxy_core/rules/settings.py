@@ -14,14 +14,14 @@ from http import HTTPStatus
 
 from proxy_core.config.model import Host, Options, Site
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
-from proxy_core.http.headers import REASONS
+from proxy_core.http.hop_by_hop import REASONS
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.header_scope import Moment
-from proxy_core.rules.headers import Edit, Edits, compile_edit
-from proxy_core.rules.reverse import explicit_rows
-from proxy_core.rules.statuses import statuses
-from proxy_core.rules.variables import DEFAULT_PORTS, server_port
+from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.rules.fields.edit_scope import Moment
+from proxy_core.rules.fields.edits import Edit, Edits, compile_edit
+from proxy_core.rules.routing.reverse import explicit_rows
+from proxy_core.rules.text.variables import DEFAULT_PORTS, server_port
 
 _MOST_KEPT = 4096
 
@@ -90,7 +90,7 @@ class Scopes:
         pages: dict[int, ErrorPage] = {}
         for row in sorted(self.pages, key=depth):
             if depth(row) >= 0:
-                pages |= dict.fromkeys(statuses(row.status), row)
+                pages |= dict.fromkeys(error_statuses(row.status), row)
         pages = {status: row for status, row in pages.items() if not row.builtin}
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
         whole, adds = self.site.site, options.add_forwarded

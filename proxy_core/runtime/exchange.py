@@ -14,7 +14,7 @@ from proxy_core.balance.state import BoundMember
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import BoundRoute, Extras
 from proxy_core.rules.facts import NOTHING, Facts
-from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.rule_set import RuleSet
 
 CLIENT_LEFT = 499
 """Status in the record of a request whose client left before the answer (nginx's code; never sent)."""

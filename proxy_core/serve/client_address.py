@@ -12,9 +12,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from proxy_core.config.model import Options
-from proxy_core.http.headers import without
-from proxy_core.rules.header_scope import found, value_of
-from proxy_core.rules.networks import Networks, networks, parse
+from proxy_core.http.hop_by_hop import without
+from proxy_core.rules.access.networks import Networks, networks, parse
+from proxy_core.rules.fields.edit_scope import found, value_of
 
 _GLOBAL_UNICAST = 0b001
 _PRIVATE = networks(("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"))

@@ -17,9 +17,9 @@ from typing import Final
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
-from proxy_core.rules.networks import Networks
-from proxy_core.runtime.tls import Secure, Stamp
-from proxy_core.serve.entrance import Entrance
+from proxy_core.rules.access.networks import Networks
+from proxy_core.runtime.certificates import Secure, Stamp
+from proxy_core.serve.connection_setup import ConnectionSetup
 from proxy_core.serve.proxy_protocol import Ends
 
 BACKLOG: Final = 4096
@@ -34,7 +34,7 @@ class ListenError(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Bound:
+class BoundListener:
     """A listener with its sockets. ``address`` is as configured, ``port`` the real one; ``cut_at`` (monotonic) is
     when a draining one loses the connections that are left. ``secure`` is what new connections speak TLS with;
     ``trusted`` are the peers that must say in a PROXY header whom they come for, None where nobody does; ``fields``
@@ -44,7 +44,7 @@ class Bound:
     address: str
     port: int
     settings: Listener
-    servers: list[asyncio.Server | Entrance] = field(default_factory=list)
+    servers: list[asyncio.Server | ConnectionSetup] = field(default_factory=list)
     sockets: list[socket.socket] = field(default_factory=list)
     secure: Secure | None = None
     trusted: Networks | None = None
@@ -93,14 +93,14 @@ def is_plain(listener: Listener) -> bool:
 async def bind(
     name: str,
     listener: Listener,
-    factory: Callable[[Bound, Ends | None], asyncio.Protocol],
+    factory: Callable[[BoundListener, Ends | None], asyncio.Protocol],
     listening: Sequence[socket.socket] = (),
-) -> Bound:
+) -> BoundListener:
     """Bind and listen, without accepting yet; or take over sockets that listen already. Raises OSError or ValueError,
     each with words for people."""
     loop = asyncio.get_running_loop()
     host, port = endpoint(listener.address)
-    bound = Bound(name, listener.address, port, listener)
+    bound = BoundListener(name, listener.address, port, listener)
     sockets = bound.sockets = [*listening]
     try:
         bound.port = bound.port or (sockets[0].getsockname()[1] if sockets else 0)
@@ -110,11 +110,11 @@ async def bind(
             bound.port = bound.port or opened.getsockname()[1]
         for opened in sockets:
             if is_plain(listener):
-                server: asyncio.Server | Entrance = await loop.create_server(
+                server: asyncio.Server | ConnectionSetup = await loop.create_server(
                     lambda: factory(bound, None), sock=opened, backlog=BACKLOG, start_serving=False
                 )
             else:
-                server = Entrance(bound, opened, lambda ends: factory(bound, ends))
+                server = ConnectionSetup(bound, opened, lambda ends: factory(bound, ends))
             bound.servers.append(server)
     except BaseException:
         for opened in sockets:

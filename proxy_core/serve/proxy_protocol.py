@@ -20,7 +20,7 @@ V2_LONGEST: Final = 4096
 """Bytes of addresses and extensions of version 2 that are borne."""
 
 
-class Malformed(Exception):
+class BadProxyHeader(Exception):
     """Not a PROXY header; the text says why."""
 
 
@@ -37,18 +37,18 @@ def version_1(line: bytes) -> Ends | None:
     if words[:2] == [b"PROXY", b"UNKNOWN"]:
         return None
     if len(words) != 6 or words[0] != b"PROXY" or words[1] not in (b"TCP4", b"TCP6"):
-        raise Malformed("the line is not PROXY, a family, two addresses and two ports")
+        raise BadProxyHeader("the line is not PROXY, a family, two addresses and two ports")
     kind = IPv4Address if words[1] == b"TCP4" else IPv6Address
     try:
         source, destination = (_said(kind(word.decode("ascii"))) for word in words[2:4])
     except ValueError as error:
-        raise Malformed(f"an address is not one of {words[1].decode()}") from error
+        raise BadProxyHeader(f"an address is not one of {words[1].decode()}") from error
     return Ends((source, _port(words[4])), (destination, _port(words[5])))
 
 
 def _port(word: bytes) -> int:
     if not word.isdigit() or (word[:1] == b"0" and word != b"0") or len(word) > 5 or int(word) > 65535:
-        raise Malformed("a port is not a number up to 65535")
+        raise BadProxyHeader("a port is not a number up to 65535")
     return int(word)
 
 
@@ -57,14 +57,14 @@ def version_2(head: bytes, rest: bytes) -> Ends | None:
     (LOCAL, or a family that has no addresses of the internet). Extensions are passed over. Raises Malformed."""
     command, family = head[12], head[13]
     if command >> 4 != 2 or command & 0x0F > 1:
-        raise Malformed("the version is not 2, or the command neither LOCAL nor PROXY")
+        raise BadProxyHeader("the version is not 2, or the command neither LOCAL nor PROXY")
     if family >> 4 > 3 or family & 0x0F > 2:
-        raise Malformed("the family or protocol is none that there is")
+        raise BadProxyHeader("the family or protocol is none that there is")
     if command & 0x0F == 0 or family >> 4 not in (1, 2):
         return None
     size = 4 if family >> 4 == 1 else 16
     if len(rest) < 2 * size + 4:
-        raise Malformed("the header is too short for its addresses")
+        raise BadProxyHeader("the header is too short for its addresses")
     kind = IPv4Address if size == 4 else IPv6Address
     source, destination = kind(rest[:size]), kind(rest[size : 2 * size])
     ports = rest[2 * size : 2 * size + 4]
@@ -88,14 +88,14 @@ async def receive(sock: socket.socket) -> Ends | None:
         head = start + await _exactly(sock, 4)
         length = int.from_bytes(head[14:16], "big")
         if length > V2_LONGEST:
-            raise Malformed(f"the header is longer than {V2_LONGEST} bytes")
+            raise BadProxyHeader(f"the header is longer than {V2_LONGEST} bytes")
         return version_2(head, await _exactly(sock, length))
     if start[:6] != b"PROXY ":
-        raise Malformed("there is no PROXY header")
+        raise BadProxyHeader("there is no PROXY header")
     line = start
     while not line.endswith(b"\r\n"):
         if len(line) >= V1_LONGEST or b"\n" in line:
-            raise Malformed("the line does not end")
+            raise BadProxyHeader("the line does not end")
         line += await _exactly(sock, 1)
     return version_1(line[:-2])
 
@@ -106,6 +106,6 @@ async def _exactly(sock: socket.socket, count: int) -> bytes:
     while len(data) < count:
         more = await loop.sock_recv(sock, count - len(data))
         if not more:
-            raise Malformed("the connection ended within the header")
+            raise BadProxyHeader("the connection ended within the header")
         data += more
     return data

@@ -15,19 +15,19 @@ from time import monotonic
 from proxy_core.balance.select import cut_off
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
-from proxy_core.runtime.current import Current
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.process import raise_descriptor_limit
+from proxy_core.runtime.certificates import BadTls, Secure, now_utc, server_side, stamp_of
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.process_limits import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.runtime.tls import BadTls, Secure, now_utc, server_side, stamp_of
-from proxy_core.runtime.upstreams import Upstreams
-from proxy_core.serve import limits
-from proxy_core.serve.files import Files
-from proxy_core.serve.front import Client
-from proxy_core.serve.listeners import Bound, ListenError, bind, is_plain, key, problem_of
+from proxy_core.runtime.rule_set import Current
+from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.serve import fixed_bounds
+from proxy_core.serve.client_connection import ClientConnection
+from proxy_core.serve.listeners import BoundListener, ListenError, bind, is_plain, key, problem_of
+from proxy_core.serve.local_files import LocalFiles
 from proxy_core.serve.proxy_protocol import Ends
-from proxy_core.serve.service import Service
+from proxy_core.serve.server_state import ServerState
 
 _RESERVE = 64
 """Descriptors that are kept from clients and upstreams."""
@@ -54,15 +54,15 @@ class ListenerNow:
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedListeners:
     """Listeners of a site to come: ``kept`` go on, ``new`` are bound and wait; ``uses`` says what holds for each."""
 
-    kept: list[Bound] = field(default_factory=list)
-    new: list[Bound] = field(default_factory=list)
-    uses: dict[Bound, tuple[str, Listener, Secure | None]] = field(default_factory=dict)
+    kept: list[BoundListener] = field(default_factory=list)
+    new: list[BoundListener] = field(default_factory=list)
+    uses: dict[BoundListener, tuple[str, Listener, Secure | None]] = field(default_factory=dict)
 
 
-class Server:
+class ProxyServer:
     def __init__(
         self,
         current: Current,
@@ -73,12 +73,12 @@ class Server:
         folder: Path = Path(),
     ) -> None:
         """``folder`` is that of the site file, to which the files that it names are relative."""
-        self.upstreams = Upstreams(limits.WRITE_BUFFER, folder=folder)
-        self._service = Service(current, recorder, self.upstreams, log, outside or Outside())
-        self._files = Files(lambda: current.rules.program.roots, folder)
+        self.upstreams = Upstreams(fixed_bounds.WRITE_BUFFER, folder=folder)
+        self._service = ServerState(current, recorder, self.upstreams, log, outside or Outside())
+        self._files = LocalFiles(lambda: current.rules.program.roots, folder)
         self.upstreams.inside = self._files.connect
         self._registry = registry
-        self._bound: list[Bound] = []
+        self._bound: list[BoundListener] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._folder = folder
@@ -86,14 +86,14 @@ class Server:
         self._looked = 0.0
         self.look_every = _LOOK
 
-    async def prepare(self, listeners: Mapping[str, Listener]) -> Prepared:
+    async def prepare(self, listeners: Mapping[str, Listener]) -> PreparedListeners:
         """Bind what is new. Raises ListenError with every address that cannot be had, and leaves nothing bound."""
         if self._sweeper is None:
             # Each may need a second one upstream while it asks for something.
             free = raise_descriptor_limit() - _RESERVE
             self._service.most_clients = max(1, free - min(free // 2, _UPSTREAMS))
             self._sweep()
-        prepared = Prepared()
+        prepared = PreparedListeners()
         problems = []
         known = {bound.key: bound for bound in self._bound if not bound.draining}
         for name, listener in listeners.items():
@@ -119,7 +119,7 @@ class Server:
             raise ListenError(tuple(problems))
         return prepared
 
-    def commit(self, prepared: Prepared) -> None:
+    def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         kept = set(prepared.kept)
         trusted = self._service.terms(self._service.current.rules).trusted
@@ -139,10 +139,10 @@ class Server:
         hosts = {member.upstream.host for pool in rules.pools.values() for member in pool.members}
         self.upstreams.resolver.refresh(hosts, rules.site.site.address_ttl, now)
 
-    def _enter(self, bound: Bound, ends: Ends | None) -> Client:
-        return Client(self._service, bound, ends)
+    def _enter(self, bound: BoundListener, ends: Ends | None) -> ClientConnection:
+        return ClientConnection(self._service, bound, ends)
 
-    def _secure(self, there: Bound | None, listener: Listener) -> Secure | None:
+    def _secure(self, there: BoundListener | None, listener: Listener) -> Secure | None:
         """What a listener will speak TLS with: what it has, where neither settings nor files changed. Raises BadTls."""
         if listener.tls is None:
             return None
@@ -151,7 +151,7 @@ class Server:
             return has
         return server_side(listener.tls, self._folder)
 
-    def discard(self, prepared: Prepared) -> None:
+    def discard(self, prepared: PreparedListeners) -> None:
         """The prepared site is not applied: let go of what was bound for it."""
         for bound in prepared.new:
             bound.stop()
@@ -203,7 +203,7 @@ class Server:
                 found += bound.secure.warnings(bound.name, now)
         return found
 
-    def _renew(self, bound: Bound) -> None:
+    def _renew(self, bound: BoundListener) -> None:
         """Take the certificate files of a listener when they have changed; when they are broken, keep what it has."""
         has = bound.secure
         if has is None or bound.draining:
@@ -223,7 +223,7 @@ class Server:
             )
             self._log(bound.trouble)
 
-    def _stop(self, bound: Bound, seconds: float) -> None:
+    def _stop(self, bound: BoundListener, seconds: float) -> None:
         bound.stop()
         now = monotonic()
         bound.cut_at = now + seconds
@@ -249,9 +249,9 @@ class Server:
 
     def _sweep(self) -> None:
         # First of all, so that nothing that goes wrong here can be the end of all deadlines.
-        self._sweeper = asyncio.get_running_loop().call_later(limits.SWEEP_SECONDS, self._sweep)
+        self._sweeper = asyncio.get_running_loop().call_later(fixed_bounds.SWEEP_SECONDS, self._sweep)
         now = monotonic()
-        late = now - self._swept - limits.SWEEP_SECONDS if self._swept else 0.0
+        late = now - self._swept - fixed_bounds.SWEEP_SECONDS if self._swept else 0.0
         self._swept = now
         clients = self._service.clients
         if late > _LATE:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 from proxy_core.http.upgrade import WEBSOCKET
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.upstream import Upstream
-from proxy_core.serve.websocket import GOING_AWAY, Frames
+from proxy_core.runtime.upstreams.connection import Upstream
+from proxy_core.serve.websocket_frames import GOING_AWAY, Frames
 
 if TYPE_CHECKING:
-    from proxy_core.serve.front import Client
+    from proxy_core.serve.client_connection import ClientConnection
 
 HALF_CLOSED: Final = 60.0
 """Seconds in which nothing moves that are borne once one side has ended its sending: it may be gone for good."""
@@ -83,7 +83,7 @@ class Tunnel:
 
     def __init__(
         self,
-        client: Client,
+        client: ClientConnection,
         upstream: Upstream,
         exchange: Exchange,
         protocol: bytes,

@@ -18,7 +18,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.config.model import MemberRole, MemberStatus, Site
-from proxy_core.control.commands import Change, Set
+from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.balancer_settings import choose_setting

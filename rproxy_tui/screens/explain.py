@@ -14,7 +14,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Label, Static
 
-from proxy_core.control.question import spelled
+from proxy_core.control.explaining.question_line import spelled
 from proxy_core.control.view import Explanation, Inspection, Question, Snapshot, Verdict
 from rproxy_tui import words
 from rproxy_tui.draft import thing

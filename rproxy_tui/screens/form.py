@@ -19,7 +19,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from proxy_core.control.commands import Applied, Change
+from proxy_core.control.editing.commands import Applied, Change
 from proxy_core.errors import Problem, errors
 from rproxy_tui.draft import Draft, change
 from rproxy_tui.widgets.confirm import Choice

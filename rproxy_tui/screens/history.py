@@ -15,7 +15,7 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from proxy_core.control.commands import Restore
+from proxy_core.control.editing.commands import Restore
 from proxy_core.control.view import Generation, Saved, Snapshot
 from rproxy_tui import words
 from rproxy_tui.page import Page

@@ -18,7 +18,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Label, Static
 
-from proxy_core.control.commands import SetEntry
+from proxy_core.control.editing.commands import SetEntry
 from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
 from rproxy_tui import rule_words, sentences, words

@@ -18,7 +18,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from proxy_core.config.schema import struct_at
-from proxy_core.control.commands import Command, Keep, Reload
+from proxy_core.control.editing.commands import Command, Keep, Reload
 from proxy_core.control.view import Snapshot
 from proxy_core.errors import Address, Problem
 

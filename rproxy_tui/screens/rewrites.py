@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.widgets import Label, Static
 
 from proxy_core.config.model import RewriteRule, Site
-from proxy_core.control.commands import Change
+from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Explanation, RouteLoad, Snapshot, Verdict
 from proxy_core.errors import Problem, errors
 from rproxy_tui import rule_words, sentences, words

@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.config.model import Route
-from proxy_core.control.commands import Change
+from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import RouteLoad, Snapshot
 from proxy_core.errors import Problem, errors
 from rproxy_tui import sentences, words

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Input
 
 from proxy_core.control.view import Record, Snapshot
-from proxy_core.rules.networks import seen_as
+from proxy_core.rules.access.networks import seen_as
 from rproxy_tui import words
 from rproxy_tui.bans import ban
 from rproxy_tui.page import Page

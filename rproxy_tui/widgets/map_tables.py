@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text import MapRow
+from proxy_core.runtime.maps.text_file import MapRow
 from rproxy_tui import words
 from rproxy_tui.widgets.table import Column
 

@@ -18,7 +18,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from proxy_core.control.commands import Change, Command
+from proxy_core.control.editing.commands import Change, Command
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from rproxy_tui.widgets.diff import coloured

@@ -15,7 +15,7 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import Input
 
-from proxy_core.control.question import asked
+from proxy_core.control.explaining.question_line import asked
 from proxy_core.control.view import EngineView, Explanation
 
 PAUSE = 0.15

@@ -13,7 +13,7 @@ import pytest
 from proxy_core.apache.importer import IGNORED, LOST, THEMES, Imported, import_file
 from proxy_core.apache.report import as_json
 from proxy_core.config.toml import parse
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 
 
 def imported(folder: Path, text: str) -> Imported:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.heartbeat import Report, heard, report
+from proxy_core.balance.heartbeat import LoadReport, heard, report
 from proxy_core.balance.state import Beat
 from tests.balance.pools import pool
 
@@ -14,9 +14,9 @@ from tests.balance.pools import pool
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"v=1&ready=5&busy=2", Report(5, 2)),
-        (b"v=1&ready=5&busy=2\n", Report(5, 2)),
-        (b"busy=2&ready=5&v=1&port=8001&more=x", Report(5, 2, 8001)),
+        (b"v=1&ready=5&busy=2", LoadReport(5, 2)),
+        (b"v=1&ready=5&busy=2\n", LoadReport(5, 2)),
+        (b"busy=2&ready=5&v=1&port=8001&more=x", LoadReport(5, 2, 8001)),
         (b"v=2&ready=5&busy=2", None),
         (b"ready=5&busy=2", None),
         (b"v=1&ready=5", None),
@@ -27,7 +27,7 @@ from tests.balance.pools import pool
         (b"", None),
     ],
 )
-def test_what_is_a_report(raw: bytes, said: Report | None) -> None:
+def test_what_is_a_report(raw: bytes, said: LoadReport | None) -> None:
     assert report(raw) == said
 
 
@@ -40,8 +40,8 @@ def test_nothing_that_is_sent_is_an_error(raw: bytes) -> None:
 
 def test_a_report_is_about_the_members_at_its_senders_address_and_port() -> None:
     members = pool(1, 1, 1).members
-    assert heard(Report(5, 2, 9001), "127.0.0.1", members, lambda host: (), 7.0) == 1
+    assert heard(LoadReport(5, 2, 9001), "127.0.0.1", members, lambda host: (), 7.0) == 1
     assert [member.state.beat for member in members] == [None, Beat(5, 2, 7.0), None]
-    assert heard(Report(6, 1), "127.0.0.1", members, lambda host: (), 8.0) == 3
-    assert heard(Report(6, 1), "10.0.0.1", members, lambda host: (), 8.0) == 0
-    assert heard(Report(6, 1), "10.0.0.1", members, lambda host: ("10.0.0.1",), 8.0) == 3
+    assert heard(LoadReport(6, 1), "127.0.0.1", members, lambda host: (), 8.0) == 3
+    assert heard(LoadReport(6, 1), "10.0.0.1", members, lambda host: (), 8.0) == 0
+    assert heard(LoadReport(6, 1), "10.0.0.1", members, lambda host: ("10.0.0.1",), 8.0) == 3

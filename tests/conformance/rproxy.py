@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from threading import Thread
 
 from proxy_core.config.model import Listener, Site
-from proxy_core.runtime.compile import compile_site
-from proxy_core.runtime.current import Current
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.serve.server import Server
+from proxy_core.runtime.rule_set import Current
+from proxy_core.serve.server import ProxyServer
 from tests.conformance.apache import over_the_wire
 from tests.conformance.echo import DEADLINE
 from tests.semantics.askers import Answered, Asked, Asker
@@ -58,7 +58,7 @@ def serving_in_a_thread(site: Site) -> Iterator[int]:
 
 @contextmanager
 def _serving(current: Current) -> Iterator[int]:
-    server = Server(current, Recorder(), Registry(), lambda problem, error=None: None)
+    server = ProxyServer(current, Recorder(), Registry(), lambda problem, error=None: None)
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()

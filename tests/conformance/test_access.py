@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.config.model import Access, Auth, EnvRule, Location, Options, Route, Site
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 from tests.conformance.apache import LOADED, exchanged, running
 from tests.conformance.echo import heads
 from tests.conformance.rproxy import chosen

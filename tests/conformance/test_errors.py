@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from proxy_core.config.model import ErrorPage, Location, Options, Route, Site
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 from tests.conformance.apache import LOADED, exchanged, running
 from tests.conformance.echo import upstreams
 from tests.conformance.rproxy import chosen

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import EnvRule, HeaderRule, Options, ReverseRule, Route, Site
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 from tests.conformance.apache import LOADED, exchanged, running
 from tests.conformance.echo import heads
 from tests.conformance.rproxy import chosen

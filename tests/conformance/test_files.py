@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.config.model import Options, Redirection, RewriteRule, Route, Site
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 from tests.conformance.apache import LOADED, exchanged, running
 from tests.conformance.echo import heads
 from tests.conformance.rproxy import chosen

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import EnvRule
-from proxy_core.control.log_format import compiled
+from proxy_core.control.watching.log_format import compiled
 from tests.conformance.apache import LOADED, exchanged, running
 from tests.e2e.harness import Upstream, serving, site, upstream
 from tests.waiting import until

@@ -17,7 +17,7 @@ from urllib.parse import quote_from_bytes
 import pytest
 
 from proxy_core.config.model import RewriteMap
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.maps.store import MapStore
 from tests.conformance.apache import over_the_wire, running
 from tests.runtime.maps.helpers import asked, maps_in_force
 from tests.runtime.maps.test_dbm import written
@@ -91,7 +91,7 @@ def fill(folder: Path, content: bytes, at: int) -> None:
 
 
 @pytest.fixture
-async def maps(server: tuple[Path, int]) -> AsyncIterator[Maps]:
+async def maps(server: tuple[Path, int]) -> AsyncIterator[MapStore]:
     async with maps_in_force(server[0], OURS) as maps:
         yield maps
 
@@ -100,17 +100,17 @@ def theirs(port: int, name: str, key: bytes) -> str:
     return over_the_wire(port, Asked("-", f"/{name}/{quote_from_bytes(key)}")).outcome
 
 
-async def ours(maps: Maps, name: str, key: bytes) -> str:
+async def ours(maps: MapStore, name: str, key: bytes) -> str:
     value = await asked(maps, key.decode("latin-1"), name)
     return f"302 http://-/[{'none' if value is None else value}]"
 
 
 @pytest.mark.parametrize("name", [name for name in APACHE if name != "rnd"])
-async def test_a_map_says_what_httpds_says(server: tuple[Path, int], maps: Maps, name: str) -> None:
+async def test_a_map_says_what_httpds_says(server: tuple[Path, int], maps: MapStore, name: str) -> None:
     assert [(key, await ours(maps, name, key)) for key in KEYS] == [(key, theirs(server[1], name, key)) for key in KEYS]
 
 
-async def test_a_rnd_map_gives_the_same_parts(server: tuple[Path, int], maps: Maps) -> None:
+async def test_a_rnd_map_gives_the_same_parts(server: tuple[Path, int], maps: MapStore) -> None:
     fill(server[0], b"a x|y||z\nb one\n", time.time_ns() + 10**10)
     assert {await ours(maps, "rnd", b"a") for _ in range(100)} == {theirs(server[1], "rnd", b"a") for _ in range(100)}
     assert await ours(maps, "rnd", b"b") == theirs(server[1], "rnd", b"b")
@@ -118,7 +118,7 @@ async def test_a_rnd_map_gives_the_same_parts(server: tuple[Path, int], maps: Ma
 
 @pytest.mark.parametrize("seed", range(1, 9))
 async def test_a_file_that_changes_is_followed_alike_forwards_and_backwards(
-    server: tuple[Path, int], maps: Maps, seed: int
+    server: tuple[Path, int], maps: MapStore, seed: int
 ) -> None:
     chance = Random(seed)
     fill(server[0], text(chance), time.time_ns() + chance.choice([-1, 1]) * seed * 10**11)
@@ -127,7 +127,7 @@ async def test_a_file_that_changes_is_followed_alike_forwards_and_backwards(
         assert seen == [(name, key, theirs(server[1], name, key)) for key in KEYS]
 
 
-async def test_a_file_that_is_gone_misses_alike(server: tuple[Path, int], maps: Maps) -> None:
+async def test_a_file_that_is_gone_misses_alike(server: tuple[Path, int], maps: MapStore) -> None:
     fill(server[0], b"a 1\n", time.time_ns() + 10**12)
     assert await ours(maps, "txt", b"a") == theirs(server[1], "txt", b"a") == "302 http://-/[1]"
     (server[0] / "t.txt").unlink()

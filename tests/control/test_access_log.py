@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from proxy_core.balance.state import MemberKey, MemberState
 from proxy_core.config.model import AccessLog as Settings
-from proxy_core.control import access_log, log_format
-from proxy_core.control.access_log import AccessLog
+from proxy_core.control.watching import access_log, log_format
+from proxy_core.control.watching.access_log import AccessLogWriter
 from proxy_core.http.view import RequestView
 from proxy_core.runtime import recorder as recorder_module
 from proxy_core.runtime.exchange import Exchange
@@ -66,8 +66,8 @@ def served(recorder: Recorder, count: int = 1, **changes: Any) -> None:
         recorder.finish(one, 100.5)
 
 
-def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLog:
-    return AccessLog(recorder, Settings(file="access.log", **settings), folder)
+def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLogWriter:
+    return AccessLogWriter(recorder, Settings(file="access.log", **settings), folder)
 
 
 def test_common_is_the_line_of_the_httpd_manual() -> None:
@@ -280,8 +280,8 @@ def test_standard_output_is_left_alone_while_a_console_has_it(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     recorder = Recorder()
-    headless = AccessLog(recorder, Settings(file="-", format="common"), tmp_path)
-    beside_a_console = AccessLog(recorder, Settings(file="-", format="common"), tmp_path, console=True)
+    headless = AccessLogWriter(recorder, Settings(file="-", format="common"), tmp_path)
+    beside_a_console = AccessLogWriter(recorder, Settings(file="-", format="common"), tmp_path, console=True)
     served(recorder)
     for log in (headless, beside_a_console):
         log.write()

@@ -11,9 +11,9 @@ from random import Random
 import pytest
 from msgspec import convert
 
-from proxy_core.balance.heartbeat import Report, report
+from proxy_core.balance.heartbeat import LoadReport, report
 from proxy_core.config.model import Site
-from proxy_core.control import demo_members, demo_traffic
+from proxy_core.control.demo import members, traffic
 from tests.ports import free_port
 
 DEADLINE = 5.0
@@ -43,21 +43,21 @@ async def say(port: int, request: bytes) -> bytes:
     return answer
 
 
-async def a_member(turn: float = 0.0, beats: tuple[str, int] | None = None) -> demo_members.Demo:
-    member = demo_members.Demo("127.0.0.1", 0, turn, beats)
+async def a_member(turn: float = 0.0, beats: tuple[str, int] | None = None) -> members.Demo:
+    member = members.Demo("127.0.0.1", 0, turn, beats)
     await member.open()
     return member
 
 
 @pytest.fixture
 def _always_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_members, "answer_for", lambda random, mood: demo_members.Answer(200, 500, 0.0))
+    monkeypatch.setattr(members, "answer_for", lambda random, mood: members.Answer(200, 500, 0.0))
 
 
 def test_every_loopback_upstream_counts_once_and_no_other() -> None:
-    members = {"m1": "http://localhost:8000", "m2": "http://127.0.0.1:8001", "m3": "http://[::1]:8002/base",
+    places = {"m1": "http://localhost:8000", "m2": "http://127.0.0.1:8001", "m3": "http://[::1]:8002/base",
                "far": "http://192.0.2.1:8000", "named": "http://localhost.example:8000"}  # fmt: skip
-    assert demo_members.loopback_places(site(**members)) == [("localhost", 8000), ("127.0.0.1", 8001), ("::1", 8002)]
+    assert members.loopback_places(site(**places)) == [("localhost", 8000), ("127.0.0.1", 8001), ("::1", 8002)]
 
 
 async def test_a_member_that_is_there_is_left_alone_and_a_missing_one_is_started() -> None:
@@ -65,7 +65,7 @@ async def test_a_member_that_is_there_is_left_alone_and_a_missing_one_is_started
         missing = free_port()
         asked = site(real=f"http://127.0.0.1:{real.getsockname()[1]}", missing=f"http://127.0.0.1:{missing}")
         routes = tuple(route for route in asked.routes if route.id == "b")
-        started = await demo_members.start_members(Site(routes=routes, balancers=asked.balancers))
+        started = await members.start_members(Site(routes=routes, balancers=asked.balancers))
     try:
         assert [member.port for member in started] == [missing]
     finally:
@@ -123,34 +123,34 @@ async def test_a_member_survives_nonsense(junk: bytes) -> None:
 
 def test_members_are_mostly_well_and_sick_one_at_a_time() -> None:
     turns = [n / 3 for n in range(3)]
-    moods = [[demo_members.mood_at(float(second), turn) for turn in turns] for second in range(1_800)]
+    moods = [[members.mood_at(float(second), turn) for turn in turns] for second in range(1_800)]
     assert {mood for now in moods for mood in now} == {"well", "slow", "failing", "gone"}
     assert all(sum(mood != "well" for mood in now) <= 1 for now in moods)
     assert 0.02 < sum(mood != "well" for now in moods for mood in now) / (3 * 1_800) < 0.10
-    assert "slow" not in {now[0] for now in moods[: int(demo_members.FIRST)]}
-    assert moods[int(demo_members.FIRST)][0] == "slow", "a newcomer sees a sick member in the first minute"
+    assert "slow" not in {now[0] for now in moods[: int(members.FIRST)]}
+    assert moods[int(members.FIRST)][0] == "slow", "a newcomer sees a sick member in the first minute"
 
 
 async def test_a_member_that_is_gone_refuses_connections_and_then_is_there_again_on_its_port(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mood = "well"
-    monkeypatch.setattr(demo_members, "mood_at", lambda elapsed, turn: mood)
-    monkeypatch.setattr(demo_members, "BEAT", 0.01)
+    monkeypatch.setattr(members, "mood_at", lambda elapsed, turn: mood)
+    monkeypatch.setattr(members, "BEAT", 0.01)
     member = await a_member()
     async with asyncio.timeout(DEADLINE):
         mood = "gone"
-        while not await demo_members._refuses("127.0.0.1", member.port):  # noqa: ASYNC110 a port gives no notice
+        while not await members._refuses("127.0.0.1", member.port):  # noqa: ASYNC110 a port gives no notice
             await asyncio.sleep(0.01)
         mood = "well"
-        while await demo_members._refuses("127.0.0.1", member.port):  # noqa: ASYNC110 a port gives no notice
+        while await members._refuses("127.0.0.1", member.port):  # noqa: ASYNC110 a port gives no notice
             await asyncio.sleep(0.01)
     assert (await say(member.port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 ")
     await member.close()
 
 
 async def test_a_member_reports_its_load_where_the_site_listens_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_members, "BEAT", 0.01)
+    monkeypatch.setattr(members, "BEAT", 0.01)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
         there.bind(("127.0.0.1", 0))
         there.setblocking(False)
@@ -158,7 +158,7 @@ async def test_a_member_reports_its_load_where_the_site_listens_for_it(monkeypat
         async with asyncio.timeout(DEADLINE):
             said = report(await asyncio.get_running_loop().sock_recv(there, 1000))
         await member.close()
-    assert said == Report(demo_members.SLOTS, 0, member.port)
+    assert said == LoadReport(members.SLOTS, 0, member.port)
 
 
 def test_rewrite_rules_get_visits_too_and_the_servers_that_they_name() -> None:
@@ -168,29 +168,29 @@ def test_rewrite_rules_get_visits_too_and_the_servers_that_they_name() -> None:
         {"id": "c", "pattern": "^/off/", "substitution": "/", "enabled": False},
     ]
     asked = convert({"rewrites": rules}, Site)
-    assert demo_members.loopback_places(asked) == [("localhost", 8009)]
-    paths = {ask.path for visit in islice(demo_traffic.visits(asked, 15.0), 500) for ask in visit.asks}
+    assert members.loopback_places(asked) == [("localhost", 8009)]
+    paths = {ask.path for visit in islice(traffic.visits(asked, 15.0), 500) for ask in visit.asks}
     assert {"/old/cart", "/old/item/1742"} <= paths
     assert not any(path.startswith("/off") for path in paths)
 
 
 def test_answers_are_mostly_good_with_some_slow_and_some_failing() -> None:
     random = Random(1)
-    answers = [demo_members.answer_for(random, "well") for _ in range(5_000)]
+    answers = [members.answer_for(random, "well") for _ in range(5_000)]
     share = {status: count / 5_000 for status, count in Counter(answer.status for answer in answers).items()}
     assert 0.94 < share[200] < 0.98
     assert 0.02 < share[404] < 0.04
     assert 0.005 < share[500] < 0.02
     assert 0.01 < sum(answer.delay > 0.3 for answer in answers) / 5_000 < 0.03
-    failing = [demo_members.answer_for(random, "failing").status for _ in range(500)]
+    failing = [members.answer_for(random, "failing").status for _ in range(500)]
     assert failing.count(503) > 300
 
 
 def test_the_same_seed_sends_the_same_visits_and_they_are_varied() -> None:
     asked = site(m="http://localhost:8000")
-    some = list(islice(demo_traffic.visits(asked, 15.0, seed=4), 2_000))
-    assert some == list(islice(demo_traffic.visits(asked, 15.0, seed=4), 2_000))
-    assert some != list(islice(demo_traffic.visits(asked, 15.0, seed=5), 2_000))
+    some = list(islice(traffic.visits(asked, 15.0, seed=4), 2_000))
+    assert some == list(islice(traffic.visits(asked, 15.0, seed=4), 2_000))
+    assert some != list(islice(traffic.visits(asked, 15.0, seed=5), 2_000))
     asks = [ask for visit in some for ask in visit.asks]
     assert {ask.method for ask in asks} == {"GET", "POST"}
     paths = {ask.path for ask in asks}
@@ -201,12 +201,12 @@ def test_the_same_seed_sends_the_same_visits_and_they_are_varied() -> None:
 
 def test_traffic_comes_in_calm_waves_of_the_rate_asked_for() -> None:
     at, seconds = 0.0, Counter[int]()
-    for visit in demo_traffic.visits(site(m="http://localhost:8000"), 15.0):
+    for visit in traffic.visits(site(m="http://localhost:8000"), 15.0):
         at += visit.after
-        if at > 10 * demo_traffic.WAVE:
+        if at > 10 * traffic.WAVE:
             break
-        seconds[int(at // (demo_traffic.WAVE / 4)) % 4] += len(visit.asks)
-    per_second = [count / (10 * demo_traffic.WAVE / 4) for _, count in sorted(seconds.items())]
+        seconds[int(at // (traffic.WAVE / 4)) % 4] += len(visit.asks)
+    per_second = [count / (10 * traffic.WAVE / 4) for _, count in sorted(seconds.items())]
     assert 12 < sum(per_second) / 4 < 18
     assert max(per_second[:2]) > 19, "the first half of a wave is its crest"
     assert min(per_second[2:]) < 11
@@ -256,7 +256,7 @@ async def test_traffic_reaches_the_listener_and_stops_when_it_is_cancelled() -> 
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 seen.append(head)
-                await demo_members.skip_body(reader, head.lower())
+                await members.skip_body(reader, head.lower())
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                 if len(seen) > 40:
                     enough.set()
@@ -270,7 +270,7 @@ async def test_traffic_reaches_the_listener_and_stops_when_it_is_cancelled() -> 
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        client = asyncio.create_task(demo_traffic.traffic(port, site(m="http://localhost:8000"), rate=300.0))
+        client = asyncio.create_task(traffic.traffic(port, site(m="http://localhost:8000"), rate=300.0))
         async with asyncio.timeout(DEADLINE):
             await enough.wait()
             client.cancel()
@@ -281,7 +281,7 @@ async def test_traffic_reaches_the_listener_and_stops_when_it_is_cancelled() -> 
 
 
 async def test_traffic_outlives_a_listener_that_is_not_there() -> None:
-    client = asyncio.create_task(demo_traffic.traffic(free_port(), site(m="http://localhost:8000"), rate=300.0))
+    client = asyncio.create_task(traffic.traffic(free_port(), site(m="http://localhost:8000"), rate=300.0))
     await asyncio.sleep(0.1)
     assert not client.done()
     client.cancel()
@@ -293,7 +293,7 @@ async def test_traffic_outlives_a_listener_that_is_not_there() -> None:
 async def test_an_answer_that_takes_its_time_is_sent_a_little_at_a_time_and_whole(
     lasts: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_members, "answer_for", lambda random, mood: demo_members.Answer(200, 1_000, 0.0, lasts))
+    monkeypatch.setattr(members, "answer_for", lambda random, mood: members.Answer(200, 1_000, 0.0, lasts))
     member = await a_member()
     try:
         began = asyncio.get_running_loop().time()
@@ -315,9 +315,9 @@ async def test_a_client_that_returns_brings_the_cookies_that_it_was_given() -> N
                 break
         writer.close()
 
-    asks = (demo_traffic.Ask("GET", "/", b"", False),) * 2
+    asks = (traffic.Ask("GET", "/", b"", False),) * 2
     async with asyncio.timeout(DEADLINE), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        await demo_traffic._visit(demo_traffic.Visit(0.0, "127.0.0.1", "test/1", asks, True), "127.0.0.1", port, {})
+        await traffic._visit(traffic.Visit(0.0, "127.0.0.1", "test/1", asks, True), "127.0.0.1", port, {})
     assert b"Cookie" not in heads[0]
     assert b"\r\nCookie: ROUTEID=x.A1\r\n" in heads[1]

@@ -15,9 +15,9 @@ import pytest
 
 from proxy_core.config.model import Site
 from proxy_core.config.toml import parse, read
-from proxy_core.control import editor as editor_module
-from proxy_core.control import saver as saver_module
-from proxy_core.control.commands import (
+from proxy_core.control.editing import editor as editor_module
+from proxy_core.control.editing import saver as saver_module
+from proxy_core.control.editing.commands import (
     Applied,
     Change,
     Command,
@@ -33,7 +33,7 @@ from proxy_core.control.commands import (
     Set,
     Undo,
 )
-from proxy_core.control.editor import Editor, check
+from proxy_core.control.editing.editor import Editor, check
 from proxy_core.errors import Problem
 from tests.waiting import until
 

@@ -14,7 +14,19 @@ import msgspec
 import pytest
 
 from proxy_core.config.toml import parse
-from proxy_core.control.commands import Applied, Change, Command, Delete, Insert, Move, Redo, Refused, Result, Set, Undo
+from proxy_core.control.editing.commands import (
+    Applied,
+    Change,
+    Command,
+    Delete,
+    Insert,
+    Move,
+    Redo,
+    Refused,
+    Result,
+    Set,
+    Undo,
+)
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.view import Snapshot
 from tests.ports import free_port

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy_core.control.commands import Applied, Insert, Refused, Set, SetEntry, Undo
+from proxy_core.control.editing.commands import Applied, Insert, Refused, Set, SetEntry, Undo
 from proxy_core.control.engine import Engine
 from proxy_core.control.view import Question
 from proxy_core.runtime.maps.source import MapState

@@ -13,12 +13,12 @@ import pytest
 from proxy_core.config.model import Listener
 from proxy_core.config.toml import parse
 from proxy_core.control.cli import main
-from proxy_core.control.explain import explain
-from proxy_core.control.inspection import inspection
+from proxy_core.control.explaining.explain import explain
+from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Question
-from proxy_core.runtime.compile import compile_site
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.registry import Registry
 from tests.e2e.harness import PATIENCE, serving, until, upstream
 from tests.e2e.harness import answers as answering
@@ -63,7 +63,7 @@ async def test_an_explanation_equals_the_live_trace_on_random_requests(name: str
         what = msgspec.structs.replace(
             on_ports(SITES[name], ports), listeners={"http": Listener(address="127.0.0.1:0")}
         )
-        maps = Maps()
+        maps = MapStore()
         maps.commit(await maps.prepare(what, Path()))
         outside = Outside(maps)
         async with serving(what, outside=outside) as running:
@@ -92,7 +92,7 @@ async def test_an_explanation_equals_the_live_trace_on_random_requests(name: str
 async def told(text: str, question: Question):
     document = parse(text)
     assert document.site is not None, document.problems
-    maps = Maps()
+    maps = MapStore()
     maps.commit(await maps.prepare(document.site, Path()))
     return await explain(compile_site(document.site, Registry(), 1), Outside(maps), question)
 

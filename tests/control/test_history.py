@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.control import history
-from proxy_core.control.history import KEPT, Entry, History, difference
+from proxy_core.control.editing import history
+from proxy_core.control.editing.history import KEPT, History, HistoryEntry, difference
 
 
-def entry(number: int, text: str = "", kind: str = "change") -> Entry:
-    return Entry(number=number, at=float(number), author="t", sentence=f"s{number}", text=text, diff="", kind=kind)  # type: ignore[arg-type]
+def entry(number: int, text: str = "", kind: str = "change") -> HistoryEntry:
+    return HistoryEntry(
+        number=number, at=float(number), author="t", sentence=f"s{number}", text=text, diff="", kind=kind
+    )  # type: ignore[arg-type]
 
 
 def test_undo_brings_back_the_state_before_and_redo_the_one_undone() -> None:

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Host, Location, Options, Site
-from proxy_core.control.explain import explain, spelled
-from proxy_core.control.inspection import inspection
-from proxy_core.control.telling import masked
+from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.explanation import masked
+from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Explanation, Question
-from proxy_core.runtime.compile import compile_site
-from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.registry import Registry
 from tests.e2e.harness import HELLO, answers, ask, get, serving, site, upstream
 

@@ -6,11 +6,11 @@ import pytest
 
 from proxy_core.config.model import EnvRule, Options, RewriteCond, RewriteRule, Site
 from proxy_core.config.model_headers import HeaderRule
-from proxy_core.control.explain import explain
-from proxy_core.control.telling import masked
+from proxy_core.control.explaining.explain import explain
+from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import Question
-from proxy_core.runtime.compile import compile_site
-from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.registry import Registry
 
 SITE = Site(site=Options(secret_headers=("X-Api-Key",)))

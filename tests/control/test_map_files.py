@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.control.commands import Preview, Redo, Refused, Restore, SetEntry, Undo
-from proxy_core.control.editor import Editor
+from proxy_core.control.editing.commands import Preview, Redo, Refused, Restore, SetEntry, Undo
+from proxy_core.control.editing.editor import Editor
 from proxy_core.errors import Problem
-from proxy_core.runtime.maps.text import table
+from proxy_core.runtime.maps.text_file import table
 from tests.control.test_editor import Applying, applied, editing, weigh
 from tests.waiting import until
 

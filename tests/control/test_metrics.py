@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy_core.balance.state import BUCKETS, MemberKey, bucket_of
 from proxy_core.config.edit import Delete, Set
-from proxy_core.control.commands import Applied, Refused
+from proxy_core.control.editing.commands import Applied, Refused
 from proxy_core.control.engine import Engine
-from proxy_core.control.metrics import EDGES, exposition
+from proxy_core.control.watching.metrics import EDGES, exposition
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.control.test_engine import get, member, serving, site_with, submitted

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from proxy_core.control import notices
-from proxy_core.control.notices import Notices
+from proxy_core.control.watching import notices
+from proxy_core.control.watching.notices import Notices
 from proxy_core.errors import Problem
 
 
@@ -48,7 +48,7 @@ def test_only_so_many_are_kept() -> None:
 async def test_an_error_in_a_protocols_callback_is_a_notice_and_prints_nothing(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("proxy_core.control.notices"), "disabled", True)
+    monkeypatch.setattr(logging.getLogger("proxy_core.control.watching.notices"), "disabled", True)
     kept = Notices(lambda problem: None)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(kept.from_loop)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.config.toml import read
-from proxy_core.control.scratch import move_listeners, scratch_copy
+from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 
 
 def test_the_scratch_copy_leaves_the_site_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

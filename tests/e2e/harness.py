@@ -16,13 +16,13 @@ from time import monotonic
 
 from proxy_core.config.model import Balancer, Limits, Listener, Member, Options, Route, Site
 from proxy_core.errors import Problem
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import Current
+from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.serve.server import Server
+from proxy_core.runtime.rule_set import Current
+from proxy_core.serve.server import ProxyServer
 from tests.waiting import PATIENCE, until
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -55,7 +55,7 @@ def site(
 class Running:
     """A server that serves a site; ``records`` are its finished exchanges."""
 
-    server: Server
+    server: ProxyServer
     current: Current
     recorder: Recorder
     registry: Registry
@@ -103,7 +103,9 @@ async def serving(what: Site, folder: Path = Path(), *, outside: Outside | None 
     problems: list[Problem] = []
     if outside is not None:
         await outside.pages.read(what)
-    server = Server(current, recorder, registry, lambda problem, error=None: problems.append(problem), outside, folder)
+    server = ProxyServer(
+        current, recorder, registry, lambda problem, error=None: problems.append(problem), outside, folder
+    )
     server.commit(await server.prepare(what.listeners))
     running = Running(server, current, recorder, registry, problems)
     try:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import ErrorPage, Location, Redirection, Route, Site
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 from tests.e2e.harness import HELLO, answers, ask, client, get, serving, site, upstream
 
 BODY = b"<p>hello</p>\n"

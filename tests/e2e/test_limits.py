@@ -20,7 +20,7 @@ from proxy_core.config.model import (
     RewriteRule,
     Site,
 )
-from proxy_core.runtime.facts import Outside
+from proxy_core.runtime.fact_sources import Outside
 from tests.e2e.harness import (
     HELLO,
     Running,
@@ -395,7 +395,7 @@ async def test_a_ban_holds_for_connections_that_are_open_and_ends_by_itself(monk
             async with client(proxy.port) as two:
                 one.send(GET)
                 assert (await one.answer())[0].startswith(b"HTTP/1.1 403 ")
-                monkeypatch.setattr("proxy_core.serve.gate.time", lambda: 4_200_000_000.0)
+                monkeypatch.setattr("proxy_core.serve.admission.time", lambda: 4_200_000_000.0)
                 two.send(GET)
                 assert (await two.answer())[1] == b"hello"
 

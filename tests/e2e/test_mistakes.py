@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from proxy_core.config.model import Limits
-from proxy_core.runtime.upstream import Upstream
-from proxy_core.runtime.upstreams import Upstreams
-from proxy_core.serve import answers as answers_module
-from proxy_core.serve import front, handler
-from proxy_core.serve.handler import Flight
-from proxy_core.serve.judge import Judge
-from proxy_core.serve.plan import Reader
+from proxy_core.runtime.upstreams.connection import Upstream
+from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.serve import client_connection, flight
+from proxy_core.serve import member_answer as answers_module
+from proxy_core.serve.flight import Flight
+from proxy_core.serve.request_head import RequestReader
+from proxy_core.serve.strict_parser import StrictParser
 from tests.e2e.harness import HELLO, answers, ask, client, serving, site, until, upstream
 
 PLACES: list[tuple[Any, str]] = [
-    (Reader, "read"),
-    (Judge, "head"),
-    (Judge, "body"),
-    (front, "receive"),
-    (handler, "choose"),
+    (RequestReader, "read"),
+    (StrictParser, "head"),
+    (StrictParser, "body"),
+    (client_connection, "receive"),
+    (flight, "choose"),
     (Upstreams, "take"),
     (Upstreams, "connect"),
     (Upstreams, "give_back"),

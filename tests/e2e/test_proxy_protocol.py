@@ -12,7 +12,7 @@ import trustme
 from msgspec.structs import replace
 
 from proxy_core.config.model import Certificate, Listener, ListenerTls, Site
-from proxy_core.serve import entrance
+from proxy_core.serve import connection_setup
 from tests.e2e.harness import ask, client, echoes, serving, site, until, upstream
 from tests.serve.test_proxy_protocol import BAD, V4, v2
 
@@ -59,7 +59,7 @@ async def test_who_is_not_trusted_is_turned_away_whatever_it_says() -> None:
 
 
 async def test_who_opens_for_longest_makes_room_when_too_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entrance, "OPENING_MOST", 3)
+    monkeypatch.setattr(connection_setup, "OPENING_MOST", 3)
     async with upstream(echoes) as member, serving(proxied(member.port)) as proxy, AsyncExitStack() as stack:
         slow = [await stack.enter_async_context(client(proxy.port)) for _ in range(3)]
         assert b"200 OK" in await ask(proxy.port, b"PROXY UNKNOWN\r\n" + REQUEST)

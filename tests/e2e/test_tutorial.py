@@ -10,8 +10,8 @@ from pathlib import Path
 from socket import socket
 
 from proxy_core.config.toml import parse
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving, until
 from tests.ports import free_port
 
@@ -54,7 +54,7 @@ async def tutorial(folder: Path) -> AsyncIterator[Running]:
             (folder / name).write_text(text)
         document = parse((folder / "tutorial.toml").read_text())
         assert document.site is not None
-        maps = Maps()
+        maps = MapStore()
         maps.commit(await maps.prepare(document.site, folder))
         async with serving(document.site, outside=Outside(maps)) as running:
             yield running

@@ -11,8 +11,8 @@ import pytest
 
 from proxy_core.apache.importer import Imported, import_file
 from proxy_core.config.toml import parse
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving
 from tests.e2e.test_tutorial import SAMPLES, get, guide_server
 
@@ -40,7 +40,7 @@ async def tutorial(folder: Path, ports: Mapping[str, int], more: str = "") -> As
     made = imported(folder, ports, more)
     document = parse(made.text.replace("127.0.0.1:8080", "127.0.0.1:0"))
     assert document.site is not None
-    maps = Maps()
+    maps = MapStore()
     maps.commit(await maps.prepare(document.site, folder))
     async with serving(document.site, outside=Outside(maps)) as running:
         yield running

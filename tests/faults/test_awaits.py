@@ -38,8 +38,8 @@ from proxy_core.config.model import (
     Site,
     UpstreamTls,
 )
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, read_request, serving, until, upstream
 from tests.e2e.harness import site as plain
 from tests.e2e.test_tunnels import ASK, switches
@@ -256,7 +256,7 @@ async def running(shape: Shape, folder: SimpleNamespace) -> AsyncIterator[Here]:
         tls = folder.member if shape.member_tls else None
         member = await stack.enter_async_context(upstream(shape.talk, ssl=tls))
         site = shape.site(member.port)
-        maps = Maps()
+        maps = MapStore()
         stack.push_async_callback(maps.close)
         maps.commit(await maps.prepare(site, folder.path))
         outside = Outside(maps, folder.path)

@@ -29,21 +29,21 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0
 
 
 SPARED = {
-    "Client.__init__",
-    "Client._go_on",
-    "Client.connection_lost",
-    "Client.connection_made",
-    "Client.cut",
+    "ClientConnection.__init__",
+    "ClientConnection._go_on",
+    "ClientConnection.connection_lost",
+    "ClientConnection.connection_made",
+    "ClientConnection.cut",
     "Flight._end",
     "Flight._release",
     "Flight._wait_for",
     "Flight.client_left",
-    "Gate.closed",
-    "Server._enter",
-    "Service.record",
+    "Admission.closed",
+    "ProxyServer._enter",
+    "ServerState.record",
     "Tunnel._over",
     "Upstream.connection_made",
-    "Waiting.freed",
+    "MemberLines.freed",
     "bind.<locals>.<lambda>",
 }
 """What is the last to be called for a connection, or sets it free: what is called from it is broken, itself it is not.

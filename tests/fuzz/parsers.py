@@ -25,23 +25,25 @@ from proxy_core.balance import heartbeat, sticky
 from proxy_core.config.edit import Delete, Edit, Move, Set, Unusable, edited
 from proxy_core.config.model import Sticky
 from proxy_core.config.toml import parse
-from proxy_core.control import access_log
+from proxy_core.control.watching import access_log
 from proxy_core.http import target
-from proxy_core.http.headers import Refused
+from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.view import RequestView
-from proxy_core.rules import expr, networks, pattern, template
-from proxy_core.rules.access import credentials
+from proxy_core.rules.access import networks
+from proxy_core.rules.access.guards import credentials
+from proxy_core.rules.expression import evaluation
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.scope import Scope
+from proxy_core.rules.text import pattern, template
+from proxy_core.rules.text.scope import Scope
 from proxy_core.runtime import passwords
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.maps import text as text_maps
+from proxy_core.runtime.maps import text_file as text_maps
 from proxy_core.runtime.maps.dbm import berkeley, gdbm, sdbm
-from proxy_core.runtime.maps.dbm.layout import Malformed as BadDbm
+from proxy_core.runtime.maps.dbm.layout import BadDbmFile as BadDbm
 from proxy_core.serve import proxy_protocol
-from proxy_core.serve.chunks import Chunks
-from proxy_core.serve.judge import Judge
-from proxy_core.serve.websocket import Frames
+from proxy_core.serve.chunked_body import Chunks
+from proxy_core.serve.strict_parser import StrictParser
+from proxy_core.serve.websocket_frames import Frames
 
 ROOT = Path(__file__).parent.parent.parent
 IMPORTS = ROOT / "tests/conformance/imports"
@@ -101,7 +103,7 @@ def chunks(raw: bytes) -> None:
     """However it is cut, the same body ends at the same place; and a reader that knows no mercy for us agrees."""
     seen = set()
     for cut in {0, raw[0] % len(raw), len(raw) // 2} if raw else ():
-        judge = Judge(LOOP)
+        judge = StrictParser(LOOP)
         _, payload = judge.head(CHUNKED_HEAD, -1)
         reading, body, taken = Chunks(judge, payload), b"", 0
         try:
@@ -110,7 +112,7 @@ def chunks(raw: bytes) -> None:
                     more, count = reading.take(piece)
                     assert count, "it would never end"
                     body, taken, piece = body + more, taken + count, piece[count:]
-        except Refused:
+        except RefusedRequest:
             continue
         if reading.ended:
             seen.add((body, taken))
@@ -119,7 +121,7 @@ def chunks(raw: bytes) -> None:
 
 
 def proxy_header(raw: bytes) -> None:
-    with suppress(proxy_protocol.Malformed):
+    with suppress(proxy_protocol.BadProxyHeader):
         if len(raw) >= 16 and raw.startswith(proxy_protocol.SIGNATURE):
             ends = proxy_protocol.version_2(raw[:16], raw[16 : 16 + int.from_bytes(raw[14:16], "big")])
         else:
@@ -202,10 +204,10 @@ def patterns(raw: bytes) -> None:
 
 
 def conditions(raw: bytes) -> None:
-    for made in (expr.compile_expr, expr.compile_string):
-        with suppress(expr.ExprError, expr.ExprFailure, pattern.Runaway):
+    for made in (evaluation.compile_expr, evaluation.compile_string):
+        with suppress(evaluation.ExprError, evaluation.ExprFailure, pattern.Runaway):
             compiled = made(raw.decode("utf-8", "replace"))
-            if isinstance(compiled, expr.Expr):
+            if isinstance(compiled, evaluation.Expr):
                 assert compiled.truth(_scope()) in (True, False)
             else:
                 assert isinstance(compiled.value(_scope()), str)

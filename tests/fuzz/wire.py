@@ -7,15 +7,15 @@ from time import monotonic
 from typing import Any, cast
 
 from proxy_core.config.model import Limits, Listener, Site
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import Current
+from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.runtime.upstream import Upstream
-from proxy_core.runtime.upstreams import Unreachable
-from proxy_core.serve.front import Client
-from proxy_core.serve.listeners import Bound
-from proxy_core.serve.server import Server
+from proxy_core.runtime.rule_set import Current
+from proxy_core.runtime.upstreams.connection import Upstream
+from proxy_core.runtime.upstreams.idle_connections import Unreachable
+from proxy_core.serve.client_connection import ClientConnection
+from proxy_core.serve.listeners import BoundListener
+from proxy_core.serve.server import ProxyServer
 from tests.e2e.harness import site
 from tests.fuzz.reader import answers, requests
 
@@ -62,13 +62,13 @@ class Wire:
         rules = compile_site(what, registry, 1)
         adopt(rules, registry, monotonic())
         self.recorder = recorder
-        server = Server(
+        server = ProxyServer(
             Current(rules), recorder, registry, lambda problem, error=None: self.problems.append(str(problem))
         )
         self.service = server._service
         self.upstreams: list[Upstream] = []
         self.answer = answer
-        self.client = Client(self.service, Bound("http", "", 80, Listener(address=":80")))
+        self.client = ClientConnection(self.service, BoundListener("http", "", 80, Listener(address=":80")))
         self.transport = Transport()
         self.service.upstreams.take = self._take  # type: ignore[method-assign, assignment]
         self.service.upstreams.connect = self._connect  # type: ignore[method-assign]

@@ -8,11 +8,11 @@ import itertools
 import pytest
 
 from proxy_core.http.view import Connection, RequestView
-from proxy_core.rules.access import Verdict, credentials, joined, words
+from proxy_core.rules.access.guards import AccessVerdict, credentials, joined, words
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import FactKey, Facts, Need
-from proxy_core.rules.lint import lint
-from proxy_core.runtime.compile import compile_site
+from proxy_core.rules.lint.site import lint
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.semantics.rewrite_sites import read
 
@@ -243,33 +243,33 @@ def test_credentials_are_read_as_rfc_7617_writes_them(field: str, found: str | N
     assert credentials(field) == found
 
 
-def _httpd(match: str, results: tuple[Verdict, ...]) -> Verdict:
+def _httpd(match: str, results: tuple[AccessVerdict, ...]) -> AccessVerdict:
     """apply_authz_sections in its own words: one member after the other."""
-    made = Verdict.NEUTRAL
+    made = AccessVerdict.NEUTRAL
     for each in results:
-        if each is Verdict.NEUTRAL:
+        if each is AccessVerdict.NEUTRAL:
             continue
         if match == "all":
-            if each is Verdict.DENIED:
+            if each is AccessVerdict.DENIED:
                 made = each
                 break
-            if (each is Verdict.WANTS_USER and made is not Verdict.DENIED) or made is Verdict.NEUTRAL:
+            if (each is AccessVerdict.WANTS_USER and made is not AccessVerdict.DENIED) or made is AccessVerdict.NEUTRAL:
                 made = each
         else:
-            if each is Verdict.GRANTED:
+            if each is AccessVerdict.GRANTED:
                 made = each
                 break
-            if (each is Verdict.WANTS_USER and made is Verdict.DENIED) or made is Verdict.NEUTRAL:
+            if (each is AccessVerdict.WANTS_USER and made is AccessVerdict.DENIED) or made is AccessVerdict.NEUTRAL:
                 made = each
     if match == "none":
-        return Verdict.DENIED if made is Verdict.GRANTED else Verdict.NEUTRAL
+        return AccessVerdict.DENIED if made is AccessVerdict.GRANTED else AccessVerdict.NEUTRAL
     return made
 
 
 @pytest.mark.parametrize("match", ["any", "all", "none"])
 def test_groups_join_results_as_httpd_does_one_after_the_other(match: str) -> None:
     for size in range(4):
-        for results in itertools.product(Verdict, repeat=size):
+        for results in itertools.product(AccessVerdict, repeat=size):
             assert joined(match, results) is _httpd(match, results), results  # type: ignore[arg-type]
 
 

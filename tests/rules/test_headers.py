@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, Options, Route, Site
 from proxy_core.http.view import RequestView
+from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.facts import NOTHING, Facts
-from proxy_core.rules.header_scope import HeaderScope, Moment
-from proxy_core.rules.headers import compile_edit, compile_value, edited
-from proxy_core.rules.lint import lint
-from proxy_core.rules.statuses import statuses
-from proxy_core.runtime.compile import compile_site
+from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
+from proxy_core.rules.fields.edits import compile_edit, compile_value, edited
+from proxy_core.rules.lint.site import lint
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 
 
@@ -162,7 +162,7 @@ def test_a_row_that_cannot_be_is_told_with_its_place(row: HeaderRule, key: str, 
 
 @pytest.mark.parametrize(("said", "meant"), [(("404",), [404]), (("5xx", "404"), [*range(500, 600), 404])])
 def test_statuses_are_numbers_or_classes(said: tuple[str, ...], meant: list[int]) -> None:
-    assert statuses(said) == meant
+    assert error_statuses(said) == meant
 
 
 @pytest.mark.parametrize("said", ["200", "6xx", "x", "", "40", "4040"])

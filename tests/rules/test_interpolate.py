@@ -7,8 +7,8 @@ import pytest
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward, Respond
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.lint import lint
-from proxy_core.runtime.compile import compile_site
+from proxy_core.rules.lint.site import lint
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.semantics.rewrite_sites import read
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Balancer, Listener, Member, Options, Route, Site
 from proxy_core.errors import Problem, errors
-from proxy_core.rules.lint import lint
-from proxy_core.runtime.compile import compile_site
+from proxy_core.rules.lint.site import lint
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.semantics.table import members, site
 

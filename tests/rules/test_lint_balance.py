@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy_core.config.model import Balancer, Heartbeat, Member, Site, Sticky
-from proxy_core.rules.lint_balance import lint_balance
+from proxy_core.rules.lint.balancers import lint_balance
 
 
 def balancer(routes: str = "", **settings: Any) -> Site:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.config.model import Balancer, HealthCheck, Metrics, Site
-from proxy_core.rules.lint_health import lint_health
+from proxy_core.rules.lint.health_checks import lint_health
 
 
 def found(check: HealthCheck) -> list[tuple[str, str]]:

@@ -6,8 +6,8 @@ import pytest
 
 from proxy_core.config.toml import parse
 from proxy_core.errors import Address, errors
-from proxy_core.rules.lint import lint
-from proxy_core.rules.lint_rules import looks_runaway
+from proxy_core.rules.lint.rewrites import looks_runaway
+from proxy_core.rules.lint.site import lint
 from tests.semantics.rewrite_sites import SITES, cond, rule
 
 LISTENER = '[listeners.http]\naddress = "127.0.0.1:0"\n'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.rules.networks import Networks, ends, seen_as
+from proxy_core.rules.access.networks import Networks, ends, seen_as
 
 ADDRESSES = st.one_of(
     st.ip_addresses(v=4), st.ip_addresses(v=6), st.sampled_from(["10.0.0.1", "10.0.0.2", "::1", "::ffff:10.0.0.1"])

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proxy_core.rules import pattern
-from proxy_core.rules.pattern import PatternError, Runaway
-from proxy_core.rules.subset import Reader, Unread
+from proxy_core.rules.text import pattern
+from proxy_core.rules.text.pattern import PatternError, Runaway
+from proxy_core.rules.text.pattern_subset import SubsetParser, Unread
 
 DOLLAR_ENDONLY = 0x10
 
@@ -146,7 +146,7 @@ PATTERNS = st.recursive(
 @example("(a)?b|ab", False, "ab")
 def test_re_and_pcre_agree_on_the_subset(text, nocase, subject) -> None:
     try:
-        Reader(text, nocase).whole()
+        SubsetParser(text, nocase).whole()
     except Unread:
         return
     options = int(pcre2.DOTALL) | DOLLAR_ENDONLY | (int(pcre2.IGNORECASE) if nocase else 0)

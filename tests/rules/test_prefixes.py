@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.rules.prefixes import collapsed, first, index, takes
+from proxy_core.rules.routing.prefixes import collapsed, first, index, takes
 
 SEGMENTS = st.sampled_from([b"", b"a", b"b", b"ab", b"c"])
 PATHS = st.lists(SEGMENTS, min_size=1, max_size=5).map(lambda parts: collapsed(b"/" + b"/".join(parts)))

@@ -6,7 +6,7 @@ import pytest
 
 from proxy_core.config.model import Options, Site
 from proxy_core.rules.decision import ReverseRow
-from proxy_core.rules.reverse import mapped, reverse_rows
+from proxy_core.rules.routing.reverse import mapped, reverse_rows
 from tests.semantics.table import members, site
 
 BASE = "http://shop.example"

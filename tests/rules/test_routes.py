@@ -14,7 +14,7 @@ from proxy_core.http.target import BadTarget, escaped, normalised, split
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Decision, Forward, Respond, RuleState, Trace
 from proxy_core.rules.facts import NOTHING
-from proxy_core.rules.routes import Routes, compile_routes
+from proxy_core.rules.routing.route_table import RouteTable, compile_routes
 from tests.semantics.table import site
 
 SEGMENTS = ["a", "b", "index", "x.y", "with space", "caf\u00e9", ""]
@@ -42,11 +42,11 @@ class States(dict[tuple[str, str], RuleState]):
         return self.setdefault((rows, row), RuleState())
 
 
-def compiled(given: Site, states: States | None = None, previous: Routes | None = None) -> Routes:
+def compiled(given: Site, states: States | None = None, previous: RouteTable | None = None) -> RouteTable:
     return compile_routes(given, given.routes, States() if states is None else states, previous)
 
 
-def decide(routes: Routes, target: bytes, trace: Trace | None = None) -> Decision:
+def decide(routes: RouteTable, target: bytes, trace: Trace | None = None) -> Decision:
     return routes.decide(RequestView(b"GET", target, b"h", "127.0.0.1"), NOTHING, trace)
 
 

@@ -6,7 +6,7 @@ from proxy_core.config.model import Route, Site
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import RuleState
 from proxy_core.rules.facts import NOTHING
-from proxy_core.rules.routes import compile_routes
+from proxy_core.rules.routing.route_table import compile_routes
 
 
 def test_what_is_remembered_of_a_target_is_bounded_and_changes_nothing() -> None:

@@ -14,9 +14,9 @@ from proxy_core.balance.select import choose
 from proxy_core.balance.state import MemberKey
 from proxy_core.config.model import Balancer, Member, Site
 from proxy_core.rules.decision import BoundRoute
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.rule_set import RuleSet
 from tests.semantics.table import members, site
 
 SITE = site(

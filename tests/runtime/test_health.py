@@ -20,12 +20,12 @@ from proxy_core.balance.outcome import failed
 from proxy_core.balance.select import choose
 from proxy_core.balance.state import MemberKey, MemberState
 from proxy_core.config.model import Balancer, HealthCheck, Member, Route, Site
-from proxy_core.runtime import health
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import RuleSet
-from proxy_core.runtime.health import Checks, ask, note, target
+from proxy_core.runtime import health_checks
+from proxy_core.runtime.compile_site import adopt, compile_site
+from proxy_core.runtime.health_checks import Checks, ask, note, target
 from proxy_core.runtime.registry import Registry
-from proxy_core.runtime.upstreams import Upstreams
+from proxy_core.runtime.rule_set import RuleSet
+from proxy_core.runtime.upstreams.idle_connections import Upstreams
 from tests.e2e.harness import Talk, Upstream, answers, read_request, until, upstream
 from tests.ports import free_port
 
@@ -200,10 +200,10 @@ async def test_checks_of_one_member_never_overlap_and_keep_their_interval() -> N
 
 
 async def test_the_first_checks_of_many_members_do_not_come_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "AT_ONCE", 4)
+    monkeypatch.setattr(health_checks, "AT_ONCE", 4)
     now = most = done = 0
 
-    async def counted(upstreams: Upstreams, whom: health.Target) -> tuple[bool, str]:
+    async def counted(upstreams: Upstreams, whom: health_checks.Target) -> tuple[bool, str]:
         nonlocal now, most, done
         now += 1
         most = max(most, now)
@@ -211,7 +211,7 @@ async def test_the_first_checks_of_many_members_do_not_come_all_at_once(monkeypa
         now, done = now - 1, done + 1
         return True, ""
 
-    monkeypatch.setattr(health, "ask", counted)
+    monkeypatch.setattr(health_checks, "ask", counted)
     async with checking(Upstreams(65536)) as checks:
         members = [Member(url=f"http://127.0.0.1:{port}") for port in range(1, 101)]
         checks.adopt(bound(Registry(), *members, check=HealthCheck(interval=0.1)))

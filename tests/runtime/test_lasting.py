@@ -11,9 +11,9 @@ from proxy_core.balance.outcome import unreachable
 from proxy_core.balance.select import usable
 from proxy_core.balance.state import Beat, MemberKey, MemberState, Pool
 from proxy_core.config.model import Balancer, Ejection, Member, Site, UpstreamTls
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.registry import KEEP_RETIRED, Registry
+from proxy_core.runtime.rule_set import RuleSet
 
 NOW = 1000.0
 

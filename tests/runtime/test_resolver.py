@@ -10,8 +10,8 @@ from time import monotonic
 import pytest
 
 from proxy_core.balance.state import UpstreamKey
-from proxy_core.runtime.resolver import Resolver, Unresolved
-from proxy_core.runtime.upstreams import Unreachable, Upstreams
+from proxy_core.runtime.upstreams.idle_connections import Unreachable, Upstreams
+from proxy_core.runtime.upstreams.resolver import Resolver, Unresolved
 from tests.e2e.harness import answers, until, upstream
 from tests.ports import free_port
 

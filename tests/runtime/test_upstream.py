@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.balance.state import UpstreamKey
-from proxy_core.runtime.upstream import Upstream
-from proxy_core.runtime.upstream_answer import CHUNKED, UNTIL_CLOSE, Answer, read_head
+from proxy_core.runtime.upstreams.answer_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
+from proxy_core.runtime.upstreams.connection import Upstream
 
 
 class Line:

@@ -25,7 +25,7 @@ from proxy_core.balance.state import bucket_of
 from proxy_core.config.edit import Unusable, edited
 from proxy_core.config.model import Member, Route
 from proxy_core.config.toml import parse
-from proxy_core.control.commands import (
+from proxy_core.control.editing.commands import (
     Applied,
     Change,
     Command,
@@ -42,8 +42,8 @@ from proxy_core.control.commands import (
     SetEntry,
     Undo,
 )
-from proxy_core.control.explain import explain
-from proxy_core.control.telling import told
+from proxy_core.control.explaining.explain import explain
+from proxy_core.control.explaining.explanation import told
 from proxy_core.control.view import (
     EngineView,
     Explanation,
@@ -65,12 +65,12 @@ from proxy_core.errors import Problem
 from proxy_core.http.view import Connection, RequestView
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.lint import lint
-from proxy_core.runtime.compile import compile_site
-from proxy_core.runtime.facts import Outside
-from proxy_core.runtime.maps import text as map_text
+from proxy_core.rules.lint.site import lint
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.maps import text_file as map_text
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text import MapRow, rows
+from proxy_core.runtime.maps.text_file import MapRow, rows
 from proxy_core.runtime.recorder import Histogram, percentiles
 from proxy_core.runtime.registry import Registry
 

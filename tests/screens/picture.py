@@ -9,9 +9,9 @@ import asyncio
 import re
 from pathlib import Path
 
-from proxy_core.control.commands import Change, Set
+from proxy_core.control.demo.scratch_site import scratch_copy
+from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.engine import Engine
-from proxy_core.control.scratch import scratch_copy
 from rproxy_tui.app import ConsoleApp
 
 ROOT = Path(__file__).parent.parent.parent

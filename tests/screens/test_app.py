@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.commands import Change, Keep, Refused, Reload, Set
+from proxy_core.control.editing.commands import Change, Keep, Refused, Reload, Set
 from proxy_core.errors import Problem
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.pages import PAGES

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.config.model import Member
-from proxy_core.control.commands import Command, Result
+from proxy_core.control.editing.commands import Command, Result
 from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp

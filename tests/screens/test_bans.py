@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import Ban, Site
-from proxy_core.control.commands import Change, Delete, Insert, Set
+from proxy_core.control.editing.commands import Change, Delete, Insert, Set
 from rproxy_tui.bans import about, ban
 from rproxy_tui.palette import entries
 from tests.screens.fake import FakeEngine

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from proxy_core.control.commands import Change, Set
+from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem
 from rproxy_tui.screens.dashboard import latest

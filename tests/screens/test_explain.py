@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.question import asked, spelled
+from proxy_core.control.explaining.question_line import asked, spelled
 from proxy_core.control.view import Question
-from proxy_core.rules.flags import SWITCHES, VALUED
+from proxy_core.rules.rewriting.flags import SWITCHES, VALUED
 from rproxy_tui import rule_words
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.explain import Explain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.control.commands import Change, Delete, Insert, Move, Redo, Refused, Restore, Set, Undo
+from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Redo, Refused, Restore, Set, Undo
 from tests.screens.fake import EMPTY, FakeEngine, Serialised
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.commands import Redo, Restore, Undo
+from proxy_core.control.editing.commands import Redo, Restore, Undo
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.history import History

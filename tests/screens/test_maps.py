@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.commands import SetEntry, Undo
+from proxy_core.control.editing.commands import SetEntry, Undo
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.maps import Maps
 from tests.screens.fake import EMPTY, FILES, RULES, FakeEngine, Serialised

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from textual.app import ComposeResult
 
-from proxy_core.control.commands import Change, Set
+from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import words
 from rproxy_tui.page import Page

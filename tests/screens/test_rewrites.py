@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from proxy_core.config.model import RewriteCond, RewriteRule
 from proxy_core.control.view import Explanation, Question
-from proxy_core.rules.lint import lint
+from proxy_core.rules.lint.site import lint
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.explain import Explain
 from rproxy_tui.screens.rewrites import Rewrites

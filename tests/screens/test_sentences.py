@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import Route
-from proxy_core.control.commands import Change, Delete, Insert, Move, Set
+from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Set
 from rproxy_tui import sentences as say
 
 MEMBER = ("backend", "a")

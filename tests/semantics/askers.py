@@ -15,10 +15,10 @@ from proxy_core.config.model import Site
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Redirect, Respond
 from proxy_core.rules.facts import Ask, FactKey, Facts, Need
-from proxy_core.rules.reverse import mapped
-from proxy_core.runtime.compile import compile_site
-from proxy_core.runtime.facts import look
-from proxy_core.runtime.maps.internal import FUNCTIONS
+from proxy_core.rules.routing.reverse import mapped
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.fact_sources import look
+from proxy_core.runtime.maps.functions import FUNCTIONS
 from proxy_core.runtime.registry import Registry
 from tests.semantics.table import DOWN
 

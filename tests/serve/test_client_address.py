@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import Options
-from proxy_core.rules.networks import networks
+from proxy_core.rules.access.networks import networks
 from proxy_core.serve.client_address import Naming, named, naming
 
 RULE = Naming("X-For", "X-By", networks(("10.0.0.0/8", "7.7.7.7", "2001:db8::/32")), networks(("10.1.0.0/16",)))

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from proxy_core.config.model import Options, Site
 from proxy_core.config.model_access import Auth
 from proxy_core.config.model_headers import HeaderRule
-from proxy_core.serve.plan import Reader
-from proxy_core.serve.terms import terms
+from proxy_core.serve.client_policy import client_policy
+from proxy_core.serve.request_head import RequestReader
 from tests.e2e.harness import echoes, get, serving, site, upstream
 
 STRANGERS = Options()
@@ -22,7 +22,7 @@ AS_APACHE = Options(forwarded="append")
 def sent(*lines: str, options: Options = STRANGERS, auth: dict[str, Auth] | None = None) -> str:
     """The field lines that go upstream for a request with these lines."""
     head = "\r\n".join(["GET / HTTP/1.1", "Host: a", *lines, "", ""]).encode()
-    return Reader("192.0.2.1").read(head, terms(Site(site=options, auth=auth or {})))[1].lines.decode()
+    return RequestReader("192.0.2.1").read(head, client_policy(Site(site=options, auth=auth or {})))[1].lines.decode()
 
 
 @pytest.mark.parametrize(

@@ -5,30 +5,30 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.config.model import Limits, Site
-from proxy_core.http.headers import Refused
+from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.recorder import Recorder
-from proxy_core.serve import gate
-from proxy_core.serve.gate import Gate
-from proxy_core.serve.terms import terms
+from proxy_core.serve import admission
+from proxy_core.serve.admission import Admission
+from proxy_core.serve.client_policy import client_policy
 
-SLOW = terms(Site(limits=Limits(client_rate=0.1, client_burst=1)))
+SLOW = client_policy(Site(limits=Limits(client_rate=0.1, client_burst=1)))
 
 
 def test_a_crowd_of_clients_is_not_gone_through_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_MOST", 100)
-    this, tables = Gate(Recorder(), _most=100), []
+    monkeypatch.setattr(admission, "_MOST", 100)
+    this, tables = Admission(Recorder(), _most=100), []
     for number in range(10_000):
         this.admit(f"10.0.{number // 256}.{number % 256}", SLOW, 1.0)
         if not tables or tables[-1] is not this._full_at:
             tables.append(this._full_at)
     assert len(tables) < 10
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedRequest):
         this.admit("10.0.0.0", SLOW, 1.0)  # nobody got a fresh bucket by it
 
 
 def test_clients_whose_bucket_is_full_again_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_MOST", 100)
-    this = Gate(Recorder(), _most=100)
+    monkeypatch.setattr(admission, "_MOST", 100)
+    this = Admission(Recorder(), _most=100)
     for number in range(5_000):
         this.admit(f"10.0.{number // 256}.{number % 256}", SLOW, number * 1.0)
     assert len(this._full_at) <= 101

@@ -6,13 +6,13 @@ import asyncio
 import socket
 from time import monotonic
 
-from proxy_core.balance.heartbeat import Report
-from proxy_core.serve.heartbeats import listen
+from proxy_core.balance.heartbeat import LoadReport
+from proxy_core.serve.heartbeat_listener import listen
 
 GROUP = "239.7.7.7"
 
 
-async def arrived(said: list[tuple[Report, str]], count: int) -> None:
+async def arrived(said: list[tuple[LoadReport, str]], count: int) -> None:
     end = monotonic() + 5
     while len(said) < count:
         assert monotonic() < end, said
@@ -27,12 +27,12 @@ def send(there: tuple[str, int], *datagrams: bytes) -> None:
 
 
 async def test_datagrams_are_heard_and_rubbish_is_not() -> None:
-    said: list[tuple[Report, str]] = []
+    said: list[tuple[LoadReport, str]] = []
     beats = await listen("127.0.0.1:0", lambda *heard: said.append(heard))
     try:
         send(("127.0.0.1", beats.port), b"\xff" * 900, b"v=1", b"v=1&ready=5&busy=2")
         await arrived(said, 1)
-        assert said == [(Report(5, 2), "127.0.0.1")]
+        assert said == [(LoadReport(5, 2), "127.0.0.1")]
     finally:
         await beats.close()
 
@@ -47,24 +47,24 @@ async def post(port: int, body: bytes, method: str = "POST") -> bytes:
 
 
 async def test_a_post_of_the_same_text_does_as_well() -> None:
-    said: list[tuple[Report, str]] = []
+    said: list[tuple[LoadReport, str]] = []
     beats = await listen("127.0.0.1:0", lambda *heard: said.append(heard))
     try:
         assert b" 200 " in await post(beats.port, b"v=1&ready=3&busy=0&port=81")
         assert b" 400 " in await post(beats.port, b"hello")
         assert b" 405 " in await post(beats.port, b"", "GET")
-        assert said == [(Report(3, 0, 81), "127.0.0.1")]
+        assert said == [(LoadReport(3, 0, 81), "127.0.0.1")]
     finally:
         await beats.close()
 
 
 async def test_a_multicast_group_is_joined() -> None:
-    said: list[tuple[Report, str]] = []
+    said: list[tuple[LoadReport, str]] = []
     beats = await listen(f"{GROUP}:0", lambda *heard: said.append(heard))
     try:
         opened = beats._datagrams.get_extra_info("socket")
         assert opened.getsockname() == (GROUP, beats.port)
         beats._datagrams._protocol.datagram_received(b"v=1&ready=5&busy=2", ("10.0.0.9", 5))  # type: ignore[attr-defined]
-        assert said == [(Report(5, 2), "10.0.0.9")]
+        assert said == [(LoadReport(5, 2), "10.0.0.9")]
     finally:
         await beats.close()

@@ -7,44 +7,44 @@ import asyncio
 import pytest
 from aiohttp import http_parser
 
-from proxy_core.http.headers import Refused
-from proxy_core.serve.fields import CHUNKED
-from proxy_core.serve.judge import Judge
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.serve.request_fields import CHUNKED
+from proxy_core.serve.strict_parser import StrictParser
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
 @pytest.fixture
-def judge() -> Judge:
-    return Judge(asyncio.new_event_loop())
+def judge() -> StrictParser:
+    return StrictParser(asyncio.new_event_loop())
 
 
 def test_it_is_the_parser_written_in_c() -> None:
     assert http_parser.HttpRequestParser is not http_parser.HttpRequestParserPy
 
 
-def test_it_says_whether_the_client_may_go_on(judge: Judge) -> None:
+def test_it_says_whether_the_client_may_go_on(judge: StrictParser) -> None:
     assert judge.head(HEAD + b"\r\n", 0)[0]
     assert not judge.head(HEAD + b"Connection: close\r\n\r\n", 0)[0]
 
 
-def test_a_method_that_llhttp_does_not_know_is_judged_like_any_other(judge: Judge) -> None:
+def test_a_method_that_llhttp_does_not_know_is_judged_like_any_other(judge: StrictParser) -> None:
     for _ in range(2):
         assert judge.head(b"NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n", 0)[0]
         assert judge.head(HEAD + b"\r\n", 0)[0]
 
 
-def test_a_body_is_announced_or_refused(judge: Judge) -> None:
+def test_a_body_is_announced_or_refused(judge: StrictParser) -> None:
     judge.head(HEAD + b"Content-Length: 0\r\n\r\n", 0)
     judge.head(HEAD + b"Content-Length: 5\r\n\r\n", 5)
     judge.renew()
     for fields, length in ((b"", 5), (b"Content-Length: 5\r\n", 0), (b"Content-Length: 5\r\n", CHUNKED)):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedRequest):
             judge.head(HEAD + fields + b"\r\n", length)
         judge.renew()
 
 
-def test_a_chunked_body_comes_out_decoded_and_ends(judge: Judge) -> None:
+def test_a_chunked_body_comes_out_decoded_and_ends(judge: StrictParser) -> None:
     _, payload = judge.head(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", CHUNKED)
     judge.body(b"5\r\nhel")
     assert payload.read_nowait() == b"hel"
@@ -66,8 +66,8 @@ def test_a_chunked_body_comes_out_decoded_and_ends(judge: Judge) -> None:
         (400, HEAD),
     ],
 )
-def test_it_refuses_with_a_status_and_a_reason(judge: Judge, status: int, head: bytes) -> None:
-    with pytest.raises(Refused) as refused:
+def test_it_refuses_with_a_status_and_a_reason(judge: StrictParser, status: int, head: bytes) -> None:
+    with pytest.raises(RefusedRequest) as refused:
         judge.head(head, 0)
     assert refused.value.status == status
     assert refused.value.why

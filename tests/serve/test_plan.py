@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import Options, Site
-from proxy_core.http.headers import Refused
-from proxy_core.serve import plan
-from proxy_core.serve.fields import Fields
-from proxy_core.serve.plan import Reader
-from proxy_core.serve.terms import Terms, terms
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.serve import request_head
+from proxy_core.serve.client_policy import ClientPolicy, client_policy
+from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.request_head import RequestReader
 
-RULE = terms(Site())
+RULE = client_policy(Site())
 LINES = st.sampled_from(
     [
         b"Host: a", b"host: b:80", b"A: 1", b"B: \xe9", b"nonsense", b"Connection: close", b"Connection: A",
@@ -33,34 +33,34 @@ HEADS = st.builds(
 )
 
 
-def read(reader: Reader, head: bytes, rule: Terms = RULE) -> object:
+def read(reader: RequestReader, head: bytes, rule: ClientPolicy = RULE) -> object:
     try:
         return reader.read(head, rule)
-    except Refused as refused:
+    except RefusedRequest as refused:
         return (refused.status, refused.why)
 
 
 @given(st.lists(st.tuples(HEADS, st.booleans()), min_size=1, max_size=8))
 def test_a_connection_that_remembers_reads_as_one_that_does_not(requests: list[tuple[bytes, bool]]) -> None:
-    other = terms(Site(site=Options(server_name="other", forwarded="append")))
-    remembers = Reader("192.0.2.1")
+    other = client_policy(Site(site=Options(server_name="other", forwarded="append")))
+    remembers = RequestReader("192.0.2.1")
     for head, swapped in requests:
         rule = other if swapped else RULE
-        assert read(remembers, head, rule) == read(Reader("192.0.2.1"), head, rule)
+        assert read(remembers, head, rule) == read(RequestReader("192.0.2.1"), head, rule)
 
 
 @given(HEADS)
 def test_the_plain_request_line_reads_as_the_careful_one(head: bytes) -> None:
-    quick = read(Reader("192.0.2.1"), head)
+    quick = read(RequestReader("192.0.2.1"), head)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "_PLAIN_LINE", lambda head: None)
-        assert read(Reader("192.0.2.1"), head) == quick
+        patch.setattr(request_head, "_PLAIN_LINE", lambda head: None)
+        assert read(RequestReader("192.0.2.1"), head) == quick
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_whatever_do_more_than_be_refused(junk: bytes) -> None:
-    read(Reader("192.0.2.1"), junk + b"\r\n\r\n")
-    read(Reader("192.0.2.1"), b"GET / HTTP/1.1\r\n" + junk + b"\r\n\r\n")
+    read(RequestReader("192.0.2.1"), junk + b"\r\n\r\n")
+    read(RequestReader("192.0.2.1"), b"GET / HTTP/1.1\r\n" + junk + b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_no_bytes_whatever_do_more_than_be_refused(junk: bytes) -> None:
     ],
 )
 def test_trust_is_a_matter_of_networks(peer: str, trusted: tuple[str, ...], believed: bool) -> None:
-    assert terms(Site(site=Options(trusted_proxies=trusted))).appends(peer) == believed
+    assert client_policy(Site(site=Options(trusted_proxies=trusted))).appends(peer) == believed
 
 
 def test_what_goes_upstream_is_in_order_with_one_line_of_each_forwarded_field() -> None:
     head = b"GET / HTTP/1.1\r\nA: 1\r\nHost: h\r\nX-Forwarded-Host: spoofed\r\nB: 2\r\n\r\n"
-    view, fields = Reader("192.0.2.1").read(head, RULE)
+    view, fields = RequestReader("192.0.2.1").read(head, RULE)
     assert (view.method, view.target, view.host, view.client) == (b"GET", b"/", b"h", "192.0.2.1")
-    assert fields == Fields(
+    assert fields == RequestFields(
         b"h",
         b"A: 1\r\nB: 2\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Server: localhost\r\n"
         b"X-Forwarded-Proto: http\r\n\r\n",

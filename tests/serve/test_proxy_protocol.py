@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.serve.proxy_protocol import SIGNATURE, Ends, Malformed, receive, version_1, version_2
+from proxy_core.serve.proxy_protocol import SIGNATURE, BadProxyHeader, Ends, receive, version_1, version_2
 
 V4 = bytes((192, 0, 2, 1, 198, 51, 100, 2)) + (56324).to_bytes(2, "big") + (443).to_bytes(2, "big")
 V6 = bytes(15) + b"\1" + bytes(15) + b"\2" + (1).to_bytes(2, "big") + (65535).to_bytes(2, "big")
@@ -84,20 +84,20 @@ async def test_a_header_says_who_comes_and_takes_not_a_byte_more(header: bytes, 
 
 @pytest.mark.parametrize("header", BAD)
 async def test_what_is_no_header_is_malformed(header: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(BadProxyHeader):
         await received(header)
 
 
 @given(st.binary(max_size=120))
 def test_no_line_whatever_does_more_than_be_malformed(line: bytes) -> None:
     for words in (line, b"PROXY " + line, b"PROXY TCP4 " + line):
-        with suppress(Malformed):
+        with suppress(BadProxyHeader):
             version_1(words)
 
 
 @given(st.binary(min_size=4, max_size=4), st.binary(max_size=60))
 def test_no_bytes_whatever_do_more_than_be_malformed(head: bytes, rest: bytes) -> None:
-    with suppress(Malformed):
+    with suppress(BadProxyHeader):
         version_2(SIGNATURE + head, rest)
 
 

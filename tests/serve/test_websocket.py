@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.serve.websocket import GOING_AWAY, Frames
+from proxy_core.serve.websocket_frames import GOING_AWAY, Frames
 
 
 def frame(opcode: int, payload: bytes, mask: bytes = b"", size: int = 0) -> bytes:

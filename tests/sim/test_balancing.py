@@ -1,6 +1,6 @@
 """Balancing for hours in a moment: random members, faults, sessions and commands over a clock of our own.
 
-A request here does what ``serve.handler`` does with members, and nothing else. After every step the books must
+A request here does what ``serve.flight`` does with members, and nothing else. After every step the books must
 balance; seeds are fixed, so a failure can be looked at. The shares that methods promise are measured at the end.
 """
 
@@ -18,9 +18,9 @@ from proxy_core.balance import methods, outcome
 from proxy_core.balance.select import Full, choose, serves, takes_sessions
 from proxy_core.balance.state import Beat, BoundMember, MemberKey, Pool
 from proxy_core.config.model import Balancer, Ejection, Member, Route, Site, Sticky
-from proxy_core.runtime.compile import adopt, compile_site
-from proxy_core.runtime.current import RuleSet
+from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.rule_set import RuleSet
 
 ATTEMPTS = 10
 METHODS = ("byrequests", "bytraffic", "bybusyness", "heartbeat", "latency", "hash")

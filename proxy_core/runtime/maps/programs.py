@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from proxy_core.runtime.maps.source import WAIT, Known, Tally, words
+from proxy_core.runtime.maps.source import WAIT, Known, MapTally, words
 
 LONGEST = 65_536
 """Bytes of an answer at most, and of what a program may write unasked."""
@@ -43,26 +43,26 @@ class Failed(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Question:
+class ProgramQuestion:
     key: str
     timeout: float
     answer: asyncio.Future[str | None]
     asked: bool = False
 
 
-class Program:
+class MapProgram:
     """Raises nothing once it is open: what goes wrong is in the tally."""
 
     entries = -1
     changed = 0.0
 
-    def __init__(self, command: tuple[str, ...], folder: Path, tally: Tally, said: Callable[[str], None]) -> None:
+    def __init__(self, command: tuple[str, ...], folder: Path, tally: MapTally, said: Callable[[str], None]) -> None:
         self.command = command
         self._folder = folder
         self._tally = tally
         self._said = said
         self._child: Child | None = None
-        self._waiting: deque[Question] = deque()
+        self._waiting: deque[ProgramQuestion] = deque()
         self._asking: asyncio.Task[None] | None = None
         self._failures = 0
         self._rests_until = 0.0
@@ -80,7 +80,7 @@ class Program:
         if len(self._waiting) >= MOST_WAITING:
             self._failed(f"more than {MOST_WAITING} questions wait for it")
             return None
-        question = Question(key, timeout, asyncio.get_running_loop().create_future())
+        question = ProgramQuestion(key, timeout, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
@@ -109,7 +109,7 @@ class Program:
         finally:
             self._asking = None
 
-    async def _put(self, question: Question) -> str | None:
+    async def _put(self, question: ProgramQuestion) -> str | None:
         try:
             child = await self._running()
             async with asyncio.timeout(question.timeout):

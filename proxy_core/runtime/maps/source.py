@@ -24,7 +24,7 @@ MOST_KEPT = 100_000
 
 
 @dataclass(slots=True)
-class Tally:
+class MapTally:
     """Numbers of one source, kept across swaps. ``fault`` is what is wrong now, "" for nothing; ``last_error`` stays
     when it is over, with the epoch second ``error_at``."""
 

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from proxy_core.runtime.maps.source import WAIT, Kept, Known, Tally, words
+from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, words
 
 MOST_CONNECTIONS = 8
 """Connections to PostgreSQL that one map uses at most."""
@@ -45,7 +45,7 @@ class Query:
 
     changed = 0.0
 
-    def __init__(self, database: Database, fast: bool, tally: Tally, choose: Choose = random.choice) -> None:
+    def __init__(self, database: Database, fast: bool, tally: MapTally, choose: Choose = random.choice) -> None:
         self._database = database
         self._tally = tally
         self._choose = choose

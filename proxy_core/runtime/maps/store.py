@@ -19,12 +19,12 @@ from proxy_core.config.model import RewriteMap, Site
 from proxy_core.config.model_rules import MapType
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import as_bytes_text
-from proxy_core.runtime.maps import text
-from proxy_core.runtime.maps.files import Dbm, Function, Inline, Text
-from proxy_core.runtime.maps.internal import FUNCTIONS
-from proxy_core.runtime.maps.programs import Program
-from proxy_core.runtime.maps.source import Known, MapState, Source, Tally, words
+from proxy_core.runtime.maps import text_file
+from proxy_core.runtime.maps.functions import FUNCTIONS
+from proxy_core.runtime.maps.programs import MapProgram
+from proxy_core.runtime.maps.source import Known, MapState, MapTally, Source, words
 from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
+from proxy_core.runtime.maps.tables import Dbm, Function, Inline, Text
 
 Key = tuple[str, ...]
 """What makes two maps one source: the type, and what it reads."""
@@ -38,26 +38,26 @@ _PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&\s]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedMap:
     """A map as the site in force names it."""
 
     settings: RewriteMap
     key: Key
     source: Source
-    tally: Tally
+    tally: MapTally
 
 
 @dataclass(slots=True, eq=False)
-class Prepared:
+class PreparedMaps:
     """The maps of a site that is not in force yet. ``problems`` say what could not be opened; a map with a problem
     can be put in force all the same and gets well by itself when the reason goes away."""
 
-    maps: dict[str, Opened]
+    maps: dict[str, OpenedMap]
     problems: tuple[Problem, ...]
     made: dict[Key, Source] = field(default_factory=dict)
 
 
-class Maps:
+class MapStore:
     """Lives as long as the engine. ``said`` takes what map programs write to standard error; ``choose`` picks one of
     several values."""
 
@@ -68,9 +68,9 @@ class Maps:
     ) -> None:
         self._said = said
         self._choose = choose
-        self._maps: dict[str, Opened] = {}
+        self._maps: dict[str, OpenedMap] = {}
         self._sources: dict[Key, Source] = {}
-        self._tallies: dict[Key, Tally] = {}
+        self._tallies: dict[Key, MapTally] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     # ---- asking
@@ -91,7 +91,7 @@ class Maps:
             return None
         return self._counted(opened, await opened.source.answer(key, opened.settings.timeout))
 
-    def _counted(self, opened: Opened, value: str | None) -> str | None:
+    def _counted(self, opened: OpenedMap, value: str | None) -> str | None:
         value = self._chosen(opened, value)
         if value is None:
             opened.tally.misses += 1
@@ -99,7 +99,7 @@ class Maps:
             opened.tally.hits += 1
         return value
 
-    def _chosen(self, opened: Opened, value: str | None) -> str | None:
+    def _chosen(self, opened: OpenedMap, value: str | None) -> str | None:
         """One of the values that a rnd map gives for a key; an empty one is a miss."""
         if value is None or opened.settings.type != "rnd":
             return value
@@ -148,30 +148,30 @@ class Maps:
         value = await self.uncounted().answer(name, as_bytes_text(key))
         return None if value is None else value.encode("latin-1").decode(errors="replace")
 
-    async def rows(self, name: str) -> tuple[text.MapRow, ...]:
+    async def rows(self, name: str) -> tuple[text_file.MapRow, ...]:
         """The entries of a txt or rnd map in the order of its file, those that are never reached as well; of other
         maps none. Raises OSError when the file cannot be read."""
         opened = self._maps.get(name)
         if opened is None or opened.settings.type not in ("txt", "rnd"):
             return ()
         if not isinstance(opened.source, Text):
-            return tuple(text.MapRow(key, value, 0) for key, value in opened.settings.entries.items())
-        return text.rows((await asyncio.to_thread(opened.source.path.read_bytes)).decode(errors="replace"))
+            return tuple(text_file.MapRow(key, value, 0) for key, value in opened.settings.entries.items())
+        return text_file.rows((await asyncio.to_thread(opened.source.path.read_bytes)).decode(errors="replace"))
 
     # ---- swapping
 
-    async def prepare(self, site: Site, folder: Path) -> Prepared:
+    async def prepare(self, site: Site, folder: Path) -> PreparedMaps:
         """Open what the maps of ``site`` need and no map in force has open; ``folder`` is the site file's."""
-        prepared = Prepared({}, ())
+        prepared = PreparedMaps({}, ())
         problems: list[Problem] = []
         for name, settings in site.maps.items():
             key = _key(name, settings, folder)
-            tally = self._tallies.setdefault(key, Tally())
+            tally = self._tallies.setdefault(key, MapTally())
             known = prepared.made.get(key) or (None if key[0] == "inline" else self._sources.get(key))
             try:
                 source = known or self._made(name, settings, folder, tally)
                 prepared.made[key] = source
-                prepared.maps[name] = Opened(settings, key, source, tally)
+                prepared.maps[name] = OpenedMap(settings, key, source, tally)
                 if known is None:
                     await source.open()
             except (OSError, ValueError) as error:
@@ -181,12 +181,12 @@ class Maps:
         prepared.problems = tuple(problems)
         return prepared
 
-    def commit(self, prepared: Prepared) -> None:
+    def commit(self, prepared: PreparedMaps) -> None:
         """Put the maps in force; sources that no map reads any more are closed in the background."""
         old, self._maps, self._sources = self._sources, prepared.maps, prepared.made
         self._close([source for key, source in old.items() if self._sources.get(key) is not source])
 
-    def discard(self, prepared: Prepared) -> None:
+    def discard(self, prepared: PreparedMaps) -> None:
         """Close what was opened for a site that will not be in force."""
         self._close([source for key, source in prepared.made.items() if self._sources.get(key) is not source])
 
@@ -202,7 +202,7 @@ class Maps:
         self._close(sources)
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _made(self, name: str, settings: RewriteMap, folder: Path, tally: Tally) -> Source:
+    def _made(self, name: str, settings: RewriteMap, folder: Path, tally: MapTally) -> Source:
         """A source that is not open yet. Raises ValueError for settings that make none."""
         match settings.type:
             case "int" if settings.function is not None:
@@ -215,7 +215,7 @@ class Maps:
             case "dbm" if settings.file:
                 return Dbm(folder / settings.file, settings.format, tally)
             case "prg" if settings.command:
-                return Program(settings.command, folder, tally, lambda line: self._heard(settings, line))
+                return MapProgram(settings.command, folder, tally, lambda line: self._heard(settings, line))
             case "dbd" | "fastdbd" if settings.dsn and settings.query:
                 return Query(_database(settings, folder), settings.type == "fastdbd", tally, self._choose)
         raise ValueError(f"a map of type {settings.type} needs {WHAT[settings.type]}")
@@ -228,7 +228,7 @@ class Maps:
 class Uncounted:
     """Maps asked as rules ask them, and not counted."""
 
-    maps: Maps
+    maps: MapStore
 
     def ask(self, name: str, key: str) -> Known:
         opened = self.maps._maps.get(name)

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from proxy_core.config.model import RewriteMap, Site
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.maps.store import MapStore
 
 
 @asynccontextmanager
-async def maps_of(folder: Path, **settings: Any) -> AsyncIterator[Maps]:
+async def maps_of(folder: Path, **settings: Any) -> AsyncIterator[MapStore]:
     """The maps of a site with one map, ``m``, in force."""
     async with maps_in_force(folder, {"m": RewriteMap(**settings)}) as maps:
         yield maps
 
 
 @asynccontextmanager
-async def maps_in_force(folder: Path, named: dict[str, RewriteMap], **arguments: Any) -> AsyncIterator[Maps]:
-    maps = Maps(**arguments)
+async def maps_in_force(folder: Path, named: dict[str, RewriteMap], **arguments: Any) -> AsyncIterator[MapStore]:
+    maps = MapStore(**arguments)
     prepared = await maps.prepare(Site(maps=named), folder)
     assert not prepared.problems, str(prepared.problems)
     maps.commit(prepared)
@@ -32,7 +32,7 @@ async def maps_in_force(folder: Path, named: dict[str, RewriteMap], **arguments:
         await maps.close()
 
 
-async def asked(maps: Maps, key: str, name: str = "m") -> str | None:
+async def asked(maps: MapStore, key: str, name: str = "m") -> str | None:
     """What a request gets for ``key``: at once where that is possible, else by waiting."""
     known, value = maps.ask(name, key)
     return value if known else await maps.answer(name, key)
@@ -48,7 +48,7 @@ def python(code: str) -> tuple[str, ...]:
     return (sys.executable, "-S", "-c", before + code)
 
 
-async def answered(maps: Maps, key: str) -> str | None:
+async def answered(maps: MapStore, key: str) -> str | None:
     """The first answer for ``key`` that is no miss: a program that was killed takes a moment to start again."""
     async with asyncio.timeout(20):
         while (value := await maps.answer("m", key)) is None:  # noqa: ASYNC110

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.runtime.maps.dbm import Malformed, fetch, files
+from proxy_core.runtime.maps.dbm import BadDbmFile, fetch, files
 
 FORMATS = ["SDBM", "GDBM", "DB"]
 
@@ -71,7 +71,7 @@ def test_sdbm_is_named_by_its_common_name_or_by_one_of_its_files(tmp_path: Path,
 @pytest.mark.parametrize("content", [b"", b"just text, and more than a header of text is long", b"\xcf\x9aW\x13"])
 def test_what_is_no_dbm_file_is_said_in_words(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "map").write_bytes(content)
-    with pytest.raises(Malformed, match=r"httxt2dbm|damaged"):
+    with pytest.raises(BadDbmFile, match=r"httxt2dbm|damaged"):
         value_of(tmp_path / "map", b"a")
 
 
@@ -89,5 +89,5 @@ def test_a_damaged_file_gives_a_value_a_miss_or_words_but_never_anything_else(tm
         paths[-1].write_bytes(damaged)
         try:
             fetch(kind, paths, b"key%d" % chance.randrange(200))
-        except (Malformed, OSError) as refused:
+        except (BadDbmFile, OSError) as refused:
             assert str(refused)  # noqa: PT017

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.runtime.maps.internal import FUNCTIONS
+from proxy_core.runtime.maps.functions import FUNCTIONS
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from proxy_core.config.model import RewriteMap, Site
-from proxy_core.runtime.maps import files
-from proxy_core.runtime.maps.store import Maps
+from proxy_core.runtime.maps import tables
+from proxy_core.runtime.maps.store import MapStore
 from tests.runtime.maps.helpers import asked, maps_in_force, maps_of, python
 from tests.runtime.maps.test_dbm import made
 
@@ -46,8 +46,8 @@ async def test_a_map_answers_at_once(table: Path, settings: dict[str, Any], key:
 
 
 async def test_a_map_that_does_not_exist_misses() -> None:
-    assert Maps().ask("m", "a") == (True, None)
-    assert await Maps().answer("m", "a") is None
+    assert MapStore().ask("m", "a") == (True, None)
+    assert await MapStore().answer("m", "a") is None
 
 
 async def test_a_rnd_map_takes_each_part_alike_and_an_empty_part_is_a_miss(table: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_large_file_is_read_in_a_thread_once_for_all_who_wait(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with maps_of(table.parent, type="txt", file="t.txt") as maps:
-        monkeypatch.setattr(files, "READ_AT_ONCE", 3)
+        monkeypatch.setattr(tables, "READ_AT_ONCE", 3)
         touched(table, "a 6\n", 1)
         assert maps.ask("m", "a") == (False, None)
         assert await maps.answer("m", "a") == "6"
@@ -93,13 +93,13 @@ async def test_a_large_file_is_read_in_a_thread_once_for_all_who_wait(
 
 async def test_something_that_is_no_file_is_refused_and_nothing_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    prepared = await Maps().prepare(Site(maps={"m": RewriteMap(type="txt", file="pipe")}), tmp_path)
+    prepared = await MapStore().prepare(Site(maps={"m": RewriteMap(type="txt", file="pipe")}), tmp_path)
     assert "not a regular file" in prepared.problems[0].what
 
 
 @pytest.mark.parametrize("form", ["SDBM", "GDBM", "DB"])
 async def test_a_dbm_map_keeps_what_it_learnt_until_its_file_changes(tmp_path: Path, form: str) -> None:
-    async def lookups(maps: Maps) -> list[str | None]:
+    async def lookups(maps: MapStore) -> list[str | None]:
         return [await asked(maps, key) for key in ("a", "b")]
 
     made(tmp_path, form, {b"a": b"1"})
@@ -154,7 +154,7 @@ async def test_what_cannot_be_opened_is_a_problem_with_its_address(
     table: Path, settings: dict[str, Any], words: str
 ) -> None:
     site = Site(maps={"good": RewriteMap(type="txt", file="t.txt"), "bad": RewriteMap(**settings)})
-    maps = Maps()
+    maps = MapStore()
     prepared = await maps.prepare(site, table.parent)
     (problem,) = prepared.problems
     assert words in problem.what

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.runtime.maps.text import LONGEST, Unwritable, edited, rows, table
+from proxy_core.runtime.maps.text_file import LONGEST, Unwritable, edited, rows, table
 
 BLANKS = " \t\n\v\f\r"
 

@@ -15,9 +15,9 @@ import struct
 from pathlib import Path
 
 from proxy_core.runtime.maps.dbm import berkeley, gdbm, sdbm
-from proxy_core.runtime.maps.dbm.layout import Malformed, Read
+from proxy_core.runtime.maps.dbm.layout import BadDbmFile, Read
 
-__all__ = ["Malformed", "fetch", "files"]
+__all__ = ["BadDbmFile", "fetch", "files"]
 
 
 def files(path: Path, kind: str) -> tuple[str, tuple[Path, ...]]:
@@ -36,7 +36,7 @@ def files(path: Path, kind: str) -> tuple[str, tuple[Path, ...]]:
         return "gdbm", (path,)
     if kind == "db" or (kind == "auto" and berkeley.is_head(head)):
         return "db", (path,)
-    raise Malformed("the file is no DBM file: make it with httxt2dbm -f GDBM, DB or SDBM")
+    raise BadDbmFile("the file is no DBM file: make it with httxt2dbm -f GDBM, DB or SDBM")
 
 
 def fetch(kind: str, paths: tuple[Path, ...], key: bytes) -> bytes | None:
@@ -53,7 +53,7 @@ def fetch(kind: str, paths: tuple[Path, ...], key: bytes) -> bytes | None:
                 return gdbm.fetch(reads[0], key)
         return berkeley.fetch(reads[0], key)
     except (struct.error, IndexError):
-        raise Malformed("the file ends where more should be: it is damaged, or still being written") from None
+        raise BadDbmFile("the file ends where more should be: it is damaged, or still being written") from None
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

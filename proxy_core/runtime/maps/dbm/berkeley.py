@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from proxy_core.runtime.maps.dbm.layout import LARGEST, Malformed, Read
+from proxy_core.runtime.maps.dbm.layout import LARGEST, BadDbmFile, Read
 
 _HASH, _BTREE = 0x061561, 0x053162
 _META = struct.Struct("<12xIIIBxB45xIII4x4xI32I")
@@ -31,10 +31,10 @@ def fetch(read: Read, key: bytes) -> bytes | None:
     magic, version, size, encryption, flags, most, high, low, check, *spares = _META.unpack(read(0, _META.size))
     if magic != _HASH or version not in (8, 9) or encryption or flags:
         kind = "a B-tree" if magic == _BTREE else "not such a file, or one with checksums or encryption"
-        raise Malformed(f"a Berkeley DB map is a hash file of version 8 or 9, and this is {kind}: use httxt2dbm -f DB")
+        raise BadDbmFile(f"a Berkeley DB map is a hash file of version 8 or 9, and this is {kind}: use httxt2dbm -f DB")
     hashed = next((hashed for hashed in (_fnv, _torek) if hashed(_CHECK) == check), None)
     if hashed is None or not 512 <= size <= 65536:
-        raise Malformed("the Berkeley DB file uses a hash function of its own: make it with httxt2dbm -f DB")
+        raise BadDbmFile("the Berkeley DB file uses a hash function of its own: make it with httxt2dbm -f DB")
     bucket = hashed(key) & high
     if bucket > most:
         bucket &= low
@@ -53,7 +53,7 @@ def _chain(read: Read, size: int, number: int) -> Iterator[bytes]:
         _, number, *_ = _PAGE.unpack_from(page)
         if not number:
             return
-    raise Malformed("the pages of the Berkeley DB file go round in a circle: make the map again")
+    raise BadDbmFile("the pages of the Berkeley DB file go round in a circle: make the map again")
 
 
 def _pairs(page: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -62,7 +62,7 @@ def _pairs(page: bytes) -> Iterator[tuple[bytes, bytes]]:
     if not entries:
         return
     if kind not in _PAGE_TYPES or entries % 2:
-        raise Malformed("a page of the Berkeley DB file is damaged: make the map again")
+        raise BadDbmFile("a page of the Berkeley DB file is damaged: make the map again")
     starts = struct.unpack_from(f"<{entries}H", page, _PAGE.size)
     ends = (len(page), *starts)
     items = [page[start:end] for start, end in zip(starts, ends, strict=False)]
@@ -73,10 +73,10 @@ def _item(read: Read, size: int, item: bytes) -> bytes:
     if item[0] == _PLAIN:
         return item[1:]
     if item[0] != _OVERFLOW:
-        raise Malformed("the Berkeley DB file holds duplicates, which httxt2dbm does not make")
+        raise BadDbmFile("the Berkeley DB file holds duplicates, which httxt2dbm does not make")
     number, length = struct.unpack_from("<II", item, 4)
     if length > LARGEST:
-        raise Malformed(f"a value in the Berkeley DB file is said to have {length} bytes: make the map again")
+        raise BadDbmFile(f"a value in the Berkeley DB file is said to have {length} bytes: make the map again")
     value = bytearray()
     for page in _chain(read, size, number):
         _, _, _, here, _, _ = _PAGE.unpack_from(page)

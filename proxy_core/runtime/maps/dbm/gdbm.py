@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from proxy_core.runtime.maps.dbm.layout import LARGEST, Malformed, Read
+from proxy_core.runtime.maps.dbm.layout import LARGEST, BadDbmFile, Read
 
 _MAGIC = (0x13579ACE, 0x13579ACF, 0x13579AD0)
 _MAGIC_32 = 0x13579ACD
@@ -26,9 +26,9 @@ def fetch(read: Read, key: bytes) -> bytes | None:
     magic, _, directory, _, bits, size, elements, _ = _HEADER.unpack(read(0, _HEADER.size))
     if magic not in _MAGIC:
         kind = "a GDBM file with 32-bit offsets" if magic == _MAGIC_32 else "no GDBM file"
-        raise Malformed(f"the file is {kind}: make it with httxt2dbm -f GDBM on this machine")
+        raise BadDbmFile(f"the file is {kind}: make it with httxt2dbm -f GDBM on this machine")
     if not (0 <= bits <= 31 and elements > 0 and _BEFORE_ELEMENTS + elements * _ELEMENT.size <= size <= LARGEST):
-        raise Malformed("the header of the GDBM file is damaged: make the map again")
+        raise BadDbmFile("the header of the GDBM file is damaged: make the map again")
     number = _hash(key)
     (address,) = struct.unpack("<q", read(directory + 8 * (number >> (31 - bits)), 8))
     bucket = read(address, size)
@@ -40,7 +40,7 @@ def fetch(read: Read, key: bytes) -> bytes | None:
         if found == number and key_size == len(key) and read(data, key_size) == key:
             value = read(data + key_size, min(max(value_size, 0), LARGEST))
             if len(value) != value_size:
-                raise Malformed("the GDBM file ends inside a value: it is damaged, or still being written")
+                raise BadDbmFile("the GDBM file ends inside a value: it is damaged, or still being written")
             return value
     return None
 

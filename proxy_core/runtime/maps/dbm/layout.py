@@ -11,5 +11,5 @@ LARGEST = 1 << 24
 """Bytes of a block, or of a value, that are read at most: a damaged file may say any number."""
 
 
-class Malformed(ValueError):
+class BadDbmFile(ValueError):
     """The file is not of its format, or damaged; the message is a sentence for people."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from proxy_core.runtime.maps.dbm.layout import Malformed, Read
+from proxy_core.runtime.maps.dbm.layout import BadDbmFile, Read
 
 _PAGE = 1024
 _DIRECTORY = 4096
@@ -21,7 +21,7 @@ def fetch(directory: Read, pages: Read, key: bytes) -> bytes | None:
         return None
     (count,) = struct.unpack_from("<h", page)
     if not 0 <= count < _PAGE // 2 or count % 2 or len(page) < _PAGE:
-        raise Malformed("a page of the .pag file is damaged: make the map again")
+        raise BadDbmFile("a page of the .pag file is damaged: make the map again")
     end = _PAGE
     for start, value in struct.iter_unpack("<hh", page[2 : 2 + 2 * count]):
         if page[start:end] == key:

@@ -1,0 +1,274 @@
+"""The Editor: the one way from a Command to the rule set in force.
+
+Every command becomes a new text of the site file; the text is parsed, checked, compiled and prepared, and only when
+all of that has worked is it *applied*: swapped in between two requests. After the swap nothing can take it back but
+another command; bringing it to the disk is the Saver's work. Commands run one after the other. Repeated nudges of one
+key within two seconds are one generation and one save.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from proxy_core.config.edit import Delete, Edit, Set, Unusable, edited
+from proxy_core.config.model import Site
+from proxy_core.config.toml import Document, parse, read
+from proxy_core.control.editing import history, map_files
+from proxy_core.control.editing.commands import (
+    Applied,
+    Change,
+    Command,
+    Keep,
+    Merge,
+    Preview,
+    Redo,
+    Refused,
+    Reload,
+    Restore,
+    Result,
+    SetEntry,
+    Undo,
+)
+from proxy_core.control.editing.history import HistoryEntry, difference
+from proxy_core.control.editing.map_files import MapEdit, Rewritten
+from proxy_core.control.editing.saver import Saver, version
+from proxy_core.errors import Address, Problem, errors
+from proxy_core.rules.lint.site import lint
+
+NUDGE = 2.0
+"""Seconds within which another Set of the same key belongs to the generation before."""
+LONG = 64 * 1024
+"""Bytes of a site file that take long enough to read (20 ms) for requests to notice."""
+
+Apply = Callable[[Site, int], Awaitable[tuple[Problem, ...]]]
+"""Compile, prepare and swap a site in under a generation number; the problems when that cannot be done, in which case
+nothing has changed."""
+
+
+def check(document: Document) -> tuple[Problem, ...]:
+    """Every problem of a site file with its position: of its form, and of what it means."""
+    if document.site is not None:
+        return (*document.problems, *map(document.located, lint(document.site)))
+    if document.remains is None:
+        return document.problems
+    # Errors of meaning in what is left, unless they only miss what went with a fault.
+    site, gone = document.remains
+    more = [found for found in errors(lint(site)) if not any(name in found.what for name in gone)]
+    both = {*document.problems, *map(document.located, more)}
+    return tuple(sorted(both, key=lambda found: (found.line, found.column, found.what)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a command comes to. ``edits`` is None where it was not made of edits; ``canonical`` tells that comments
+    could not be kept; ``map_edits`` are what it does to map files, which makes them ``files``."""
+
+    document: Document
+    sentence: str
+    kind: Literal["change", "undo", "redo"] = "change"
+    edits: tuple[Edit, ...] | None = None
+    canonical: bool = False
+    map_edits: tuple[MapEdit, ...] = ()
+    files: tuple[Rewritten, ...] = ()
+
+
+class Editor:
+    """Owns the document in force, its history and its saver."""
+
+    def __init__(self, file: Path, document: Document, apply: Apply) -> None:
+        self.file = file
+        self.document = document
+        self.warnings = check(document)
+        self.history = history.load(history.journal_of(file))
+        self.saver = Saver(file, self.history)
+        self._apply = apply
+        self._lock = asyncio.Lock()
+        self._made: dict[int, tuple[Edit, ...] | None] = {}
+        self._nudged: tuple[tuple[Address, ...], str, int] | None = None
+        last = self.history.entries[-1] if self.history.entries else None
+        if last is None:
+            self._remember(1, "start", "first start", "")
+        elif last.text != document.text:
+            self._remember(last.number + 1, "file", "edited while rproxy was away", last.text)
+        self.saver.saved_generation = self.generation
+
+    @property
+    def generation(self) -> int:
+        return self.history.entries[-1].number
+
+    def _remember(self, number: int, author: str, sentence: str, before: str) -> None:
+        text = self.document.text
+        diff = difference(before, text, self.file.name) if before else ""
+        entry = HistoryEntry(number=number, at=time.time(), author=author, sentence=sentence, text=text, diff=diff)
+        self.history.add(entry)
+        self.saver.took(entry, version(self.file))
+
+    async def preview(self, command: Command) -> Preview:
+        """What ``command`` would do to the file, and every problem of the outcome; touches nothing."""
+        try:
+            plan, problems = await self._checked(command)
+        except Unusable as unusable:
+            return Preview(diff="", problems=(unusable.problem,))
+        return Preview(diff=self._difference(self.document.text, plan), problems=problems)
+
+    def _difference(self, before: str, plan: Plan) -> str:
+        """The diff of the site file, and of each map file after it."""
+        texts = [(before, plan.document.text, self.file.name)]
+        texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
+        return "".join(difference(*text) for text in texts)
+
+    async def submit(self, command: Command, author: str) -> Result:
+        """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later."""
+        async with self._lock:
+            seen = version(self.file) if isinstance(command, Reload | Merge | Keep) else None
+            try:
+                plan, problems = await self._checked(command)
+            except Unusable as unusable:
+                return Refused(problems=(unusable.problem,))
+            document = plan.document
+            if errors(problems) or document.site is None:
+                return Refused(problems=problems)
+            if document.text == self.document.text and not plan.files and not isinstance(command, Keep):
+                if isinstance(command, Reload):
+                    self.saver.took(self.history.entries[-1], seen)
+                return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
+            entry, amends = self._next(plan, author)
+            if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
+                return Refused(problems=unwritten)
+            if refusals := await self._apply(document.site, entry.number):
+                await asyncio.to_thread(map_files.write, [file.inverse() for file in plan.files])
+                return Refused(problems=tuple(map(document.located, refusals)))
+            old, self.document, self.warnings = self.document.text, document, problems
+            (self.history.amend if amends else self.history.add)(entry)
+            self._made[entry.number] = plan.edits
+            if isinstance(command, Reload):
+                self.saver.took(entry, seen)
+            else:
+                if isinstance(command, Keep | Merge):
+                    self.saver.overwrite(seen)
+                self.saver.want(entry, NUDGE if _nudge(plan) else 0.0, old if plan.canonical else None)
+            return Applied(generation=entry.number, sentence=entry.sentence, diff=entry.diff, warnings=problems)
+
+    def _next(self, plan: Plan, author: str) -> tuple[HistoryEntry, bool]:
+        """The entry that the plan makes, and whether it takes the place of the one before (a nudge goes on)."""
+        last = self.history.entries[-1]
+        nudge = _nudge(plan)
+        amends = (
+            nudge is not None
+            and self._nudged == (nudge, author, last.number)
+            and time.time() - last.at < NUDGE
+            and len(self.history.entries) > 1
+        )
+        before = self.history.entries[-2] if amends else last
+        entry = HistoryEntry(
+            number=last.number if amends else last.number + 1,
+            at=time.time(),
+            author=author,
+            sentence=plan.sentence,
+            text=plan.document.text,
+            diff=self._difference(before.text, plan),
+            kind=plan.kind,
+            map_edits=plan.map_edits,
+        )
+        self._nudged = (nudge, author, entry.number) if nudge is not None else None
+        return entry, amends
+
+    def _unsaved(self) -> tuple[Edit, ...] | None:
+        """The edits of all generations that are not on disk; None when one of them was not made of edits."""
+        numbers = [e.number for e in self.history.entries if e.number > self.saver.saved_generation]
+        made = [self._made.get(number) for number in numbers]
+        return None if None in made else tuple(edit for edits in made if edits for edit in edits)
+
+    async def file_changed(self) -> None:
+        """The file on disk is somebody else's: take it over when it is sound and nothing of ours is unsaved."""
+        if self._unsaved() == ():
+            result = await self.submit(Reload(), "file")
+            if isinstance(result, Refused):
+                self.saver.drifted(result.problems)
+        else:
+            what = "somebody else changed the site file while changes here were unsaved"
+            self.saver.drifted((Problem(what=what, todo="reload theirs, merge, or keep ours", file=str(self.file)),))
+
+    # ---- what a command comes to
+
+    async def _checked(self, command: Command) -> tuple[Plan, tuple[Problem, ...]]:
+        """The plan and every problem of its outcome; a long file is read in a thread, so that traffic goes on."""
+
+        def work() -> tuple[Plan, tuple[Problem, ...]]:
+            plan = self._plan(command)
+            return replace(plan, files=map_files.rewritten(plan.map_edits)), check(plan.document)
+
+        return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
+
+    def _plan(self, command: Command) -> Plan:
+        match command:
+            case Change(edits=edits, sentence=sentence):
+                outcome = edited(self.document, edits)
+                return Plan(self._parsed(outcome.text), sentence, "change", edits, outcome.canonical)
+            case SetEntry():
+                return self._entry(command)
+            case Undo():
+                found = self.history.undoable()
+                if found is None:
+                    raise Unusable("nothing to undo", "the first state is in force")
+                document, back = self._parsed(found[1].text), _inverses(found[:1])
+                return Plan(document, f"undo: {found[0].sentence}", "undo", map_edits=back)
+            case Redo():
+                redone = self.history.redoable()
+                if redone is None:
+                    raise Unusable("nothing to redo", "nothing was undone since the last change")
+                document = self._parsed(redone.text)
+                return Plan(document, f"redo: {redone.sentence}", "redo", map_edits=redone.map_edits)
+            case Restore(generation=number):
+                old = self.history.find(number)
+                if old is None:
+                    raise Unusable(f"generation {number} is not kept", "choose one that history lists")
+                back = _inverses([entry for entry in self.history.entries if entry.number > number])
+                sentence = f"restore generation {number}: {old.sentence}"
+                return Plan(self._parsed(old.text), sentence, map_edits=back)
+            case Reload():
+                return Plan(read(self.file), "site file edited on disk")
+            case Keep():
+                return Plan(self.document, "keep ours over the file on disk")
+            case Merge():
+                theirs, unsaved = read(self.file), self._unsaved()
+                if theirs.site is None:
+                    raise Unusable("the file on disk has errors", f"correct it first: {theirs.problems[0]}")
+                if unsaved is None:
+                    raise Unusable("an undo or restore is unsaved and cannot be merged", "reload theirs or keep ours")
+                outcome = edited(theirs, unsaved)
+                return Plan(self._parsed(outcome.text), "merge with the file on disk", "change", unsaved)
+
+    def _entry(self, command: SetEntry) -> Plan:
+        """An entry of a map: an edit of the site where it is written there, else one of the map's file."""
+        name, key, value = command.map, command.key, command.value
+        site = self.document.site
+        settings = map_files.editable(name, site.maps.get(name) if site is not None else None)
+        sentence = f"map {name}: {key} = {value}" if value is not None else f"map {name}: take {key} out"
+        if settings.file:
+            edit = map_files.entry_edit(self.file.parent / settings.file, key, value)
+            return Plan(self.document, sentence, edits=(), map_edits=(edit,))
+        address = ("maps", name, "entries", key)
+        edits = (Delete(address) if value is None else Set(address, value),)
+        outcome = edited(self.document, edits)
+        return Plan(self._parsed(outcome.text), sentence, "change", edits, outcome.canonical)
+
+    def _parsed(self, text: str) -> Document:
+        return parse(text, str(self.file))
+
+
+def _inverses(entries: Sequence[HistoryEntry]) -> tuple[MapEdit, ...]:
+    """What takes back all that these generations did to map files, the newest first."""
+    return tuple(edit.inverse() for entry in reversed(entries) for edit in reversed(entry.map_edits))
+
+
+def _nudge(plan: Plan) -> tuple[Address, ...] | None:
+    """The addresses of the one option that a plan sets, if that is all it does: what comes in bursts."""
+    addresses = tuple(edit.address for edit in plan.edits or () if isinstance(edit, Set))
+    alike = len(addresses) == len(plan.edits or ()) and len({address[-1] for address in addresses}) == 1
+    return addresses if alike else None

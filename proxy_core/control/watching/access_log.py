@@ -1,0 +1,195 @@
+"""The access log: a line for each finished request, pulled from the recorder's ring.
+
+The data path knows nothing of it. ``write`` is called a few times a second by the engine's loop and takes up where it
+stopped, so the ring is its buffer: while the disk is full or the file cannot be opened, records wait there, and what
+leaves the ring meanwhile is counted as lost and said so. It never raises and never waits: pipes and terminals are
+written without blocking, and one call formats a bounded number of records. A failure is a Problem until it is over.
+
+common and combined are httpd's formats of these names, byte for byte, and compiled as any format of the site's own is
+(``log_format``). json is one object a line.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+
+import msgspec
+
+from proxy_core.config.model import AccessLog as Settings
+from proxy_core.control.watching.log_format import compiled
+from proxy_core.control.watching.records import record
+from proxy_core.errors import Problem
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.recorder import Recorder
+
+BATCH = 2_500
+"""Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
+
+_ADDRESS = ("access_log",)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class AccessLogWriter:
+    """Writes what is new in ``recorder`` to the file that ``settings`` name, from now on."""
+
+    def __init__(self, recorder: Recorder, settings: Settings, folder: Path, console: bool = False) -> None:
+        """``folder`` is that of the site file. Opening may fail: see ``problem``; every ``write`` tries again. With a
+        ``console`` standard output is not ours to write to."""
+        self._recorder = recorder
+        self._path = None if settings.file == "-" else folder / settings.file
+        self._closed_to_us = console and self._path is None
+        self._line = LINES.get(settings.format) or compiled(settings.format)
+        self._cursor = recorder.newest
+        self._pending = b""
+        self._lost = 0
+        self._trouble = ""
+        self._file = -1
+        self._open()
+
+    @property
+    def problem(self) -> Problem | None:
+        """What is wrong now. Records that were lost are told until the file is reopened."""
+        if self._closed_to_us:
+            what = "the access log cannot go to standard output, which the console has"
+            todo = "name a file; rproxy without a console can write there"
+            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+        if self._trouble:
+            todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
+            return Problem(what=f"access log {self._name}: {self._trouble}", todo=todo, address=_ADDRESS)
+        if self._lost:
+            what = f"access log {self._name}: {self._lost} requests were not written"
+            todo = "they had left the ring before the file took them; SIGUSR1 reopens it and clears this"
+            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+        return None
+
+    def write(self) -> None:
+        """Write what is new, at most ``BATCH`` records. What the file does not take now is kept for the next call."""
+        recorder = self._recorder
+        oldest = recorder.newest - len(recorder.ring)
+        if self._cursor < oldest:
+            self._lost += oldest - self._cursor
+            self._cursor = oldest
+        if self._file < 0 and not self._open():
+            return
+        if not self._pending:
+            exchanges = recorder.after(self._cursor, BATCH)
+            self._pending = b"".join(map(self._line, exchanges))
+            self._cursor += len(exchanges)
+        self._flush()
+
+    def reopen(self) -> None:
+        """Finish the old file and go on in a new one of the same name: what a log rotation asks for."""
+        self._drain()
+        self._shut()
+        self._lost = 0
+        self._open()
+
+    def close(self) -> None:
+        """Write all that is left, if the file takes it, and close it."""
+        self._drain()
+        self._shut()
+
+    @property
+    def _name(self) -> str:
+        return str(self._path or "on standard output")
+
+    def _open(self) -> bool:
+        if self._closed_to_us:
+            return False
+        try:
+            self._file = _standard_output() if self._path is None else os.open(self._path, _FLAGS, 0o640)
+        except OSError as error:
+            self._trouble = error.strerror or str(error)
+            return False
+        self._trouble = ""
+        return True
+
+    def _shut(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _flush(self) -> None:
+        while self._pending:
+            try:
+                written = os.write(self._file, self._pending)
+            except BlockingIOError:
+                self._trouble = "the reader at its far end does not keep up"
+                return
+            except OSError as error:
+                self._trouble = error.strerror or str(error)
+                return
+            self._pending = self._pending[written:]
+        self._trouble = ""
+
+    def _drain(self) -> None:
+        """Write until nothing is left or the file refuses."""
+        while self._pending or self._cursor < self._recorder.newest:
+            self.write()
+            if self._trouble or self._file < 0:
+                return
+
+
+def _standard_output() -> int:
+    """A descriptor of our own for what descriptor 1 leads to. A pipe or terminal is opened anew, so that it can be
+    written without blocking while nobody else's description changes. A file never blocks, and a socket (systemd's
+    journal) cannot be opened anew: both are shared as they are."""
+    kind = os.fstat(1).st_mode
+    if stat.S_ISREG(kind) or stat.S_ISSOCK(kind):
+        return os.dup(1)
+    return os.open("/dev/stdout", _FLAGS & ~os.O_CREAT)
+
+
+common, combined = compiled("common"), compiled("combined")
+"""Lines of LogFormat common and combined. %l is never known, %u where a password was asked for."""
+
+
+def json(exchange: Exchange) -> bytes:
+    """An object a line. ``at`` is UTC as RFC 3339 says; times are milliseconds, null where it never came to that."""
+    seen = record(exchange)
+    line = {
+        "at": _utc(exchange.at),
+        "client": seen.client,
+        "method": seen.method,
+        "target": seen.target,
+        "host": seen.host,
+        "status": seen.status,
+        "sent": seen.sent,
+        "received": seen.received,
+        "route": seen.route,
+        "balancer": seen.balancer,
+        "member": seen.member,
+        "attempts": seen.attempts,
+        "retries": seen.retries,
+        "generation": seen.generation,
+        "queued": _milliseconds(seen.queued),
+        "waited": _milliseconds(seen.waited),
+        "first": _milliseconds(seen.first),
+        "total": _milliseconds(seen.total),
+        "cause": seen.cause,
+        "referer": seen.referer,
+        "user_agent": seen.user_agent,
+    }
+    if exchange.notes:
+        line["notes"] = exchange.notes
+    text = msgspec.json.encode(line)
+    if not text.isascii():  # what steers a terminal may be among it
+        text = dumps(line, separators=(",", ":")).encode("ascii")
+    return text + b"\n"
+
+
+LINES: dict[str, Callable[[Exchange], bytes]] = {"common": common, "combined": combined, "json": json}
+
+
+def _utc(at: float) -> str:
+    second, milliseconds = divmod(int(at * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{milliseconds:03}Z"
+
+
+def _milliseconds(seconds: float) -> float | None:
+    return None if seconds < 0 else round(seconds * 1000, 3)

@@ -1,0 +1,295 @@
+"""Numbers for people: a Snapshot worked out from what the data path counted.
+
+Everything is read, nothing is written. What moves once a second (rates, shares, percentiles, hits) is worked out once
+a second, however often somebody looks; what moves with every request (in flight, totals) is read each time. Rates are
+means over the last five closed seconds, shares and percentiles are over the last minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from proxy_core.balance.bind import shares
+from proxy_core.balance.select import RAMP_FROM, cut_off
+from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
+from proxy_core.config.model import Balancer, Member
+from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.rules.decision import RuleState
+from proxy_core.runtime.recorder import ClosedSecond, Histogram, MemberSecond, Recorder, RuleKey, Tally, percentiles
+from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.rule_set import RuleSet
+from proxy_core.runtime.upstreams.resolver import Resolver
+from proxy_core.serve.server import ListenerNow
+
+RATE = 5
+"""Seconds that a rate is the mean of."""
+MINUTE = 60
+IDLE = MemberSecond(0, 0, {})
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMinute:
+    """What the last minute says of one member."""
+
+    rate: float
+    share: float
+    latency: Percentiles
+    per_second: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What the last minute says: made anew when a second closes or a rule set comes into force."""
+
+    rules: RuleSet
+    closed: ClosedSecond | None
+    rate: float
+    rate_4xx: float
+    rate_5xx: float
+    latency: Percentiles
+    members: Mapping[MemberKey, MemberMinute]
+    promised: Mapping[MemberKey, float]
+    routes: tuple[RouteLoad, ...]
+    rewrites: tuple[RouteLoad, ...]
+    seconds: tuple[Second, ...]
+
+
+def newest(recorder: Recorder) -> ClosedSecond | None:
+    return recorder.seconds[-1] if recorder.seconds else None
+
+
+def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
+    """The last minute; seconds that ``before`` holds already are not worked out again."""
+    closed = newest(recorder)
+    window = list(islice(reversed(recorder.seconds), MINUTE))
+    recent = window[:RATE]
+    known = {second.at: second for second in before.seconds} if before else {}
+    return Minute(
+        rules=rules,
+        closed=closed,
+        rate=_mean(second.requests for second in recent),
+        rate_4xx=_mean(second.classes[4] for second in recent),
+        rate_5xx=_mean(second.classes[5] for second in recent),
+        latency=Percentiles(*percentiles(second.histogram for second in window)),
+        members=_members(window),
+        promised={key: share for pool in rules.pools.values() for key, share in shares(pool).items()},
+        routes=_rules("routes", rules.program.routes, recorder, window),
+        rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
+        seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
+    )
+
+
+def _second(second: ClosedSecond) -> Second:
+    p50, p95, p99 = percentiles([second.histogram])
+    return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
+
+
+class Counted(Protocol):
+    """A row that counts its hits."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def state(self) -> RuleState: ...
+
+
+def _rules(
+    rows: str, bound: Iterable[Counted], recorder: Recorder, window: list[ClosedSecond]
+) -> tuple[RouteLoad, ...]:
+    """What each row of the list ``rows`` did; hardly any of many has done something lately."""
+    in_flight: dict[RuleKey, int] = {}
+    for exchange in recorder.live:
+        if exchange.route is not None:
+            key = (exchange.route.rows, exchange.route.id)
+            in_flight[key] = in_flight.get(key, 0) + 1
+    lately: dict[RuleKey, list[Histogram]] = {}
+    recent: dict[RuleKey, int] = {}
+    for age, second in enumerate(window):
+        for key, histogram in second.routes.items():
+            lately.setdefault(key, []).append(histogram)
+            if age < RATE:
+                recent[key] = recent.get(key, 0) + sum(histogram.values())
+    over = min(RATE, len(window)) or 1
+    loads = []
+    for row in bound:
+        key = (rows, row.id)
+        load = RouteLoad(id=row.id, hits=row.state.hits, last_hit_at=row.state.last_hit)
+        if (tally := recorder.routes.get(key)) is not None or key in in_flight:
+            tally = tally or Tally()
+            load = replace(
+                load,
+                requests=tally.requests,
+                in_flight=in_flight.get(key, 0),
+                classes=tuple(tally.classes[1:6]),
+                sent=tally.sent,
+                received=tally.received,
+                rate=recent.get(key, 0) / over,
+                latency=Percentiles(*percentiles(lately.get(key, ()))),
+            )
+        loads.append(load)
+    return tuple(loads)
+
+
+def _members(window: list[ClosedSecond]) -> dict[MemberKey, MemberMinute]:
+    totals: dict[str, int] = {}
+    for second in window:
+        for key, did in second.members.items():
+            totals[key.balancer] = totals.get(key.balancer, 0) + did.elected
+    minutes = {}
+    for key in {key for second in window for key in second.members}:
+        mine = [second.members.get(key, IDLE) for second in window]
+        total = totals[key.balancer] if key.balancer else sum(did.elected for did in mine)
+        minutes[key] = MemberMinute(
+            rate=_mean(did.elected for did in mine[:RATE]),
+            share=sum(did.elected for did in mine) / total if total else 0.0,
+            latency=Percentiles(*percentiles(did.histogram for did in mine)),
+            per_second=tuple(did.answered for did in reversed(mine)),
+        )
+    return minutes
+
+
+def _mean(values: Iterable[int]) -> float:
+    counted = list(values)
+    return sum(counted) / len(counted) if counted else 0.0
+
+
+QUIET = MemberMinute(0.0, 0.0, Percentiles(), ())
+
+
+def members(
+    now: Minute, registry: Registry, recorder: Recorder, resolver: Resolver, monotonic: float
+) -> tuple[MemberLoad, ...]:
+    """Every member in force, in file order, then the removed ones that still carry requests."""
+    oldest: dict[MemberKey, float] = {}
+    for exchange in recorder.live:
+        if exchange.member is not None:
+            key = exchange.member.key
+            oldest[key] = max(oldest.get(key, 0.0), monotonic - exchange.started)
+    bound = [member for pool in now.rules.pools.values() for member in pool.members]
+    loads = [_load(member, member.state, now, oldest, resolver, monotonic) for member in bound]
+    for key in registry.retired_members:
+        if registry.members[key].busy:
+            loads.append(_load(None, registry.members[key], now, oldest, resolver, monotonic))
+    return tuple(loads)
+
+
+def _load(
+    bound: BoundMember | None,
+    state: MemberState,
+    now: Minute,
+    oldest: Mapping[MemberKey, float],
+    resolver: Resolver,
+    monotonic: float,
+) -> MemberLoad:
+    key = state.key
+    balancer = now.rules.pools[key.balancer].balancer if bound and key.balancer else None
+    member = bound.member if bound else Member(url="-", weight=0.0, status="draining")
+    did = now.members.get(key, QUIET)
+    return MemberLoad(
+        balancer=key.balancer,
+        member=key.member,
+        url=member.url,
+        weight=member.weight,
+        status=member.status,
+        health=_health(state, monotonic),
+        retry_in=_retry_in(state, member.retry, monotonic),
+        last_error=state.last_error,
+        retired=bound is None,
+        busy=state.busy,
+        oldest=oldest.get(key, 0.0),
+        elected=state.elected,
+        rate=did.rate,
+        promised=now.promised.get(key, 0.0),
+        share=did.share,
+        sent=state.sent,
+        received=state.received,
+        errors=state.errors,
+        latency=did.latency,
+        per_second=did.per_second,
+        classes=tuple(state.classes[1:6]),
+        retries=state.retries,
+        ejections=state.ejections,
+        check=_check(state.check, monotonic) if state.check is not None else None,
+        name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
+        role=member.role,
+        lbset=member.lbset,
+        ramp=_ramp(state, balancer.slow_start if balancer else 0.0, monotonic),
+        drained=state.drain_at > 0
+        and not state.busy
+        and (not _has_sessions(member, balancer) or cut_off(state, monotonic)),
+        cut_in=_cut_in(state, monotonic),
+    )
+
+
+def _retry_in(state: MemberState, retry: float, monotonic: float) -> float:
+    until = max(state.error_at + retry if state.error_at else 0.0, state.ejected_until)
+    return max(0.0, until - monotonic)
+
+
+def _ramp(state: MemberState, slow_start: float, monotonic: float) -> float:
+    """As ``select.ramp``, which may change the state."""
+    if not state.ramp_at or not slow_start:
+        return 1.0
+    return max(RAMP_FROM, min(1.0, (monotonic - state.ramp_at) / slow_start))
+
+
+def _has_sessions(member: Member, balancer: Balancer | None) -> bool:
+    """Whether requests of sessions may still come to a member that takes no others."""
+    return balancer is not None and balancer.sticky is not None and member.status == "draining"
+
+
+def _cut_in(state: MemberState, monotonic: float) -> float:
+    if not (state.drain_at and state.busy and state.drain_timeout):
+        return -1.0
+    return max(0.0, state.drain_at + state.drain_timeout - monotonic)
+
+
+def _check(seen: Checked, monotonic: float) -> Check:
+    return Check(
+        at=seen.at,
+        passed=seen.passed,
+        result=seen.result,
+        streak=seen.streak,
+        next_in=max(0.0, seen.next_at - monotonic),
+    )
+
+
+def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
+    known = resolver.known.get(host)
+    if known is None:
+        return None
+    return Name(
+        addresses=known.addresses, age=monotonic - known.since if known.addresses else 0.0, trouble=known.trouble
+    )
+
+
+def _health(state: MemberState, monotonic: float) -> Health:
+    if state.failing:
+        return "failing"
+    if monotonic < state.ejected_until:
+        return "ejected"
+    if state.unresolved:
+        return "unresolved"
+    if state.last_error:
+        return "error"
+    checked = state.check is not None and state.check.at and state.check.passed
+    return "up" if state.answered or checked else "unknown"
+
+
+def listeners(states: Sequence[ListenerNow]) -> tuple[ListenerState, ...]:
+    return tuple(
+        ListenerState(
+            name=state.name,
+            address=state.address,
+            port=state.port,
+            connections=state.connections,
+            draining=state.draining,
+            turned_away=state.turned_away,
+        )
+        for state in states
+    )

@@ -1,0 +1,268 @@
+"""Lines of the access log from a format of directives: what each directive shows of a finished request.
+
+A format is compiled once, into a template and a tuple of functions of an Exchange; a line costs a call for each
+directive. What the record does not hold is "-". Values are escaped as ap_escape_logitem (server/util.c) does, so that
+nothing that a client or a member sends ends the line, closes a quote or steers a terminal. Meanings are those of
+mod_log_config.c and mod_logio.c; %{NAME}x is ours and has the names of the JSON log.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+from proxy_core.balance import sticky
+from proxy_core.config.log_directives import LogDirective, parsed
+from proxy_core.http.target import BadTarget, normalised, split
+from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
+
+Line = Callable[[Exchange], bytes]
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UNSAFE = re.compile(rb"[^ !#-\[\]-~]")
+_SHORT = {8: b"\\b", 9: b"\\t", 10: b"\\n", 11: b"\\v", 13: b"\\r", 34: b'\\"', 92: b"\\\\"}
+_ESCAPES = [_SHORT.get(byte, b"\\x%02x" % byte) for byte in range(256)]
+
+
+def compiled(text: str) -> Line:
+    """What writes a line of this format, its end included. Raises BadFormat."""
+    template, shown = b"", []
+    for part in parsed(text):
+        if isinstance(part, str):
+            template += part.encode().replace(b"%", b"%%")
+        else:
+            template += b"%b"
+            shown.append(_conditional(part))
+    template, values = template + b"\n", tuple(shown)
+    return lambda exchange: template % tuple([value(exchange) for value in values])
+
+
+def escaped(value: bytes) -> bytes:
+    """ap_escape_logitem."""
+    return _UNSAFE.sub(lambda found: _ESCAPES[found[0][0]], value)
+
+
+@lru_cache(maxsize=64)
+def clf_time(second: int) -> bytes:
+    """%t: local time with the zone, English months whatever the locale says."""
+    local = time.localtime(second)
+    sign, offset = "-" if local.tm_gmtoff < 0 else "+", abs(local.tm_gmtoff) // 60
+    return (
+        f"[{local.tm_mday:02}/{_MONTHS[local.tm_mon - 1]}/{local.tm_year}:{local.tm_hour:02}:{local.tm_min:02}:"
+        f"{local.tm_sec:02} {sign}{offset // 60:02}{offset % 60:02}]"
+    ).encode()
+
+
+def _conditional(said: LogDirective) -> Line:
+    value = _WITH_ARGUMENT[said.letter](said.argument) if said.letter in _WITH_ARGUMENT else _PLAIN[said.letter]
+    codes, negated = said.codes, said.negated
+    if not codes:
+        return value
+    return lambda exchange: value(exchange) if (exchange.status in codes) != negated else b"-"
+
+
+def _text(value: str | None) -> bytes:
+    """A text that is "-" where there is none; texts have one character for each byte, or any of the operator's."""
+    if not value:
+        return b"-"
+    try:
+        return escaped(value.encode("latin-1"))
+    except UnicodeEncodeError:
+        return escaped(value.encode("utf-8", "backslashreplace"))
+
+
+def _taken(exchange: Exchange, then: float, unit: int) -> bytes:
+    return b"%d" % ((then - exchange.started) * unit) if then else b"-"
+
+
+def _port(exchange: Exchange) -> bytes:
+    """The port that counts: the client's word unless names are canonical (ap_get_server_port)."""
+    view = exchange.view
+    server = exchange.rules.program.server_of(view)
+    asked = re.search(r":(\d+)$", view.host.decode("latin-1")) if not server.own.canonical else None
+    return asked[1].encode() if asked else b"%d" % (server.port or view.connection.port)
+
+
+def _host(exchange: Exchange) -> bytes:
+    """%V: the name that the client used, unless names are canonical (ap_get_server_name)."""
+    server = exchange.rules.program.server_of(exchange.view)
+    asked = re.sub(rb":\d*$", b"", exchange.view.host).lower()
+    return escaped(asked) if asked and not server.own.canonical else _text(server.server_name)
+
+
+def _path(exchange: Exchange) -> bytes:
+    """%U: r->uri, which is decoded."""
+    raw, _ = split(exchange.view.target)
+    try:
+        path = normalised(raw, exchange.rules.program.server_of(exchange.view).reading)
+    except BadTarget:
+        return escaped(raw)
+    return escaped(path.encode("latin-1"))
+
+
+def _connection(exchange: Exchange) -> bytes:
+    """%X, as the request asked for it: X the client left, + the connection stays, - it ends."""
+    if exchange.status == CLIENT_LEFT:
+        return b"X"
+    said = _field("Connection", exchange.head).lower()
+    return b"+" if b"keep-alive" in said or (exchange.version != "1.0" and b"close" not in said) else b"-"
+
+
+def _query(exchange: Exchange) -> bytes:
+    _, mark, query = exchange.view.target.partition(b"?")
+    return escaped(mark + query)
+
+
+_PLAIN: dict[str, Line] = {
+    "A": lambda exchange: exchange.view.connection.address.encode() or b"-",
+    "b": lambda exchange: b"%d" % exchange.sent if exchange.sent else b"-",
+    "B": lambda exchange: b"%d" % exchange.sent,
+    "D": lambda exchange: _taken(exchange, exchange.finished, 1_000_000),
+    "h": lambda exchange: exchange.view.client.encode() or b"-",
+    "H": lambda exchange: b"HTTP/" + escaped(exchange.version.encode()) if exchange.version else b"-",
+    "I": lambda exchange: b"%d" % (len(exchange.head) + exchange.received),
+    "m": lambda exchange: escaped(exchange.view.method) or b"-",
+    "O": lambda exchange: b"%d" % (len(exchange.answer) + exchange.sent),
+    "P": lambda exchange: b"%d" % os.getpid(),
+    "q": _query,
+    "r": lambda exchange: escaped(exchange.head.partition(b"\n")[0].rstrip(b"\r")) or b"-",
+    "s": lambda exchange: b"%d" % exchange.status if exchange.status else b"-",
+    "u": lambda exchange: _text(exchange.extras.user) if exchange.extras is not None else b"-",
+    "U": _path,
+    "v": lambda exchange: _text(exchange.rules.program.server_of(exchange.view).server_name),
+    "V": _host,
+    "X": _connection,
+    **dict.fromkeys("fkl", lambda exchange: b"-"),
+}
+
+
+def _address(argument: str) -> Line:
+    if argument == "c":
+        return lambda exchange: (exchange.view.connection.peer or exchange.view.client).encode() or b"-"
+    return _PLAIN["h"]
+
+
+def _ports(argument: str) -> Line:
+    if argument == "local":
+        return lambda exchange: b"%d" % exchange.view.connection.port
+    return (lambda exchange: b"%d" % exchange.view.connection.client_port) if argument == "remote" else _port
+
+
+def _duration(argument: str) -> Line:
+    unit = {"ms": 1_000, "us": 1_000_000}.get(argument, 1)
+    return lambda exchange: _taken(exchange, exchange.finished, unit)
+
+
+_MOMENTS: dict[str, Callable[[int], bytes]] = {
+    "": lambda at: clf_time(at // 1_000_000),
+    "sec": lambda at: b"%d" % (at // 1_000_000),
+    "msec": lambda at: b"%d" % (at // 1_000),
+    "usec": lambda at: b"%d" % at,
+    "msec_frac": lambda at: b"%03d" % (at // 1_000 % 1_000),
+    "usec_frac": lambda at: b"%06d" % (at % 1_000_000),
+}
+
+
+def _time(argument: str) -> Line:
+    """%t: when it came, or with "end:" before the format when it was over."""
+    ended, form = argument.startswith("end:"), re.sub("^(begin|end):", "", argument)
+
+    def spelled(at: int) -> bytes:
+        return escaped(time.strftime(form, time.localtime(at // 1_000_000)).encode())
+
+    shown = _MOMENTS.get(form, spelled)
+    if not ended:
+        return lambda exchange: shown(int(exchange.at * 1_000_000))
+    return lambda exchange: shown(int((exchange.at + max(0.0, exchange.finished - exchange.started)) * 1_000_000))
+
+
+@lru_cache(maxsize=256)
+def _finder(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"\n%b[ \t]*:[ \t]*([^\r\n]*)" % re.escape(name.encode()), re.IGNORECASE)
+
+
+def _field(name: str, head: bytes, missing: bytes = b"") -> bytes:
+    """The lines of a field of a raw head, joined by ", "."""
+    found = _finder(name).findall(head)
+    return b", ".join([value.rstrip(b" \t") for value in found]) if found else missing
+
+
+def _asked(name: str) -> Line:
+    find = _finder(name).findall
+
+    def value(exchange: Exchange) -> bytes:
+        found = find(exchange.head)
+        return escaped(b", ".join([each.rstrip(b" \t") for each in found])) if found else b"-"
+
+    return value
+
+
+def _answered(name: str) -> Line:
+    """%{NAME}o: as the member sent it; an answer of our own has none."""
+    return lambda exchange: b"-" if exchange.replaced else escaped(_field(name, exchange.answer, b"-"))
+
+
+def _variable(name: str) -> Line:
+    """%{NAME}e, whatever its case, as of apr_table_get."""
+    wanted = name.lower()
+
+    def value(exchange: Exchange) -> bytes:
+        own = exchange.extras.env if exchange.extras is not None else ()
+        env = {key.lower(): found for key, found in (*exchange.view.env, *own)}
+        member = exchange.member
+        if wanted.startswith("balancer_") and member is not None and member.key.balancer:
+            pool = exchange.rules.pools[member.key.balancer]
+            told = sticky.environment(pool, member, exchange.session, exchange.view.target.decode("latin-1"))
+            env |= {key.lower(): found for key, found in told.items()}
+        return _text(env[wanted]) if env.get(wanted) else b"" if wanted in env else b"-"
+
+    return value
+
+
+def _note(name: str) -> Line:
+    wanted = name.lower()
+    return lambda exchange: _text({key.lower(): note for key, note in (exchange.notes or {}).items()}.get(wanted))
+
+
+def _cookie(name: str) -> Line:
+    wanted = name.lower().encode()
+
+    def value(exchange: Exchange) -> bytes:
+        for pair in _field("Cookie", exchange.head).split(b";"):
+            key, _, found = pair.partition(b"=")
+            if key.strip().lower() == wanted:
+                return escaped(found.strip())
+        return b"-"
+
+    return value
+
+
+def _milliseconds(seconds: float) -> bytes:
+    return b"%.3f" % (seconds * 1000)
+
+
+def _since(exchange: Exchange, then: float) -> bytes:
+    return _milliseconds(then - exchange.started) if then else b"-"
+
+
+_OURS: dict[str, Line] = {
+    "route": lambda exchange: _text(exchange.route.id if exchange.route else ""),
+    "balancer": lambda exchange: _text(exchange.member.key.balancer if exchange.member else ""),
+    "member": lambda exchange: _text(exchange.member.key.member if exchange.member else ""),
+    "attempts": lambda exchange: b"%d" % exchange.attempts,
+    "retries": lambda exchange: b"%d" % exchange.retries,
+    "queued": lambda exchange: _milliseconds(exchange.queued),
+    "waited": lambda exchange: _since(exchange, exchange.connected),
+    "first": lambda exchange: _since(exchange, exchange.answered),
+    "total": lambda exchange: _since(exchange, exchange.finished),
+    "cause": lambda exchange: _text(exchange.cause),
+    "generation": lambda exchange: b"%d" % exchange.rules.generation,
+}
+
+_WITH_ARGUMENT: dict[str, Callable[[str], Line]] = {
+    "a": _address, "p": _ports, "t": _time, "T": _duration,
+    "i": _asked, "o": _answered, "e": _variable, "n": _note, "C": _cookie, "x": _OURS.__getitem__,
+}  # fmt: skip

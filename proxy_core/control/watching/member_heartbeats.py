@@ -1,0 +1,53 @@
+"""Heartbeats of the site in force: the listener that ``[heartbeat]`` wants, and the members that reports are about.
+
+It is opened after a site is in force, for without it the other methods serve as well; what keeps it from opening is a
+problem to show and to try again.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from proxy_core.balance.heartbeat import LoadReport, heard
+from proxy_core.config.model import Listener, Site
+from proxy_core.errors import Problem
+from proxy_core.runtime.rule_set import Current
+from proxy_core.runtime.upstreams.resolver import Resolver
+from proxy_core.serve.heartbeat_listener import HeartbeatListener, listen
+from proxy_core.serve.listeners import problem_of
+
+
+class Beats:
+    """``problem`` says why nobody listens where the site wants it."""
+
+    def __init__(self, current: Current, resolver: Resolver) -> None:
+        self.problem: Problem | None = None
+        self.open: HeartbeatListener | None = None
+        self._current = current
+        self._resolver = resolver
+
+    async def adopt(self, site: Site) -> None:
+        """Listen where this site says, and nowhere else."""
+        wanted = site.heartbeat.address if site.heartbeat is not None else ""
+        if self.open is not None and self.open.address != wanted:
+            await self.close()
+        self.problem = None
+        if wanted and self.open is None:
+            try:
+                self.open = await listen(wanted, self._heard)
+            except (OSError, ValueError) as error:
+                problem = problem_of("heartbeat", Listener(address=wanted), error)
+                self.problem = Problem(what=problem.what, todo=problem.todo, address=("heartbeat", "address"))
+
+    async def close(self) -> None:
+        opened, self.open = self.open, None
+        if opened is not None:
+            await opened.close()
+
+    def _heard(self, said: LoadReport, sender: str) -> None:
+        members = [member for pool in self._current.rules.pools.values() for member in pool.members]
+        heard(said, sender, members, self._addresses, monotonic())
+
+    def _addresses(self, host: str) -> tuple[str, ...]:
+        known = self._resolver.known.get(host)
+        return known.addresses if known is not None else ()

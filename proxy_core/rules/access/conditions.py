@@ -1,0 +1,126 @@
+"""The kinds of conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
+
+Each is made of its words once, raising ValueError with a sentence for words that are none, and then says of a request
+whether it is granted, denied, or denied for want of a user. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+
+from proxy_core.rules.expression.evaluation import ExprError, ExprFailure, compile_expr
+from proxy_core.rules.expression.names import subnet, within
+from proxy_core.rules.text.scope import Scope
+
+
+class AccessVerdict(Enum):
+    """What a condition says of a request; the values are for people."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    NEUTRAL = "nothing"
+    WANTS_USER = "denied without a user"
+
+
+Check = Callable[[Scope], AccessVerdict]
+
+
+def _granted(holds: object) -> AccessVerdict:
+    return AccessVerdict.GRANTED if holds else AccessVerdict.DENIED
+
+
+def _all(arguments: list[str]) -> Check:
+    said = [each.lower() for each in arguments]
+    if said not in (["granted"], ["denied"]):
+        raise ValueError("write all granted or all denied")
+    verdict = _granted(said == ["granted"])
+    return lambda scope: verdict
+
+
+def _some(what: str, arguments: Sequence[str]) -> None:
+    if not arguments:
+        raise ValueError(f"there is no {what} behind it")
+
+
+def _ip(arguments: list[str]) -> Check:
+    _some("address", arguments)
+    networks = [subnet(each) for each in arguments]
+    return lambda scope: _granted(any(within(scope.view.client, network) for network in networks))
+
+
+_OURS = (subnet("127.0.0.0/8"), subnet("::1"))
+
+
+def _local(arguments: list[str]) -> Check:
+    if arguments:
+        raise ValueError("nothing stands behind local")
+
+    def check(scope: Scope) -> AccessVerdict:
+        client = scope.view.client
+        return _granted(client == scope.view.connection.address or any(within(client, each) for each in _OURS))
+
+    return check
+
+
+def _method(arguments: list[str]) -> Check:
+    """HEAD is GET to httpd."""
+    _some("method", arguments)
+    methods = {b"GET" if each == "HEAD" else each.encode("latin-1") for each in arguments}
+    return lambda scope: _granted((b"GET" if scope.view.method == b"HEAD" else scope.view.method) in methods)
+
+
+def _env(arguments: list[str]) -> Check:
+    _some("variable", arguments)
+    names = [each.lower() for each in arguments]
+    return lambda scope: _granted(any(name in scope.env for name in names))
+
+
+def expression(arguments: list[str]) -> Check:
+    text = arguments[0]
+    try:
+        compiled = compile_expr(text)
+    except ExprError as wrong:
+        raise ValueError(f"the expression {text} is none: {wrong}") from wrong
+    wants = re.search(r"\bREMOTE_USER\b", text, re.IGNORECASE) is not None
+
+    def check(scope: Scope) -> AccessVerdict:
+        try:
+            if compiled.truth(scope):
+                return AccessVerdict.GRANTED
+        except ExprFailure:
+            return AccessVerdict.DENIED
+        return AccessVerdict.WANTS_USER if wants and not scope.user else AccessVerdict.DENIED
+
+    return check
+
+
+def _valid_user(arguments: list[str]) -> Check:
+    if arguments:
+        raise ValueError("nothing stands behind valid-user")
+    return lambda scope: AccessVerdict.GRANTED if scope.user else AccessVerdict.WANTS_USER
+
+
+def _user(arguments: list[str]) -> Check:
+    _some("user", arguments)
+    names = frozenset(arguments)
+    return lambda scope: _granted(scope.user in names) if scope.user else AccessVerdict.WANTS_USER
+
+
+KINDS: Mapping[str, Callable[[list[str]], Check]] = {
+    "all": _all,
+    "ip": _ip,
+    "local": _local,
+    "method": _method,
+    "env": _env,
+    "expr": expression,
+    "user": _user,
+    "valid-user": _valid_user,
+}
+"""Conditions by their first word."""
+
+
+def wants_user(text: str) -> bool:
+    """Whether a condition can be about a user; for lint."""
+    return re.search(r"^(?:not\s+)?(?:user|valid-user)\b|REMOTE_USER", text.strip(), re.IGNORECASE) is not None

@@ -1,0 +1,214 @@
+"""Who may ask for what: Require and its groups, and Basic authentication, decided before any upstream is asked.
+
+Conditions are put together as mod_authz_core does it (``apply_authz_sections``): a result is granted, denied, neutral,
+or denied for want of a user, and what a group makes of its members' results is httpd's, neutral ones counting for
+nothing. Without a user first; only where one may change the result is the user asked for (RFC 7617), and then the
+result counts. A password is never judged here: it is a fact, looked up where passwords are kept. Pure; nothing that is
+shown to people holds a password.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from proxy_core.config.model import Access, Auth, Site
+from proxy_core.errors import Address
+from proxy_core.http.target import as_bytes_text
+from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check, expression
+from proxy_core.rules.decision import Extras, Respond, Step, Trace
+from proxy_core.rules.text.scope import Scope
+
+Match = Literal["any", "all", "none"]
+
+
+class AccessCondition(NamedTuple):
+    """A condition as it is written, and what checks it."""
+
+    text: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule:
+    """What is required in one place; ``address`` is that place."""
+
+    address: Address
+    conditions: tuple[AccessCondition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What holds for a request: the conditions to be met, and who asks for users."""
+
+    rule: AccessRule | None = None
+    auth: tuple[str, Auth] | None = None
+    merging: Literal["off", "and", "or"] = "off"
+
+    def under(self, later: Guard) -> Guard:
+        """This with what a later section says in its place, or beside it (``merge_authz_core_dir_config``)."""
+        rule = later.rule or self.rule
+        if self.rule is not None and later.rule is not None and later.merging != "off":
+            rule = _both(self.rule, later.rule, later.merging == "and")
+        return Guard(rule, later.auth or self.auth)
+
+
+def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
+    """Both, or with ``strict`` false one of the two."""
+    if not strict:
+        return AccessRule(later.address, before.conditions + later.conditions)
+    text = " and ".join("(" + " or ".join(each.text for each in rule.conditions) + ")" for rule in (before, later))
+
+    def check(scope: Scope) -> AccessVerdict:
+        said = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
+        return joined("all", said)
+
+    return AccessRule(later.address, (AccessCondition(text, check),))
+
+
+OPEN = Guard()
+
+
+def compile(
+    site: Site, address: Address, require: Sequence[str], auth: str, merging: Literal["off", "and", "or"] = "off"
+) -> Guard:
+    """What one place of a site says. Raises ValueError, with a sentence, for a condition that is none."""
+    rule = AccessRule(address, tuple(condition(text, "any", site, ()) for text in require)) if require else None
+    return Guard(rule, (auth, site.auth[auth]) if auth else None, merging)
+
+
+_WORD = re.compile(r'"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+)')
+
+
+def words(text: str) -> list[str]:
+    """The words of a condition; a quoted one may hold blanks (``ap_getword_conf``)."""
+    return [re.sub(r"\\(.)", r"\1", q or s) if q or s else bare for q, s, bare in _WORD.findall(text)]
+
+
+def condition(text: str, inside: Match, site: Site, seen: tuple[str, ...]) -> AccessCondition:
+    """A condition inside of a group of this kind. ``seen`` are the tables that it stands in. Raises ValueError."""
+    name, _, rest = text.strip().partition(" ")
+    name, rest = name.lower(), rest.strip()
+    if name == "not":
+        if inside != "all":
+            raise ValueError("not has an effect only where every condition must hold: in a table with match = all")
+        inner = condition(rest, inside, site, seen)
+        return AccessCondition(text, lambda scope: _negated(inner.check(scope)))
+    arguments = words(as_bytes_text(rest))
+    if name == "access":
+        return AccessCondition(text, _group(arguments, inside, site, seen))
+    maker = KINDS.get(name)
+    if maker is None:
+        raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
+    if name == "expr":
+        return AccessCondition(text, expression([rest]))
+    return AccessCondition(text, maker(arguments))
+
+
+def _group(arguments: Sequence[str], inside: Match, site: Site, seen: tuple[str, ...]) -> Check:
+    if len(arguments) != 1 or arguments[0] not in site.access:
+        raise ValueError(f"there is no [access.{' '.join(arguments)}]")
+    name = arguments[0]
+    if name in seen:
+        raise ValueError(f"access {name} goes round in a circle: {' in '.join((name, *reversed(seen)))}")
+    group: Access = site.access[name]
+    if group.match == "none" and inside != "all":
+        raise ValueError(f"access {name} only refuses (match = none): name it where every condition must hold")
+    members = tuple(condition(each, group.match, site, (*seen, name)) for each in group.require)
+    if group.match == "all" and members and all(member.text.lower().startswith("not ") for member in members):
+        raise ValueError(f"access {name} says only what must not be: add one that grants, such as all granted")
+    return lambda scope: joined(group.match, [member.check(scope) for member in members])
+
+
+def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:
+    """What a group makes of its members' results (``apply_authz_sections``)."""
+    counted = [each for each in results if each is not AccessVerdict.NEUTRAL]
+    if not counted:
+        made = AccessVerdict.NEUTRAL
+    elif match == "all":
+        made = next(
+            (each for each in (AccessVerdict.DENIED, AccessVerdict.WANTS_USER) if each in counted),
+            AccessVerdict.GRANTED,
+        )
+    else:
+        made = next(
+            (each for each in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER) if each in counted),
+            AccessVerdict.DENIED,
+        )
+    return _negated(made) if match == "none" else made
+
+
+def _negated(verdict: AccessVerdict) -> AccessVerdict:
+    """That nothing speaks against it grants nothing."""
+    return AccessVerdict.DENIED if verdict is AccessVerdict.GRANTED else AccessVerdict.NEUTRAL
+
+
+def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond | None:
+    """None where the request may go on, with the user, if one was asked for, in ``scope``; else what it is answered.
+    Raises Unknown where a password has to be looked at."""
+    if guard.rule is None:
+        return None
+    verdict = _judged(guard.rule, scope, trace)
+    if verdict is AccessVerdict.GRANTED:
+        return None
+    if verdict is not AccessVerdict.WANTS_USER:
+        return Respond(403, None, f"{_named(guard.rule)} does not admit it")
+    if guard.auth is None:
+        return Respond(500, None, f"{_named(guard.rule)} wants a user, and no auth asks for one")
+    name, auth = guard.auth
+    asked = credentials(scope.header("Authorization") or "")
+    if asked is None:
+        return _challenge(auth, "no user and password were sent")
+    user = asked.partition(":")[0]
+    known = scope.fact("password", auth.file, asked)
+    if known is None:
+        return Respond(500, None, f"the passwords in {auth.file} cannot be read")
+    if not known:
+        return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
+    scope.user, scope.auth = user, name
+    if _judged(guard.rule, scope, trace) is AccessVerdict.GRANTED:
+        return None
+    scope.user = scope.auth = ""
+    return _challenge(auth, f"user {_shown(user)} is not one of those that {_named(guard.rule)} admits", user)
+
+
+def credentials(field: str) -> str | None:
+    """``user:password`` of an Authorization field, None where there are none of the scheme Basic."""
+    scheme, _, token = field.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        said = base64.b64decode(token.strip(), validate=True).decode("latin-1")
+    except ValueError:
+        return None
+    user, colon, _ = said.partition(":")
+    return said if colon and user and "\0" not in said else None
+
+
+def _challenge(auth: Auth, cause: str, user: str = "") -> Respond:
+    """``user`` goes to the log with it, as in httpd."""
+    realm = as_bytes_text(auth.realm).replace("\\", "\\\\").replace('"', '\\"')
+    line = f'WWW-Authenticate: Basic realm="{realm}"'.encode("latin-1")
+    return Respond(401, None, cause, Extras((line,), user=user))
+
+
+def _judged(rule: AccessRule, scope: Scope, trace: Trace | None) -> AccessVerdict:
+    results = [condition.check(scope) for condition in rule.conditions]
+    verdict = joined("any", results)
+    if trace is not None:
+        who = f" for user {_shown(scope.user)}" if scope.user else ""
+        details = [f"{each.text}: {its.value}" for each, its in zip(rule.conditions, results, strict=True)]
+        granted = verdict is AccessVerdict.GRANTED
+        trace.append(Step(rule.address, "match" if granted else "no match", f"require{who}: {verdict.value}", details))
+    return verdict
+
+
+def _named(rule: AccessRule) -> str:
+    return "the site's require" if rule.address == ("site",) else f"require of {' '.join(rule.address)}"
+
+
+def _shown(user: str) -> str:
+    return user.encode("latin-1").decode("utf-8", "backslashreplace").encode("unicode_escape").decode()

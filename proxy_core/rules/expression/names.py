@@ -1,0 +1,279 @@
+"""The names in httpd's expressions and what they do: variables, functions, tests and comparisons, as tables.
+
+The meaning is that of server/util_expr_eval.c, with apr_fnmatch, apr_ipsubnet_create and apr_atoi64 behind it. What a
+request says comes from a Scope; nothing in here waits, reads a file or asks a name server. Texts have one character
+for each byte (latin-1), and a NUL ends what it is decoded from, as it does in C.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Protocol
+
+Subnet = IPv4Network | IPv6Network
+Arguments = tuple[str, ...]
+
+
+class ExprFailure(Exception):
+    """An expression that has no value for this request: a file that cannot be read. Whoever asked treats it as httpd
+    does: a condition does not hold, a header is not set."""
+
+
+class ExpressionScope(Protocol):
+    """What evaluating may know of a request and of the world. A missing text is "". Any of them may raise
+    ``facts.Unknown``, which passes through."""
+
+    def variable(self, name: str) -> str:
+        """One of VARIABLES, or one that starts with SSL_."""
+
+    def field(self, name: str, which: str) -> str:
+        """A header field, variable or note. ``which`` is "req" (the answer varies with it, Host excepted),
+        "req_novary", "resp", "reqenv", "osenv", "note" or "env" (note, then reqenv, then osenv); "hc" is what a health
+        check read, "body" alone."""
+
+    def fact(self, kind: str, name: str, key: str) -> str | None:
+        """The answer to a test: kind "file" with -d -e -f -s -L -x -F (None is no), or with "content", "size" and
+        "mtime" (the last in microseconds; None is that it cannot be read), and "url" with -U (None is no)."""
+
+
+_VARIABLES = (
+    "HTTP_ACCEPT HTTP_COOKIE HTTP_FORWARDED HTTP_HOST HTTP_PROXY_CONNECTION HTTP_REFERER HTTP_USER_AGENT "
+    "REQUEST_METHOD REQUEST_SCHEME REQUEST_URI DOCUMENT_URI REQUEST_FILENAME SCRIPT_FILENAME LAST_MODIFIED SCRIPT_USER "
+    "SCRIPT_GROUP PATH_INFO QUERY_STRING IS_SUBREQ THE_REQUEST REMOTE_ADDR REMOTE_PORT REMOTE_HOST REMOTE_USER "
+    "REMOTE_IDENT SERVER_NAME SERVER_PORT SERVER_ADMIN SERVER_PROTOCOL SERVER_PROTOCOL_VERSION "
+    "SERVER_PROTOCOL_VERSION_MAJOR SERVER_PROTOCOL_VERSION_MINOR DOCUMENT_ROOT AUTH_TYPE CONTENT_TYPE HANDLER HTTPS "
+    "HTTP2 IPV6 REQUEST_STATUS REQUEST_LOG_ID CONN_LOG_ID CONN_REMOTE_ADDR CONTEXT_PREFIX CONTEXT_DOCUMENT_ROOT "
+    "TIME_YEAR TIME_MON TIME_DAY TIME_HOUR TIME_MIN TIME_SEC TIME_WDAY TIME SERVER_SOFTWARE API_VERSION"
+)
+VARIABLES = frozenset(_VARIABLES.split())
+
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_UNESCAPED = re.compile(r"[A-Za-z0-9$\-_.+!*'(),:;@&=/~]")
+_ESCAPES = {code: f"%{code:02x}" for code in range(256) if not _UNESCAPED.match(chr(code))}
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+_ESCAPE = re.compile(r"%(?!2[Ff])([0-9A-Fa-f]{2})")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,30})")
+_MOST = (1 << 63) - 1
+
+
+def lower(text: str) -> str:
+    return text.translate(_LOWER)
+
+
+def _unescape(text: str) -> str:
+    """ "%2F" stays as it is; a bad escape or a NUL leaves nothing (ap_unescape_url_keep2f)."""
+    return "" if _BAD_ESCAPE.search(text) else _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _unbase64(text: str) -> str:
+    """Up to the first character that is not of the alphabet (apr_base64_decode)."""
+    found = _BASE64.match(text)
+    digits = found[0] if found else ""
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    return base64.b64decode(digits + "=" * (-len(digits) % 4)).decode("latin-1").partition("\0")[0]
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("latin-1", "replace")
+
+
+def _pure(function: Callable[[str], str]) -> Callable[[ExpressionScope, Arguments], str]:
+    return lambda scope, arguments: function(arguments[0])
+
+
+def _field(which: str) -> Callable[[ExpressionScope, Arguments], str]:
+    return lambda scope, arguments: scope.field(arguments[0], which)
+
+
+def _file(scope: ExpressionScope, arguments: Arguments) -> str:
+    content = scope.fact("file", "content", arguments[0])
+    if content is None:
+        raise ExprFailure(f"the file {arguments[0]} cannot be read")
+    return content
+
+
+FUNCTIONS: Mapping[str, Callable[[ExpressionScope, Arguments], str]] = {
+    **{which: _field(which) for which in ("req", "req_novary", "resp", "reqenv", "osenv", "note", "env", "hc")},
+    "http": _field("req"),
+    "tolower": _pure(lower),
+    "toupper": _pure(lambda text: text.translate(_UPPER)),
+    "escape": _pure(lambda text: text.translate(_ESCAPES)),
+    "unescape": _pure(_unescape),
+    "base64": _pure(lambda text: base64.b64encode(_raw(text)).decode("ascii")),
+    "unbase64": _pure(_unbase64),
+    "md5": _pure(lambda text: hashlib.md5(_raw(text), usedforsecurity=False).hexdigest()),
+    "sha1": _pure(lambda text: hashlib.sha1(_raw(text), usedforsecurity=False).hexdigest()),
+    "file": _file,
+    "filesize": lambda scope, arguments: scope.fact("file", "size", arguments[0]) or "0",
+    "filemod": lambda scope, arguments: scope.fact("file", "mtime", arguments[0]) or "0",
+    "replace": lambda scope, arguments: (
+        arguments[0].replace(arguments[1], arguments[2]) if arguments[1] else arguments[0]
+    ),
+}
+
+
+def _true(text: str) -> bool:
+    """-T: everything but "", "0", "off", "false" and "no"."""
+    return lower(text) not in ("", "0", "off", "false", "no")
+
+
+def _asked(kind: str, name: str) -> Callable[[ExpressionScope, str], bool]:
+    return lambda scope, word: scope.fact(kind, name, word) is not None
+
+
+UNARY = {each: f"-{each}" for each in "nzTRdefsLxFU"} | {"h": "-L", "A": "-U"}
+"""Tests as they are written, and their one name."""
+
+TESTS: Mapping[str, Callable[[ExpressionScope, str], bool]] = {
+    "-n": lambda scope, word: bool(word),
+    "-z": lambda scope, word: not word,
+    "-T": lambda scope, word: _true(word),
+    **{name: _asked("file", name) for name in ("-d", "-e", "-f", "-s", "-L", "-x", "-F")},
+    "-U": _asked("url", "-U"),
+}
+"""All but -R, which has a network."""
+
+_WORDS = ("eq", "ne", "lt", "le", "gt", "ge")
+COMPARISONS = {
+    **{each: each for each in ("==", "!=", "<", "<=", ">", ">=")},
+    "=": "==",
+    **{spelled: f"-{name}" for name in _WORDS for spelled in (name, f"-{name}")},
+}
+"""Comparisons as they are written, and their one name."""
+
+
+def number(text: str) -> int:
+    """The integer that a text starts with, 0 for none, held within 64 bits (apr_atoi64)."""
+    found = _NUMBER.match(text)
+    return max(-_MOST - 1, min(_MOST, int(found[1]))) if found else 0
+
+
+def _of_numbers(compare: Callable[[int, int], bool]) -> Callable[[str, str], bool]:
+    return lambda left, right: compare(number(left), number(right))
+
+
+@lru_cache(1024)
+def subnet(text: str) -> Subnet:
+    """ "10.1.2.3", "10.1", "10.0.0.0/8", "10.0.0.0/255.0.0.0", "2001:db8::/32": bits beyond the mask do not count.
+
+    Raises ValueError with a sentence.
+    """
+    address, slash, mask = text.partition("/")
+    octets = address.rstrip(".").split(".")
+    if not slash and len(octets) < 4 and ":" not in text:
+        address, mask = ".".join(octets + ["0"] * (4 - len(octets))), str(8 * len(octets))
+    try:
+        found = ip_network(f"{address}/{mask}" if mask else address, strict=False)
+    except ValueError:
+        found = None
+    if found is None or (slash and mask in ("", "0")):
+        raise ValueError(f'"{text}" is not a network: write it as 10.0.0.0/8, 10.1 or 2001:db8::/32')
+    return found
+
+
+@lru_cache(4096)
+def within(address: str, network: Subnet) -> bool:
+    """Whether an address is in a network. An IPv4 address mapped to IPv6 counts as IPv4; a name is never asked for."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if found.version == 6 else None
+    return (mapped or found) in network
+
+
+_Sign = frozenset[int] | None
+"""What one character of a pattern stands for, by code; None is a star."""
+
+_ANY = frozenset(range(256))
+
+
+def glob(pattern: str, text: str, path: bool = False) -> bool:
+    """apr_fnmatch: ``*``, ``?``, ``[a-z]``, ``[!a]`` or ``[^a]``, and a backslash for the character itself. In a
+    path no sign but a slash matches a slash. Takes at most len(pattern) * len(text) steps."""
+    if path:
+        signs, parts = pattern.replace("\\/", "/").split("/"), text.split("/")
+        return len(signs) == len(parts) and all(glob(*each) for each in zip(signs, parts, strict=True))
+    wanted = _signs(pattern)
+    at = here = 0
+    star, resume = -1, 0
+    while here < len(text):
+        sign = wanted[at] if at < len(wanted) else frozenset[int]()
+        if sign is None:
+            star, resume = at, here
+            at += 1
+        elif ord(text[here]) in sign:
+            at, here = at + 1, here + 1
+        elif star >= 0:
+            resume += 1
+            at, here = star + 1, resume
+        else:
+            return False
+    return all(sign is None for sign in wanted[at:])
+
+
+@lru_cache(1024)
+def _signs(pattern: str) -> tuple[_Sign, ...]:
+    return tuple(_each_sign(pattern))
+
+
+def _each_sign(pattern: str) -> Iterator[_Sign]:
+    at = 0
+    while at < len(pattern):
+        character = pattern[at]
+        at += 1
+        if character == "*":
+            yield None
+        elif character == "?":
+            yield _ANY
+        elif character == "[" and (found := _class(pattern, at)):
+            yield found[0]
+            at = found[1]
+        else:
+            if character == "\\" and at < len(pattern):
+                character = pattern[at]
+                at += 1
+            yield frozenset({ord(character)})
+
+
+def _class(pattern: str, at: int) -> tuple[frozenset[int], int] | None:
+    """The characters of a class and the place behind it; None where it has no end: then the bracket is itself."""
+    negated = pattern[at : at + 1] in ("!", "^")
+    at += negated
+    first, codes = at, set[int]()
+    while at < len(pattern):
+        if pattern[at] == "]" and at > first:
+            return (_ANY - codes if negated else frozenset(codes)), at + 1
+        low, at = _member(pattern, at)
+        high = low
+        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in ("", "]"):
+            high, at = _member(pattern, at + 1)
+        codes |= set(range(low, high + 1))
+    return None
+
+
+def _member(pattern: str, at: int) -> tuple[int, int]:
+    at += pattern[at] == "\\" and at + 1 < len(pattern)
+    return ord(pattern[at]), at + 1
+
+
+BINARY: Mapping[str, Callable[[str, str], bool]] = {
+    "-fnmatch": lambda left, right: glob(right, left, path=True),
+    "-strmatch": lambda left, right: glob(right, left),
+    "-strcmatch": lambda left, right: glob(lower(right), lower(left)),
+    "-ipmatch": lambda left, right: within(left, subnet(right)),
+}
+COMPARES: Mapping[str, Callable[[str, str], bool]] = {
+    **{"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge},
+    **{f"-{name}": _of_numbers(getattr(operator, name)) for name in _WORDS},
+    **BINARY,
+}
+"""Every comparison of two texts. Bytes compare as their texts do."""

@@ -1,0 +1,63 @@
+"""What edits of fields may know of a request and its answer, and how a field is found among lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from proxy_core.http.view import RequestView
+from proxy_core.rules.facts import Facts
+from proxy_core.rules.text.scope import Scope
+
+
+@dataclass(slots=True)
+class Moment:
+    """What edits may know of a request and its answer: ``scope`` its rules' knowledge, ``at`` when it came and
+    ``taken`` how long it took so far, in microseconds; ``version`` is that of the message at hand, as in "1.1";
+    ``new_id`` makes a request id, and ``trusted`` says whether one from this client is believed."""
+
+    scope: HeaderScope
+    at: int = 0
+    taken: int = 0
+    version: str = "1.1"
+    trusted: bool = False
+    new_id: Callable[[], str] = lambda: ""
+
+
+@dataclass(slots=True)
+class HeaderScope(Scope):
+    """A Scope that knows the answer too: ``answered`` are its field lines, ``status`` is its status, ``notes`` what was
+    noted of it by lower-case name."""
+
+    answered: Sequence[bytes] = field(default_factory=tuple)
+    status: int = 0
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def variable(self, name: str) -> str:
+        folded = name.upper() if self.status else ""
+        if folded == "REQUEST_STATUS":
+            return str(self.status)
+        if folded == "CONTENT_TYPE":
+            return self.field("content-type", "resp")
+        return Scope.variable(self, name)
+
+    def field(self, name: str, which: str) -> str:
+        if which == "resp":
+            at = found(self.answered, name.lower().encode("latin-1", "replace"))
+            return value_of(self.answered[at[0]]) if at else ""
+        if which in ("note", "env") and name.lower() in self.notes:
+            return self.notes[name.lower()]
+        return Scope.field(self, name, which)
+
+
+def found(lines: Sequence[bytes], name: bytes) -> list[int]:
+    """Where the lines of a field stand; ``name`` is in lower case."""
+    return [at for at, each in enumerate(lines) if each.partition(b":")[0].lower() == name]
+
+
+def value_of(each: bytes) -> str:
+    return each.partition(b":")[2].strip(b" \t").decode("latin-1")
+
+
+NEVER = Moment(HeaderScope(RequestView(b"GET", b"/", b"", ""), Facts(), "/", None))
+"""What steady edits may be asked with: they do not look at it."""

@@ -1,0 +1,280 @@
+"""All rules of a site in Apache's order: host, environment, rewriting, routes, locations, late environment.
+
+``Program.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
+that rules asked for. A site that has nothing but routes is decided by its route table alone. For the rest this module
+is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
+another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
+locations that hold: their variables, who may ask (``access``), and their rules (``within``), whose result may be
+looked up anew.
+Rows without a host come before a host's own, as Apache merges a server into its virtual hosts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from proxy_core.config.folders import FILES
+from proxy_core.config.model import Site
+from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
+from proxy_core.http.view import RequestView
+from proxy_core.rules import env, locations
+from proxy_core.rules.access import guards
+from proxy_core.rules.access.guards import Guard
+from proxy_core.rules.decision import (
+    NO_EXTRAS,
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Respond,
+    Step,
+    Trace,
+)
+from proxy_core.rules.facts import NOTHING, Facts, Need, Unknown
+from proxy_core.rules.hosts import NO_OWN, Own
+from proxy_core.rules.locations import SectionSubject
+from proxy_core.rules.rewriting import lookahead, rewrite
+from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
+from proxy_core.rules.rewriting.proxy_flag import forward
+from proxy_core.rules.rewriting.results import (
+    SMUGGLED,
+    after,
+    answered,
+    counted,
+    extras_of,
+    had_the_last_word,
+    moved,
+    redirect,
+    refused_for_files,
+    smuggles,
+)
+from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
+from proxy_core.rules.rewriting.urls import scheme_length, sendable
+from proxy_core.rules.routing import mapping
+from proxy_core.rules.routing.route_table import RouteTable, before_decoding, outcome
+from proxy_core.rules.text.scope import Scope
+
+_SLASHES = re.compile(r"^/{2,}")
+MOST_TURNS = 10
+"""How often rules of sections may make another path of a request (LimitInternalRecursion)."""
+
+
+@dataclass(slots=True, eq=False)
+class HostRules:
+    """The rules of one host, or of the server where no host answers (its name is ""). ``bound`` remembers the
+    BoundRoutes made for what rules forward to."""
+
+    name: str
+    site: Site
+    server_name: str
+    late: tuple[env.Setter, ...]
+    env: tuple[env.Setter, ...]
+    rules: tuple[BoundRewrite, ...]
+    routes: tuple[RouteTable, ...]
+    sections: tuple[locations.BoundSection, ...]
+    ours: Callable[[str], bool]
+    port: int
+    reading: Reading
+    guard: Guard = guards.OPEN
+    files: BoundRoute | None = None
+    own: Own = NO_OWN
+    bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
+    ahead: lookahead.Ahead = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ahead = partial(lookahead.look, self.rules, self.late, self.reading)
+
+    @property
+    def settles(self) -> bool:
+        """Whether anything is still to be said when it is known where a request goes."""
+        return bool(self.sections) or self.guard.rule is not None
+
+    @property
+    def early(self) -> bool:
+        """Whether some row looks at the path before it is decoded."""
+        return any(table.early for table in self.routes)
+
+    def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """Where the request goes. Raises Unknown and Runaway, which ``Program.decide`` turns into decisions."""
+        decision = self._decided(view, facts, None, trace)
+        for _ in range(MOST_TURNS):
+            if not isinstance(decision, InternalRedirect):
+                return decision
+            view = replace(view, target=decision.target, env=decision.env)
+            decision = self._decided(view, facts, decision, trace)
+        return Respond(500, None, f"rules of locations went round: more than {MOST_TURNS} times")
+
+    def _decided(
+        self, view: RequestView, facts: Facts, before: InternalRedirect | None, trace: Trace | None
+    ) -> Decision | InternalRedirect:
+        plain = None if self.early else PLAIN(view.target)
+        if plain is not None:
+            raw_path, query = plain.groups()
+            path = raw_path.decode("latin-1")
+        else:
+            try:
+                raw_path, query = split(view.target)
+                taken = before_decoding(self.routes, raw_path, query, self.reading, trace) if self.early else None
+                if taken is not None:
+                    taken = taken if before is None else taken._replace(extras=before.extras)
+                    return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
+                path = normalised(raw_path, self.reading)
+            except BadTarget as bad:
+                return self._refused(bad, view, facts, trace)
+        scope = self._scope(view, facts, path, query)
+        args = scope.args
+        scope.ended = before is not None and before.ended
+        env.run(self.env, scope, trace)
+        effects = Effects()
+        ending = RewriteResult("nothing")
+        if self.rules and not scope.ended:
+            ending = rewrite.run(self.rules, scope, effects, trace)
+        extras = extras_of(scope, effects)
+        if before is not None:
+            extras = after(before.extras, extras, path)
+        settled = self._settled(self._ended(ending, scope, args, extras, trace), scope, trace)
+        if self.late:
+            settled = self._lately(settled, scope, trace)
+        if isinstance(settled, Forward) and settled.route.pool == FILES:
+            return refused_for_files(view.method.decode("latin-1"), settled)
+        return settled
+
+    def _lately(
+        self, decision: Decision | InternalRedirect, scope: Scope, trace: Trace | None
+    ) -> Decision | InternalRedirect:
+        """The decision with the variables that are set behind it, which what rules or access answered never sees
+        (httpd's fixups)."""
+        if not (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)):
+            return decision
+        env.run_late(self.late, scope, trace)
+        extras = decision.extras or NO_EXTRAS
+        return decision._replace(extras=extras._replace(env=tuple(scope.env.values())))
+
+    def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
+        """A path that nobody gets to see. Variables are set before paths are read, so the answer's fields know them."""
+        path, question, query = view.target.partition(b"?")
+        scope = self._scope(view, facts, path.decode("latin-1"), question + query)
+        env.run(self.env, scope, trace)
+        return Respond(bad.status, None, bad.why, extras_of(scope, Effects()))
+
+    def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
+        args = query[1:].decode("latin-1") if query else None
+        env = {name.lower(): (name, value) for name, value in view.env}
+        return Scope(
+            view, facts, path, args, self.server_name, self.port, env, path, ahead=self.ahead, ours=self.ours,
+            canonical=bool(self.own.canonical),
+        )  # fmt: skip
+
+    def _decoded(self, raw_path: bytes) -> str:
+        """The path that sections are held against where a row took the undecoded one: no spelling escapes them."""
+        try:
+            return normalised(raw_path, self.reading)
+        except BadTarget:
+            return undecoded(raw_path, self.reading)
+
+    def _ended(
+        self, ending: RewriteResult, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
+    ) -> Decision:
+        """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
+        uri, came = scope.uri, extras.path if extras is not None else ""
+        remote = scheme_length(uri) if ending.kind == "changed" else 0
+        if smuggles(ending, scope, remote):
+            return Respond(403, None, SMUGGLED, extras)
+        match ending.kind:
+            case "status":
+                return answered(ending, extras)
+            case "proxy":
+                assert ending.rule is not None
+                return forward(self, ending.rule, uri, scope.args, ending.raw, extras)
+            case "changed" if remote:
+                return redirect(ending, uri, remote, scope.args, args, extras)
+            case "changed":
+                what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
+                _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
+                by, extras = had_the_last_word(ending.rule, extras)
+                return self._local(Respond(404, by, what, extras, local=True), uri, scope.args)
+            case "pass" if not uri.startswith("/"):
+                return Respond(400, None, f"rewritten to {readable(uri)}, which is no path", extras)
+            case "pass":
+                scope.path = _SLASHES.sub("/", uri)
+                extras = (extras or NO_EXTRAS)._replace(path=scope.path)
+        if "no-proxy" in scope.env:
+            kept = Respond(404, None, "the variable no-proxy keeps it from the routes", extras, local=True)
+            return self._local(kept, scope.path, scope.args)
+        route: BoundRoute | None = None
+        for table in self.routes:
+            found = table.find(scope.path, trace, route.id if route is not None else "")
+            route = route or found
+            if route is not None and trace is None:
+                break
+        if route is not None and route.pool is None and route.redirect is None:
+            found = next((row for table in self.routes if (row := table.below(route, scope.path)) is not None), None)
+            if found is not None:
+                extras = counted(extras, route.state)
+                route = found
+        if route is not None and route.redirect is not None:
+            # As mod_alias does while names are translated, when sections are known of the path as it came alone.
+            return moved(route, scope, extras and extras._replace(path=came))
+        query = b"" if scope.args is None else b"?" + sendable(scope.args)
+        if route is not None and route.interpolate:
+            filled = mapping.interpolated(route, scope.env)
+            if filled is None:
+                return Respond(400, route, "a variable in the target of its route would lead to another folder", extras)
+            route = filled
+        decision = outcome(route, scope.path, query, scope.view.target, self.reading, extras)
+        return self._local(decision, scope.path, scope.args)
+
+    def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
+        """What nothing forwards is looked for in files, if there are any; an exception has its hit all the same."""
+        files = self.files
+        if files is None or not (isinstance(decision, Respond) and decision.local and path.startswith("/")):
+            return decision
+        extras = decision.extras if decision.route is None else counted(decision.extras, decision.route.state)
+        query = b"" if args is None else b"?" + sendable(args)
+        return Forward(files, mapping.target(files, path, query, b"", self.reading), extras)
+
+    def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:
+        """The ids of the locations that hold for a request, in the order in which they are laid over each other."""
+        extras = None if isinstance(decision, Need) else decision.extras
+        try:
+            raw_path, query = split(view.target)
+            path = (extras.path if extras is not None else "") or normalised(raw_path, self.reading)
+        except BadTarget:
+            return ()
+        place = self._place(path, decision)
+        scope = self._scope(view, NOTHING, path, query)
+        scope.env.update({name.lower(): (name, value) for name, value in (extras.env if extras is not None else ())})
+        try:
+            return tuple(section.row.id for section in locations.holding(self.sections, place, scope))
+        except Unknown:
+            return ()
+
+    def _place(self, path: str, decision: Decision) -> SectionSubject:
+        return locations.place(path, decision, self.site) if isinstance(decision, Forward) else SectionSubject(path)
+
+    def _settled(self, decision: Decision, scope: Scope, trace: Trace | None) -> Decision | InternalRedirect:
+        """What sections make of a decision. What rules have answered themselves is not held against them: in httpd
+        names are translated before access is checked. Rules of sections are tried for who is admitted."""
+        if not (self.settles and (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local))):
+            return decision
+        place = self._place(scope.path, decision)
+        held = locations.holding(self.sections, place, scope, trace)
+        setters = [setter for section in held for setter in section.setters]
+        if setters:
+            env.run(setters, scope, trace)
+            decision = decision._replace(extras=(decision.extras or NO_EXTRAS)._replace(env=tuple(scope.env.values())))
+        settled = locations.settle(held, self.guard, decision, scope, trace)
+        inner = next((section for section in reversed(held) if section.rules), None)
+        if inner is None or scope.ended or (isinstance(settled, Respond) and not settled.local):
+            return settled
+        made = within(inner, settled, place, scope, self.reading, partial(forward, self), trace)
+        forwards = isinstance(made, Forward) and made.route is not settled.route
+        return locations.laid_over(held, made) if forwards and isinstance(made, Forward) else made
+
+
+def _skip(tables: tuple[RouteTable, ...], trace: Trace | None, why: str) -> None:
+    if trace is not None:
+        trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]

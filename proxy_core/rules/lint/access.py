@@ -1,0 +1,81 @@
+"""What is wrong with require, [access.NAME] and [auth.NAME]: conditions that are none, users that nobody asks for, and
+tables that nothing names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy_core.config.model import Access, Site
+from proxy_core.errors import Address, Problem
+from proxy_core.rules.access import guards
+from proxy_core.rules.access.conditions import wants_user
+from proxy_core.rules.fields.edits import FRAMING
+from proxy_core.rules.lint.problems import error, unknown, warning
+
+_GONE = {
+    "host": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
+    "forward-dns": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
+    "group": "there are no groups: name the users, as in user anna bert",
+    "valid-group": "there are no groups: name the users, as in user anna bert",
+}
+"""Conditions of Apache's that are not there, and what to write instead."""
+
+
+def lint_access(site: Site) -> Iterator[Problem]:
+    places: list[tuple[Address, tuple[str, ...], str]] = [(("site",), site.site.require, site.site.auth)]
+    places += [(("hosts", name), host.require, host.auth) for name, host in site.hosts.items()]
+    places += [(("locations", row.id), row.require, row.auth) for row in site.locations]
+    asks = any(auth for _, _, auth in places)
+    named = {auth for _, _, auth in places}
+    used: set[str] = set()
+    for address, require, auth in places:
+        if auth and auth not in site.auth:
+            yield unknown((*address, "auth"), "auth", auth, site.auth)
+        yield from _conditions(site, (*address, "require"), Access(require=require), used)
+        if not asks and any(wants_user(text) for text in _all(site, require, ())):
+            what = "a user is wanted, and nothing asks for one: such requests are answered 500"
+            yield warning((*address, "require"), what, 'name who asks: auth = "NAME", with a table [auth.NAME]')
+    for name, group in site.access.items():
+        yield from _conditions(site, ("access", name, "require"), group, used, name)
+    for name in site.access:
+        if name not in used:
+            yield warning(("access", name), f"nothing requires access {name}", f'use it: require = ["access {name}"]')
+    for name, settings in site.auth.items():
+        if name not in named:
+            yield warning(("auth", name), f"nothing names auth {name}", f'use it: auth = "{name}" beside require')
+        if settings.user_header.lower().encode() in FRAMING | {b"host"}:
+            what = f"{settings.user_header} says where a message ends or goes: the proxy writes it itself"
+            yield error(("auth", name, "user_header"), what, "name another field")
+
+
+def _all(site: Site, require: tuple[str, ...], seen: tuple[str, ...]) -> Iterator[str]:
+    """The conditions, those of the tables that they name among them."""
+    for text in require:
+        yield text
+        name = _table(text)
+        if name in site.access and name not in seen:
+            yield from _all(site, site.access[name].require, (*seen, name))
+
+
+def _table(text: str) -> str:
+    """The table that a condition names, "" for none."""
+    parts = text.split()
+    parts = parts[1:] if parts and parts[0].lower() == "not" else parts
+    return parts[1] if len(parts) == 2 and parts[0].lower() == "access" else ""
+
+
+def _conditions(site: Site, address: Address, group: Access, used: set[str], name: str = "") -> Iterator[Problem]:
+    for text in group.require:
+        used.add(_table(text))
+        kind = text.strip().lower().removeprefix("not ").strip().partition(" ")[0]
+        if kind in _GONE:
+            yield error(address, f"{text} cannot be required", _GONE[kind])
+            continue
+        table = _table(text)
+        if table and table not in site.access:
+            yield unknown(address, "access", table, site.access)
+            continue
+        try:
+            guards.condition(text, group.match, site, (name,) if name else ())
+        except ValueError as wrong:
+            yield error(address, f"{text}: {wrong}", "correct it, or take it out")

@@ -1,0 +1,47 @@
+"""What is wrong with what a site says of addresses: who is believed, and who is kept out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from proxy_core.config.model import Site
+from proxy_core.errors import Address, Problem
+from proxy_core.rules.access.networks import ends
+from proxy_core.rules.fields.edits import FRAMING
+from proxy_core.rules.lint.problems import error, warning
+
+
+def lint_trust(site: Site) -> Iterator[Problem]:
+    said = site.site
+    for key in ("trusted_proxies", "internal_proxies", "deny"):
+        for text in getattr(said, key):
+            yield from _network(("site", key), text)
+    if said.client_header and not (said.trusted_proxies or said.internal_proxies):
+        what = f"nobody is believed in {said.client_header}, so the client is who connects"
+        yield warning(
+            ("site", "client_header"), what, "name the proxies in front in trusted_proxies or internal_proxies"
+        )
+    for key in ("client_header", "proxies_header"):
+        name = getattr(said, key).lower().encode()
+        if name == b"host" or name in FRAMING:
+            yield error(("site", key), f"{getattr(said, key)} says something else already", "name another field")
+    if said.proxies_header and not said.client_header:
+        what = f"{said.proxies_header} is never written: no field names clients"
+        yield warning(("site", "proxies_header"), what, 'add client_header = "X-Forwarded-For"')
+    for ban in site.bans:
+        yield from _network(("bans", ban.id, "network"), ban.network)
+        try:
+            ends(ban.until)
+        except ValueError as reason:
+            yield error(("bans", ban.id, "until"), str(reason), 'write it as "2026-01-31T18:00:00Z"')
+
+
+def _network(address: Address, text: str) -> Iterator[Problem]:
+    try:
+        ip_network(text)
+    except ValueError as no_network:
+        todo = 'write an address or a network: "10.0.0.1" or "10.0.0.0/8"'
+        if "host bits" in str(no_network):
+            todo = f'write the whole network, "{ip_network(text, strict=False)}", or the one address'
+        yield error(address, f'"{text}" is not an address or network', todo)

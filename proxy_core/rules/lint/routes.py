@@ -1,0 +1,85 @@
+"""What is wrong with how a route says which paths it takes, and with what it makes of them.
+
+A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match; a
+regular expression may not compile, or its target may name groups that it does not have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from proxy_core.config.model import Route
+from proxy_core.errors import Problem
+from proxy_core.rules.lint.problems import error, warning
+from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.text import pattern
+
+_REFERENCE = re.compile(r"(?<!\\)\$([0-9])")
+
+
+def spelling(row: Route) -> Iterator[Problem]:
+    """Warnings and errors of one row by itself."""
+    if row.path_regex is not None:
+        yield from _regex(row, row.path_regex)
+    elif row.path is not None and row.enabled:
+        yield from _prefix(row, row.path)
+    yield from _answering(row)
+    if row.interpolate and (row.mapping != "decoded" or row.proxy is None):
+        why = "forwards nothing" if row.proxy is None else "is matched before variables are set"
+        yield error(("routes", row.id, "interpolate"), f"there is nothing to replace: the route {why}", "remove it")
+    if row.interpolate and "${" in "/".join((row.proxy or "").split("/")[:3]):
+        what = "a variable in the host or port would let clients choose where their requests go"
+        yield error(("routes", row.id, "proxy"), what, "choose among known places: a RewriteRule with P and a map")
+    if row.nocanon and (row.mapping != "decoded" or row.proxy is None):
+        why = "forwards nothing" if row.proxy is None else f"sends its paths as they are by its mapping, {row.mapping}"
+        yield warning(("routes", row.id, "nocanon"), f"nocanon says nothing here: the route {why}", "remove it")
+
+
+def _answering(row: Route) -> Iterator[Problem]:
+    """Rows that redirect or serve files."""
+    address = ("routes", row.id)
+    if row.folder is not None and row.path is None:
+        todo = "give it a path; what follows it is looked for in the folder"
+        yield error((*address, "folder"), "files are served below a path, not for a regular expression", todo)
+    if (row.folder is not None or row.redirect is not None) and row.mapping != "decoded":
+        what = "only what is forwarded can be matched before it is decoded"
+        yield error((*address, "mapping"), what, "remove it, or forward the path")
+    said = row.redirect
+    if said is not None and is_redirect(said.status) and not said.to:
+        yield error((*address, "redirect", "to"), f"a {said.status} has to say where to", 'add to = "https://…"')
+    if said is not None and said.to and not is_redirect(said.status):
+        yield warning((*address, "redirect", "to"), f"a {said.status} does not say where to", "remove it")
+    if said is not None and said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
+        what = f'"{said.to}" is neither a URL nor a path'
+        yield error((*address, "redirect", "to"), what, 'write "https://host/path" or "/path"')
+
+
+def _prefix(row: Route, path: str) -> Iterator[Problem]:
+    address = ("routes", row.id, "path")
+    if "%" in path and row.mapping == "decoded":
+        todo = "write the characters themselves"
+        yield warning(address, f'"{path}" is compared with decoded paths', todo)
+    elif "?" in path or "#" in path:
+        todo = "end the path before it"
+        yield warning(address, f'"{path}" never meets a query or a fragment: only the path is compared', todo)
+    elif not {".", ".."}.isdisjoint(path.split("/")):
+        what = f'"{path}" never matches: . and .. are removed from paths before they are compared'
+        yield warning(address, what, "write the path without them")
+
+
+def _regex(row: Route, regex: str) -> Iterator[Problem]:
+    address = ("routes", row.id, "path_regex")
+    try:
+        compiled = pattern.compile(regex)
+    except pattern.PatternError as reason:
+        yield error(address, f"{reason} (at character {reason.position + 1})", "correct the regular expression")
+        return
+    if row.mapping == "servlet":
+        todo = 'give it a path, or mapping = "encoded"'
+        yield error(("routes", row.id, "mapping"), "servlet mapping compares prefixes, not regular expressions", todo)
+    key, target = ("redirect", row.redirect.to) if row.redirect is not None else ("proxy", row.proxy or "")
+    numbers = {int(number) for number in _REFERENCE.findall(target)}
+    if missing := sorted(number for number in numbers if number > compiled.groups):
+        what = f"${missing[0]} is always empty: {regex} has {compiled.groups or 'no'} groups"
+        yield warning(("routes", row.id, key), what, "put parentheses round what is meant, or name another group")

@@ -1,0 +1,53 @@
+"""What is wrong with TLS and PROXY headers, as far as the site alone can tell; the part of ``lint`` for them.
+
+Whether files can be used is found when they are read. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy_core.config.model import Listener, ListenerTls, Site
+from proxy_core.errors import Address, Problem
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, is_token
+from proxy_core.rules.lint.problems import error, warning
+
+
+def lint_tls(site: Site) -> Iterator[Problem]:
+    for name, listener in site.listeners.items():
+        address = ("listeners", name)
+        if listener.tls is not None:
+            yield from _listener((*address, "tls"), listener.tls)
+        yield from _proxy_protocol(site, (*address, "proxy_protocol"), listener)
+    for group, balancer in site.balancers.items():
+        for key, member in balancer.members.items():
+            if member.tls is not None and not member.url.lower().startswith(("https:", "wss:")):
+                what = f"member {key} has a tls table, but its URL is {member.url}: plain HTTP is spoken"
+                yield warning(("balancers", group, "members", key, "tls"), what, "write https:// in url, or remove tls")
+
+
+def _listener(address: Address, tls: ListenerTls) -> Iterator[Problem]:
+    if not tls.certificates:
+        todo = 'add one: certificates = [{ cert = "site.pem", key = "site.key" }]'
+        yield error((*address, "certificates"), "a TLS listener needs a certificate", todo)
+    if tls.client_verify != "off" and not tls.client_ca:
+        what = f'client_verify = "{tls.client_verify}" needs the authorities whose certificates are accepted'
+        yield error((*address, "client_verify"), what, 'name their file: client_ca = "clients-ca.pem"')
+    for name, variable in tls.client_headers.items():
+        here = (*address, "client_headers", name)
+        if not is_token(name.encode("utf-8")):
+            yield error(here, f'"{name}" cannot be the name of a field', "use letters, digits and -")
+        elif REQUEST_KINDS[name.encode()] != Kind.PASS:
+            todo = "choose another name, as X-SSL-Client-S-DN"
+            yield error(here, f"{name} has a meaning of its own for proxies", todo)
+        if not variable.startswith("SSL_"):
+            yield error(here, f'"{variable}" is no variable of TLS', "use one of those that the manual lists")
+        elif variable.startswith("SSL_CLIENT_") and tls.client_verify == "off":
+            what = f"{variable} is never there: clients are not asked for a certificate"
+            yield warning(here, what, 'set client_verify = "optional" or "require"')
+
+
+def _proxy_protocol(site: Site, address: Address, listener: Listener) -> Iterator[Problem]:
+    if listener.proxy_protocol and not (site.site.trusted_proxies or site.site.internal_proxies):
+        what = "nobody is trusted to send a PROXY header, so every connection is turned away"
+        yield error(address, what, "name the balancer in front in [site] trusted_proxies")

@@ -1,0 +1,209 @@
+"""Conditions of rewrite rules: ``cmd_rewritecond`` and ``apply_rewrite_cond`` in modules/mappers/mod_rewrite.c.
+
+A condition is read once into a test of the expanded text. Only regular expressions and expressions that matched, and
+are not negated, set what %N stands for. Comparisons by < and > are by length first and only then by bytes, which is
+odd and is Apache's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proxy_core.config.model import RewriteCond
+from proxy_core.http.target import as_bytes_text, readable
+from proxy_core.rules.expression import evaluation
+from proxy_core.rules.text import pattern, template
+from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.template import Template
+
+Test = Callable[[Scope, str], bool]
+
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?\d+)")
+FILE_TESTS = {"-f": "-f", "-d": "-d", "-s": "-s", "-x": "-x", "-h": "-l", "-L": "-l", "-l": "-l"}
+"""File tests by their spellings; the three for symbolic links are one."""
+FLAGS = {"NC": "nc", "NOCASE": "nc", "OR": "or", "ORNEXT": "or", "NV": "nv", "NOVARY": "nv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition as rules test it. ``spelled`` is for people; ``kind`` is "pattern", "text", "number", "file",
+    "lookahead" or "expr"; ``subject`` is empty for expressions, which look for themselves."""
+
+    subject: Template
+    test: Test
+    kind: str
+    negated: bool
+    or_next: bool
+    no_vary: bool
+    spelled: str
+    pattern: pattern.Pattern | None = None
+
+    def holds(self, scope: Scope, details: list[str] | None = None) -> bool:
+        """Whether it holds. ``details`` gets a line with the value and the verdict. Raises Unknown and Runaway."""
+        value = self.subject.expand(scope)
+        held = self.test(scope, value) is not self.negated
+        if details is not None:
+            shown = "" if self.kind == "expr" else f' "{readable(value)}"'
+            details.append(f"condition {self.spelled}:{shown} {'holds' if held else 'does not hold'}")
+        return held
+
+
+class ConditionError(ValueError):
+    """A condition that cannot be read. ``field`` is the key at fault, ``position`` is 0-based within it, or -1."""
+
+    def __init__(self, what: str, todo: str, field: str = "pattern", position: int = -1) -> None:
+        super().__init__(what)
+        self.todo = todo
+        self.field = field
+        self.position = position
+
+
+def compile(row: RewriteCond) -> Condition:
+    """Read a row. Raises ConditionError."""
+    flags = set()
+    for flag in row.flags:
+        known = FLAGS.get(flag.strip().upper())
+        if known is None:
+            raise ConditionError(f'there is no flag "{flag}"', "write NC, OR or NV", "flags")
+        flags.add(known)
+    text, negated = row.pattern, False
+    if text.startswith("!"):
+        text, negated = text[1:], True
+    kind, test, found = _reading(row, text, "nc" in flags)
+    if kind == "not equal":
+        kind, negated = "number", not negated
+    return Condition(
+        template.compile("" if kind == "expr" else row.test),
+        test,
+        kind,
+        negated,
+        "or" in flags,
+        "nv" in flags,
+        f"{'expr' if kind == 'expr' else row.test} {row.pattern}{' [NC]' if 'nc' in flags else ''}",
+        found,
+    )
+
+
+def _reading(row: RewriteCond, text: str, nocase: bool) -> tuple[str, Test, pattern.Pattern | None]:
+    """Kind and test of a pattern without its !."""
+    if row.test.lower() == "expr":
+        return "expr", _expression(text), None
+    if text in FILE_TESTS:
+        return "file", _file(FILE_TESTS[text]), None
+    if text in ("-U", "-F"):
+        return "lookahead", _lookahead(text), None
+    if text[:3] in NUMBERS and len(text) > 3:
+        return ("not equal" if text[:3] == "-ne" else "number"), _number(NUMBERS[text[:3]], text[3:]), None
+    if text[:1] in ("<", ">", "=") and len(text) > 1:
+        return "text", _comparison(text, nocase), None
+    try:
+        compiled = pattern.compile(text, nocase)
+    except pattern.PatternError as error:
+        raise ConditionError(
+            f"the pattern {text} does not compile: {error} at position {error.position + 1}", "correct it",
+            position=error.position,
+        ) from None  # fmt: skip
+    return "pattern", _search(compiled, row.pattern.startswith("!")), compiled
+
+
+def integer(text: str) -> int:
+    """C's atoi: the number that a text begins with, 0 where there is none."""
+    found = _INTEGER.match(text)
+    return int(found[1][:20]) if found else 0
+
+
+NUMBERS: dict[str, Callable[[int, int], bool]] = {
+    "-eq": lambda one, other: one == other,
+    "-ne": lambda one, other: one == other,
+    "-lt": lambda one, other: one < other,
+    "-le": lambda one, other: one <= other,
+    "-gt": lambda one, other: one > other,
+    "-ge": lambda one, other: one >= other,
+}
+
+
+def _number(compare: Callable[[int, int], bool], text: str) -> Test:
+    limit = integer(text)
+    return lambda scope, value: compare(integer(value), limit)
+
+
+def _order(value: str, nocase: bool) -> tuple[int, str]:
+    """What texts are sorted by: length first, but for NC, which is a plain strcasecmp."""
+    return (0, folded(value)) if nocase else (len(value), value)
+
+
+def folded(text: str) -> str:
+    """ASCII letters in lower case, as C's tolower has them; all else as it is."""
+    return text.encode("latin-1", "replace").lower().decode("latin-1")
+
+
+def _comparison(text: str, nocase: bool) -> Test:
+    sign = text[:2] if text[:2] in ("<=", ">=") else text[:1]
+    wanted = as_bytes_text(text[len(sign) :])
+    if sign == "=" and wanted == '""':
+        wanted = ""
+    limit = _order(wanted, nocase)
+    match sign:
+        case "<":
+            return lambda scope, value: _order(value, nocase) < limit
+        case "<=":
+            return lambda scope, value: _order(value, nocase) <= limit
+        case ">":
+            return lambda scope, value: _order(value, nocase) > limit
+        case ">=":
+            return lambda scope, value: _order(value, nocase) >= limit
+    return lambda scope, value: _order(value, nocase) == limit
+
+
+def _search(compiled: pattern.Pattern, negated: bool) -> Test:
+    search = compiled.search
+
+    def test(scope: Scope, value: str) -> bool:
+        groups = search(value)
+        if groups is None:
+            return False
+        if not negated:
+            scope.condition = groups
+        return True
+
+    return test
+
+
+def _file(kind: str) -> Test:
+    return lambda scope, value: bool(value) and scope.fact("file", kind, value) is not None
+
+
+def _lookahead(kind: str) -> Test:
+    def test(scope: Scope, value: str) -> bool:
+        if not value:
+            return False
+        if kind == "-F":
+            return not scope.subrequest and scope.fact("file", "-f", value) is not None
+        seen = scope.look(value)
+        return seen is not None and seen[1] < 400
+
+    return test
+
+
+def _expression(text: str) -> Test:
+    """An expression. Its last pattern with groups is what %N stands for afterwards, where it holds."""
+    try:
+        compiled = evaluation.compile_expr(text)
+    except evaluation.ExprError as error:
+        raise ConditionError(str(error), "correct the expression", position=error.column - 1) from None
+
+    def test(scope: Scope, value: str) -> bool:
+        captures = evaluation.Captures()
+        try:
+            held = compiled.truth(scope, captures, scope.looked_up)
+        except evaluation.ExprFailure as failure:
+            if scope.looked_up is not None:
+                scope.looked_up.append(f"the expression has no value: {failure}")
+            return False
+        if held and captures.groups:
+            scope.condition = captures.groups
+        return held
+
+    return test

@@ -1,0 +1,38 @@
+"""Cookies that rules set: the flag CO=NAME:VALUE:DOMAIN[:minutes[:path[:secure[:httponly[:samesite]]]]].
+
+``add_cookie`` in modules/mappers/mod_rewrite.c: a leading ; makes that the separator, empty parts do not count, a name
+is set once for each request, and without a domain nothing is set.
+"""
+
+from __future__ import annotations
+
+from time import gmtime, strftime
+
+from proxy_core.http.target import readable
+from proxy_core.rules.rewriting.conditions import integer
+from proxy_core.rules.text.scope import Scope
+
+
+def add(scope: Scope, said: str, details: list[str] | None) -> None:
+    """Add the cookie that an expanded flag asks for to those of the request, by name. Raises Unknown for the clock."""
+    cookies = scope.cookies
+    separator = ":"
+    if said.startswith(";"):
+        separator, said = ";", said[1:]
+    parts = [part for part in said.split(separator) if part]
+    if len(parts) < 3 or parts[0] in cookies:
+        return
+    name, value, domain, minutes, path, secure, httponly, samesite = (*parts, *[""] * 5)[:8]
+    cookie = f"{name}={value}; path={path or '/'}; domain={domain}"
+    if seconds := 60 * integer(minutes):
+        at = gmtime(int(scope.fact("time", "", "") or 0) + seconds)
+        cookie += strftime("; expires=%a, %d-%b-%Y %H:%M:%S GMT", at)
+    if secure.lower() in ("true", "1", "secure"):
+        cookie += "; secure"
+    if httponly.lower() in ("true", "1", "httponly"):
+        cookie += "; HttpOnly"
+    if samesite and samesite.lower() not in ("0", "false"):
+        cookie += f"; SameSite={samesite}"
+    cookies[name] = cookie
+    if details is not None:
+        details.append(f"cookie {readable(cookie)}")

@@ -1,0 +1,63 @@
+"""Look-aheads: what a path would become as a request of its own, for -U and %{LA-U:…}.
+
+``ap_sub_req_lookup_uri`` in server/request.c: a path beside that of the request counts from its folder, environment
+goes down and not up, and cookies that rules set there are set for the request. Files and access are not asked. In a
+look-ahead only a few more are made, for each could cost a pass through all rules. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from proxy_core.http.target import BadTarget, Reading, normalised
+from proxy_core.rules import env
+from proxy_core.rules.env import Setter
+from proxy_core.rules.rewriting import rewrite
+from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
+from proxy_core.rules.rewriting.urls import escaped
+from proxy_core.rules.text.scope import Scope
+
+Ahead = Callable[[Scope, str], tuple[Scope, int]]
+DEEPEST = 3
+"""Look-aheads that stand inside of each other."""
+
+
+def look(
+    rules: Sequence[BoundRewrite], late: Sequence[Setter], reading: Reading, scope: Scope, uri: str
+) -> tuple[Scope, int]:
+    """The Scope after the rules, and a status: 200 where nothing was refused. Raises Unknown and Runaway."""
+    if not uri.startswith("/"):
+        uri = escaped(scope.path[: scope.path.rfind("/") + 1]) + uri
+    path, mark, args = uri.partition("#")[0].partition("?")
+    if _depth(scope) >= DEEPEST:
+        return scope, 500
+    try:
+        path = normalised(path.encode("latin-1"), reading)
+    except BadTarget as bad:
+        return scope, bad.status
+    ahead = replace(
+        scope,
+        path=path,
+        uri=path,
+        args=args if mark else None,
+        env=dict(scope.env),
+        above=scope,
+        rule=None,
+        condition=None,
+        vary=[],
+        looked_up=None,
+        ended=False,
+        file="",
+    )
+    ending = rewrite.run(rules, ahead, Effects())
+    if ending.kind == "pass":
+        ahead.path = ahead.uri
+    env.run_late(late, ahead)
+    if ending.kind == "status":
+        return ahead, ending.status
+    return ahead, 200 if ending.kind != "pass" or ahead.uri.startswith("/") else 400
+
+
+def _depth(scope: Scope) -> int:
+    return 0 if scope.above is None else 1 + _depth(scope.above)

@@ -1,0 +1,83 @@
+"""Rewrite rules of sections, tried when it is known where a request goes: mod_rewrite in <Location> and <Directory>.
+
+``hook_fixup`` in modules/mappers/mod_rewrite.c, which comes behind access: patterns are searched in "proxy:" and the
+URL that a request is forwarded to, or in the path of the file that answers, for a row with a folder as seen from there.
+A path as result is not forwarded by itself: the request is looked up anew (``ap_internal_redirect``), and the rules
+that hold there are tried. Pure.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxy_core.http.target import Reading, as_bytes_text, escaped
+from proxy_core.rules.decision import Decision, Extras, Forward, Respond, Trace
+from proxy_core.rules.locations import BoundSection, SectionSubject
+from proxy_core.rules.rewriting import rewrite
+from proxy_core.rules.rewriting.results import SMUGGLED, after, answered, extras_of, redirect, smuggles
+from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
+from proxy_core.rules.rewriting.urls import scheme_length
+from proxy_core.rules.text.scope import Scope
+
+To = Callable[[BoundRewrite, str, str | None, bool, Extras | None], Decision]
+
+
+class InternalRedirect(NamedTuple):
+    """Another request-target to look up instead; ``env`` and ``extras`` go along. ``ended``: [END] was said."""
+
+    target: bytes
+    env: tuple[tuple[str, str], ...]
+    extras: Extras
+    ended: bool
+
+
+def within(
+    section: BoundSection,
+    decision: Forward | Respond,
+    place: SectionSubject,
+    scope: Scope,
+    reading: Reading,
+    forward: To,
+    trace: Trace | None,
+) -> Decision | InternalRedirect:
+    """What the rules make of where a request goes. ``forward`` is what [P] does. Raises Unknown and Runaway."""
+    args = scope.args
+    begun = f"proxy:{place.url}" if place.url else place.file or scope.path
+    if section.row.folder is not None and place.file:
+        scope.file, begun = begun, _below(section.row.folder, begun)
+    scope.uri = begun
+    same = (begun, scope.path) if scope.file else (begun,)
+    effects = Effects()
+    ending = rewrite.run(section.rules, scope, effects, trace)
+    extras = after(decision.extras, extras_of(scope, effects))
+    remote = scheme_length(scope.uri) if ending.kind in ("changed", "pass") else 0
+    if smuggles(ending, scope, remote):
+        return Respond(403, None, SMUGGLED, extras)
+    match ending.kind:
+        case "status":
+            return answered(ending, extras)
+        case "proxy":
+            assert ending.rule is not None
+            return forward(ending.rule, scope.uri, scope.args, ending.raw, extras)
+        case "changed" | "pass" if remote:
+            return redirect(ending, scope.uri, remote, scope.args, args, extras)
+        case "changed" | "pass" if scope.uri not in same or scope.args != args:
+            return _elsewhere(scope, extras, reading)
+    return decision._replace(extras=extras)
+
+
+def _below(folder: str, file: str) -> str:
+    """The file, seen from the folder."""
+    start = posixpath.normpath(as_bytes_text(folder)).rstrip("/") + "/"
+    return file.removeprefix(start)
+
+
+def _elsewhere(scope: Scope, extras: Extras, reading: Reading) -> InternalRedirect:
+    """Variables go along with REDIRECT_ before their names, beside httpd's two."""
+    query = "" if scope.args is None else "?" + scope.args
+    own = (("STATUS", "200"), ("URL", scope.path))
+    env = tuple((f"REDIRECT_{name}", value) for name, value in (*scope.env.values(), *own))
+    target = escaped(scope.uri, reading) + query.encode("latin-1")
+    return InternalRedirect(target, env, extras, scope.ended)

@@ -1,0 +1,321 @@
+"""Rewrite rules: one request's way through a list of them.
+
+This is ``apply_rewrite_list`` and ``apply_rewrite_rule`` of modules/mappers/mod_rewrite.c in server context: the
+pattern is tried first, then the conditions, then the substitution is filled in, then E= and CO= are; what one rule
+made of the path, the next one sees. ``hook_uri2file``, what comes of it in the end, is in ``outcome``. Loops are
+bounded three times over: by the rounds of [N], by the length of the path as in httpd, and by the number of rules tried
+for one request, so that no list of rules can hold up the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal, NamedTuple
+
+from proxy_core.config.model import RewriteRule
+from proxy_core.errors import Address
+from proxy_core.http.target import as_bytes_text, origin, readable
+from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
+from proxy_core.rules.rewriting import conditions, cookies, flags
+from proxy_core.rules.rewriting.conditions import Condition
+from proxy_core.rules.rewriting.flags import Flags
+from proxy_core.rules.rewriting.urls import escaped_reference, injects, scheme_length, split_query
+from proxy_core.rules.text import pattern, template
+from proxy_core.rules.text.pattern import Groups
+from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.template import Escape, Template
+from proxy_core.rules.text.variables import DEFAULT_PORTS, ourselves
+
+LONGEST = 2 * 8190
+"""Twice LimitRequestLine: a path that rules made longer is a loop."""
+_ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
+TRIES = 10_000
+"""Rules that are tried for one request beyond one pass through the list."""
+
+Verdict = Literal["nothing", "matched", "changed", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRewrite:
+    """A rule as requests meet it. ``drops`` is the ? at the end of the substitution that takes the query away; ``by``
+    is what a decision names that the rule itself made."""
+
+    id: str
+    search: Callable[[str], Groups | None]
+    prefix: str
+    negated: bool
+    substitution: Template | None
+    slashes: bool
+    drops: bool
+    conditions: tuple[Condition, ...]
+    flags: Flags
+    env: tuple[Template, ...]
+    cookies: tuple[Template, ...]
+    escape: Escape | None
+    state: RuleState
+    row: RewriteRule
+    by: BoundRoute
+
+    @property
+    def address(self) -> Address:
+        return ("rewrites", self.id)
+
+
+class RewriteResult(NamedTuple):
+    """How the list ended. ``kind``: nothing (no rule changed anything), status (answer it), proxy, pass (PT), changed
+    (a URL or a path: ``outcome`` tells). ``rule`` is the one that decided."""
+
+    kind: Literal["nothing", "status", "proxy", "pass", "changed"]
+    rule: BoundRewrite | None = None
+    status: int = 0
+    raw: bool = False
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What rules did besides changing the path: who matched."""
+
+    hits: list[RuleState] = field(default_factory=list)
+
+
+def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
+    """Compile a row that ``lint`` found no error in. Raises PatternError, FlagError or ConditionError."""
+    said = flags.parse(row.flags)
+    text, negated = row.pattern, row.pattern.startswith("!")
+    found = pattern.compile(text[1:] if negated else text, said.nocase)
+    output, drops = row.substitution, False
+    if output.endswith("?"):
+        if said.qsappend:
+            said = flags.parse((*row.flags, "QSL"))
+        else:
+            output, drops = output[:-1], True
+    elif said.qsdiscard and "?" not in output:
+        drops = True
+    return BoundRewrite(
+        id=row.id,
+        search=found.search,
+        prefix="" if negated else found.prefix,
+        negated=negated,
+        substitution=None if said.answers or row.substitution == "-" else template.compile(output),
+        slashes=output.startswith("//"),
+        drops=drops,
+        conditions=tuple(conditions.compile(each) for each in row.conditions),
+        flags=said,
+        env=tuple(template.compile(each) for each in said.env),
+        cookies=tuple(template.compile(each) for each in said.cookies),
+        escape=partial(escaped_reference, _in_bytes(said)) if said.backrefs else None,
+        state=state,
+        row=row,
+        by=BoundRoute(row.id, "", None, b"", 0.0, False, (), state, "rewrites"),
+    )
+
+
+def fixed_origin(rule: BoundRewrite) -> str | None:
+    """The origin that a [P] rule always forwards to, None where a request decides it."""
+    made = rule.substitution
+    if made is None or not rule.flags.proxy or not made.parts or not isinstance(made.parts[0], template.Fixed):
+        return None
+    start = made.parts[0].text
+    found = _ORIGIN.match(start)
+    if found is None or (found.end() == len(start) and made.constant is None):
+        return None
+    try:
+        return origin(found[0]).url
+    except ValueError:
+        return None
+
+
+def _in_bytes(said: Flags) -> Flags:
+    return replace(said, escapes=as_bytes_text(said.escapes), keeps=as_bytes_text(said.keeps))
+
+
+def run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None = None) -> RewriteResult:
+    """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on. Raises Unknown and Runaway."""
+    ending = _run(rules, scope, effects, trace)
+    if scope.cookies and any(map(injects, scope.cookies.values())):
+        scope.cookies.clear()
+        return RewriteResult("status", ending.rule, 500, why="a cookie would hold a control character")
+    return ending
+
+
+def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None) -> RewriteResult:
+    count, at, rounds, tries = len(rules), 0, 1, 0
+    ending = RewriteResult("nothing")
+    while at < count:
+        rule = rules[at]
+        at += 1
+        said = rule.flags
+        uri = scope.uri
+        if not uri.startswith(rule.prefix) or (scope.subrequest and (said.nosubreq or said.redirect)):
+            verdict: Verdict = "nothing"
+            if trace is not None:
+                trace.append(Step(rule.address, "no match", f'"{rule.row.pattern}" is not found in "{readable(uri)}"'))
+        else:
+            tries += 1
+            if tries > count + TRIES:
+                return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
+            verdict = _apply(rule, scope, effects, trace)
+        if verdict == "nothing":
+            while said.chain and at < count:
+                if trace is not None:
+                    trace.append(
+                        Step(rules[at].address, "skipped", f"rule {rule.id} above is chained and did not match")
+                    )
+                said = rules[at].flags
+                at += 1
+            continue
+        if verdict == "refused":
+            return RewriteResult("status", rule, 403, why="a ? from the request would begin the query (UnsafeAllow3F)")
+        if len(scope.uri) > LONGEST:
+            return RewriteResult("status", rule, 500, why=f"the path was rewritten to more than {LONGEST} bytes")
+        if said.answers:
+            return RewriteResult("status", rule, said.status, why=f"rule {rule.id} answers {said.status}")
+        if verdict == "changed":
+            if said.proxy:
+                return RewriteResult("proxy", rule, raw=said.noescape)
+            ending = RewriteResult("changed", rule, said.status if scheme_length(scope.uri) else 0, said.noescape)
+        if said.passthrough:
+            return ending._replace(kind="pass", rule=rule, raw=False)
+        scope.ended = said.end
+        if said.end or said.proxy or said.last:
+            break
+        if said.next:
+            rounds += 1
+            if rounds >= said.rounds:
+                return RewriteResult("status", rule, 500, why=f"[N] went round {rounds - 1} times")
+            at = 0
+        elif said.skip:
+            for skipped in rules[at : at + said.skip] if trace is not None else ():
+                assert trace is not None
+                trace.append(Step(skipped.address, "skipped", f"rule {rule.id} above skips {said.skip}"))
+            at += said.skip
+    return ending
+
+
+def _apply(rule: BoundRewrite, scope: Scope, effects: Effects, trace: Trace | None) -> Verdict:
+    """One rule: what came of it. Its line of the trace is written here."""
+    details: list[str] | None = None if trace is None else []
+    if trace is not None:
+        scope.looked_up = details
+    before = scope.uri
+    verdict, why = _applied(rule, scope, effects, details)
+    if verdict != "nothing":
+        effects.hits.append(rule.state)
+    if trace is not None:
+        shown = f' and makes it "{readable(scope.uri)}"' if verdict == "changed" else ""
+        why = why or f'"{rule.row.pattern}" takes "{readable(before)}"{shown}'
+        trace.append(Step(rule.address, "no match" if verdict == "nothing" else "match", why, details or ()))
+    return verdict
+
+
+def _applied(rule: BoundRewrite, scope: Scope, effects: Effects, details: list[str] | None) -> tuple[Verdict, str]:
+    uri, said = scope.uri, rule.flags
+    groups = rule.search(uri)
+    if (groups is None) is not rule.negated:
+        if details is None:
+            return "nothing", ""
+        return "nothing", f'"{rule.row.pattern}" is {"not " * (not rule.negated)}found in "{readable(uri)}"'
+    scope.vary.clear()
+    scope.condition = None
+    scope.rule = groups
+    if details is not None and groups is not None:
+        details += [f'${n} = "{readable(each or "")}"' for n, each in enumerate(groups) if n]
+    if rule.conditions:
+        vary: list[str] = []
+        if not _conditions(rule.conditions, scope, vary, details):
+            return "nothing", f'"{rule.row.pattern}" takes "{readable(uri)}", but its conditions do not hold'
+        if details is not None and vary:
+            details.append(f"looked at: {', '.join(dict.fromkeys(vary))}")
+    made = ""
+    if rule.substitution is not None:
+        if said.unsafe_allow3f:
+            made = rule.substitution.expand(scope, rule.escape)
+        else:
+            made, unsafe = rule.substitution.expand_watching(scope, rule.escape, said.qslast)
+            if unsafe:
+                return "refused", "a ? from the request would begin the query"
+    for each in rule.env:
+        _set(scope, each.expand(scope), details)
+    for each in rule.cookies:
+        cookies.add(scope, each.expand(scope), details)
+    if details is not None:
+        details += [
+            f"{flag} has no effect: it is about files of httpd" for flag in flags.without_effect(rule.row.flags)
+        ]
+    if rule.substitution is None:
+        return "matched", ""
+    _substitute(rule, scope, made)
+    if details is not None:
+        details.append(f"query: {'none' if scope.args is None else f'{chr(34)}{readable(scope.args)}{chr(34)}'}")
+    return "changed", ""
+
+
+def _conditions(rows: Sequence[Condition], scope: Scope, vary: list[str], details: list[str] | None) -> bool:
+    """Whether they hold: all, OR binding tighter. The fields that those looked at which counted go to ``vary``."""
+    at = 0
+    while at < len(rows):
+        row = rows[at]
+        held = row.holds(scope, details)
+        if row.no_vary:
+            scope.vary.clear()
+        if row.or_next:
+            if not held:
+                scope.vary.clear()
+                at += 1
+                continue
+            while at < len(rows) and rows[at].or_next:
+                at += 1
+        elif not held:
+            return False
+        vary += scope.vary
+        scope.vary.clear()
+        at += 1
+    return True
+
+
+def _substitute(rule: BoundRewrite, scope: Scope, made: str) -> None:
+    """The substitution, filled in, becomes the path or URL that the next rule sees."""
+    said = rule.flags
+    leaves = said.proxy or said.redirect
+    known = made.startswith("/") or scheme_length(made)
+    prefixed = not (known or leaves)
+    made, scope.args = split_query("/" + made if prefixed else made, scope.args, said, rule.drops)
+    if leaves:
+        slash = "" if made.startswith("/") else "/"
+        # A path to be forwarded stays one and is refused later: the name of ourselves is the client's to choose.
+        scope.uri = made if said.proxy or (known and slash) else f"{ourselves(scope)}{slash}{made}"
+        return
+    made = _reduced(scope, made)
+    if not (said.unc or prefixed or rule.slashes or scheme_length(made)):
+        while made.startswith("//"):
+            made = made[1:]
+    scope.uri = made
+
+
+def _reduced(scope: Scope, uri: str) -> str:
+    """A URL of our own, which is no redirect but a path (``reduce_uri``)."""
+    scheme = scope.view.scheme + "://"
+    if len(uri) <= len(scheme) or uri[: len(scheme)].lower() != scheme:
+        return uri
+    authority, slash, path = uri[len(scheme) :].partition("/")
+    host, colon, port = authority.partition(":")
+    number = conditions.integer(port) if colon else int(DEFAULT_PORTS[scope.view.scheme])
+    if number != (scope.port or scope.view.connection.port) or not scope.ours(host.lower()):
+        return uri
+    return slash + path or "/"
+
+
+def _set(scope: Scope, said: str, details: list[str] | None) -> None:
+    if said.startswith("!"):
+        scope.unset(said[1:])
+        change = f"unset {said[1:]}"
+    else:
+        name, _, value = said.partition(":")
+        scope.set(name, value)
+        change = f'set {name} = "{readable(value)}"'
+    if details is not None:
+        details.append(change)

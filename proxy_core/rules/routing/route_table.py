@@ -1,0 +1,319 @@
+"""The compiled route table: where a request goes that no rewrite rule has decided.
+
+Deciding follows ProxyPass (``ap_proxy_trans_match`` in modules/proxy/mod_proxy.c): the path is normalised, the first
+row in file order whose prefix takes it wins, never the longest, and what the prefix did not match is appended to the
+target as it is. The query takes no part and goes along untouched. The result is spelled from the decoded path, never
+copied from the client's spelling; a plain path is its own spelling and is decided without the detour. Rows that are
+no plain prefix are tried one by one, but only those above the prefix that takes the path; what a row makes of a path
+is ``mapping``'s. Deciding is pure; compiling is done outside the request path and reuses every row that has not
+changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from operator import is_
+
+from proxy_core.config.destination import destination
+from proxy_core.config.folders import FILES, root_of
+from proxy_core.config.model import Options, Route, Site
+from proxy_core.http.target import (
+    PLAIN,
+    BadTarget,
+    Reading,
+    as_bytes_text,
+    escaped,
+    normalised,
+    readable,
+    split,
+    undecoded,
+)
+from proxy_core.http.upgrade import protocols
+from proxy_core.http.view import RequestView
+from proxy_core.rules.decision import (
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Respond,
+    ReverseRow,
+    RuleState,
+    Step,
+    Trace,
+)
+from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.rules.facts import Facts
+from proxy_core.rules.hosts import NO_OWN, Own
+from proxy_core.rules.routing import mapping
+from proxy_core.rules.routing.prefixes import Spot, collapsed, first, index
+from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
+from proxy_core.rules.text import pattern
+from proxy_core.rules.text.pattern import Runaway
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What rows are worked out from besides themselves: where it is equal, an equal row is compiled already."""
+
+    timeout: float
+    error_override: bool
+    reverse: str
+    preserve_host: bool
+    override_codes: tuple[str, ...]
+    reading: Reading
+    directory_index: tuple[str, ...]
+    members: tuple[tuple[str, tuple[str, ...]], ...]
+    own: Own
+
+
+_KNOWN = 2048
+_KNOWN_BYTES = 512
+"""How many decisions are remembered, and for how long targets."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouteTable:
+    """All rows in file order, as configured and as bound; ``top`` finds the first enabled prefix that takes a path.
+    ``odd`` are the numbers of enabled rows with a regular expression, ``early`` of those that look at the path before
+    it is decoded, ``answering`` of those that answer here: redirects and folders."""
+
+    rows: tuple[Route, ...]
+    bound: tuple[BoundRoute, ...]
+    basis: Basis
+    top: Spot
+    odd: tuple[int, ...] = ()
+    early: tuple[int, ...] = ()
+    answering: tuple[int, ...] = ()
+    known: dict[bytes, Decision] = field(default_factory=dict)
+
+    def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """Where the request goes, for sites that have nothing but routes; ``facts`` are not looked at. With a trace
+        every row is tried in order and says why it takes the path or not.
+
+        Nothing but the target counts, so what was decided for one is ``known`` when it comes again."""
+        if trace is not None:
+            return self._decide(view.target, trace)
+        decision = self.known.get(view.target)
+        if decision is None:
+            decision = self._decide(view.target, None)
+            if len(view.target) <= _KNOWN_BYTES:
+                if len(self.known) >= _KNOWN:
+                    self.known.clear()
+                self.known[view.target] = decision
+        return decision
+
+    def _decide(self, target: bytes, trace: Trace | None) -> Decision:
+        plain = PLAIN(target)
+        if plain is not None and trace is None and not (self.odd or self.early):
+            path, query = plain.groups()
+            number = first(self.top, path)
+            if number < len(self.bound):
+                route = self.bound[number]
+                if route.pool is not None:
+                    rest = path[len(route.path) :]
+                    return Forward(route, (route.target + rest or b"/") + (query or b""))
+        reading = self.basis.reading
+        try:
+            raw_path, query = split(target)
+            taken = before_decoding((self,), raw_path, query, reading, trace) if self.early else None
+            if taken is not None:
+                return taken
+            path = normalised(raw_path, reading)
+            return outcome(self.find(path, trace), path, query, target, reading)
+        except BadTarget as bad:
+            return Respond(bad.status, None, bad.why)
+        except Runaway as runaway:
+            return Respond(500, None, str(runaway))
+
+    def takes_undecoded(self, path: str, trace: Trace | None = None) -> BoundRoute | None:
+        """The first row that takes the undecoded path, of those that look at it. Raises Runaway."""
+        if trace is None:
+            return next((self.bound[each] for each in self.early if mapping.takes(self.bound[each], path)), None)
+        taken: BoundRoute | None = None
+        for route, row in ((self.bound[each], self.rows[each]) for each in self.early):
+            address = ("routes", route.id)
+            if taken is not None:
+                trace.append(Step(address, "skipped", f"route {taken.id} above has decided"))
+                continue
+            taken = route if mapping.takes(route, path) else None
+            verb = "does not take" if taken is None else "excepts" if row.except_ else "takes"
+            what = f'"{row.taken}" {verb} "{readable(path)}", which is not decoded yet'
+            trace.append(Step(address, "no match" if taken is None else "match", what))
+        return taken
+
+    def find(self, path: str, trace: Trace | None = None, decided: str = "") -> BoundRoute | None:
+        """The first enabled row that takes the path. With a trace it is looked for by the plain rule, row after row,
+        in words; ``decided`` is the row of another table that has decided already. Raises Runaway."""
+        if trace is not None:
+            return self._explained(path, trace, decided)
+        number = first(self.top, collapsed(path.encode("latin-1")))
+        for odd in self.odd:
+            if odd > number:
+                break
+            if mapping.takes(self.bound[odd], path):
+                number = odd
+                break
+        return self.bound[number] if number < len(self.bound) else None
+
+    def below(self, exception: BoundRoute, path: str) -> BoundRoute | None:
+        """The first row below an exception (or in another table) that answers here. Raises Runaway."""
+        above = next((number for number, bound in enumerate(self.bound) if bound is exception), -1)
+        rows = (self.bound[number] for number in self.answering if number > above)
+        return next((bound for bound in rows if mapping.takes(bound, path)), None)
+
+    def _explained(self, path: str, trace: Trace, decided: str) -> BoundRoute | None:
+        taken: BoundRoute | None = None
+        for row, route in zip(self.rows, self.bound, strict=True):
+            address = ("routes", row.id)
+            if row.enabled and row.mapping != "decoded":
+                continue
+            if decided:
+                trace.append(Step(address, "skipped", f"route {decided} above has decided"))
+            elif not row.enabled:
+                trace.append(Step(address, "skipped", "the row is not enabled"))
+            elif mapping.takes(route, path):
+                taken, decided = route, row.id
+                what = "excepts" if row.except_ else "takes"
+                trace.append(Step(address, "match", f'"{row.taken}" {what} "{readable(path)}"'))
+            elif row.path_regex is not None:
+                trace.append(Step(address, "no match", f'"{row.path_regex}" is not found in "{readable(path)}"'))
+            else:
+                trace.append(Step(address, "no match", _why_not(route.path, path)))
+        return taken
+
+
+def before_decoding(
+    tables: Iterable[RouteTable], raw_path: bytes, query: bytes, reading: Reading, trace: Trace | None = None
+) -> Forward | None:
+    """What rows that look at the undecoded path make of it; None where they leave it to rewriting and the other rows,
+    as an exception among them does. Raises BadTarget and Runaway."""
+    path = undecoded(raw_path, reading)
+    taken = next((row for table in tables if (row := table.takes_undecoded(path, trace)) is not None), None)
+    if taken is None or taken.pool is None:
+        return None
+    return Forward(taken, mapping.target(taken, path, query, b"", reading))
+
+
+def outcome(
+    route: BoundRoute | None, path: str, query: bytes, raw: bytes, reading: Reading, extras: Extras | None = None
+) -> Forward | Respond:
+    """What becomes of a normalised path and a query (with its ?) that this route takes, or none. ``raw`` is the
+    request's target as it came. Raises Runaway."""
+    if route is None:
+        return Respond(404, None, f"no route takes {readable(path)}", extras, local=True)
+    if route.pool is None:
+        return Respond(404, route, f"{readable(path)} is excepted by route {route.id}", extras, local=True)
+    return Forward(route, mapping.target(route, path, query, raw, reading), extras)
+
+
+def _why_not(prefix: str, path: str) -> str:
+    quoted, shown = f'"{readable(prefix)}"', f'"{readable(path)}"'
+    if prefix == path + "/":
+        return f"{quoted} takes only what is below it, not {shown} itself"
+    if path.startswith(prefix):
+        return f"{quoted} is not a whole-segment prefix of {shown}"
+    if path.lower().startswith(prefix.lower()):
+        return f"{quoted} is not a prefix of {shown}: upper and lower case differ"
+    return f"{quoted} is not a prefix of {shown}"
+
+
+def compile_routes(
+    site: Site,
+    rows: tuple[Route, ...],
+    state: Callable[[str, str], RuleState],
+    previous: RouteTable | None = None,
+    own: Own = NO_OWN,
+) -> RouteTable:
+    """Compile these rows of a site that ``lint`` found no error in. ``state`` finds a row's counters by (list, id);
+    ``own`` is what their host says.
+
+    What is equal in ``previous`` and bound to the same state is reused: all of it, or single rows.
+    """
+    basis = Basis(
+        site.site.timeout,
+        site.site.error_override,
+        site.site.reverse,
+        site.site.preserve_host,
+        site.site.override_codes,
+        Reading(site.site.encoded_slashes, site.site.merge_slashes),
+        site.site.directory_index,
+        tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
+        own,
+    )
+    states = [state("routes", row.id) for row in rows]
+    known = previous if previous is not None and previous.basis == basis else None
+    if known and known.rows == rows and all(map(is_, (b.state for b in known.bound), states)):
+        return known
+    ready = {bound.id: (row, bound) for row, bound in zip(known.rows, known.bound, strict=True)} if known else {}
+    bound = tuple(
+        _reused(ready.get(row.id), row, its) or _bind(site, row, its, own)
+        for row, its in zip(rows, states, strict=True)
+    )
+    enabled = [(number, row) for number, row in enumerate(rows) if row.enabled]
+    early = tuple(number for number, row in enabled if row.mapping != "decoded")
+    odd = tuple(number for number, row in enabled if row.path is None and row.mapping == "decoded")
+    plain = {number for number, _ in enabled}.difference(early, odd)
+    prefixes = [each.path.encode("latin-1") if number in plain else None for number, each in enumerate(bound)]
+    answering = tuple(number for number, row in enabled if row.redirect is not None or row.folder is not None)
+    return RouteTable(rows, bound, basis, index(prefixes), odd, early, answering)
+
+
+def _reused(known: tuple[Route, BoundRoute] | None, row: Route, state: RuleState) -> BoundRoute | None:
+    if known is None or known[0] != row or known[1].state is not state:
+        return None
+    return known[1]
+
+
+def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
+    own = own if row.max_body is None else own._replace(max_body=row.max_body)
+    files = served(site.site, row, state, own)
+    if files is not None:
+        return files
+    prefix = row.path
+    replacement = mapping.replacement(row)
+    return BoundRoute(
+        id=row.id,
+        path="" if prefix is None else collapsed(as_bytes_text(prefix).encode("latin-1")).decode("latin-1"),
+        pool=destination(row)[0],
+        target=escaped(replacement) if prefix is not None else b"",
+        timeout=site.site.timeout if row.timeout is None else row.timeout,
+        error_override=site.site.error_override if row.error_override is None else row.error_override,
+        reverse=reverse_rows(site, row),
+        state=state,
+        upgrades=protocols(row.upgrade),
+        codes=frozenset(error_statuses(row.override_codes or site.site.override_codes)),
+        cookies=cookie_rows(site, row),
+        preserve_host=site.site.preserve_host if row.preserve_host is None else row.preserve_host,
+        regex=None if row.path_regex is None else pattern.compile(row.path_regex),
+        replacement=replacement,
+        nocanon=row.nocanon,
+        interpolate=row.interpolate,
+        mapping=row.mapping,
+        redirect=row.redirect,
+        max_body=own.max_body,
+        canonical=own.canonical,
+    )
+
+
+def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
+    """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
+    folder itself is mapped back, and errors have our own pages."""
+    root = root_of(options, row)
+    if root is None:
+        return None
+    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
+    return BoundRoute(
+        id="document_root" if row is None else row.id,
+        path=prefix,
+        pool=FILES,
+        target=b"/" + root.key.encode() + (b"/" if prefix.endswith("/") else b""),
+        timeout=options.timeout,
+        error_override=True,
+        reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
+        state=state,
+        rows="site" if row is None else "routes",
+        folder=root.folder,
+        max_body=own.max_body,
+        canonical=own.canonical,
+    )

@@ -1,0 +1,115 @@
+"""Regular expressions that mean what PCRE means under httpd's defaults, and that cannot hold up the loop.
+
+httpd compiles patterns with DOTALL and DOLLAR_ENDONLY, on bytes, without Unicode (server/util_pcre.c). Python's ``re``
+is seven times faster to call than PCRE but reads some patterns differently, and it cannot be stopped: a pattern that
+backtracks without end would hold every request. So a pattern is read by a small, conservative parser (``subset``):
+what it knows means the same in both languages, and it says how many steps a search may take. ``re`` gets the texts for
+which that bound is small; all else goes to ``pcre2``, whose match limit ends a runaway search (the request that caused
+it is answered 500). Texts have one character for each byte (latin-1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import pcre2
+
+from proxy_core.http.target import as_bytes_text
+from proxy_core.rules.text.pattern_subset import SubsetParser, Unread
+
+Groups = tuple[str | None, ...]
+"""What a search found: the whole first, then each group, None where it took no part."""
+
+STEPS = 250_000
+"""Steps that ``re`` may be trusted with: about half a millisecond."""
+LIMIT = 100_000
+"""PCRE's match limit: a runaway search ends after about half a millisecond."""
+_VERBS = f"(*LIMIT_MATCH={LIMIT})"
+_OPTIONS = int(pcre2.DOTALL) | 0x10  # PCRE2_DOLLAR_ENDONLY, which the package passes on but does not name
+
+
+class PatternError(ValueError):
+    """A pattern that does not compile. ``position`` is the 0-based character where it goes wrong."""
+
+    def __init__(self, what: str, position: int) -> None:
+        super().__init__(what)
+        self.position = position
+
+
+class Runaway(Exception):
+    """A search was ended at its limit. The text says which pattern ran away."""
+
+
+class Pattern:
+    """A compiled pattern. ``groups`` counts its groups; every text that it is found in starts with ``prefix``;
+    ``runaway`` says that it has no bound of its own and relies on the match limit."""
+
+    __slots__ = ("groups", "nocase", "prefix", "runaway", "search", "text")
+
+    search: Callable[[str], Groups | None]
+    """Where the pattern is found first in a text. Raises Runaway."""
+
+    def __init__(self, text: str, nocase: bool) -> None:
+        self.text = text
+        self.nocase = nocase
+        source = as_bytes_text(text)
+        try:
+            read = SubsetParser(source, nocase).whole()
+        except Unread:
+            exact = _exact(text, nocase)
+            self.groups, self.prefix, self.runaway, self.search = exact.groups, "", True, exact.search
+            return
+        self.groups, self.prefix, self.runaway = read.groups, read.prefix, False
+        short = re.compile(read.spelled, re.ASCII | re.DOTALL | (re.IGNORECASE if read.nocase else 0)).search
+        most = read.cost.most(STEPS)
+        exact_search: Callable[[str], Groups | None] | None = None
+
+        def search(subject: str) -> Groups | None:
+            nonlocal exact_search
+            if len(subject) <= most:
+                found = short(subject)
+                return None if found is None else (found[0], *found.groups())
+            if exact_search is None:
+                exact_search = _exact(text, nocase).search
+            return exact_search(subject)
+
+        self.search = search
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r}, {self.nocase})"
+
+
+@lru_cache(8192)
+def compile(text: str, nocase: bool = False) -> Pattern:
+    """The pattern for a configured text; equal ones are compiled once. Raises PatternError."""
+    return Pattern(text, nocase)
+
+
+class _Exact(NamedTuple):
+    groups: int
+    search: Callable[[str], Groups | None]
+
+
+def _exact(text: str, nocase: bool) -> _Exact:
+    options = _OPTIONS | (int(pcre2.IGNORECASE) if nocase else 0)
+    try:
+        found = pcre2.compile((_VERBS + as_bytes_text(text)).encode("latin-1"), options)
+    except pcre2.PatternError as error:
+        position = max(0, error.pos - len(_VERBS))
+        raise PatternError(str(error.msg).partition("; ")[2] or str(error.msg), min(position, len(text))) from None
+    except pcre2.LibraryError as error:
+        raise PatternError(str(error), 0) from None
+
+    def search(subject: str) -> Groups | None:
+        try:
+            match = found.search(subject.encode("latin-1", "replace"))
+        except pcre2.LibraryError as error:
+            raise Runaway(f"the pattern {text} was stopped: {error}") from None
+        if match is None:
+            return None
+        return tuple(None if group is None else group.decode("latin-1") for group in (match.group(), *match.groups()))
+
+    return _Exact(found.groups, search)

@@ -1,0 +1,251 @@
+"""The part of PCRE's language that Python's ``re`` reads in the same way: what is in it, and what a search costs.
+
+A recursive-descent parser that refuses (``Unread``) whatever it is not certain of: named and atomic groups, POSIX
+classes, references back, groups inside repetitions, and all that PCRE and ``re`` read differently (``$``, ``\\v``,
+classes with brackets in them). What it accepts it spells anew for ``re`` in one unambiguous way. With it comes a bound
+for the steps of a search that finds nothing, as ``times * n ** degree`` for a text of length n: each repetition may
+stop at any place, each optional part doubles the ways, alternatives add up. Repetitions in repetitions multiply
+without bound, so they are refused. See pcre2pattern(3) for the language.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """At most ``times * n ** degree`` ways to go through a text of length n."""
+
+    times: int = 1
+    degree: int = 0
+
+    def then(self, other: Cost) -> Cost:
+        return Cost(self.times * other.times, self.degree + other.degree)
+
+    def most(self, steps: int) -> int:
+        """The longest text that takes no more than so many steps."""
+        return int((steps / self.times) ** (1 / self.degree)) if self.degree else 1 << 24
+
+
+class PatternPart(NamedTuple):
+    """A piece of a pattern: its spelling for ``re``, how much it costs, the least that it takes up, whether it is
+    one position that cannot be repeated, and whether there are groups in it."""
+
+    spelled: str
+    cost: Cost = Cost()
+    least: int = 1
+    groups: bool = False
+
+
+class Read(NamedTuple):
+    spelled: str
+    cost: Cost
+    groups: int
+    prefix: str
+    nocase: bool
+
+
+class Unread(Exception):
+    """Something that this parser leaves to PCRE."""
+
+
+_CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \\t\\n\\v\\f\\r"}
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "a": "\a", "e": "\x1b"}
+_COUNT = re.compile(r"\{(\d{1,3})(,?)(\d{0,3})\}")
+_MOST_GROUPS = 90
+
+
+class SubsetParser:
+    """Reads the subset. Everything that is not certain raises Unread."""
+
+    def __init__(self, source: str, nocase: bool) -> None:
+        self.source = source
+        self.at = 0
+        self.groups = 0
+        self.nocase = nocase
+        self.anchored = True
+        self.prefix: str | None = None
+
+    def whole(self) -> Read:
+        if self.source.startswith("(?i)"):
+            self.nocase, self.at = True, 4
+        part = self.alternatives(top=True)
+        if self.at < len(self.source) or self.groups > _MOST_GROUPS:
+            raise Unread
+        cost = part.cost if self.anchored else part.cost.then(Cost(1, 1))
+        return Read(part.spelled, cost, self.groups, "" if self.nocase else self.prefix or "", self.nocase)
+
+    def peek(self) -> str:
+        return self.source[self.at : self.at + 1]
+
+    def take(self) -> str:
+        character = self.source[self.at : self.at + 1]
+        if not character:
+            raise Unread
+        self.at += 1
+        return character
+
+    def alternatives(self, top: bool = False) -> PatternPart:
+        branches = [self.sequence(top)]
+        while self.peek() == "|":
+            self.at += 1
+            self.prefix = "" if top else self.prefix
+            branches.append(self.sequence(top))
+        if len(branches) == 1:
+            return branches[0]
+        if top:
+            self.prefix = ""
+        return PatternPart(
+            "|".join(each.spelled for each in branches),
+            Cost(sum(each.cost.times for each in branches), max(each.cost.degree for each in branches)),
+            min(each.least for each in branches),
+            any(each.groups for each in branches),
+        )
+
+    def sequence(self, top: bool) -> PatternPart:
+        spelled, cost, least, groups = "", Cost(), 0, False
+        first = True
+        prefix: str | None = None
+        while self.peek() not in ("", "|", ")"):
+            begins = self.at
+            part, literal = self.atom()
+            if top and first:
+                anchored = self.source[begins] == "^"
+                self.anchored = self.anchored and anchored
+                prefix = "" if anchored else None
+            before = self.at
+            part = self.repeated(part)
+            if top and not first and prefix is not None:
+                if literal and self.at == before:
+                    prefix += literal
+                else:
+                    self.prefix = prefix if self.prefix is None else self.prefix
+                    prefix = None
+            first = False
+            spelled, cost, least, groups = (
+                spelled + part.spelled, cost.then(part.cost), least + part.least, groups or part.groups,
+            )  # fmt: skip
+        if top:
+            self.anchored = self.anchored and not first
+            if prefix is not None and self.prefix is None:
+                self.prefix = prefix
+        return PatternPart(spelled, cost, least, groups)
+
+    def atom(self) -> tuple[PatternPart, str]:
+        """One thing that may be repeated, and the character that it stands for if it is no more than that."""
+        character = self.take()
+        match character:
+            case "(":
+                return self.group(), ""
+            case "[":
+                return PatternPart(self.members()), ""
+            case ".":
+                return PatternPart("."), ""
+            case "^":
+                return PatternPart("\\A", least=0), ""
+            case "$":
+                return PatternPart("\\Z", least=0), ""
+            case "\\":
+                return self.escape()
+            case "*" | "+" | "?" | ")" | "{":
+                raise Unread
+        return PatternPart(re.escape(character)), character
+
+    def escape(self) -> tuple[PatternPart, str]:
+        character = self.take()
+        if character.lower() in _CLASSES:
+            negated = "^" if character.isupper() else ""
+            return PatternPart(f"[{negated}{_CLASSES[character.lower()]}]"), ""
+        if character == "b":
+            return PatternPart("\\b", least=0), ""
+        single = self.escaped(character)
+        return PatternPart(re.escape(single)), single
+
+    def escaped(self, character: str) -> str:
+        """What an escape stands for that is one character, inside a class or out of it."""
+        if character in _CONTROLS:
+            return _CONTROLS[character]
+        if character.isascii() and not character.isalnum():
+            return character
+        raise Unread
+
+    def members(self) -> str:
+        """A class, its members spelled as codes; what could be read in two ways is left alone."""
+        negated = "^" if self.peek() == "^" else ""
+        self.at += len(negated)
+        spelled = ""
+        if self.peek() == "]":
+            raise Unread
+        while (character := self.take()) != "]":
+            if character == "[":
+                raise Unread
+            if character == "\\":
+                character = self.take()
+                if character in _CLASSES:
+                    spelled += _CLASSES[character]
+                    if self.peek() == "-":
+                        raise Unread
+                    continue
+                character = self.escaped(character)
+            last = character
+            if self.peek() == "-" and self.source[self.at + 1 : self.at + 2] not in ("]", ""):
+                self.at += 1
+                last = self.take()
+                if last == "[":
+                    raise Unread
+                if last == "\\":
+                    last = self.escaped(self.take())
+                if last < character:
+                    raise Unread
+            spelled += f"\\x{ord(character):02x}" + (f"-\\x{ord(last):02x}" if last != character else "")
+        return f"[{negated}{spelled}]"
+
+    def group(self) -> PatternPart:
+        opening, captures = "(", True
+        if self.peek() == "?":
+            opening = "(" + self.source[self.at : self.at + 2]
+            if opening not in ("(?:", "(?=", "(?!"):
+                raise Unread
+            self.at += 2
+            captures = False
+        elif self.peek() == "*":
+            raise Unread
+        self.groups += captures
+        part = self.alternatives()
+        if self.take() != ")":
+            raise Unread
+        looks = opening in ("(?=", "(?!")
+        if looks and part.groups:
+            raise Unread
+        return PatternPart(f"{opening}{part.spelled})", part.cost, 0 if looks else part.least, captures or part.groups)
+
+    def repeated(self, part: PatternPart) -> PatternPart:
+        """The atom with the quantifier behind it, if there is one."""
+        mark = self.peek()
+        if mark == "{":
+            found = _COUNT.match(self.source, self.at)
+            if not found:
+                raise Unread
+            low = int(found[1])
+            high: int | None = (int(found[3]) if found[3] else None) if found[2] else low
+            spelled = found[0]
+        elif mark in ("*", "+", "?") and mark:
+            low, high = (1 if mark == "+" else 0), (1 if mark == "?" else None)
+            spelled = mark
+        else:
+            return part
+        self.at += len(spelled)
+        if self.peek() == "?":
+            spelled += "?"
+            self.at += 1
+        if self.peek() in ("?", "+", "*", "{") and self.peek():
+            raise Unread
+        if part.least == 0 or (high is not None and high < low):
+            raise Unread
+        if high == 1 and low == 0:
+            return PatternPart(part.spelled + spelled, Cost(part.cost.times + 1, part.cost.degree), 0, part.groups)
+        if part.groups or part.cost != Cost():
+            raise Unread  # repetitions in repetitions: the ways multiply without bound
+        cost = Cost(1, 1) if high is None else Cost(high - low + 1)
+        return PatternPart(part.spelled + spelled, cost, low * part.least)

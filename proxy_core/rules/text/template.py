@@ -1,0 +1,174 @@
+"""Texts with ``$1``, ``%1``, ``%{VARIABLE}`` and ``${map:key|default}`` in them, read once and filled in per request.
+
+The reading is ``do_expand``'s in modules/mappers/mod_rewrite.c, to the byte: a backslash makes the next character
+ordinary, ``%{…}`` takes its name as it stands (nothing nests in it), keys and defaults of maps are texts of the same
+kind, and what a lookup gives is never read again. That last rule is what keeps a request from writing its own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from proxy_core.http.target import as_bytes_text
+from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import variable
+
+Escape = Callable[[str], str]
+Fill = Callable[[Scope, Escape | None], str]
+
+
+class Fixed(NamedTuple):
+    """Text that stands for itself. ``marks`` says that a ? in it is the author's own and begins the query: not so
+    behind a backslash."""
+
+    text: str
+    marks: bool = True
+
+
+class Filled(NamedTuple):
+    """Text that a request fills in. ``name`` says what it is: ``%{REMOTE_ADDR}``, ``$1``, ``${map:``."""
+
+    name: str
+    fill: Fill
+
+
+class Template:
+    """A text (one character for each byte) that was read. ``constant`` is the whole of it where nothing is filled in,
+    else None. ``names`` is what stands in it: ("variable", "REMOTE_ADDR"), ("map", "hosts"), ("rule", "1") for $1,
+    ("condition", "1") for %1."""
+
+    __slots__ = ("_fills", "constant", "names", "parts", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.names: tuple[tuple[str, str], ...] = ()
+        parts = tuple(self._read(text))
+        self.parts = parts
+        fixed = all(isinstance(part, Fixed) for part in parts)
+        self.constant = "".join(part.text for part in parts if isinstance(part, Fixed)) if fixed else None
+        self._fills = tuple(part.text if isinstance(part, Fixed) else part.fill for part in parts)
+
+    def __repr__(self) -> str:
+        return f"Template({self.text!r})"
+
+    def expand(self, scope: Scope, escape: Escape | None = None) -> str:
+        """The text filled in; ``escape`` is done to what $N and %N stand for."""
+        if self.constant is not None:
+            return self.constant
+        return "".join([each if isinstance(each, str) else each(scope, escape) for each in self._fills])
+
+    def expand_watching(self, scope: Scope, escape: Escape | None, last: bool) -> tuple[str, bool]:
+        """The text filled in, and whether the ? that begins its query (the first, or the ``last``) came from a
+        request instead of from the author (CVE-2024-38474: such a ? must not cut a path short)."""
+        if self.constant is not None:
+            return self.constant, False
+        pieces = []
+        unsafe: bool | None = None
+        for part in self.parts:
+            if isinstance(part, Fixed):
+                piece, ours = part.text, part.marks
+            else:
+                piece, ours = part.fill(scope, escape), True
+            pieces.append(piece)
+            if ours and "?" in piece and (last or unsafe is None):
+                unsafe = isinstance(part, Filled)
+        return "".join(pieces), bool(unsafe)
+
+    def _read(self, text: str) -> Iterator[Fixed | Filled]:
+        run, at = "", 0
+        while at < len(text):
+            character, following = text[at], text[at + 1 : at + 2]
+            part: Fixed | Filled | None = None
+            size = 1
+            if character == "\\" and following:
+                character, size = following, 2
+                if following == "?":
+                    part = Fixed("?", marks=False)
+            elif character in "$%" and following == "{":
+                end = closing(text, at + 2)
+                size = 2 if end < 0 else end + 1 - at
+                part = None if end < 0 else self._lookup(character, text[at + 2 : end])
+                if part is None:
+                    character, size = text[at : at + 2], 2
+            elif character in "$%" and following.isascii() and following.isdigit():
+                part, size = self._reference(character, int(following)), 2
+            at += size
+            if part is None:
+                run += character
+                continue
+            if run:
+                yield Fixed(run)
+                run = ""
+            yield part
+        if run:
+            yield Fixed(run)
+
+    def _lookup(self, sign: str, inner: str) -> Filled | None:
+        if sign == "%":
+            self.names += (("variable", inner),)
+            read = variable(inner)
+            return Filled(f"%{{{inner}}}", lambda scope, escape: read(scope))
+        cut = at_depth(inner, ":")
+        if cut < 0:
+            return None
+        name, rest = inner[:cut], inner[cut + 1 :]
+        cut = at_depth(rest, "|")
+        key = Template(rest if cut < 0 else rest[:cut])
+        default = Template(rest[cut + 1 :]) if cut >= 0 else None
+        self.names += (("map", name), *key.names, *(default.names if default else ()))
+
+        def fill(scope: Scope, escape: Escape | None) -> str:
+            found = scope.mapped(name, key.expand(scope, escape))
+            if found is None and default is not None:
+                return default.expand(scope, escape)
+            return found or ""
+
+        return Filled(f"${{{name}:", fill)
+
+    def _reference(self, sign: str, number: int) -> Filled:
+        self.names += (("rule" if sign == "$" else "condition", str(number)),)
+
+        def fill(scope: Scope, escape: Escape | None) -> str:
+            groups = scope.rule if sign == "$" else scope.condition
+            if groups is None or number >= len(groups):
+                return ""
+            found = groups[number] or ""
+            return escape(found) if escape is not None else found
+
+        return Filled(f"{sign}{number}", fill)
+
+
+@lru_cache(8192)
+def compile(text: str) -> Template:
+    """The Template for a configured text; equal ones are read once. Any text is one."""
+    return Template(as_bytes_text(text))
+
+
+def closing(text: str, at: int) -> int:
+    """Where the brace that is open before ``at`` closes, -1 for nowhere."""
+    depth = 1
+    for place in range(at, len(text)):
+        if text[place] == "}":
+            depth -= 1
+            if not depth:
+                return place
+        elif text[place] == "{":
+            depth += 1
+    return -1
+
+
+def at_depth(text: str, wanted: str) -> int:
+    """Where a character stands outside of inner braces, -1 for nowhere."""
+    depth = 1
+    for place, character in enumerate(text):
+        if character == wanted and depth == 1:
+            return place
+        if character == "}":
+            depth -= 1
+            if not depth:
+                return -1
+        elif character == "{":
+            depth += 1
+    return -1

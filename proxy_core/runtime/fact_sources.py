@@ -1,0 +1,105 @@
+"""Where the answers come from that rules ask for: maps, files, the clock, the process's environment.
+
+``ask`` has what needs no waiting and is called in the middle of deciding; ``answer`` waits, off the request path and
+never for longer than its deadline: what does not come in time is "there is none", and the request goes on with its
+default. Files are looked at in a thread, for a file system that hangs must hang nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Protocol
+
+from proxy_core.rules.facts import FactKey
+from proxy_core.runtime.error_files import ErrorFiles
+from proxy_core.runtime.passwords import Passwords
+
+FILE_SECONDS = 2.0
+"""How long a look at a file may take."""
+
+
+class MapAnswers(Protocol):
+    """The maps of the site in force (``runtime.maps``)."""
+
+    def ask(self, name: str, key: str) -> tuple[bool, str | None]: ...
+
+    async def answer(self, name: str, key: str) -> str | None: ...
+
+
+class Outside:
+    """Everything that rules may ask for, and the ``pages`` for errors that are in files; ``folder`` is the site file's,
+    which those are relative to."""
+
+    def __init__(self, maps: MapAnswers | None = None, folder: Path = Path()) -> None:
+        self._maps = maps
+        self._folder = folder
+        self.passwords = Passwords(folder)
+        self.pages = ErrorFiles(folder)
+
+    def ask(self, fact: FactKey) -> tuple[bool, str | None]:
+        """(True, answer) for what is known at once, (False, None) for what takes waiting."""
+        kind, name, key = fact
+        match kind:
+            case "map":
+                return self._maps.ask(name, key) if self._maps is not None else (True, None)
+            case "time":
+                return True, str(int(time.time()))
+            case "osenv":
+                return True, os.environ.get(name)
+            case "password":
+                return self.passwords.ask(name, key)
+            case "file":
+                return False, None
+        return True, None
+
+    async def answer(self, fact: FactKey) -> str | None:
+        """The answer, None for "there is none"; never raises for what the outside does."""
+        kind, name, key = fact
+        if kind == "map":
+            assert self._maps is not None
+            return await self._maps.answer(name, key)
+        if kind == "password":
+            return await self.passwords.answer(name, key)
+        try:
+            async with asyncio.timeout(FILE_SECONDS):
+                return await asyncio.to_thread(look, name, str(self._folder / key))
+        except TimeoutError:
+            return None
+
+
+MOST_READ = 64 * 1024
+"""Bytes of a file that an expression may read."""
+
+
+def look(test: str, path: str) -> str | None:
+    """What a file has to say: "1" where a test of mod_rewrite or of an expression holds (-d -e -f -s -x -l -L -F), or
+    its "content", "size" or "mtime" (microseconds); None where not, or where it cannot be looked at."""
+    try:
+        raw = path.encode("latin-1")
+        found = os.lstat(raw) if test in ("-l", "-L") else os.stat(raw)
+        if test == "content":
+            with open(raw, "rb") as file:
+                return file.read(MOST_READ).decode("latin-1")
+    except (OSError, ValueError):
+        return None
+    mode = found.st_mode
+    match test:
+        case "size":
+            return str(found.st_size)
+        case "mtime":
+            return str(found.st_mtime_ns // 1000)
+    held = {
+        "-d": stat.S_ISDIR(mode),
+        "-e": True,
+        "-f": stat.S_ISREG(mode),
+        "-F": stat.S_ISREG(mode),
+        "-s": stat.S_ISREG(mode) and found.st_size > 0,
+        "-x": bool(mode & 0o111),
+        "-l": stat.S_ISLNK(mode),
+        "-L": stat.S_ISLNK(mode),
+    }
+    return "1" if held[test] else None

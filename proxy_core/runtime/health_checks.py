@@ -1,0 +1,226 @@
+"""Active checks: members are asked at intervals whether they are well, beside the requests.
+
+The meaning is that of httpd's mod_proxy_hcheck: a member whose checks fail is out until they pass again, whatever
+happens to the others, and passing clears the error state that requests put it in. Here ``fails`` and ``passes`` count
+results in a row; httpd never starts its count anew, so that there ten failures in a month are as bad as ten in ten
+seconds.
+
+A check goes the way of a request: the same names, connections and reading of answers, so that what it finds well is
+well for requests too. Each member has a task of its own, which ends with the member: checks of one member never
+overlap. They begin at random moments and keep a tenth of jitter, and at most ``AT_ONCE`` run at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+from time import monotonic, time
+from typing import Final
+
+from proxy_core.balance.outcome import recovered
+from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState, UpstreamKey
+from proxy_core.config.model import HealthCheck
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.status_ranges import status_ranges
+from proxy_core.rules.expression.evaluation import ExprFailure, compile_expr
+from proxy_core.rules.text.pattern import Runaway
+from proxy_core.runtime.rule_set import RuleSet
+from proxy_core.runtime.upstreams.answer_head import Answer
+from proxy_core.runtime.upstreams.idle_connections import Unreachable, Upstreams
+
+AT_ONCE: Final = 64
+"""Checks that run at a time; more wait for their turn."""
+SPREAD: Final = 2.0
+"""Seconds over which first checks are spread, at most."""
+BODY: Final = 64 * 1024
+"""Bytes of an answer's body that an expression sees. What follows is read and thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a task asks, and how; a change of any of it makes another task."""
+
+    check: HealthCheck
+    upstream: UpstreamKey
+    host: bytes
+    base: bytes
+
+
+class Checks:
+    """The checks of the members in force."""
+
+    def __init__(self, upstreams: Upstreams, random: Random | None = None) -> None:
+        self._upstreams = upstreams
+        self._random = random or Random()
+        self._running: dict[MemberKey, tuple[Target, asyncio.Task[None]]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def adopt(self, rules: RuleSet) -> None:
+        """Check the members of these rules from now on: those that are new begin, those that are gone end, those that
+        are checked as before notice nothing. A member that is not checked any more is well as far as checks go."""
+        wanted = {}
+        for pool in rules.pools.values():
+            settings = rules.site.balancers.get(pool.name)
+            check = settings.health if settings is not None and not pool.direct else None
+            for member in pool.members:
+                if check is not None and check.method != "none" and member.member.status != "stopped":
+                    wanted[member.key] = (target(check, member), member.state)
+                elif member.state.check is not None:
+                    member.state.failing, member.state.check = False, None
+        for key, (known, task) in list(self._running.items()):
+            if key not in wanted or wanted[key][0] != known:
+                task.cancel()
+                del self._running[key]
+        for key, (whom, state) in wanted.items():
+            if state.check is None:
+                state.check = Checked()
+            if key not in self._running:
+                self._running[key] = (whom, asyncio.create_task(self._checking(whom, state)))
+
+    async def close(self) -> None:
+        """End every check."""
+        tasks = [task for _, task in self._running.values()]
+        self._running.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _checking(self, whom: Target, state: MemberState) -> None:
+        interval = whom.check.interval
+        wait = self._random.uniform(0.0, min(interval, SPREAD))
+        while True:
+            if state.check is not None:
+                state.check.next_at = monotonic() + wait
+            await asyncio.sleep(wait)
+            async with self._turns:
+                began = monotonic()
+                outcome = await ask(self._upstreams, whom)
+            if outcome is not None:
+                note(state, whom.check, *outcome, at=time())
+            wait = max(0.0, began + interval * self._random.uniform(0.9, 1.1) - monotonic())
+
+
+def target(check: HealthCheck, member: BoundMember) -> Target:
+    return Target(check, member.upstream, member.host, member.base)
+
+
+def note(state: MemberState, check: HealthCheck, passed: bool, result: str, at: float) -> None:
+    """A check came out so. Enough in a row change whether the member gets requests; once is said enough."""
+    seen = state.check
+    if seen is None:
+        seen = state.check = Checked()
+    seen.streak = seen.streak + 1 if seen.at and seen.passed == passed else 1
+    seen.at, seen.passed, seen.result = at, passed, result
+    if passed and seen.streak >= check.passes:
+        recovered(state, monotonic())
+    elif not passed and seen.streak >= check.fails:
+        state.failing = True
+
+
+async def ask(upstreams: Upstreams, whom: Target) -> tuple[bool, str] | None:
+    """Check once: whether it passed, and the outcome in words. None when it is our own fault that nobody was asked."""
+    check = whom.check
+    began = monotonic()
+    try:
+        async with asyncio.timeout(check.timeout):
+            upstream = await upstreams.connect(whom.upstream, check.timeout)
+            try:
+                if check.method == "tcp":
+                    return True, f"accepted within {_spent(began)}"
+                ear = _Ear()
+                upstream.ask(ear, _request(whom), check.method == "head")
+                answer = await ear.heard
+            finally:
+                upstream.drop()
+    except Unreachable as error:
+        return None if error.ours else (False, error.why)
+    except TimeoutError:
+        return False, f"no whole answer within {check.timeout:g} s"
+    except RefusedRequest as error:
+        return False, error.why
+    passed, result = judge(check, answer, bytes(ear.bytes))
+    return passed, f"{result} within {_spent(began)}" if passed else result
+
+
+def judge(check: HealthCheck, answer: Answer, body: bytes) -> tuple[bool, str]:
+    """Whether an answer is a good one, and why."""
+    if check.expr is None:
+        good = answer.status in status_ranges(check.expect)
+        return good, f"{answer.status}" if good else f"{answer.status} is not expected"
+    try:
+        holds = compile_expr(check.expr).truth(_Scope(answer, body))
+    except (ExprFailure, Runaway) as error:
+        return False, f"the expression cannot be evaluated: {error}"
+    return holds, f"{answer.status}" if holds else f"{answer.status}, and the expression does not hold"
+
+
+def _request(whom: Target) -> bytes:
+    method, uri = whom.check.method.upper().encode("ascii"), whom.check.uri.encode("ascii")
+    target = uri if uri == b"*" else whom.base.rstrip(b"/") + uri
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\nUser-Agent: rproxy-health\r\nAccept: */*\r\nConnection: close\r\n\r\n" % (
+        method, target, whom.host,
+    )  # fmt: skip
+
+
+def _spent(began: float) -> str:
+    return f"{(monotonic() - began) * 1000:.1f} ms"
+
+
+class _Ear:
+    """Hears one answer out (``runtime.upstreams.connection.Receiver``)."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.bytes = bytearray()
+        self._answer: Answer | None = None
+
+    def interim(self, answer: Answer) -> None: ...
+
+    def switched(self, answer: Answer, data: bytes) -> None: ...
+
+    def answered(self, answer: Answer, data: bytes) -> None:
+        self._answer = answer
+        self.body(data)
+
+    def body(self, data: bytes) -> None:
+        self.bytes += data[: BODY - len(self.bytes)]
+
+    def ended(self, reusable: bool) -> None:
+        assert self._answer is not None
+        if not self.heard.done():
+            self.heard.set_result(self._answer)
+
+    def failed(self, why: str, unanswered: bool) -> None:
+        if not self.heard.done():
+            self.heard.set_exception(RefusedRequest(502, why))
+
+    def broke(self, where: str, error: Exception) -> None:
+        self.failed(f"{where} failed: {error}", False)
+
+    def pause_sending(self) -> None: ...
+
+    def resume_sending(self) -> None: ...
+
+
+class _Scope:
+    """What an expression knows of a check's answer (``rules.expression.names.Scope``)."""
+
+    def __init__(self, answer: Answer, body: bytes) -> None:
+        self._answer = answer
+        self._body = body
+
+    def variable(self, name: str) -> str:
+        return str(self._answer.status) if name == "REQUEST_STATUS" else ""
+
+    def field(self, name: str, which: str) -> str:
+        if which == "hc":
+            return self._body.decode("latin-1") if name.lower() == "body" else ""
+        if which != "resp":
+            return ""
+        wanted = name.lower().encode("latin-1", "replace")
+        fields = [line.partition(b":") for line in self._answer.raw.split(b"\r\n")[1:]]
+        return b", ".join(value.strip(b" \t") for key, _, value in fields if key.lower() == wanted).decode("latin-1")
+
+    def fact(self, kind: str, name: str, key: str) -> str | None:
+        return None

@@ -1,0 +1,74 @@
+"""Terms: what a site says about all clients alike, worked out once for each RuleSet and compared by identity.
+
+A listener with limits of its own has Terms of its own. Connections hold the Terms of the RuleSet that they saw last,
+so a request pays for none of this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
+from proxy_core.http.hop_by_hop import as_cgi
+from proxy_core.rules.access.networks import Networks, kept_out, trusted
+from proxy_core.rules.fields.edits import Edits
+from proxy_core.serve.client_address import Naming, naming
+from proxy_core.serve.client_certificate import own_names
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientPolicy:
+    """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
+    ``own`` are the names (as CGI sees them) of fields that only this proxy sets; ``gap`` is the seconds in which a
+    client earns one more request, 0 where any number may come; ``naming`` says how proxies in front
+    name clients, and ``claimed`` is the field that they do it in; ``trace``: TRACE is passed on."""
+
+    limits: Limits
+    server: bytes
+    append: bool
+    adds: bool
+    standard: bool
+    own: frozenset[bytes]
+    trusted: Networks
+    naming: Naming | None
+    claimed: frozenset[bytes]
+    kept_out: Networks
+    gap: float
+    trace: bool
+
+    def under(self, edits: Edits) -> ClientPolicy:
+        """The same, as the host that a request is for has it."""
+        server = self.server if edits.server is None else edits.server
+        return replace(self, server=server, adds=self.adds if edits.adds is None else edits.adds)
+
+    def through(self, listener: Listener | None) -> ClientPolicy:
+        """The same, with the limits of a listener."""
+        if listener is None or listener.limits == ListenerLimits():
+            return self
+        return replace(self, limits=listener.limits.over(self.limits))
+
+    def appends(self, client: str) -> bool:
+        """Whether X-Forwarded-* from this peer are kept and added to, or replaced."""
+        return self.append or bool(self.trusted.find(client))
+
+    def watches(self, client: str, at: float) -> bool:
+        """Whether each request of this client has to be asked at the gate: it is kept out, or comes under a rate."""
+        return bool(self.kept_out.find(client, at)) or (bool(self.gap) and not self.trusted.find(client))
+
+
+def client_policy(site: Site) -> ClientPolicy:
+    rate, believed = site.limits.client_rate, trusted(site)
+    return ClientPolicy(
+        site.limits,
+        site.site.server_name.encode("utf-8"),
+        site.site.forwarded == "append",
+        site.site.add_forwarded,
+        site.site.forwarded_header,
+        own_names(site),
+        believed,
+        naming(site.site, believed),
+        frozenset({as_cgi(site.site.client_header.lower().encode())} - {b""}),
+        kept_out(site),
+        1 / rate if rate else 0.0,
+        site.site.trace,
+    )

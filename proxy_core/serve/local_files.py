@@ -1,0 +1,151 @@
+"""Files: the internal member that answers from the folders of the site, by aiohttp's FileResponse.
+
+It is reached over pairs of sockets, so nothing listens anywhere and nobody else can ask it. A target is the key of a
+Root and a path in it; that path is resolved, links and all, and must stay in the folder (httpd's default handler would
+follow links out of it). No name that begins with a dot is served but .well-known, no folder is listed; a folder
+without a slash is redirected to the one with (mod_dir). What is no file here is a bare status, for which the flight
+has its own page. Ranges and validators are FileResponse's (RFC 9110 §13, §14), but for what it would misread: then
+the whole is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from mimetypes import MimeTypes
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+
+from proxy_core.config.folders import METHODS, Root
+from proxy_core.rules.rewriting.urls import escaped
+from proxy_core.serve.connection_setup import opened
+
+_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
+_TYPES = MimeTypes()
+"""Python's own table, whatever the system has: one site means the same everywhere."""
+_TYPES.add_type("text/javascript", ".js")  # RFC 9239, which the tables of older Pythons do not know
+
+
+_CLOSING: Final = 0.1
+"""Seconds that an answer may still take when the proxy closes."""
+
+
+class Found(NamedTuple):
+    """What a path stands for: a status, and the file, or where else to look."""
+
+    status: int
+    file: str = ""
+    location: str = ""
+
+
+class LocalFiles:
+    """``roots`` gives the folders of the site in force by their keys; they are relative to ``folder``."""
+
+    def __init__(self, roots: Callable[[], Mapping[str, Root]], folder: Path) -> None:
+        self._roots = roots
+        self._folder = folder
+        self._server: web.Server | None = None
+
+    async def connect(self) -> socket.socket:
+        """The near end of a new connection to it. Raises OSError."""
+        if self._server is None:
+            self._server = web.Server(self._answer, access_log=None)
+        near, far = socket.socketpair()
+        try:
+            near.setblocking(False)
+            far.setblocking(False)
+            await opened(self._server, far)  # where that is cancelled, it ends as soon as the near end does
+        except BaseException:
+            near.close()
+            raise
+        return near
+
+    async def close(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.shutdown(_CLOSING)  # 0 would be for ever
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        fields = {hdrs.SERVER: "rproxy"}
+        path, mark, query = request.raw_path.partition("?")
+        key, slash, rest = path.removeprefix("/").partition("/")
+        root = self._roots().get(key)
+        if root is None:
+            return web.Response(status=404, headers=fields)
+        if request.method == "OPTIONS":
+            return web.Response(headers={**fields, hdrs.ALLOW: ",".join(METHODS)})
+        found = await asyncio.to_thread(look, self._folder, root, slash + rest)
+        if found.location:
+            fields[hdrs.LOCATION] = f"/{key}{found.location}{mark}{query}"
+        if not found.file:
+            return web.Response(status=found.status, headers=fields)
+        fields[hdrs.CONTENT_TYPE] = _TYPES.guess_type(found.file)[0] or "application/octet-stream"
+        return _File(found.file, headers=fields)
+
+
+class _File(web.FileResponse):
+    """A file, for a request without the fields that FileResponse would misread."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        asked = request.headers.copy()
+        asked.pop(hdrs.ACCEPT_ENCODING, None)  # or a file beside it, with .gz, would be taken for it
+        tagged = asked.get(hdrs.IF_RANGE, "")[:1] in ('"', "W")
+        if tagged or request.method == "POST" or not _one_range(asked.get(hdrs.RANGE, "")):
+            asked.pop(hdrs.RANGE, None)
+        return await super().prepare(request.clone(headers=asked))
+
+
+def _one_range(field: str) -> bool:
+    """Whether it asks for one range that is none but sound (RFC 9110 §14.1.2); else the whole may be sent."""
+    found = _RANGE(field)
+    return found is not None and not (found[1] and found[2] and int(found[2]) < int(found[1]))
+
+
+def look(folder: Path, root: Root, spelled: str) -> Found:
+    """What an escaped path stands for in a folder; to be called in a thread."""
+    path = unquote_to_bytes(spelled)
+    if "%2F" in spelled.upper() or b"\0" in path or _hidden(path):
+        return Found(404)
+    try:
+        top = os.path.realpath(os.fsencode(folder / root.folder), strict=True)
+        there = os.path.realpath(top + path, strict=True)
+        if os.path.isdir(there):
+            if not _inside(top, there):
+                return Found(404)
+            if not path.endswith(b"/"):
+                return Found(301, location=escaped(path.decode("latin-1")) + "/")
+            return _index(top, there, root.names)
+    except (OSError, ValueError):
+        return Found(404)
+    if path.endswith(b"/") or not _inside(top, there) or not os.path.isfile(there):
+        return Found(404)
+    return Found(200, os.fsdecode(there)) if os.access(there, os.R_OK) else Found(403)
+
+
+def _inside(top: bytes, there: bytes) -> bool:
+    """Whether a resolved path is in the folder, and no hidden name is on the way."""
+    below = there.removeprefix(top.rstrip(b"/"))
+    if there != top and (len(below) == len(there) or not below.startswith(b"/")):
+        return False
+    return not _hidden(below)
+
+
+def _hidden(path: bytes) -> bool:
+    """Whether a name in a path begins with a dot; .well-known is there to be seen (RFC 8615)."""
+    return any(part.startswith(b".") and part != b".well-known" for part in path.split(b"/"))
+
+
+def _index(top: bytes, folder: bytes, names: tuple[str, ...]) -> Found:
+    """The file that stands for a folder: the first of its names that is there."""
+    for name in names:
+        there = os.path.realpath(os.path.join(folder, os.fsencode(name)))
+        if os.path.isfile(there) and _inside(top, there):
+            return Found(200, os.fsdecode(there)) if os.access(there, os.R_OK) else Found(403)
+    return Found(404)

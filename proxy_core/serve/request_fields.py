@@ -1,0 +1,215 @@
+"""The fields of a request: what they say of its message, and which of them go upstream (RFC 9112 §6.3, §11.2; RFC 9110
+§7.2, §7.6.1).
+
+Nothing is repaired: what two readers might understand differently is refused. Passed on is what was read, written
+anew: hop-by-hop fields left out, one line each of X-Forwarded-For, -Host and -Server at the end, as httpd's
+ap_proxy_create_hdrbrgd orders them. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proxy_core.http.hop_by_hop import (
+    REQUEST_KINDS,
+    Kind,
+    RefusedRequest,
+    as_cgi,
+    hops_left,
+    is_host,
+    length_of,
+    tokens,
+    without,
+)
+from proxy_core.serve.client_policy import ClientPolicy
+
+CHUNKED = -1
+"""Length of a body that tells its end itself."""
+_EXACT = frozenset((Kind.HOST, Kind.LENGTH, Kind.CODING))
+"""Fields that everybody has to read alike: not all take a tab for the white space that it is (RFC 9110 §5.6.3)."""
+_VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
+
+
+class Hop(NamedTuple):
+    """What a connection adds to each of its requests, under the same Terms. ``lines`` are field lines of our own;
+    ``edited``: what the client may not say is out already (``believed``), and what is there now the site's own rules
+    have put."""
+
+    terms: ClientPolicy
+    client: str
+    appends: bool
+    scheme: str
+    lines: tuple[bytes, ...]
+    edited: bool = False
+
+
+class RequestFields(NamedTuple):
+    """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
+    ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open; ``spent``:
+    Max-Forwards lets it go no further than here; ``upgrade``: the protocol that it would rather speak, if it asks for
+    one as RFC 9110 §7.8 wants it asked."""
+
+    host: bytes
+    lines: bytes
+    length: int
+    http11: bool
+    keep: bool
+    expect: bool
+    spent: bool = False
+    upgrade: bytes = b""
+
+
+def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> RequestFields:
+    """Read a block of field lines; what stands before its first line end is not looked at. Raises Refused."""
+    lines = block[:-4].split(b"\r\n")
+    limits = hop.terms.limits
+    if len(lines) > limits.fields + 1:
+        raise RefusedRequest(431, f"there are more than {limits.fields} header fields", "fields")
+    longest = limits.field
+    out: list[bytes] = []
+    special: dict[int, list[bytes]] = {}
+    spent = False
+    kinds = REQUEST_KINDS
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise RefusedRequest(400, "a header line has no colon")
+        if len(line) > longest:
+            raise RefusedRequest(431, f"a header field is longer than {longest} bytes", "field")
+        if value.translate(None, _VALUE_BYTES):
+            raise RefusedRequest(400, "a header field holds a control character")
+        kind = kinds[name]
+        if kind == Kind.PASS:
+            out.append(line)
+        elif kind == Kind.CLAIM:
+            if hop.appends or hop.edited:
+                out.append(line)
+        elif kind == Kind.TWIN:
+            if hop.edited:
+                out.append(line)
+        elif kind == Kind.HOPS:
+            if kind in special:
+                raise RefusedRequest(400, "there are several Max-Forwards fields")
+            left = hops_left(value.strip(b" \t"))
+            spent = left < 0
+            special[kind] = [value]
+            out.append(b"Max-Forwards: %d" % left)
+        elif kind != Kind.DROP:
+            special.setdefault(kind, []).append(value.strip(b" " if kind in _EXACT else b" \t"))
+    host = _host(special.get(Kind.HOST, []), http11)
+    if authority:
+        host = authority
+    length = _length(special, http11)
+    close = not http11
+    named: set[bytes] = set()
+    if Kind.CONNECTION in special:
+        named = tokens(special[Kind.CONNECTION])
+        close = b"close" in named or (not http11 and b"keep-alive" not in named)
+        if not hop.edited:
+            out = without(out, named - _OPTIONS)
+    upgrade = b""
+    if Kind.UPGRADE in special:
+        # Whether it is granted or not: the next bytes may be of another protocol.
+        close = True
+        if http11 and length == 0 and b"upgrade" in named and len(special[Kind.UPGRADE]) == 1:
+            upgrade = special[Kind.UPGRADE][0]
+    expect = special.get(Kind.EXPECT, [])
+    if any(value.lower() != b"100-continue" for value in expect):
+        raise RefusedRequest(417, "the only expectation that is met is 100-continue")
+    if length == CHUNKED:
+        out.append(b"Transfer-Encoding: chunked")
+    elif Kind.LENGTH in special:
+        out.append(b"Content-Length: %d" % length)
+    if not hop.edited:
+        out = _not_ours(out, hop)
+    out += hop.lines if not hop.edited else without([*hop.lines], {line.partition(b":")[0].lower() for line in out})
+    out += _forwarded(special, host, hop)
+    out.append(b"\r\n")
+    awaits = bool(expect) and http11 and length != 0
+    return RequestFields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
+
+
+def believed(lines: list[bytes], hop: Hop) -> list[bytes]:
+    """The client's field lines as the site's own edits see them: without what its word is not taken for, and without
+    what its Connection names. So Connection can take away nothing that the site puts there."""
+    kinds, names = REQUEST_KINDS, [line.partition(b":")[0] for line in lines]
+    gone = {Kind.TWIN} if hop.appends else {Kind.TWIN, Kind.CLAIM, Kind.FORWARDED_PROTO, Kind.FORWARDED}
+    kept = [line for name, line in zip(names, lines, strict=True) if kinds[name] not in gone]
+    options = [line.partition(b":")[2] for line in kept if kinds[line.partition(b":")[0]] == Kind.CONNECTION]
+    passing = {name.lower() for name in names if kinds[name] in (Kind.PASS, Kind.CLAIM)}
+    return _not_ours(without(kept, (tokens(options) - _OPTIONS) & passing), hop)
+
+
+def _not_ours(lines: list[bytes], hop: Hop) -> list[bytes]:
+    """Without the fields that only this proxy sets, or a proxy in front, under any name that is the same to CGI."""
+    names, claimed = hop.terms.own, hop.terms.claimed
+    if claimed and not hop.appends:
+        names |= claimed
+    return [line for line in lines if as_cgi(line.partition(b":")[0].lower()) not in names] if names else lines
+
+
+_OPTIONS = {b"close", b"keep-alive"}
+"""What Connection may say that is no field's name, or that of one that goes no further anyhow."""
+
+
+def _forwarded(special: dict[int, list[bytes]], host: bytes, hop: Hop) -> list[bytes]:
+    """The lines that say who asks. X-Forwarded-Proto and Forwarded are httpd's business only where it copies them; it
+    writes neither, so under ``append`` they stay as they came."""
+    out = []
+    for name, kind, own in (
+        (b"For", Kind.FORWARDED_FOR, hop.client.encode() if hop.terms.adds else b""),
+        (b"Host", Kind.FORWARDED_HOST, host if hop.terms.adds else b""),
+        (b"Server", Kind.FORWARDED_SERVER, hop.terms.server if hop.terms.adds else b""),
+    ):
+        values = [value for value in special.get(kind, ()) if value] if hop.appends else []
+        if own:
+            values.append(own)
+        if values:
+            out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
+    kept = special if hop.appends or hop.edited else {}
+    protos = [] if hop.terms.append or not hop.terms.adds else [hop.scheme.encode()]
+    out += [b"X-Forwarded-Proto: " + value for value in kept.get(Kind.FORWARDED_PROTO, protos)]
+    elements = kept.get(Kind.FORWARDED, [])
+    if hop.terms.standard:
+        elements = [*elements, _element(host, hop)]
+    return [*out, b"Forwarded: " + b", ".join(elements)] if elements else out
+
+
+def _element(host: bytes, hop: Hop) -> bytes:
+    """This hop, as RFC 7239 §4 writes it: an IPv6 address stands in brackets and quotes."""
+    node = f'"[{hop.client}]"' if ":" in hop.client else hop.client or "unknown"
+    said = b';host="%b"' % host if host else b""
+    return f"for={node}".encode() + said + b";proto=" + hop.scheme.encode()
+
+
+def _host(values: list[bytes], http11: bool) -> bytes:
+    if not values:
+        if http11:
+            raise RefusedRequest(400, "there is no Host field")
+        return b""
+    if len(values) > 1 or not is_host(values[0]):
+        raise RefusedRequest(400, "there are several Host fields" if len(values) > 1 else "Host is not a host and port")
+    return values[0]
+
+
+def _length(special: dict[int, list[bytes]], http11: bool) -> int:
+    """The length of the body (RFC 9112 §6.3), refusing whatever two readers might understand differently."""
+    lengths, codings = special.get(Kind.LENGTH), special.get(Kind.CODING)
+    if codings is not None:
+        if lengths is not None:
+            raise RefusedRequest(400, "both Content-Length and Transfer-Encoding are there")
+        if not http11:
+            raise RefusedRequest(400, "Transfer-Encoding does not exist in HTTP/1.0")
+        if len(codings) == 1 and codings[0].lower() == b"chunked":
+            return CHUNKED
+        if codings[-1].rpartition(b",")[2].strip(b" \t").lower() != b"chunked":
+            raise RefusedRequest(400, "the last transfer coding is not chunked, so nobody knows where the body ends")
+        raise RefusedRequest(501, "the only transfer coding that is read is chunked, once")
+    if lengths is None:
+        return 0
+    if len(lengths) > 1:
+        raise RefusedRequest(400, "there are several Content-Length fields")
+    try:
+        return length_of(lengths[0])
+    except ValueError as error:
+        raise RefusedRequest(400, str(error)) from error

@@ -1,0 +1,215 @@
+"""Reading a request: one head in, what rules may know and what is passed on out, or Refused with status and reason.
+
+The head is cut into lines here and judged by a strict parser (``judge``); the two must agree, and what either does
+not like is refused (RFC 9112 §3, §5). What fields say is ``fields``' business. Clients repeat their header block on a
+connection byte for byte, so the block read last is remembered with what became of it, for as long as the same Terms
+hold.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from proxy_core.http.hop_by_hop import RefusedRequest, is_host, is_token, without
+from proxy_core.http.view import NOWHERE, Connection, RequestView
+from proxy_core.rules.decision import NO_EXTRAS, Trace
+from proxy_core.rules.fields.edit_scope import found
+from proxy_core.rules.fields.edits import Edits, edited, joined
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve.client_address import Naming, named
+from proxy_core.serve.client_policy import ClientPolicy
+from proxy_core.serve.field_edits import moment
+from proxy_core.serve.request_fields import Hop, RequestFields, believed, read_fields
+
+_TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+_PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$-~]*) (HTTP/1\.[01])\r\n").match
+"""What nearly every request line looks like; ``request_line`` reads the others, and words what is wrong with them."""
+_EXTENSION = re.compile(rb"[A-Z][A-Z_-]*").fullmatch
+_NOT_SERVED = frozenset((b"CONNECT", b"PRI", b"TRACE"))
+_VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
+
+
+class RequestReader:
+    """Reads the heads of one connection and remembers the last block of fields. ``peer`` is who connected, ``client``
+    who asks in the request that was read last: where proxies name clients, it may be another one each time."""
+
+    __slots__ = ("_asked", "_block", "_changed", "_connection", "_fields", "_hop", "_lines", "client", "peer", "scheme")
+
+    def __init__(self, peer: str, connection: Connection = NOWHERE, lines: tuple[bytes, ...] = ()) -> None:
+        """``lines`` are field lines that go upstream with each request, whatever the client sends."""
+        self.peer = self.client = peer
+        self.scheme = "https" if connection.tls else "http"
+        self._lines = lines
+        self._connection = connection
+        self._asked = peer, b""
+        self._block = b""
+        self._changed: tuple[Edits, RequestFields, RequestFields] | None = None
+        self._fields: RequestFields | None = None
+        self._hop: Hop | None = None
+
+    def read(self, head: bytes, terms: ClientPolicy) -> tuple[RequestView, RequestFields]:
+        """``head`` is whole, from the request line to the empty line. Raises Refused."""
+        plain = _PLAIN_LINE(head)
+        authority = told = b""
+        if plain is not None and plain.end() <= terms.limits.request_line:
+            method, target, version = plain.groups()
+            block = head[plain.end(2) + 1 :]
+            if method in _NOT_SERVED and not (method == b"TRACE" and terms.trace):
+                raise RefusedRequest(405, f"{method.decode()} is not served")
+        else:
+            cut = head.find(b"\r\n")
+            method, target, version = request_line(head[:cut], terms.limits.request_line, terms.trace)
+            if target[:1] != b"/":
+                target, authority = _other_form(method, target, self.scheme.encode())
+            block = head[cut - len(version) :]
+        hop = self._hop
+        if hop is None or hop.terms is not terms:
+            hop = self._hop = Hop(terms, self.peer, terms.appends(self.peer), self.scheme, self._lines)
+            self._block, self.client = b"", self.peer
+        if block == self._block and not authority and self._fields is not None:
+            fields = self._fields
+            if terms.naming is not None:
+                self.client, told = self._asked
+        else:
+            if terms.naming is not None:
+                self.client, told = _named(block, self.peer, terms.naming)
+                hop = hop._replace(client=self.client)
+            fields = read_fields(told or block, _VERSIONS[version], authority, hop)
+            if fields.spent:
+                # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
+                if method != b"OPTIONS":
+                    raise RefusedRequest(400, "Max-Forwards is 0: the request may go no further than here")
+                target = b"*"
+            elif not authority:
+                self._block, self._fields, self._asked = block, fields, (self.client, told)
+        if told:
+            head = head[: head.find(b"\r\n") - len(version)] + told
+        return RequestView(method, target, fields.host, self.client, self.scheme, head, self._connection), fields
+
+    def changed(
+        self, fields: RequestFields, edits: Edits, exchange: Exchange, trace: Trace | None = None
+    ) -> RequestFields:
+        """The fields of the request that was read last, after the edits; read anew, so that nothing goes on that could
+        not have come in. Raises Refused."""
+        if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
+            return self._changed[2]
+        hop = self._hop_of(exchange.view)
+        lines = exchange.view.head.split(b"\r\n")[1:-2]
+        lines = lines if edits.early else believed(lines, hop)
+        for at in found(lines, b"host") if fields.host else ():
+            lines[at] = b"Host: " + fields.host
+        now = moment(exchange, version=exchange.version, trusted=hop.appends)
+        block = b"\r\n".join([b"", *edited(edits.request, joined(lines, edits.request), now, trace), b"", b""])
+        made = read_fields(block, fields.http11, b"", hop._replace(terms=hop.terms.under(edits), edited=True))
+        if edits.steady_request:
+            self._changed = edits, fields, made
+        return made
+
+    def early(
+        self, fields: RequestFields, edits: Edits, exchange: Exchange, trace: Trace | None = None
+    ) -> tuple[RequestView, RequestFields]:
+        """The request that was read last as its rules see it, after the edits that come before them: what the client
+        may not say is out from here on. Raises Refused."""
+        view, hop = exchange.view, self._hop_of(exchange.view)
+        line, *lines = view.head.split(b"\r\n")[:-2]
+        now = moment(exchange, version=exchange.version, trusted=hop.appends)
+        block = b"\r\n".join(
+            [b"", *edited(edits.early, joined(believed(lines, hop), edits.early), now, trace), b"", b""]
+        )
+        made = read_fields(block, fields.http11, view.host, hop._replace(terms=hop.terms.under(edits), edited=True))
+        return replace(view, head=line + block), made
+
+    def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:
+        """The request for the page of an error, made of the one that was read last: a GET (or HEAD) of another path,
+        without the body. It knows what became of the first (``ap_internal_redirect``, ``rename_original_env``), whose
+        request line it keeps. Raises Refused."""
+        view, extras = exchange.view, exchange.extras or NO_EXTRAS
+        line, *lines = view.head.split(b"\r\n")[:-2]
+        lines = without(lines, _OF_ITS_BODY)
+        for at in found(lines, b"host") if fields.host else ():
+            lines[at] = b"Host: " + fields.host
+        block = b"\r\n".join([b"", *lines, b"", b""])
+        url, _, query = view.target.decode("latin-1").partition("?")
+        own = (("STATUS", str(exchange.status)), ("URL", url), ("QUERY_STRING", query),
+               ("REQUEST_METHOD", view.method.decode("latin-1")))  # fmt: skip
+        env = tuple((f"REDIRECT_{name}", value) for name, value in (*extras.env, *own))
+        method = b"HEAD" if view.method == b"HEAD" else b"GET"
+        made = replace(view, method=method, target=path.encode(), head=line + block, env=env)
+        return made, read_fields(block, fields.http11, b"", self._hop_of(view))
+
+    def _hop_of(self, view: RequestView) -> Hop:
+        """What the connection adds to a request that it has brought."""
+        assert self._hop is not None
+        return self._hop if view.client == self.peer else self._hop._replace(client=view.client)
+
+
+def _named(block: bytes, peer: str, naming: Naming) -> tuple[str, bytes]:
+    """The client that proxies name in a block of fields, and the block as it is from then on (b"": as it was)."""
+    version, *lines = block[:-4].split(b"\r\n")
+    client, kept = named(lines, peer, naming)
+    return client, b"\r\n".join([version, *kept, b"", b""]) if kept != lines else b""
+
+
+_OF_ITS_BODY = {
+    b"content-encoding", b"content-language", b"content-length", b"content-location", b"content-range",
+    b"content-type", b"expect", b"if-match", b"if-modified-since", b"if-none-match", b"if-range",
+    b"if-unmodified-since", b"range", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+}  # fmt: skip
+"""Fields that are about the body of a request, or about the very resource that it asked for."""
+
+
+def ascii_line(head: bytes) -> bytes:
+    """The head with bytes above 0x7F in its request line percent-encoded: httpd takes them for what they encode, and
+    the strict parser must be shown the same bytes that are read here."""
+    cut = head.find(b"\r\n")
+    line = head[:cut]
+    return _HIGH_BYTE.sub(lambda high: b"%%%02X" % high[0][0], line) + head[cut:]
+
+
+def guessed(data: bytes, reader: RequestReader) -> RequestView:
+    """Method and target of a request that was refused, as far as its first line gives them away; for the record."""
+    line = data[:256].split(b"\r\n")[0].split(b"\n")[0]
+    method, _, rest = line.partition(b" ")
+    return RequestView(method[:32], rest.partition(b" ")[0], b"", reader.client, reader.scheme)
+
+
+def request_line(line: bytes, most: int = 8190, trace: bool = False) -> tuple[bytes, bytes, bytes]:
+    """Method, target and version of a request line of at most ``most`` bytes (RFC 9112 §3). Raises Refused."""
+    if len(line) > most:
+        raise RefusedRequest(414, f"the request line is longer than {most} bytes", "request_line")
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        raise RefusedRequest(400, "the request line is not a method, a target and a version, each one space apart")
+    method, target, version = parts
+    if not is_token(method):
+        raise RefusedRequest(400, "the method is not a token")
+    if not _EXTENSION(method):
+        raise RefusedRequest(501, "methods are upper-case letters, - and _")
+    if version not in _VERSIONS:
+        raise RefusedRequest(
+            505 if _VERSION.fullmatch(version) else 400, "the version is neither HTTP/1.1 nor HTTP/1.0"
+        )
+    if not target or target.translate(None, _TARGET_BYTES):
+        raise RefusedRequest(400, "the request target holds a byte that no target may hold")
+    if method in _NOT_SERVED and not (method == b"TRACE" and trace):
+        raise RefusedRequest(405, f"{method.decode()} is not served")
+    return method, target, version
+
+
+def _other_form(method: bytes, target: bytes, own: bytes) -> tuple[bytes, bytes]:
+    """Origin-form and authority of a target that does not begin with a slash (RFC 9112 §3.2)."""
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise RefusedRequest(400, "only OPTIONS may ask for *")
+        return target, b""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() != own:
+        raise RefusedRequest(400, f"the request target is neither a path nor an {own.decode()} URL")
+    end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+    authority, path = rest[:end], rest[end:]
+    if not is_host(authority):
+        raise RefusedRequest(400, "the authority of the request target is not a host and port")
+    return (path if path[:1] == b"/" else b"/" + path), authority.lower()
