@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy_core.config.model import Balancer, Member
-from proxy_core.config.model_tls import UpstreamTls
+from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.http.upgrade import Protocols
 
 

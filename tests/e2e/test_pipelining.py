@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import Listener, Route, Site
-from proxy_core.config.model_headers import ErrorPage
+from proxy_core.config.model.headers import ErrorPage
 from proxy_core.serve import fixed_bounds
 from tests.e2e.harness import HELLO, PATIENCE, answers, ask, client, serving, site, until, upstream
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from proxy_core.config.paths import Path, is_rows
+from proxy_core.config.addresses import Path, is_rows
 from proxy_core.config.schema import names_something
 
 _WIDTH = 100

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_rules import Enabled, HostName
-from proxy_core.config.model_types import RowId
+from proxy_core.config.model.rewriting import Enabled, HostName
+from proxy_core.config.model.types import RowId
 
 RouteName = Annotated[str, Meta(description="Id of the route whose requests the row is for; empty: all of them.")]
 LocationName = Annotated[

@@ -1,10 +1,4 @@
-"""The site: one frozen, validated value that says everything a proxy does.
-
-TOML is how a Site is spelled and the console is how it is edited; there is no second configuration. Every field
-carries its manual in ``Meta(description=…)``: docs/configuration.md and the console's forms are made from it, so
-an option that is not documented here does not exist. Types say what msgspec can check (ranges, choices); what needs
-more than one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or knows a running proxy.
-"""
+"""The whole site file, and its tables that stand alone: listeners, the access log, the console."""
 
 from __future__ import annotations
 
@@ -12,38 +6,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_access import (
-    Access,
-    Auth,
-    Redirection,
-)
-from proxy_core.config.model_balance import (
+from proxy_core.config.model.access import Access, Auth
+from proxy_core.config.model.balancers import (
     Balancer,
-    Ejection,
     Heartbeat,
-    Member,
-    MemberRole,
-    MemberStatus,
-    Method,
-    Sticky,
 )
-from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
-from proxy_core.config.model_health import CheckMethod, HealthCheck, Metrics
-from proxy_core.config.model_hosts import Host, Location
-from proxy_core.config.model_limits import Ban, Limits, ListenerLimits
-from proxy_core.config.model_options import Options
-from proxy_core.config.model_routes import Route
-from proxy_core.config.model_rules import EnvRule, RewriteCond, RewriteMap, RewriteRule
-from proxy_core.config.model_tls import Certificate, ListenerTls, UpstreamTls
-from proxy_core.config.model_types import Name, RowId, Seconds
-
-__all__ = [
-    "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
-    "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits",
-    "ListenerTls", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options",
-    "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site",
-    "Sticky", "UpstreamTls",
-]  # fmt: skip
+from proxy_core.config.model.headers import ErrorPage, HeaderRule, ReverseRule
+from proxy_core.config.model.health import Metrics
+from proxy_core.config.model.hosts import Host, Location
+from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
+from proxy_core.config.model.options import Options
+from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
+from proxy_core.config.model.routes import Route
+from proxy_core.config.model.tls import ListenerTls, UpstreamTls
+from proxy_core.config.model.types import Name
 
 
 class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_access import AuthName, DirectoryIndex, DocumentRoot, Require
-from proxy_core.config.model_rules import Enabled, HostName
-from proxy_core.config.model_types import MaxBody, RowId, Seconds
+from proxy_core.config.model.access import AuthName, DirectoryIndex, DocumentRoot, Require
+from proxy_core.config.model.rewriting import Enabled, HostName
+from proxy_core.config.model.types import MaxBody, RowId, Seconds
 
 
 class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from proxy_core.config.model_types import RowId, Seconds
+from proxy_core.config.model.types import RowId, Seconds
 
 HostName = Annotated[
     str,

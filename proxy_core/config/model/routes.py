@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from proxy_core.config.model_access import Redirection
-from proxy_core.config.model_rules import HostName
-from proxy_core.config.model_types import MaxBody, RowId, Seconds, Upgrade
+from proxy_core.config.model.access import Redirection
+from proxy_core.config.model.rewriting import HostName
+from proxy_core.config.model.types import MaxBody, RowId, Seconds, Upgrade
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_types import Seconds
+from proxy_core.config.model.types import Seconds
 
 CheckMethod = Literal["none", "tcp", "head", "get", "options"]
 

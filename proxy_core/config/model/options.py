@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_access import AuthName, DirectoryIndex, DocumentRoot, Require
-from proxy_core.config.model_types import Seconds
+from proxy_core.config.model.access import AuthName, DirectoryIndex, DocumentRoot, Require
+from proxy_core.config.model.types import Seconds
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

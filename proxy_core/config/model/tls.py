@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_types import RowId
+from proxy_core.config.model.types import RowId
 
 _File = Annotated[str, Meta(min_length=1, extra={"example": "tls/site.pem"})]
 _MaybeFile = Annotated[str, Meta(extra={"example": "tls/ca.pem"})]

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
-from proxy_core.config.model_types import RowId, Seconds
+from proxy_core.config.model.types import RowId, Seconds
 
 Bytes = Annotated[int, Meta(ge=64, le=1 << 20)]
 Rate = Annotated[int, Meta(ge=0, le=1 << 30)]

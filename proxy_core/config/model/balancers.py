@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy_core.config.model_health import HealthCheck
-from proxy_core.config.model_tls import MemberTls
-from proxy_core.config.model_types import Name, Seconds, Upgrade
+from proxy_core.config.model.health import HealthCheck
+from proxy_core.config.model.tls import MemberTls
+from proxy_core.config.model.types import Name, Seconds, Upgrade
 
 MemberStatus = Literal["enabled", "draining", "disabled", "stopped"]
 MemberRole = Literal["regular", "standby", "spare"]
