@@ -81,7 +81,7 @@ def _row(field: Field) -> str:
     default = "required" if field.required else ""
     if not field.required and field.default not in (None, "", (), {}):
         default = f"`{spelling.value(field.default)}`"
-    cells = [f"`{field.name}`", value, default, field.description]
+    cells = [f"`{field.name}`", value, default, field.describe()]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

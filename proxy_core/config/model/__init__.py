@@ -8,7 +8,7 @@ one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or
 
 from __future__ import annotations
 
-from proxy_core.config.model.access import Access, Auth, Redirection
+from proxy_core.config.model.access import Access, Auth
 from proxy_core.config.model.balancers import (
     Balancer,
     Ejection,
@@ -19,21 +19,23 @@ from proxy_core.config.model.balancers import (
     Method,
     Sticky,
 )
-from proxy_core.config.model.headers import ErrorPage, HeaderRule, ReverseRule
-from proxy_core.config.model.health import CheckMethod, HealthCheck, Metrics
-from proxy_core.config.model.hosts import Host, Location
+from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.headers import HeaderRule, ReverseRule
+from proxy_core.config.model.health import CheckMethod, HealthCheck
+from proxy_core.config.model.hosts import Host
 from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
+from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
-from proxy_core.config.model.rewriting import EnvRule, RewriteCond, RewriteMap, RewriteRule
-from proxy_core.config.model.routes import Route
-from proxy_core.config.model.site import AccessLog, Console, Listener, Site
+from proxy_core.config.model.rewriting import EnvRule, MapType, RewriteCond, RewriteMap, RewriteRule
+from proxy_core.config.model.routes import Redirection, Route
+from proxy_core.config.model.site import AccessLog, Console, Listener, Metrics, Site
 from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 from proxy_core.config.model.types import Name, RowId, Seconds
 
 __all__ = [
     "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
     "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits",
-    "ListenerTls", "Location", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name", "Options",
-    "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds", "Site",
-    "Sticky", "UpstreamTls",
+    "ListenerTls", "Location", "MapType", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name",
+    "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds",
+    "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip
