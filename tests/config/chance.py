@@ -9,9 +9,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from proxy_core.config.addresses import is_rows, row_ids
 from proxy_core.config.editing import spelling
-from proxy_core.config.editing.edits import Delete, Edit, Insert, Move, Set
+from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set
+from proxy_core.config.site_addresses import is_rows, row_ids
 
 NAMES = ["a", "b", "c", "a b", "é", "x.y"]
 VALUES: list[Any] = [

@@ -22,7 +22,7 @@ import msgspec
 
 from proxy_core.apache.importer import import_file
 from proxy_core.balance import heartbeat, sticky
-from proxy_core.config.editing.edits import Delete, Edit, Move, Set, Unusable, edited
+from proxy_core.config.editing.site_edits import Delete, Edit, Move, Set, Unusable, edited
 from proxy_core.config.model import Sticky
 from proxy_core.config.reading.document import parse
 from proxy_core.control.watching import access_log

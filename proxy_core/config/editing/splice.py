@@ -3,7 +3,7 @@
 Each function takes the text (UTF-8 bytes that end with a newline) and a path, and gives the new text: a few spans
 replaced, every other byte as it was. A block takes its own comments along (see ``text_layout``), free comments stay.
 Only in a list whose elements share lines, or whose commas lead, a comment between two elements goes with the one
-above. The functions trust that the path fits the text; ``edits`` decides what to do and verifies the outcome.
+above. The functions trust that the path fits the text; ``site_edits`` decides what to do and verifies the outcome.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxy_core.config.addresses import Path, is_rows
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.text_layout import Layout, LayoutEntry, LayoutSection, layout
+from proxy_core.config.site_addresses import Path, is_rows
 
 Change = tuple[int, int, bytes]
 """A span of the text and what replaces it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from proxy_core.config.model.table import SiteTable
+from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import FieldName, NonEmpty, example
 
 

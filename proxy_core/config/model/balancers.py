@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from proxy_core.config.model.health import HealthCheck
-from proxy_core.config.model.table import SiteTable
+from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.config.model.types import Name, NonEmpty, Seconds, SecondsOrNone, Share, Upgrade, example, fitting
 

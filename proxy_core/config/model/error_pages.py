@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from proxy_core.config.model.table import LocationRow
+from proxy_core.config.model.site_table import LocationRow
 from proxy_core.config.model.types import (
     UrlPath,
     example,

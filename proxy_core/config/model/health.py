@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from proxy_core.config.model.table import SiteTable
+from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import Seconds, example, fitting
 
 CheckMethod = Literal["none", "tcp", "head", "get", "options"]

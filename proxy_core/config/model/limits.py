@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import asdict, replace
 
-from proxy_core.config.model.table import SiteRow, SiteTable
+from proxy_core.config.model.site_table import SiteRow, SiteTable
 from proxy_core.config.model.types import BodySize, Count, NonEmpty, Seconds, example
 
 Bytes = Annotated[int, Meta(ge=64, le=1 << 20)]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from proxy_core.config.model.table import HostRow, SiteRow, SiteTable
+from proxy_core.config.model.site_table import HostRow, SiteRow, SiteTable
 from proxy_core.config.model.types import NonEmpty, Seconds, example, fitting
 
 MapType = Literal["txt", "rnd", "int", "dbm", "prg", "dbd", "fastdbd"]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from proxy_core.config.model.table import HostRow, SiteTable
+from proxy_core.config.model.site_table import HostRow, SiteTable
 from proxy_core.config.model.types import MaxBody, NonEmpty, Seconds, Upgrade, UrlPath, example
 
 

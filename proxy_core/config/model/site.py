@@ -17,7 +17,7 @@ from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
 from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
-from proxy_core.config.model.table import SiteTable
+from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import ListenerTls, UpstreamTls
 from proxy_core.config.model.types import Name, NonEmpty, example
 

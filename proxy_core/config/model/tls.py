@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from proxy_core.config.model.table import SiteRow, SiteTable
+from proxy_core.config.model.site_table import SiteRow, SiteTable
 from proxy_core.config.model.types import NonEmpty, example
 
 TlsVersion = Literal["1.2", "1.3"]

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from proxy_core.config.addresses import Path, row_ids
 from proxy_core.config.model import Location, Route, Site
 from proxy_core.config.schema import Field, Kind, fields
+from proxy_core.config.site_addresses import Path, row_ids
 
 
 class Fault(NamedTuple):

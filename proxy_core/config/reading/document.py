@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from proxy_core.config.addresses import Path, address_of, resolved, row_ids
 from proxy_core.config.model import Site
 from proxy_core.config.reading.check import Fault, faults, remains
 from proxy_core.config.reading.text_layout import Layout, layout
 from proxy_core.config.schema import fields
+from proxy_core.config.site_addresses import Path, address_of, resolved, row_ids
 from proxy_core.errors import Address, Problem
 
 _BOM = "\ufeff"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.config.editing import splice
-from proxy_core.config.editing.edits import Delete, Edit, Insert, Move, Set, Unusable, edited
+from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set, Unusable, edited
 from proxy_core.config.reading.document import parse
 
 SITE = """\
