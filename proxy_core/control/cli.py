@@ -72,9 +72,9 @@ def report(problem: Problem) -> None:
 def check_file(file: Path) -> int:
     """Print every problem of ``file``; 2 when there is an error, else 0."""
     document = read(file)
-    problems = check(document)
-    if document.site is not None:
-        problems += tuple(map(document.located, unreadable(document.site, file.parent)))
+    site = document.site or (document.remains and document.remains.site)
+    files = map(document.located, unreadable(site, file.parent)) if site else ()
+    problems = tuple(sorted([*check(document), *files], key=lambda problem: (problem.line, problem.column)))
     status = EXIT_BAD_SITE if errors(problems) or document.site is None else 0
     lines = [str(problem) for problem in problems]
     if not status:

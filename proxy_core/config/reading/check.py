@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from proxy_core.config.model import Location, Route, Site
 from proxy_core.config.schema import Field, Kind, fields
-from proxy_core.config.site_addresses import Path, row_ids
+from proxy_core.config.site_addresses import Path, at, row_ids
 
 
 class Fault(NamedTuple):
@@ -48,24 +48,29 @@ def faults(data: dict[str, Any]) -> list[Fault]:
     return list(_table(data, Site, ()))
 
 
-def remains(data: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]] | None:
-    """What is left of a whole site's data when everything faulty is taken out, and the names of what went with it; for
-    checks that look further, never to be served. None when nothing sensible is left."""
+class Left(NamedTuple):
+    """Data without everything faulty, and the names of the tables and the ids of the rows that went with it."""
+
+    data: dict[str, Any]
+    gone: frozenset[str]
+
+
+def without_faults(data: dict[str, Any]) -> Left | None:
+    """What is left of a whole site's data, in which every row has its id; None when nothing sensible is."""
     data = deepcopy(data)
     gone: set[str] = set()
     for _ in range(8):  # a key that goes may leave a table that lacks it
         found = {fault.path for fault in faults(data)}
         if not found:
-            return data, frozenset(gone)
+            return Left(data, frozenset(gone))
         for path in sorted(found, key=_from_below, reverse=True):
             if not path:
                 return None
-            holder: Any = data
-            for step in path[:-1]:
-                holder = holder[step]
-            if isinstance(path[-1], str) and isinstance(holder[path[-1]], dict):
-                gone.add(path[-1])
-            del holder[path[-1]]
+            *above, last = path
+            holder = at(data, tuple(above))
+            if isinstance(holder[last], dict):
+                gone.add(last if isinstance(last, str) else str(holder[last].get("id")))
+            del holder[last]
     return None
 
 

@@ -53,14 +53,13 @@ nothing has changed."""
 def check(document: Document) -> tuple[Problem, ...]:
     """Every problem of a site file with its position: of its form, and of what it means."""
     if document.site is not None:
-        return (*document.problems, *map(document.located, lint(document.site)))
-    if document.remains is None:
-        return document.problems
-    # Errors of meaning in what is left, unless they only miss what went with a fault.
-    site, gone = document.remains
-    more = [found for found in errors(lint(site)) if not any(name in found.what for name in gone)]
-    both = {*document.problems, *map(document.located, more)}
-    return tuple(sorted(both, key=lambda found: (found.line, found.column, found.what)))
+        found = [*document.problems, *map(document.located, lint(document.site))]
+    elif (left := document.remains) is not None:  # its warnings wait: what is gone may be all that they miss
+        meant = map(document.located, errors(lint(left.site)))
+        found = [*document.problems, *(problem for problem in meant if not left.explains(problem))]
+    else:
+        found = [*document.problems]
+    return tuple(sorted(dict.fromkeys(found), key=lambda problem: (problem.line, problem.column)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from proxy_core.config.model import Balancer, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.status_ranges import status_ranges
 from proxy_core.http.target import as_bytes_text, endpoint
-from proxy_core.rules.lint.problems import error, unknown, warning
+from proxy_core.rules.lint.problems import error, refused, unknown, warning
 from proxy_core.rules.text import template, variables
 
 
@@ -19,10 +19,8 @@ def lint_balance(site: Site) -> Iterator[Problem]:
         yield from _method(site, address, group)
         yield from _sessions(address, group)
         yield from _waiting(address, group)
-        try:
-            status_ranges(group.failonstatus)
-        except ValueError as reason:
-            yield error((*address, "failonstatus"), str(reason), 'write statuses as "503" or "500-599"')
+        todo = 'write statuses as "503" or "500-599"'
+        yield from refused((*address, "failonstatus"), group.failonstatus, status_ranges, todo)
     if site.heartbeat is not None:
         try:
             endpoint(site.heartbeat.address)

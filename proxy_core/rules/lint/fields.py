@@ -13,7 +13,7 @@ from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.expression.evaluation import ExprError
 from proxy_core.rules.fields.edit_scope import NEVER
 from proxy_core.rules.fields.edits import FRAMING, compile_edit, line
-from proxy_core.rules.lint.problems import error, unknown, warning
+from proxy_core.rules.lint.problems import error, refused, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text.pattern import PatternError
 
@@ -117,11 +117,8 @@ def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem
         yield error((*address, "public"), f'"{row.public}" is neither a path nor a URL', "begin it with a slash")
 
 
-def _statuses(address: Address, said: Sequence[str]) -> Iterator[Problem]:
-    try:
-        error_statuses(said)
-    except ValueError as wrong:
-        yield error(address, str(wrong), "name statuses from 400 to 599")
+def _statuses(address: Address, written: Sequence[str]) -> Iterator[Problem]:
+    return refused(address, written, error_statuses, "name statuses from 400 to 599")
 
 
 def _nobody(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:

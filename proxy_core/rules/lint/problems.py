@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 
 from proxy_core.errors import Address, Problem
@@ -24,3 +24,14 @@ def unknown(address: Address, what: str, name: str, known: Collection[str], *, w
     names = ", ".join([*list(known)[:MOST_NAMED], *["…"] * (len(known) > MOST_NAMED)]) or "none yet"
     todo = f"did you mean {near[0]}?" if near else f"add it, or name one of {names}"
     return (warning if warn else error)(address, f'there is no {what} "{name}"', todo)
+
+
+def refused(
+    address: Address, values: Collection[str], parse: Callable[[tuple[str]], object], todo: str
+) -> Iterator[Problem]:
+    """An error for each value by itself that ``parse`` refuses with a ValueError."""
+    for value in values:
+        try:
+            parse((value,))
+        except ValueError as reason:
+            yield error(address, str(reason), getattr(reason, "todo", todo))

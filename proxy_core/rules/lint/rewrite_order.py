@@ -42,8 +42,8 @@ def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
         try:
             said = flags.parse(row.flags)
             prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
-        except ValueError:
-            break
+        except ValueError:  # an error of its own: here it is not there
+            continue
         above = next((taker for whole, taker in takers if prefix.startswith(whole)), None)
         if above is not None:
             found[row.id] = above
@@ -65,7 +65,7 @@ def order(site: Site, host: str) -> Iterator[Problem]:
             said = flags.parse(row.flags)
             prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
         except ValueError:
-            return
+            continue
         if row.host == host:
             if above := hidden.get(row.id):
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'

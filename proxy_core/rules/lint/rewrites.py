@@ -20,7 +20,7 @@ from proxy_core.http.target import balancer
 from proxy_core.rules import hosts
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.expression import evaluation
-from proxy_core.rules.lint.problems import error, unknown, warning
+from proxy_core.rules.lint.problems import error, refused, unknown, warning
 from proxy_core.rules.lint.rewrite_order import order
 from proxy_core.rules.rewriting import conditions, flags
 from proxy_core.rules.rewriting.flags import Flags
@@ -85,6 +85,7 @@ def _hosts(site: Site) -> Iterator[Problem]:
     taken: dict[tuple[str, str], str] = {}
     for name, host in site.hosts.items():
         address = ("hosts", name)
+        told: set[tuple[str, str]] = set()
         if not host.names and not host.server_name:
             what = f"host {name} has no names: it is reached only where it is the first of its listener"
             yield warning(address, what, 'add names = ["shop.example"]')
@@ -94,10 +95,10 @@ def _hosts(site: Site) -> Iterator[Problem]:
         for listener in host.listeners or site.listeners:
             for each in sorted(hosts.names(host).plain):
                 other = taken.setdefault((listener, each), name)
-                if other != name:
+                if other != name and (each, other) not in told:
+                    told.add((each, other))
                     what = f'"{each}" is a name of host {other} too, which stands above and has its requests'
                     yield warning((*address, "names"), what, "remove it from one of the two")
-                    return
 
 
 def _texts(site: Site, address: Address, text: str, rule: int = 9, conditions: int = 9) -> Iterator[Problem]:
@@ -180,11 +181,9 @@ def _groups(text: str) -> int:
 
 def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
     address: Address = ("rewrites", row.id)
-    try:
-        said = flags.parse(row.flags)
-    except flags.FlagError as wrong:
-        yield error((*address, "flags"), str(wrong), wrong.todo)
-        return
+    wrong = [*refused((*address, "flags"), row.flags, flags.parse, "")]
+    yield from wrong
+    said = Flags() if wrong else flags.parse(row.flags)
     negated = row.pattern.startswith("!")
     text = row.pattern.removeprefix("!")
     yield from _pattern((*address, "pattern"), text, said.nocase)
@@ -201,7 +200,8 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
         yield from _texts(site, (*address, "substitution"), row.substitution, groups, found)
     for extra in (*said.env, *said.cookies):
         yield from _texts(site, (*address, "flags"), extra, groups, found)
-    yield from _flags(site, row, said)
+    if not wrong:
+        yield from _flags(site, row, said)
 
 
 def _condition_groups(row: RewriteCond) -> int:
