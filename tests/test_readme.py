@@ -43,6 +43,15 @@ def test_the_readmes_commands_name_programs_that_are_installed() -> None:
     assert named == set(project["scripts"])
 
 
+def test_installing_leaves_nothing_in_the_clone_and_takes_every_package() -> None:
+    """setuptools, for one, leaves build/ and an egg-info folder beside the sources."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["build-system"]["build-backend"] == "hatchling.build"
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert packages == project["tool"]["mypy"]["files"]
+    assert all((ROOT / package / "__init__.py").exists() for package in packages)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_to_files_that_are_there(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
