@@ -18,18 +18,22 @@ Address = tuple[str, ...]
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One fault in a site file, or one thing that went wrong while serving it.
-
-    ``line`` and ``column`` are 1-based positions in ``file`` (0 = unknown); ``address`` is the place in the site.
-    """
+    """One fault in a site file, or one thing that went wrong while serving it."""
 
     what: str
+    """What is wrong, as the beginning of a sentence."""
     todo: str = ""
+    """What to do about it; "" where nothing can be said."""
     severity: Severity = "error"
+    """An error keeps a site from being served, a warning does not."""
     address: Address = ()
+    """Its place in the site; () for the file as a whole."""
     file: str = ""
+    """The file that it is in, "" while that is not known."""
     line: int = 0
+    """Line in the file, from 1; 0 while that is not known."""
     column: int = 0
+    """Column in the line, in characters, from 1; 0 while that is not known."""
 
     def __str__(self) -> str:
         """``file:line:column: warning: what, what to do`` — the form that editors and people both can follow."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from proxy_core.config.editing import spelling
 from proxy_core.config.model import Site
-from proxy_core.config.reading.check import bounds
+from proxy_core.config.reading.check import KINDS, bounds
 from proxy_core.config.schema import Field, Kind, fields, struct_at
 
 __all__ = ["Field", "Kind", "configuration", "fields", "struct_at"]
@@ -29,15 +29,6 @@ A row without an `id` gets one from what it says: the route `/service/index` bec
 `root`, and a second one of the same name gets `-2`; rules get theirs from their pattern, variables from their name.
 When an edit from the console would change such an id, it is written into the row, so that the row keeps its counters.
 """
-
-_KINDS: dict[Kind, str] = {
-    "text": "text",
-    "number": "number",
-    "integer": "whole number",
-    "switch": "true or false",
-    "list": "list of texts",
-    "pairs": "table of texts",
-}
 
 
 def configuration() -> str:
@@ -56,9 +47,8 @@ def _tables(struct: type[Struct], path: str) -> Iterator[str]:
         yield "\n".join(_row(field) for field in keys) + "\n"
     for field in fields(struct):
         if field.struct is not None:
-            below = {"table": "[{}]", "tables": "[{}.NAME]", "rows": "[[{}]]"}[field.kind]
             name = path.strip("[]") + "." + field.name if path else field.name
-            yield from _tables(field.struct, below.format(name))
+            yield from _tables(field.struct, KINDS[field.kind].header.format(name))
 
 
 def _title(struct: type[Struct], path: str) -> str:
@@ -77,7 +67,7 @@ def _row(field: Field) -> str:
         value = ", ".join(f"`{spelling.value(each)}`" for each in field.choices)
     else:
         limits = bounds(field) if field.kind in ("number", "integer") else field.wanted
-        value = _KINDS[field.kind] + (f": {limits}" if limits else "")
+        value = KINDS[field.kind].wanted.removeprefix("a ") + (f": {limits}" if limits else "")
     default = "required" if field.required else ""
     if not field.required and field.default not in (None, "", (), {}):
         default = f"`{spelling.value(field.default)}`"

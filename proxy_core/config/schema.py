@@ -17,7 +17,6 @@ from msgspec import Meta, Struct
 
 from proxy_core.config.descriptions import description
 from proxy_core.config.model import Site
-from proxy_core.errors import Address
 
 Kind = Literal["text", "number", "integer", "switch", "choice", "list", "pairs", "table", "tables", "rows"]
 """How a field is spelled: ``list`` is a list of texts, ``pairs`` a table of texts, ``table`` one table of ``struct``,
@@ -64,92 +63,70 @@ def fields(kind: type[Struct]) -> tuple[Field, ...]:
     return tuple(_field(kind, each, hints[each.name]) for each in msgspec.structs.fields(kind))
 
 
-def struct_at(address: Address) -> type[Struct] | None:
+def struct_at(address: tuple[str | int, ...]) -> type[Struct] | None:
     """The model of the table or row at ``address``: ``("routes", "x")`` is a Route; None where no such table can be."""
     struct: type[Struct] | None = Site
-    keys = list(address)
-    while keys and struct is not None:
-        key = keys.pop(0)
-        found = {field.name: field for field in fields(struct)}.get(key)
-        if found is None or (found.kind in ("tables", "rows") and not keys):
+    keys = iter(address)
+    for key in keys:
+        field = next((each for each in fields(struct) if each.name == key), None) if struct is not None else None
+        if field is None or (field.kind in ("tables", "rows") and next(keys, None) is None):
             return None
-        if found.kind in ("tables", "rows"):
-            keys.pop(0)
-        struct = found.struct
+        struct = field.struct
     return struct
 
 
 @lru_cache(maxsize=4096)
-def names_something(address: Address) -> bool:
-    """Whether the table at ``address`` says something by being there, even when it is empty: an item of ``tables``.
+def names_something(path: tuple[str | int, ...]) -> bool:
+    """Whether the table at ``path`` says something by being there, even when it is empty: an item of ``tables``.
 
     An empty ``[console]`` means the same as none at all; an empty ``[balancers.shop]`` is a balancer.
     """
-    if len(address) < 2:
-        return False
-    parent = Site if len(address) == 2 else struct_at(address[:-2])
-    return parent is not None and any(f.name == address[-2] and f.kind == "tables" for f in fields(parent))
+    parent = struct_at(path[:-2])
+    return parent is not None and any(each.kind == "tables" and (each.name,) == path[-2:-1] for each in fields(parent))
 
 
 def _field(owner: type[Struct], each: msgspec.structs.FieldInfo, hint: Any) -> Field:
-    bare, meta = _peel(hint)
-    kind, choices, struct, inner = _kind(bare)
-    meta = {**_peel(inner)[1], **meta} if inner is not None else meta
-    default = each.default
-    if each.default_factory is not msgspec.NODEFAULT:
-        default = each.default_factory()
+    default = each.default if each.default_factory is msgspec.NODEFAULT else each.default_factory()
     return Field(
         name=each.encode_name,
-        kind=kind,
-        choices=choices,
         default=None if default is msgspec.NODEFAULT else default,
         required=each.required,
-        struct=struct,
         describe=partial(description, owner, each.name),
-        **meta,
+        **_facts(hint),
     )
 
 
-def _peel(hint: Any) -> tuple[Any, dict[str, Any]]:
-    """A hint without its ``Annotated`` and ``| None``, and what their Metas say; an outer Meta wins."""
-    if get_origin(hint) is Annotated:
-        inner, *notes = get_args(hint)
-        bare, meta = _peel(inner)
-        for note in notes:
-            meta |= _said(note) if isinstance(note, Meta) else {}
-        return bare, meta
-    if get_origin(hint) in (Union, types.UnionType):
-        some = [each for each in get_args(hint) if each is not type(None)]
-        if len(some) == 1:
-            return _peel(some[0])
-    return hint, {}
+def _facts(hint: Any) -> dict[str, Any]:
+    """What a type says of a Field: its kind, and choices, bounds, pattern, example or struct, as it has them."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint in _SCALARS:
+        return {"kind": _SCALARS[hint]}
+    if origin is Literal:
+        return {"kind": "choice", "choices": args}
+    if origin is Annotated:
+        facts = _facts(args[0])
+        for note in args[1:]:
+            facts |= _constraints(note)
+        return facts
+    if origin in (Union, types.UnionType):
+        return _facts(next(each for each in args if each is not types.NoneType))
+    if origin is tuple:
+        row = _facts(args[0])
+        return {"kind": "rows", "struct": row["struct"]} if "struct" in row else {"kind": "list"}
+    if origin is dict:
+        names, table = _facts(args[0]), _facts(args[1])
+        return names | ({"kind": "tables", "struct": table["struct"]} if "struct" in table else {"kind": "pairs"})
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return {"kind": "table", "struct": hint}
+    raise TypeError(f"a site file cannot spell {hint!r}")
 
 
-def _said(meta: Meta) -> dict[str, Any]:
-    low = meta.ge if meta.gt is None else meta.gt
-    said = {
-        "minimum": meta.min_length if low is None else low,
-        "above": True if meta.gt is not None else None,
+def _constraints(meta: Meta) -> dict[str, Any]:
+    constraints = {
+        "minimum": next((each for each in (meta.ge, meta.gt, meta.min_length) if each is not None), None),
+        "above": meta.gt is not None or None,
         "maximum": meta.max_length if meta.le is None else meta.le,
         "pattern": meta.pattern,
         **(meta.extra or {}),
     }
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _kind(bare: Any) -> tuple[Kind, tuple[Any, ...], type[Struct] | None, Any]:
-    """The kind, choices and struct of a bare hint; last the hint of the names, for tables by name."""
-    origin, args = get_origin(bare), get_args(bare)
-    if bare in _SCALARS:
-        return _SCALARS[bare], (), None, None
-    if origin is Literal:
-        return "choice", args, None, None
-    if isinstance(bare, type) and issubclass(bare, Struct):
-        return "table", (), bare, None
-    if origin is dict:
-        value = _peel(args[1])[0]
-        return ("pairs", (), None, args[0]) if value is str else ("tables", (), value, args[0])
-    if origin is tuple:
-        value = _peel(args[0])[0]
-        return ("list", (), None, None) if value is str else ("rows", (), value, None)
-    raise TypeError(f"a site file cannot spell {bare!r}")
+    return {name: value for name, value in constraints.items() if value is not None}

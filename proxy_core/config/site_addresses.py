@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy_core.config.schema import names_something
 from proxy_core.errors import Address
@@ -111,37 +111,35 @@ def at(data: Data, path: Path) -> Any:
     return here
 
 
-def made_ids(data: Data) -> list[tuple[Data, str]]:
-    """The rows that have no id of their own, as objects, and the ids made for them."""
-    return [
-        (row, name)
-        for _, rows, stem in _lists(data, (), "")
-        for row, name in zip(rows, row_ids(rows, stem), strict=True)
-        if not row.get("id")
-    ]
+def with_ids(value: Any, stem: str = "") -> Any:
+    """Plain data in which every row has its id, at every depth; what has no rows in it is not copied."""
+    if isinstance(value, dict):
+        return {key: with_ids(each, key) if isinstance(each, dict | list) else each for key, each in value.items()}
+    if any(isinstance(each, dict) for each in value):
+        return [
+            {**with_ids(row), "id": name} if isinstance(row, dict) else row
+            for row, name in zip(value, row_ids(value, stem), strict=True)
+        ]
+    return value
 
 
-def pins(had: list[tuple[Data, str]], data: Data) -> list[tuple[Path, str]]:
-    """Rows that had a made id (as ``made_ids`` said before) and now would get another: where each is, and what it had.
+class MadeId(NamedTuple):
+    """A row that has no id of its own, its place, and the id made for it."""
 
-    Rows are recognised as objects: an edit must have changed them in place.
-    """
-    names = {id(row): name for row, name in had}
-    return [
-        ((*path, n), names[id(row)])
-        for path, rows, stem in _lists(data, (), "")
-        for n, (row, name) in enumerate(zip(rows, row_ids(rows, stem), strict=True))
-        if not row.get("id") and names.get(id(row), name) != name
-    ]
+    row: Data
+    path: Path
+    name: str
 
 
-def _lists(here: Any, path: Path, stem: str) -> Iterator[tuple[Path, list[Data], str]]:
-    if is_rows(here):
-        yield path, here, stem
-    if isinstance(here, dict | list):
-        for key, value in here.items() if isinstance(here, dict) else enumerate(here):
-            if isinstance(value, dict | list):
-                yield from _lists(value, (*path, key), str(key) if isinstance(key, str) else stem)
+def made_ids(value: Any, path: Path = (), stem: str = "") -> Iterator[MadeId]:
+    """Every row without an id of its own. An edit changes rows in place, so that they are recognised as objects."""
+    if is_rows(value):
+        for n, (row, name) in enumerate(zip(value, row_ids(value, stem), strict=True)):
+            if not row.get("id"):
+                yield MadeId(row, (*path, n), name)
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, dict | list):
+            yield from made_ids(each, (*path, key), key if isinstance(key, str) else stem)
 
 
 def meaning(here: Any, address: Address = ()) -> Any:

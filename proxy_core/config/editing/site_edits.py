@@ -21,7 +21,7 @@ from proxy_core.config.reading.document import Document
 from proxy_core.config.reading.syntax import values
 from proxy_core.config.reading.text_layout import layout
 from proxy_core.config.schema import names_something
-from proxy_core.config.site_addresses import Data, Path, at, is_rows, made_ids, meaning, pins, resolved, row_ids
+from proxy_core.config.site_addresses import Data, Path, at, is_rows, made_ids, meaning, resolved, row_ids
 from proxy_core.errors import Address, Problem
 
 
@@ -84,12 +84,12 @@ def edited(document: Document, edits: Sequence[Edit]) -> Edited:
     ending = "" if document.text.endswith("\n") or not document.text else newline
     text = (document.text + ending).encode()
     for edit in edits:
-        had = made_ids(data)
+        had = {id(made.row): made for made in made_ids(data)}
         text = _made(text, data, edit)
-        for path, name in pins(had, data):
-            row, place = at(data, path), (*path, "id")
-            text = _changed(text, data, place, name) if "id" in row else splice.added(text, place, name)
-            row["id"] = name
+        for row, path, name in [*made_ids(data)]:
+            if (before := had.get(id(row))) is not None and before.name != name:
+                text = _with_key(text, data, path, "id", before.name)
+                row["id"] = before.name
     spelled = text.decode().removesuffix(ending)
     found = values(spelled)
     carried = not found.problems and meaning(found.data) == meaning(data)
@@ -163,21 +163,23 @@ def _changed(text: bytes, data: Data, path: Path, value: Any) -> bytes:
     old = at(data, path)
     if isinstance(old, dict) and isinstance(value, dict):
         for key, each in value.items():
-            text = _changed(text, data, (*path, key), each) if key in old else splice.added(text, (*path, key), each)
+            text = _with_key(text, data, path, key, each)
         for key in [key for key in old if key not in value]:
             text = _without(text, (*path, key))
         return text
     if isinstance(old, list) and isinstance(value, list) and old and value and is_rows(old) == is_rows(value):
         return _listed(text, data, path, value)
-    if type(old) is not bool and type(value) is not bool and old == value:
+    if old == value and isinstance(old, bool) == isinstance(value, bool):
         return text
-    if old is value:
-        return text
-    if is_rows(value) and len(path) == 1:  # from an empty list, or from something else, to rows under headers
-        return splice.added(_without(text, path), path, value)
-    if (new := splice.replaced(text, path, value)) is not None:
-        return new
-    return splice.added(_without(text, path), path, value)
+    headers = is_rows(value) and len(path) == 1  # an empty list, or something else, becomes rows under headers
+    new = None if headers else splice.replaced(text, path, value)
+    return splice.added(_without(text, path), path, value) if new is None else new
+
+
+def _with_key(text: bytes, data: Data, path: Path, key: str, value: Any) -> bytes:
+    """The text with a value at a key of the table at ``path``, whether it is there already or not."""
+    place = (*path, key)
+    return _changed(text, data, place, value) if key in at(data, path) else splice.added(text, place, value)
 
 
 def _listed(text: bytes, data: Data, path: Path, value: list[Any]) -> bytes:
@@ -201,7 +203,7 @@ def _without(text: bytes, path: Path) -> bytes:
     gone = splice.removed(text, path)
     spots = layout(gone).spots
     above = [path[:n] for n in range(2, len(path)) if path[:n] not in spots]
-    lost = [each for each in above if names_something(tuple(str(step) for step in each))]
+    lost = [each for each in above if names_something(each)]
     return splice.removed(splice.added(text, lost[-1], {}), path) if lost else gone
 
 

@@ -54,9 +54,7 @@ def table(path: Path, content: Mapping[str, Any], *, row: bool = False) -> str:
     name = key(*path)
     head = f"[[{name}]]\n" if row else f"[{name}]\n"
     lines = "".join(f"{key(k)} = {value(v)}\n" for k, v in own.items())
-    blocks = [
-        table((*path, k), v) for k, v in below.items() if v or names_something((*(str(step) for step in path), k))
-    ]
+    blocks = [table((*path, k), v) for k, v in below.items() if v or names_something((*path, k))]
     if own or row or not blocks:
         blocks.insert(0, head + lines)
     return "\n".join(blocks)
@@ -75,8 +73,7 @@ def document(data: Mapping[str, Any]) -> str:
 def _fits(path: Path, name: str, content: Mapping[str, Any]) -> bool:
     """Whether a table below another reads well on one line."""
     plain = not any(isinstance(v, Mapping) or is_rows(v) for v in content.values())
-    address = (*(str(step) for step in path), name)
-    return plain and bool(content) and not names_something(address) and len(value(content)) <= _WIDTH
+    return plain and bool(content) and not names_something((*path, name)) and len(value(content)) <= _WIDTH
 
 
 def _literal(content: str) -> bool:

@@ -206,7 +206,7 @@ def _with_comma(text: bytes, item: LayoutEntry) -> bytes:
 
 def _row_at(text: bytes, here: Layout, path: Path, n: int, block: bytes) -> Change:
     """A row's text put above row ``n`` of a list under headers, or behind its last row, spaced as its neighbours."""
-    heads = [section for section in _under(here, path) if len(section.path) == len(path) + 1 and section.row]
+    heads = [section for section in _under(here, path) if len(section.path) == len(path) + 1]
     spaced = len(heads) < 2 or _blank_before(text, heads[1].start)
     gap = _newline(text) if spaced else b""
     if n < len(heads):

@@ -29,17 +29,27 @@ class Fault(NamedTuple):
     """Something is not there: in a text with syntax errors it may merely have been lost."""
 
 
-_WANTED: dict[Kind, tuple[str, str]] = {
-    "text": ("a text", '"…"'),
-    "number": ("a number", "1.5"),
-    "integer": ("a whole number", "1"),
-    "switch": ("true or false", "true"),
-    "choice": ("one of a few words", '"…"'),
-    "list": ("a list of texts", '["…", "…"]'),
-    "pairs": ("a table of texts", '{ name = "…" }'),
-    "table": ("a table", "{ … }"),
-    "tables": ("tables by name", "{ name = { … } }"),
-    "rows": ("an array of tables", "[{ … }]"),
+class KindWords(NamedTuple):
+    """A kind of value for people."""
+
+    types: type | tuple[type, ...]
+    wanted: str
+    example: str
+    header: str = ""
+    """The header that tables of it can have, with {} for the path."""
+
+
+KINDS: dict[Kind, KindWords] = {
+    "text": KindWords(str, "a text", '"…"'),
+    "number": KindWords((int, float), "a number", "1.5"),
+    "integer": KindWords(int, "a whole number", "1"),
+    "switch": KindWords(bool, "true or false", "true"),
+    "choice": KindWords(object, "one of a few words", '"…"'),
+    "list": KindWords(list, "a list of texts", '["…", "…"]'),
+    "pairs": KindWords(dict, "a table of texts", '{ name = "…" }'),
+    "table": KindWords(dict, "a table", "{ … }", "[{}]"),
+    "tables": KindWords(dict, "tables by name", "{ name = { … } }", "[{}.NAME]"),
+    "rows": KindWords(list, "an array of tables", "[{ … }]", "[[{}]]"),
 }
 
 
@@ -63,7 +73,7 @@ def without_faults(data: dict[str, Any]) -> Left | None:
         found = {fault.path for fault in faults(data)}
         if not found:
             return Left(data, frozenset(gone))
-        for path in sorted(found, key=_from_below, reverse=True):
+        for path in sorted(found, reverse=True):  # what is inside before what holds it, later rows before earlier ones
             if not path:
                 return None
             *above, last = path
@@ -72,11 +82,6 @@ def without_faults(data: dict[str, Any]) -> Left | None:
                 gone.add(last if isinstance(last, str) else str(holder[last].get("id")))
             del holder[last]
     return None
-
-
-def _from_below(path: Path) -> list[tuple[str, int]]:
-    """Sorts what is inside before what holds it, and later rows before earlier ones, when reversed."""
-    return [(step, 0) if isinstance(step, str) else ("", step) for step in path]
 
 
 def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[Fault]:
@@ -131,10 +136,10 @@ def _one_of(row: dict[str, Any], path: Path, keys: tuple[str, ...], examples: st
 
 
 def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:
-    if not _fits(value, field.kind):
-        wanted, _ = _WANTED[field.kind]
-        header = _HEADERS.get(field.kind, "").format(".".join(map(str, path)))
-        yield Fault(path, f"{field.name} is {found(value)}, not {wanted}", f"write {header or _example(field)}")
+    words = KINDS[field.kind]
+    if not isinstance(value, words.types) or (isinstance(value, bool) and field.kind in ("number", "integer")):
+        header = words.header.format(".".join(map(str, path)))
+        yield Fault(path, f"{field.name} is {found(value)}, not {words.wanted}", f"write {header or _example(field)}")
     elif field.kind == "choice" and not any(value == each and type(value) is type(each) for each in field.choices):
         yield Fault(path, f"{field.name} cannot be {_shown(value)}", _choice(value, field))
     elif field.kind in ("text", "number", "integer"):
@@ -222,15 +227,6 @@ def _inside(path: Path) -> str:
     return f" in {'.'.join(names)}" if names else ""
 
 
-def _fits(value: Any, kind: Kind) -> bool:
-    if kind == "number":
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    wanted: dict[Kind, type] = {"text": str, "switch": bool, "list": list, "rows": list}
-    return kind == "choice" or isinstance(value, wanted.get(kind, dict))
-
-
 def found(value: Any) -> str:
     """What a value is, in words: ``the text "30"``."""
     match value:
@@ -258,13 +254,10 @@ def _shown(value: Any) -> str:
     return found(value)
 
 
-_HEADERS = {"table": "[{}]", "tables": "[{}.NAME]", "rows": "[[{}]]"}
-
-
 def _example(field: Field) -> str:
     value = field.example if field.example is not None else field.default
     if field.kind == "choice":
         value = field.choices[0]
     if value in (None, "", (), {}) or isinstance(value, Struct):
-        return f"{field.name} = {_WANTED[field.kind][1]}"
+        return f"{field.name} = {KINDS[field.kind].example}"
     return f"{field.name} = {_shown(value)}"

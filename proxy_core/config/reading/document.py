@@ -18,8 +18,7 @@ from proxy_core.config.model import Site
 from proxy_core.config.reading.check import Fault, faults, without_faults
 from proxy_core.config.reading.syntax import values
 from proxy_core.config.reading.text_layout import Layout, layout
-from proxy_core.config.schema import fields
-from proxy_core.config.site_addresses import address_of, resolved, row_ids
+from proxy_core.config.site_addresses import address_of, resolved, with_ids
 from proxy_core.errors import Address, Problem
 
 
@@ -74,15 +73,14 @@ class Document:
     @cached_property
     def remains(self) -> Remains | None:
         """What is left of a document with errors; None when nothing sensible is."""
-        left = without_faults(_with_ids(self.data, Site))
-        if self.site is not None or left is None:
-            return None
-        try:
-            site = msgspec.convert(left.data, Site)
-        except msgspec.ValidationError:
+        left = without_faults(with_ids(self.data)) if self.site is None else None
+        if left is None:
             return None
         found = values(self.text)
-        return Remains(site, left.gone | found.lost, found.maimed)
+        try:
+            return Remains(msgspec.convert(left.data, Site), left.gone | found.lost, found.maimed)
+        except msgspec.ValidationError:
+            return None
 
     @cached_property
     def _rows(self) -> dict[int, dict[str, int]]:
@@ -102,18 +100,15 @@ def read(path: pathlib.Path) -> Document:
     file = str(path)
     try:
         content = path.read_bytes()
+        return parse(content.decode(), file)
     except OSError as error:
-        what = f"the file cannot be read: {error.strerror or error}"
         todo = "check the name" if isinstance(error, FileNotFoundError) else "check its kind and permissions"
-        return _empty(file, Problem(what=what, todo=todo, file=file))
-    try:
-        text = content.decode()
+        return _unreadable(file, f"the file cannot be read: {error.strerror or error}", todo)
     except UnicodeDecodeError as error:
         before = content[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         what = f"the byte 0x{content[error.start]:02x} is not UTF-8"
-        todo = "save the file as UTF-8"
-        return _empty(file, _problem(file, what, todo, before.count("\n") + 1, len(before) - before.rfind("\n")))
-    return parse(text, file)
+        return _unreadable(file, what, "save the file as UTF-8", line, column)
 
 
 def parse(text: str, file: str = "site.toml") -> Document:
@@ -121,42 +116,20 @@ def parse(text: str, file: str = "site.toml") -> Document:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return _empty(file, _problem(file, "the text is not Unicode", "save the file as UTF-8", 1, 1))
+        return _unreadable(file, "the text is not Unicode", "save the file as UTF-8", 1, 1)
     found = values(text)
-    data_faults = [fault for fault in faults(found.data) if not (found.problems and fault.missing)]
     document = Document(file, text, found.data, None, (), bool(found.problems))
-    if not data_faults and not found.problems:
-        return _converted(document)
-    syntax = [msgspec.structs.replace(each, file=file) for each in found.problems]
-    problems = [*syntax, *map(document.located_fault, data_faults)]
-    return replace(document, problems=tuple(sorted(problems, key=lambda each: (each.line, each.column))))
-
-
-def _converted(document: Document) -> Document:
+    problems = [msgspec.structs.replace(each, file=file) for each in found.problems]
+    missing_counts = not document.broken  # else it may merely have been lost
+    problems += [document.located_fault(each) for each in faults(found.data) if missing_counts or not each.missing]
+    if problems:
+        return replace(document, problems=tuple(sorted(problems, key=lambda each: (each.line, each.column))))
     try:
-        site = msgspec.convert(_with_ids(document.data, Site), Site)
+        return replace(document, site=msgspec.convert(with_ids(found.data), Site))
     except msgspec.ValidationError as error:  # check and model disagree: say what the model says
-        return replace(document, problems=(Problem(what=str(error), file=document.file),))
-    return replace(document, site=site)
+        return replace(document, problems=(Problem(what=str(error), file=file),))
 
 
-def _with_ids(table: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """The table with the id of every row in it written out, at every depth."""
-    named = dict(table)
-    for field in fields(struct):
-        rows = table.get(field.name)
-        if field.kind == "rows" and field.struct is not None and isinstance(rows, list):
-            ids = row_ids(rows, field.name)
-            named[field.name] = [
-                {**_with_ids(row, field.struct), "id": name} if isinstance(row, dict) else row
-                for row, name in zip(rows, ids, strict=True)
-            ]
-    return named
-
-
-def _problem(file: str, what: str, todo: str, line: int, column: int) -> Problem:
-    return Problem(what=what, todo=todo, file=file, line=line, column=column)
-
-
-def _empty(file: str, problem: Problem) -> Document:
+def _unreadable(file: str, what: str, todo: str, line: int = 0, column: int = 0) -> Document:
+    problem = Problem(what=what, todo=todo, file=file, line=line, column=column)
     return Document(file, "", {}, None, (problem,), broken=True)

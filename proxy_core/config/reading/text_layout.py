@@ -26,38 +26,47 @@ _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 @dataclass(slots=True)
 class LayoutEntry:
-    """A key with its value (``path`` ends with the key), or an element of an array (``path`` ends with its position).
-
-    ``start`` to ``end`` is what moves and dies with it: whole lines with its comments in a section, else the bare
-    ``key = value`` or element. ``key`` is where it is spelled, ``value`` and ``value_end`` enclose its value, and
-    ``within`` is the path of the section, inline table or array that holds it.
-    """
+    """A key with its value, or an element of an array. All places are offsets in bytes."""
 
     path: Path
+    """Where it leads: it ends with the key, or with the position of the element."""
     within: Path
+    """The path of the section, inline table or array that holds it."""
     start: int
+    """Where that begins what moves and dies with it: whole lines with its comments in a section, else the bare
+    ``key = value`` or element."""
     end: int
+    """Where that ends."""
     key: int
+    """Where its key is spelled."""
     value: int
+    """Where its value begins."""
     value_end: int
+    """Behind its value."""
     kind: str
+    """tree-sitter's word for the value: ``string``, ``array``, ``inline_table`` …"""
     items: list[LayoutEntry] = field(default_factory=list)
+    """The pairs of an inline table, the elements of an array."""
     shared: bool = False
     """For arrays: elements share lines with each other or with the brackets."""
 
 
 @dataclass(slots=True)
 class LayoutSection:
-    """The keys under one header. ``start`` to ``end`` are the whole lines that move and die with it; ``head`` is the
-    header's bracket and ``body`` where its first key goes. ``row`` says that it is a ``[[row]]``."""
+    """The keys under one header. All places are offsets in bytes."""
 
     path: Path
+    """Where the header leads; a ``[[row]]``'s ends with its position. () for the keys above the first header."""
     start: int
+    """Where the lines begin that move and die with it: its own comments, then the header."""
     head: int
+    """Where the header's bracket is."""
     body: int
+    """Where its first key goes: behind the line of the header."""
     end: int
-    row: bool
+    """Behind the last of its lines."""
     entries: list[LayoutEntry] = field(default_factory=list)
+    """Its keys, in the order of the text."""
 
 
 @dataclass
@@ -127,7 +136,7 @@ class _LayoutReader:
         # but for one behind a header.
         self.comments -= {node.start_point[0] for node in heads}
         first = 3 if self.text.startswith(b"\xef\xbb\xbf") else 0
-        top = LayoutSection((), first, first, first, first, False)
+        top = LayoutSection((), first, first, first, first)
         self.fill(top, root)
         sections = [top, *(self.section(node) for node in heads)]
         return Layout(self.text, self.lines, sections)
@@ -144,7 +153,7 @@ class _LayoutReader:
                 path = (*path, self.rows[path] - 1)
         line = node.start_point[0]
         body = self.line_end(line)
-        section = LayoutSection(path, self.above(line), node.start_byte, body, body, row)
+        section = LayoutSection(path, self.above(line), node.start_byte, body, body)
         self.fill(section, node)
         return section
 

@@ -104,6 +104,15 @@ def test_rows_without_an_id_get_one_from_their_path() -> None:
     assert [route.id for route in site.routes] == ids
 
 
+def test_rows_in_tables_get_ids_too() -> None:
+    text = "[listeners.a]\naddress = ':1'\ntls.certificates = [{ cert = 'a.pem', names = ['x'] }, { cert = 'b.pem' }]\n"
+    site = parse(text).site
+    assert site is not None
+    tls = site.listeners["a"].tls
+    assert tls is not None
+    assert [row.id for row in tls.certificates] == ["certificates", "certificates-2"]
+
+
 def test_where_gives_the_place_of_an_address_or_of_its_nearest_parent() -> None:
     text = '[site]\ntimeout = 1\n\n[[routes]]\npath = "/x"\nexcept = true\n[balancers.b.members]\na = { url = "x" }\n'
     document = parse(text)
