@@ -28,7 +28,7 @@ def description(struct: type[Struct], attribute: str) -> str:
         text = next(filter(None, texts), "")
         reference = re.fullmatch(r"See ``(\w+)``\.", text)
         return _texts(types.__name__)[reference[1]] if reference else text
-    except OSError:
+    except (OSError, TypeError):  # TypeError: a module that has never had a file
         return NO_SOURCE
 
 
