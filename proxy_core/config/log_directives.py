@@ -83,15 +83,15 @@ def _literal(text: str) -> str:
 def _directive(found: re.Match[str]) -> LogDirective:
     letter, argument = found["letter"], found["argument"] or ""
     where = f"{found[0]} at character {found.start() + 1}"
-    known = _ARGUMENTS.get(letter)
+    arguments = _ARGUMENTS.get(letter)
     if letter in FREE and not argument:
         raise BadFormat(f"{where} names nothing", f"write what it is to show in braces: %{{NAME}}{letter}")
-    if known is None and letter not in FREE and letter != "t":
+    if arguments is None and letter not in FREE and letter != "t":
         todo = f"known are {' '.join('%' + each for each in sorted([*_ARGUMENTS, *FREE, 't']))}; %% is a percent sign"
         raise BadFormat(f"{where} is no directive that is known", todo)
-    if known is not None and argument not in known:
-        near = get_close_matches(argument, known, 1)
-        written = " ".join(f"%{{{each}}}{letter}" if each else f"%{letter}" for each in near or known)
+    if arguments is not None and argument not in arguments:
+        near = get_close_matches(argument, arguments, 1)
+        written = " ".join(f"%{{{each}}}{letter}" if each else f"%{letter}" for each in near or arguments)
         raise BadFormat(f"{where} is not known", f"did you mean {written}?" if near else f"write {written}")
     codes = frozenset(int(code) for code in re.findall(r"\d+", found["before"]))
     return LogDirective(letter, argument, codes, "!" in found["before"])

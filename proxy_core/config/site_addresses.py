@@ -49,66 +49,66 @@ def row_ids(rows: Sequence[Any], stem: str) -> tuple[str, ...]:
 
 
 def _derived(row: Data, stem: str) -> str:
-    said = next((row[key] for key in _TELLING if isinstance(row.get(key), str)), stem)
-    return "root" if said == "/" else re.sub(r"[^A-Za-z0-9_.]+", "-", said).strip("-.") or stem
+    text = next((row[key] for key in _TELLING if isinstance(row.get(key), str)), stem)
+    return "root" if text == "/" else re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-.") or stem
 
 
 def is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
-def resolved(data: Data, address: Address, known: dict[int, dict[str, int]] | None = None) -> tuple[Path, int]:
+def resolved(data: Data, address: Address, cache: dict[int, dict[str, int]] | None = None) -> tuple[Path, int]:
     """The path of ``address``, as far as it exists: how many of its keys were found is the second result.
 
-    ``known`` remembers the ids of each list between calls, by its identity, for data that nobody changes meanwhile.
+    ``cache`` remembers the ids of each list between calls, by its identity, for data that nobody changes meanwhile.
     """
-    here: Any = data
-    known = {} if known is None else known
+    value: Any = data
+    cache = {} if cache is None else cache
     path: Path = ()
     stem = ""
     for n, key in enumerate(address):
-        if isinstance(here, dict) and key in here:
-            path, here, stem = (*path, key), here[key], key
-        elif isinstance(here, list) and key and key in (numbers := _numbers(here, stem, known)):
-            path, here = (*path, numbers[key]), here[numbers[key]]
+        if isinstance(value, dict) and key in value:
+            path, value, stem = (*path, key), value[key], key
+        elif isinstance(value, list) and key and key in (numbers := _numbers(value, stem, cache)):
+            path, value = (*path, numbers[key]), value[numbers[key]]
         else:
             return path, n
     return path, len(address)
 
 
-def _numbers(rows: list[Any], stem: str, known: dict[int, dict[str, int]]) -> dict[str, int]:
+def _numbers(rows: list[Any], stem: str, cache: dict[int, dict[str, int]]) -> dict[str, int]:
     """Where each row stands, by its id; the first of two that share one."""
-    if id(rows) not in known:
-        known[id(rows)] = {name: n for n, name in reversed([*enumerate(row_ids(rows, stem))])}
-    return known[id(rows)]
+    if id(rows) not in cache:
+        cache[id(rows)] = {name: n for n, name in reversed([*enumerate(row_ids(rows, stem))])}
+    return cache[id(rows)]
 
 
-def address_of(data: Data, path: Path, known: dict[int, tuple[str, ...]] | None = None) -> Address:
+def address_of(data: Data, path: Path, cache: dict[int, tuple[str, ...]] | None = None) -> Address:
     """The address of a path that exists in ``data``, or of as much of it as can be named.
 
-    ``known`` remembers the ids of each list between calls, as for ``resolved``.
+    ``cache`` remembers the ids of each list between calls, as for ``resolved``.
     """
-    here: Any = data
-    known = {} if known is None else known
+    value: Any = data
+    cache = {} if cache is None else cache
     address: Address = ()
     stem = ""
     for step in path:
         if isinstance(step, int):
-            if id(here) not in known:
-                known[id(here)] = row_ids(here, stem)
-            address = (*address, known[id(here)][step])
+            if id(value) not in cache:
+                cache[id(value)] = row_ids(value, stem)
+            address = (*address, cache[id(value)][step])
         else:
             address, stem = (*address, step), step
-        here = here.get(step, {}) if isinstance(here, dict) else here[int(step)]
+        value = value.get(step, {}) if isinstance(value, dict) else value[int(step)]
     return address
 
 
 def at(data: Data, path: Path) -> Any:
     """The value at a path that exists."""
-    here: Any = data
+    value: Any = data
     for step in path:
-        here = here[step]
-    return here
+        value = value[step]
+    return value
 
 
 def with_ids(value: Any, stem: str = "") -> Any:
@@ -142,11 +142,11 @@ def made_ids(value: Any, path: Path = (), stem: str = "") -> Iterator[MadeId]:
             yield from made_ids(each, (*path, key), key if isinstance(key, str) else stem)
 
 
-def meaning(here: Any, address: Address = ()) -> Any:
+def meaning(value: Any, address: Address = ()) -> Any:
     """The data without empty tables and lists that say nothing, so that ``[console]`` alone equals no console."""
-    if isinstance(here, list):
-        return [meaning(each, (*address, "")) for each in here]
-    if not isinstance(here, dict):
-        return "nan" if here != here else here  # nan equals nothing, itself included
-    kept = {key: meaning(value, (*address, key)) for key, value in here.items()}
-    return {k: v for k, v in kept.items() if v not in ({}, []) or names_something((*address, k))}
+    if isinstance(value, list):
+        return [meaning(each, (*address, "")) for each in value]
+    if not isinstance(value, dict):
+        return "nan" if value != value else value  # nan equals nothing, itself included
+    kept = {key: meaning(each, (*address, key)) for key, each in value.items()}
+    return {key: each for key, each in kept.items() if each not in ({}, []) or names_something((*address, key))}

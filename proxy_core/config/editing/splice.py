@@ -30,34 +30,34 @@ def replaced(text: bytes, path: Path, value: Any) -> bytes | None:
 
 def added(text: bytes, path: Path, value: Any) -> bytes:
     """A key that is not there yet, spelled as its neighbours are, with the tables above it that are not there."""
-    here = layout(text)
-    while len(path) > 1 and path[:-1] not in here.spots:
+    outline = layout(text)
+    while len(path) > 1 and path[:-1] not in outline.spots:
         path, value = path[:-1], {str(path[-1]): value}
     parent = path[:-1]
     tabular = isinstance(value, Mapping) or (is_rows(value) and len(path) == 1)
-    if (inline := _entry(here, parent)) is not None:
+    if (inline := _entry(outline, parent)) is not None:
         return _applied(text, [_into_inline(text, inline, _pair(text, path[len(parent) :], value, inline=True))])
-    if tabular and (like := _sibling(here, parent)):
+    if tabular and (like := _sibling(outline, parent)):
         return _applied(text, [_after(text, like, path, value)])
-    if not tabular and (section := _section(here, parent)):
-        return _applied(text, [_into_section(text, here, section, path, value)])
-    if dotted := _dotted(here, parent):
+    if not tabular and (section := _section(outline, parent)):
+        return _applied(text, [_into_section(text, outline, section, path, value)])
+    if dotted := _dotted(outline, parent):
         return _applied(text, [_after(text, dotted, path, value)])
     if not tabular:  # only the tables below it have headers
         block = spelling.table(parent, {str(path[-1]): value})
-        first = _under(here, parent)[0]
+        first = _under(outline, parent)[0]
         return _applied(text, [(first.start, first.start, _lines(text, block + "\n"))])
     block = spelling.rows(path, value) if is_rows(value) else spelling.table(path, value)
-    return _applied(text, [_below(text, _under(here, parent), block)])
+    return _applied(text, [_below(text, _under(outline, parent), block)])
 
 
 def removed(text: bytes, path: Path) -> bytes:
     """Everything under ``path``, however it is spelled, taken out."""
-    here = layout(text)
-    gone = _under(here, path)
+    outline = layout(text)
+    gone = _under(outline, path)
     blocks: list[LayoutSection | LayoutEntry] = list(gone)
     changes: list[Change] = []
-    for section in here.sections:
+    for section in outline.sections:
         if section not in gone:
             for entry in section.entries:
                 if entry.path[: len(path)] == path:
@@ -69,58 +69,58 @@ def removed(text: bytes, path: Path) -> bytes:
 
 def inserted(text: bytes, path: Path, n: int, row: Any) -> bytes:
     """A new row, or element, at position ``n`` of the list at ``path``, which exists."""
-    here = layout(text)
-    if (array := _entry(here, path)) is not None:
+    outline = layout(text)
+    if (array := _entry(outline, path)) is not None:
         return _applied(text, _into_array(text, array, n, _spelled(text, row, inline=True)))
     block = _lines(text, spelling.table(path, row, row=True))
-    return _applied(text, [_row_at(text, here, path, n, block)])
+    return _applied(text, [_row_at(text, outline, path, n, block)])
 
 
 def moved(text: bytes, path: Path, n: int, to: int) -> bytes:
     """The row at position ``n`` of the list at ``path`` put above the row that is at position ``to`` now."""
     if to in (n, n + 1):
         return text
-    here = layout(text)
-    if (array := _entry(here, path)) is not None:
+    outline = layout(text)
+    if (array := _entry(outline, path)) is not None:
         item = array.items[n]
         moving = text[item.start : item.end]
         if not array.shared:
             moving = _with_comma(text, item)
         return _applied(text, [*_out_of_inline(text, array, item.path), *_into_array(text, array, to, moving)])
-    chunks = _under(here, (*path, n))
+    chunks = _under(outline, (*path, n))
     parts = [text[chunk.start : chunk.end] for chunk in chunks]
     gaps = [_newline(text) if _blank_before(text, chunk.start) else b"" for chunk in chunks[1:]]
     block = parts[0] + b"".join(gap + part for gap, part in zip(gaps, parts[1:], strict=True))
-    return _applied(text, [*_without(text, [*chunks]), _row_at(text, here, path, to, block)])
+    return _applied(text, [*_without(text, [*chunks]), _row_at(text, outline, path, to, block)])
 
 
-def _entry(here: Layout, path: Path) -> LayoutEntry | None:
-    return next((entry for entry in here.entries() if entry.path == path), None)
+def _entry(outline: Layout, path: Path) -> LayoutEntry | None:
+    return next((entry for entry in outline.entries() if entry.path == path), None)
 
 
-def _section(here: Layout, path: Path) -> LayoutSection | None:
-    return next((section for section in here.sections if section.path == path), None)
+def _section(outline: Layout, path: Path) -> LayoutSection | None:
+    return next((section for section in outline.sections if section.path == path), None)
 
 
-def _under(here: Layout, path: Path) -> list[LayoutSection]:
-    return [section for section in here.sections[1:] if section.path[: len(path)] == path]
+def _under(outline: Layout, path: Path) -> list[LayoutSection]:
+    return [section for section in outline.sections[1:] if section.path[: len(path)] == path]
 
 
-def _dotted(here: Layout, path: Path) -> LayoutEntry | None:
+def _dotted(outline: Layout, path: Path) -> LayoutEntry | None:
     """The last key that reaches through the table at ``path`` by its dots: ``a.b.c`` reaches through a and a.b."""
     size = len(path)
-    through = (e for e in here.entries() if len(e.within) < size < len(e.path) and e.path[:size] == path)
+    through = (e for e in outline.entries() if len(e.within) < size < len(e.path) and e.path[:size] == path)
     return max(through, key=lambda each: each.key, default=None)
 
 
-def _sibling(here: Layout, parent: Path) -> LayoutEntry | None:
+def _sibling(outline: Layout, parent: Path) -> LayoutEntry | None:
     """The last table right under ``parent``, where tables there are spelled as keys and not by headers."""
-    if any(len(section.path) > len(parent) for section in _under(here, parent)):
+    if any(len(section.path) > len(parent) for section in _under(outline, parent)):
         return None
     size = len(parent)
     tables = [
         each
-        for each in here.entries()
+        for each in outline.entries()
         if each.path[:size] == parent
         and len(each.within) <= size
         and (len(each.path) > size + 1 or (len(each.path) == size + 1 and each.kind == "inline_table"))
@@ -144,13 +144,13 @@ def _after(text: bytes, entry: LayoutEntry, path: Path, value: Any) -> Change:
     return entry.end, entry.end, _indent(text, entry.key) + _pair(text, steps, value) + _newline(text)
 
 
-def _into_section(text: bytes, here: Layout, section: LayoutSection, path: Path, value: Any) -> Change:
+def _into_section(text: bytes, outline: Layout, section: LayoutSection, path: Path, value: Any) -> Change:
     if section.entries:
         return _after(text, section.entries[-1], path, value)
     line = _pair(text, path[-1:], value) + _newline(text)
-    if section.path or len(here.sections) == 1:
+    if section.path or len(outline.sections) == 1:
         return section.body, section.body, line
-    first = here.sections[1].start  # a first key for the whole file goes above its first table
+    first = outline.sections[1].start  # a first key for the whole file goes above its first table
     return first, first, line + _newline(text)
 
 
@@ -204,14 +204,14 @@ def _with_comma(text: bytes, item: LayoutEntry) -> bytes:
     return text[item.start : item.value_end] + comma + text[item.value_end : item.end]
 
 
-def _row_at(text: bytes, here: Layout, path: Path, n: int, block: bytes) -> Change:
+def _row_at(text: bytes, outline: Layout, path: Path, n: int, block: bytes) -> Change:
     """A row's text put above row ``n`` of a list under headers, or behind its last row, spaced as its neighbours."""
-    heads = [section for section in _under(here, path) if len(section.path) == len(path) + 1]
+    heads = [section for section in _under(outline, path) if len(section.path) == len(path) + 1]
     spaced = len(heads) < 2 or _blank_before(text, heads[1].start)
     gap = _newline(text) if spaced else b""
     if n < len(heads):
         return heads[n].start, heads[n].start, block + gap
-    spot = _under(here, heads[-1].path)[-1].end
+    spot = _under(outline, heads[-1].path)[-1].end
     tight = spaced and spot < len(text) and not _blank_at(text, spot)
     return spot, spot, gap + block + (gap if tight else b"")
 

@@ -85,17 +85,17 @@ def without_faults(data: dict[str, Any]) -> Left | None:
 
 
 def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[Fault]:
-    known = {field.name: field for field in fields(struct)}
+    by_name = {field.name: field for field in fields(struct)}
     meant = set()
     for key, value in data.items():
-        if key in known:
-            yield from _value(value, known[key], (*path, key))
+        if key in by_name:
+            yield from _value(value, by_name[key], (*path, key))
         else:
-            close = get_close_matches(key.lower().replace("-", "_"), known, 1, 0.6)
+            close = get_close_matches(key.lower().replace("-", "_"), by_name, 1, 0.6)
             meant.update(close)
-            todo = f"did you mean {close[0]}?" if close else f"delete it; the keys here are {', '.join(known)}"
+            todo = f"did you mean {close[0]}?" if close else f"delete it; the keys here are {', '.join(by_name)}"
             yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo)
-    for field in known.values():
+    for field in by_name.values():
         if field.required and field.name not in data and field.name not in meant:
             yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
     if struct is Route:
@@ -208,9 +208,13 @@ def _limits(value: Any, field: Field, path: Path) -> Iterator[Fault]:
 
 def bounds(field: Field) -> str:
     """The range of a number in words: "more than 0 and at most 86400"; "" for none."""
-    low = "" if field.minimum is None else f"{'more than' if field.above else 'at least'} {field.minimum:.12g}"
-    high = "" if field.maximum is None else f"at most {field.maximum:.12g}"
-    return " and ".join(each for each in (low, high) if each)
+    least = "more than" if field.above else "at least"
+    words = ((least, field.minimum), ("at most", field.maximum))
+    return " and ".join(f"{word} {_number(value)}" for word, value in words if value is not None)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:.12g}"
 
 
 def _choice(value: Any, field: Field) -> str:
