@@ -88,15 +88,13 @@ class BoundRoute:
 class Extras(NamedTuple):
     """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",
     "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count; ``user`` is
-    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one. ``path`` is what sections are
-    held against where a rule of a section made it another than the request's."""
+    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one."""
 
     fields: tuple[bytes, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     hits: tuple[RuleState, ...] = ()
     user: str = ""
     auth: str = ""
-    path: str = ""
 
 
 NO_EXTRAS = Extras()
@@ -104,32 +102,47 @@ NO_EXTRAS = Extras()
 
 class Forward(NamedTuple):
     """Send it to a member of the pool named ``route.pool``. ``target`` is origin-form, escaped, with the query; a
-    member's own base path goes before it."""
+    member's own base path goes before it. ``sections`` are the ids of the locations that hold, in the order in which
+    they are laid over each other."""
 
     route: BoundRoute
     target: bytes
     extras: Extras | None = None
+    sections: tuple[str, ...] = ()
 
 
 class Redirect(NamedTuple):
-    """Send the client elsewhere: ``location`` is the whole URL as it goes into Location."""
+    """Send the client elsewhere. ``sections`` are as in Forward."""
 
     status: int
+    """301, 302, 303, 307 or 308."""
     location: bytes
+    """The whole URL as it goes into Location."""
     cause: str
+    """Why, in words."""
     extras: Extras | None = None
+    """What rules left."""
     route: BoundRoute | None = None
+    """The row that decided, None where it is no row."""
+    sections: tuple[str, ...] = ()
+    """The ids of the locations that hold, in the order in which they are laid over each other."""
 
 
 class Respond(NamedTuple):
-    """Answer it here. ``route`` is the row that said so, if one did. ``local``: nothing forwards it, so it is
-    this server's own, as its files are."""
+    """Answer it here."""
 
     status: int
+    """The status of the answer."""
     route: BoundRoute | None
+    """The row that says so, None where it is no row."""
     cause: str
+    """Why, in words."""
     extras: Extras | None = None
+    """What rules left."""
     local: bool = False
+    """Nothing forwards it, so it is this server's own, as its files are."""
+    sections: tuple[str, ...] = ()
+    """The ids of the locations that hold, in the order in which they are laid over each other."""
 
 
 Decision = Forward | Redirect | Respond | Need

@@ -41,7 +41,7 @@ class SectionSubject(NamedTuple):
     file: str = ""
 
 
-def place(path: str, decision: Forward, site: Site) -> SectionSubject:
+def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
     """Where a request for a path is forwarded to, not escaped, as <Proxy> and <Directory> see it."""
     pool = decision.route.pool or ""
     target = unquote_to_bytes(decision.target.partition(b"?")[0]).decode("latin-1")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,17 +43,28 @@ Value = Callable[[Moment], str]
 
 
 class Edit(NamedTuple):
-    """A row, ready to be done. ``name`` is in lower case, ``spelled`` as configured; ``holds`` is its condition."""
+    """A row, ready to be done."""
 
     address: Address
+    """Where it stands in the site."""
     action: str
+    """What it does: set, add, unset, …"""
     name: bytes
+    """The field, in lower case."""
     spelled: bytes
+    """The field, as configured."""
     value: Value
+    """The value for a request."""
     steady: bool
+    """It says the same for every request."""
     regex: Pattern | None = None
+    """What echo looks for among the names of fields."""
     way: Walk | None = None
+    """What edit replaces."""
     holds: Callable[[Moment], bool] | None = None
+    """Its condition, None for none."""
+    asks: bool = False
+    """Its condition or its value is an expression, which may ask for a fact."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +86,11 @@ class Edits:
         return bool(self.request) or self.server is not None or self.adds is not None
 
     @property
+    def asking(self) -> tuple[Edit, ...]:
+        """The edits of answers that may ask for a fact."""
+        return tuple(edit for edit in (*self.always, *self.response) if edit.asks)
+
+    @property
     def steady_request(self) -> bool:
         return all(edit.steady for edit in self.request)
 
@@ -89,8 +106,9 @@ def compile_edit(row: HeaderRule) -> Edit:
     way = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
     holds = _condition(row)
     spelled = row.name.encode("latin-1")
+    asks = bool(row.expr) or (row.value.startswith("expr=") and not steady)
     steady = steady and holds is None and row.action not in ("echo", "note")
-    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, way, holds)
+    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, way, holds, asks)
 
 
 def compile_value(text: str) -> tuple[Value, bool]:
@@ -150,7 +168,11 @@ def _true(expr: Expr, moment: Moment) -> bool:
     """httpd does what a condition that fails to be evaluated was about."""
     try:
         return expr.truth(moment.scope)
-    except (ExprFailure, Unknown):
+    except ExprFailure:
+        return True
+    except Unknown:
+        if not moment.scope.status:
+            raise
         return True
 
 
@@ -181,7 +203,8 @@ def line(name: bytes, value: str) -> bytes | None:
 
 
 def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment, trace: Trace | None = None) -> list[bytes]:
-    """The lines after all edits; ``lines`` itself stays. An edit whose value cannot be had is not done."""
+    """The lines after all edits; ``lines`` itself stays. An edit whose value cannot be had is not done. Raises Unknown
+    for a fact that a request's edit asks for; an answer does not wait for one."""
     lines = list(lines)
     for edit in edits:
         before, why = (list(lines) if trace is not None else lines), ""
@@ -190,11 +213,23 @@ def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment, trace: Tra
                 _do(edit, lines, moment)
             else:
                 why = "its condition does not hold"
-        except (ExprFailure, Unknown, Runaway):
+        except Unknown:
+            if not moment.scope.status:
+                raise
+            why = "its value cannot be had"
+        except (ExprFailure, Runaway):
             why = "its value cannot be had"
         if trace is not None:
             trace.append(edit_trace.step(edit, before, lines, why))
     return lines
+
+
+def ask_for(edits: Sequence[Edit], moment: Moment) -> None:
+    """Ask what edits of an answer will ask for, as far as the request alone tells. Raises Unknown."""
+    for edit in edits:
+        with suppress(ExprFailure, Runaway):
+            if edit.holds is None or edit.holds(moment):
+                edit.value(moment)
 
 
 def _do(edit: Edit, lines: list[bytes], moment: Moment) -> None:
