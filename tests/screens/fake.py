@@ -74,6 +74,8 @@ from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
 from proxy_core.runtime.recorder import Histogram, percentiles
 from proxy_core.runtime.registry import Registry
+from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.way import Way
 
 START = 1_790_000_000.0
 """Epoch seconds at which a fake that does not follow the real clock begins: 2026-09-21 14:13:20 UTC."""
