@@ -15,7 +15,7 @@ from pathlib import Path
 
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.config.model import Listener, Site
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Reload, Result
 from proxy_core.control.editing.editor import Editor, check

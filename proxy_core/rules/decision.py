@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from proxy_core.config.model_access import Redirection
+from proxy_core.config.model import Redirection
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need

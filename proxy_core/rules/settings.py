@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
-from proxy_core.config.model import Host, Options, Site
-from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
+from proxy_core.config.model import ErrorPage, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.http.hop_by_hop import REASONS
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow

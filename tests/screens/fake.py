@@ -22,9 +22,9 @@ from typing import Any, get_type_hints
 import msgspec
 
 from proxy_core.balance.state import bucket_of
-from proxy_core.config.edit import Unusable, edited
+from proxy_core.config.editing.site_edits import Unusable, edited
 from proxy_core.config.model import Member, Route
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import (
     Applied,
     Change,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from proxy_core.config.model_headers import HeaderRule
+from proxy_core.config.model import HeaderRule
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.decision import Trace
