@@ -24,8 +24,8 @@ from proxy_core.rules.expression import evaluation
 from proxy_core.rules.rewriting.urls import escaped
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups, Pattern
-from proxy_core.rules.text.scope import Scope
 from proxy_core.rules.text.template import Template
+from proxy_core.rules.text.variables import Scope
 
 Transform = Callable[[str], str]
 

@@ -55,7 +55,7 @@ from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteRes
 from proxy_core.rules.rewriting.urls import scheme_length, sendable
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, outcome
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 _SLASHES = re.compile(r"^/{2,}")
 MOST_TURNS = 10

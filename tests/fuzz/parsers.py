@@ -34,7 +34,7 @@ from proxy_core.rules.access.guards import credentials
 from proxy_core.rules.expression import evaluation
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text import pattern, template
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 from proxy_core.runtime import passwords
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.maps import text_file as text_maps

@@ -20,7 +20,7 @@ from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check, expression
 from proxy_core.rules.decision import Extras, Respond, Step, Trace
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 Match = Literal["any", "all", "none"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from proxy_core.http.view import RequestView
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from time import gmtime, strftime
 
 from proxy_core.http.target import readable
 from proxy_core.rules.rewriting.conditions import integer
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 def add(scope: Scope, said: str, details: list[str] | None) -> None:

@@ -16,7 +16,7 @@ from proxy_core.rules.env import Setter
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
 from proxy_core.rules.rewriting.urls import escaped
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 Ahead = Callable[[Scope, str], tuple[Scope, int]]
 DEEPEST = 3

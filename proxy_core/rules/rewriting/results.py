@@ -13,8 +13,7 @@ from proxy_core.rules.rewriting.flags import is_redirect
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
 from proxy_core.rules.rewriting.urls import BAD, escaped, escaped_absolute, injects
 from proxy_core.rules.routing import mapping
-from proxy_core.rules.text.scope import Scope
-from proxy_core.rules.text.variables import ourselves
+from proxy_core.rules.text.variables import Scope, ourselves
 
 
 def redirect(

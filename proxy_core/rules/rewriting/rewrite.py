@@ -25,9 +25,8 @@ from proxy_core.rules.rewriting.flags import Flags
 from proxy_core.rules.rewriting.urls import escaped_reference, injects, scheme_length, split_query
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups
-from proxy_core.rules.text.scope import Scope
 from proxy_core.rules.text.template import Escape, Template
-from proxy_core.rules.text.variables import DEFAULT_PORTS, ourselves
+from proxy_core.rules.text.variables import DEFAULT_PORTS, Scope, ourselves
 
 LONGEST = 2 * 8190
 """Twice LimitRequestLine: a path that rules made longer is a loop."""

@@ -20,7 +20,7 @@ from proxy_core.rules.rewriting.urls import escaped as escaped_again
 from proxy_core.rules.rewriting.urls import sendable
 from proxy_core.rules.routing.reverse import effective_target
 from proxy_core.rules.text.pattern import Groups
-from proxy_core.rules.text.scope import Env
+from proxy_core.rules.text.variables import Env
 
 _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.text.scope import Scope
-from proxy_core.rules.text.variables import variable
+from proxy_core.rules.text.variables import Scope, variable
 
 Escape = Callable[[str], str]
 Fill = Callable[[Scope, Escape | None], str]
