@@ -14,8 +14,8 @@ from uuid import uuid4
 from proxy_core.balance import sticky
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import NO_EXTRAS, Trace
+from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
-from proxy_core.rules.fields.edits import edited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange
