@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from proxy_core.config.folders import Root, root_of
 from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.errors import Address
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import readable
-from proxy_core.http.view import RequestView
 from proxy_core.rules import env, hosts, locations
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard

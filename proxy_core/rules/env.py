@@ -17,8 +17,8 @@ from functools import reduce
 from urllib.parse import unquote_to_bytes
 
 from proxy_core.config.model import EnvRule
+from proxy_core.http.request_view import spellings
 from proxy_core.http.target import readable
-from proxy_core.http.view import spellings
 from proxy_core.rules.decision import RuleState, Step, Trace
 from proxy_core.rules.expression import evaluation
 from proxy_core.rules.rewriting.urls import escaped

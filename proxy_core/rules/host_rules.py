@@ -18,8 +18,8 @@ from functools import partial
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
-from proxy_core.http.view import RequestView
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard

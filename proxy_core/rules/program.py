@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy_core.config.folders import Root
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Trace
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.fields.edits import Edits

@@ -14,10 +14,9 @@ from http import HTTPStatus
 
 from proxy_core.config.model import Host, Options, Site
 from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.fields.edit_scope import Moment
 from proxy_core.rules.fields.edits import Edit, Edits, compile_edit
 from proxy_core.rules.routing.reverse import explicit_rows

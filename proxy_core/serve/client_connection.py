@@ -15,7 +15,7 @@ from time import monotonic, time
 from typing import cast
 
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from proxy_core.http.hop_by_hop import RefusedRequest, is_host, is_token, without
-from proxy_core.http.view import NOWHERE, Connection, RequestView
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.request_view import NOWHERE, Connection, RequestView
+from proxy_core.http.syntax import is_host, is_token, without
 from proxy_core.rules.decision import NO_EXTRAS, Trace
 from proxy_core.rules.fields.apply_edits import edited, joined
 from proxy_core.rules.fields.edit_scope import found

@@ -28,7 +28,7 @@ from proxy_core.config.toml import parse
 from proxy_core.control.watching import access_log
 from proxy_core.http import target
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.access import networks
 from proxy_core.rules.access.guards import credentials
 from proxy_core.rules.expression import evaluation

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, Options, Route, Site
-from proxy_core.http.view import RequestView
-from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.statuses import error_statuses
 from proxy_core.rules.facts import NOTHING, Facts
 from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment

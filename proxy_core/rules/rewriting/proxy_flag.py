@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import balancer, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.rewriting.results import had_the_last_word
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.rewriting.urls import BAD, sendable

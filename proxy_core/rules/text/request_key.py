@@ -6,8 +6,8 @@ a map that takes waiting, Unknown passes through.
 
 from __future__ import annotations
 
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, as_bytes_text, normalised, split
-from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Extras
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text import template

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
-from proxy_core.http.view import RequestView, fields, request_line
+from proxy_core.http.request_view import RequestView, fields, request_line
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text.pattern import Groups
 
