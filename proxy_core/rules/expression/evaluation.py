@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import assert_never
 
 from proxy_core.http.target import as_bytes_text, readable
+from proxy_core.rules.access.networks import Subnet, within
 from proxy_core.rules.expression import parser, tree
-from proxy_core.rules.expression.names import COMPARES, FUNCTIONS, TESTS, ExpressionScope, ExprFailure, Subnet, within
+from proxy_core.rules.expression.names import COMPARES, FUNCTIONS, TESTS, ExpressionScope, ExprFailure
 from proxy_core.rules.expression.substitution import steps
 from proxy_core.rules.expression.tree import ExprError, List, Literal, Swap, Text, Truth
 from proxy_core.rules.text.pattern import Groups, Pattern

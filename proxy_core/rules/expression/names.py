@@ -13,10 +13,11 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Protocol
 
-Subnet = IPv4Network | IPv6Network
+from proxy_core.http.escaping import base64_decoded, uri_escaped
+from proxy_core.rules.access.networks import subnet, within
+
 Arguments = tuple[str, ...]
 
 
@@ -55,11 +56,8 @@ VARIABLES = frozenset(_VARIABLES.split())
 
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_UNESCAPED = re.compile(r"[A-Za-z0-9$\-_.+!*'(),:;@&=/~]")
-_ESCAPES = {code: f"%{code:02x}" for code in range(256) if not _UNESCAPED.match(chr(code))}
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _ESCAPE = re.compile(r"%(?!2[Ff])([0-9A-Fa-f]{2})")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,30})")
 _MOST = (1 << 63) - 1
 
@@ -71,14 +69,6 @@ def lower(text: str) -> str:
 def _unescape(text: str) -> str:
     """ "%2F" stays as it is; a bad escape or a NUL leaves nothing (ap_unescape_url_keep2f)."""
     return "" if _BAD_ESCAPE.search(text) else _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-def _unbase64(text: str) -> str:
-    """Up to the first character that is not of the alphabet (apr_base64_decode)."""
-    found = _BASE64.match(text)
-    digits = found[0] if found else ""
-    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
-    return base64.b64decode(digits + "=" * (-len(digits) % 4)).decode("latin-1").partition("\0")[0]
 
 
 def _raw(text: str) -> bytes:
@@ -105,10 +95,10 @@ FUNCTIONS: Mapping[str, Callable[[ExpressionScope, Arguments], str]] = {
     "http": _field("req"),
     "tolower": _pure(lower),
     "toupper": _pure(lambda text: text.translate(_UPPER)),
-    "escape": _pure(lambda text: text.translate(_ESCAPES)),
+    "escape": _pure(uri_escaped),
     "unescape": _pure(_unescape),
     "base64": _pure(lambda text: base64.b64encode(_raw(text)).decode("ascii")),
-    "unbase64": _pure(_unbase64),
+    "unbase64": _pure(lambda text: base64_decoded(_raw(text)).decode("latin-1").partition("\0")[0]),
     "md5": _pure(lambda text: hashlib.md5(_raw(text), usedforsecurity=False).hexdigest()),
     "sha1": _pure(lambda text: hashlib.sha1(_raw(text), usedforsecurity=False).hexdigest()),
     "file": _file,
@@ -158,36 +148,6 @@ def number(text: str) -> int:
 
 def _of_numbers(compare: Callable[[int, int], bool]) -> Callable[[str, str], bool]:
     return lambda left, right: compare(number(left), number(right))
-
-
-@lru_cache(1024)
-def subnet(text: str) -> Subnet:
-    """ "10.1.2.3", "10.1", "10.0.0.0/8", "10.0.0.0/255.0.0.0", "2001:db8::/32": bits beyond the mask do not count.
-
-    Raises ValueError with a sentence.
-    """
-    address, slash, mask = text.partition("/")
-    octets = address.rstrip(".").split(".")
-    if not slash and len(octets) < 4 and ":" not in text:
-        address, mask = ".".join(octets + ["0"] * (4 - len(octets))), str(8 * len(octets))
-    try:
-        found = ip_network(f"{address}/{mask}" if mask else address, strict=False)
-    except ValueError:
-        found = None
-    if found is None or (slash and mask in ("", "0")):
-        raise ValueError(f'"{text}" is not a network: write it as 10.0.0.0/8, 10.1 or 2001:db8::/32')
-    return found
-
-
-@lru_cache(4096)
-def within(address: str, network: Subnet) -> bool:
-    """Whether an address is in a network. An IPv4 address mapped to IPv6 counts as IPv4; a name is never asked for."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if found.version == 6 else None
-    return (mapped or found) in network
 
 
 _Sign = frozenset[int] | None

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import TypeVar
 
+from proxy_core.rules.access.networks import Subnet, subnet
 from proxy_core.rules.expression import tree
-from proxy_core.rules.expression.names import BINARY, COMPARISONS, FUNCTIONS, UNARY, VARIABLES, Subnet, subnet
+from proxy_core.rules.expression.names import BINARY, COMPARISONS, FUNCTIONS, UNARY, VARIABLES
 from proxy_core.rules.expression.scanner import Scanner
 from proxy_core.rules.expression.substitution import walk
 from proxy_core.rules.expression.tree import TRUTHS, List, Literal, Text, Truth, Words

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from proxy_core.http.escaping import breaks_field
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.expression.evaluation import ExprFailure
 from proxy_core.rules.expression.substitution import Walk, steps
@@ -21,7 +22,6 @@ from proxy_core.rules.text.pattern import Groups, Runaway
 
 _LOOKING = ("append", "merge", "edit", "edit*")
 """Actions that look at what a field says."""
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 
 
@@ -43,7 +43,7 @@ def joined(lines: list[bytes], edits: Sequence[Edit]) -> list[bytes]:
 
 def line(name: bytes, value: str) -> bytes | None:
     """A field line, None for a value that no line can carry: one that holds a control character, or is not bytes."""
-    if _UNSENDABLE(value):
+    if breaks_field(value):
         return None
     try:
         return b"%b: %b" % (name, value.encode("latin-1"))

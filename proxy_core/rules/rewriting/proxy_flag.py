@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy_core.http.escaping import breaks_target, sendable
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import balancer, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
 from proxy_core.rules.rewriting.results import had_the_last_word
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.rewriting.urls import BAD, sendable
 from proxy_core.rules.routing.reverse import rule_rows
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def forward(
         route = server.bound.get((rule.id, there)) or _bind(server, rule, there)
     except ValueError as why:
         return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
-    if raw and BAD(path):
+    if raw and breaks_target(path):
         return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
     spelled = sendable(path) if raw else escaped(path, server.reading)
     query = b"" if args is None else b"?" + sendable(args)

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from proxy_core.config.model import RewriteRule
 from proxy_core.errors import Address
-from proxy_core.http.target import as_bytes_text, origin, readable
+from proxy_core.http.escaping import breaks_field
+from proxy_core.http.target import origin, readable
 from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
 from proxy_core.rules.rewriting import conditions, cookies, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
-from proxy_core.rules.rewriting.urls import escaped_reference, injects, scheme_length, split_query
+from proxy_core.rules.rewriting.urls import reference_escape, scheme_length, split_query
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups
 from proxy_core.rules.text.template import Escape, Template
@@ -106,7 +106,7 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
         flags=said,
         env=tuple(template.compile(each) for each in said.env),
         cookies=tuple(template.compile(each) for each in said.cookies),
-        escape=partial(escaped_reference, _in_bytes(said)) if said.backrefs else None,
+        escape=reference_escape(said) if said.backrefs else None,
         state=state,
         row=row,
         by=BoundRoute(row.id, "", None, b"", 0.0, False, (), state, "rewrites"),
@@ -128,14 +128,10 @@ def fixed_origin(rule: BoundRewrite) -> str | None:
         return None
 
 
-def _in_bytes(said: Flags) -> Flags:
-    return replace(said, escapes=as_bytes_text(said.escapes), keeps=as_bytes_text(said.keeps))
-
-
 def run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None = None) -> RewriteResult:
     """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on. Raises Unknown and Runaway."""
     ending = _run(rules, scope, effects, trace)
-    if scope.cookies and any(map(injects, scope.cookies.values())):
+    if scope.cookies and any(map(breaks_field, scope.cookies.values())):
         scope.cookies.clear()
         return RewriteResult("status", ending.rule, 500, why="a cookie would hold a control character")
     return ending

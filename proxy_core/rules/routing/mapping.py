@@ -14,10 +14,9 @@ from dataclasses import replace
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route
+from proxy_core.http.escaping import sendable, uri_escaped
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import BoundRoute
-from proxy_core.rules.rewriting.urls import escaped as escaped_again
-from proxy_core.rules.rewriting.urls import sendable
 from proxy_core.rules.routing.reverse import effective_target
 from proxy_core.rules.text.pattern import Groups
 from proxy_core.rules.text.variables import Env
@@ -106,11 +105,11 @@ def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str
     assert route.redirect is not None
     to = as_bytes_text(route.redirect.to)
     if route.regex is None:
-        made = to + escaped_again(path[length(route.path, path) :])
+        made = to + uri_escaped(path[length(route.path, path) :])
     else:
         filled = _filled(to, route.regex.search(path) or ())
         cut = min((at for at in (filled.find("?"), filled.find("#")) if at >= 0), default=len(filled))
-        made = escaped_again(filled[:cut]) + filled[cut:]
+        made = uri_escaped(filled[:cut]) + filled[cut:]
     made = ourselves + made if made.startswith("/") else made
     if not _ABSOLUTE(made):
         return None
