@@ -158,10 +158,7 @@ def expression(text: str) -> Callable[[Scope], bool]:
 
     def test(scope: Scope) -> bool:
         captures = evaluation.Captures()
-        try:
-            held = compiled.truth(scope, captures, scope.looked_up)
-        except evaluation.ExprFailure:
-            return False
+        held = compiled.holds(scope, captures, scope.looked_up)
         scope.condition = captures.groups or None
         return held
 

@@ -1,8 +1,8 @@
-"""The names in httpd's expressions and what they do: variables, functions, tests and comparisons, as tables.
+"""The functions, tests and comparisons of httpd's expressions, as tables.
 
-The meaning is that of server/util_expr_eval.c, with apr_fnmatch, apr_ipsubnet_create and apr_atoi64 behind it. What a
-request says comes from a Scope; nothing in here waits, reads a file or asks a name server. Texts have one character
-for each byte (latin-1), and a NUL ends what it is decoded from, as it does in C.
+The meaning is that of server/util_expr_eval.c, with apr_fnmatch and apr_atoi64 behind it. What a request says comes
+from an ExpressionScope; nothing here waits, reads a file or asks a name server. Texts have one character for each byte
+(latin-1), and a NUL ends what it is decoded from, as it does in C.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 import hashlib
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class ExpressionScope(Protocol):
     ``facts.Unknown``, which passes through."""
 
     def variable(self, name: str) -> str:
-        """One of VARIABLES, or one that starts with SSL_."""
+        """One of EXPRESSION_VARIABLES, or one that starts with SSL_."""
 
     def field(self, name: str, which: str) -> str:
         """A header field, variable or note. ``which`` is "req" (the answer varies with it, Host excepted),
@@ -42,17 +42,6 @@ class ExpressionScope(Protocol):
         """The answer to a test: kind "file" with -d -e -f -s -L -x -F (None is no), or with "content", "size" and
         "mtime" (the last in microseconds; None is that it cannot be read), and "url" with -U (None is no)."""
 
-
-_VARIABLES = (
-    "HTTP_ACCEPT HTTP_COOKIE HTTP_FORWARDED HTTP_HOST HTTP_PROXY_CONNECTION HTTP_REFERER HTTP_USER_AGENT "
-    "REQUEST_METHOD REQUEST_SCHEME REQUEST_URI DOCUMENT_URI REQUEST_FILENAME SCRIPT_FILENAME LAST_MODIFIED SCRIPT_USER "
-    "SCRIPT_GROUP PATH_INFO QUERY_STRING IS_SUBREQ THE_REQUEST REMOTE_ADDR REMOTE_PORT REMOTE_HOST REMOTE_USER "
-    "REMOTE_IDENT SERVER_NAME SERVER_PORT SERVER_ADMIN SERVER_PROTOCOL SERVER_PROTOCOL_VERSION "
-    "SERVER_PROTOCOL_VERSION_MAJOR SERVER_PROTOCOL_VERSION_MINOR DOCUMENT_ROOT AUTH_TYPE CONTENT_TYPE HANDLER HTTPS "
-    "HTTP2 IPV6 REQUEST_STATUS REQUEST_LOG_ID CONN_LOG_ID CONN_REMOTE_ADDR CONTEXT_PREFIX CONTEXT_DOCUMENT_ROOT "
-    "TIME_YEAR TIME_MON TIME_DAY TIME_HOUR TIME_MIN TIME_SEC TIME_WDAY TIME SERVER_SOFTWARE API_VERSION"
-)
-VARIABLES = frozenset(_VARIABLES.split())
 
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -150,10 +139,10 @@ def _of_numbers(compare: Callable[[int, int], bool]) -> Callable[[str, str], boo
     return lambda left, right: compare(number(left), number(right))
 
 
-_Sign = frozenset[int] | None
-"""What one character of a pattern stands for, by code; None is a star."""
-
-_ANY = frozenset(range(256))
+_SIGN = re.compile(
+    r"(?s)(?P<star>\*+)|(?P<any>\?)|\[(?P<not>[!^]?+)(?P<members>(?:\\.|[^\\])(?:\\.|[^\\\]])*)\]|\\?(?P<plain>.)"
+)
+_MEMBER = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 
 def glob(pattern: str, text: str, path: bool = False) -> bool:
@@ -162,67 +151,33 @@ def glob(pattern: str, text: str, path: bool = False) -> bool:
     if path:
         signs, parts = pattern.replace("\\/", "/").split("/"), text.split("/")
         return len(signs) == len(parts) and all(glob(*each) for each in zip(signs, parts, strict=True))
-    wanted = _signs(pattern)
-    at = here = 0
-    star, resume = -1, 0
-    while here < len(text):
-        sign = wanted[at] if at < len(wanted) else frozenset[int]()
-        if sign is None:
-            star, resume = at, here
-            at += 1
-        elif ord(text[here]) in sign:
-            at, here = at + 1, here + 1
-        elif star >= 0:
-            resume += 1
-            at, here = star + 1, resume
-        else:
-            return False
-    return all(sign is None for sign in wanted[at:])
+    return _wildcard(pattern)(text) is not None
 
 
 @lru_cache(1024)
-def _signs(pattern: str) -> tuple[_Sign, ...]:
-    return tuple(_each_sign(pattern))
-
-
-def _each_sign(pattern: str) -> Iterator[_Sign]:
-    at = 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*":
-            yield None
-        elif character == "?":
-            yield _ANY
-        elif character == "[" and (found := _class(pattern, at)):
-            yield found[0]
-            at = found[1]
+def _wildcard(pattern: str) -> Callable[[str], object]:
+    """What stands behind a star is found as early as it can be, and never looked for again (an atomic group)."""
+    parts = [""]
+    for sign in _SIGN.finditer(pattern):
+        if sign["star"]:
+            parts.append("")
         else:
-            if character == "\\" and at < len(pattern):
-                character = pattern[at]
-                at += 1
-            yield frozenset({ord(character)})
+            parts[-1] += _spelled(sign)
+    first, *rest = parts
+    inner = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return re.compile(first + inner + "".join(f".*{part}" for part in rest[-1:]), re.DOTALL).fullmatch
 
 
-def _class(pattern: str, at: int) -> tuple[frozenset[int], int] | None:
-    """The characters of a class and the place behind it; None where it has no end: then the bracket is itself."""
-    negated = pattern[at : at + 1] in ("!", "^")
-    at += negated
-    first, codes = at, set[int]()
-    while at < len(pattern):
-        if pattern[at] == "]" and at > first:
-            return (_ANY - codes if negated else frozenset(codes)), at + 1
-        low, at = _member(pattern, at)
-        high = low
-        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in ("", "]"):
-            high, at = _member(pattern, at + 1)
-        codes |= set(range(low, high + 1))
-    return None
-
-
-def _member(pattern: str, at: int) -> tuple[int, int]:
-    at += pattern[at] == "\\" and at + 1 < len(pattern)
-    return ord(pattern[at]), at + 1
+def _spelled(sign: re.Match[str]) -> str:
+    if sign["any"]:
+        return "."
+    if sign["members"] is None:
+        return re.escape(sign["plain"])
+    ranges = [(low, high or low) for low, high in _MEMBER.findall(sign["members"])]
+    inside = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in ranges if low <= high)
+    if not inside:
+        return "." if sign["not"] else "(?!)"
+    return f"[{'^' * bool(sign['not'])}{inside}]"
 
 
 BINARY: Mapping[str, Callable[[str, str], bool]] = {

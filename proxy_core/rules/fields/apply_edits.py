@@ -18,11 +18,10 @@ from proxy_core.rules.facts import Unknown
 from proxy_core.rules.fields import edit_trace
 from proxy_core.rules.fields.edit_scope import Moment, found, value_of
 from proxy_core.rules.fields.edits import Edit
-from proxy_core.rules.text.pattern import Groups, Runaway
+from proxy_core.rules.text.pattern import Runaway, filled
 
 _LOOKING = ("append", "merge", "edit", "edit*")
 """Actions that look at what a field says."""
-_REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 
 
 def joined(lines: list[bytes], edits: Sequence[Edit]) -> list[bytes]:
@@ -147,18 +146,8 @@ def _swapped(walk: Walk, value: str, template: str, every: bool) -> str:
         if step.groups is None:
             done.append(step.before)
             break
-        done.append(step.before + _filled(template, step.groups))
+        done.append(step.before + filled(template, step.groups))
         if not every:
             done.append(step.rest)
             break
     return "".join(done)
-
-
-def _filled(template: str, groups: Groups) -> str:
-    def put(reference: re.Match[str]) -> str:
-        if reference[1] is None:
-            return str(reference[2])
-        number = int(reference[1])
-        return (groups[number] or "") if number < len(groups) else ""
-
-    return _REFERENCE.sub(put, template)

@@ -19,6 +19,7 @@ from proxy_core.errors import Address
 from proxy_core.http.escaping import breaks_field
 from proxy_core.http.target import origin, readable
 from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
+from proxy_core.rules.expression.names import number
 from proxy_core.rules.rewriting import conditions, cookies, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
@@ -298,8 +299,8 @@ def _reduced(scope: Scope, uri: str) -> str:
         return uri
     authority, slash, path = uri[len(scheme) :].partition("/")
     host, colon, port = authority.partition(":")
-    number = conditions.integer(port) if colon else int(DEFAULT_PORTS[scope.view.scheme])
-    if number != (scope.port or scope.view.connection.port) or not scope.ours(host.lower()):
+    asked = number(port) if colon else int(DEFAULT_PORTS[scope.view.scheme])
+    if asked != (scope.port or scope.view.connection.port) or not scope.ours(host.lower()):
         return uri
     return slash + path or "/"
 

@@ -261,14 +261,16 @@ VARIABLES: dict[str, Reader] = {
 
 
 EXPRESSION_VARIABLES: dict[str, Reader] = {
+    **{name: read for name, read in VARIABLES.items() if name != "SERVER_ADDR"},
     "DOCUMENT_URI": lambda scope: scope.path,
     "SERVER_PROTOCOL_VERSION": lambda scope: _version(scope).replace(".", "00"),
     "SERVER_PROTOCOL_VERSION_MAJOR": lambda scope: _version(scope)[:1],
     "SERVER_PROTOCOL_VERSION_MINOR": lambda scope: _version(scope)[-1:],
-    "HTTP2": _constant("off"),
     "REQUEST_STATUS": _constant("200"),
+    "HTTP2": _constant("off"),
+    **dict.fromkeys(("CONTENT_TYPE", "HANDLER", "LAST_MODIFIED", "REQUEST_LOG_ID", "CONN_LOG_ID"), _constant("")),
 }
-"""What expressions know besides (request_var_fn in server/util_expr_eval.c), as far as it is there before an answer."""
+"""What expressions know (request_var_fn in server/util_expr_eval.c), as far as it is there before an answer."""
 
 
 @cache
