@@ -10,7 +10,7 @@ from __future__ import annotations
 from time import process_time
 
 from proxy_core.config.model import RewriteCond, RewriteRule, Route, Site
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.compile_site import compile_site

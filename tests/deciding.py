@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Decision, Trace
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.program import Program

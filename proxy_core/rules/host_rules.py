@@ -19,8 +19,9 @@ from typing import TypeGuard
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
+from proxy_core.http.escaping import sendable
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
-from proxy_core.http.view import RequestView
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
@@ -45,11 +46,11 @@ from proxy_core.rules.rewriting.results import (
     smuggles,
 )
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
-from proxy_core.rules.rewriting.urls import scheme_length, sendable
+from proxy_core.rules.rewriting.urls import scheme_length
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, outcome
 from proxy_core.rules.text.pattern import Runaway
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 _SLASHES = re.compile(r"^/{2,}")
 MOST_TURNS = 10

@@ -20,17 +20,17 @@ from urllib.parse import unquote_to_bytes
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
+from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.rewriting.results import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text import pattern
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 class SectionSubject(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from proxy_core.config.folders import Root
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import readable
-from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import BoundRoute, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.fields.edits import Edits
 from proxy_core.rules.host_rules import HostRules

@@ -13,10 +13,9 @@ from functools import partial
 from http import HTTPStatus
 
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Options, ReverseRule, Site
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.fields.edit_scope import Moment
 from proxy_core.rules.fields.edits import Edit, Edits, compile_edit
 from proxy_core.rules.routing.reverse import explicit_rows

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy_core.balance.state import BoundMember
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Extras
 from proxy_core.rules.facts import NOTHING, Facts
 from proxy_core.rules.host_rules import HostRules

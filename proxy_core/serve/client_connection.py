@@ -15,7 +15,7 @@ from time import monotonic, time
 from typing import cast
 
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import Connection
+from proxy_core.http.request_view import Connection
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.serve import field_edits, fixed_bounds

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from proxy_core.balance import sticky
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, normalised, split
-from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import NO_EXTRAS, Extras, Trace
+from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
-from proxy_core.rules.fields.edits import edited
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.error_files import ErrorFiles

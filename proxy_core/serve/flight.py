@@ -25,7 +25,7 @@ from proxy_core.balance import outcome, sticky
 from proxy_core.balance.select import Full, choose
 from proxy_core.balance.state import BoundMember, MemberKey, Pool
 from proxy_core.http.hop_by_hop import IDEMPOTENT, RefusedRequest
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Forward, Redirect
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.settings import Settings

@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from proxy_core.http.hop_by_hop import RefusedRequest, is_host, is_token, without
-from proxy_core.http.view import NOWHERE, Connection, RequestView
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.request_view import NOWHERE, Connection, RequestView
+from proxy_core.http.syntax import is_host, is_token, without
 from proxy_core.rules.decision import NO_EXTRAS, Trace
+from proxy_core.rules.fields.apply_edits import edited, joined
 from proxy_core.rules.fields.edit_scope import found
-from proxy_core.rules.fields.edits import Edits, edited, joined
+from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.client_address import Naming, named
 from proxy_core.serve.client_policy import ClientPolicy

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from proxy_core.balance.state import BoundMember
 from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.upgrade import granted
-from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Trace
 from proxy_core.rules.facts import Need, Unknown
-from proxy_core.rules.fields.edits import ask_for
+from proxy_core.rules.fields.apply_edits import ask_for
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange

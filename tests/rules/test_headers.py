@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, Options, Route, Site
-from proxy_core.http.view import RequestView
-from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.statuses import error_statuses
 from proxy_core.rules.facts import NOTHING, Facts
+from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
-from proxy_core.rules.fields.edits import compile_edit, compile_value, edited
+from proxy_core.rules.fields.edits import compile_edit, compile_value
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Respond
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.lint.site import lint

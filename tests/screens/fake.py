@@ -62,7 +62,7 @@ from proxy_core.control.view import (
     Snapshot,
 )
 from proxy_core.errors import Problem
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.facts import Facts, Need
 from proxy_core.rules.lint.site import lint

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from proxy_core.balance.outcome import failed
 from proxy_core.balance.select import choose
 from proxy_core.config.model import Site
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Redirect, Respond
 from proxy_core.rules.facts import Ask, FactKey, Facts, Need
 from proxy_core.rules.routing.reverse import mapped

@@ -13,7 +13,7 @@ from proxy_core.balance.state import BoundMember
 from proxy_core.config.model import ErrorPage, Host, Location, Route, Site
 from proxy_core.control.view import Setting
 from proxy_core.errors import Address
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Step, Trace
 from proxy_core.rules.fields.edit_trace import awaited
 from proxy_core.rules.settings import Settings

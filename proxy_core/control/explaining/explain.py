@@ -17,8 +17,8 @@ from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
 from proxy_core.control.view import Explanation, Question
 from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.request_view import Connection
 from proxy_core.http.target import endpoint
-from proxy_core.http.view import Connection
 from proxy_core.rules.decision import Forward, Respond, Step, Trace
 from proxy_core.rules.facts import Facts, Need
 from proxy_core.runtime.exchange import Exchange

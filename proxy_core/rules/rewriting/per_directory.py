@@ -19,7 +19,7 @@ from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.results import SMUGGLED, after, answered, extras_of, redirect, smuggles
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
 from proxy_core.rules.rewriting.urls import scheme_length
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 To = Callable[[BoundRewrite, str, str | None, bool, Extras | None], Decision]
 

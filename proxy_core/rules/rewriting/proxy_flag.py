@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from proxy_core.config.model import Site
+from proxy_core.http.escaping import breaks_target, sendable
+from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import Reading, balancer, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.hosts import Own
 from proxy_core.rules.rewriting.results import had_the_last_word
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.rewriting.urls import BAD, sendable
 from proxy_core.rules.routing.reverse import rule_rows
 
 _MOST_BOUND = 1024
@@ -39,7 +39,7 @@ class ProxyTargets:
             route = self.bound.get((rule.id, origin_or_pool)) or self._bind(rule, origin_or_pool)
         except ValueError as why:
             return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
-        if raw and BAD(path):
+        if raw and breaks_target(path):
             return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
         spelled = sendable(path) if raw else escaped(path, self.reading)
         query = b"" if args is None else b"?" + sendable(args)
