@@ -23,7 +23,7 @@ from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange
 
 
-class Basis(NamedTuple):
+class EditBasis(NamedTuple):
     """What edits of a request go by: the request as it is now, and what its rules left for it. ``notes`` are what edits
     have noted of it so far, and grow with each that notes something."""
 
@@ -34,14 +34,14 @@ class Basis(NamedTuple):
     notes: dict[str, str]
 
 
-def basis(exchange: Exchange) -> Basis:
+def basis(exchange: Exchange) -> EditBasis:
     """What edits of the answer go by."""
     if exchange.notes is None:
         exchange.notes = {}
-    return Basis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS, exchange.notes)
+    return EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS, exchange.notes)
 
 
-def moment(basis: Basis, *, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0) -> Moment:
+def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0) -> Moment:
     """What edits may know now. ``answered`` are the answer's field lines, ``status`` its status, 0 before it is there;
     what the balancer says is known to edits of answers alone, as in httpd."""
     exchange, view, host, extras, notes = basis

@@ -21,7 +21,7 @@ from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.client_address import Naming, named
 from proxy_core.serve.client_policy import ClientPolicy
-from proxy_core.serve.field_edits import Basis, moment
+from proxy_core.serve.field_edits import EditBasis, moment
 from proxy_core.serve.request_fields import Hop, RequestFields, believed, read_fields
 
 _TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
@@ -98,7 +98,9 @@ class RequestReader:
             return own
         return self._hop.terms.limits.body if self._hop is not None else 0
 
-    def changed(self, fields: RequestFields, edits: Edits, basis: Basis, trace: Trace | None = None) -> RequestFields:
+    def changed(
+        self, fields: RequestFields, edits: Edits, basis: EditBasis, trace: Trace | None = None
+    ) -> RequestFields:
         """The fields of the request that was read last, after the edits; read anew, so that nothing goes on that could
         not have come in. Raises RefusedRequest and Unknown."""
         if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
@@ -116,7 +118,7 @@ class RequestReader:
         return made
 
     def early(
-        self, fields: RequestFields, edits: Edits, basis: Basis, trace: Trace | None = None
+        self, fields: RequestFields, edits: Edits, basis: EditBasis, trace: Trace | None = None
     ) -> tuple[RequestView, RequestFields]:
         """The request that was read last as its rules see it, after the edits that come before them: what the client
         may not say is out from here on. Raises RefusedRequest and Unknown."""

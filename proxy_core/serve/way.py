@@ -23,7 +23,7 @@ from proxy_core.rules.fields.apply_edits import ask_for
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.serve.field_edits import Basis, moment
+from proxy_core.serve.field_edits import EditBasis, moment
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.request_head import RequestReader
 
@@ -73,7 +73,7 @@ def _way(
     if early is not None:
         notes = {}
         try:
-            view, fields = reader.early(fields, early, Basis(exchange, view, host, NO_EXTRAS, notes), trace)
+            view, fields = reader.early(fields, early, EditBasis(exchange, view, host, NO_EXTRAS, notes), trace)
         except RefusedRequest as refused:
             return Way(_unsound(refused), host, None, view, fields, notes)
     decision = host.decide(view, exchange.facts, trace)
@@ -81,7 +81,7 @@ def _way(
         return decision
     settings = program.settings(host, decision)
     if settings is not None and settings.edits.asking:
-        ask_for(settings.edits.asking, moment(Basis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
+        ask_for(settings.edits.asking, moment(EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
     if not isinstance(decision, Forward):
         return Way(decision, host, settings, view, fields, notes)
     if fields.length:
@@ -92,7 +92,7 @@ def _way(
             return Way(too_long, host, settings, view, fields, notes, "body")
     if settings is not None and settings.edits.requests:
         notes = {} if notes is None else notes
-        now = Basis(exchange, view, host, decision.extras or NO_EXTRAS, notes)
+        now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, notes)
         try:
             fields = reader.changed(fields, settings.edits, now, trace)
         except RefusedRequest as refused:
