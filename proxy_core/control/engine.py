@@ -182,7 +182,8 @@ class Engine:
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
-        return await explain(self._current.rules, Outside(self._maps.uncounted(), self.file.parent), question)
+        outside = Outside(self._maps.uncounted(), self.file.parent)
+        return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
         document = self._editor.document
