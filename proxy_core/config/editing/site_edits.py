@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from proxy_core.config.editing import spelling, splice
 from proxy_core.config.reading.document import Document
-from proxy_core.config.reading.syntax import values
 from proxy_core.config.reading.text_layout import layout
+from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.schema import names_something
 from proxy_core.config.site_addresses import Data, Path, at, is_rows, made_ids, meaning, resolved, row_ids
 from proxy_core.errors import Address, Problem

@@ -16,12 +16,11 @@ from proxy_core.config.model.balancers import (
     Member,
     MemberRole,
     MemberStatus,
-    Method,
     Sticky,
 )
 from proxy_core.config.model.error_pages import ErrorPage
 from proxy_core.config.model.headers import HeaderRule, ReverseRule
-from proxy_core.config.model.health import CheckMethod, HealthCheck
+from proxy_core.config.model.health import HealthCheck
 from proxy_core.config.model.hosts import Host
 from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
 from proxy_core.config.model.locations import Location
@@ -30,12 +29,10 @@ from proxy_core.config.model.rewriting import EnvRule, MapType, RewriteCond, Rew
 from proxy_core.config.model.routes import Redirection, Route
 from proxy_core.config.model.site import AccessLog, Console, Listener, Metrics, Site
 from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
-from proxy_core.config.model.types import Name, RowId, Seconds
 
 __all__ = [
-    "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
-    "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits",
-    "ListenerTls", "Location", "MapType", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name",
-    "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds",
-    "Site", "Sticky", "UpstreamTls",
+    "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "Console", "Ejection", "EnvRule", "ErrorPage",
+    "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls",
+    "Location", "MapType", "Member", "MemberRole", "MemberStatus", "Metrics", "Options", "Redirection", "ReverseRule",
+    "RewriteCond", "RewriteMap", "RewriteRule", "Route", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Reading a site file: its values, its text, and every problem of it with line and column.
 
-Values come from ``syntax``, positions from ``text_layout`` (only when somebody asks), faults of the data from
+Values come from ``toml_syntax``, positions from ``text_layout`` (only when somebody asks), faults of the data from
 ``check``. Whatever the text is, reading never raises: an operator in an incident gets the list of what is wrong. The
 text is kept as it is.
 """
@@ -16,8 +16,8 @@ import msgspec
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.check import Fault, faults, without_faults
-from proxy_core.config.reading.syntax import values
 from proxy_core.config.reading.text_layout import Layout, layout
+from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import address_of, resolved, with_ids
 from proxy_core.errors import Address, Problem
 
