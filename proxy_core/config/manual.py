@@ -13,9 +13,7 @@ from msgspec import Struct
 from proxy_core.config.editing import spelling
 from proxy_core.config.model import Site
 from proxy_core.config.reading.check import KINDS, bounds
-from proxy_core.config.schema import Field, Kind, fields, struct_at
-
-__all__ = ["Field", "Kind", "configuration", "fields", "struct_at"]
+from proxy_core.config.schema import Field, fields
 
 _OPENING = """\
 # The site file

@@ -1,9 +1,8 @@
 """Addresses and what they stand for in a site's plain data.
 
 People and commands name a row by its id (``("routes", "shop", "path")``), plain data counts rows: a Path has the
-position where the Address has the id. Here are the ids that rows without one get, the way from Address to Path and
-back, and the meaning of each Edit on plain data, which is what an edit of the text is verified against. Nothing here
-knows text or does I/O.
+position where the Address has the id. Here are the ids of rows that have none of their own, the way from Address to
+Path and back, and what data means, for comparing. Nothing here knows text or does I/O.
 """
 
 from __future__ import annotations
