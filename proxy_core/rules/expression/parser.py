@@ -26,6 +26,7 @@ from proxy_core.rules.text.pattern import PatternError
 from proxy_core.rules.text.variables import EXPRESSION_VARIABLES
 
 Compiled = TypeVar("Compiled")
+Part = TypeVar("Part")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _KEYWORDS = {"true", "false", "and", "or", "not", "in", "sub", "join", "split", *COMPARISONS}
@@ -93,10 +94,7 @@ class _Parser(Scanner):
             word = self.word()
             return tree.Unary(UNARY[name], word, self.network(token, word, begins) if name == "R" else None)
         if self.take("("):
-            self.nested()
-            found = self.either()
-            self.expect(")", "what stands in the parenthesis")
-            self.depth -= 1
+            found = self.bracketed(self.either, ")", "what stands in the parenthesis")
             return found if isinstance(found, TRUTHS) else self.compared(self.concatenated(found))
         return self.compared(self.word())
 
@@ -154,29 +152,27 @@ class _Parser(Scanner):
             return tree.Back(int(token[1]))
         if token == "(":
             return self.bracketed(self.word, ")", "the text in the parenthesis")
-        if token == "join":
-            return self.join()
-        if token == "sub":
-            return self.sub()
+        if token in ("join", "sub"):
+            return self.arguments(self.join if token == "join" else self.sub, token)
         if _NAME.fullmatch(token) and token not in _KEYWORDS:
             return self.function(token, begins)
         self.at = begins
         raise self.fail(f"a text is missing here, in quotes or as a variable{self.found()}")
 
-    def bracketed(self, part: Callable[[], Text], closing: str, what: str) -> Text:
+    def bracketed(self, part: Callable[[], Part], closing: str = "", what: str = "") -> Part:
+        """A part one level deeper, up to its closing bracket if it has one."""
         self.nested()
         found = part()
-        self.expect(closing, what)
+        if closing:
+            self.expect(closing, what)
         self.depth -= 1
         return found
 
     def function(self, name: str, begins: int) -> Text:
         if not self.take("("):
             raise self.fail(f"{name} needs quotes, or a parenthesis behind it if it is meant as a function", begins)
-        self.nested()
-        arguments = self.words(")", f"the argument of {name}").words
-        self.depth -= 1
-        return self.call(name, arguments, begins)
+        arguments = self.bracketed(self.words, ")", f"the argument of {name}")
+        return self.call(name, arguments.words, begins)
 
     def call(self, name: str, arguments: tuple[Text, ...], begins: int) -> Text:
         known = name.lower()
@@ -205,9 +201,7 @@ class _Parser(Scanner):
             raise self.fail(f"a }} is missing after %{{{name[0]}")
         self.at += 1
         if mark == ":":
-            self.nested()
-            argument = self.quoted("}")
-            self.depth -= 1
+            argument = self.bracketed(lambda: self.quoted("}"))
             return self.call(name[0], (argument,), begins)
         upper = name[0].upper()
         if upper not in EXPRESSION_VARIABLES and not upper.startswith("SSL_"):
@@ -259,59 +253,45 @@ class _Parser(Scanner):
         begins = self.at
         self.at += len(token)
         if token == "split":
-            return self.split()
-        if token in ("{", "("):
-            self.nested()
-            found = self.words("}", "the last word of the list") if token == "{" else self.listing()
-            if token == "(":
-                self.expect(")", "the list")
-            self.depth -= 1
-            return found
+            return self.arguments(self.split, token)
+        if token == "{":
+            return self.bracketed(self.words, "}", "the last word of the list")
+        if token == "(":
+            return self.bracketed(self.listing, ")", "the list")
         self.at = begins
         if _NAME.fullmatch(token) and token not in _KEYWORDS:
             raise self.fail(f"the list function {token} is not supported: write the words out, {{'a', 'b'}}")
         raise self.fail(f"a list is missing here, as {{'a', 'b'}}{self.found()}")
 
-    def words(self, closing: str, what: str) -> Words:
+    def words(self) -> Words:
         words = [self.word()]
         while self.take(","):
             words.append(self.word())
-        self.expect(closing, what)
         return Words(tuple(words))
 
+    def arguments(self, part: Callable[[], Part], name: str) -> Part:
+        """The arguments of join, sub or split, which need not stand in a parenthesis."""
+        if self.take("("):
+            return self.bracketed(part, ")", f"the arguments of {name}")
+        return self.bracketed(part)
+
     def join(self) -> Text:
-        parenthesis = self.opened()
-        joined = self.listing()
-        between = self.word() if self.take(",") else Literal("")
-        self.closed(parenthesis, "join")
-        return tree.Join(joined, between)
+        words = self.listing()
+        return tree.Join(words, self.word() if self.take(",") else Literal(""))
+
+    def swap(self, kinds: str, name: str) -> tree.Swap:
+        swap = tree.Swap(*self.regex(kinds, walk))
+        self.expect(",", f"the pattern of {name}")
+        return swap
 
     def sub(self) -> Text:
-        parenthesis = self.opened()
-        swap = tree.Swap(*self.regex("s", walk))
-        self.expect(",", "the pattern of sub")
-        subject = self.word()
-        self.closed(parenthesis, "sub")
-        return tree.Sub(subject, swap)
+        swap = self.swap("s", "sub")
+        return tree.Sub(self.word(), swap)
 
     def split(self) -> List:
-        parenthesis = self.opened()
-        swap = tree.Swap(*self.regex("ms", walk))
-        self.expect(",", "the pattern of split")
+        swap = self.swap("ms", "split")
         listed = self.peek() in ("{", "(", "split")
-        source = self.listing() if listed else Words((self.word(),))
-        self.closed(parenthesis, "split")
-        return tree.Split(swap, source)
-
-    def opened(self) -> bool:
-        """Whether the arguments of join, sub or split stand in a parenthesis, which they need not."""
-        self.nested()
-        return bool(self.take("("))
-
-    def closed(self, parenthesis: bool, name: str) -> None:
-        self.depth -= 1
-        if parenthesis:
-            self.expect(")", f"the arguments of {name}")
+        return tree.Split(swap, self.listing() if listed else Words((self.word(),)))
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
