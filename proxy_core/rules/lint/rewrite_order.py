@@ -33,17 +33,22 @@ def tried(site: Site, host: str) -> list[RewriteRule]:
     return [row for row in site.rewrites if row.enabled and row.host in ("", host) and not row.location]
 
 
+def _read(rows: Sequence[RewriteRule]) -> Iterator[tuple[RewriteRule, Flags, str]]:
+    """Rules with their flags and what all paths begin with that they match, up to the first that does not parse."""
+    for row in rows:
+        try:
+            said = flags.parse(row.flags)
+            yield row, said, pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
+        except ValueError:
+            return
+
+
 def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
     """For each rule that never matches, by its id, the one above that takes all that it could."""
     found: dict[str, RewriteRule] = {}
     takers: list[tuple[str, RewriteRule]] = []
     chained = False
-    for row in tried(site, host):
-        try:
-            said = flags.parse(row.flags)
-            prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
-        except ValueError:
-            break
+    for row, said, prefix in _read(tried(site, host)):
         above = next((taker for whole, taker in takers if prefix.startswith(whole)), None)
         if above is not None:
             found[row.id] = above
@@ -60,12 +65,7 @@ def order(site: Site, host: str) -> Iterator[Problem]:
     rows, hidden = tried(site, host), shadows(site, host)
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
-    for number, row in enumerate(rows):
-        try:
-            said = flags.parse(row.flags)
-            prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
-        except ValueError:
-            return
+    for number, (row, said, prefix) in enumerate(_read(rows)):
         if row.host == host:
             if above := hidden.get(row.id):
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'

@@ -7,6 +7,7 @@ odd and is Apache's.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from proxy_core.rules.text.variables import Scope
 
 Test = Callable[[Scope, str], bool]
 
+_ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 _NUMBERS = ("-eq", "-ne", "-lt", "-le", "-gt", "-ge")
 FILE_TESTS = {"-f": "-f", "-d": "-d", "-s": "-s", "-x": "-x", "-h": "-l", "-L": "-l", "-l": "-l"}
 """File tests by their spellings; the three for symbolic links are one."""
@@ -118,16 +120,8 @@ def _comparison(text: str, nocase: bool) -> Test:
     if sign == "=" and wanted == '""':
         wanted = ""
     limit = _order(wanted, nocase)
-    match sign:
-        case "<":
-            return lambda scope, value: _order(value, nocase) < limit
-        case "<=":
-            return lambda scope, value: _order(value, nocase) <= limit
-        case ">":
-            return lambda scope, value: _order(value, nocase) > limit
-        case ">=":
-            return lambda scope, value: _order(value, nocase) >= limit
-    return lambda scope, value: _order(value, nocase) == limit
+    compare = _ORDERS[sign]
+    return lambda scope, value: compare(_order(value, nocase), limit)
 
 
 def _search(compiled: pattern.Pattern, negated: bool) -> Test:
