@@ -22,9 +22,9 @@ import msgspec
 
 from proxy_core.apache.importer import import_file
 from proxy_core.balance import heartbeat, sticky
-from proxy_core.config.edit import Delete, Edit, Move, Set, Unusable, edited
+from proxy_core.config.editing.site_edits import Delete, Edit, Move, Set, Unusable, edited
 from proxy_core.config.model import Sticky
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.control.watching import access_log
 from proxy_core.http import target
 from proxy_core.http.hop_by_hop import RefusedRequest

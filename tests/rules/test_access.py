@@ -14,6 +14,7 @@ from proxy_core.rules.facts import FactKey, Facts, Need
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 from tests.semantics.rewrite_sites import read
 
 ROUTES = """
@@ -44,7 +45,7 @@ def asked(text: str, path: str = "/app/x", method: str = "GET", user: str = "", 
     def ask(fact: FactKey) -> tuple[bool, str | None]:
         return True, PASSWORDS.get(fact[2], "") if fact[:2] == ("password", "users") else None
 
-    return compile_site(read(text + ROUTES), Registry(), 1).program.decide(view, Facts(ask=ask), trace)
+    return decide(compile_site(read(text + ROUTES), Registry(), 1).program, view, Facts(ask=ask), trace)
 
 
 def status(decision: Decision) -> int:

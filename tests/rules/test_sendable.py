@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 
 SITE = Site(
     rewrites=(
@@ -27,7 +29,7 @@ SITE = Site(
         Route(id="rest", path="/", proxy="http://h/"),
     ),
 )
-DECIDE = compile_site(SITE, Registry(), 1).program.decide
+DECIDE = partial(decide, compile_site(SITE, Registry(), 1).program)
 
 
 @given(st.text(alphabet=[chr(number) for number in range(256)]))

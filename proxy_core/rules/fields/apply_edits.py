@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from proxy_core.http.escaping import breaks_field
 from proxy_core.rules.decision import Trace
@@ -51,7 +52,8 @@ def line(name: bytes, value: str) -> bytes | None:
 
 
 def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment, trace: Trace | None = None) -> list[bytes]:
-    """The lines after all edits; ``lines`` itself stays. An edit whose value cannot be had is not done."""
+    """The lines after all edits; ``lines`` itself stays. An edit whose value cannot be had is not done. Raises Unknown
+    for a fact that an edit of a request asks for; an answer does not wait for one."""
     lines = list(lines)
     for edit in edits:
         before, why = (list(lines) if trace is not None else lines), ""
@@ -60,11 +62,23 @@ def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment, trace: Tra
                 _do(edit, lines, moment)
             else:
                 why = "its condition does not hold"
-        except (ExprFailure, Unknown, Runaway):
+        except Unknown:
+            if not moment.scope.status:
+                raise
+            why = "its value cannot be had"
+        except (ExprFailure, Runaway):
             why = "its value cannot be had"
         if trace is not None:
             trace.append(edit_trace.step(edit, before, lines, why))
     return lines
+
+
+def ask_for(edits: Sequence[Edit], moment: Moment) -> None:
+    """Ask what edits of an answer will ask for, as far as the request alone tells. Raises Unknown."""
+    for edit in edits:
+        with suppress(ExprFailure, Runaway):
+            if edit.holds is None or edit.holds(moment):
+                edit.value(moment)
 
 
 def _do(edit: Edit, lines: list[bytes], moment: Moment) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from proxy_core.config.model_headers import HeaderRule
+from proxy_core.config.model import HeaderRule
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.expression.evaluation import Expr, ExprFailure, compile_expr, compile_string
@@ -56,6 +56,8 @@ class Edit(NamedTuple):
     """Finds what "edit" and "edit*" replace."""
     holds: Callable[[Moment], bool] | None = None
     """The row's condition, None for none."""
+    asks: bool = False
+    """Whether its condition or its value is an expression, which may ask for a fact."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +83,11 @@ class Edits:
         return bool(self.request) or self.server is not None or self.adds is not None
 
     @property
+    def asking(self) -> tuple[Edit, ...]:
+        """The edits of answers that may ask for a fact."""
+        return tuple(edit for edit in (*self.always, *self.response) if edit.asks)
+
+    @property
     def steady_request(self) -> bool:
         return all(edit.steady for edit in self.request)
 
@@ -96,8 +103,9 @@ def compile_edit(row: HeaderRule) -> Edit:
     found = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
     holds = _condition(row)
     spelled = row.name.encode("latin-1")
+    asks = bool(row.expr) or (row.value.startswith("expr=") and not steady)
     steady = steady and holds is None and row.action not in ("echo", "note")
-    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, found, holds)
+    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, found, holds, asks)
 
 
 def compile_value(text: str) -> tuple[Value, bool]:
@@ -157,5 +165,9 @@ def _true(expr: Expr, moment: Moment) -> bool:
     """httpd does what a condition that fails to be evaluated was about."""
     try:
         return expr.truth(moment.scope)
-    except (ExprFailure, Unknown):
+    except ExprFailure:
+        return True
+    except Unknown:
+        if not moment.scope.status:
+            raise
         return True

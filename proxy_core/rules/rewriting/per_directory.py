@@ -36,7 +36,7 @@ class InternalRedirect(NamedTuple):
 def within(
     section: BoundSection,
     decision: Forward | Respond,
-    place: SectionSubject,
+    subject: SectionSubject,
     scope: Scope,
     reading: Reading,
     forward: To,
@@ -44,8 +44,8 @@ def within(
 ) -> Decision | InternalRedirect:
     """What the rules make of where a request goes. ``forward`` is what [P] does. Raises Unknown and Runaway."""
     args = scope.args
-    begun = f"proxy:{place.url}" if place.url else place.file or scope.path
-    if section.row.folder is not None and place.file:
+    begun = f"proxy:{subject.url}" if subject.url else subject.file or scope.path
+    if section.row.folder is not None and subject.file:
         scope.file, begun = begun, _below(section.row.folder, begun)
     scope.uri = begun
     same = (begun, scope.path) if scope.file else (begun,)

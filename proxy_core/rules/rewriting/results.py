@@ -54,12 +54,10 @@ def extras_of(scope: Scope, effects: Effects) -> Extras | None:
     return Extras(fields, tuple(scope.env.values()), tuple(effects.hits))
 
 
-def after(before: Extras | None, more: Extras | None, path: str = "") -> Extras:
+def after(before: Extras | None, more: Extras | None) -> Extras:
     """What rules left, with what later ones left; the variables are those that are set now."""
     before, more = before or NO_EXTRAS, more or NO_EXTRAS
-    return before._replace(
-        fields=before.fields + more.fields, env=more.env, hits=before.hits + more.hits, path=path or before.path
-    )
+    return before._replace(fields=before.fields + more.fields, env=more.env, hits=before.hits + more.hits)
 
 
 SMUGGLED = "the rewritten query holds a blank or a control character"

@@ -2,7 +2,7 @@
 
 msgspec stops at the first fault and leaves keys out of its paths, so the data is walked here against the model's
 fields (``schema``). What one table alone can tell is checked here, what needs two places is ``rules.lint.site``'s.
-Nothing here knows text: a Fault has a path, and ``toml`` finds where that stands.
+Nothing here knows text: a Fault has a path, and ``document`` finds where that stands.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from proxy_core.config.model import Location, Route, Site
-from proxy_core.config.paths import Path, row_ids
 from proxy_core.config.schema import Field, Kind, fields
+from proxy_core.config.site_addresses import Path, row_ids
 
 
 class Fault(NamedTuple):

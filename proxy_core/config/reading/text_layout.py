@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
-from proxy_core.config.paths import Path
+from proxy_core.config.site_addresses import Path
 
 _LANGUAGE = Language(tree_sitter_toml.language())
 _KEYS = ("bare_key", "quoted_key", "dotted_key")

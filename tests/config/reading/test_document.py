@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy_core.config.toml import parse, read
+from proxy_core.config.reading.document import parse, read
 from proxy_core.errors import Problem
-
-from .chance import Speller, addresses, some_site
+from tests.config.chance import Speller, addresses, some_site
 
 ROW = '[[routes]]\npath = "/x"\nproxy = "http://127.0.0.1:1/"\n'
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.config.save import ChangedOnDisk, save, stamp
+from proxy_core.config.editing.save import ChangedOnDisk, save, stamp
 
 OLD, NEW = "version = 1\n", "version = 1 # new\n"
 
@@ -125,14 +125,14 @@ def test_a_write_that_takes_only_a_part_goes_on(site: Path, monkeypatch) -> None
 
 
 def in_a_process(code: str, *args: str, **more) -> subprocess.Popen:
-    path = str(Path(__file__).parent.parent.parent)
+    path = str(Path(__file__).parent.parent.parent.parent)
     return subprocess.Popen([sys.executable, "-c", code, *args], cwd=path, **more)
 
 
 LARGE = """
 import sys, resource
 from pathlib import Path
-from proxy_core.config.save import save, stamp
+from proxy_core.config.editing.save import save, stamp
 site = Path(sys.argv[1])
 try:
     save(site, "# " + "x" * 100_000, stamp(site))
@@ -201,7 +201,7 @@ def test_of_many_savers_of_one_version_exactly_one_wins(site: Path) -> None:
 KILLED = """
 import os, random, signal, sys, time, tomllib
 from pathlib import Path
-from proxy_core.config.save import save, stamp
+from proxy_core.config.editing.save import save, stamp
 
 site, chance, last = Path(sys.argv[1]), random.Random(7), 0
 

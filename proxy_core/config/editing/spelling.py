@@ -12,8 +12,8 @@ from typing import Any
 
 import tomli_w
 
-from proxy_core.config.paths import Path, is_rows
 from proxy_core.config.schema import names_something
+from proxy_core.config.site_addresses import Path, is_rows
 
 _WIDTH = 100
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from proxy_core.config import spell, splice
-from proxy_core.config.layout import layout
-from proxy_core.config.paths import Data, Path, at, is_rows, made_ids, meaning, pins, resolved, row_ids
+from proxy_core.config.editing import spelling, splice
+from proxy_core.config.reading.document import Document, values
+from proxy_core.config.reading.text_layout import layout
 from proxy_core.config.schema import names_something
-from proxy_core.config.toml import Document, values
+from proxy_core.config.site_addresses import Data, Path, at, is_rows, made_ids, meaning, pins, resolved, row_ids
 from proxy_core.errors import Address, Problem
 
 
@@ -92,7 +92,7 @@ def edited(document: Document, edits: Sequence[Edit]) -> Edited:
     spelled = text.decode().removesuffix(ending)
     found = values(spelled)
     carried = not found.problems and meaning(found.data) == meaning(data)
-    return Edited(spelled, False) if carried else Edited(spell.document(data), True)
+    return Edited(spelled, False) if carried else Edited(spelling.document(data), True)
 
 
 def _made(text: bytes, data: Data, edit: Edit) -> bytes:

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy_core.config.edit import Delete, Edit, Insert, Move, Set, Unusable, edited
-from proxy_core.config.paths import meaning
-from proxy_core.config.toml import Document, parse
-
-from .chance import Speller, some_edit, some_site
+from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set, Unusable, edited
+from proxy_core.config.reading.document import Document, parse
+from proxy_core.config.site_addresses import meaning
+from tests.config.chance import Speller, some_edit, some_site
 
 by_chance = st.randoms(use_true_random=False)
 

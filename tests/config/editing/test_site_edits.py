@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.config import splice
-from proxy_core.config.edit import Delete, Edit, Insert, Move, Set, Unusable, edited
-from proxy_core.config.toml import parse
+from proxy_core.config.editing import splice
+from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set, Unusable, edited
+from proxy_core.config.reading.document import parse
 
 SITE = """\
 version = 1

@@ -1,9 +1,9 @@
 """Changing a site file's text, one place at a time, without touching the rest.
 
 Each function takes the text (UTF-8 bytes that end with a newline) and a path, and gives the new text: a few spans
-replaced, every other byte as it was. Blocks take their own comments along (see ``layout``), free comments stay; only
-in a list whose elements share lines, or whose commas lead, a comment between two elements goes with the one above. The
-functions trust that the path fits the text; ``edit`` decides what to do and verifies the outcome.
+replaced, every other byte as it was. A block takes its own comments along (see ``text_layout``), free comments stay.
+Only in a list whose elements share lines, or whose commas lead, a comment between two elements goes with the one
+above. The functions trust that the path fits the text; ``site_edits`` decides what to do and verifies the outcome.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxy_core.config import spell
-from proxy_core.config.layout import Layout, LayoutEntry, LayoutSection, layout
-from proxy_core.config.paths import Path, is_rows
+from proxy_core.config.editing import spelling
+from proxy_core.config.reading.text_layout import Layout, LayoutEntry, LayoutSection, layout
+from proxy_core.config.site_addresses import Path, is_rows
 
 Change = tuple[int, int, bytes]
 """A span of the text and what replaces it."""
@@ -44,10 +44,10 @@ def added(text: bytes, path: Path, value: Any) -> bytes:
     if dotted := _dotted(here, parent):
         return _applied(text, [_after(text, dotted, path, value)])
     if not tabular:  # only the tables below it have headers
-        block = spell.table(parent, {str(path[-1]): value})
+        block = spelling.table(parent, {str(path[-1]): value})
         first = _under(here, parent)[0]
         return _applied(text, [(first.start, first.start, _lines(text, block + "\n"))])
-    block = spell.rows(path, value) if is_rows(value) else spell.table(path, value)
+    block = spelling.rows(path, value) if is_rows(value) else spelling.table(path, value)
     return _applied(text, [_below(text, _under(here, parent), block)])
 
 
@@ -72,7 +72,7 @@ def inserted(text: bytes, path: Path, n: int, row: Any) -> bytes:
     here = layout(text)
     if (array := _entry(here, path)) is not None:
         return _applied(text, _into_array(text, array, n, _spelled(text, row, inline=True)))
-    block = _lines(text, spell.table(path, row, row=True))
+    block = _lines(text, spelling.table(path, row, row=True))
     return _applied(text, [_row_at(text, here, path, n, block)])
 
 
@@ -129,11 +129,11 @@ def _sibling(here: Layout, parent: Path) -> LayoutEntry | None:
 
 
 def _pair(text: bytes, steps: Path, value: Any, *, inline: bool = False) -> bytes:
-    return spell.key(*steps).encode() + b" = " + _spelled(text, value, inline=inline)
+    return spelling.key(*steps).encode() + b" = " + _spelled(text, value, inline=inline)
 
 
 def _spelled(text: bytes, value: Any, *, like: str = "", inline: bool = False) -> bytes:
-    return _lines(text, spell.value(value, like=like, inline=inline))
+    return _lines(text, spelling.value(value, like=like, inline=inline))
 
 
 def _after(text: bytes, entry: LayoutEntry, path: Path, value: Any) -> Change:

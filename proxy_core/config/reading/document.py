@@ -1,6 +1,6 @@
 """Reading a site file: its values, its text, and every problem of it with line and column.
 
-Values come from tomllib, positions from ``layout`` (only when somebody asks), faults from ``check``. Whatever the
+Values come from tomllib, positions from ``text_layout`` (only when somebody asks), faults from ``check``. Whatever the
 text is, reading never raises: an operator in an incident gets the list of what is wrong. After a syntax error the
 broken line is left out and reading goes on, so that the other faults are listed too. The text is kept as it is; see
 TOML 1.0.0 for the language.
@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from proxy_core.config.check import Fault, faults, remains
-from proxy_core.config.layout import Layout, layout
 from proxy_core.config.model import Site
-from proxy_core.config.paths import Path, address_of, resolved, row_ids
+from proxy_core.config.reading.check import Fault, faults, remains
+from proxy_core.config.reading.text_layout import Layout, layout
 from proxy_core.config.schema import fields
+from proxy_core.config.site_addresses import Path, address_of, resolved, row_ids
 from proxy_core.errors import Address, Problem
 
 _BOM = "\ufeff"
