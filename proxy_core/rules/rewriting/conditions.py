@@ -30,17 +30,24 @@ FLAGS = {"NC": "nc", "NOCASE": "nc", "OR": "or", "ORNEXT": "or", "NV": "nv", "NO
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition as rules test it. ``spelled`` is for people; ``kind`` is "pattern", "text", "number", "file",
-    "lookahead" or "expr"; ``subject`` is empty for expressions, which look for themselves."""
+    """A condition as rules test it."""
 
     subject: Template
+    """The text that is tested; empty for expressions, which look for themselves."""
     test: Test
+    """Tests the text, once it is filled in."""
     kind: str
+    """"pattern", "text", "number", "file", "lookahead" or "expr"."""
     negated: bool
+    """Whether the condition holds where the test fails: a ! before the pattern."""
     or_next: bool
+    """Whether it is enough that this condition or the next holds: [OR]."""
     no_vary: bool
+    """Whether the fields that it looks at do not count for Vary: [NV]."""
     spelled: str
+    """The condition as people read it."""
     pattern: pattern.Pattern | None = None
+    """The regular expression of the kind "pattern"."""
 
     def holds(self, scope: Scope, details: list[str] | None = None) -> bool:
         """Whether it holds. ``details`` gets a line with the value and the verdict. Raises Unknown and Runaway."""

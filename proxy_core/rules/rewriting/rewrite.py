@@ -40,24 +40,38 @@ Verdict = Literal["nothing", "matched", "changed", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class BoundRewrite:
-    """A rule as requests meet it. ``drops`` is the ? at the end of the substitution that takes the query away; ``by``
-    is what a decision names that the rule itself made."""
+    """A rule as requests meet it."""
 
     id: str
+    """The row's own."""
     search: Callable[[str], Groups | None]
+    """Finds the pattern in a path."""
     prefix: str
+    """What every path begins with that the pattern is found in."""
     negated: bool
+    """Whether the rule takes the paths in which the pattern is not found."""
     substitution: Template | None
+    """What the path becomes; None where it stays."""
     slashes: bool
+    """Whether the substitution begins with two slashes, which then stay."""
     drops: bool
+    """Whether the query is taken away: a ? ends the substitution."""
     conditions: tuple[Condition, ...]
+    """What must hold besides, in order."""
     flags: Flags
+    """The flags as they are read."""
     env: tuple[Template, ...]
+    """What [E] sets, "NAME:value" or "!NAME" when it is filled in."""
     cookies: tuple[Template, ...]
+    """What [CO] sets."""
     escape: Escape | None
+    """What [B] and its kin do to what groups hold."""
     state: RuleState
+    """Where its hits are counted."""
     row: RewriteRule
+    """The row as configured."""
     by: BoundRoute
+    """The route that a decision of the rule itself names."""
 
     @property
     def address(self) -> Address:

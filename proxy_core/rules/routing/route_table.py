@@ -57,35 +57,51 @@ class Basis:
     """What rows are worked out from besides themselves: where it is equal, an equal row is compiled already."""
 
     timeout: float
+    """[site] timeout, in seconds."""
     error_override: bool
+    """[site] error_override."""
     reverse: str
+    """[site] reverse."""
     preserve_host: bool
+    """[site] preserve_host."""
     override_codes: tuple[str, ...]
+    """[site] override_codes."""
     reading: Reading
+    """How paths are read."""
     directory_index: tuple[str, ...]
+    """[site] directory_index."""
     members: tuple[tuple[str, tuple[str, ...]], ...]
+    """The URLs of the members of each balancer, by its name."""
     own: Own
+    """What the host says that [site] has no word for."""
 
 
 _KNOWN = 2048
+"""How many decisions are remembered."""
 _KNOWN_BYTES = 512
-"""How many decisions are remembered, and for how long targets."""
+"""The longest target for which one is remembered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteTable:
-    """All rows in file order, as configured and as bound; ``top`` finds the first enabled prefix that takes a path.
-    ``odd`` are the numbers of enabled rows with a regular expression, ``early`` of those that look at the path before
-    it is decoded, ``answering`` of those that answer here: redirects and folders."""
+    """The rows of a site or a host, and the quick ways to the first that takes a path."""
 
     rows: tuple[Route, ...]
+    """All rows in file order, as configured."""
     bound: tuple[BoundRoute, ...]
+    """The same rows as requests meet them."""
     basis: Basis
+    """What they were worked out from besides."""
     top: Spot
+    """Finds the first enabled plain prefix that takes a path."""
     odd: tuple[int, ...] = ()
+    """The numbers of the enabled rows with a regular expression."""
     early: tuple[int, ...] = ()
+    """The numbers of the enabled rows that look at the path before it is decoded."""
     answering: tuple[int, ...] = ()
+    """The numbers of the enabled rows that answer here: redirects and folders."""
     known: dict[bytes, Decision] = field(default_factory=dict)
+    """What was decided for targets that come again."""
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes, for sites that have nothing but routes; ``facts`` are not looked at. With a trace

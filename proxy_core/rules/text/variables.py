@@ -74,6 +74,7 @@ class Scope:
     file: str = ""
     """The name of the file that answers, where rules see a part of it."""
     _fields: dict[str, str] | None = None
+    """The fields of the request by lower-case name; None until a rule asks for one."""
 
     def header(self, name: str) -> str | None:
         """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
