@@ -23,7 +23,8 @@ from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.program import Program
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.routing.route_table import RouteTable, compile_routes, served
+from proxy_core.rules.routing.files import served
+from proxy_core.rules.routing.route_table import RouteTable, compile_routes
 from proxy_core.rules.settings import compile_scopes
 
 States = Callable[[str, str], RuleState]

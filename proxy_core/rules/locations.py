@@ -26,7 +26,7 @@ from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
-from proxy_core.rules.rewriting.results import merged
+from proxy_core.rules.extras import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text import pattern

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route
-from proxy_core.http.escaping import sendable, uri_escaped
+from proxy_core.http.escaping import sendable
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.routing.reverse import effective_target
@@ -95,26 +95,6 @@ def _hides(raw: bytes) -> bool:
 def _rooted(path: bytes) -> bytes:
     """What does not begin with a slash would become part of the host or port, so it gets one."""
     return path if path[:1] == b"/" else b"/" + path
-
-
-def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str | None:
-    """Where a row that redirects sends a path that it takes, as mod_alias spells it (``translate_alias_redir``); None
-    where that is no URL. ``ourselves`` is ``scheme://host`` in use. Raises Runaway."""
-    assert route.redirect is not None
-    to = as_bytes_text(route.redirect.to)
-    if route.regex is None:
-        made = to + uri_escaped(path[length(route.path, path) :])
-    else:
-        whole = filled(to, route.regex.search(path) or ())
-        cut = len(re.split(r"[?#]", whole, maxsplit=1)[0])
-        made = uri_escaped(whole[:cut]) + whole[cut:]
-    made = ourselves + made if made.startswith("/") else made
-    if not _ABSOLUTE(made):
-        return None
-    return f"{made}?{args}" if args is not None and "?" not in made else made
-
-
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.").match
 
 
 def _substituted(template: str, groups: Groups, path: str) -> str:

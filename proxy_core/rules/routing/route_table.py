@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from operator import is_
 
 from proxy_core.config.destination import destination
-from proxy_core.config.folders import FILES, root_of
-from proxy_core.config.model import Options, Route, Site
+from proxy_core.config.model import Route, Site
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import (
@@ -38,7 +37,6 @@ from proxy_core.rules.decision import (
     Extras,
     Forward,
     Respond,
-    ReverseRow,
     RuleState,
     Step,
     Trace,
@@ -46,6 +44,7 @@ from proxy_core.rules.decision import (
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.routing import mapping
+from proxy_core.rules.routing.files import served
 from proxy_core.rules.routing.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
 from proxy_core.rules.text import pattern
@@ -136,7 +135,7 @@ class RouteTable:
             if taken is not None:
                 return taken
             path = normalised(raw_path, reading)
-            return outcome(self.find(path, trace), path, query, target, reading)
+            return decision_of(self.find(path, trace), path, query, target, reading)
         except BadTarget as bad:
             return Respond(bad.status, None, bad.why)
         except Runaway as runaway:
@@ -211,7 +210,7 @@ def before_decoding(
     return Forward(taken, mapping.target(taken, path, query, b"", reading))
 
 
-def outcome(
+def decision_of(
     route: BoundRoute | None, path: str, query: bytes, raw: bytes, reading: Reading, extras: Extras | None = None
 ) -> Forward | Respond:
     """What becomes of a normalised path and a query (with its ?) that this route takes, or none. ``raw`` is the
@@ -307,29 +306,6 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         interpolate=row.interpolate,
         mapping=row.mapping,
         redirect=row.redirect,
-        max_body=own.max_body,
-        canonical=own.canonical,
-    )
-
-
-def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
-    """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
-    folder itself is mapped back, and errors have our own pages."""
-    root = root_of(options, row)
-    if root is None:
-        return None
-    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
-    return BoundRoute(
-        id="document_root" if row is None else row.id,
-        path=prefix,
-        pool=FILES,
-        target=b"/" + root.key.encode() + (b"/" if prefix.endswith("/") else b""),
-        timeout=options.timeout,
-        error_override=True,
-        reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
-        state=state,
-        rows="site" if row is None else "routes",
-        folder=root.folder,
         max_body=own.max_body,
         canonical=own.canonical,
     )
