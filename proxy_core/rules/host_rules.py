@@ -25,7 +25,7 @@ from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readab
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
 from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
@@ -35,7 +35,7 @@ from proxy_core.rules.rewriting import lookahead, rewrite
 from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
-from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
+from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.files import refused_for_files
 from proxy_core.rules.routing.redirects import redirected
@@ -148,11 +148,11 @@ class HostRules:
         args = scope.args
         scope.ended = before is not None and before.ended
         env.run(self.env, scope, trace)
-        effects = Effects()
+        hits: list[RuleState] = []
         ending = RewriteResult("nothing")
         if self.rules and not scope.ended:
-            ending = rewrite.run(self.rules, scope, effects, trace)
-        extras = extras_of(scope, effects.hits)
+            ending = rewrite.run(self.rules, scope, hits, trace)
+        extras = extras_of(scope, hits)
         if before is not None:
             extras = after(before.extras, extras)
         decision = self._ended(ending, scope, args, extras, trace)

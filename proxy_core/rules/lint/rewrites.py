@@ -22,6 +22,7 @@ from proxy_core.rules.lint.problems import error, missing, refused, unknown, war
 from proxy_core.rules.lint.rewrite_order import order
 from proxy_core.rules.lint.texts import group_count, looks_runaway, patterns, texts
 from proxy_core.rules.rewriting import conditions, flags
+from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
 from proxy_core.rules.text import template
 
@@ -114,12 +115,21 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
     groups = 0 if negated else group_count(text)
     found = 0
     for number, each in enumerate(row.conditions):
-        yield from _condition(site, (*address, "conditions", each.id), each, groups, found)
+        where = (*address, "conditions", each.id)
+        compiled = None
+        try:
+            compiled = conditions.compile(each)
+        except conditions.ConditionError as wrong:
+            yield error((*where, wrong.field), str(wrong), wrong.todo)
+        else:
+            yield from _condition(site, where, each, compiled, groups, found)
         if not each.pattern.startswith("!"):
-            found = 9 if each.test.lower() == "expr" else max(found, _condition_groups(each))
+            known = compiled is not None and compiled.kind != "expr"
+            its = compiled.pattern.groups if compiled is not None and compiled.pattern is not None else 0
+            found = max(found, its) if known else 9
         if number == len(row.conditions) - 1 and "or" in {conditions.FLAGS.get(f.upper()) for f in each.flags}:
             what = "the last condition has OR, and nothing follows: the rule acts whatever the conditions say"
-            yield warning((*address, "conditions", each.id, "flags"), what, "remove OR")
+            yield warning((*where, "flags"), what, "remove OR")
     if not said.answers:
         yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
     for extra in (*said.env, *said.cookies):
@@ -127,26 +137,13 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
     yield from _flags(site, row, said)
 
 
-def _condition_groups(row: RewriteCond) -> int:
-    try:
-        compiled = conditions.compile(row)
-    except conditions.ConditionError:
-        return 9
-    return compiled.pattern.groups if compiled.pattern is not None else 0
-
-
-def _condition(site: Site, address: Address, row: RewriteCond, groups: int, found: int) -> Iterator[Problem]:
-    try:
-        compiled = conditions.compile(row)
-    except conditions.ConditionError as wrong:
-        yield error((*address, wrong.field), str(wrong), wrong.todo)
-        return
+def _condition(
+    site: Site, address: Address, row: RewriteCond, compiled: Condition, groups: int, found: int
+) -> Iterator[Problem]:
     if compiled.pattern is not None and looks_runaway(compiled.pattern.text):
         yield from patterns((*address, "pattern"), compiled.pattern.text)
-    if "nc" in {conditions.FLAGS[flag.strip().upper()] for flag in row.flags} and compiled.kind not in (
-        "pattern",
-        "text",
-    ):
+    nocase = "nc" in {conditions.FLAGS[flag.strip().upper()] for flag in row.flags}
+    if nocase and compiled.kind not in ("pattern", "text"):
         yield warning((*address, "flags"), f"NC means nothing to {row.pattern}", "remove it")
     if compiled.kind != "expr":
         yield from texts(site, (*address, "test"), row.test, groups, found)
@@ -217,17 +214,14 @@ def _maps_used(site: Site) -> set[str]:
 
 def _location(site: Site, row: Location) -> Iterator[Problem]:
     address: Address = ("locations", row.id)
-    if row.target_regex is not None:
-        yield from patterns((*address, "target_regex"), row.target_regex)
+    for key, regex in (("target_regex", row.target_regex), ("path_regex", row.path_regex), ("files", row.files)):
+        if regex is not None:
+            yield from patterns((*address, key), regex)
     if row.expr:
         yield from refused((*address, "expr"), "correct the expression", compile_expr, row.expr)
     if row.merging != "off" and not row.require:
         what = "there is nothing to be joined with what was required before"
         yield warning((*address, "merging"), what, "say what is required, or remove it")
-    if row.files is not None:
-        yield from patterns((*address, "files"), row.files)
     if (row.folder or row.files is not None) and not serves_files(site):
         what = "the row is for files, and the site serves none"
         yield warning((*address, "files" if row.folder is None else "folder"), what, "add a document_root or a folder")
-    if row.path_regex is not None:
-        yield from patterns(("locations", row.id, "path_regex"), row.path_regex)

@@ -60,13 +60,15 @@ def _answering(row: Route) -> Iterator[Problem]:
         what = "only what is forwarded can be matched before it is decoded"
         yield error((*address, "mapping"), what, "remove it, or forward the path")
     said = row.redirect
-    if said is not None and is_redirect(said.status) and not said.to:
-        yield error((*address, "redirect", "to"), f"a {said.status} has to say where to", 'add to = "https://…"')
-    if said is not None and said.to and not is_redirect(said.status):
-        yield warning((*address, "redirect", "to"), f"a {said.status} does not say where to", "remove it")
-    if said is not None and said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
-        what = f'"{said.to}" is neither a URL nor a path'
-        yield error((*address, "redirect", "to"), what, 'write "https://host/path" or "/path"')
+    if said is None:
+        return
+    where, moves = (*address, "redirect", "to"), is_redirect(said.status)
+    if moves and not said.to:
+        yield error(where, f"a {said.status} has to say where to", 'add to = "https://…"')
+    if said.to and not moves:
+        yield warning(where, f"a {said.status} does not say where to", "remove it")
+    if said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
+        yield error(where, f'"{said.to}" is neither a URL nor a path', 'write "https://host/path" or "/path"')
 
 
 def _prefix(row: Route, path: str) -> Iterator[Problem]:

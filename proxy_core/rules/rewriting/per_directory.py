@@ -12,12 +12,11 @@ import posixpath
 from typing import NamedTuple
 
 from proxy_core.http.target import Reading, as_bytes_text, escaped
-from proxy_core.rules.decision import Decision, Extras, Forward, Respond, Trace
+from proxy_core.rules.decision import Decision, Extras, Forward, Respond, RuleState, Trace
 from proxy_core.rules.extras import after, extras_of
 from proxy_core.rules.locations import BoundSection, SectionSubject
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.outcome import Proxying, decided
-from proxy_core.rules.rewriting.rewrite import Effects
 from proxy_core.rules.text.variables import Scope
 
 
@@ -46,9 +45,9 @@ def within(
         scope.file, begun = begun, _below(section.row.folder, begun)
     scope.uri = begun
     same = (begun, scope.path) if scope.file else (begun,)
-    effects = Effects()
-    ending = rewrite.run(section.rules, scope, effects, trace)
-    extras = after(decision.extras, extras_of(scope, effects.hits))
+    hits: list[RuleState] = []
+    ending = rewrite.run(section.rules, scope, hits, trace)
+    extras = after(decision.extras, extras_of(scope, hits))
     made = decided(ending, scope, args, extras, forward, passes=False)
     if made is not None:
         return made

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from proxy_core.config.model import RewriteRule
@@ -89,13 +89,6 @@ class RewriteResult(NamedTuple):
     why: str = ""
 
 
-@dataclass(slots=True)
-class Effects:
-    """What rules did besides changing the path: who matched."""
-
-    hits: list[RuleState] = field(default_factory=list)
-
-
 def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
     """Compile a row that ``lint`` found no error in. Raises PatternError, FlagError or ConditionError."""
     said = flags.parse(row.flags)
@@ -143,16 +136,19 @@ def fixed_origin(rule: BoundRewrite) -> str | None:
         return None
 
 
-def run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None = None) -> RewriteResult:
-    """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on. Raises Unknown and Runaway."""
-    ending = _run(rules, scope, effects, trace)
+def run(
+    rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], trace: Trace | None = None
+) -> RewriteResult:
+    """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on, ``hits`` gets the states of the
+    rules that took it. Raises Unknown and Runaway."""
+    ending = _run(rules, scope, hits, trace)
     if scope.cookies and any(map(breaks_field, scope.cookies.values())):
         scope.cookies.clear()
         return RewriteResult("status", ending.rule, 500, why="a cookie would hold a control character")
     return ending
 
 
-def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None) -> RewriteResult:
+def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], trace: Trace | None) -> RewriteResult:
     count, at, rounds, tries = len(rules), 0, 1, 0
     ending = RewriteResult("nothing")
     while at < count:
@@ -168,7 +164,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: T
             tries += 1
             if tries > count + TRIES:
                 return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
-            verdict = _apply(rule, scope, effects, trace)
+            verdict = _apply(rule, scope, hits, trace)
         if verdict == "nothing":
             while said.chain and at < count:
                 if trace is not None:
@@ -206,15 +202,15 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: T
     return ending
 
 
-def _apply(rule: BoundRewrite, scope: Scope, effects: Effects, trace: Trace | None) -> Verdict:
+def _apply(rule: BoundRewrite, scope: Scope, hits: list[RuleState], trace: Trace | None) -> Verdict:
     """One rule: what came of it. Its line of the trace is written here."""
     details: list[str] | None = None if trace is None else []
     if trace is not None:
         scope.looked_up = details
     before = scope.uri
-    verdict, why = _applied(rule, scope, effects, details)
+    verdict, why = _applied(rule, scope, hits, details)
     if verdict != "nothing":
-        effects.hits.append(rule.state)
+        hits.append(rule.state)
     if trace is not None:
         shown = f' and makes it "{readable(scope.uri)}"' if verdict == "changed" else ""
         why = why or f'"{rule.row.pattern}" takes "{readable(before)}"{shown}'
@@ -222,7 +218,7 @@ def _apply(rule: BoundRewrite, scope: Scope, effects: Effects, trace: Trace | No
     return verdict
 
 
-def _applied(rule: BoundRewrite, scope: Scope, effects: Effects, details: list[str] | None) -> tuple[Verdict, str]:
+def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: list[str] | None) -> tuple[Verdict, str]:
     uri, said = scope.uri, rule.flags
     groups = rule.search(uri)
     if (groups is None) is not rule.negated:

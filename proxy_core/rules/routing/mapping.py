@@ -47,7 +47,11 @@ def takes(route: BoundRoute, path: str) -> bool:
     """Whether a row takes a path. Raises Runaway."""
     if route.regex is not None:
         return route.regex.search(path) is not None
-    return (servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)) > 0
+    return _cut(route, path) > 0
+
+
+def _cut(route: BoundRoute, path: str) -> int:
+    return servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)
 
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -76,7 +80,7 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
             return _rooted(sendable(_substituted(route.replacement, groups, spelled)))
         whole = _substituted(route.replacement, route.regex.search(path) or (), path)
         return _rooted(sendable(whole) if exact else escaped(whole, reading)) + query
-    cut = servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)
+    cut = _cut(route, path)
     if as_it_came and length(route.path, raw.decode("latin-1")) == cut:
         return _rooted(route.target + raw[cut:])
     rest = path[cut:].encode("latin-1") if exact else escaped(path[cut:], reading)

@@ -76,9 +76,6 @@ class Pattern:
 
         self.search = search
 
-    def __repr__(self) -> str:
-        return f"Pattern({self.text!r}, {self.nocase})"
-
 
 @lru_cache(8192)
 def compile(text: str, nocase: bool = False) -> Pattern:
