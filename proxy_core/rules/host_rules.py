@@ -23,8 +23,8 @@ from proxy_core.http.escaping import sendable
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
 from proxy_core.rules import env, locations
-from proxy_core.rules.access import guards
-from proxy_core.rules.access.guards import Guard
+from proxy_core.rules.access import authorization
+from proxy_core.rules.access.authorization import Guard
 from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
 from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
@@ -75,7 +75,7 @@ class HostRules:
     laid_on_answers: bool = False
     """Whether rows of header fields, error pages or reverse mapping are for some location: then it must be known which
     locations hold for what rules answer, too."""
-    guard: Guard = guards.OPEN
+    guard: Guard = authorization.OPEN
     """Who may ask, where no location says otherwise."""
     files: BoundRoute | None = None
     """The way to the files of the document_root."""

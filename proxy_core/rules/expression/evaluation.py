@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from proxy_core.rules.expression import parser
-from proxy_core.rules.expression.names import ExpressionScope, ExprFailure
+from proxy_core.rules.expression.functions import ExpressionScope, ExprFailure
 from proxy_core.rules.expression.operations import Captures, Run
 from proxy_core.rules.expression.scanner import ExprError
 

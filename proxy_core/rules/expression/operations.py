@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from proxy_core.http.target import as_bytes_text, readable
 from proxy_core.rules.access.networks import Subnet, within
-from proxy_core.rules.expression.names import COMPARES, FUNCTIONS, TESTS, ExpressionScope
-from proxy_core.rules.expression.substitution import Walk, steps
+from proxy_core.rules.expression.functions import COMPARES, FUNCTIONS, TESTS, ExpressionScope
+from proxy_core.rules.expression.sub_and_split import Walk, steps
 from proxy_core.rules.text.pattern import Groups, Pattern, group
 
 

@@ -17,10 +17,10 @@ from typing import TypeVar
 
 from proxy_core.rules.access.networks import Subnet, subnet
 from proxy_core.rules.expression import operations
-from proxy_core.rules.expression.names import BINARY, COMPARISONS, FUNCTIONS, UNARY
+from proxy_core.rules.expression.functions import BINARY, COMPARISONS, FUNCTIONS, UNARY
 from proxy_core.rules.expression.operations import List, Swap, Text, Truth
 from proxy_core.rules.expression.scanner import Scanner
-from proxy_core.rules.expression.substitution import walk
+from proxy_core.rules.expression.sub_and_split import walk
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import PatternError
 from proxy_core.rules.text.variables import EXPRESSION_VARIABLES

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.rules.access import guards
+from proxy_core.rules.access import authorization
 from proxy_core.rules.access.conditions import wants_user
 from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
@@ -75,6 +75,6 @@ def _conditions(site: Site, address: Address, group: Access, used: set[str], nam
             yield unknown(address, "access", table, site.access)
             continue
         try:
-            guards.condition(text, group.match, site, (name,) if name else ())
+            authorization.condition(text, group.match, site, (name,) if name else ())
         except ValueError as wrong:
             yield error(address, f"{text}: {wrong}", "correct it, or take it out")

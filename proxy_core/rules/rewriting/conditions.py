@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from proxy_core.config.model import RewriteCond
 from proxy_core.http.target import as_bytes_text, readable
 from proxy_core.rules.expression import evaluation
-from proxy_core.rules.expression.names import COMPARES, lower
+from proxy_core.rules.expression.functions import COMPARES, lower
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.template import Template
 from proxy_core.rules.text.variables import Scope

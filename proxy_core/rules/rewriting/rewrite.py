@@ -19,8 +19,8 @@ from proxy_core.errors import Address
 from proxy_core.http.escaping import breaks_field
 from proxy_core.http.target import origin, readable
 from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
-from proxy_core.rules.expression.names import number
-from proxy_core.rules.rewriting import conditions, cookies, flags
+from proxy_core.rules.expression.functions import number
+from proxy_core.rules.rewriting import conditions, cookie_flag, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
 from proxy_core.rules.rewriting.urls import reference_escape, scheme_length, split_query
@@ -247,7 +247,7 @@ def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: l
     for each in rule.env:
         _set(scope, each.expand(scope), details)
     for each in rule.cookies:
-        cookies.add(scope, each.expand(scope), details)
+        cookie_flag.add(scope, each.expand(scope), details)
     if details is not None:
         details += [
             f"{flag} has no effect: it is about files of httpd" for flag in flags.without_effect(rule.row.flags)

@@ -28,7 +28,7 @@ def replacement(row: Route) -> str:
     return as_bytes_text(path if row.path is None else effective_target(row.path, path))
 
 
-def length(prefix: str, path: str) -> int:
+def prefix_length(prefix: str, path: str) -> int:
     """How much of ``path`` a collapsed prefix takes, 0 for not at all."""
     if "//" not in path:
         whole = path == prefix or path.startswith(prefix if prefix.endswith("/") else prefix + "/")
@@ -51,7 +51,7 @@ def takes(route: BoundRoute, path: str) -> bool:
 
 
 def _cut(route: BoundRoute, path: str) -> int:
-    return servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)
+    return servlet_cut(route.path, path) if route.mapping == "servlet" else prefix_length(route.path, path)
 
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -81,7 +81,7 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
         whole = _substituted(route.replacement, route.regex.search(path) or (), path)
         return _rooted(sendable(whole) if exact else escaped(whole, reading)) + query
     cut = _cut(route, path)
-    if as_it_came and length(route.path, raw.decode("latin-1")) == cut:
+    if as_it_came and prefix_length(route.path, raw.decode("latin-1")) == cut:
         return _rooted(route.target + raw[cut:])
     rest = path[cut:].encode("latin-1") if exact else escaped(path[cut:], reading)
     return (route.target + rest or b"/") + query

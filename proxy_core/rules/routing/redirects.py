@@ -8,7 +8,7 @@ from proxy_core.http.escaping import breaks_field, uri_escaped
 from proxy_core.http.target import as_bytes_text, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Redirect, Respond
 from proxy_core.rules.rewriting.flags import is_redirect
-from proxy_core.rules.routing.mapping import length
+from proxy_core.rules.routing.mapping import prefix_length
 from proxy_core.rules.text.pattern import filled
 from proxy_core.rules.text.variables import Scope, ourselves
 
@@ -29,7 +29,7 @@ def _location(route: BoundRoute, to: str, path: str, args: str | None, ourselves
     """Where a row that redirects sends a path that it takes, as mod_alias spells it (``translate_alias_redir``); None
     where that is no URL. ``ourselves`` is ``scheme://host`` in use. Raises Runaway."""
     if route.regex is None:
-        made = to + uri_escaped(path[length(route.path, path) :])
+        made = to + uri_escaped(path[prefix_length(route.path, path) :])
     else:
         whole = filled(to, route.regex.search(path) or ())
         cut = len(re.split(r"[?#]", whole, maxsplit=1)[0])

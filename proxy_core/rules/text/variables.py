@@ -133,7 +133,7 @@ class Scope:
             return "1" if seen is not None and seen[1] < 400 else None
         return self.facts.answer(kind, name, key)
 
-    # -- what expressions ask for besides (rules.expression.names.Scope)
+    # -- what expressions ask for besides (rules.expression.functions.ExpressionScope)
 
     def variable(self, name: str) -> str:
         return expression_variable(name)(self)
