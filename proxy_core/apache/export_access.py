@@ -15,7 +15,7 @@ from proxy_core.apache.draft import unique
 from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_words import Lines, check, line, section, word
 from proxy_core.config.model import Access, HeaderRule, Host, Location, Options, Site
-from proxy_core.rules.access.guards import words
+from proxy_core.rules.access.authorization import words
 
 CLOSED = "all denied"
 OPEN = "all granted"

@@ -30,6 +30,7 @@ from proxy_core.apache.export_lost import Lose, without_lost
 from proxy_core.apache.export_words import Unsayable, word
 from proxy_core.config.model import Balancer, HeaderRule, Host, Limits, Location, Options, Site, UpstreamTls
 from proxy_core.errors import Address, Problem, errors
+from proxy_core.http.syntax import host_name
 from proxy_core.http.target import balancer
 from proxy_core.rules import hosts as hosts_of
 from proxy_core.rules.lint.site import lint
@@ -191,7 +192,7 @@ def _hosts(site: Site) -> Site:
     """Hosts by name as ServerName and ServerAlias have them, the first that is no wildcard in front."""
     found = {}
     for name, host in site.hosts.items():
-        first = hosts_of.bare(host.server_name) if host.server_name else ""
+        first = host_name(host.server_name) if host.server_name else ""
         names = tuple(dict.fromkeys([first, *host.names] if first else host.names))
         named = next((each for each in names if not hosts_of.is_wild(each)), "")
         port = host.server_name if hosts_of.own_port(host) else ""

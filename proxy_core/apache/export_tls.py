@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_words import Lines, line
 from proxy_core.config.model import Certificate, HeaderRule, Host, ListenerTls, Site, UpstreamTls
+from proxy_core.http.syntax import host_name
 from proxy_core.rules import hosts as names_of
 from proxy_core.rules.rewriting import flags
 from proxy_core.runtime.certificates import BadTls, names_in
@@ -73,7 +74,7 @@ def certificates(site: Site, host: Host, tls: ListenerTls, folder: Path) -> tupl
     found = []
     for row in tls.certificates:
         known = names_of.names(Host(names=named(row, folder)))
-        if any(known(names_of.bare(name)) for name in (host.server_name, *host.names) if name):
+        if any(known(host_name(name)) for name in (host.server_name, *host.names) if name):
             found.append(row)
     return tuple(found) or tls.certificates[:1]
 

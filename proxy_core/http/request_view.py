@@ -1,28 +1,32 @@
-"""What rules may know of a request.
+"""What rules may know of a request: the RequestView.
 
-A RequestView is what one parser read, once. It is built for every request on the fast path, so it holds the bytes as
-they came and works nothing out that no rule asked for: ``fields`` and ``request_line`` are for rules that do.
+One is built for every request on the fast path. So it holds the bytes as they came and works nothing out that no rule
+asked for: ``fields`` and ``request_line`` are for rules that do. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 
 class Connection(NamedTuple):
-    """Where a request came in: the listener's name, and both ends of the connection. One for each connection. ``tls``
-    are mod_ssl's variables ("SSL_PROTOCOL"); empty without TLS. ``peer`` is who connected, be it a client or a proxy
-    that asks for one."""
+    """Where a request came in. One for each connection."""
 
     listener: str = ""
+    """The listener's name in the site file."""
     address: str = ""
+    """The address that the client connected to."""
     port: int = 0
+    """The port that the client connected to."""
     client_port: int = 0
+    """The port that who connected has."""
     tls: Mapping[str, str] = MappingProxyType({})
+    """mod_ssl's variables ("SSL_PROTOCOL"), empty without TLS."""
     peer: str = ""
+    """The address of who connected, be it a client or a proxy that asks for one."""
 
 
 NOWHERE = Connection()
@@ -30,20 +34,25 @@ NOWHERE = Connection()
 
 @dataclass(slots=True)
 class RequestView:
-    """``target`` is the origin-form of the request-target (RFC 9112 §3.2.1), raw, with its query: the front has
-    already taken the authority out of an absolute-form. ``host`` is the authority that counts: from the target, else
-    from Host, "" when there is none (HTTP/1.0). ``client`` is the address of who asks, ``head`` the whole head as it
-    came (without what was believed of a client_header). ``env`` are variables that are
-    there before any rule sets one: those of an internal redirect."""
+    """A request as one parser read it, once. Rules get nothing else of it."""
 
     method: bytes
+    """The method as it came."""
     target: bytes
+    """The request-target in origin-form (RFC 9112 §3.2.1), raw, with its query: the authority of an absolute-form is
+    taken out already."""
     host: bytes
+    """The authority that counts: from the target, else from Host; b"" where there is none (HTTP/1.0)."""
     client: str
+    """The address of who asks."""
     scheme: str = "http"
+    """What the client speaks: "http" or "https"."""
     head: bytes = b""
+    """The whole head as it came, without what was believed of a client_header."""
     connection: Connection = NOWHERE
+    """Where the request came in."""
     env: tuple[tuple[str, str], ...] = ()
+    """Variables that are there before any rule sets one: those of an internal redirect."""
 
 
 def request_line(view: RequestView) -> str:
@@ -52,13 +61,19 @@ def request_line(view: RequestView) -> str:
     return line.decode("latin-1")
 
 
+def _fields(head: bytes) -> Iterator[tuple[str, str]]:
+    """Name and value of each field line, as they are spelled."""
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name, value.strip(" \t")
+
+
 def spellings(head: bytes) -> tuple[str, ...]:
     """The names of the fields of a head, each once, in the order and the spelling in which they came first."""
     found: dict[str, str] = {}
-    for line in head.decode("latin-1").split("\r\n")[1:]:
-        name, colon, _ = line.partition(":")
-        if colon:
-            found.setdefault(name.lower(), name)
+    for name, _ in _fields(head):
+        found.setdefault(name.lower(), name)
     return tuple(found.values())
 
 
@@ -66,9 +81,7 @@ def fields(head: bytes) -> dict[str, str]:
     """The fields of a head by lower-case name, one character for each byte; several of one name are joined by ", "
     (RFC 9110 §5.3, and as httpd's ap_get_mime_headers joins them)."""
     found: dict[str, str] = {}
-    for line in head.decode("latin-1").split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        if colon:
-            name, value = name.lower(), value.strip(" \t")
-            found[name] = f"{found[name]}, {value}" if name in found else value
+    for name, value in _fields(head):
+        name = name.lower()
+        found[name] = f"{found[name]}, {value}" if name in found else value
     return found

@@ -48,6 +48,18 @@ def _is_port(text: bytes) -> bool:
     return text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
 
 
+def host_name(authority: str) -> str:
+    """The name in ``host[:port]``: in lower case, without a trailing dot; an IPv6 address in its brackets."""
+    host = authority.lower()
+    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return name.removesuffix(".")
+
+
+def host_port(authority: str) -> str:
+    """The port in ``host[:port]`` as it is written, "" where there is none."""
+    return authority[authority.find("]") + 1 :].partition(":")[2]
+
+
 def length_of(value: bytes) -> int:
     """The number in a Content-Length (RFC 9112 §6.2): digits and nothing else; ValueError otherwise."""
     if not value.isdigit() or len(value) > 18:

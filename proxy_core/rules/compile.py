@@ -15,15 +15,16 @@ from proxy_core.config.folders import Root, root_of
 from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.errors import Address
 from proxy_core.rules import env, hosts, locations
-from proxy_core.rules.access import guards
-from proxy_core.rules.access.guards import Guard
+from proxy_core.rules.access import authorization
+from proxy_core.rules.access.authorization import Guard
 from proxy_core.rules.decision import RuleState
 from proxy_core.rules.env import Setter
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.program import Program
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.routing.route_table import RouteTable, compile_routes, served
+from proxy_core.rules.routing.files import served
+from proxy_core.rules.routing.route_table import RouteTable, compile_routes
 from proxy_core.rules.settings import compile_scopes
 
 States = Callable[[str, str], RuleState]
@@ -126,11 +127,11 @@ def _ordered(rows: _Rows, name: str, host: Host) -> tuple[BoundRewrite, ...]:
 
 
 def _guard(site: Site, address: Address, place: Options | Host) -> Guard:
-    return guards.compile(site, address, place.require, place.auth)
+    return authorization.compile(site, address, place.require, place.auth)
 
 
 def _guard_of_location(site: Site, row: Location) -> Guard:
-    return guards.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
+    return authorization.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
 
 
 def _roots(site: Site) -> dict[str, Root]:

@@ -59,19 +59,30 @@ TRANSFORMS: dict[str, Transform] = {
 
 @dataclass(frozen=True, slots=True)
 class Setter:
-    """A row as requests meet it."""
+    """A row of [[env]] as requests meet it."""
 
     id: str
+    """The row's own."""
     name: str
+    """The variable that is set."""
     subject: Callable[[Scope], str]
+    """Makes the text that is looked at."""
     transforms: tuple[Transform, ...]
+    """What is done to that text, in order."""
     capture: Pattern | None
+    """Is looked for in it; None where every text will do."""
     value: Template | None
+    """What the variable is set to; None for what was found."""
     negated: bool
+    """Whether the variable is set where nothing is found."""
     unset: bool
+    """Whether the variable is taken away instead."""
     test: Callable[[Scope], bool] | None
+    """The row's expression; it stands in place of subject and capture."""
     state: RuleState
+    """Where its hits are counted."""
     row: EnvRule
+    """The row as configured."""
 
 
 def compile(row: EnvRule, state: RuleState) -> Setter:

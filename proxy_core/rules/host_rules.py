@@ -23,32 +23,23 @@ from proxy_core.http.escaping import sendable
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
 from proxy_core.rules import env, locations
-from proxy_core.rules.access import guards
-from proxy_core.rules.access.guards import Guard
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, Step, Trace
+from proxy_core.rules.access import authorization
+from proxy_core.rules.access.authorization import Guard
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
 from proxy_core.rules.env import Setter
+from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.locations import BoundSection, SectionSubject
 from proxy_core.rules.rewriting import lookahead, rewrite
+from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
-from proxy_core.rules.rewriting.results import (
-    SMUGGLED,
-    after,
-    answered,
-    counted,
-    extras_of,
-    had_the_last_word,
-    moved,
-    redirect,
-    refused_for_files,
-    smuggles,
-)
-from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
-from proxy_core.rules.rewriting.urls import scheme_length
+from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
 from proxy_core.rules.routing import mapping
-from proxy_core.rules.routing.route_table import RouteTable, before_decoding, outcome
+from proxy_core.rules.routing.files import refused_for_files
+from proxy_core.rules.routing.redirects import redirected
+from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.rules.text.variables import Scope
 
@@ -84,7 +75,7 @@ class HostRules:
     laid_on_answers: bool = False
     """Whether rows of header fields, error pages or reverse mapping are for some location: then it must be known which
     locations hold for what rules answer, too."""
-    guard: Guard = guards.OPEN
+    guard: Guard = authorization.OPEN
     """Who may ask, where no location says otherwise."""
     files: BoundRoute | None = None
     """The way to the files of the document_root."""
@@ -157,11 +148,11 @@ class HostRules:
         args = scope.args
         scope.ended = before is not None and before.ended
         env.run(self.env, scope, trace)
-        effects = Effects()
+        hits: list[RuleState] = []
         ending = RewriteResult("nothing")
         if self.rules and not scope.ended:
-            ending = rewrite.run(self.rules, scope, effects, trace)
-        extras = extras_of(scope, effects)
+            ending = rewrite.run(self.rules, scope, hits, trace)
+        extras = extras_of(scope, hits)
         if before is not None:
             extras = after(before.extras, extras)
         decision = self._ended(ending, scope, args, extras, trace)
@@ -189,7 +180,7 @@ class HostRules:
         path, question, query = view.target.partition(b"?")
         scope = self._scope(view, facts, path.decode("latin-1"), question + query)
         env.run(self.env, scope, trace)
-        return Respond(bad.status, None, bad.why, extras_of(scope, Effects()))
+        return Respond(bad.status, None, bad.why, extras_of(scope))
 
     def _scope(self, view: RequestView, facts: Facts, path: str, query: bytes) -> Scope:
         args = query[1:].decode("latin-1") if query else None
@@ -210,18 +201,11 @@ class HostRules:
         self, ending: RewriteResult, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
     ) -> Decision:
         """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
+        made = decided(ending, scope, args, extras, self.targets.forward)
+        if made is not None:
+            return made
         uri = scope.uri
-        remote = scheme_length(uri) if ending.kind == "changed" else 0
-        if smuggles(ending, scope, remote):
-            return Respond(403, None, SMUGGLED, extras)
         match ending.kind:
-            case "status":
-                return answered(ending, extras)
-            case "proxy":
-                assert ending.rule is not None
-                return self.targets.forward(ending.rule, uri, scope.args, ending.raw, extras)
-            case "changed" if remote:
-                return redirect(ending, uri, remote, scope.args, args, extras)
             case "changed":
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
@@ -247,14 +231,14 @@ class HostRules:
                 route = found
         if route is not None and route.redirect is not None:
             # As mod_alias does while names are translated, when sections are known of the path as it came alone.
-            return moved(route, scope, extras)
+            return redirected(route, scope, extras)
         query = b"" if scope.args is None else b"?" + sendable(scope.args)
         if route is not None and route.interpolate:
             filled = mapping.interpolated(route, scope.env)
             if filled is None:
                 return Respond(400, route, "a variable in the target of its route would lead to another folder", extras)
             route = filled
-        decision = outcome(route, scope.path, query, scope.view.target, self.reading, extras)
+        decision = decision_of(route, scope.path, query, scope.view.target, self.reading, extras)
         return self._local(decision, scope.path, scope.args)
 
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:

@@ -15,17 +15,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from proxy_core.config.model import Host, Options, Site
-
-
-def bare(host: str) -> str:
-    """The name in a Host field: lower case, without port and trailing dot."""
-    host = host.lower()
-    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-    return name.removesuffix(".")
+from proxy_core.http.syntax import host_name, host_port
 
 
 def wildcard(name: str) -> Callable[[str], object]:
-    """Finds whether a bare name fits one with * (any run of characters) or ? (one) in it."""
+    """Finds whether a name fits one with * (any run of characters) or ? (one) in it."""
     spelled = "".join({"*": ".*", "?": "."}.get(character) or re.escape(character) for character in name.lower())
     return re.compile(spelled, re.DOTALL).fullmatch
 
@@ -36,12 +30,13 @@ def is_wild(name: str) -> bool:
 
 def server_name(host: Host, default: str) -> str:
     """What a host calls itself: its server_name (without a port), else the first of its names that is no wildcard."""
-    return next((bare(name) for name in (host.server_name, *host.names) if name and not is_wild(name)), bare(default))
+    plain = (name for name in (host.server_name, *host.names) if name and not is_wild(name))
+    return host_name(next(plain, default))
 
 
 def own_port(host: Host) -> int:
     """The port that a server_name gives ("shop.example:8443"), 0 where it gives none: ServerName with a port."""
-    port = host.server_name[host.server_name.find("]") + 1 :].partition(":")[2]
+    port = host_port(host.server_name)
     return int(port) if port.isascii() and port.isdigit() else 0
 
 
@@ -88,7 +83,7 @@ class Names:
 
 def names(host: Host) -> Names:
     """The names that a host answers to, its server_name among them."""
-    said = [bare(name) for name in (*host.names, host.server_name) if name]
+    said = [host_name(name) for name in (*host.names, host.server_name) if name]
     return Names(frozenset(n for n in said if not is_wild(n)), tuple(wildcard(n) for n in said if is_wild(n)))
 
 
@@ -104,7 +99,7 @@ class Table:
         """The host that a Host field belongs to, and whether it names it (else it is the default)."""
         if not host:  # HTTP/1.0 without a Host: no wildcard stands for no name
             return self.order[0], False
-        name = bare(host)
+        name = host_name(host)
         number = self.plain.get(name, len(self.order))
         for wild, fits in self.wild:
             if wild >= number:

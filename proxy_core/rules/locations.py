@@ -22,11 +22,11 @@ from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.access import guards
-from proxy_core.rules.access.guards import Guard
+from proxy_core.rules.access import authorization
+from proxy_core.rules.access.authorization import Guard
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
-from proxy_core.rules.rewriting.results import merged
+from proxy_core.rules.extras import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text import pattern
@@ -156,7 +156,7 @@ def settle(
     holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
-    refused = guards.admitted(guard, scope, trace)
+    refused = authorization.admitted(guard, scope, trace)
     if refused is not None:
         return refused._replace(extras=merged(decision.extras, refused.extras))
     if scope.user:

@@ -204,7 +204,7 @@ class _Ear:
 
 
 class _Scope:
-    """What an expression knows of a check's answer (``rules.expression.names.Scope``)."""
+    """What an expression knows of a check's answer (``rules.expression.functions.ExpressionScope``)."""
 
     def __init__(self, answer: Answer, body: bytes) -> None:
         self._answer = answer

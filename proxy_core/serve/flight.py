@@ -28,8 +28,8 @@ from proxy_core.http.hop_by_hop import IDEMPOTENT, RefusedRequest
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Forward, Redirect
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
+from proxy_core.rules.hash_key import hash_key
 from proxy_core.rules.settings import Settings
-from proxy_core.rules.text.request_key import key_of
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.answer_head import Answer
@@ -214,7 +214,7 @@ class Flight:
             exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
         if pool.method == "hash":
             name = exchange.rules.site.site.server_name
-            self._key = key_of(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)
+            self._key = hash_key(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)
 
     def _queue(self, pool: Pool) -> None:
         """Every member that could take it is at its limit: wait in line, if the line is not too long."""

@@ -30,7 +30,7 @@ from proxy_core.http import target
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.access import networks
-from proxy_core.rules.access.guards import credentials
+from proxy_core.rules.access.authorization import credentials
 from proxy_core.rules.expression import evaluation
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text import pattern, template

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from proxy_core.http.request_view import Connection, RequestView
-from proxy_core.rules.access.guards import AccessVerdict, credentials, joined, words
+from proxy_core.rules.access.authorization import AccessVerdict, credentials, joined, words
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import FactKey, Facts, Need
 from proxy_core.rules.lint.site import lint

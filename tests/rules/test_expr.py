@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.rules.expression import names
+from proxy_core.rules.expression import functions
 from proxy_core.rules.expression.evaluation import Captures, ExprError, ExprFailure, compile_expr, compile_string
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.text.pattern import Runaway
@@ -210,6 +210,6 @@ def test_the_constant_of_a_text_is_known_without_a_request() -> None:
 
 @given(st.text("ab*?[]!^-\\/", max_size=8), st.text("ab*[]-/", max_size=8), st.booleans())
 def test_a_star_alone_matches_everything_and_signs_never_fail(pattern: str, text: str, path: bool) -> None:
-    assert isinstance(names.glob(pattern, text, path), bool)
-    assert names.glob("*", text)
-    assert names.glob(f"*{text.replace('[', chr(92) + '[').replace('*', '?')}", text)
+    assert isinstance(functions.glob(pattern, text, path), bool)
+    assert functions.glob("*", text)
+    assert functions.glob(f"*{text.replace('[', chr(92) + '[').replace('*', '?')}", text)

@@ -1,38 +1,39 @@
-"""Reads httpd's expression language (ap_expr) into a tree.
+"""Reads httpd's expression language (ap_expr) into ``operations``.
 
 The language is that of httpd 2.4's manual, "Expressions in Apache HTTP Server"; where the manual is silent,
 server/util_expr_parse.y and util_expr_scan.l say what is one. ``join``, ``split``, ``sub``, ``replace`` and the flags
 s, m and g are httpd 2.5's, which takes everything that 2.4 takes. One pass from left to right, no backtracking: a
-parenthesis may hold a condition or a text, and which of the two is known when it closes. Nesting is bounded, so the
-tree can be walked by recursion. Names are checked here too, so that a tree has no unknowns. Whatever the text, the
-only exception is ExprError, with words and a place.
+parenthesis may hold a condition or a text, and which of the two is known when it closes. Nesting is bounded,
+and so is evaluating. Names are checked here, so evaluating meets none that is unknown. Whatever the text, the only
+exception is ExprError, with words and a place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
 from proxy_core.rules.access.networks import Subnet, subnet
-from proxy_core.rules.expression import tree
-from proxy_core.rules.expression.names import BINARY, COMPARISONS, FUNCTIONS, UNARY
+from proxy_core.rules.expression import operations
+from proxy_core.rules.expression.functions import BINARY, COMPARISONS, FUNCTIONS, UNARY
+from proxy_core.rules.expression.operations import List, Swap, Text, Truth
 from proxy_core.rules.expression.scanner import Scanner
-from proxy_core.rules.expression.substitution import walk
-from proxy_core.rules.expression.tree import TRUTHS, List, Literal, Text, Truth, Words
+from proxy_core.rules.expression.sub_and_split import walk
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import PatternError
 from proxy_core.rules.text.variables import EXPRESSION_VARIABLES
 
 Compiled = TypeVar("Compiled")
+Part = TypeVar("Part")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _KEYWORDS = {"true", "false", "and", "or", "not", "in", "sub", "join", "split", *COMPARISONS}
 
 
 def truth(text: str) -> Truth:
-    """The tree of a condition. Raises ExprError."""
+    """What a condition says. Raises ExprError."""
     reader = _Parser(text)
     found = reader.condition(reader.either)
     reader.end()
@@ -40,7 +41,7 @@ def truth(text: str) -> Truth:
 
 
 def string(text: str) -> Text:
-    """The tree of a text with ``%{…}`` and ``$0`` in it (what stands behind "expr=" in a header). Raises ExprError."""
+    """A text with ``%{…}`` and ``$0`` in it (what stands behind "expr=" in a header). Raises ExprError."""
     return _Parser(text).quoted("")
 
 
@@ -49,27 +50,27 @@ class _Parser(Scanner):
 
     def condition(self, part: Callable[[], Truth | Text]) -> Truth:
         found = part()
-        if isinstance(found, TRUTHS):
+        if isinstance(found, Truth):
             return found
         raise self.fail(f"a text alone is no condition: compare it, or test it with -n{self.found()}")
 
     def either(self) -> Truth | Text:
         """A condition, or a text that nothing is done with."""
-        return self.chain(("||", "or"), tree.Or, self.both)
+        return self.chain(("||", "or"), operations.some, self.both)
 
     def both(self) -> Truth | Text:
-        return self.chain(("&&", "and"), tree.And, self.negation)
+        return self.chain(("&&", "and"), operations.every, self.negation)
 
     def chain(
-        self, marks: tuple[str, ...], joined: type[tree.And | tree.Or], part: Callable[[], Truth | Text]
+        self, marks: tuple[str, ...], joined: Callable[[Sequence[Truth]], Truth], part: Callable[[], Truth | Text]
     ) -> Truth | Text:
         first = part()
-        if not isinstance(first, TRUTHS):
+        if not isinstance(first, Truth):
             return first
         parts = [first]
         while self.take(*marks):
             parts.append(self.condition(part))
-        return joined(tuple(parts)) if len(parts) > 1 else first
+        return joined(parts) if len(parts) > 1 else first
 
     def negation(self) -> Truth | Text:
         negations = 0
@@ -78,26 +79,25 @@ class _Parser(Scanner):
         if not negations:
             return self.test()
         found = self.condition(self.test)
-        return tree.Not(found) if negations % 2 else found
+        return operations.negated(found) if negations % 2 else found
 
     def test(self) -> Truth | Text:
         token = self.peek()
         begins = self.at
         if self.take("true", "false"):
-            return tree.Constant(token == "true")
+            return operations.constant(token == "true")
         if token.startswith("-") and not token[1].isdigit():
             self.at += len(token)
             name = token[1:]
             if name not in UNARY:
                 raise self.fail(_unknown("test", token, (f"-{each}" for each in UNARY)), begins)
             word = self.word()
-            return tree.Unary(UNARY[name], word, self.network(token, word, begins) if name == "R" else None)
+            if name == "R":
+                return operations.from_network("-R", self.network(token, word, begins))
+            return operations.tested(UNARY[name], word)
         if self.take("("):
-            self.nested()
-            found = self.either()
-            self.expect(")", "what stands in the parenthesis")
-            self.depth -= 1
-            return found if isinstance(found, TRUTHS) else self.compared(self.concatenated(found))
+            found = self.bracketed(self.either, ")", "what stands in the parenthesis")
+            return found if isinstance(found, Truth) else self.compared(self.concatenated(found))
         return self.compared(self.word())
 
     def compared(self, left: Text) -> Truth | Text:
@@ -106,11 +106,11 @@ class _Parser(Scanner):
         begins = self.at
         if operator in COMPARISONS:
             self.at += len(operator)
-            return tree.Binary(COMPARISONS[operator], left, self.word(), None)
+            return operations.compared(left, COMPARISONS[operator], self.word())
         if self.take("=~", "!~"):
-            return tree.Match(left, self.regex("m", pattern.compile)[0], operator == "!~")
+            return operations.matched(left, self.regex("m", pattern.compile)[0], operator == "!~")
         if self.take("in", "-in"):
-            return tree.In(left, self.listing())
+            return operations.contained(left, self.listing())
         if not operator.startswith("-") or operator[1].isdigit():
             return left
         name = operator.lower()
@@ -119,13 +119,15 @@ class _Parser(Scanner):
             raise self.fail(_unknown("comparison", operator, known), begins)
         self.at += len(operator)
         right = self.word()
-        return tree.Binary(name, left, right, self.network(name, right, begins) if name == "-ipmatch" else None)
+        if name == "-ipmatch":
+            return operations.in_network(left, name, self.network(name, right, begins))
+        return operations.compared(left, name, right)
 
     def network(self, operator: str, word: Text, at: int) -> Subnet:
-        if not isinstance(word, Literal):
+        if word.literal is None:
             raise self.fail(f"{operator} takes a network that is written out, without variables", at)
         try:
-            return subnet(word.text)
+            return subnet(word.literal)
         except ValueError as reason:
             raise self.fail(str(reason), at) from None
 
@@ -138,7 +140,7 @@ class _Parser(Scanner):
         parts = [first]
         while self.take("."):
             parts.append(self.single())
-        return tree.Concat(tuple(parts)) if len(parts) > 1 else first
+        return operations.concatenated(parts)
 
     def single(self) -> Text:
         token = self.peek()
@@ -149,39 +151,37 @@ class _Parser(Scanner):
         if token in ("%{", "%{:"):
             return self.variable(token)
         if token.lstrip("-").isdigit():
-            return Literal(token)
+            return operations.literal(token)
         if token.startswith("$"):
-            return tree.Back(int(token[1]))
+            return operations.reference(int(token[1]))
         if token == "(":
             return self.bracketed(self.word, ")", "the text in the parenthesis")
-        if token == "join":
-            return self.join()
-        if token == "sub":
-            return self.sub()
+        if token in ("join", "sub"):
+            return self.arguments(self.join if token == "join" else self.sub, token)
         if _NAME.fullmatch(token) and token not in _KEYWORDS:
             return self.function(token, begins)
         self.at = begins
         raise self.fail(f"a text is missing here, in quotes or as a variable{self.found()}")
 
-    def bracketed(self, part: Callable[[], Text], closing: str, what: str) -> Text:
+    def bracketed(self, part: Callable[[], Part], closing: str = "", what: str = "") -> Part:
+        """A part one level deeper, up to its closing bracket if it has one."""
         self.nested()
         found = part()
-        self.expect(closing, what)
+        if closing:
+            self.expect(closing, what)
         self.depth -= 1
         return found
 
     def function(self, name: str, begins: int) -> Text:
         if not self.take("("):
             raise self.fail(f"{name} needs quotes, or a parenthesis behind it if it is meant as a function", begins)
-        self.nested()
-        arguments = self.words(")", f"the argument of {name}").words
-        self.depth -= 1
+        arguments = self.bracketed(self.words, ")", f"the argument of {name}")
         return self.call(name, arguments, begins)
 
-    def call(self, name: str, arguments: tuple[Text, ...], begins: int) -> Text:
+    def call(self, name: str, arguments: Sequence[Text], begins: int) -> Text:
         known = name.lower()
-        if known == "ssl" and isinstance(arguments[0], Literal):
-            return tree.Var(arguments[0].text.upper())
+        if known == "ssl" and arguments[0].literal is not None:
+            return operations.variable(arguments[0].literal.upper())
         if known == "ldap":
             raise self.fail("the function ldap is not supported: nothing here speaks LDAP", begins)
         if known not in FUNCTIONS:
@@ -189,7 +189,7 @@ class _Parser(Scanner):
         wants = 3 if known == "replace" else 1
         if len(arguments) != wants:
             raise self.fail(f"{name} takes {wants} argument{'s' * (wants > 1)}, not {len(arguments)}", begins)
-        return tree.Call(known, arguments)
+        return operations.call(known, arguments)
 
     def variable(self, opening: str) -> Text:
         """What stands behind "%{" or "%{:", up to its end."""
@@ -205,18 +205,16 @@ class _Parser(Scanner):
             raise self.fail(f"a }} is missing after %{{{name[0]}")
         self.at += 1
         if mark == ":":
-            self.nested()
-            argument = self.quoted("}")
-            self.depth -= 1
+            argument = self.bracketed(lambda: self.quoted("}"))
             return self.call(name[0], (argument,), begins)
         upper = name[0].upper()
         if upper not in EXPRESSION_VARIABLES and not upper.startswith("SSL_"):
             raise self.fail(_unknown("variable", upper, EXPRESSION_VARIABLES), begins)
-        return tree.Var(upper)
+        return operations.variable(upper)
 
     def said(self) -> Text:
         found = self.either()
-        return tree.Said(found) if isinstance(found, TRUTHS) else found
+        return operations.spelled(found) if isinstance(found, Truth) else found
 
     def quoted(self, stop: str) -> Text:
         """A text up to its closing mark ("" is the end of it all), with variables and references in it."""
@@ -225,20 +223,18 @@ class _Parser(Scanner):
         while self.text[self.at : self.at + 1] != stop:
             piece = self.piece(begins, stop)
             if piece["back"]:
-                parts.append(tree.Back(int(piece["back"])))
+                parts.append(operations.reference(int(piece["back"])))
             elif piece["opens"]:
                 parts.append(self.variable(piece["opens"]))
             else:
                 last = parts[-1] if parts else None
                 plain = self.literal(piece)
-                if isinstance(last, Literal):
-                    parts[-1] = Literal(last.text + plain)
+                if last is not None and last.literal is not None:
+                    parts[-1] = operations.literal(last.literal + plain)
                 else:
-                    parts.append(Literal(plain))
+                    parts.append(operations.literal(plain))
         self.at += len(stop)
-        if len(parts) > 1:
-            return tree.Concat(tuple(parts))
-        return parts[0] if parts else Literal("")
+        return operations.concatenated(parts or [operations.literal("")])
 
     # Patterns and lists.
 
@@ -259,59 +255,45 @@ class _Parser(Scanner):
         begins = self.at
         self.at += len(token)
         if token == "split":
-            return self.split()
-        if token in ("{", "("):
-            self.nested()
-            found = self.words("}", "the last word of the list") if token == "{" else self.listing()
-            if token == "(":
-                self.expect(")", "the list")
-            self.depth -= 1
-            return found
+            return self.arguments(self.split, token)
+        if token == "{":
+            return operations.listed(self.bracketed(self.words, "}", "the last word of the list"))
+        if token == "(":
+            return self.bracketed(self.listing, ")", "the list")
         self.at = begins
         if _NAME.fullmatch(token) and token not in _KEYWORDS:
             raise self.fail(f"the list function {token} is not supported: write the words out, {{'a', 'b'}}")
         raise self.fail(f"a list is missing here, as {{'a', 'b'}}{self.found()}")
 
-    def words(self, closing: str, what: str) -> Words:
+    def words(self) -> list[Text]:
         words = [self.word()]
         while self.take(","):
             words.append(self.word())
-        self.expect(closing, what)
-        return Words(tuple(words))
+        return words
+
+    def arguments(self, part: Callable[[], Part], name: str) -> Part:
+        """The arguments of join, sub or split, which need not stand in a parenthesis."""
+        if self.take("("):
+            return self.bracketed(part, ")", f"the arguments of {name}")
+        return self.bracketed(part)
 
     def join(self) -> Text:
-        parenthesis = self.opened()
-        joined = self.listing()
-        between = self.word() if self.take(",") else Literal("")
-        self.closed(parenthesis, "join")
-        return tree.Join(joined, between)
+        words = self.listing()
+        return operations.joined(words, self.word() if self.take(",") else operations.literal(""))
+
+    def swap(self, kinds: str, name: str) -> Swap:
+        swap = Swap(*self.regex(kinds, walk))
+        self.expect(",", f"the pattern of {name}")
+        return swap
 
     def sub(self) -> Text:
-        parenthesis = self.opened()
-        swap = tree.Swap(*self.regex("s", walk))
-        self.expect(",", "the pattern of sub")
-        subject = self.word()
-        self.closed(parenthesis, "sub")
-        return tree.Sub(subject, swap)
+        swap = self.swap("s", "sub")
+        return operations.substituted(swap, self.word())
 
     def split(self) -> List:
-        parenthesis = self.opened()
-        swap = tree.Swap(*self.regex("ms", walk))
-        self.expect(",", "the pattern of split")
+        swap = self.swap("ms", "split")
         listed = self.peek() in ("{", "(", "split")
-        source = self.listing() if listed else Words((self.word(),))
-        self.closed(parenthesis, "split")
-        return tree.Split(swap, source)
-
-    def opened(self) -> bool:
-        """Whether the arguments of join, sub or split stand in a parenthesis, which they need not."""
-        self.nested()
-        return bool(self.take("("))
-
-    def closed(self, parenthesis: bool, name: str) -> None:
-        self.depth -= 1
-        if parenthesis:
-            self.expect(")", f"the arguments of {name}")
+        return operations.split(swap, self.listing() if listed else operations.listed([self.word()]))
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.expression.tree import ExprError
 
 NESTING = 20
 """Levels that brackets of all kinds may be nested; httpd stops evaluating at the same depth."""
@@ -19,7 +18,7 @@ NESTING = 20
 SEPARATORS = "/#$%^|?!'\",;:.-"
 """What a pattern may stand between."""
 
-_SPACE = re.compile(r"[ \t\n]*")
+_BLANKS = (" ", "\t", "\n")
 _TOKEN = re.compile(
     r"[A-Za-z][A-Za-z0-9_]*|-[A-Za-z_][A-Za-z0-9_]*|-?[0-9]+|\$[0-9]|%\{:|%\{|:\}"
     r"|==|=~|!=|!~|<=|>=|&&|\|\||[=<>!.(){},\"'/]"
@@ -27,6 +26,16 @@ _TOKEN = re.compile(
 _PIECE = re.compile(r"\$(?P<back>[0-9])|(?P<opens>%\{:?)|\\(?:(?P<octal>[0-9]+)|(?P<character>[^\n]))|(?P<plain>[^\n])")
 _FLAGS = re.compile(r"[A-Za-z0-9]*")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+class ExprError(ValueError):
+    """An expression that means nothing. ``what`` is a sentence; ``column`` is the 1-based character where it ends to
+    make sense."""
+
+    def __init__(self, what: str, column: int) -> None:
+        super().__init__(f"{what} (character {column})")
+        self.what = what
+        self.column = column
 
 
 class Scanner:
@@ -42,14 +51,17 @@ class Scanner:
 
     def peek(self) -> str:
         """The next token, "" at the end; stays before it."""
-        space = _SPACE.match(self.text, self.at)
-        self.at = space.end() if space else self.at
+        self.blanks()
         if self.at == len(self.text):
             return ""
         found = _TOKEN.match(self.text, self.at)
         if not found:
             raise self.fail(f"a {self.text[self.at]!r} stands outside of quotes")
         return found[0]
+
+    def blanks(self) -> None:
+        while self.text[self.at : self.at + 1] in _BLANKS:
+            self.at += 1
 
     def take(self, *wanted: str) -> str:
         """The next token if it is one of these, else ""."""
@@ -96,10 +108,11 @@ class Scanner:
     def pattern(self, kinds: str) -> tuple[str, int, str]:
         """Kind, place and mark of a pattern that begins here: ``/…/``, ``m#…#``, and ``s#…#…#`` where it may be one.
         A backslash is the pattern's own, so the mark cannot stand in the pattern."""
-        self.at += len(self.text[self.at :]) - len(self.text[self.at :].lstrip(" \t\n"))
+        self.blanks()
         begins = self.at
-        kind = "m" if self.text[begins : begins + 1] == "/" else self.text[begins : begins + 1]
-        self.at += self.text[begins : begins + 1] != "/"
+        first = self.text[begins : begins + 1]
+        kind = "m" if first == "/" else first
+        self.at += first != "/"
         mark = self.text[self.at : self.at + 1]
         if not kind or kind not in kinds or not mark or mark not in SEPARATORS:
             spelled = " or ".join("/…/ or m#…#" if each == "m" else "s#…#…#" for each in kinds)

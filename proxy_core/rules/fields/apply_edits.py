@@ -14,7 +14,7 @@ from contextlib import suppress
 from proxy_core.http.escaping import breaks_field
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.expression.evaluation import ExprFailure
-from proxy_core.rules.expression.substitution import Walk, steps
+from proxy_core.rules.expression.sub_and_split import Walk, steps
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.fields import edit_trace
 from proxy_core.rules.fields.edit_scope import Moment, found, value_of

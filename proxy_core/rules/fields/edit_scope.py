@@ -12,16 +12,20 @@ from proxy_core.rules.text.variables import Scope
 
 @dataclass(slots=True)
 class Moment:
-    """What edits may know of a request and its answer: ``scope`` its rules' knowledge, ``at`` when it came and
-    ``taken`` how long it took so far, in microseconds; ``version`` is that of the message at hand, as in "1.1";
-    ``new_id`` makes a request id, and ``trusted`` says whether one from this client is believed."""
+    """A message at the moment when its fields are edited."""
 
     scope: HeaderScope
+    """What rules know of the request."""
     at: int = 0
+    """When the request came, in microseconds since the epoch."""
     taken: int = 0
+    """How long it has taken so far, in microseconds."""
     version: str = "1.1"
+    """The version of HTTP of the message at hand, as in "1.1"."""
     trusted: bool = False
+    """Whether a request id from this client is believed."""
     new_id: Callable[[], str] = lambda: ""
+    """Makes a request id."""
 
 
 @dataclass(slots=True)

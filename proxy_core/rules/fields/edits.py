@@ -16,7 +16,7 @@ from proxy_core.config.model import HeaderRule
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.expression.evaluation import Expr, ExprFailure, compile_expr, compile_string
-from proxy_core.rules.expression.substitution import Walk, walk
+from proxy_core.rules.expression.sub_and_split import Walk, walk
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.fields.edit_scope import Moment
 from proxy_core.rules.text import pattern

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.rules.access import guards
+from proxy_core.rules.access import authorization
 from proxy_core.rules.access.conditions import wants_user
 from proxy_core.rules.fields.edits import FRAMING
-from proxy_core.rules.lint.problems import error, unknown, warning
+from proxy_core.rules.lint.problems import error, missing, unknown, warning
 
 _GONE = {
     "host": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
@@ -29,8 +29,7 @@ def lint_access(site: Site) -> Iterator[Problem]:
     named = {auth for _, _, auth in places}
     used: set[str] = set()
     for address, require, auth in places:
-        if auth and auth not in site.auth:
-            yield unknown((*address, "auth"), "auth", auth, site.auth)
+        yield from missing(address, "auth", auth, site.auth)
         yield from _conditions(site, (*address, "require"), Access(require=require), used)
         if not asks and any(wants_user(text) for text in _all(site, require, ())):
             what = "a user is wanted, and nothing asks for one: such requests are answered 500"
@@ -76,6 +75,6 @@ def _conditions(site: Site, address: Address, group: Access, used: set[str], nam
             yield unknown(address, "access", table, site.access)
             continue
         try:
-            guards.condition(text, group.match, site, (name,) if name else ())
+            authorization.condition(text, group.match, site, (name,) if name else ())
         except ValueError as wrong:
             yield error(address, f"{text}: {wrong}", "correct it, or take it out")

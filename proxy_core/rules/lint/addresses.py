@@ -9,7 +9,7 @@ from proxy_core.config.model import Site
 from proxy_core.errors import Address, Problem
 from proxy_core.rules.access.networks import ends
 from proxy_core.rules.fields.edits import FRAMING
-from proxy_core.rules.lint.problems import error, warning
+from proxy_core.rules.lint.problems import error, refused, warning
 
 
 def lint_trust(site: Site) -> Iterator[Problem]:
@@ -31,10 +31,7 @@ def lint_trust(site: Site) -> Iterator[Problem]:
         yield warning(("site", "proxies_header"), what, 'add client_header = "X-Forwarded-For"')
     for ban in site.bans:
         yield from _network(("bans", ban.id, "network"), ban.network)
-        try:
-            ends(ban.until)
-        except ValueError as reason:
-            yield error(("bans", ban.id, "until"), str(reason), 'write it as "2026-01-31T18:00:00Z"')
+        yield from refused(("bans", ban.id, "until"), 'write it as "2026-01-31T18:00:00Z"', ends, ban.until)
 
 
 def _network(address: Address, text: str) -> Iterator[Problem]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy_core.config.model import Balancer, Site
+from proxy_core.config.model import Balancer, Member, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.statuses import status_ranges
-from proxy_core.http.target import as_bytes_text, endpoint
-from proxy_core.rules.lint.problems import error, refused, unknown, warning
-from proxy_core.rules.text import template, variables
+from proxy_core.http.target import balancer, endpoint, origin
+from proxy_core.rules.lint.problems import each_refused, error, refused, unknown, warning
+from proxy_core.rules.lint.texts import texts
+from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
+from proxy_core.rules.text import template
 
 
 def lint_balance(site: Site) -> Iterator[Problem]:
@@ -20,12 +22,10 @@ def lint_balance(site: Site) -> Iterator[Problem]:
         yield from _sessions(address, group)
         yield from _waiting(address, group)
         todo = 'write statuses as "503" or "500-599"'
-        yield from refused((*address, "failonstatus"), group.failonstatus, status_ranges, todo)
+        yield from each_refused((*address, "failonstatus"), todo, status_ranges, group.failonstatus)
     if site.heartbeat is not None:
-        try:
-            endpoint(site.heartbeat.address)
-        except ValueError as reason:
-            yield error(("heartbeat", "address"), str(reason), 'write host:port, as in "127.0.0.1:27999"')
+        todo = 'write host:port, as in "127.0.0.1:27999"'
+        yield from refused(("heartbeat", "address"), todo, endpoint, site.heartbeat.address)
 
 
 def _method(site: Site, address: Address, group: Balancer) -> Iterator[Problem]:
@@ -36,16 +36,10 @@ def _method(site: Site, address: Address, group: Balancer) -> Iterator[Problem]:
         if group.key != Balancer().key:
             yield warning((*address, "key"), f"key means nothing with method {group.method}", 'set method = "hash"')
         return
-    names = template.compile(as_bytes_text(group.key)).names
-    if not names:
+    if not template.compile(group.key).names:
         what = f'"{group.key}" is the same for every request, so one member gets them all'
         yield warning((*address, "key"), what, "put a variable into it, as in %{REMOTE_ADDR}")
-    for kind, name in names:
-        if kind == "map" and name not in site.maps:
-            yield unknown((*address, "key"), "map", name, site.maps)
-        elif kind == "variable" and not variables.is_known(name):
-            known = [f"%{{{each}}}" for each in variables.VARIABLES]
-            yield unknown((*address, "key"), "variable", f"%{{{name}}}", known, warn=True)
+    yield from texts(site, (*address, "key"), group.key)
 
 
 def _sessions(address: Address, group: Balancer) -> Iterator[Problem]:
@@ -74,3 +68,38 @@ def _waiting(address: Address, group: Balancer) -> Iterator[Problem]:
     if group.timeout and group.members and not any(member.max_connections for member in group.members.values()):
         todo = "give members a max_connections, or remove the timeout"
         yield warning((*address, "timeout"), "no member has a limit, so no request ever waits for one", todo)
+
+
+def lint_members(site: Site) -> Iterator[Problem]:
+    """Balancers that get no request, or have no member that takes one, and the URLs of members."""
+    forwarding = (*(row.proxy or "" for row in site.routes), *(rule.substitution for rule in site.rewrites))
+    used = {named[0] for url in forwarding if (named := balancer(url)) is not None}
+    for name, group in site.balancers.items():
+        yield from _members(site, ("balancers", name), name, group, name in used)
+
+
+def _members(site: Site, address: Address, name: str, group: Balancer, used: bool) -> Iterator[Problem]:
+    if not used:
+        yield warning(address, f"no route uses balancer {name}", f'use it: proxy = "balancer://{name}", or remove it')
+    if not group.members:
+        todo = f'add one: [balancers.{name}.members.a] with url = "http://127.0.0.1:8000"'
+        yield warning(address, f"balancer {name} has no member: its requests are answered 503", todo)
+    elif not any(member.status == "enabled" and int(member.weight * 100) for member in group.members.values()):
+        what = f"balancer {name} has no member that takes requests: they are answered 503"
+        yield warning(address, what, "enable a member, or give one a weight")
+    for key, member in group.members.items():
+        yield from _member(site, (*address, "members", key, "url"), member)
+
+
+def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:
+    yield from upgrades((*address[:-1], "upgrade"), member.upgrade)
+    try:
+        there = origin(member.url)
+    except ValueError as reason:
+        yield error(address, str(reason), 'write "http://host:port"')
+        return
+    yield from loop(site, address, there)
+    yield from escapes(address, there.path)
+    if there.path.endswith("/"):
+        what = f"the member's path ends in a slash: /x is sent as {there.path}/x"
+        yield warning(address, what, f'write "{member.url.rstrip("/")}"')

@@ -4,9 +4,9 @@ that meddle with what the proxy writes itself."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from proxy_core.config.model import ErrorPage, HeaderRule, ReverseRule, Site
+from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, ReverseRule, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import balancer
@@ -14,7 +14,7 @@ from proxy_core.rules.expression.evaluation import ExprError
 from proxy_core.rules.fields.apply_edits import line
 from proxy_core.rules.fields.edit_scope import NEVER
 from proxy_core.rules.fields.edits import FRAMING, compile_edit
-from proxy_core.rules.lint.problems import error, refused, unknown, warning
+from proxy_core.rules.lint.problems import each_refused, error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text.pattern import PatternError
 
@@ -23,43 +23,25 @@ _FINDS = ("edit", "edit*", "echo")
 
 
 def lint_headers(site: Site) -> Iterator[Problem]:
+    owners: list[tuple[Address, Route | Host | Location]] = [(("routes", row.id), row) for row in site.routes]
+    owners += [(("hosts", name), host) for name, host in site.hosts.items()]
+    owners += [(("locations", row.id), row) for row in site.locations]
     yield from _statuses(("site", "override_codes"), site.site.override_codes)
-    for route in site.routes:
-        yield from _statuses(("routes", route.id, "override_codes"), route.override_codes)
-    for name, host in site.hosts.items():
-        yield from _statuses(("hosts", name, "override_codes"), host.override_codes or ())
-    for place in site.locations:
-        yield from _statuses(("locations", place.id, "override_codes"), place.override_codes)
-    for row in site.headers:
-        yield from _scope(site, ("headers", row.id), row)
-        yield from _header(("headers", row.id), row)
-    for back in site.reverse:
-        yield from _scope(site, ("reverse", back.id), back)
-        yield from _reverse(site, ("reverse", back.id), back)
-    for page in site.errors:
-        yield from _scope(site, ("errors", page.id), page)
-        yield from _page(("errors", page.id), page)
-        yield from _nobody(site, ("errors", page.id, "path"), page)
+    for address, owner in owners:
+        yield from _statuses((*address, "override_codes"), owner.override_codes or ())
+    named: dict[str, Collection[str]] = {
+        "host": site.hosts,
+        "route": {row.id: None for row in site.routes},
+        "location": {row.id: None for row in site.locations},
+    }
+    for rows, lint in (("headers", _header), ("reverse", _reverse), ("errors", _page)):
+        for row in getattr(site, rows):
+            for key, known in named.items():
+                yield from missing((rows, row.id), key, getattr(row, key, ""), known)
+            yield from lint(site, (rows, row.id), row)
 
 
-def _host(site: Site, address: Address, host: str) -> Iterator[Problem]:
-    if host and host not in site.hosts:
-        yield unknown((*address, "host"), "host", host, site.hosts)
-
-
-def _scope(site: Site, address: Address, row: HeaderRule | ErrorPage | ReverseRule) -> Iterator[Problem]:
-    yield from _host(site, address, row.host)
-    if (
-        not isinstance(row, ReverseRule)
-        and row.route
-        and row.route not in (routes := [each.id for each in site.routes])
-    ):
-        yield unknown((*address, "route"), "route", row.route, routes)
-    if row.location and row.location not in (places := [each.id for each in site.locations]):
-        yield unknown((*address, "location"), "location", row.location, places)
-
-
-def _header(address: Address, row: HeaderRule) -> Iterator[Problem]:
+def _header(site: Site, address: Address, row: HeaderRule) -> Iterator[Problem]:
     if row.action in ("echo", "note") and row.on == "request":
         yield error((*address, "action"), f"{row.action} is for answers", "choose another action")
     if row.action == "note" and not row.value:
@@ -118,18 +100,14 @@ def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem
         yield error((*address, "public"), f'"{row.public}" is neither a path nor a URL', "begin it with a slash")
 
 
-def _statuses(address: Address, written: Sequence[str]) -> Iterator[Problem]:
-    return refused(address, written, error_statuses, "name statuses from 400 to 599")
+def _statuses(address: Address, said: Sequence[str]) -> Iterator[Problem]:
+    return each_refused(address, "name statuses from 400 to 599", error_statuses, said)
 
 
 def _nobody(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:
     """A page whose path leads nowhere, as far as that can be told from prefixes."""
-    if (
-        row.path is None
-        or site.rewrites
-        or site.site.document_root
-        or any(h.document_root for h in site.hosts.values())
-    ):
+    roots = (site.site.document_root, *(host.document_root for host in site.hosts.values()))
+    if row.path is None or site.rewrites or any(roots):
         return
     path = row.path.partition("?")[0].encode("latin-1", "replace")
     routes = [each for each in site.routes if each.enabled and not each.except_]
@@ -138,7 +116,7 @@ def _nobody(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:
         yield warning(address, what, "add a route for it, or a document_root, or give the page as text or file")
 
 
-def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
+def _page(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:
     yield from _statuses((*address, "status"), row.status)
     if not row.status:
         yield error((*address, "status"), "the row is for no status", 'add status = ["503"]')
@@ -152,3 +130,4 @@ def _page(address: Address, row: ErrorPage) -> Iterator[Problem]:
         yield error((*address, "url"), "the URL holds a control character", "remove it")
     elif row.url is not None and "://" not in row.url:
         yield error((*address, "url"), f'"{row.url}" is no URL', 'write "https://host/path"')
+    yield from _nobody(site, (*address, "path"), row)

@@ -8,8 +8,8 @@ from proxy_core.config.model import HealthCheck, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.statuses import status_ranges
 from proxy_core.http.target import endpoint, is_loopback
-from proxy_core.rules.expression.evaluation import ExprError, compile_expr
-from proxy_core.rules.lint.problems import error, refused, warning
+from proxy_core.rules.expression.evaluation import compile_expr
+from proxy_core.rules.lint.problems import each_refused, error, refused, warning
 
 
 def lint_health(site: Site) -> Iterator[Problem]:
@@ -32,12 +32,10 @@ def _check(address: Address, check: HealthCheck) -> Iterator[Problem]:
         yield error((*address, "uri"), f'"*" is no target of {check.method}', "write a path, or ask for options")
     if not check.expect and check.expr is None:
         yield error((*address, "expect"), "no status is a good one, so every check fails", 'write "200-399"')
-    yield from refused((*address, "expect"), check.expect, status_ranges, 'write statuses as "200" or "200-399"')
+    todo = 'write statuses as "200" or "200-399"'
+    yield from each_refused((*address, "expect"), todo, status_ranges, check.expect)
     if check.expr is not None:
-        try:
-            compile_expr(check.expr)
-        except ExprError as reason:
-            yield error((*address, "expr"), str(reason), "correct it")
+        yield from refused((*address, "expr"), "correct it", compile_expr, check.expr)
 
 
 def _metrics(written: str) -> Iterator[Problem]:

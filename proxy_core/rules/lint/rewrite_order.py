@@ -33,17 +33,23 @@ def tried(site: Site, host: str) -> list[RewriteRule]:
     return [row for row in site.rewrites if row.enabled and row.host in ("", host) and not row.location]
 
 
+def _read(rows: Sequence[RewriteRule]) -> Iterator[tuple[RewriteRule, Flags, str]]:
+    """Rules with their flags and what all paths begin with that they match; one that does not parse has an error of its
+    own, and here it is not there."""
+    for row in rows:
+        try:
+            said = flags.parse(row.flags)
+            yield row, said, pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
+        except ValueError:
+            continue
+
+
 def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
     """For each rule that never matches, by its id, the one above that takes all that it could."""
     found: dict[str, RewriteRule] = {}
     takers: list[tuple[str, RewriteRule]] = []
     chained = False
-    for row in tried(site, host):
-        try:
-            said = flags.parse(row.flags)
-            prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
-        except ValueError:  # an error of its own: here it is not there
-            continue
+    for row, said, prefix in _read(tried(site, host)):
         above = next((taker for whole, taker in takers if prefix.startswith(whole)), None)
         if above is not None:
             found[row.id] = above
@@ -60,12 +66,7 @@ def order(site: Site, host: str) -> Iterator[Problem]:
     rows, hidden = tried(site, host), shadows(site, host)
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
-    for number, row in enumerate(rows):
-        try:
-            said = flags.parse(row.flags)
-            prefix = pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
-        except ValueError:
-            continue
+    for number, (row, said, prefix) in enumerate(_read(rows)):
         if row.host == host:
             if above := hidden.get(row.id):
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'

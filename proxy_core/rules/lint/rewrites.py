@@ -1,4 +1,4 @@
-"""What is wrong with hosts, environment, rewrite rules, maps and locations: the part of ``lint`` for them.
+"""What is wrong with the environment, rewrite rules, maps and locations: the part of ``lint`` for them.
 
 Errors are what does not compile or names what is not there. Warnings are what works but hardly means what it says:
 rules that can never match, routes whose requests a rule takes first, patterns that look as if they could run away,
@@ -8,7 +8,6 @@ carries the address of the field at fault.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import structs
@@ -17,16 +16,17 @@ from proxy_core.config.folders import serves_files
 from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer
-from proxy_core.rules import hosts
 from proxy_core.rules.env import TRANSFORMS
-from proxy_core.rules.expression import evaluation
-from proxy_core.rules.lint.problems import error, refused, unknown, warning
+from proxy_core.rules.expression.evaluation import compile_expr
+from proxy_core.rules.lint.problems import each_refused, error, missing, refused, unknown, warning
 from proxy_core.rules.lint.rewrite_order import order
+from proxy_core.rules.lint.texts import group_count, looks_runaway, patterns, texts
 from proxy_core.rules.rewriting import conditions, flags
+from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
-from proxy_core.rules.text import pattern, template, variables
+from proxy_core.rules.text import template
 
-NEEDS: dict[str, tuple[str, ...]] = {
+_NEEDS: dict[str, tuple[str, ...]] = {
     "txt": ("file", "entries"),
     "rnd": ("file", "entries"),
     "int": ("function",),
@@ -38,17 +38,12 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """Keys of a map by its type: one of the two for txt and rnd, all of them for the others."""
 _KEYS = ("file", "entries", "function", "command", "dsn", "query")
 
-_NESTED = re.compile(r"\((?:\?:)?[^()]*(?:a[*+]|\{\d+,\}|\|)[^()]*\)(?:[*+]|\{\d+,\})")
-
 
 def lint_rules(site: Site) -> Iterator[Problem]:
-    """Errors and warnings of everything but options, listeners, routes and balancers."""
-    yield from _hosts(site)
-    for rows, each in (("routes", site.routes), ("env", site.env), ("rewrites", site.rewrites),
-                       ("locations", site.locations)):  # fmt: skip
-        for row in each:
-            if row.host and row.host not in site.hosts:
-                yield unknown((rows, row.id, "host"), "host", row.host, site.hosts)
+    """Errors and warnings of these rows, and of the hosts that they and routes name."""
+    for rows in ("routes", "env", "rewrites", "locations"):
+        for row in getattr(site, rows):
+            yield from missing((rows, row.id), "host", row.host, site.hosts)
     places = {row.id: row.host for row in site.locations}
     for setter in site.env:
         yield from _unless_off(setter.enabled, _env(site, setter))
@@ -75,68 +70,6 @@ def _unless_off(enabled: bool, problems: Iterator[Problem]) -> Iterator[Problem]
         yield problem if enabled else structs.replace(problem, severity="warning")
 
 
-def balancers_used(site: Site) -> set[str]:
-    """Names of the balancers that rules forward to; what a map or a capture names cannot be known."""
-    named = (balancer(rule.substitution) for rule in site.rewrites)
-    return {pool[0] for pool in named if pool is not None}
-
-
-def _hosts(site: Site) -> Iterator[Problem]:
-    taken: dict[tuple[str, str], str] = {}
-    for name, host in site.hosts.items():
-        address = ("hosts", name)
-        told: set[tuple[str, str]] = set()
-        if not host.names and not host.server_name:
-            what = f"host {name} has no names: it is reached only where it is the first of its listener"
-            yield warning(address, what, 'add names = ["shop.example"]')
-        for listener in host.listeners:
-            if listener not in site.listeners:
-                yield unknown((*address, "listeners"), "listener", listener, site.listeners)
-        for listener in host.listeners or site.listeners:
-            for each in sorted(hosts.names(host).plain):
-                other = taken.setdefault((listener, each), name)
-                if other != name and (each, other) not in told:
-                    told.add((each, other))
-                    what = f'"{each}" is a name of host {other} too, which stands above and has its requests'
-                    yield warning((*address, "names"), what, "remove it from one of the two")
-
-
-def _texts(site: Site, address: Address, text: str, rule: int = 9, conditions: int = 9) -> Iterator[Problem]:
-    """A text with variables and maps in it; ``rule`` and ``conditions`` are how many groups there are to refer to."""
-    for kind, name in template.compile(text).names:
-        match kind:
-            case "map" if name not in site.maps:
-                yield unknown(address, "map", name, site.maps)
-            case "variable" if not variables.is_known(name):
-                known = [f"%{{{each}}}" for each in variables.VARIABLES]
-                yield unknown(address, "variable", f"%{{{name}}}", known, warn=True)
-            case "rule" if int(name) > rule:
-                what = f"${name} is always empty: the pattern has {rule or 'no'} group{'s' * (rule != 1)}"
-                yield warning(address, what, "put what is meant into parentheses, or correct the number")
-            case "condition" if int(name) > conditions:
-                what = f"%{name} is a group of a condition, and there is no such group: it is always empty"
-                yield warning(address, what, f"write \\%{name} for a percent sign, or add the condition")
-
-
-def _pattern(address: Address, text: str, nocase: bool = False) -> Iterator[Problem]:
-    """A regular expression without its !."""
-    try:
-        pattern.compile(text, nocase)
-    except pattern.PatternError as wrong:
-        what = f"the pattern {text} does not compile: {wrong}, at character {wrong.position + 1}"
-        yield error(address, what, "correct it: it is a regular expression as PCRE reads it")
-        return
-    if looks_runaway(text):
-        what = f"the pattern {text} repeats what is repeated already: some texts would take it for ever"
-        yield warning(address, what, "such a request is stopped and answered 500; repeat only once, as in [^/]+")
-
-
-def looks_runaway(text: str) -> bool:
-    """Whether a repetition stands inside of another: (a+)+, (a|b)*."""
-    plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "a", text)
-    return _NESTED.search(re.sub(r"[^()|*+?{}\d,:^$]", "a", plain)) is not None
-
-
 def _env(site: Site, row: EnvRule) -> Iterator[Problem]:
     address: Address = ("env", row.id)
     for name in row.transform:
@@ -151,7 +84,7 @@ def _env(site: Site, row: EnvRule) -> Iterator[Problem]:
     if row.fields and row.from_:
         yield error((*address, "fields"), "the row looks at a field and at from", "delete one")
     if row.fields:
-        yield from _pattern((*address, "fields"), row.fields, row.nocase)
+        yield from patterns((*address, "fields"), row.fields, row.nocase)
     if not (row.expr or row.from_ or row.fields or row.unset or row.value is not None):
         yield error(address, f"the row does not say what {row.name} comes from", 'add from = "%{REMOTE_ADDR}"')
     if row.unset and row.value is not None:
@@ -159,74 +92,60 @@ def _env(site: Site, row: EnvRule) -> Iterator[Problem]:
     if row.negate and not (row.capture or row.expr):
         yield warning((*address, "negate"), "without capture it always holds, so this never does", "add a capture")
     if row.expr:
-        try:
-            evaluation.compile_expr(row.expr)
-        except evaluation.ExprError as wrong:
-            yield error((*address, "expr"), str(wrong), "correct the expression")
+        yield from refused((*address, "expr"), "correct the expression", compile_expr, row.expr)
     groups = 0
     if row.capture:
-        yield from _pattern((*address, "capture"), row.capture, row.nocase)
-        groups = _groups(row.capture)
-    yield from _texts(site, (*address, "from"), row.from_, 0, 0)
+        yield from patterns((*address, "capture"), row.capture, row.nocase)
+        groups = group_count(row.capture)
+    yield from texts(site, (*address, "from"), row.from_, 0, 0)
     if row.value is not None:
-        yield from _texts(site, (*address, "value"), row.value, groups, 9)
-
-
-def _groups(text: str) -> int:
-    try:
-        return pattern.compile(text).groups
-    except pattern.PatternError:
-        return 9
+        yield from texts(site, (*address, "value"), row.value, groups, 9)
 
 
 def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
     address: Address = ("rewrites", row.id)
-    wrong = [*refused((*address, "flags"), row.flags, flags.parse, "")]
+    wrong = [*each_refused((*address, "flags"), "", flags.parse, row.flags)]
     yield from wrong
     said = Flags() if wrong else flags.parse(row.flags)
     negated = row.pattern.startswith("!")
     text = row.pattern.removeprefix("!")
-    yield from _pattern((*address, "pattern"), text, said.nocase)
-    groups = 0 if negated else _groups(text)
+    yield from patterns((*address, "pattern"), text, said.nocase)
+    groups = 0 if negated else group_count(text)
     found = 0
     for number, each in enumerate(row.conditions):
-        yield from _condition(site, (*address, "conditions", each.id), each, groups, found)
+        where = (*address, "conditions", each.id)
+        compiled = None
+        try:
+            compiled = conditions.compile(each)
+        except conditions.ConditionError as bad:
+            yield error((*where, bad.field), str(bad), bad.todo)
+        else:
+            yield from _condition(site, where, each, compiled, groups, found)
         if not each.pattern.startswith("!"):
-            found = 9 if each.test.lower() == "expr" else max(found, _condition_groups(each))
+            known = compiled is not None and compiled.kind != "expr"
+            its = compiled.pattern.groups if compiled is not None and compiled.pattern is not None else 0
+            found = max(found, its) if known else 9
         if number == len(row.conditions) - 1 and "or" in {conditions.FLAGS.get(f.upper()) for f in each.flags}:
             what = "the last condition has OR, and nothing follows: the rule acts whatever the conditions say"
-            yield warning((*address, "conditions", each.id, "flags"), what, "remove OR")
+            yield warning((*where, "flags"), what, "remove OR")
     if not said.answers:
-        yield from _texts(site, (*address, "substitution"), row.substitution, groups, found)
+        yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
     for extra in (*said.env, *said.cookies):
-        yield from _texts(site, (*address, "flags"), extra, groups, found)
+        yield from texts(site, (*address, "flags"), extra, groups, found)
     if not wrong:
         yield from _flags(site, row, said)
 
 
-def _condition_groups(row: RewriteCond) -> int:
-    try:
-        compiled = conditions.compile(row)
-    except conditions.ConditionError:
-        return 9
-    return compiled.pattern.groups if compiled.pattern is not None else 0
-
-
-def _condition(site: Site, address: Address, row: RewriteCond, groups: int, found: int) -> Iterator[Problem]:
-    try:
-        compiled = conditions.compile(row)
-    except conditions.ConditionError as wrong:
-        yield error((*address, wrong.field), str(wrong), wrong.todo)
-        return
+def _condition(
+    site: Site, address: Address, row: RewriteCond, compiled: Condition, groups: int, found: int
+) -> Iterator[Problem]:
     if compiled.pattern is not None and looks_runaway(compiled.pattern.text):
-        yield from _pattern((*address, "pattern"), compiled.pattern.text)
-    if "nc" in {conditions.FLAGS[flag.strip().upper()] for flag in row.flags} and compiled.kind not in (
-        "pattern",
-        "text",
-    ):
+        yield from patterns((*address, "pattern"), compiled.pattern.text)
+    nocase = "nc" in {conditions.FLAGS[flag.strip().upper()] for flag in row.flags}
+    if nocase and compiled.kind not in ("pattern", "text"):
         yield warning((*address, "flags"), f"NC means nothing to {row.pattern}", "remove it")
     if compiled.kind != "expr":
-        yield from _texts(site, (*address, "test"), row.test, groups, found)
+        yield from texts(site, (*address, "test"), row.test, groups, found)
 
 
 def _flags(site: Site, row: RewriteRule, said: Flags) -> Iterator[Problem]:
@@ -263,7 +182,7 @@ def _flags(site: Site, row: RewriteRule, said: Flags) -> Iterator[Problem]:
 
 def _map(site: Site, name: str, settings: RewriteMap) -> Iterator[Problem]:
     address: Address = ("maps", name)
-    wanted = NEEDS[settings.type]
+    wanted = _NEEDS[settings.type]
     given = [key for key in _KEYS if getattr(settings, key)]
     either = wanted == ("file", "entries")
     chosen = [key for key in given if key in wanted]
@@ -294,20 +213,14 @@ def _maps_used(site: Site) -> set[str]:
 
 def _location(site: Site, row: Location) -> Iterator[Problem]:
     address: Address = ("locations", row.id)
-    if row.target_regex is not None:
-        yield from _pattern((*address, "target_regex"), row.target_regex)
+    for key, regex in (("target_regex", row.target_regex), ("path_regex", row.path_regex), ("files", row.files)):
+        if regex is not None:
+            yield from patterns((*address, key), regex)
     if row.expr:
-        try:
-            evaluation.compile_expr(row.expr)
-        except evaluation.ExprError as wrong:
-            yield error((*address, "expr"), str(wrong), "correct the expression")
+        yield from refused((*address, "expr"), "correct the expression", compile_expr, row.expr)
     if row.merging != "off" and not row.require:
         what = "there is nothing to be joined with what was required before"
         yield warning((*address, "merging"), what, "say what is required, or remove it")
-    if row.files is not None:
-        yield from _pattern((*address, "files"), row.files)
     if (row.folder or row.files is not None) and not serves_files(site):
         what = "the row is for files, and the site serves none"
         yield warning((*address, "files" if row.folder is None else "folder"), what, "add a document_root or a folder")
-    if row.path_regex is not None:
-        yield from _pattern(("locations", row.id, "path_regex"), row.path_regex)

@@ -1,4 +1,4 @@
-"""What is wrong with how a route says which paths it takes, and with what it makes of them.
+"""What is wrong with how a route says which paths it takes, with where it sends them, and with what it makes of them.
 
 A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match; a
 regular expression may not compile, or its target may name groups that it does not have.
@@ -8,17 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 
-from proxy_core.config.model import Route
+from proxy_core.config.destination import destination
+from proxy_core.config.model import Route, Site
 from proxy_core.errors import Problem
+from proxy_core.http.target import balancer, origin
 from proxy_core.rules.lint.problems import error, warning
+from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
 from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.routing.reverse import effective_target
 from proxy_core.rules.text import pattern
 
 _REFERENCE = re.compile(r"(?<!\\)\$([0-9])")
 
 
-def spelling(row: Route) -> Iterator[Problem]:
+def lint_routes(site: Site) -> Iterator[Problem]:
+    for row in site.routes:
+        yield from _spelling(row)
+        yield from _proxy(site, row)
+    if not (site.routes or site.rewrites or site.site.document_root):
+        todo = 'add one: [[routes]] with path = "/" and proxy = "http://127.0.0.1:8000"'
+        yield warning(("routes",), "the site has no route: every request is answered 404", todo)
+
+
+def _spelling(row: Route) -> Iterator[Problem]:
     """Warnings and errors of one row by itself."""
     if row.path_regex is not None:
         yield from _regex(row, row.path_regex)
@@ -46,13 +60,15 @@ def _answering(row: Route) -> Iterator[Problem]:
         what = "only what is forwarded can be matched before it is decoded"
         yield error((*address, "mapping"), what, "remove it, or forward the path")
     said = row.redirect
-    if said is not None and is_redirect(said.status) and not said.to:
-        yield error((*address, "redirect", "to"), f"a {said.status} has to say where to", 'add to = "https://…"')
-    if said is not None and said.to and not is_redirect(said.status):
-        yield warning((*address, "redirect", "to"), f"a {said.status} does not say where to", "remove it")
-    if said is not None and said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
-        what = f'"{said.to}" is neither a URL nor a path'
-        yield error((*address, "redirect", "to"), what, 'write "https://host/path" or "/path"')
+    if said is None:
+        return
+    where, moves = (*address, "redirect", "to"), is_redirect(said.status)
+    if moves and not said.to:
+        yield error(where, f"a {said.status} has to say where to", 'add to = "https://…"')
+    if said.to and not moves:
+        yield warning(where, f"a {said.status} does not say where to", "remove it")
+    if said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
+        yield error(where, f'"{said.to}" is neither a URL nor a path', 'write "https://host/path" or "/path"')
 
 
 def _prefix(row: Route, path: str) -> Iterator[Problem]:
@@ -83,3 +99,38 @@ def _regex(row: Route, regex: str) -> Iterator[Problem]:
     if missing := sorted(number for number in numbers if number > compiled.groups):
         what = f"${missing[0]} is always empty: {regex} has {compiled.groups or 'no'} groups"
         yield warning(("routes", row.id, key), what, "put parentheses round what is meant, or name another group")
+
+
+def _proxy(site: Site, row: Route) -> Iterator[Problem]:
+    """Where a row sends to, and how path and target join."""
+    address = ("routes", row.id, "proxy")
+    yield from upgrades(("routes", row.id, "upgrade"), row.upgrade)
+    if row.proxy is None:
+        return
+    try:
+        pool, path = destination(row)
+    except ValueError as reason:
+        yield error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
+        return
+    if balancer(row.proxy) is None:
+        yield from loop(site, address, origin(pool or ""))
+    else:
+        if pool not in site.balancers:
+            near = get_close_matches(pool or "", site.balancers, 1)
+            todo = f"did you mean balancer://{near[0]}{path}?" if near else f"add [balancers.{pool}] with its members"
+            yield error(address, f'there is no balancer "{pool}"', todo)
+        if "?" in path or "#" in path:
+            yield error(address, f"{row.proxy} has a query or a fragment", "only name and path count: remove it")
+            return
+    yield from escapes(address, path)
+    if row.path is None:
+        return
+    target = effective_target(row.path, path)
+    asked, rest = (row.path + "x", "x") if row.path.endswith("/") else (row.path + "/x", "/x")
+    if (target + rest).endswith("//x") or (row.path.endswith("/") and not target.endswith("/")):
+        side, other = (row.path, target) if row.path.endswith("/") else (target, row.path)
+        yield warning(
+            address,
+            f'"{side}" ends in a slash and "{other}" does not: {asked} is sent as {target}{rest}',
+            "end both sides in a slash, or neither",
+        )

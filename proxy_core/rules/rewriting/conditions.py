@@ -7,19 +7,21 @@ odd and is Apache's.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from proxy_core.config.model import RewriteCond
 from proxy_core.http.target import as_bytes_text, readable
 from proxy_core.rules.expression import evaluation
-from proxy_core.rules.expression.names import COMPARES, lower
+from proxy_core.rules.expression.functions import COMPARES, lower
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.template import Template
 from proxy_core.rules.text.variables import Scope
 
 Test = Callable[[Scope, str], bool]
 
+_ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 _NUMBERS = ("-eq", "-ne", "-lt", "-le", "-gt", "-ge")
 FILE_TESTS = {"-f": "-f", "-d": "-d", "-s": "-s", "-x": "-x", "-h": "-l", "-L": "-l", "-l": "-l"}
 """File tests by their spellings; the three for symbolic links are one."""
@@ -28,17 +30,24 @@ FLAGS = {"NC": "nc", "NOCASE": "nc", "OR": "or", "ORNEXT": "or", "NV": "nv", "NO
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition as rules test it. ``spelled`` is for people; ``kind`` is "pattern", "text", "number", "file",
-    "lookahead" or "expr"; ``subject`` is empty for expressions, which look for themselves."""
+    """A condition as rules test it."""
 
     subject: Template
+    """The text that is tested; empty for expressions, which look for themselves."""
     test: Test
+    """Tests the text, once it is filled in."""
     kind: str
+    """"pattern", "text", "number", "file", "lookahead" or "expr"."""
     negated: bool
+    """Whether the condition holds where the test fails: a ! before the pattern."""
     or_next: bool
+    """Whether it is enough that this condition or the next holds: [OR]."""
     no_vary: bool
+    """Whether the fields that it looks at do not count for Vary: [NV]."""
     spelled: str
+    """The condition as people read it."""
     pattern: pattern.Pattern | None = None
+    """The regular expression of the kind "pattern"."""
 
     def holds(self, scope: Scope, details: list[str] | None = None) -> bool:
         """Whether it holds. ``details`` gets a line with the value and the verdict. Raises Unknown and Runaway."""
@@ -118,16 +127,8 @@ def _comparison(text: str, nocase: bool) -> Test:
     if sign == "=" and wanted == '""':
         wanted = ""
     limit = _order(wanted, nocase)
-    match sign:
-        case "<":
-            return lambda scope, value: _order(value, nocase) < limit
-        case "<=":
-            return lambda scope, value: _order(value, nocase) <= limit
-        case ">":
-            return lambda scope, value: _order(value, nocase) > limit
-        case ">=":
-            return lambda scope, value: _order(value, nocase) >= limit
-    return lambda scope, value: _order(value, nocase) == limit
+    compare = _ORDERS[sign]
+    return lambda scope, value: compare(_order(value, nocase), limit)
 
 
 def _search(compiled: pattern.Pattern, negated: bool) -> Test:

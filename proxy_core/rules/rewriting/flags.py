@@ -6,9 +6,10 @@ Apache would refuse when it starts is a FlagError here, with the nearest flag th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
 
 from proxy_core.http.statuses import REASONS
 
@@ -18,39 +19,68 @@ ROUNDS = 32_000
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """``status`` is 0 where none is given. ``answers`` says that the status ends the request at once and there is no
-    substitution: F, G, and R with a code that is no redirect."""
+    """The flags of one rule, in the order of their names here."""
 
     answers: bool = False
+    """F, G, and R with a status that is no redirect: the status ends the request at once, without a substitution."""
     backrefs: bool = False
+    """B: what groups hold is escaped."""
     chain: bool = False
+    """C: the next rule is tried only where this one matched."""
     cookies: tuple[str, ...] = ()
+    """CO: cookies to set, as they are written."""
     ctls: bool = False
+    """BCTLS: blanks and control characters are escaped."""
     dpi: bool = False
+    """DPI: no effect here."""
     end: bool = False
+    """END: no rule behind this one, not even in sections."""
     env: tuple[str, ...] = ()
+    """E: variables to set, as they are written."""
     escapes: str = ""
+    """B=…: the characters to be escaped, "" for all."""
     handler: str = ""
+    """H: no effect here."""
     keeps: str = ""
+    """BNE=…: the characters that are never escaped."""
     last: bool = False
+    """L: no rule behind this one in this round."""
     next: bool = False
+    """N: begin again with the first rule."""
     nocase: bool = False
+    """NC: the pattern does not tell upper from lower case."""
     noescape: bool = False
+    """NE: what comes of it is not escaped."""
     noplus: bool = False
+    """BNP: a blank becomes %20, not +."""
     nosubreq: bool = False
+    """NS: not in look-aheads."""
     passthrough: bool = False
+    """PT: the new path goes to the routes."""
     proxy: bool = False
+    """P: forward to the new URL."""
     qsappend: bool = False
+    """QSA: the request's query goes behind the new one."""
     qsdiscard: bool = False
+    """QSD: the request's query is dropped."""
     qslast: bool = False
+    """QSL: the last ? begins the query."""
     redirect: bool = False
+    """R: the client is sent to the new URL."""
     rounds: int = ROUNDS
+    """N=…: rounds at most."""
     skip: int = 0
+    """S: rules to be skipped behind this one."""
     status: int = 0
+    """The status that R, F or G gives, 0 for none."""
     type: str = ""
+    """T: no effect here."""
     unc: bool = False
+    """UNC: slashes in front stay as they are."""
     unsafe_allow3f: bool = False
+    """UnsafeAllow3F: a ? from the request may begin the query."""
     unsafe_prefixstat: bool = False
+    """UnsafePrefixStat: no effect here."""
 
 
 class FlagError(ValueError):
@@ -61,60 +91,42 @@ class FlagError(ValueError):
         self.todo = todo
 
 
-SWITCHES = {
-    "C": "chain",
-    "CHAIN": "chain",
-    "DPI": "dpi",
-    "DISCARDPATH": "dpi",
-    "END": "end",
-    "L": "last",
-    "LAST": "last",
-    "NC": "nocase",
-    "NOCASE": "nocase",
-    "NE": "noescape",
-    "NOESCAPE": "noescape",
-    "BNP": "noplus",
-    "BACKREFERNOPLUS": "noplus",
-    "NS": "nosubreq",
-    "NOSUBREQ": "nosubreq",
-    "P": "proxy",
-    "PROXY": "proxy",
-    "PT": "passthrough",
-    "PASSTHROUGH": "passthrough",
-    "QSA": "qsappend",
-    "QSAPPEND": "qsappend",
-    "QSD": "qsdiscard",
-    "QSDISCARD": "qsdiscard",
-    "QSL": "qslast",
-    "QSLAST": "qslast",
-    "UNSAFEALLOW3F": "unsafe_allow3f",
-    "UNSAFEPREFIXSTAT": "unsafe_prefixstat",
-    "UNC": "unc",
+_SWITCHES = {
+    "chain": ("C", "CHAIN"),
+    "dpi": ("DPI", "DISCARDPATH"),
+    "end": ("END",),
+    "last": ("L", "LAST"),
+    "nocase": ("NC", "NOCASE"),
+    "noescape": ("NE", "NOESCAPE"),
+    "noplus": ("BNP", "BACKREFERNOPLUS"),
+    "nosubreq": ("NS", "NOSUBREQ"),
+    "proxy": ("P", "PROXY"),
+    "passthrough": ("PT", "PASSTHROUGH"),
+    "qsappend": ("QSA", "QSAPPEND"),
+    "qsdiscard": ("QSD", "QSDISCARD"),
+    "qslast": ("QSL", "QSLAST"),
+    "unsafe_allow3f": ("UNSAFEALLOW3F",),
+    "unsafe_prefixstat": ("UNSAFEPREFIXSTAT",),
+    "unc": ("UNC",),
 }
-VALUED = {
-    "B": "B",
-    "BACKREFESCAPING": "B",
-    "BNE": "BNE",
-    "BCTLS": "BCTLS",
-    "CO": "CO",
-    "COOKIE": "CO",
-    "E": "E",
-    "ENV": "E",
-    "F": "F",
-    "FORBIDDEN": "F",
-    "G": "G",
-    "GONE": "G",
-    "H": "H",
-    "HANDLER": "H",
-    "N": "N",
-    "NEXT": "N",
-    "R": "R",
-    "REDIRECT": "R",
-    "S": "S",
-    "SKIP": "S",
-    "T": "T",
-    "TYPE": "T",
+_VALUED = {
+    "B": "BACKREFESCAPING",
+    "BNE": "",
+    "BCTLS": "",
+    "CO": "COOKIE",
+    "E": "ENV",
+    "F": "FORBIDDEN",
+    "G": "GONE",
+    "H": "HANDLER",
+    "N": "NEXT",
+    "R": "REDIRECT",
+    "S": "SKIP",
+    "T": "TYPE",
 }
+SWITCHES = {name: field for field, names in _SWITCHES.items() for name in names}
+"""Fields of Flags by the names of the flags that set them."""
+VALUED = {name: short for short, long in _VALUED.items() for name in (short, long) if name}
+"""Short names of the flags that have a value, or do more than set one field, by all their names."""
 _WORDS = {"permanent": 301, "temp": 302, "seeother": 303}
 
 
@@ -143,49 +155,50 @@ def is_redirect(status: int) -> bool:
 def _with(said: Flags, flag: str) -> Flags:
     name, _, value = flag.partition("=")
     folded = name.strip().upper()
+    changes: dict[str, Any]
     if folded in SWITCHES:
-        return replace(said, **{SWITCHES[folded]: True})  # type: ignore[arg-type]
-    match VALUED.get(folded):
-        case "B":
-            return replace(said, backrefs=True, escapes=value or said.escapes)
-        case "BNE":
-            if not value:
-                raise FlagError("BNE names no characters", "write BNE=/ or whichever characters are to be kept")
-            return replace(said, keeps=value)
-        case "BCTLS":
-            return replace(said, backrefs=True, ctls=True)
-        case "CO":
-            return replace(said, cookies=(*said.cookies, value))
-        case "E":
-            return replace(said, env=(*said.env, value))
-        case "F":
-            return replace(said, answers=True, status=403)
-        case "G":
-            return replace(said, answers=True, status=410)
-        case "H":
-            return replace(said, handler=value)
-        case "T":
-            return replace(said, type=value)
-        case "N":
-            return replace(said, next=True, rounds=_number(flag, value) if value else said.rounds)
-        case "S":
-            return replace(said, skip=_number(flag, value))
-        case "R":
-            return _redirecting(said, flag, value)
-    near = get_close_matches(folded, [*SWITCHES, *VALUED], 1)
-    raise FlagError(f'there is no flag "{flag}"', f"did you mean {near[0]}?" if near else "remove it")
+        changes = {SWITCHES[folded]: True}
+    elif folded in VALUED:
+        changes = _CHANGES[VALUED[folded]](said, flag, value)
+    else:
+        near = get_close_matches(folded, [*SWITCHES, *VALUED], 1)
+        raise FlagError(f'there is no flag "{flag}"', f"did you mean {near[0]}?" if near else "remove it")
+    return replace(said, **changes)
 
 
-def _redirecting(said: Flags, flag: str, value: str) -> Flags:
+def _kept(said: Flags, flag: str, value: str) -> dict[str, Any]:
     if not value:
-        return replace(said, redirect=True)
+        raise FlagError("BNE names no characters", "write BNE=/ or whichever characters are to be kept")
+    return {"keeps": value}
+
+
+def _redirecting(said: Flags, flag: str, value: str) -> dict[str, Any]:
+    if not value:
+        return {"redirect": True}
     status = _WORDS.get(value.lower()) or _number(flag, value)
     if status not in REASONS or status == 418:
         raise FlagError(f'{status} in "{flag}" is no status that can be answered', "write R=301, R=302 or R=404")
-    return replace(said, redirect=True, status=status, answers=said.answers or not is_redirect(status))
+    return {"redirect": True, "status": status, "answers": said.answers or not is_redirect(status)}
 
 
 def _number(flag: str, value: str) -> int:
     if not (value.isascii() and value.isdigit()) or len(value) > 9:
         raise FlagError(f'"{flag}" needs a number', f"write {flag.partition('=')[0]}=2 or another number")
     return int(value)
+
+
+_CHANGES: Mapping[str, Callable[[Flags, str, str], dict[str, Any]]] = {
+    "B": lambda said, flag, value: {"backrefs": True, "escapes": value or said.escapes},
+    "BNE": _kept,
+    "BCTLS": lambda said, flag, value: {"backrefs": True, "ctls": True},
+    "CO": lambda said, flag, value: {"cookies": (*said.cookies, value)},
+    "E": lambda said, flag, value: {"env": (*said.env, value)},
+    "F": lambda said, flag, value: {"answers": True, "status": 403},
+    "G": lambda said, flag, value: {"answers": True, "status": 410},
+    "H": lambda said, flag, value: {"handler": value},
+    "N": lambda said, flag, value: {"next": True, "rounds": _number(flag, value) if value else said.rounds},
+    "R": _redirecting,
+    "S": lambda said, flag, value: {"skip": _number(flag, value)},
+    "T": lambda said, flag, value: {"type": value},
+}
+"""What a flag sets, by its short name: made of the flags before it, itself and its value."""

@@ -15,7 +15,7 @@ from proxy_core.http.target import BadTarget, Reading, normalised
 from proxy_core.rules import env
 from proxy_core.rules.env import Setter
 from proxy_core.rules.rewriting import rewrite
-from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
+from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.text.variables import Scope
 
 Ahead = Callable[[Scope, str], tuple[Scope, int]]
@@ -50,7 +50,7 @@ def look(
         ended=False,
         file="",
     )
-    ending = rewrite.run(rules, ahead, Effects())
+    ending = rewrite.run(rules, ahead, [])
     if ending.kind == "pass":
         ahead.path = ahead.uri
     env.run_late(late, ahead)

@@ -9,19 +9,15 @@ that hold there are tried. Pure.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
 from typing import NamedTuple
 
 from proxy_core.http.target import Reading, as_bytes_text, escaped
-from proxy_core.rules.decision import Decision, Extras, Forward, Respond, Trace
+from proxy_core.rules.decision import Decision, Extras, Forward, Respond, RuleState, Trace
+from proxy_core.rules.extras import after, extras_of
 from proxy_core.rules.locations import BoundSection, SectionSubject
 from proxy_core.rules.rewriting import rewrite
-from proxy_core.rules.rewriting.results import SMUGGLED, after, answered, extras_of, redirect, smuggles
-from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
-from proxy_core.rules.rewriting.urls import scheme_length
+from proxy_core.rules.rewriting.outcome import Proxying, decided
 from proxy_core.rules.text.variables import Scope
-
-To = Callable[[BoundRewrite, str, str | None, bool, Extras | None], Decision]
 
 
 class InternalRedirect(NamedTuple):
@@ -39,7 +35,7 @@ def within(
     subject: SectionSubject,
     scope: Scope,
     reading: Reading,
-    forward: To,
+    forward: Proxying,
     trace: Trace | None,
 ) -> Decision | InternalRedirect:
     """What the rules make of where a request goes. ``forward`` is what [P] does. Raises Unknown and Runaway."""
@@ -49,22 +45,14 @@ def within(
         scope.file, begun = begun, _below(section.row.folder, begun)
     scope.uri = begun
     same = (begun, scope.path) if scope.file else (begun,)
-    effects = Effects()
-    ending = rewrite.run(section.rules, scope, effects, trace)
-    extras = after(decision.extras, extras_of(scope, effects))
-    remote = scheme_length(scope.uri) if ending.kind in ("changed", "pass") else 0
-    if smuggles(ending, scope, remote):
-        return Respond(403, None, SMUGGLED, extras)
-    match ending.kind:
-        case "status":
-            return answered(ending, extras)
-        case "proxy":
-            assert ending.rule is not None
-            return forward(ending.rule, scope.uri, scope.args, ending.raw, extras)
-        case "changed" | "pass" if remote:
-            return redirect(ending, scope.uri, remote, scope.args, args, extras)
-        case "changed" | "pass" if scope.uri not in same or scope.args != args:
-            return _elsewhere(scope, extras, reading)
+    hits: list[RuleState] = []
+    ending = rewrite.run(section.rules, scope, hits, trace)
+    extras = after(decision.extras, extras_of(scope, hits))
+    made = decided(ending, scope, args, extras, forward, passes=False)
+    if made is not None:
+        return made
+    if ending.kind in ("changed", "pass") and (scope.uri not in same or scope.args != args):
+        return _elsewhere(scope, extras, reading)
     return decision._replace(extras=extras)
 
 

@@ -14,7 +14,7 @@ from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import Reading, balancer, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
 from proxy_core.rules.hosts import Own
-from proxy_core.rules.rewriting.results import had_the_last_word
+from proxy_core.rules.rewriting.outcome import had_the_last_word
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.reverse import rule_rows
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from proxy_core.config.model import RewriteRule
@@ -19,8 +19,8 @@ from proxy_core.errors import Address
 from proxy_core.http.escaping import breaks_field
 from proxy_core.http.target import origin, readable
 from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
-from proxy_core.rules.expression.names import number
-from proxy_core.rules.rewriting import conditions, cookies, flags
+from proxy_core.rules.expression.functions import number
+from proxy_core.rules.rewriting import conditions, cookie_flag, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
 from proxy_core.rules.rewriting.urls import reference_escape, scheme_length, split_query
@@ -40,24 +40,38 @@ Verdict = Literal["nothing", "matched", "changed", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class BoundRewrite:
-    """A rule as requests meet it. ``drops`` is the ? at the end of the substitution that takes the query away; ``by``
-    is what a decision names that the rule itself made."""
+    """A rule as requests meet it."""
 
     id: str
+    """The row's own."""
     search: Callable[[str], Groups | None]
+    """Finds the pattern in a path."""
     prefix: str
+    """What every path begins with that the pattern is found in."""
     negated: bool
+    """Whether the rule takes the paths in which the pattern is not found."""
     substitution: Template | None
+    """What the path becomes; None where it stays."""
     slashes: bool
+    """Whether the substitution begins with two slashes, which then stay."""
     drops: bool
+    """Whether the query is taken away: a ? ends the substitution."""
     conditions: tuple[Condition, ...]
+    """What must hold besides, in order."""
     flags: Flags
+    """The flags as they are read."""
     env: tuple[Template, ...]
+    """What [E] sets, "NAME:value" or "!NAME" when it is filled in."""
     cookies: tuple[Template, ...]
+    """What [CO] sets."""
     escape: Escape | None
+    """What [B] and its kin do to what groups hold."""
     state: RuleState
+    """Where its hits are counted."""
     row: RewriteRule
+    """The row as configured."""
     by: BoundRoute
+    """The route that a decision of the rule itself names."""
 
     @property
     def address(self) -> Address:
@@ -73,13 +87,6 @@ class RewriteResult(NamedTuple):
     status: int = 0
     raw: bool = False
     why: str = ""
-
-
-@dataclass(slots=True)
-class Effects:
-    """What rules did besides changing the path: who matched."""
-
-    hits: list[RuleState] = field(default_factory=list)
 
 
 def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
@@ -129,16 +136,19 @@ def fixed_origin(rule: BoundRewrite) -> str | None:
         return None
 
 
-def run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None = None) -> RewriteResult:
-    """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on. Raises Unknown and Runaway."""
-    ending = _run(rules, scope, effects, trace)
+def run(
+    rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], trace: Trace | None = None
+) -> RewriteResult:
+    """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on, ``hits`` gets the states of the
+    rules that took it. Raises Unknown and Runaway."""
+    ending = _run(rules, scope, hits, trace)
     if scope.cookies and any(map(breaks_field, scope.cookies.values())):
         scope.cookies.clear()
         return RewriteResult("status", ending.rule, 500, why="a cookie would hold a control character")
     return ending
 
 
-def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None) -> RewriteResult:
+def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], trace: Trace | None) -> RewriteResult:
     count, at, rounds, tries = len(rules), 0, 1, 0
     ending = RewriteResult("nothing")
     while at < count:
@@ -154,7 +164,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: T
             tries += 1
             if tries > count + TRIES:
                 return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
-            verdict = _apply(rule, scope, effects, trace)
+            verdict = _apply(rule, scope, hits, trace)
         if verdict == "nothing":
             while said.chain and at < count:
                 if trace is not None:
@@ -192,15 +202,15 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: T
     return ending
 
 
-def _apply(rule: BoundRewrite, scope: Scope, effects: Effects, trace: Trace | None) -> Verdict:
+def _apply(rule: BoundRewrite, scope: Scope, hits: list[RuleState], trace: Trace | None) -> Verdict:
     """One rule: what came of it. Its line of the trace is written here."""
     details: list[str] | None = None if trace is None else []
     if trace is not None:
         scope.looked_up = details
     before = scope.uri
-    verdict, why = _applied(rule, scope, effects, details)
+    verdict, why = _applied(rule, scope, hits, details)
     if verdict != "nothing":
-        effects.hits.append(rule.state)
+        hits.append(rule.state)
     if trace is not None:
         shown = f' and makes it "{readable(scope.uri)}"' if verdict == "changed" else ""
         why = why or f'"{rule.row.pattern}" takes "{readable(before)}"{shown}'
@@ -208,7 +218,7 @@ def _apply(rule: BoundRewrite, scope: Scope, effects: Effects, trace: Trace | No
     return verdict
 
 
-def _applied(rule: BoundRewrite, scope: Scope, effects: Effects, details: list[str] | None) -> tuple[Verdict, str]:
+def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: list[str] | None) -> tuple[Verdict, str]:
     uri, said = scope.uri, rule.flags
     groups = rule.search(uri)
     if (groups is None) is not rule.negated:
@@ -237,7 +247,7 @@ def _applied(rule: BoundRewrite, scope: Scope, effects: Effects, details: list[s
     for each in rule.env:
         _set(scope, each.expand(scope), details)
     for each in rule.cookies:
-        cookies.add(scope, each.expand(scope), details)
+        cookie_flag.add(scope, each.expand(scope), details)
     if details is not None:
         details += [
             f"{flag} has no effect: it is about files of httpd" for flag in flags.without_effect(rule.row.flags)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route
-from proxy_core.http.escaping import sendable, uri_escaped
+from proxy_core.http.escaping import sendable
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.routing.reverse import effective_target
@@ -28,7 +28,7 @@ def replacement(row: Route) -> str:
     return as_bytes_text(path if row.path is None else effective_target(row.path, path))
 
 
-def length(prefix: str, path: str) -> int:
+def prefix_length(prefix: str, path: str) -> int:
     """How much of ``path`` a collapsed prefix takes, 0 for not at all."""
     if "//" not in path:
         whole = path == prefix or path.startswith(prefix if prefix.endswith("/") else prefix + "/")
@@ -47,7 +47,11 @@ def takes(route: BoundRoute, path: str) -> bool:
     """Whether a row takes a path. Raises Runaway."""
     if route.regex is not None:
         return route.regex.search(path) is not None
-    return (servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)) > 0
+    return _cut(route, path) > 0
+
+
+def _cut(route: BoundRoute, path: str) -> int:
+    return servlet_cut(route.path, path) if route.mapping == "servlet" else prefix_length(route.path, path)
 
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -76,8 +80,8 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
             return _rooted(sendable(_substituted(route.replacement, groups, spelled)))
         whole = _substituted(route.replacement, route.regex.search(path) or (), path)
         return _rooted(sendable(whole) if exact else escaped(whole, reading)) + query
-    cut = servlet_cut(route.path, path) if route.mapping == "servlet" else length(route.path, path)
-    if as_it_came and length(route.path, raw.decode("latin-1")) == cut:
+    cut = _cut(route, path)
+    if as_it_came and prefix_length(route.path, raw.decode("latin-1")) == cut:
         return _rooted(route.target + raw[cut:])
     rest = path[cut:].encode("latin-1") if exact else escaped(path[cut:], reading)
     return (route.target + rest or b"/") + query
@@ -95,26 +99,6 @@ def _hides(raw: bytes) -> bool:
 def _rooted(path: bytes) -> bytes:
     """What does not begin with a slash would become part of the host or port, so it gets one."""
     return path if path[:1] == b"/" else b"/" + path
-
-
-def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str | None:
-    """Where a row that redirects sends a path that it takes, as mod_alias spells it (``translate_alias_redir``); None
-    where that is no URL. ``ourselves`` is ``scheme://host`` in use. Raises Runaway."""
-    assert route.redirect is not None
-    to = as_bytes_text(route.redirect.to)
-    if route.regex is None:
-        made = to + uri_escaped(path[length(route.path, path) :])
-    else:
-        whole = filled(to, route.regex.search(path) or ())
-        cut = len(re.split(r"[?#]", whole, maxsplit=1)[0])
-        made = uri_escaped(whole[:cut]) + whole[cut:]
-    made = ourselves + made if made.startswith("/") else made
-    if not _ABSOLUTE(made):
-        return None
-    return f"{made}?{args}" if args is not None and "?" not in made else made
-
-
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.").match
 
 
 def _substituted(template: str, groups: Groups, path: str) -> str:

@@ -8,7 +8,7 @@ Destination; relative values mean the same on both sides and pass as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from proxy_core.config.destination import destination
@@ -27,18 +27,24 @@ def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
     prefix, proxy = (route.path, route.proxy) if route.path is not None else _whole_paths(route, route.proxy)
     if prefix is None:
         return ()
-    pool = balancer(proxy)
-    if pool is None:
-        there = origin(proxy)
-        targets = [(there, effective_target(prefix, there.path))]
-    else:
-        name, path = pool
-        group = site.balancers.get(name, Balancer())
-        # balancer://name/ stands for its members as they are (ap_proxy_location_reverse_map drops the lone slash).
-        below = "" if path == "/" and not prefix.endswith("/") else effective_target(prefix, path)
-        targets = [(there, there.path + below) for there in (origin(member.url) for member in group.members.values())]
+    named = balancer(proxy)
+    pool, path = named if named is not None else (proxy, origin(proxy).path)
+    # balancer://name/ stands for its members as they are (ap_proxy_location_reverse_map drops the lone slash).
+    lone = named is not None and path == "/" and not prefix.endswith("/")
+    target = "" if lone else effective_target(prefix, path)
     public = _spelled(prefix)
-    rows = [ReverseRow(start + _spelled(target), public) for there, target in targets for start in _spellings(there)]
+    return _rows(_upstreams(site, pool), lambda there: (there.path if named is not None else "") + target, public)
+
+
+def _upstreams(site: Site, pool: str) -> list[Origin]:
+    """The members of a balancer, by its name, or the one origin of a URL."""
+    group = site.balancers.get(pool, Balancer())
+    return [origin(pool)] if "://" in pool else [origin(member.url) for member in group.members.values()]
+
+
+def _rows(upstreams: Iterable[Origin], path: Callable[[Origin], str], public: str) -> tuple[ReverseRow, ...]:
+    """A row for each spelling of each upstream, with the path that it has there."""
+    rows = [ReverseRow(start + _spelled(path(there)), public) for there in upstreams for start in _spellings(there)]
     return tuple(dict.fromkeys(rows))
 
 
@@ -48,9 +54,7 @@ def rule_rows(site: Site, pool: str) -> tuple[ReverseRow, ...]:
     ``ProxyPassReverse / http://member/`` for it."""
     if site.site.reverse == "off":
         return ()
-    urls = [member.url for member in site.balancers[pool].members.values()] if pool in site.balancers else [pool]
-    theirs = [(there, _spelled(there.path + "/")) for there in map(origin, urls)]
-    return tuple(dict.fromkeys(ReverseRow(start + path, "/") for there, path in theirs for start in _spellings(there)))
+    return _rows(_upstreams(site, pool), lambda there: there.path + "/", "/")
 
 
 def _whole_paths(route: Route, proxy: str) -> tuple[str | None, str]:
@@ -173,13 +177,12 @@ def cookie_rows(site: Site, route: Route) -> tuple[CookieRow, ...]:
     if site.site.reverse == "off" or route.proxy is None:
         return ()
     pool, path = destination(route)
-    group = site.balancers.get(pool or "", Balancer()) if balancer(route.proxy) is not None else None
-    there = [origin(member.url) for member in group.members.values()] if group is not None else [origin(pool or "")]
+    there = _upstreams(site, pool or "")
     rows = [CookieRow("domain", each.host, "", rest=True) for each in there]
     if route.path is not None:
         public = _spelled(route.path).rstrip("/")
         for each in there:
-            base = each.path if group is not None else ""
+            base = each.path if balancer(route.proxy) is not None else ""
             internal = _spelled(base + effective_target(route.path, path)).rstrip("/")
             if internal != public:
                 rows.append(CookieRow("path", internal, public, rest=True))

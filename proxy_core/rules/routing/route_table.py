@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from operator import is_
 
 from proxy_core.config.destination import destination
-from proxy_core.config.folders import FILES, root_of
-from proxy_core.config.model import Options, Route, Site
+from proxy_core.config.model import Route, Site
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import (
@@ -38,7 +37,6 @@ from proxy_core.rules.decision import (
     Extras,
     Forward,
     Respond,
-    ReverseRow,
     RuleState,
     Step,
     Trace,
@@ -46,6 +44,7 @@ from proxy_core.rules.decision import (
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.routing import mapping
+from proxy_core.rules.routing.files import served
 from proxy_core.rules.routing.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
 from proxy_core.rules.text import pattern
@@ -57,35 +56,51 @@ class Basis:
     """What rows are worked out from besides themselves: where it is equal, an equal row is compiled already."""
 
     timeout: float
+    """[site] timeout, in seconds."""
     error_override: bool
+    """[site] error_override."""
     reverse: str
+    """[site] reverse."""
     preserve_host: bool
+    """[site] preserve_host."""
     override_codes: tuple[str, ...]
+    """[site] override_codes."""
     reading: Reading
+    """How paths are read."""
     directory_index: tuple[str, ...]
+    """[site] directory_index."""
     members: tuple[tuple[str, tuple[str, ...]], ...]
+    """The URLs of the members of each balancer, by its name."""
     own: Own
+    """What the host says that [site] has no word for."""
 
 
 _KNOWN = 2048
+"""How many decisions are remembered."""
 _KNOWN_BYTES = 512
-"""How many decisions are remembered, and for how long targets."""
+"""The longest target for which one is remembered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteTable:
-    """All rows in file order, as configured and as bound; ``top`` finds the first enabled prefix that takes a path.
-    ``odd`` are the numbers of enabled rows with a regular expression, ``early`` of those that look at the path before
-    it is decoded, ``answering`` of those that answer here: redirects and folders."""
+    """The rows of a site or a host, and the quick ways to the first that takes a path."""
 
     rows: tuple[Route, ...]
+    """All rows in file order, as configured."""
     bound: tuple[BoundRoute, ...]
+    """The same rows as requests meet them."""
     basis: Basis
+    """What they were worked out from besides."""
     top: Spot
+    """Finds the first enabled plain prefix that takes a path."""
     odd: tuple[int, ...] = ()
+    """The numbers of the enabled rows with a regular expression."""
     early: tuple[int, ...] = ()
+    """The numbers of the enabled rows that look at the path before it is decoded."""
     answering: tuple[int, ...] = ()
+    """The numbers of the enabled rows that answer here: redirects and folders."""
     known: dict[bytes, Decision] = field(default_factory=dict)
+    """What was decided for targets that come again."""
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes, for sites that have nothing but routes; ``facts`` are not looked at. With a trace
@@ -120,7 +135,7 @@ class RouteTable:
             if taken is not None:
                 return taken
             path = normalised(raw_path, reading)
-            return outcome(self.find(path, trace), path, query, target, reading)
+            return decision_of(self.find(path, trace), path, query, target, reading)
         except BadTarget as bad:
             return Respond(bad.status, None, bad.why)
         except Runaway as runaway:
@@ -195,7 +210,7 @@ def before_decoding(
     return Forward(taken, mapping.target(taken, path, query, b"", reading))
 
 
-def outcome(
+def decision_of(
     route: BoundRoute | None, path: str, query: bytes, raw: bytes, reading: Reading, extras: Extras | None = None
 ) -> Forward | Respond:
     """What becomes of a normalised path and a query (with its ?) that this route takes, or none. ``raw`` is the
@@ -291,29 +306,6 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         interpolate=row.interpolate,
         mapping=row.mapping,
         redirect=row.redirect,
-        max_body=own.max_body,
-        canonical=own.canonical,
-    )
-
-
-def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
-    """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
-    folder itself is mapped back, and errors have our own pages."""
-    root = root_of(options, row)
-    if root is None:
-        return None
-    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
-    return BoundRoute(
-        id="document_root" if row is None else row.id,
-        path=prefix,
-        pool=FILES,
-        target=b"/" + root.key.encode() + (b"/" if prefix.endswith("/") else b""),
-        timeout=options.timeout,
-        error_override=True,
-        reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
-        state=state,
-        rows="site" if row is None else "routes",
-        folder=root.folder,
         max_body=own.max_body,
         canonical=own.canonical,
     )

@@ -67,21 +67,14 @@ class Pattern:
         self.groups, self.prefix, self.runaway = read.groups, read.prefix, False
         short = re.compile(read.spelled, re.ASCII | re.DOTALL | (re.IGNORECASE if read.nocase else 0)).search
         most = read.cost.most(STEPS)
-        exact_search: Callable[[str], Groups | None] | None = None
 
         def search(subject: str) -> Groups | None:
-            nonlocal exact_search
             if len(subject) <= most:
                 found = short(subject)
                 return None if found is None else (found[0], *found.groups())
-            if exact_search is None:
-                exact_search = _exact(text, nocase).search
-            return exact_search(subject)
+            return _exact(text, nocase).search(subject)
 
         self.search = search
-
-    def __repr__(self) -> str:
-        return f"Pattern({self.text!r}, {self.nocase})"
 
 
 @lru_cache(8192)
@@ -105,6 +98,7 @@ class _Exact(NamedTuple):
     search: Callable[[str], Groups | None]
 
 
+@lru_cache(8192)
 def _exact(text: str, nocase: bool) -> _Exact:
     options = _OPTIONS | (int(pcre2.IGNORECASE) if nocase else 0)
     try:

@@ -11,6 +11,7 @@ without bound, so they are refused. See pcre2pattern(3) for the language.
 from __future__ import annotations
 
 import re
+from functools import reduce
 from typing import NamedTuple
 
 
@@ -29,13 +30,20 @@ class Cost(NamedTuple):
 
 
 class PatternPart(NamedTuple):
-    """A piece of a pattern: its spelling for ``re``, how much it costs, the least that it takes up, whether it is
-    one position that cannot be repeated, and whether there are groups in it."""
+    """A piece of a pattern."""
 
     spelled: str
+    """How ``re`` spells it."""
     cost: Cost = Cost()
+    """How many ways there are to go through a text with it."""
     least: int = 1
+    """The least number of characters that it takes up: 0 for what cannot be repeated."""
     groups: bool = False
+    """Whether there are groups in it."""
+    anchored: bool = False
+    """Whether it is found at the beginning of a text alone."""
+    prefix: str = ""
+    """What every text begins with that it is found in."""
 
 
 class Read(NamedTuple):
@@ -64,17 +72,15 @@ class SubsetParser:
         self.at = 0
         self.groups = 0
         self.nocase = nocase
-        self.anchored = True
-        self.prefix: str | None = None
 
     def whole(self) -> Read:
         if self.source.startswith("(?i)"):
             self.nocase, self.at = True, 4
-        part = self.alternatives(top=True)
+        part = self.alternatives()
         if self.at < len(self.source) or self.groups > _MOST_GROUPS:
             raise Unread
-        cost = part.cost if self.anchored else part.cost.then(Cost(1, 1))
-        return Read(part.spelled, cost, self.groups, "" if self.nocase else self.prefix or "", self.nocase)
+        cost = part.cost if part.anchored else part.cost.then(Cost(1, 1))
+        return Read(part.spelled, cost, self.groups, "" if self.nocase else part.prefix, self.nocase)
 
     def peek(self) -> str:
         return self.source[self.at : self.at + 1]
@@ -86,51 +92,40 @@ class SubsetParser:
         self.at += 1
         return character
 
-    def alternatives(self, top: bool = False) -> PatternPart:
-        branches = [self.sequence(top)]
+    def alternatives(self) -> PatternPart:
+        branches = [self.sequence()]
         while self.peek() == "|":
             self.at += 1
-            self.prefix = "" if top else self.prefix
-            branches.append(self.sequence(top))
+            branches.append(self.sequence())
         if len(branches) == 1:
             return branches[0]
-        if top:
-            self.prefix = ""
         return PatternPart(
             "|".join(each.spelled for each in branches),
             Cost(sum(each.cost.times for each in branches), max(each.cost.degree for each in branches)),
             min(each.least for each in branches),
             any(each.groups for each in branches),
+            all(each.anchored for each in branches),
         )
 
-    def sequence(self, top: bool) -> PatternPart:
-        spelled, cost, least, groups = "", Cost(), 0, False
-        first = True
-        prefix: str | None = None
+    def sequence(self) -> PatternPart:
+        parts: list[PatternPart] = []
+        plain = anchored = self.peek() == "^"
+        prefix = ""
         while self.peek() not in ("", "|", ")"):
-            begins = self.at
-            part, literal = self.atom()
-            if top and first:
-                anchored = self.source[begins] == "^"
-                self.anchored = self.anchored and anchored
-                prefix = "" if anchored else None
-            before = self.at
-            part = self.repeated(part)
-            if top and not first and prefix is not None:
-                if literal and self.at == before:
-                    prefix += literal
-                else:
-                    self.prefix = prefix if self.prefix is None else self.prefix
-                    prefix = None
-            first = False
-            spelled, cost, least, groups = (
-                spelled + part.spelled, cost.then(part.cost), least + part.least, groups or part.groups,
-            )  # fmt: skip
-        if top:
-            self.anchored = self.anchored and not first
-            if prefix is not None and self.prefix is None:
-                self.prefix = prefix
-        return PatternPart(spelled, cost, least, groups)
+            atom, literal = self.atom()
+            part = self.repeated(atom)
+            if parts:
+                plain = plain and literal != "" and part is atom
+                prefix += literal if plain else ""
+            parts.append(part)
+        return PatternPart(
+            "".join(each.spelled for each in parts),
+            reduce(Cost.then, (each.cost for each in parts), Cost()),
+            sum(each.least for each in parts),
+            any(each.groups for each in parts),
+            anchored,
+            prefix,
+        )
 
     def atom(self) -> tuple[PatternPart, str]:
         """One thing that may be repeated, and the character that it stands for if it is no more than that."""

@@ -50,9 +50,6 @@ class Template:
         self.constant = "".join(part.text for part in parts if isinstance(part, Fixed)) if fixed else None
         self._fills = tuple(part.text if isinstance(part, Fixed) else part.fill for part in parts)
 
-    def __repr__(self) -> str:
-        return f"Template({self.text!r})"
-
     def expand(self, scope: Scope, escape: Escape | None = None) -> str:
         """The text filled in; ``escape`` is done to what $N and %N stand for."""
         if self.constant is not None:

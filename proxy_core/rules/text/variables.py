@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from proxy_core.http.request_view import RequestView, fields, request_line
+from proxy_core.http.syntax import host_name, host_port
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text.pattern import Groups
 
@@ -73,6 +74,7 @@ class Scope:
     file: str = ""
     """The name of the file that answers, where rules see a part of it."""
     _fields: dict[str, str] | None = None
+    """The fields of the request by lower-case name; None until a rule asks for one."""
 
     def header(self, name: str) -> str | None:
         """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
@@ -131,7 +133,7 @@ class Scope:
             return "1" if seen is not None and seen[1] < 400 else None
         return self.facts.answer(kind, name, key)
 
-    # -- what expressions ask for besides (rules.expression.names.Scope)
+    # -- what expressions ask for besides (rules.expression.functions.ExpressionScope)
 
     def variable(self, name: str) -> str:
         return expression_variable(name)(self)
@@ -165,17 +167,14 @@ def server_name(scope: Scope) -> str:
     one counts (UseCanonicalName On)."""
     if scope.canonical:
         return scope.server_name
-    host = scope.view.host.decode("latin-1").lower()
-    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0].removesuffix(".")
-    return name or scope.server_name
+    return host_name(scope.view.host.decode("latin-1")) or scope.server_name
 
 
 def server_port(scope: Scope) -> str:
     """The port that the client wrote, else that of server_name, else the scheme's; the client's does not count
     under UseCanonicalName On."""
     host = "" if scope.canonical else scope.view.host.decode("latin-1")
-    port = host[host.find("]") + 1 :].partition(":")[2]
-    return port or str(scope.port or DEFAULT_PORTS.get(scope.view.scheme, "80"))
+    return host_port(host) or str(scope.port or DEFAULT_PORTS.get(scope.view.scheme, "80"))
 
 
 def ourselves(scope: Scope) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from proxy_core.rules.expression.names import ExprFailure
+from proxy_core.rules.expression.functions import ExprFailure
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import Groups, Pattern
 

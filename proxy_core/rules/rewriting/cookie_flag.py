@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import gmtime, strftime
 
 from proxy_core.http.target import readable
-from proxy_core.rules.expression.names import number
+from proxy_core.rules.expression.functions import number
 from proxy_core.rules.text.variables import Scope
 
 

@@ -14,7 +14,7 @@ from proxy_core.rules.text import template
 from proxy_core.rules.text.variables import Scope
 
 
-def key_of(text: str, view: RequestView, facts: Facts, extras: Extras | None, server_name: str) -> bytes:
+def hash_key(text: str, view: RequestView, facts: Facts, extras: Extras | None, server_name: str) -> bytes:
     """The text, filled in. Variables that rules set can be in it."""
     if text == "%{REMOTE_ADDR}":
         return view.client.encode()
