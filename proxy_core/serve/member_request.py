@@ -5,7 +5,7 @@ One place for the flight that sends it and for whoever tells of it, so that what
 
 from __future__ import annotations
 
-from proxy_core.balance.state import BoundMember
+from proxy_core.balance.pool import BoundMember
 from proxy_core.http.upgrade import granted
 from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Forward
