@@ -77,7 +77,7 @@ class Auth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
             min_length=1,
             extra={"example": "users.htpasswd"},
             description="File made by htpasswd, relative to the site file, read anew when it changes: bcrypt, apr1, "
-            "SHA-1, and what crypt(3) of this system knows. Apache: AuthUserFile.",
+            "SHA-1 and crypt (DES, MD5, SHA-256, SHA-512). Apache: AuthUserFile.",
         ),
     ]
     user_header: Annotated[
