@@ -22,38 +22,59 @@ CLIENT_LEFT = 499
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """``head`` is the request's head as it came; ``forwarded`` and ``answer`` are the heads that were written upstream
-    and read from upstream (b"" where it did not come to that). ``sent`` and ``received`` count body bytes to and from
-    the client. ``attempts`` counts members that got it, ``retries`` how often it was sent again because a connection
-    broke, ``queued`` the seconds it waited for a member with a free place; ``session`` is the route that it names.
-    ``facts`` are the answers that its rules asked for, ``extras`` what they left for it, ``notes`` what header rules
-    noted. ``cause`` says in words what went wrong; ``replaced`` is the status that the site gave a page of its own for;
-    ``weight`` is about what it holds in memory, in bytes."""
+    """A request and its answer, as far as they have come."""
 
     rules: RuleSet
+    """The rule set that the request keeps to its end."""
     view: RequestView
+    """The request as rules see it."""
     head: bytes
+    """The request's head as it came."""
     version: str
+    """The client's HTTP version: "1.1" or "1.0"."""
     at: float
+    """Epoch seconds when the head was there, for people."""
     started: float
+    """When the head was there."""
     route: BoundRoute | None = None
+    """The route that took it."""
     member: BoundMember | None = None
+    """The member that has it, or had it last."""
     forwarded: bytes = b""
+    """The head that was written upstream."""
     answer: bytes = b""
+    """The head that was read from upstream."""
     status: int = 0
+    """The status that the client got, or CLIENT_LEFT; 0 for none yet."""
     attempts: int = 0
+    """How many members were elected for it."""
     retries: int = 0
+    """How often it was sent again because a connection broke."""
     session: str = ""
+    """The route that its session names; "" for none."""
     queued: float = 0.0
+    """Seconds that it waited for a member with a free place."""
     received: int = 0
+    """Body bytes from the client."""
     sent: int = 0
+    """Body bytes to the client."""
     connected: float = 0.0
+    """When its head went to a member."""
     answered: float = 0.0
+    """When the head of the final answer was there."""
     finished: float = 0.0
+    """When it was over."""
     cause: str = ""
+    """What went wrong, in words; "" for nothing."""
     replaced: int = 0
+    """The status that the site gave a page of its own for; 0 for none."""
     number: int = 0
+    """Its place among all finished ones, from 1; 0 while it is not finished."""
     weight: int = 0
+    """About what it holds in memory, in bytes."""
     facts: Facts = NOTHING
+    """The answers that its rules asked for."""
     extras: Extras | None = None
+    """What its rules left for it: variables and the like."""
     notes: dict[str, str] | None = None
+    """What header rules noted."""
