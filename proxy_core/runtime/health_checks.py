@@ -18,16 +18,17 @@ from random import Random
 from time import monotonic, time
 from typing import Final
 
-from proxy_core.balance.outcome import recovered
-from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.member_state import Checked, MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.passive_checks import recovered
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import HealthCheck
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.statuses import status_ranges
 from proxy_core.rules.expression.evaluation import ExprFailure, compile_expr
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.runtime.upstreams.answer_head import Answer
-from proxy_core.runtime.upstreams.idle_connections import Unreachable, Upstreams
+from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
+from proxy_core.runtime.upstreams.response_head import Answer
 
 AT_ONCE: Final = 64
 """Checks that run at a time; more wait for their turn."""
@@ -61,8 +62,7 @@ class Checks:
         are checked as before notice nothing. A member that is not checked any more is well as far as checks go."""
         wanted = {}
         for pool in rules.pools.values():
-            settings = rules.site.balancers.get(pool.name)
-            check = settings.health if settings is not None and not pool.direct else None
+            check = pool.balancer.health
             for member in pool.members:
                 if check is not None and check.method != "none" and member.member.status != "stopped":
                     wanted[member.key] = (target(check, member), member.state)
@@ -73,8 +73,7 @@ class Checks:
                 task.cancel()
                 del self._running[key]
         for key, (whom, state) in wanted.items():
-            if state.check is None:
-                state.check = Checked()
+            state.check = state.check or Checked()
             if key not in self._running:
                 self._running[key] = (whom, asyncio.create_task(self._checking(whom, state)))
 
@@ -107,9 +106,7 @@ def target(check: HealthCheck, member: BoundMember) -> Target:
 
 def note(state: MemberState, check: HealthCheck, passed: bool, result: str, at: float) -> None:
     """A check came out so. Enough in a row change whether the member gets requests; once is said enough."""
-    seen = state.check
-    if seen is None:
-        seen = state.check = Checked()
+    seen = state.check = state.check or Checked()
     seen.streak = seen.streak + 1 if seen.at and seen.passed == passed else 1
     seen.at, seen.passed, seen.result = at, passed, result
     if passed and seen.streak >= check.passes:
