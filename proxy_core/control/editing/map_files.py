@@ -93,20 +93,31 @@ def _made(old: str, edit: MapEdit) -> str:
 
 
 def write(files: Iterable[Rewritten]) -> tuple[Problem, ...]:
-    """Bring the files to the disk; the problems when one cannot be written, in which case all are as they were.
+    """Bring the files to the disk; the problems when one cannot be written, in which case all are as they were, but
+    for those that the problems name as well.
 
     Blocks: run it in a thread.
     """
     done: list[Rewritten] = []
     for each in files:
-        try:
-            save(each.path, each.new, Stamp(0, 0, 0, hashlib.sha256(each.old).hexdigest()))
-        except (OSError, ChangedOnDisk) as error:
-            write([before.inverse() for before in done])
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return (Problem(what=f"the map file is not changed: {why}", todo="try again", file=str(each.path)),)
+        if problem := _write(each, "changed"):
+            return (problem, *set_back(done))
         done.append(each)
     return ()
+
+
+def set_back(files: Iterable[Rewritten]) -> tuple[Problem, ...]:
+    """Bring back what was on disk before ``write``; the problems of those that stay as they are. Blocks."""
+    return tuple(problem for each in files if (problem := _write(each.inverse(), "set back")))
+
+
+def _write(each: Rewritten, what: str) -> Problem | None:
+    try:
+        save(each.path, each.new, Stamp(0, 0, 0, hashlib.sha256(each.old).hexdigest()))
+    except (OSError, ChangedOnDisk) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return Problem(what=f"the map file is not {what}: {why}", todo="try again", file=str(each.path))
+    return None
 
 
 def editable(name: str, settings: RewriteMap | None) -> RewriteMap:
