@@ -125,8 +125,8 @@ async def test_an_edit_that_comes_while_one_is_written_is_saved_by_a_write_of_it
         flushed = saving(editor)
         async with disk.writing():
             await applied(editor, weigh(3))
-        await flushed
         await editor.saver.flush()
+        await flushed
         assert editor.saver.state == "saved"
         assert file.read_text() == editor.document.text
         assert "weight = 3 " in file.read_text()
