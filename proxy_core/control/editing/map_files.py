@@ -24,16 +24,22 @@ from proxy_core.runtime.maps import text_file
 
 
 class MapEdit(Struct, frozen=True, kw_only=True):
-    """What was done to one entry of a map file: ``key`` meant ``before`` and means ``after`` (None: nothing); at the
-    byte ``at`` the text ``cut`` gave way to ``put``. Texts have one character for each byte."""
+    """What was done to one entry of a map file. Texts have one character for each byte."""
 
     file: str
+    """Path of the map file."""
     key: str
+    """The key whose meaning changed."""
     before: str | None
+    """What the key meant; None for nothing."""
     after: str | None
+    """What it means; None for nothing."""
     at: int
+    """The byte at which the text changed."""
     cut: str
+    """What stood there."""
     put: str
+    """What took its place."""
 
     def inverse(self) -> MapEdit:
         return MapEdit(

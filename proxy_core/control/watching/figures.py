@@ -18,7 +18,16 @@ from proxy_core.balance.bind import shares
 from proxy_core.balance.select import RAMP_FROM, cut_off
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
 from proxy_core.config.model import Balancer, Member
-from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.control.watching.snapshot import (
+    Check,
+    Health,
+    ListenerState,
+    MemberLoad,
+    Name,
+    Percentiles,
+    RouteLoad,
+    Second,
+)
 from proxy_core.rules.decision import RuleState
 from proxy_core.runtime.recorder import ClosedSecond, Histogram, MemberSecond, Recorder, RuleKey, Tally, percentiles
 from proxy_core.runtime.registry import Registry
@@ -47,16 +56,27 @@ class Minute:
     """What the last minute says: made anew when a second closes or a rule set comes into force."""
 
     rules: RuleSet
+    """The rule set that it was made for."""
     closed: ClosedSecond | None
+    """The newest second in it; None before the first has closed."""
     rate: float
+    """Finished requests a second, over the last five."""
     rate_4xx: float
+    """Those of them with a status of 4xx."""
     rate_5xx: float
+    """Those of them with a status of 5xx."""
     latency: Percentiles
+    """Of all requests of the minute."""
     members: Mapping[MemberKey, MemberMinute]
+    """Of each member that did something in it."""
     promised: Mapping[MemberKey, float]
+    """The part of its balancer's requests that the weights promise each member, 0 to 1."""
     routes: tuple[RouteLoad, ...]
+    """Each route of the site, in its order."""
     rewrites: tuple[RouteLoad, ...]
+    """Each rewrite rule of the site, in its order."""
     seconds: tuple[Second, ...]
+    """All seconds that are kept, oldest first."""
 
 
 def newest(recorder: Recorder) -> ClosedSecond | None:
