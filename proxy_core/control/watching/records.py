@@ -42,7 +42,7 @@ class Record(Struct, frozen=True, kw_only=True):
     route: str
     """Id of the row that took it, "" for none."""
     balancer: str
-    """"" also where the route names a server by its URL."""
+    """Empty also where the route names a server by its URL."""
     member: str
     """The last that got it, "" for none."""
     attempts: int

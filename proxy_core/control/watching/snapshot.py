@@ -58,7 +58,7 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     """One member now."""
 
     balancer: str
-    """"" for a server that a route names by its URL."""
+    """Empty for a server that a route names by its URL."""
     member: str
     """Its name in the balancer, or the origin of its URL."""
     url: str

@@ -1,0 +1,30 @@
+"""``rproxy check SITE.toml``: every problem of a site file; the exit status is 2 when one is an error."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from proxy_core.config.toml import read
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, say, site_argument
+from proxy_core.control.editing.editor import check
+from proxy_core.errors import errors
+from proxy_core.runtime.error_files import unreadable
+
+
+def _run(given: Namespace) -> int:
+    file: Path = given.site
+    document = read(file)
+    problems = check(document)
+    if document.site is not None:
+        problems += tuple(map(document.located, unreadable(document.site, file.parent)))
+    lines = [str(problem) for problem in problems]
+    faulty = document.site is None or errors(problems)
+    if not faulty:
+        warnings = f", with {len(problems)} warning{'s' * (len(problems) > 1)}" if problems else ""
+        lines.append(f"{file}: sound{warnings}")
+    say("\n".join(lines))
+    return EXIT_BAD_SITE if faulty else 0
+
+
+CHECK = Subcommand("List every problem of a site file.", site_argument, _run)
