@@ -23,7 +23,8 @@ from typing import Any
 
 import uvloop
 
-from proxy_core.control.cli import EXIT_BAD_SITE, drained, ready, report
+from proxy_core.control.cli.serve import drained, ready
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, report
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine

@@ -22,7 +22,7 @@ FLOORS = [
     {"proxy_core.errors"},
 ]
 ONLY_IN = {
-    "aiohttp": {"proxy_core/serve/"},
+    "aiohttp": {"proxy_core/serve/", "proxy_core/control/demo/"},
     "httptools": {"proxy_core/runtime/upstreams/"},
     "textual": {"rproxy_tui/"},
     "rich": {"rproxy_tui/"},

@@ -88,7 +88,7 @@ class Engine:
         self._unbound: dict[str, tuple[Listener, Problem]] = {}
         self._access_log: AccessLogWriter | None = None
         self._log_settings: Settings | None = None
-        self._demo_members: list[members.Demo] = []
+        self._demo_members: list[members.DemoMember] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0

@@ -1,8 +1,7 @@
-"""EngineView, in some 330 lines of plain data: all that a console may know of a proxy, and the one door for commands.
+"""EngineView: all that a console may know of a proxy, and the one door for commands.
 
 The console pulls; the data path never pushes. Everything here is plain data that msgspec can carry over a wire, so
-that a console in the same process and one at the far end of a socket see the same. Clock values named ``at`` are
-seconds since the epoch, for people; durations are seconds.
+that a console in the same process and one at the far end of a socket see the same.
 """
 
 from __future__ import annotations
@@ -12,196 +11,30 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from proxy_core.balance.condition import Health
-from proxy_core.config.model import MemberRole, MemberStatus, Site
+from proxy_core.config.model import Site
 from proxy_core.control.editing.commands import Command, Preview, Result
+from proxy_core.control.watching.records import Record
+from proxy_core.control.watching.snapshot import (
+    Check,
+    Classes,
+    ListenerState,
+    MemberLoad,
+    Name,
+    Percentiles,
+    RouteLoad,
+    Saved,
+    Second,
+    Snapshot,
+)
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
-Saved = Literal["saved", "unsaved", "failed", "drift"]
-"""saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
-drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
-Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
-
-Classes = tuple[int, ...]
-"""Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
-
-
-class Percentiles(Struct, frozen=True, array_like=True):
-    """Seconds until the answer was complete, over the last minute; -1 where nothing was measured."""
-
-    p50: float = -1.0
-    p95: float = -1.0
-    p99: float = -1.0
-
-
-class Check(Struct, frozen=True, kw_only=True):
-    """Active checks of a member. ``at`` is 0 before the first one is done; ``streak`` counts results in a row that came
-    out as the last; the next begins ``next_in`` seconds from now."""
-
-    at: float
-    passed: bool
-    result: str
-    streak: int
-    next_in: float
-
-
-class Name(Struct, frozen=True, kw_only=True):
-    """A member's name resolved. ``age`` is how long ago its addresses were confirmed; ``trouble`` says why asking for
-    them fails since then, "" if it does not."""
-
-    addresses: tuple[str, ...]
-    age: float
-    trouble: str
-
-
-class MemberLoad(Struct, frozen=True, kw_only=True):
-    """One member now. ``promised`` and ``share`` are fractions of the balancer's requests: what the weights say, and
-    what was elected in the last minute. ``per_second`` is the last minute of answers, oldest first. ``check`` is None
-    where nothing is checked, ``name`` where the URL has an address.
-
-    ``ramp`` is the part of its weight that a member in slow start has by now. ``drained``: it takes no new requests,
-    not even those of sessions, and has none left, so it is safe to stop; ``cut_in`` is how many seconds those left may
-    still take, -1 for no end.
-    ``ejections`` and ``retries`` count since the member exists."""
-
-    balancer: str
-    member: str
-    url: str
-    weight: float
-    status: MemberStatus
-    health: Health
-    retry_in: float
-    last_error: str
-    retired: bool
-    busy: int
-    oldest: float
-    elected: int
-    rate: float
-    promised: float
-    share: float
-    sent: int
-    received: int
-    errors: int
-    latency: Percentiles
-    per_second: tuple[int, ...]
-    classes: Classes = ()
-    retries: int = 0
-    ejections: int = 0
-    check: Check | None = None
-    name: Name | None = None
-    role: MemberRole = "regular"
-    lbset: int = 0
-    ramp: float = 1.0
-    drained: bool = False
-    cut_in: float = -1.0
-
-    @property
-    def well(self) -> bool:
-        """Whether nothing is known that speaks against the member."""
-        return self.health in ("up", "unknown")
-
-
-class RouteLoad(Struct, frozen=True, kw_only=True):
-    """What one route or rewrite rule did since its id exists. ``hits`` counts decisions; ``last_hit_at`` is 0 for
-    never. Of what it forwarded: ``requests`` that are finished, by ``classes`` of status; ``sent`` and ``received`` are
-    body bytes to and from clients; ``rate`` and ``latency`` are those of the last seconds and minute."""
-
-    id: str
-    hits: int
-    last_hit_at: float
-    requests: int = 0
-    in_flight: int = 0
-    classes: Classes = ()
-    sent: int = 0
-    received: int = 0
-    rate: float = 0.0
-    latency: Percentiles = Percentiles()
-
-
-class Second(Struct, frozen=True, array_like=True):
-    """One second of the whole site. ``generation`` is the newest that was applied in it (0: none)."""
-
-    at: float
-    requests: int
-    status_4xx: int
-    status_5xx: int
-    p50: float
-    p95: float
-    p99: float
-    generation: int
-
-
-class ListenerState(Struct, frozen=True, kw_only=True):
-    """One bound listener; ``port`` is the real one where the site says 0, ``turned_away`` counts the connections that
-    ended before HTTP: no PROXY header, no handshake, or too late."""
-
-    name: str
-    address: str
-    port: int
-    connections: int
-    draining: bool
-    turned_away: int = 0
-
-
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """The numbers of this moment. ``lateness`` is how late the event loop was at worst in the last second; ``limited``
-    says how often each of [limits] was reached, and "deny" for who is denied or banned."""
-
-    at: float
-    uptime: float
-    generation: int
-    saved: Saved
-    requests: int
-    in_flight: int
-    connections: int
-    rate: float
-    rate_4xx: float
-    rate_5xx: float
-    latency: Percentiles
-    lateness: float
-    newest_record: int
-    members: tuple[MemberLoad, ...]
-    routes: tuple[RouteLoad, ...]
-    rewrites: tuple[RouteLoad, ...] = ()
-    listeners: tuple[ListenerState, ...]
-    seconds: tuple[Second, ...]
-    demo: bool
-    limited: dict[str, int] = {}
-
-
-class Record(Struct, frozen=True, kw_only=True):
-    """A finished request, as the log shows it. ``number`` grows by one a request and never comes back.
-
-    ``status`` 499 means that the client left before the answer; ``cause`` says what went wrong, in words, "" for
-    nothing. Times: ``waited`` until a connection upstream was there, ``first`` until the head of the answer came,
-    ``total`` until all was sent; -1 where it never came to that. ``attempts`` counts members that were chosen for it,
-    ``retries`` how often it was sent again because a connection broke; ``queued`` is how long it waited in line.
-    """
-
-    number: int
-    at: float
-    client: str
-    method: str
-    target: str
-    host: str
-    version: str
-    status: int
-    received: int
-    sent: int
-    route: str
-    balancer: str
-    member: str
-    attempts: int
-    generation: int
-    waited: float
-    first: float
-    total: float
-    cause: str
-    referer: str
-    user_agent: str
-    retries: int = 0
-    queued: float = 0.0
+__all__ = [
+    "Check", "Classes", "EngineView", "Explanation", "Generation", "Health", "Inspection", "ListenerState",
+    "MemberLoad", "Name", "Percentiles", "Question", "Record", "RouteLoad", "Saved", "Second", "Setting", "SiteState",
+    "Snapshot", "Verdict",
+]  # fmt: skip
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -215,16 +48,20 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """A request that somebody wonders about. ``url`` is a path, or a URL whose host and port stand for Host and
-    listener; ``fields`` are lines of its head ("User-Agent: curl"). While it is ``unfinished``, programs and databases
-    are not asked for each letter of it."""
+    """A request that somebody wonders about."""
 
     url: str
+    """A path, or a URL whose host and port stand for Host and listener."""
     method: str = "GET"
+    """As it stands in the request line."""
     client: str = "127.0.0.1"
+    """The address that it comes from."""
     fields: tuple[str, ...] = ()
+    """Lines of its head ("User-Agent: curl")."""
     listener: str = ""
+    """Name of the listener that it comes in at; "" for the one that the URL tells."""
     unfinished: bool = False
+    """It is still being typed: programs and databases are not asked for each letter of it."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -236,27 +73,41 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
-    """``steps`` are the rules in the order in which they were tried. ``outcome`` is what comes of it, ``sentence`` the
-    same in words. ``forwarded`` is the head as it would go to ``pool`` (masked), ``fields`` what rules add to the
-    answer, ``facts`` what was asked of maps and files, each with the answer ("" and null differ), ``settings`` the
-    options that hold for it. Behind the rules that decided stand the rows that change fields and give pages."""
+    """What becomes of a request, and why."""
 
     request: str
+    """Method and URL, as they were asked."""
     client: str
+    """The address that it comes from."""
     listener: str
+    """Name of the listener that it comes in at."""
     steps: tuple[Verdict, ...]
+    """The rules in the order in which they were tried; behind those that decided, the rows that change fields and give
+    pages."""
     outcome: Literal["forward", "redirect", "respond"]
+    """What kind of end it comes to."""
     sentence: str
+    """The outcome in words."""
     status: int = 0
+    """Of an answer or redirect of our own; 0 where it is forwarded."""
     rule: tuple[str, ...] = ()
+    """Address of the row that decided."""
     location: str = ""
+    """Where a redirect leads."""
     pool: str = ""
+    """The balancer, or the origin of the server, that it is forwarded to."""
     target: str = ""
+    """What is asked of the member: path and query."""
     forwarded: str = ""
+    """The head as it would go to ``pool``, masked."""
     fields: tuple[str, ...] = ()
+    """What rules do to the fields of the answer."""
     environment: dict[str, str] = {}
+    """Variables that rules have set."""
     facts: tuple[tuple[str, str, str, str | None], ...] = ()
+    """What was asked of maps and files, each with the answer; "" and null differ."""
     settings: tuple[Setting, ...] = ()
+    """The options that hold for it."""
 
 
 class Inspection(Struct, frozen=True, kw_only=True):

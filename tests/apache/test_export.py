@@ -19,7 +19,7 @@ from proxy_core.apache.lexer import rewrite_words, words
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse, read
 from proxy_core.config.schema import fields
-from proxy_core.control.cli import main
+from proxy_core.control.cli.__main__ import main
 from proxy_core.rules.lint.site import lint
 from tests.apache.sites import SITES, normal
 

@@ -14,7 +14,7 @@ from proxy_core.control.editing.commands import Applied, Insert, Refused, Set, S
 from proxy_core.control.engine import Engine
 from proxy_core.control.view import Question
 from proxy_core.runtime.maps.source import MapState
-from tests.control.test_engine import get, member, serving, site_with, submitted
+from tests.control.harness import get, member, serving, site_with, submitted
 from tests.runtime.maps.helpers import python
 from tests.waiting import until
 

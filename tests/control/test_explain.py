@@ -12,7 +12,7 @@ import pytest
 
 from proxy_core.config.model import Listener
 from proxy_core.config.reading.document import parse
-from proxy_core.control.cli import main
+from proxy_core.control.cli.__main__ import main
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Question

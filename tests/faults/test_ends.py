@@ -194,7 +194,7 @@ JUMPING = """\
 import os, sys, time
 real, flag = time.time, sys.argv[1] + ".tomorrow"
 time.time = lambda: real() + 86400 * os.path.exists(flag)
-from proxy_core.control.cli import main
+from proxy_core.control.cli.__main__ import main
 sys.exit(main())
 """
 

@@ -112,6 +112,17 @@ def layout(text: bytes) -> Layout:
     return _LayoutReader(text, lines).read(root)
 
 
+def has_comments(text: str) -> bool:
+    """Whether a TOML text has comments, which go when it is spelled anew."""
+    nodes = [Parser(_LANGUAGE).parse(text.encode()).root_node]
+    while nodes:
+        node = nodes.pop()
+        if node.type == "comment":
+            return True
+        nodes += node.children
+    return False
+
+
 def _all(entries: list[LayoutEntry]) -> Iterator[LayoutEntry]:
     for entry in entries:
         yield entry

@@ -11,12 +11,16 @@ import asyncio
 import contextlib
 import socket
 import time
+from http import HTTPStatus
 from random import Random
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Site
 from proxy_core.http.target import endpoint, origin
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 Mood = Literal["well", "slow", "failing", "gone"]
 
@@ -30,18 +34,20 @@ BEAT = 0.5
 """Seconds from one look at a member's mood to the next, and from one heartbeat to the next."""
 LONG = 0.004
 """Part of the answers that take their time, so that a drain has something to wait for."""
-HEAD_LIMIT = 64 * 1024
+CUT = 0.01
+"""Seconds that requests have left when a member goes (0 would be no end)."""
 SLOTS = 20
 """Requests that a member says it can take at once."""
 
-_REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
 
-
-class Demo:
-    """A running demo member. It listens except while it is ``gone``; ``turn`` (0 to 1) is where in the cycle its sick
-    time lies; ``beats`` is where it reports its load, None for nowhere."""
+class DemoMember:
+    """A small server of aiohttp's, which is imported only where one is made. It listens except while it is ``gone``;
+    ``turn`` (0 to 1) is where in the cycle its sick time lies; ``beats`` is where it reports its load, None for
+    nowhere. Made where a loop runs."""
 
     def __init__(self, host: str, port: int, turn: float = 0.0, beats: tuple[str, int] | None = None) -> None:
+        from aiohttp import web
+
         self.host = host
         self.port = port
         self._turn = turn
@@ -49,7 +55,7 @@ class Demo:
         self._started = time.monotonic()
         self._random = Random(port)
         self._servers: list[asyncio.Server] = []
-        self._clients: set[asyncio.Task[None]] = set()
+        self._connections = web.Server(self._answer, access_log=None)
         self._living: asyncio.Task[None] | None = None
 
     @property
@@ -80,10 +86,10 @@ class Demo:
                     with contextlib.suppress(OSError):  # somebody else took the port: tried again at the next beat
                         await self._listen()
                 if self._beats is not None and not gone:
-                    busy = len(self._clients)
-                    said = f"v=1&ready={max(0, SLOTS - busy)}&busy={busy}&port={self.port}"
+                    busy = len(self._connections.connections)
+                    report = f"v=1&ready={max(0, SLOTS - busy)}&busy={busy}&port={self.port}"
                     with contextlib.suppress(OSError):
-                        reports.sendto(said.encode(), self._beats)
+                        reports.sendto(report.encode(), self._beats)
 
     async def _listen(self) -> None:
         # localhost has two addresses, of which a machine may lack one.
@@ -91,7 +97,8 @@ class Demo:
         refused = OSError()
         for address in addresses:
             try:
-                self._servers.append(await asyncio.start_server(self._accept, address, self.port, limit=HEAD_LIMIT))
+                server = await asyncio.get_running_loop().create_server(self._connections, address, self.port)
+                self._servers.append(server)
             except OSError as error:
                 refused = error
         if not self._servers:
@@ -101,35 +108,38 @@ class Demo:
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
-        for task in self._clients:
-            task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._connections.shutdown(CUT)
         for server in servers:
             await server.wait_closed()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # No coroutine for asyncio to start: it would report one that is cancelled, even before its first step.
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._clients.add(task)
-        task.add_done_callback(self._clients.discard)
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        from aiohttp import web
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await _answer_one(reader, writer, self._random, self.mood):
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            pass  # the other side left or talks nonsense: a demo has nothing to say to that
-        finally:
-            writer.close()
+        await request.read()
+        page = page_for(self._random, self.mood)
+        await asyncio.sleep(page.delay)
+        line = f"Server response, port {self.port}.\n" if page.status == 200 else f"{HTTPStatus(page.status).phrase}\n"
+        body = line.encode() + (b"." * 79 + b"\n") * ((page.size - len(line)) // 80)
+        if not page.lasts or request.method == "HEAD":
+            return web.Response(status=page.status, body=body, content_type="text/plain")
+        answer = web.StreamResponse(status=page.status, headers={"Content-Type": "text/plain"})
+        answer.content_length = len(body)
+        await answer.prepare(request)
+        pieces = max(1, min(int(page.lasts * 2), len(body)))
+        size = -(-len(body) // pieces)
+        for start in range(0, len(body), size):
+            await answer.write(body[start : start + size])
+            await asyncio.sleep(page.lasts / pieces)
+        return answer
 
 
-async def start_members(site: Site) -> list[Demo]:
+async def start_members(site: Site) -> list[DemoMember]:
     """Start a member wherever the site names a loopback port that refuses connections; the ones started."""
     beats = endpoint(site.heartbeat.address) if site.heartbeat is not None else None
     places = await refusing(site)
     started = []
     for number, (host, port) in enumerate(places):
-        member = Demo(host, port, number / len(places), beats)
+        member = DemoMember(host, port, number / len(places), beats)
         with contextlib.suppress(OSError):  # somebody else took the port a moment ago: then it has a server
             await member.open()
             started.append(member)
@@ -164,8 +174,8 @@ def mood_at(elapsed: float, turn: float) -> Mood:
     return SICKNESSES[(int(cycle) + round(turn * 3)) % 3]
 
 
-class Answer(NamedTuple):
-    """``lasts`` is how many seconds the body takes."""
+class DemoPage(NamedTuple):
+    """An answer to be given after ``delay`` seconds, of about ``size`` bytes, whose body ``lasts`` so many seconds."""
 
     status: int
     size: int
@@ -173,7 +183,7 @@ class Answer(NamedTuple):
     lasts: float = 0.0
 
 
-def answer_for(random: Random, mood: Mood) -> Answer:
+def page_for(random: Random, mood: Mood) -> DemoPage:
     """What a member says next: mostly good and quick, of varied size."""
     luck = random.random()
     size = min(60_000, int(random.lognormvariate(6.5, 1.4)))
@@ -183,51 +193,12 @@ def answer_for(random: Random, mood: Mood) -> Answer:
     elif luck < 0.02:
         delay = random.uniform(0.3, 1.5)
     if mood == "failing" and random.random() < 0.7:
-        return Answer(503, 60, delay)
+        return DemoPage(503, 60, delay)
     if luck > 0.99:
-        return Answer(500, 80, delay)
+        return DemoPage(500, 80, delay)
     if luck > 0.96:
-        return Answer(404, 70, delay)
-    return Answer(200, size, delay, random.uniform(5.0, 40.0) if random.random() < LONG else 0.0)
-
-
-async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, random: Random, mood: Mood) -> bool:
-    """Read a request and answer it; False when the connection is over."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    await skip_body(reader, head)
-    answer = answer_for(random, mood)
-    await asyncio.sleep(answer.delay)
-    port = writer.get_extra_info("sockname")[1]
-    body = (f"Server response, port {port}.\n" if answer.status == 200 else f"{_REASONS[answer.status]}\n").encode()
-    body += (b"." * 79 + b"\n") * ((answer.size - len(body)) // 80)
-    close = b"\r\nconnection: close" in head or b" http/1.0\r\n" in head
-    reason, hop = _REASONS[answer.status].encode(), b"Connection: close\r\n" if close else b""
-    fields = b"Content-Type: text/plain\r\nContent-Length: %d\r\n%b\r\n" % (len(body), hop)
-    asked_for = b"" if head.startswith(b"head ") else body
-    await _send(writer, b"HTTP/1.1 %d %b\r\n%b" % (answer.status, reason, fields), asked_for, answer.lasts)
-    return not close
-
-
-async def _send(writer: asyncio.StreamWriter, head: bytes, body: bytes, lasts: float) -> None:
-    """The answer in one piece, or its body a little at a time over ``lasts`` seconds."""
-    pieces = max(1, min(int(lasts * 2), len(body)))
-    size = -(-len(body) // pieces) or 1
-    writer.write(head + body[:size])
-    for start in range(size, len(body), size):
-        await writer.drain()
-        await asyncio.sleep(lasts / pieces)
-        writer.write(body[start : start + size])
-    await writer.drain()
-
-
-async def skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
-    if b"\r\ntransfer-encoding:" in head:
-        while size := int((await reader.readline()).split(b";")[0], 16):
-            await reader.readexactly(size + 2)
-        while (await reader.readline()).strip():
-            pass
-    elif b"\r\ncontent-length:" in head:
-        await reader.readexactly(int(head.partition(b"\r\ncontent-length:")[2].split(b"\r\n")[0]))
+        return DemoPage(404, 70, delay)
+    return DemoPage(200, size, delay, random.uniform(5.0, 40.0) if random.random() < LONG else 0.0)
 
 
 async def _refuses(host: str, port: int) -> bool:

@@ -17,7 +17,6 @@ from random import Random
 from typing import NamedTuple
 
 from proxy_core.config.model import Site
-from proxy_core.control.demo.members import skip_body
 from proxy_core.rules.text import pattern
 
 WAVE = 40.0
@@ -143,3 +142,14 @@ async def _read_answer(reader: asyncio.StreamReader, jar: dict[str, str]) -> Non
     await skip_body(reader, head)
     if b"\r\nconnection: close" in head:
         raise asyncio.IncompleteReadError(b"", None)
+
+
+async def skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
+    """Read past the body of a message with this head, in lower case. Raises ValueError for a size that is none."""
+    if b"\r\ntransfer-encoding:" in head:
+        while size := int((await reader.readline()).split(b";")[0], 16):
+            await reader.readexactly(size + 2)
+        while (await reader.readline()).strip():
+            pass
+    elif b"\r\ncontent-length:" in head:
+        await reader.readexactly(int(head.partition(b"\r\ncontent-length:")[2].split(b"\r\n")[0]))

@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from proxy_core.config.editing.save import Stamp
 from proxy_core.config.editing.site_edits import Delete, Edit, Set, Unusable, edited
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, parse, read
+from proxy_core.config.reading.text_layout import has_comments
 from proxy_core.control.editing import history, map_files
 from proxy_core.control.editing.commands import (
     Applied,
@@ -36,7 +38,7 @@ from proxy_core.control.editing.commands import (
 )
 from proxy_core.control.editing.history import HistoryEntry, difference
 from proxy_core.control.editing.map_files import MapEdit, Rewritten
-from proxy_core.control.editing.saver import Saver, version
+from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.rules.lint.site import lint
 
@@ -64,16 +66,22 @@ def check(document: Document) -> tuple[Problem, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a command comes to. ``edits`` is None where it was not made of edits; ``canonical`` tells that comments
-    could not be kept; ``map_edits`` are what it does to map files, which makes them ``files``."""
+    """What a command comes to."""
 
     document: Document
+    """The site file as it is to be."""
     sentence: str
+    """What history shows."""
     kind: Literal["change", "undo", "redo"] = "change"
+    """Which way it walks through history."""
     edits: tuple[Edit, ...] | None = None
-    canonical: bool = False
+    """The edits that it was made of; None when it was made of none."""
+    uncommented: str | None = None
+    """The text that loses its comments by it; None when none does."""
     map_edits: tuple[MapEdit, ...] = ()
+    """What it does to map files."""
     files: tuple[Rewritten, ...] = ()
+    """The map files as ``map_edits`` make them."""
 
 
 class Editor:
@@ -87,14 +95,12 @@ class Editor:
         self.saver = Saver(file, self.history)
         self._apply = apply
         self._lock = asyncio.Lock()
-        self._made: dict[int, tuple[Edit, ...] | None] = {}
         self._nudged: tuple[tuple[Address, ...], str, int] | None = None
         last = self.history.entries[-1] if self.history.entries else None
         if last is None:
             self._remember(1, "start", "first start", "")
         elif last.text != document.text:
             self._remember(last.number + 1, "file", "edited while rproxy was away", last.text)
-        self.saver.saved_generation = self.generation
 
     @property
     def generation(self) -> int:
@@ -123,35 +129,50 @@ class Editor:
 
     async def submit(self, command: Command, author: str) -> Result:
         """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later."""
-        async with self._lock:
-            seen = version(self.file) if isinstance(command, Reload | Merge | Keep) else None
-            try:
-                plan, problems = await self._checked(command)
-            except Unusable as unusable:
-                return Refused(problems=(unusable.problem,))
-            document = plan.document
-            if errors(problems) or document.site is None:
-                return Refused(problems=problems)
-            if document.text == self.document.text and not plan.files and not isinstance(command, Keep):
-                if isinstance(command, Reload):
-                    self.saver.took(self.history.entries[-1], seen)
-                return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
-            entry, amends = self._next(plan, author)
-            if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
-                return Refused(problems=unwritten)
-            if refusals := await self._apply(document.site, entry.number):
-                await asyncio.to_thread(map_files.write, [file.inverse() for file in plan.files])
-                return Refused(problems=tuple(map(document.located, refusals)))
-            old, self.document, self.warnings = self.document.text, document, problems
-            (self.history.amend if amends else self.history.add)(entry)
-            self._made[entry.number] = plan.edits
+        if not isinstance(command, Reload | Merge | Keep):
+            async with self._lock:
+                return await self._submit(command, author, None)
+        async with self.saver.disk, self._lock:
+            return await self._submit(command, author, version(self.file))
+
+    async def file_changed(self) -> None:
+        """The file on disk is somebody else's: take it over when it is sound and nothing of ours is unsaved."""
+        async with self.saver.disk, self._lock:
+            if self.saver.unsaved() != ():
+                what = "somebody else changed the site file while changes here were unsaved"
+                todo = "reload theirs, merge, or keep ours"
+                self.saver.drifted((Problem(what=what, todo=todo, file=str(self.file)),))
+            elif isinstance(result := await self._submit(Reload(), "file", version(self.file)), Refused):
+                self.saver.drifted(result.problems)
+
+    async def _submit(self, command: Command, author: str, seen: Stamp | None) -> Result:
+        """``seen`` is the version on disk that a Reload, Merge or Keep is about."""
+        try:
+            plan, problems = await self._checked(command)
+        except Unusable as unusable:
+            return Refused(problems=(unusable.problem,))
+        document = plan.document
+        if errors(problems) or document.site is None:
+            return Refused(problems=problems)
+        if document.text == self.document.text and not plan.files and not isinstance(command, Keep | Merge):
             if isinstance(command, Reload):
-                self.saver.took(entry, seen)
-            else:
-                if isinstance(command, Keep | Merge):
-                    self.saver.overwrite(seen)
-                self.saver.want(entry, NUDGE if _nudge(plan) else 0.0, old if plan.canonical else None)
-            return Applied(generation=entry.number, sentence=entry.sentence, diff=entry.diff, warnings=problems)
+                self.saver.took(self.history.entries[-1], seen)
+            return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
+        entry, amends = self._next(plan, author)
+        if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
+            return Refused(problems=unwritten)
+        if refusals := await self._apply(document.site, entry.number):
+            stuck = await asyncio.to_thread(map_files.set_back, plan.files)
+            return Refused(problems=(*map(document.located, refusals), *stuck))
+        self.document, self.warnings = document, problems
+        (self.history.amend if amends else self.history.add)(entry)
+        if isinstance(command, Reload):
+            self.saver.took(entry, seen)
+        else:
+            if isinstance(command, Keep | Merge):
+                self.saver.overwrite(seen)
+            self.saver.want(entry, plan.edits, NUDGE if _nudge(plan) else 0.0, plan.uncommented)
+        return Applied(generation=entry.number, sentence=entry.sentence, diff=entry.diff, warnings=problems)
 
     def _next(self, plan: Plan, author: str) -> tuple[HistoryEntry, bool]:
         """The entry that the plan makes, and whether it takes the place of the one before (a nudge goes on)."""
@@ -177,22 +198,6 @@ class Editor:
         self._nudged = (nudge, author, entry.number) if nudge is not None else None
         return entry, amends
 
-    def _unsaved(self) -> tuple[Edit, ...] | None:
-        """The edits of all generations that are not on disk; None when one of them was not made of edits."""
-        numbers = [e.number for e in self.history.entries if e.number > self.saver.saved_generation]
-        made = [self._made.get(number) for number in numbers]
-        return None if None in made else tuple(edit for edits in made if edits for edit in edits)
-
-    async def file_changed(self) -> None:
-        """The file on disk is somebody else's: take it over when it is sound and nothing of ours is unsaved."""
-        if self._unsaved() == ():
-            result = await self.submit(Reload(), "file")
-            if isinstance(result, Refused):
-                self.saver.drifted(result.problems)
-        else:
-            what = "somebody else changed the site file while changes here were unsaved"
-            self.saver.drifted((Problem(what=what, todo="reload theirs, merge, or keep ours", file=str(self.file)),))
-
     # ---- what a command comes to
 
     async def _checked(self, command: Command) -> tuple[Plan, tuple[Problem, ...]]:
@@ -200,15 +205,19 @@ class Editor:
 
         def work() -> tuple[Plan, tuple[Problem, ...]]:
             plan = self._plan(command)
-            return replace(plan, files=map_files.rewritten(plan.map_edits)), check(plan.document)
+            problems = check(plan.document)
+            if plan.uncommented is not None:
+                what = "the text of the site file cannot carry this edit: it is spelled anew, without its comments"
+                todo = f"the text with them is kept in {backup_of(self.file).name}, and undo brings it back"
+                problems = (Problem(what=what, todo=todo, severity="warning", file=str(self.file)), *problems)
+            return replace(plan, files=map_files.rewritten(plan.map_edits)), problems
 
         return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
 
     def _plan(self, command: Command) -> Plan:
         match command:
             case Change(edits=edits, sentence=sentence):
-                outcome = edited(self.document, edits)
-                return Plan(self._parsed(outcome.text), sentence, "change", edits, outcome.canonical)
+                return self._edited(self.document, edits, sentence)
             case SetEntry():
                 return self._entry(command)
             case Undo():
@@ -235,13 +244,12 @@ class Editor:
             case Keep():
                 return Plan(self.document, "keep ours over the file on disk")
             case Merge():
-                theirs, unsaved = read(self.file), self._unsaved()
+                theirs, unsaved = read(self.file), self.saver.unsaved()
                 if theirs.site is None:
                     raise Unusable("the file on disk has errors", f"correct it first: {theirs.problems[0]}")
                 if unsaved is None:
                     raise Unusable("an undo or restore is unsaved and cannot be merged", "reload theirs or keep ours")
-                outcome = edited(theirs, unsaved)
-                return Plan(self._parsed(outcome.text), "merge with the file on disk", "change", unsaved)
+                return self._edited(theirs, unsaved, "merge with the file on disk")
 
     def _entry(self, command: SetEntry) -> Plan:
         """An entry of a map: an edit of the site where it is written there, else one of the map's file."""
@@ -253,9 +261,15 @@ class Editor:
             edit = map_files.entry_edit(self.file.parent / settings.file, key, value)
             return Plan(self.document, sentence, edits=(), map_edits=(edit,))
         address = ("maps", name, "entries", key)
-        edits = (Delete(address) if value is None else Set(address, value),)
-        outcome = edited(self.document, edits)
-        return Plan(self._parsed(outcome.text), sentence, "change", edits, outcome.canonical)
+        return self._edited(self.document, (Delete(address) if value is None else Set(address, value),), sentence)
+
+    def _edited(self, base: Document, edits: tuple[Edit, ...], sentence: str) -> Plan:
+        """``base`` with edits, which its text carries nearly always."""
+        text, canonical = edited(base, edits)
+        if not (canonical and has_comments(base.text)):
+            return Plan(self._parsed(text), sentence, edits=edits)
+        sentence = f"{sentence}; the comments are in {backup_of(self.file).name}"
+        return Plan(self._parsed(text), sentence, edits=edits, uncommented=base.text)
 
     def _parsed(self, text: str) -> Document:
         return parse(text, str(self.file))

@@ -24,17 +24,24 @@ KEPT = 200
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
-    """One generation: ``text`` is the whole site file, ``map_edits`` what it did to map files. ``kind`` tells the walks
-    apart from changes."""
+    """One generation, as the journal keeps it."""
 
     number: int
+    """It grows by one a generation; an amended one keeps its own."""
     at: float
+    """When it was applied, in seconds since the epoch."""
     author: str
+    """"console", "file", "start" or the name of another client."""
     sentence: str
+    """What was done, for people."""
     text: str
+    """The whole site file."""
     diff: str
+    """What it changed in the site file and in map files, as a unified diff."""
     kind: Literal["change", "undo", "redo"] = "change"
+    """A change, or a step of the walk over changes."""
     map_edits: tuple[MapEdit, ...] = ()
+    """What it did to map files."""
 
 
 @dataclass(slots=True)

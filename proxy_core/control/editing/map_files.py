@@ -24,16 +24,22 @@ from proxy_core.runtime.maps import text_file
 
 
 class MapEdit(Struct, frozen=True, kw_only=True):
-    """What was done to one entry of a map file: ``key`` meant ``before`` and means ``after`` (None: nothing); at the
-    byte ``at`` the text ``cut`` gave way to ``put``. Texts have one character for each byte."""
+    """What was done to one entry of a map file. Texts have one character for each byte."""
 
     file: str
+    """Path of the map file."""
     key: str
+    """The key whose meaning changed."""
     before: str | None
+    """What the key meant; None for nothing."""
     after: str | None
+    """What it means; None for nothing."""
     at: int
+    """The byte at which the text changed."""
     cut: str
+    """What stood there."""
     put: str
+    """What took its place."""
 
     def inverse(self) -> MapEdit:
         return MapEdit(
@@ -93,20 +99,31 @@ def _made(old: str, edit: MapEdit) -> str:
 
 
 def write(files: Iterable[Rewritten]) -> tuple[Problem, ...]:
-    """Bring the files to the disk; the problems when one cannot be written, in which case all are as they were.
+    """Bring the files to the disk; the problems when one cannot be written, in which case all are as they were, but
+    for those that the problems name as well.
 
     Blocks: run it in a thread.
     """
     done: list[Rewritten] = []
     for each in files:
-        try:
-            save(each.path, each.new, Stamp(0, 0, 0, hashlib.sha256(each.old).hexdigest()))
-        except (OSError, ChangedOnDisk) as error:
-            write([before.inverse() for before in done])
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return (Problem(what=f"the map file is not changed: {why}", todo="try again", file=str(each.path)),)
+        if problem := _write(each, "changed"):
+            return (problem, *set_back(done))
         done.append(each)
     return ()
+
+
+def set_back(files: Iterable[Rewritten]) -> tuple[Problem, ...]:
+    """Bring back what was on disk before ``write``; the problems of those that stay as they are. Blocks."""
+    return tuple(problem for each in files if (problem := _write(each.inverse(), "set back")))
+
+
+def _write(each: Rewritten, what: str) -> Problem | None:
+    try:
+        save(each.path, each.new, Stamp(0, 0, 0, hashlib.sha256(each.old).hexdigest()))
+    except (OSError, ChangedOnDisk) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return Problem(what=f"the map file is not {what}: {why}", todo="try again", file=str(each.path))
+    return None
 
 
 def editable(name: str, settings: RewriteMap | None) -> RewriteMap:

@@ -13,36 +13,40 @@ import math
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save, stamp
+from proxy_core.config.editing.site_edits import Edit
 from proxy_core.control.editing import history
 from proxy_core.control.editing.history import History, HistoryEntry
-from proxy_core.control.view import Saved
+from proxy_core.control.watching.snapshot import Saved
 from proxy_core.errors import Problem
 
 RETRY = 5.0
 """Seconds after which a write that failed is tried again."""
 
+Owed = TypeVar("Owed")
+
 
 class Saver:
-    """``state`` and ``problems`` are for people; ``saved_generation`` is the newest that is safe on disk."""
+    """``state`` and ``problems`` are for people. ``disk`` is held while the file is written, and by whoever takes over
+    what stands on disk: from looking at it until ``took`` or ``overwrite``."""
 
     def __init__(self, file: Path, kept: History) -> None:
         self.file = file
         self.state: Saved = "saved"
         self.problems: tuple[Problem, ...] = ()
         self.journal_problem: Problem | None = None
-        self.saved_generation = 0
-        self._kept = kept
+        self.disk = asyncio.Lock()
+        self._history = kept
         self._journal = history.journal_of(file)
         self._on_disk = version(file)
-        self._glimpse = _glimpse(file)
-        self._settling = self._glimpse
+        self._glimpse = self._settling = _times(self._on_disk)
         self._text: str | None = None
         self._backup: str | None = None
-        self._owed: dict[int, HistoryEntry] = {}
+        self._unsaved: dict[int, tuple[Edit, ...] | None] = {}
+        self._unjournalled: dict[int, HistoryEntry] = {}
         self._due = math.inf
-        self._writing = False
         self._wake = asyncio.Event()
         self._rest = asyncio.Event()
 
@@ -50,7 +54,7 @@ class Saver:
         """Write whenever something is due, until cancelled."""
         while True:
             self._wake.clear()
-            if self._due == math.inf or self.state == "failed":
+            if self._due == math.inf:
                 self._rest.set()
             delay = self._due - monotonic()
             if delay > 0:
@@ -60,38 +64,47 @@ class Saver:
                 continue
             await self._write()
 
-    def want(self, entry: HistoryEntry, linger: float = 0.0, backup: str | None = None) -> None:
-        """``entry`` is in force: write its text within ``linger`` seconds. ``backup`` is an old text to keep beside
-        the file, for the one case in which its comments could not be kept."""
+    def want(
+        self, entry: HistoryEntry, edits: tuple[Edit, ...] | None, linger: float = 0.0, backup: str | None = None
+    ) -> None:
+        """``entry``, made of ``edits``, is in force: write its text within ``linger`` seconds. ``backup`` is the text
+        that loses its comments by it, to be kept beside the file, at the latest when that is written."""
         self._text, self._backup = entry.text, backup or self._backup
-        self._owed[entry.number] = entry
+        self._unsaved[entry.number] = edits
+        self._unjournalled[entry.number] = entry
         self.state = "unsaved"
-        self.saved_generation = min(self.saved_generation, entry.number - 1)
         self._hurry(linger)
 
     def took(self, entry: HistoryEntry, seen: Stamp | None) -> None:
         """``entry`` is the file as it stands on disk in the version ``seen``; only the journal is owed."""
         self._text, self._backup = None, None
-        self._owed[entry.number] = entry
+        self._unsaved.clear()
+        self._unjournalled[entry.number] = entry
         self._on_disk = seen
-        self._glimpse = self._settling = _glimpse(self.file)
+        self._glimpse = self._settling = _times(seen)
         self.state, self.problems = "saved", ()
-        self.saved_generation = entry.number
         self._hurry(0.0)
 
     def overwrite(self, seen: Stamp | None) -> None:
-        """The version ``seen`` of the file on disk may be written over."""
+        """The version ``seen`` of the file on disk may be written over, by a text that holds all that is unsaved."""
         self._on_disk = seen
+        self._unsaved.clear()
+
+    def unsaved(self) -> tuple[Edit, ...] | None:
+        """The edits of all generations that are not on disk; None when one of them was not made of edits."""
+        made = self._unsaved.values()
+        return None if None in made else tuple(edit for edits in made if edits for edit in edits)
 
     def drifted(self, problems: tuple[Problem, ...]) -> None:
         """Somebody else's file could not simply be taken over."""
         self.state, self.problems = "drift", problems
         self._due = math.inf
+        self._wake.set()
 
     def changed(self) -> bool:
         """Whether somebody else changed the file, and has finished: it looked the same at two calls, and its content
         is not what is known here. True once for each change."""
-        if self._writing:
+        if self.disk.locked():
             return False
         now = _glimpse(self.file)
         settled, self._settling = now == self._settling, now
@@ -120,35 +133,46 @@ class Saver:
         self._wake.set()
 
     async def _write(self) -> None:
-        text, backup, owed = self._text, self._backup, dict(self._owed)
-        self._due, self._writing = math.inf, True
+        async with self.disk:
+            self._due = math.inf
+            entries = dict(self._unjournalled)
+            if self._text is not None and not await self._replace(self._text, self._backup):
+                return
+        await self._write_journal(entries)
+
+    async def _replace(self, text: str, backup: str | None) -> bool:
+        """Replace the file on disk. What comes into force meanwhile stays unsaved."""
+        unsaved = dict(self._unsaved)
         try:
-            if text is not None:
-                self._on_disk = await asyncio.to_thread(_save, self.file, text, backup, self._on_disk)
-                self._glimpse = self._settling = _glimpse(self.file)
-                self.saved_generation = max(owed, default=self.saved_generation)
-                self.problems = ()
-                if self._text is text:
-                    self._text, self._backup, self.state = None, None, "saved"
-        except ChangedOnDisk:
-            what = "somebody else changed the site file" if self.file.exists() else "the site file is gone"
-            todo = "reload theirs, merge, or keep ours" if self.file.exists() else "keep ours to write it again"
+            self._on_disk = await asyncio.to_thread(_save, self.file, text, backup, self._on_disk)
+        except ChangedOnDisk as changed:
+            gone = changed.found is None
+            what = "the site file is gone" if gone else "somebody else changed the site file"
+            todo = "keep ours to write it again" if gone else "reload theirs, merge, or keep ours"
             self.drifted((Problem(what=f"not saved: {what}", todo=todo, file=str(self.file)),))
-            self._glimpse = self._settling = _glimpse(self.file)
-            return
+            self._glimpse = self._settling = _times(changed.found)
+            return False
         except OSError as error:
             self.state = "failed"
             todo = f"trying again every {RETRY:.0f} s; the changes are in force"
             self.problems = (Problem(what=f"not saved: {_words(error)}", todo=todo, file=str(self.file)),)
             self._due = min(self._due, monotonic() + RETRY)
-            return
-        finally:
-            self._writing = False
-        await self._write_journal(owed)
+            self._rest.set()
+            return False
+        self._glimpse = self._settling = _times(self._on_disk)
+        self.problems = ()
+        if self._backup is backup:
+            self._backup = None
+        if self._text == text:
+            self._text, self.state = None, "saved"
+            self._unsaved.clear()
+        else:
+            _settle(self._unsaved, unsaved)
+        return True
 
-    async def _write_journal(self, owed: dict[int, HistoryEntry]) -> None:
+    async def _write_journal(self, entries: dict[int, HistoryEntry]) -> None:
         try:
-            await asyncio.to_thread(history.append, self._journal, [*owed.values()], [*self._kept.entries])
+            await asyncio.to_thread(history.append, self._journal, [*entries.values()], [*self._history.entries])
         except OSError as error:
             self.journal_problem = Problem(
                 what=f"history is kept in memory alone: {_words(error)}",
@@ -158,16 +182,26 @@ class Saver:
             )
             return
         self.journal_problem = None
-        for number, entry in owed.items():
-            if self._owed.get(number) is entry:
-                del self._owed[number]
+        _settle(self._unjournalled, entries)
+
+
+def _settle(owed: dict[int, Owed], written: dict[int, Owed]) -> None:
+    """Take what was written from what is owed, but for generations that were amended since."""
+    for number, each in written.items():
+        if number in owed and owed[number] is each:
+            del owed[number]
 
 
 def _save(file: Path, text: str, backup: str | None, expected: Stamp | None) -> Stamp:
     if backup is not None:
-        copy = file.with_name(f"{file.name}.bak")
+        copy = backup_of(file)
         save(copy, backup, stamp(copy))
     return save(file, text, expected)
+
+
+def backup_of(file: Path) -> Path:
+    """Where the text is kept that an edit took the comments from."""
+    return file.with_name(f"{file.name}.bak")
 
 
 def version(file: Path) -> Stamp | None:
@@ -178,13 +212,21 @@ def version(file: Path) -> Stamp | None:
         return None
 
 
-def _glimpse(file: Path) -> tuple[int, int, int]:
-    """What stat says cheaply about the version of a file; zeros when there is none."""
+Glimpse = tuple[int, int, int]
+"""What stat says cheaply about the version of a file: time of its change, inode, size; zeros when there is none."""
+
+
+def _glimpse(file: Path) -> Glimpse:
     try:
         status = file.stat()
     except OSError:
         return (0, 0, 0)
     return (status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+def _times(seen: Stamp | None) -> Glimpse:
+    """What a glimpse shows while this version is on disk."""
+    return (seen.mtime_ns, seen.inode, seen.size) if seen is not None else (0, 0, 0)
 
 
 def _words(error: OSError) -> str:

@@ -21,7 +21,15 @@ from proxy_core.balance.lbsets import shares
 from proxy_core.balance.member_state import Checked, MemberKey, MemberState
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Balancer, Member
-from proxy_core.control.view import Check, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.control.watching.snapshot import (
+    Check,
+    ListenerState,
+    MemberLoad,
+    Name,
+    Percentiles,
+    RouteLoad,
+    Second,
+)
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, Tally
@@ -51,27 +59,27 @@ class Minute:
     """What the last minute says: made anew when a second closes or a rule set comes into force."""
 
     rules: RuleSet
-    """The rule set that this is about."""
+    """The rule set that it was made for."""
     closed: ClosedSecond | None
-    """The last second that is in it."""
+    """The newest second in it; None before the first has closed."""
     rate: float
-    """Requests a second."""
+    """Finished requests a second, over the last five."""
     rate_4xx: float
-    """Answers of 4xx a second."""
+    """Those of them with a status of 4xx."""
     rate_5xx: float
-    """Answers of 5xx a second."""
+    """Those of them with a status of 5xx."""
     latency: Percentiles
-    """Of all requests."""
+    """Of all requests of the minute."""
     members: Mapping[MemberKey, MemberMinute]
-    """What the members did that did anything."""
+    """Of each member that did something in it."""
     promised: Mapping[MemberKey, float]
-    """The share that the weights promise each member, while nobody is ill; nothing for those that get none."""
+    """The part of its balancer's requests that the weights promise each member, 0 to 1."""
     routes: tuple[RouteLoad, ...]
-    """What each route did."""
+    """Each route of the site, in its order."""
     rewrites: tuple[RouteLoad, ...]
-    """What each rewrite rule did."""
+    """Each rewrite rule of the site, in its order."""
     seconds: tuple[Second, ...]
-    """The seconds that the recorder holds, oldest first."""
+    """All seconds that are kept, oldest first."""
 
 
 def newest(recorder: Recorder) -> ClosedSecond | None:

@@ -9,10 +9,62 @@ from __future__ import annotations
 
 import re
 
-from proxy_core.control.view import Record
+from msgspec import Struct
+
 from proxy_core.runtime.exchange import Exchange
 
 _FIELD = re.compile(rb"\n(referer|user-agent)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """A finished request, as the log shows it. Durations are -1 where it never came to that."""
+
+    number: int
+    """It grows by one a request and never comes back."""
+    at: float
+    """When the request came, in seconds since the epoch."""
+    client: str
+    """Its address."""
+    method: str
+    """As it stands in the request line."""
+    target: str
+    """As it came: path and query, or a whole URL."""
+    host: str
+    """The Host field, "" for none."""
+    version: str
+    """Of HTTP, "1.1" or "1.0"."""
+    status: int
+    """That of the answer; 499 means that the client left before it."""
+    received: int
+    """Body bytes from the client."""
+    sent: int
+    """Body bytes to the client."""
+    route: str
+    """Id of the row that took it, "" for none."""
+    balancer: str
+    """Empty also where the route names a server by its URL."""
+    member: str
+    """The last that got it, "" for none."""
+    attempts: int
+    """Members that were chosen for it."""
+    generation: int
+    """Of the rule set that it ran under."""
+    waited: float
+    """Seconds until a connection upstream was there."""
+    first: float
+    """Seconds until the head of the answer came."""
+    total: float
+    """Seconds until all was sent."""
+    cause: str
+    """What went wrong, in words; "" for nothing."""
+    referer: str
+    """The Referer field, "" for none."""
+    user_agent: str
+    """The User-Agent field, "" for none."""
+    retries: int = 0
+    """How often it was sent again because a connection broke."""
+    queued: float = 0.0
+    """Seconds that it waited in line."""
 
 
 def record(exchange: Exchange) -> Record:

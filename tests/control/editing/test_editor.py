@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import random
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy_core.config.model import Site
-from proxy_core.config.reading.document import parse, read
+from proxy_core.config.reading.document import parse
 from proxy_core.control.editing import editor as editor_module
 from proxy_core.control.editing import saver as saver_module
 from proxy_core.control.editing.commands import (
-    Applied,
     Change,
     Command,
     Delete,
@@ -33,77 +28,10 @@ from proxy_core.control.editing.commands import (
     Set,
     Undo,
 )
-from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.editing.editor import check
 from proxy_core.errors import Problem
+from tests.control.editing.harness import SITE, WEIGHT, Applying, applied, editing, weigh
 from tests.waiting import until
-
-SITE = """\
-# my site
-version = 1
-
-[listeners.http]
-address = "127.0.0.1:0"   # any port
-
-# who is excepted
-[[routes]]
-id = "no-index"
-path = "/service/index"
-except = true
-
-# what is served
-[[routes]]
-id = "service"
-path = "/service"
-proxy = "balancer://backend/service"
-
-[balancers.backend.members.a]
-url = "http://127.0.0.1:8000"
-weight = 1   # the small one
-
-[balancers.backend.members.b]
-url = "http://127.0.0.1:8001"
-"""
-WEIGHT = ("balancers", "backend", "members", "a", "weight")
-
-
-class Applying:
-    """Stands for the engine: takes every site in, or refuses with ``refusals``."""
-
-    def __init__(self) -> None:
-        self.sites: list[tuple[Site, int]] = []
-        self.refusals: tuple[Problem, ...] = ()
-
-    async def __call__(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        if not self.refusals:
-            self.sites.append((site, generation))
-        return self.refusals
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "site.toml"
-    path.write_text(SITE)
-    return path
-
-
-@asynccontextmanager
-async def editing(file: Path, apply: Applying | None = None) -> AsyncIterator[Editor]:
-    editor = Editor(file, read(file), apply or Applying())
-    running = asyncio.create_task(editor.saver.run())
-    try:
-        yield editor
-    finally:
-        running.cancel()
-
-
-def weigh(weight: float) -> Change:
-    return Change(edits=(Set(WEIGHT, weight),), sentence=f"set weight of backend/a to {weight}")
-
-
-async def applied(editor: Editor, command: Command, author: str = "console") -> Applied:
-    result = await editor.submit(command, author)
-    assert isinstance(result, Applied), result
-    return result
 
 
 async def test_a_change_is_in_force_at_once_and_on_disk_by_its_own_line_only(file: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.config.reading.document import parse
-from proxy_core.control.cli import check_file
+from proxy_core.control.cli.__main__ import main
 from proxy_core.control.editing.editor import check
 
 HTTP = '[listeners.http]\naddress = "127.0.0.1:0"\n'
@@ -69,7 +69,7 @@ def test_one_problem_hides_no_other(text: str, wanted: list[str]) -> None:
 def test_a_page_that_is_not_there_is_listed_among_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "x.toml"
     file.write_text(HTTP + "[[errors]]\nstatus = ['503']\nfile = 'none.html'\n[console]\ntheme = 1\n" + ROUTE)
-    assert check_file(file) == 2
+    assert main(["check", str(file)]) == 2
     lines = [line.removeprefix(f"{file}:") for line in capsys.readouterr().out.splitlines()]
     assert [line[:40] for line in lines] == [
         "5:1: warning: the page none.html cannot ",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.control import cli
+from proxy_core.control.cli import __main__ as cli
 
 SITE = """\
 version = 1
@@ -125,6 +125,19 @@ def test_a_file_that_cannot_be_read_is_said_and_exits_2(
     assert str(tmp_path) in err
 
 
+@pytest.mark.parametrize(
+    ("given", "unneeded"),
+    [("check", ("proxy_core.apache", "proxy_core.serve", "uvloop")), ("explain", ("proxy_core.apache", "uvloop"))],
+)
+def test_a_command_imports_only_what_it_needs(file: Path, given: str, unneeded: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from proxy_core.control.cli.__main__ import main; "
+        f"main([{given!r}, {str(file)!r}, *(['/r'] if {given == 'explain'} else [])]); print(*sys.modules, sep='\\n')"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in out.splitlines() if name.startswith(unneeded)]
+
+
 def test_sigterm_drains_and_exits_0(file: Path) -> None:
     with serving(file) as (process, port):
         assert ask(port, "/none") == 404
@@ -135,7 +148,8 @@ def test_sigterm_drains_and_exits_0(file: Path) -> None:
 def test_sighup_takes_the_file_as_it_stands_and_keeps_the_running_site_when_it_is_broken(file: Path) -> None:
     with serving(file) as (process, port):
         assert ask(port, "/new") == 404
-        file.write_text(SITE.replace('path = "/r"', 'path = "/new"'))
+        unused = '[balancers.unused.members.a]\nurl = "http://127.0.0.1:9"\n'
+        file.write_text(SITE.replace('path = "/r"', 'path = "/new"') + unused)
         process.send_signal(signal.SIGHUP)
         until(lambda: ask(port, "/new") == 503)
         file.write_text("broken [")
@@ -144,6 +158,7 @@ def test_sighup_takes_the_file_as_it_stands_and_keeps_the_running_site_when_it_i
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=15)
         assert f"{file}:1:" in err
+        assert "no route uses balancer unused" in err, "what an applied file warns of is told too"
         assert "the running site stays" in err
         assert "Traceback" not in err
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from proxy_core.control.editing import map_files
 from proxy_core.control.editing.commands import Preview, Redo, Refused, Restore, SetEntry, Undo
 from proxy_core.control.editing.editor import Editor
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.text_file import table
-from tests.control.test_editor import Applying, applied, editing, weigh
+from tests.control.editing.harness import Applying, applied, editing, weigh
 from tests.waiting import until
 
 MAP = "# members by hash\r\na  one   # the first\n\n# b is gone\nc three\na hidden\n"
@@ -124,7 +125,7 @@ async def test_history_outlives_the_process_and_so_does_undoing_an_entry(file: P
     async with editing(file) as editor:
         await applied(editor, SetEntry(map="file", key="c", value=None))
         await editor.saver.flush()
-        await until(lambda: not editor.saver._owed)
+        await until(lambda: not editor.saver._unjournalled)
     async with editing(file) as editor:
         await applied(editor, Undo())
         assert hosts(file) == MAP
@@ -184,6 +185,30 @@ async def test_a_site_that_is_refused_leaves_the_map_file_as_it_was(file: Path) 
         applying.refusals = (Problem(what="no"),)
         assert "no" in await refused(editor, SetEntry(map="file", key="c", value="3"))
         assert hosts(file) == MAP
+
+
+async def test_a_map_file_that_cannot_be_set_back_after_a_refusal_is_named_with_the_refusal(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applying = Applying()
+    applying.refusals = (Problem(what="no"),)
+    real = map_files.save
+
+    def once(path: Path, text: bytes, seen: object) -> object:
+        monkeypatch.setattr(map_files, "save", full)
+        return real(path, text, seen)  # type: ignore[arg-type]
+
+    def full(path: Path, text: bytes, seen: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(map_files, "save", once)
+    async with editing(file, applying) as editor:
+        result = await editor.submit(SetEntry(map="file", key="c", value="3"), "console")
+        assert isinstance(result, Refused)
+        assert [problem.what for problem in result.problems] == [
+            "no",
+            "the map file is not set back: No space left on device",
+        ]
 
 
 async def test_undoing_everything_gives_every_byte_back_whatever_was_done(file: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.control.cli import main
+from proxy_core.control.cli.__main__ import main
 
 WHOLE = "Listen 127.0.0.1:8080\nProxyPass / http://127.0.0.1:1/\n"
 

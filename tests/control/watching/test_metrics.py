@@ -18,7 +18,7 @@ from proxy_core.control.engine import Engine
 from proxy_core.control.watching.metrics import EDGES, exposition
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
-from tests.control.test_engine import get, member, serving, site_with, submitted
+from tests.control.harness import get, member, serving, site_with, submitted
 from tests.ports import free_port
 from tests.screens.fake import FakeEngine
 from tests.waiting import until

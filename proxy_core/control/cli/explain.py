@@ -1,0 +1,56 @@
+"""``rproxy explain SITE.toml URL``: what would become of a request to the site in a file, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+import msgspec
+
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report, report_all, say, site_argument, sound
+from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.question_line import arguments, question
+from proxy_core.control.view import Question
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.maps.store import MapStore
+from proxy_core.runtime.registry import Registry
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    site_argument(parser)
+    arguments(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def _run(given: Namespace) -> int:
+    try:
+        asked = question(given)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return asyncio.run(_explain(given.site, asked, given.json))
+
+
+async def _explain(file: Path, question: Question, as_json: bool) -> int:
+    found = sound(file)
+    if found is None:
+        return EXIT_BAD_SITE
+    document, site = found
+    maps = MapStore(report)
+    prepared = await maps.prepare(site, file.parent)
+    report_all(map(document.located, prepared.problems))
+    maps.commit(prepared)
+    try:
+        explanation = await explain(compile_site(site, Registry(), 1), Outside(maps), question)
+    except ValueError as error:
+        print(f"rproxy explain: {question.url}: {error}", file=sys.stderr)
+        return EXIT_BAD_SITE
+    finally:
+        await maps.close()
+    say(msgspec.json.format(msgspec.json.encode(explanation)).decode() if as_json else spelled(explanation))
+    return 0
+
+
+EXPLAIN = Subcommand("Tell what would become of a request, and why.", _arguments, _run)

@@ -1,0 +1,111 @@
+"""``rproxy import`` and ``rproxy export``: an httpd.conf becomes a site file, a site file an httpd.conf, and a report
+says what was lost on the way.
+
+The file is written in any case but one: a site that has errors is not exported. The exit status is 0 when nothing was
+lost, 3 when something was, and 2 when what was given could not be read as a whole. A file that is there already is
+never overwritten without --force.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from proxy_core.apache.export import MODULES, export_site
+from proxy_core.apache.export_words import Unsayable
+from proxy_core.apache.importer import import_file
+from proxy_core.apache.report import as_json, spelled
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, EXIT_LOSSES, Subcommand, report_all, site_argument, sound
+
+
+def _import_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("configuration", type=Path, help="httpd.conf, or what apache2 -t -D DUMP_CONFIG prints")
+    parser.add_argument(
+        "--define", action="append", default=[], metavar="NAME[=VALUE]", help="as httpd's -D; repeat it"
+    )
+    parser.add_argument("--allow-programs", action="store_true", help="let map programs and databases come in enabled")
+    _output_arguments(parser)
+
+
+def _export_arguments(parser: ArgumentParser) -> None:
+    site_argument(parser)
+    parser.add_argument("--to", choices=("apache",), required=True, help="what to export to")
+    parser.add_argument(
+        "--modules", type=Path, default=MODULES, metavar="FOLDER", help="where httpd has its modules (%(default)s)"
+    )
+    _output_arguments(parser)
+
+
+def _output_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, help="the file to write; without it standard output")
+    parser.add_argument("--report", choices=("text", "json"), default="text", help="how to tell what was lost")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+
+
+def _import(given: Namespace) -> int:
+    output: Path | None = given.output
+    defines = dict(name.partition("=")[::2] for name in given.define)
+    folder = output.parent if output is not None else Path()
+    made = import_file(given.configuration, defines, given.allow_programs, folder)
+    if not _written(made.text, output, {}, given.force):
+        return EXIT_BAD_SITE
+    report = as_json(made.report) if given.report == "json" else spelled(made.report)
+    print(report, file=sys.stderr if output is None else sys.stdout)
+    if made.report.problems:
+        return EXIT_BAD_SITE
+    return EXIT_LOSSES if made.report.losses else 0
+
+
+def _export(given: Namespace) -> int:
+    found = sound(given.site)
+    if found is None:
+        return EXIT_BAD_SITE
+    document, site = found
+    output: Path | None = given.output
+    beside = output.parent if output is not None else given.site.parent
+    try:
+        made = export_site(site, given.site, beside, given.modules)
+    except Unsayable as why:
+        print(f"{given.site}: {why}: take them out of what is set for the whole site or a host", file=sys.stderr)
+        return EXIT_BAD_SITE
+    if not _written(made.text, output, made.files, given.force):
+        return EXIT_BAD_SITE
+    losses = [document.located(loss) for loss in made.losses]
+    if given.report == "json":
+        print(msgspec.json.format(msgspec.json.encode({"losses": losses})).decode(), file=sys.stderr)
+    else:
+        report_all(losses)
+    return EXIT_LOSSES if losses else 0
+
+
+def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: bool) -> bool:
+    """Write the text, and files that belong to it; False, with the reason told, when that cannot be."""
+    files = beside if output is None else {**beside, output: text}
+    there = next((file for file in files if file.exists() and not force), None)
+    if there is not None:
+        print(f"{there} is there already; --force overwrites it", file=sys.stderr)
+        return False
+    for file, content in files.items():
+        try:
+            file.write_text(content)
+        except OSError as error:
+            print(f"{file} cannot be written: {error.strerror}", file=sys.stderr)
+            return False
+    if output is None:
+        print(text, end="")
+    return True
+
+
+IMPORT = Subcommand("Make a site file of an Apache httpd configuration.", _import_arguments, _import)
+EXPORT = Subcommand(
+    "Make a configuration of a site file that Apache httpd serves in the same way. What httpd cannot say is listed on "
+    "standard error, with its place in the site file and the reason. The exit status is 0 when nothing was lost, 3 "
+    "when something was, 2 when the site file has errors (then nothing is written).",
+    _export_arguments,
+    _export,
+    "Try the result with: apache2 -t -f httpd.conf",
+)

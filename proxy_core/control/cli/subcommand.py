@@ -1,0 +1,61 @@
+"""What the commands of ``rproxy`` share: how one is described, and how it speaks on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy_core.config.model import Site
+from proxy_core.config.reading.document import Document, read
+from proxy_core.control.editing.editor import check
+from proxy_core.errors import Problem, errors
+
+EXIT_BAD_SITE = 2
+EXIT_LOSSES = 3
+
+
+class Subcommand(NamedTuple):
+    """``about`` and ``epilog`` are for --help. ``arguments`` teaches a parser, ``run`` gives the exit status and raises
+    ArgumentTypeError, worded for people, for arguments that do not fit together."""
+
+    about: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    epilog: str = ""
+
+
+def site_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("site", type=Path, help="the site file (TOML)")
+
+
+def sound(file: Path) -> tuple[Document, Site] | None:
+    """The site in a file. None when it has errors, which are then reported."""
+    document = read(file)
+    faults = errors(check(document))
+    if document.site is None or faults:
+        report_all(faults)
+        return None
+    return document, document.site
+
+
+def report(problem: Problem) -> None:
+    with suppress(OSError):  # a full disk, or nobody who reads: serving goes on
+        print(problem, file=sys.stderr, flush=True)
+
+
+def report_all(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        report(problem)
+
+
+def say(text: str) -> None:
+    """Print what was asked for."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever read it had enough; what is left must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
