@@ -7,7 +7,7 @@ a map that takes waiting, Unknown passes through.
 from __future__ import annotations
 
 from proxy_core.http.request_view import RequestView
-from proxy_core.http.target import BadTarget, as_bytes_text, normalised, split
+from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import Extras
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text import template
@@ -26,4 +26,4 @@ def hash_key(text: str, view: RequestView, facts: Facts, extras: Extras | None, 
     scope = Scope(view, facts, path, query[1:].decode("latin-1") if query else None, server_name, uri=path)
     for name, value in extras.env if extras is not None else ():
         scope.set(name, value)
-    return template.compile(as_bytes_text(text)).expand(scope).encode("latin-1", "replace")
+    return template.compile(text).expand(scope).encode("latin-1", "replace")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.apache import exchanged, running
-from tests.rules.expressions import FIELDS, HOLDS, LATER, REFUSED, TARGET, TEXTS
+from tests.rules.expression.expressions import FIELDS, HOLDS, LATER, REFUSED, TARGET, TEXTS
 
 pytestmark = pytest.mark.apache
 

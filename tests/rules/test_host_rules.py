@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import RewriteRule, Route, Site
-from proxy_core.http.escaping import sendable
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import Facts
@@ -30,11 +29,6 @@ SITE = Site(
     ),
 )
 DECIDE = partial(decide, compile_site(SITE, Registry(), 1).program)
-
-
-@given(st.text(alphabet=[chr(number) for number in range(256)]))
-def test_what_is_sendable_is_one_word_of_a_request_line(text: str) -> None:
-    assert re.fullmatch(rb"[\x21\x22\x24-\x7e]*", sendable(text))
 
 
 @pytest.mark.parametrize("start", ["/raw/", "/query/", "/pass/", "/exact/", "/"])

@@ -160,3 +160,15 @@ def test_ten_thousand_routes_cost_about_what_ten_cost() -> None:
         return min(runs)
 
     assert seconds(10_000) < 3 * seconds(10)
+
+
+def test_what_is_remembered_of_a_target_is_bounded_and_changes_nothing() -> None:
+    site = Site(routes=(Route(id="x", path="/x", except_=True), Route(id="a", path="/a", proxy="http://b/")))
+    routes = compile_routes(site, site.routes, lambda rows, row: RuleState())
+    targets = [b"/a/%d" % n for n in range(2500)] + [b"/x", b"/%zz", b"/a/%2e%2e/x", b"/" + b"y" * 1000]
+    for _ in range(2):
+        for target in targets:
+            view = RequestView(b"GET", target, b"", "")
+            assert routes.decide(view, NOTHING) == routes.decide(view, NOTHING, [])
+    assert 100 < len(routes.known) <= 2048
+    assert max(map(len, routes.known)) <= 512

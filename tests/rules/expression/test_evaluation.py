@@ -12,7 +12,7 @@ from proxy_core.rules.expression import functions
 from proxy_core.rules.expression.evaluation import Captures, ExprError, ExprFailure, compile_expr, compile_string
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.text.pattern import Runaway
-from tests.rules.expressions import FIELDS, HOLDS, LATER, REFUSED, TARGET, TEXTS
+from tests.rules.expression.expressions import FIELDS, HOLDS, LATER, REFUSED, TARGET, TEXTS
 
 FILES = {
     "-d": {"/usr"},

@@ -1,0 +1,78 @@
+"""Edits of fields by themselves: what a value may be, and what may be sent."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy_core.config.model import HeaderRule, Options, Site
+from proxy_core.http.request_view import RequestView
+from proxy_core.rules.facts import Facts
+from proxy_core.rules.fields.apply_edits import edited
+from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
+from proxy_core.rules.fields.edits import compile_edit, compile_value
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.registry import Registry
+
+
+def moment(**env: str) -> Moment:
+    view = RequestView(
+        b"GET", b"/x?q", b"a.test", "10.0.0.1", head=b"GET /x?q HTTP/1.1\r\nHost: a.test\r\nX-In: in\r\n\r\n"
+    )
+    scope = HeaderScope(view, Facts(), "/x", "q", env={name.lower(): (name, value) for name, value in env.items()})
+    return Moment(scope, at=5, taken=7, new_id=lambda: "made")
+
+
+VALUES = [
+    # value, what it says, whether it always says so; docs: mod_headers, "Format specifiers"
+    ("plain", "plain", True),
+    ("100%%", "100%", True),
+    (r"a\\b", r"a\b", True),
+    ("%t %D", "t=5 D=7", False),
+    ("%{who}e", "me", False),
+    ("%{WHO}e!", "me!", False),
+    ("%{nobody}e", "(null)", False),
+    ("expr=%{REQUEST_METHOD}", "GET", False),
+    ("expr=fixed", "fixed", True),
+    ("caf\u00e9", "caf\xc3\xa9", True),
+]
+
+
+@pytest.mark.parametrize(("value", "said", "steady"), VALUES)
+def test_a_value_is_a_format_or_an_expression(value: str, said: str, steady: bool) -> None:
+    made, always = compile_value(value)
+    assert (made(moment(who="me")), always) == (said, steady)
+
+
+@pytest.mark.parametrize("value", ["%", "50% off", "%{x}", "%{x}q", "%x"])
+def test_a_percent_sign_that_begins_no_format_is_told(value: str) -> None:
+    with pytest.raises(ValueError, match="begins no format"):
+        compile_value(value)
+
+
+ANYTHING = st.text(max_size=12) | st.sampled_from(["a\r\nX: y", "\n", "\r", "\0", "a\x7f", "\u2028", "\ud800", "\xe9"])
+ACTIONS = st.sampled_from(["set", "append", "add", "merge", "setifempty", "edit", "edit*"])
+
+
+@given(ACTIONS, ANYTHING, ANYTHING, st.sampled_from([b"X-A: old", b"X-B: b", b"x-a:"]))
+def test_no_value_ends_its_line_or_begins_another(action: str, one: str, other: str, there: bytes) -> None:
+    """Whatever variables, maps and rewriting left in the environment: RFC 9110 5.5, field values have no controls."""
+    pattern = "^.?" if action.startswith("edit") else ""
+    edit = compile_edit(HeaderRule(id="h", action=action, name="X-A", value="%{one}e%{two}e", pattern=pattern))
+    lines = edited([edit], [there], moment(one=one, two=other))
+    for line in lines:
+        assert not {*line} & {*range(9), *range(10, 32), 127}, lines
+    assert len(lines) <= 2
+
+
+def test_a_request_id_is_made_and_believed_only_from_the_trusted() -> None:
+    scopes = compile_site(Site(site=Options(request_id="X-Id")), Registry(), 1).program.scopes
+    assert scopes is not None
+    edits = scopes.find("", "").edits.request
+    now = moment()
+    assert edited(edits, [], now) == [b"X-Id: made"]
+    assert edited(edits, [b"x-id: theirs"], now) == [b"X-Id: made"]
+    now.trusted = True
+    assert edited(edits, [b"x-id: theirs"], now) == [b"x-id: theirs"]
+    assert edited(edits, [b"x-id: one", b"x-id: two"], now) == [b"X-Id: made"]

@@ -1,0 +1,51 @@
+"""Faults of listeners, hosts, addresses, access, upstreams and rules are told at their place."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy_core.rules.lint.site import lint
+from tests.semantics.rewrite_sites import read
+
+BASE = '[listeners.http]\naddress = ":8080"\n[[routes]]\npath = "/"\nproxy = "http://one.example/"\n'
+FAULTS = [
+    # Listeners and hosts.
+    ('[listeners.two]\naddress = "127.0.0.1:8080"\n', "listeners two address", "is taken by listener http"),
+    ('[listeners.two]\naddress = "x"\n', "listeners two address", "has no port"),
+    ('[hosts.a]\n', "hosts a", "has no names"),
+    ('[hosts.a]\nnames = ["a"]\nlisteners = ["no"]\n', "hosts a listeners", 'no listener "no"'),
+    ('[hosts.a]\nnames = ["a"]\n[hosts.b]\nnames = ["A."]\n', "hosts b names", "is a name of host a too"),
+    ('[access_log]\nfile = "a.log"\nformat = "%Z"\n', "access_log format", ""),
+    # Addresses.
+    ('[site]\ndeny = ["10.0.0.1/8"]\n', "site deny", "is not an address or network"),
+    ('[site]\nclient_header = "X-Forwarded-For"\n', "site client_header", "nobody is believed"),
+    ('[site]\nclient_header = "Host"\ntrusted_proxies = ["::1"]\n', "site client_header", "says something else"),
+    ('[[bans]]\nid = "b"\nnetwork = "10.0.0.0/8"\nuntil = "soon"\n', "bans b until", "is not a date and time"),
+    # Access.
+    ('[site]\nrequire = ["host example.com"]\n', "site require", "cannot be required"),
+    ('[site]\nrequire = ["access no"]\n', "site require", 'no access "no"'),
+    ('[site]\nrequire = ["user anna"]\n', "site require", "nothing asks for one"),
+    ('[site]\nauth = "no"\n', "site auth", 'no auth "no"'),
+    ('[access.a]\nrequire = ["all granted"]\n', "access a", "nothing requires access a"),
+    # Routes and members.
+    ('[[routes]]\nid = "r"\npath = "/x/"\nproxy = "http://h/y"\n', "routes r proxy", "ends in a slash"),
+    ('[[routes]]\nid = "r"\npath_regex = "^/(a"\nproxy = "http://h"\n', "routes r path_regex", "at character"),
+    ('[balancers.b.members.m]\nurl = "http://h/p/"\n', "balancers b members m url", "ends in a slash"),
+    ('[balancers.b.members.m]\nurl = "http://h"\n', "balancers b", "no route uses balancer b"),
+    ('[balancers.b.members.m]\nurl = "http://127.0.0.1:8080"\n', "balancers b members m url", "own listener http"),
+    # Rules.
+    ('[[rewrites]]\nid = "a"\npattern = "^/"\nflags = ["F"]\n[[rewrites]]\nid = "b"\npattern = "^/b"\nflags = ["G"]\n',
+     "rewrites b pattern", "takes all that this one could"),
+    ('[[rewrites]]\nid = "a"\npattern = "^/a"\nsubstitution = "/b"\n', "rewrites a flags", "answered 404"),
+    ('[[rewrites]]\nid = "a"\npattern = "^/a"\nflags = ["F"]\nlocation = "no"\n', "rewrites a location", "no location"),
+    ('[[env]]\nid = "e"\nname = "V"\nexpr = "1 =="\n', "env e expr", ""),
+    ('[maps.m]\ntype = "int"\n', "maps m", "has no function"),
+    ('[[locations]]\nid = "l"\npath_regex = "("\n', "locations l path_regex", "does not compile"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "place", "words"), FAULTS)
+def test_a_fault_is_told_at_its_place(text: str, place: str, words: str) -> None:
+    assert not lint(read(BASE))
+    found = [problem.what for problem in lint(read(BASE + text)) if " ".join(problem.address) == place]
+    assert any(words in what for what in found), lint(read(BASE + text))
