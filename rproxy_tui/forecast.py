@@ -1,12 +1,9 @@
 """What a change of members would do before it is done: who carries whose requests then.
 
-All of it is pure: members as they are, or as they would be (``supposing``), become shares, and shares become
-sentences. Two shares are told apart. What the weights *promise* goes by the configuration alone; who *carries* the
-requests goes by the condition too, because a drain must not count on a member that is down.
-
-Who takes requests follows mod_proxy_balancer's rules as ``balance.select`` has them: the lowest set that has anybody;
-in it the regular members and a spare for each regular one that is out, or else the standbys; each in proportion to its
-weight (mod_lbmethod_byrequests).
+All of it is pure: members as they are, or as they would be (``supposing``), become shares by the rules that the proxy
+itself goes by (``balance.lbsets``), and shares become sentences. Two shares are told apart. What the weights *promise*
+goes by the configuration alone; who *carries* the requests goes by the condition too, because a drain must not count
+on a member that is down.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from proxy_core.balance.lbsets import Able, lbsets, shares
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import words
 
@@ -23,44 +21,26 @@ Shares = Mapping[str, float]
 """Fraction of a balancer's requests by member."""
 
 
-def well(load: MemberLoad) -> bool:
-    """Whether a member's condition lets it take requests."""
-    return load.health in ("up", "unknown")
-
-
 def supposing(members: Iterable[MemberLoad], names: Collection[str], **fields: Any) -> list[MemberLoad]:
     """The members, with these fields of the named ones as they would be."""
     return [replace(load, **fields) if load.member in names else load for load in members]
 
 
-def promised(members: Iterable[MemberLoad]) -> dict[str, float]:
+def promised(members: Sequence[MemberLoad]) -> dict[str, float]:
     """The fraction of one balancer's requests that the weights promise each member that stays in the site."""
-    return _shares([load for load in members if not load.retired], {})
+    return _shares(members, list)
 
 
-def carried(members: Iterable[MemberLoad]) -> dict[str, float]:
+def carried(members: Sequence[MemberLoad]) -> dict[str, float]:
     """As ``promised``, without those that are down. Where all are, their condition decides nothing: as promised."""
+    well = _shares(members, lambda loads: [load for load in loads if load.well])
+    return well if any(well.values()) else promised(members)
+
+
+def _shares(members: Sequence[MemberLoad], able: Able[MemberLoad]) -> dict[str, float]:
     stay = [load for load in members if not load.retired]
-    down = {load.member: not well(load) for load in stay}
-    shares = _shares(stay, down)
-    return shares if any(shares.values()) else _shares(stay, {})
-
-
-def _shares(members: Sequence[MemberLoad], down: Mapping[str, bool]) -> dict[str, float]:
-    weights: dict[str, float] = {}
-    for lbset in sorted({load.lbset for load in members}):
-        mine = [load for load in members if load.lbset == lbset]
-        able = [load for load in mine if load.status == "enabled" and load.weight and not down.get(load.member)]
-        out = [load for load in mine if load.status != "enabled" or (load.weight and down.get(load.member))]
-        missing = sum(load.role == "regular" for load in out)
-        taking = [load for load in able if load.role == "regular"]
-        taking += [load for load in able if load.role == "spare"][:missing]
-        taking = taking or [load for load in able if load.role == "standby"]
-        if taking:
-            weights = {load.member: load.weight for load in taking}
-            break
-    total = sum(weights.values())
-    return {load.member: weights.get(load.member, 0.0) / total if total else 0.0 for load in members}
+    got = {load.member: share for load, share in shares(lbsets(stay), able)}
+    return {load.member: got.get(load.member, 0.0) for load in stay}
 
 
 def shifts(before: Shares, after: Shares, first: Collection[str] = (), most: int = 4) -> str:
@@ -96,7 +76,7 @@ def handover(members: Sequence[MemberLoad], names: Collection[str], **fields: An
         said = f"{flight} {other} goes from {words.percent(before[other])} to {words.percent(after[other])}."
     else:
         said = f"{flight} The others go: {shifts({name: before[name] for name in others}, after)}."
-    down = [load.member for load in members if load.status == "enabled" and load.weight and not well(load)]
+    down = [load.member for load in members if load.status == "enabled" and load.weight and not load.well]
     missed = [name for name in down if name not in names and not after.get(name)]
     return f"{said} {listed(missed)} {'is' if len(missed) == 1 else 'are'} down." if missed else said
 

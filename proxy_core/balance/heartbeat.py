@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from proxy_core.balance.state import Beat, BoundMember
+from proxy_core.balance.member_state import Beat
+from proxy_core.balance.pool import BoundMember
 
 LONGEST = 1000
 """Bytes of a report that are looked at."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from proxy_core.balance.state import BoundMember, Pool
+from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.config.model import Sticky
 
 _COOKIES = re.compile(rb"\ncookie[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)

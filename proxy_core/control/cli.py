@@ -33,7 +33,7 @@ from proxy_core.control.view import Question
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.error_files import unreadable
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.process_limits import settle
 from proxy_core.runtime.registry import Registry

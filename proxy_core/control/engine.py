@@ -31,7 +31,7 @@ from proxy_core.control.watching.notices import Notices
 from proxy_core.control.watching.records import record
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.health_checks import Checks
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import MapStore

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from proxy_core.balance.condition import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.errors import Problem
@@ -21,12 +22,6 @@ Saved = Literal["saved", "unsaved", "failed", "drift"]
 """saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
 drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
 Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
-
-Health = Literal["up", "failing", "ejected", "error", "unresolved", "unknown"]
-"""What was seen, apart from what was configured: up (it answered last, or passed its check), failing (its checks fail;
-it gets nothing until they pass), ejected (too many of its answers were bad; left alone until ``retry_in`` is over),
-error (its last connection failed; not tried again before ``retry_in`` is over), unresolved (its name has no address),
-unknown (not tried yet)."""
 
 Classes = tuple[int, ...]
 """Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
@@ -100,6 +95,11 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     ramp: float = 1.0
     drained: bool = False
     cut_in: float = -1.0
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is known that speaks against the member."""
+        return self.health in ("up", "unknown")
 
 
 class RouteLoad(Struct, frozen=True, kw_only=True):

@@ -7,13 +7,13 @@ registry which members and rules are in force and whose turns start anew.
 
 from __future__ import annotations
 
-from proxy_core.balance.bind import compile_pools
-from proxy_core.balance.outcome import renewed
-from proxy_core.balance.select import serves
-from proxy_core.balance.state import Pool
+from proxy_core.balance.compile_pools import compile_pools
+from proxy_core.balance.lbsets import serves
+from proxy_core.balance.passive_checks import renewed
+from proxy_core.balance.pool import Pool
 from proxy_core.config.model import Site
 from proxy_core.rules.compile import compile_rules
-from proxy_core.runtime.balancer_pools import Pools
+from proxy_core.runtime.origin_pools import Pools
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import RuleSet
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxy_core.balance.state import BoundMember
+from proxy_core.balance.pool import BoundMember
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Extras
 from proxy_core.rules.facts import NOTHING, Facts

@@ -18,16 +18,17 @@ from random import Random
 from time import monotonic, time
 from typing import Final
 
-from proxy_core.balance.outcome import recovered
-from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.member_state import Checked, MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.passive_checks import recovered
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import HealthCheck
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.statuses import status_ranges
 from proxy_core.rules.expression.evaluation import ExprFailure, compile_expr
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.runtime.upstreams.answer_head import Answer
-from proxy_core.runtime.upstreams.idle_connections import Unreachable, Upstreams
+from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
+from proxy_core.runtime.upstreams.response_head import Answer
 
 AT_ONCE: Final = 64
 """Checks that run at a time; more wait for their turn."""

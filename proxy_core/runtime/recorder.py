@@ -13,17 +13,14 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from proxy_core.balance.state import BUCKETS, MemberKey, MemberState, bucket_of, seconds_of
+from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of
+from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.runtime.exchange import Exchange
 
 RING_REQUESTS = 10_000
 RING_BYTES = 64 * 1024 * 1024
 SECONDS = 120
 """How many closed seconds are kept."""
-
-Histogram = dict[int, int]
-"""Counts by bucket of ``bucket_of``; buckets with nothing in them are left out."""
-
 
 RuleKey = tuple[str, str]
 """The list and the id of what forwarded a request: ("routes", "service"), or ("rewrites", "shop")."""
@@ -175,25 +172,6 @@ class Recorder:
         """Drop the totals of routes that nobody knows any more: those not among ``rules``."""
         for key in [key for key in self.routes if key not in rules]:
             del self.routes[key]
-
-
-def percentiles(histograms: Iterable[Histogram]) -> tuple[float, float, float]:
-    """p50, p95 and p99 in seconds over the merged histograms; -1.0 each when there is nothing in them."""
-    merged: Histogram = {}
-    for histogram in histograms:
-        for bucket, count in histogram.items():
-            merged[bucket] = merged.get(bucket, 0) + count
-    total = sum(merged.values())
-    if not total:
-        return (-1.0, -1.0, -1.0)
-    found, seen, ordered = [], 0, iter(sorted(merged.items()))
-    bucket = 0
-    for wanted in (0.50, 0.95, 0.99):
-        while seen < wanted * total:
-            bucket, count = next(ordered)
-            seen += count
-        found.append(seconds_of(bucket))
-    return (found[0], found[1], found[2])
 
 
 def _gained(now: list[int], before: list[int] | None) -> Histogram:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from proxy_core.balance.state import MemberKey, MemberState
+from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.rules.decision import RuleState
 
 KEEP_RETIRED = 600.0

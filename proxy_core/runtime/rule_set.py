@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from proxy_core.balance.state import Pool
+from proxy_core.balance.pool import Pool
 from proxy_core.config.model import Site
 from proxy_core.rules.program import Program
 

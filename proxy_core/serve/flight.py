@@ -21,9 +21,10 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from proxy_core.balance import outcome, sticky
-from proxy_core.balance.select import Full, choose
-from proxy_core.balance.state import BoundMember, MemberKey, Pool
+from proxy_core.balance import passive_checks, sticky
+from proxy_core.balance.choosing import Full, choose
+from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.http.hop_by_hop import IDEMPOTENT, RefusedRequest
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Forward, Redirect
@@ -32,9 +33,9 @@ from proxy_core.rules.settings import Settings
 from proxy_core.rules.text.request_key import key_of
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.runtime.upstreams.answer_head import Answer
 from proxy_core.runtime.upstreams.connection import Upstream
-from proxy_core.runtime.upstreams.idle_connections import IDLE_SECONDS, Unreachable
+from proxy_core.runtime.upstreams.connector import IDLE_SECONDS, Unreachable
+from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve import field_edits, fixed_bounds, member_answer
 from proxy_core.serve.member_lines import Wants
 from proxy_core.serve.own_answer import CONTINUE, again, reply
@@ -272,7 +273,7 @@ class Flight:
         self.exchange.member = None
         if not error.ours:
             state.errors += 1
-            outcome.unreachable(self._pool, member, monotonic(), error.why, error.unresolved)
+            passive_checks.unreachable(self._pool, member, monotonic(), error.why, error.unresolved)
         self.exchange.cause = error.why
         self._worst = error.status
         self._next_member(member)
@@ -295,7 +296,7 @@ class Flight:
         view = exchange.view
         exchange.connected = now = monotonic()
         if member.state.last_error:
-            outcome.worked(member, now)
+            passive_checks.worked(member, now)
         self._wait(now)
         exchange.cause = ""
         head, asked = outgoing(view, self._decision, fields, member)
@@ -391,7 +392,7 @@ class Flight:
         self._read(answer)
         pool, fields = self._pool, self._extra
         if pool.watched:
-            outcome.answered(pool, member, now, answer.status, now - exchange.connected)
+            passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
         if pool.issues and member.route and sticky.changed(pool, member, exchange.session):
             fields = (*fields, sticky.issued(pool, member))
         if self.complete:
@@ -555,12 +556,12 @@ class Flight:
             if exchange.retries < fixed_bounds.RETRIES or len(self._pool.members) == 1:
                 self._connect(member)
                 return
-            outcome.broke(self._pool, member, monotonic())
+            passive_checks.broke(self._pool, member, monotonic())
             member.state.busy -= 1
             exchange.cause, self._worst = why, 502
             self._next_member(member)
             return
-        outcome.broke(self._pool, member, monotonic())
+        passive_checks.broke(self._pool, member, monotonic())
         self.fail(502, why)
 
     def expired(self) -> None:
@@ -584,7 +585,7 @@ class Flight:
         else:
             if member is not None:
                 member.state.errors += 1
-                outcome.silent(self._pool, member, monotonic(), self.timeout)
+                passive_checks.silent(self._pool, member, monotonic(), self.timeout)
             self.fail(504, f"the upstream was silent for {self.timeout:g} s")
 
     def turn_away(self, refused: RefusedRequest) -> None:

@@ -1,6 +1,6 @@
 """What the client gets of an upstream's answer: the head written anew, and how its body is framed.
 
-Pure. Hop-by-hop fields are gone already (``runtime.upstreams.answer_head``); here the framing is chosen for the client
+Pure. Hop-by-hop fields are gone already (``upstreams.response_head``); here the framing is chosen for the client
 at hand (RFC 9112 §6), addresses of upstreams are mapped back to the ones that clients use, and answers that the site
 hides are replaced by a page of our own (Apache's ProxyErrorOverride).
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from proxy_core.http.statuses import REASONS
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
-from proxy_core.runtime.upstreams.answer_head import Answer
+from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.own_answer import date, reply
 
 

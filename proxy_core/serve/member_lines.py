@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from proxy_core.balance.state import MemberKey
+from proxy_core.balance.member_state import MemberKey
 
 if TYPE_CHECKING:
     from proxy_core.serve.flight import Flight

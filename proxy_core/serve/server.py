@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from proxy_core.balance.select import cut_off
+from proxy_core.balance.condition import cut_off
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.runtime.certificates import BadTls, Secure, now_utc, server_side, stamp_of
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.process_limits import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
-from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.runtime.upstreams.connector import Upstreams
 from proxy_core.serve import fixed_bounds
 from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_connection import ClientConnection

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from proxy_core.errors import Problem
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.rule_set import Current, RuleSet
-from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.runtime.upstreams.connector import Upstreams
 from proxy_core.serve import fixed_bounds
 from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.balance.state import BoundMember
+from proxy_core.balance.pool import BoundMember
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.upgrade import granted

@@ -56,7 +56,7 @@ class BalancerTable(RowTable[Shown]):
 
         def shown(name: str) -> Shown:
             members = [load for load in loads[name] if not load.retired]
-            up = sum(load.status == "enabled" and load.health in ("up", "unknown") for load in members)
+            up = sum(load.status == "enabled" and load.well for load in members)
             style = "muted" if not members else "good" if up == len(members) else "warning" if up else "error"
             return Shown(
                 name=name,

@@ -102,7 +102,7 @@ def members(snapshot: Snapshot) -> tuple[Content, ...]:
     """How many members are up, draining and down (disabled ones are down by intention and not counted)."""
     present = [member for member in snapshot.members if not member.retired and member.status != "disabled"]
     draining = sum(member.status == "draining" for member in present)
-    down = sum(member.status == "enabled" and member.health not in ("up", "unknown") for member in present)
+    down = sum(member.status == "enabled" and not member.well for member in present)
     up = len(present) - draining - down
     states = [
         (up, f"▲ {up}", "up", "$text-success" if up else "$text-muted"),

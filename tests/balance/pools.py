@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy_core.balance.bind import compile_pools
-from proxy_core.balance.state import BoundMember, MemberState, Pool
+from proxy_core.balance import passive_checks
+from proxy_core.balance.choosing import Full, choose
+from proxy_core.balance.compile_pools import compile_pools
+from proxy_core.balance.condition import usable
+from proxy_core.balance.member_state import MemberState
+from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.config.model import Balancer, Member, MemberStatus, Site
+
+NOW = 1000.0
 
 
 def pool(*weights: float, status: tuple[MemberStatus, ...] = (), retry: float = 60.0, **balancer: Any) -> Pool:
@@ -44,3 +50,29 @@ def roles(text: str, **balancer: Any) -> Pool:
 
 def named(pool: Pool, name: str) -> BoundMember:
     return next(member for member in pool.members if member.key.member == name)
+
+
+def turns(pool: Pool, count: int = 6, route: str = "", now: float = NOW) -> str:
+    chosen = []
+    for _ in range(count):
+        try:
+            member = choose(pool, now, (), route)
+            chosen.append(member.key.member if member else "-")
+        except Full:
+            chosen.append("full")
+    return " ".join(dict.fromkeys(chosen)) if len(set(chosen)) == 1 else " ".join(chosen)
+
+
+def ill(pool: Pool, names: str) -> Pool:
+    for name in names.split():
+        named(pool, name).state.error_at = NOW - 1
+    return pool
+
+
+def answer(given: Pool, number: int, *statuses: int, now: float = NOW) -> None:
+    for status in statuses:
+        passive_checks.answered(given, given.members[number], now, status, 0.01)
+
+
+def up(given: Pool, now: float = NOW) -> list[bool]:
+    return [usable(member, now) for member in given.members]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.balance.heartbeat import LoadReport, heard, report
-from proxy_core.balance.state import Beat
+from proxy_core.balance.member_state import Beat
 from tests.balance.pools import pool
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.state import MemberKey, MemberState
+from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.control.watching import access_log, log_format
 from proxy_core.control.watching.access_log import AccessLogWriter

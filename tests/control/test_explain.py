@@ -17,7 +17,7 @@ from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Question
 from proxy_core.runtime.compile_site import compile_site
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.registry import Registry
 from tests.e2e.harness import PATIENCE, serving, until, upstream

@@ -13,7 +13,7 @@ from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Explanation, Question
 from proxy_core.runtime.compile_site import compile_site
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.registry import Registry
 from tests.e2e.harness import HELLO, answers, ask, get, serving, site, upstream
 

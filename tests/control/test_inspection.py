@@ -9,7 +9,7 @@ from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import Question
 from proxy_core.runtime.compile_site import compile_site
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.registry import Registry
 
 SITE = Site(site=Options(secret_headers=("X-Api-Key",)))

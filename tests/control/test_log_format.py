@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.state import MemberKey, MemberState
+from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.config.log_directives import BadFormat
 from proxy_core.config.model import AccessLog, Host, Options, Site
 from proxy_core.control.watching.log_format import Line, clf_time, compiled

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy_core.balance.state import BUCKETS, MemberKey, bucket_of
+from proxy_core.balance.latency_histogram import BUCKETS, bucket_of
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.editing.site_edits import Delete, Set
 from proxy_core.control.editing.commands import Applied, Refused
 from proxy_core.control.engine import Engine

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Auth, Location, Site
 from proxy_core.control.watching.access_log import common
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from tests.e2e.harness import Upstream, echoes, get, serving, site, upstream
 
 SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"

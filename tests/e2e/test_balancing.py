@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.state import MemberKey
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Ejection, HeaderRule, Member, Site, Sticky
 from tests.e2e.harness import (
     HELLO,

@@ -11,7 +11,7 @@ import asyncio
 import msgspec
 import pytest
 
-from proxy_core.balance.state import MemberKey
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Site
 from tests.e2e.harness import HELLO, Running, Talk, Upstream, client, serving, site, upstream
 from tests.e2e.test_tunnels import ASK, SWITCH

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Host, Limits, Options, Redirection, Route, Site
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from tests.e2e.harness import HELLO, Upstream, answers, ask, client, get, read_request, serving, site, until, upstream
 
 NOT_FOUND = b"HTTP/1.1 404 Gone Fishing\r\nContent-Length: 6\r\nX-Secret: 1\r\n\r\nsecret"

@@ -20,7 +20,7 @@ from proxy_core.config.model import (
     RewriteRule,
     Site,
 )
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from tests.e2e.harness import (
     HELLO,
     Running,

@@ -10,7 +10,7 @@ import pytest
 
 from proxy_core.config.model import Limits
 from proxy_core.runtime.upstreams.connection import Upstream
-from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.runtime.upstreams.connector import Upstreams
 from proxy_core.serve import client_connection, flight
 from proxy_core.serve import member_answer as answers_module
 from proxy_core.serve.flight import Flight

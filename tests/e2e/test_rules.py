@@ -13,8 +13,8 @@ from proxy_core.config.model import HeaderRule, Listener, Options, Redirection, 
 from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.watching import access_log
 from proxy_core.rules.facts import FactKey
-from proxy_core.runtime import balancer_pools
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime import origin_pools
+from proxy_core.runtime.fact_lookups import Outside
 from tests.e2e.harness import (
     HELLO,
     PATIENCE,
@@ -137,7 +137,7 @@ async def test_a_runaway_pattern_costs_its_request_an_error_and_nobody_time() ->
 
 
 async def test_origins_made_known_by_requests_are_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(balancer_pools, "MOST", 3)
+    monkeypatch.setattr(origin_pools, "MOST", 3)
     rows = site(RewriteRule(pattern="^/(.*)$", substitution="http://127.0.0.$1:1/", flags=("P",)))
     async with serving(rows) as running:
         for last in range(2, 9):

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.state import MemberKey
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Listener, Site
 from proxy_core.serve.listeners import ListenError
 from tests.e2e.harness import (

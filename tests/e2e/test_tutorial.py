@@ -10,7 +10,7 @@ from pathlib import Path
 from socket import socket
 
 from proxy_core.config.reading.document import parse
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving, until
 from tests.ports import free_port

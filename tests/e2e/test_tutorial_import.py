@@ -11,7 +11,7 @@ import pytest
 
 from proxy_core.apache.importer import Imported, import_file
 from proxy_core.config.reading.document import parse
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving
 from tests.e2e.test_tutorial import SAMPLES, get, guide_server

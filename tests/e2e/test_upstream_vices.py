@@ -17,7 +17,7 @@ from socket import SO_LINGER, SOL_SOCKET
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.state import MemberKey
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Limits, Member
 from tests.e2e.harness import (
     HELLO,

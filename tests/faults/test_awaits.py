@@ -38,7 +38,7 @@ from proxy_core.config.model import (
     Site,
     UpstreamTls,
 )
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import HELLO, Running, Talk, Upstream, answers, read_request, serving, until, upstream
 from tests.e2e.harness import site as plain

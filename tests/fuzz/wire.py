@@ -12,7 +12,7 @@ from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connection import Upstream
-from proxy_core.runtime.upstreams.idle_connections import Unreachable
+from proxy_core.runtime.upstreams.connector import Unreachable
 from proxy_core.serve.client_connection import ClientConnection
 from proxy_core.serve.listeners import BoundListener
 from proxy_core.serve.server import ProxyServer

@@ -9,8 +9,8 @@ from time import monotonic
 
 import pytest
 
-from proxy_core.balance.state import UpstreamKey
-from proxy_core.runtime.upstreams.idle_connections import Unreachable, Upstreams
+from proxy_core.balance.member_state import UpstreamKey
+from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
 from proxy_core.runtime.upstreams.resolver import Resolver, Unresolved
 from tests.e2e.harness import answers, until, upstream
 from tests.ports import free_port

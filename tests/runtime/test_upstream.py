@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.state import UpstreamKey
-from proxy_core.runtime.upstreams.answer_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
+from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.runtime.upstreams.connection import Upstream
+from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
 
 
 class Line:

@@ -21,7 +21,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from proxy_core.balance.state import bucket_of
+from proxy_core.balance.latency_histogram import Histogram, bucket_of, percentiles
 from proxy_core.config.editing.site_edits import Unusable, edited
 from proxy_core.config.model import Member, Route
 from proxy_core.config.reading.document import parse
@@ -68,11 +68,10 @@ from proxy_core.rules.facts import Facts, Need
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps import text_file as map_text
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
-from proxy_core.runtime.recorder import Histogram, percentiles
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.way import Way

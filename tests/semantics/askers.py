@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from proxy_core.balance.outcome import failed
-from proxy_core.balance.select import choose
+from proxy_core.balance.choosing import choose
+from proxy_core.balance.passive_checks import failed
 from proxy_core.config.model import Site
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Redirect, Respond
 from proxy_core.rules.facts import Ask, FactKey, Facts, Need
 from proxy_core.rules.routing.reverse import mapped
 from proxy_core.runtime.compile_site import compile_site
-from proxy_core.runtime.fact_sources import look
+from proxy_core.runtime.fact_lookups import look
 from proxy_core.runtime.maps.functions import FUNCTIONS
 from proxy_core.runtime.registry import Registry
 from tests.deciding import decide

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance import methods, outcome
-from proxy_core.balance.select import Full, choose, serves, takes_sessions
-from proxy_core.balance.state import Beat, BoundMember, MemberKey, Pool
+from proxy_core.balance import lbmethods, passive_checks
+from proxy_core.balance.choosing import Full, choose
+from proxy_core.balance.lbsets import serves, takes_sessions
+from proxy_core.balance.member_state import Beat, MemberKey
+from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.config.model import Balancer, Ejection, Member, Route, Site, Sticky
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.registry import Registry
@@ -70,11 +72,11 @@ class World:
             assert serves(member) or (route == member.route and takes_sessions(member))
             assert not state.failing
             if member.key.member not in self.sick:
-                outcome.worked(member, self.now)
+                passive_checks.worked(member, self.now)
                 self.flights.append((self.now + self.random.expovariate(10), member, pool))
                 return
             state.busy -= 1
-            outcome.unreachable(pool, member, self.now, "refused")
+            passive_checks.unreachable(pool, member, self.now, "refused")
             tried += (member.key,)
 
     def finish(self, until: float) -> None:
@@ -83,7 +85,7 @@ class World:
         for at, member, pool in due:
             if pool.watched:
                 status = 500 if member.key.member in self.bad else 200
-                outcome.answered(pool, member, at, status, self.random.random())
+                passive_checks.answered(pool, member, at, status, self.random.random())
             member.state.busy -= 1
             member.state.read += self.random.randint(100, 3000)
             self.answered[member.key.member] += 1
@@ -150,7 +152,7 @@ def command(random: Random, group: Balancer) -> Balancer:
 @pytest.mark.parametrize("seed", range(12))
 def test_the_books_balance_through_faults_sessions_and_commands(method: str, seed: int) -> None:
     random = Random(f"{method} {seed}")
-    methods.chance.seed(seed)
+    lbmethods.chance.seed(seed)
     group = group_of(random, method)
     site = Site(routes=(Route(id="a", path="/", proxy="balancer://p/"),), balancers={"p": group})
     world = World(random, site)
@@ -172,7 +174,7 @@ def test_the_books_balance_through_faults_sessions_and_commands(method: str, see
         elif act < 0.96:
             state = world.registry.members[MemberKey("p", random.choice(names))]
             if state.failing:
-                outcome.recovered(state, world.now)
+                passive_checks.recovered(state, world.now)
             else:
                 state.failing = True
         else:

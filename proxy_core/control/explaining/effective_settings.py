@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from proxy_core.balance.state import BoundMember
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import ErrorPage, Host, Location, Route, Site
 from proxy_core.control.view import Setting
 from proxy_core.errors import Address

@@ -11,7 +11,8 @@ from __future__ import annotations
 from time import monotonic, time
 from urllib.parse import urlsplit
 
-from proxy_core.balance.state import BoundMember, MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Member, Site
 from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
@@ -22,7 +23,7 @@ from proxy_core.http.target import endpoint
 from proxy_core.rules.decision import Forward, Respond, Step, Trace
 from proxy_core.rules.facts import Facts, Need
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.serve import fixed_bounds

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proxy_core.balance.state import BoundMember
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Site
 from proxy_core.control.explaining.effective_settings import options
 from proxy_core.control.view import Explanation, Verdict

@@ -8,19 +8,22 @@ means over the last five closed seconds, shares and percentiles are over the las
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
+from math import inf
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from proxy_core.balance.bind import shares
-from proxy_core.balance.select import RAMP_FROM, cut_off
-from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState
+from proxy_core.balance.condition import cut_at, cut_off, health, ramp, retry_in
+from proxy_core.balance.latency_histogram import Histogram, percentiles
+from proxy_core.balance.lbsets import shares
+from proxy_core.balance.member_state import Checked, MemberKey, MemberState
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Balancer, Member
-from proxy_core.control.view import Check, Health, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.control.view import Check, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.rules.decision import RuleState
-from proxy_core.runtime.recorder import ClosedSecond, Histogram, MemberSecond, Recorder, RuleKey, Tally, percentiles
+from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, RuleKey, Tally
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver
@@ -47,16 +50,27 @@ class Minute:
     """What the last minute says: made anew when a second closes or a rule set comes into force."""
 
     rules: RuleSet
+    """The rule set that this is about."""
     closed: ClosedSecond | None
+    """The last second that is in it."""
     rate: float
+    """Requests a second."""
     rate_4xx: float
+    """Answers of 4xx a second."""
     rate_5xx: float
+    """Answers of 5xx a second."""
     latency: Percentiles
+    """Of all requests."""
     members: Mapping[MemberKey, MemberMinute]
+    """What the members did that did anything."""
     promised: Mapping[MemberKey, float]
+    """The share that the weights promise each member, while nobody is ill; nothing for those that get none."""
     routes: tuple[RouteLoad, ...]
+    """What each route did."""
     rewrites: tuple[RouteLoad, ...]
+    """What each rewrite rule did."""
     seconds: tuple[Second, ...]
+    """The seconds that the recorder holds, oldest first."""
 
 
 def newest(recorder: Recorder) -> ClosedSecond | None:
@@ -77,7 +91,7 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         rate_5xx=_mean(second.classes[5] for second in recent),
         latency=Percentiles(*percentiles(second.histogram for second in window)),
         members=_members(window),
-        promised={key: share for pool in rules.pools.values() for key, share in shares(pool).items()},
+        promised={member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)},
         routes=_rules("routes", rules.program.routes, recorder, window),
         rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
         seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
@@ -196,8 +210,8 @@ def _load(
         url=member.url,
         weight=member.weight,
         status=member.status,
-        health=_health(state, monotonic),
-        retry_in=_retry_in(state, member.retry, monotonic),
+        health=health(state, member.retry, monotonic),
+        retry_in=retry_in(state, member.retry, monotonic),
         last_error=state.last_error,
         retired=bound is None,
         busy=state.busy,
@@ -218,7 +232,7 @@ def _load(
         name=_name(resolver, bound.upstream.host, monotonic) if bound is not None else None,
         role=member.role,
         lbset=member.lbset,
-        ramp=_ramp(state, balancer.slow_start if balancer else 0.0, monotonic),
+        ramp=ramp(state, balancer.slow_start if balancer else 0.0, monotonic),
         drained=state.drain_at > 0
         and not state.busy
         and (not _has_sessions(member, balancer) or cut_off(state, monotonic)),
@@ -226,27 +240,14 @@ def _load(
     )
 
 
-def _retry_in(state: MemberState, retry: float, monotonic: float) -> float:
-    until = max(state.error_at + retry if state.error_at else 0.0, state.ejected_until)
-    return max(0.0, until - monotonic)
-
-
-def _ramp(state: MemberState, slow_start: float, monotonic: float) -> float:
-    """As ``select.ramp``, which may change the state."""
-    if not state.ramp_at or not slow_start:
-        return 1.0
-    return max(RAMP_FROM, min(1.0, (monotonic - state.ramp_at) / slow_start))
-
-
 def _has_sessions(member: Member, balancer: Balancer | None) -> bool:
     """Whether requests of sessions may still come to a member that takes no others."""
     return balancer is not None and balancer.sticky is not None and member.status == "draining"
 
 
-def _cut_in(state: MemberState, monotonic: float) -> float:
-    if not (state.drain_at and state.busy and state.drain_timeout):
-        return -1.0
-    return max(0.0, state.drain_at + state.drain_timeout - monotonic)
+def _cut_in(state: MemberState, now: float) -> float:
+    at = cut_at(state)
+    return max(0.0, at - now) if state.busy and at < inf else -1.0
 
 
 def _check(seen: Checked, monotonic: float) -> Check:
@@ -268,28 +269,5 @@ def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
     )
 
 
-def _health(state: MemberState, monotonic: float) -> Health:
-    if state.failing:
-        return "failing"
-    if monotonic < state.ejected_until:
-        return "ejected"
-    if state.unresolved:
-        return "unresolved"
-    if state.last_error:
-        return "error"
-    checked = state.check is not None and state.check.at and state.check.passed
-    return "up" if state.answered or checked else "unknown"
-
-
 def listeners(states: Sequence[ListenerNow]) -> tuple[ListenerState, ...]:
-    return tuple(
-        ListenerState(
-            name=state.name,
-            address=state.address,
-            port=state.port,
-            connections=state.connections,
-            draining=state.draining,
-            turned_away=state.turned_away,
-        )
-        for state in states
-    )
+    return tuple(ListenerState(**asdict(state)) for state in states)

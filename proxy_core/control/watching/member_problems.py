@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy_core.balance.state import MemberKey, Pool
+from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.pool import Pool
 from proxy_core.config.model import Site
 from proxy_core.control.demo import members
 from proxy_core.errors import Problem

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from proxy_core.balance.state import MemberState
+from proxy_core.balance.member_state import MemberState
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.model import Metrics as Settings
 from proxy_core.control.view import ListenerState, Snapshot
@@ -142,7 +142,7 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
                        [("", labels, load.weight) for labels, load in now])  # fmt: skip
     yield from _family("member_up", "gauge",
                        "1 for a member that is enabled and in no trouble that anybody has met.",
-                       [("", labels, load.status == "enabled" and load.health in ("up", "unknown"))
+                       [("", labels, load.status == "enabled" and load.well)
                         for labels, load in now])  # fmt: skip
     yield from _family("member_check_passed", "gauge", "1 where the last health check passed.",
                        [("", labels, load.check.passed) for labels, load in now if load.check and load.check.at],

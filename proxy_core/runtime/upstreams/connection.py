@@ -18,9 +18,9 @@ from typing import Any, Final, Protocol, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from proxy_core.balance.state import UpstreamKey
+from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.runtime.upstreams.answer_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
+from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
 
 HEAD_BYTES: Final = 32 * 1024
 INTERIMS: Final = 32

@@ -1,4 +1,7 @@
-"""Who may be chosen, and what failures do to it; the sequences against httpd are in conformance."""
+"""Who is chosen: after failures, for sessions, at limits; the sequences against httpd are in conformance.
+
+The expectations about sessions are those of ``find_session_route`` (mod_proxy_balancer.c).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,18 @@ from random import Random
 
 import pytest
 
-from proxy_core.balance.bind import compile_pools
-from proxy_core.balance.outcome import failed, worked
-from proxy_core.balance.select import choose, serves, usable
-from proxy_core.balance.state import BoundMember, MemberState, Pool
+from proxy_core.balance.choosing import choose
+from proxy_core.balance.compile_pools import compile_pools
+from proxy_core.balance.condition import usable
+from proxy_core.balance.lbsets import serves
+from proxy_core.balance.member_state import MemberState
+from proxy_core.balance.passive_checks import failed, worked
+from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.config.model import Route, Site, Sticky
-from tests.balance.pools import pool, roles
+from tests.balance.pools import NOW, ill, named, pool, roles, turns
+
+STICKY = Sticky(cookie="ID")
+FORCED = Sticky(cookie="ID", nofailover=True)
 
 
 def chosen(pool: Pool, now: float = 100.0, tried: tuple[BoundMember, ...] = ()) -> str:
@@ -136,3 +145,88 @@ def test_in_a_long_run_of_failures_only_the_eligible_are_chosen_and_shares_hold_
             assert abs(calm.count(m) - len(calm) * m.factor / total) <= len(in_service)
     assert len(calm) > 250 or not in_service
     assert sum(member.state.lbstatus for member in given.members) == 0
+
+
+def test_without_forcerecovery_nobody_is_tried_before_its_time() -> None:
+    pool = ill(roles("a b", forcerecovery=False), "a b")
+    assert turns(pool) == "-"
+    assert turns(pool, now=NOW + 60) == "a b a b a b"
+
+
+def test_what_checks_call_ill_is_not_tried_even_when_all_are_down() -> None:
+    pool = ill(roles("a b"), "b")
+    named(pool, "a").state.failing = True
+    assert turns(pool) == "b"
+    named(pool, "b").state.failing = True
+    assert turns(pool) == "-"
+
+
+@pytest.mark.parametrize(
+    ("members", "sticky", "out", "route", "chosen"),
+    [
+        ("a b", STICKY, "", "b", "b"),
+        ("a b", STICKY, "", "x", "a b a b a b"),
+        ("a b", STICKY, "", "", "a b a b a b"),
+        ("a b", STICKY, "b", "b", "a"),
+        ("a b", FORCED, "b", "b", "-"),
+        ("a b", FORCED, "", "x", "a b a b a b"),
+        # Draining members, weight 0, standbys, spares and later sets all keep their sessions; those taken out do not.
+        ("a b:draining", STICKY, "", "b", "b"),
+        ("a b:weight=0", STICKY, "", "b", "b"),
+        ("a b:standby", STICKY, "", "b", "b"),
+        ("a b:spare", STICKY, "", "b", "b"),
+        ("a b:lbset=3", STICKY, "", "b", "b"),
+        ("a b:disabled", STICKY, "", "b", "a"),
+        ("a b:stopped", FORCED, "", "b", "-"),
+        # redirect names the member that takes over, but only while the own one cannot.
+        ("a b c:redirect=b", STICKY, "", "c", "c"),
+        ("a b c:redirect=b", STICKY, "c", "c", "b"),
+        ("a b c:redirect=b,disabled", STICKY, "", "c", "b"),
+        ("a b c:redirect=b", STICKY, "b c", "c", "a"),
+        ("a:redirect=b b:redirect=a c", STICKY, "a b", "a", "c"),
+        # Several members of one route: the first that can.
+        ("a:route=r b:route=r", STICKY, "", "r", "a"),
+        ("a:route=r b:route=r", STICKY, "a", "r", "b"),
+        ("a:route=r,standby b:route=r", STICKY, "", "r", "b"),
+    ],
+)
+def test_who_takes_requests_of_a_session(members: str, sticky: Sticky, out: str, route: str, chosen: str) -> None:
+    assert turns(ill(roles(members, sticky=sticky), out), route=route) == chosen
+
+
+def test_requests_of_sessions_count_as_turns() -> None:
+    pool = roles("a b", sticky=STICKY)
+    assert turns(pool, 2, "a") == "a"
+    assert turns(pool, 3) == "b b a"
+    assert sum(member.state.lbstatus for member in pool.members) == 0
+
+
+def test_routes_mean_nothing_to_a_balancer_that_is_not_sticky() -> None:
+    assert turns(roles("a b"), 4, "b") == "a b a b"
+
+
+def test_a_full_set_is_waited_for_and_does_not_spill_over() -> None:
+    pool = roles("a:max_connections=2 b:max_connections=1 h:standby c:lbset=1")
+    named(pool, "a").state.busy = 1
+    assert turns(pool, 4) == "a b a b"
+    named(pool, "b").state.busy = 1
+    assert turns(pool) == "a"
+    named(pool, "a").state.busy = 2
+    assert turns(pool) == "full"
+    assert turns(ill(pool, "a b")) == "h"
+
+
+def test_a_full_member_makes_its_sessions_wait_where_waiting_is_allowed() -> None:
+    for settings, chosen in (({"timeout": 5.0}, "full"), ({}, "b")):
+        pool = roles("a:max_connections=1 b", sticky=STICKY, **settings)
+        named(pool, "a").state.busy = 1
+        assert turns(pool, 1, "a") == chosen
+    pool = roles("a:max_connections=1 b", sticky=FORCED)
+    named(pool, "a").state.busy = 1
+    assert turns(pool, 1, "a") == "full"
+
+
+def test_redirects_that_go_round_in_circles_end_however_many_members_share_a_route() -> None:
+    circle = " ".join(f"m{number}:disabled,route=x,redirect={'xy'[number % 2]}" for number in range(40))
+    back = " ".join(f"n{number}:disabled,route=y,redirect=x" for number in range(40))
+    assert turns(roles(f"{circle} {back} z", sticky=STICKY), 1, route="x") == "z"

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-from proxy_core.balance.state import UpstreamKey
+from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.config.folders import INSIDE
 from proxy_core.runtime.certificates import BadTls, ClientContexts
 from proxy_core.runtime.upstreams.connection import Upstream

@@ -1,7 +1,7 @@
 """Balancer methods: which of the eligible members takes the next request.
 
 A method is a function over eligible members in configured order; all that it remembers is in their states. Who is
-eligible is not a method's business (see ``select``). The first four are httpd's, to the integer. byrequests is the
+eligible is not a method's business (see ``choosing``). The first four are httpd's, to the integer. byrequests is the
 weighted round robin of mod_lbmethod_byrequests.c: at each turn every eligible member gains its factor, the richest is
 elected and pays the sum of what was gained. So lbstatus always sums to what it summed to before, shares are exact
 over any number of turns that is a multiple of the weights' sum, and turns of one member are spread out, not bunched.
@@ -14,7 +14,8 @@ from hashlib import blake2b
 from math import exp, log
 from random import Random
 
-from proxy_core.balance.state import BoundMember, LbMethod, MemberState
+from proxy_core.balance.member_state import MemberState
+from proxy_core.balance.pool import BoundMember, LbMethod
 
 STALE = 10.0
 """Seconds after which a heartbeat counts no more (mod_lbmethod_heartbeat.c)."""

@@ -9,9 +9,9 @@ import pytest
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from proxy_core.balance.outcome import failed
-from proxy_core.balance.select import choose
-from proxy_core.balance.state import MemberKey
+from proxy_core.balance.choosing import choose
+from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.passive_checks import failed
 from proxy_core.config.model import Balancer, Member, Site
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.runtime.compile_site import adopt, compile_site

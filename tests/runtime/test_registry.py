@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.outcome import unreachable
-from proxy_core.balance.select import usable
-from proxy_core.balance.state import Beat, MemberKey, MemberState, Pool
+from proxy_core.balance.condition import ramp, usable
+from proxy_core.balance.member_state import Beat, MemberKey, MemberState
+from proxy_core.balance.passive_checks import unreachable
+from proxy_core.balance.pool import Pool
 from proxy_core.config.model import Balancer, Ejection, Member, Site, UpstreamTls
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.registry import KEEP_RETIRED, Registry
@@ -141,7 +142,7 @@ def test_an_ejection_ends_in_a_slow_start_when_the_site_wants_none_any_more() ->
     assert not usable(member, edited.now)
     edited.swap(replace(edited.group, ejection=None))
     assert usable(member, edited.now)
-    assert edited.a.ramp_at == edited.now
+    assert ramp(edited.a, 10.0, edited.now + 5) == 0.5
 
 
 def test_a_drain_is_counted_from_its_beginning_through_other_edits_and_a_removal() -> None:

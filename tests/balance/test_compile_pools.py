@@ -1,14 +1,13 @@
-"""Pools as bound: what members become, what is reused, what the weights promise."""
+"""Pools as bound: what members become, and what is reused."""
 
 from __future__ import annotations
 
-import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.bind import compile_pools, shares
-from proxy_core.balance.state import MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.compile_pools import compile_pools
+from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import Balancer, Member, Route, Site
-from tests.balance.pools import pool, roles
+from tests.balance.pools import pool
 
 
 class States(dict[MemberKey, MemberState]):
@@ -72,35 +71,6 @@ def test_a_pool_of_other_states_is_not_reused() -> None:
     before = compile_pools(SITE, States())
     preview = compile_pools(SITE, States(), before)
     assert all(preview[name] is not before[name] for name in before)
-
-
-@pytest.mark.parametrize(
-    ("weights", "status", "promised"),
-    [
-        ((3, 1, 2), ("enabled",) * 3, (0.5, 1 / 6, 1 / 3)),
-        ((3, 1, 2), ("draining", "enabled", "disabled"), (0, 1, 0)),
-        ((1, 0), ("enabled",) * 2, (1, 0)),
-        ((0, 1), ("enabled", "draining"), (0, 0)),
-        ((), (), ()),
-    ],
-)
-def test_shares_are_what_the_weights_of_members_in_service_promise(weights, status, promised) -> None:
-    assert tuple(shares(pool(*weights, status=status)).values()) == pytest.approx(promised)
-
-
-@pytest.mark.parametrize(
-    ("members", "promised"),
-    [
-        ("a b:spare c:standby", (1, 0, 0)),
-        ("a:disabled b:spare c:spare", (0, 1, 0)),
-        ("a b:disabled c:spare", (0.5, 0, 0.5)),
-        ("a:disabled b:standby", (0, 1)),
-        ("a b c:lbset=1", (0.5, 0.5, 0)),
-        ("a:disabled b:lbset=1 c:lbset=1,weight=3", (0, 0.25, 0.75)),
-    ],
-)
-def test_spares_standbys_and_later_sets_are_promised_nothing_before_they_are_needed(members, promised) -> None:
-    assert tuple(shares(roles(members)).values()) == pytest.approx(promised)
 
 
 def test_a_weight_that_is_not_0_is_never_rounded_to_it() -> None:

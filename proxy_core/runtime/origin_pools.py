@@ -12,8 +12,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from time import monotonic
 
-from proxy_core.balance.bind import direct_pool
-from proxy_core.balance.state import MemberKey, Pool
+from proxy_core.balance.compile_pools import direct_pool
+from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.pool import Pool
 from proxy_core.config.model import UpstreamTls
 from proxy_core.runtime.registry import Registry
 

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.outcome import failed
-from proxy_core.balance.select import choose
-from proxy_core.balance.state import MemberKey, MemberState
+from proxy_core.balance.choosing import choose
+from proxy_core.balance.member_state import MemberKey, MemberState
+from proxy_core.balance.passive_checks import failed
 from proxy_core.config.model import Balancer, HealthCheck, Member, Route, Site
 from proxy_core.runtime import health_checks
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.health_checks import Checks, ask, note, target
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.runtime.upstreams.connector import Upstreams
 from tests.e2e.harness import Talk, Upstream, answers, read_request, until, upstream
 from tests.ports import free_port
 

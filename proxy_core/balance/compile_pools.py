@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 
-from proxy_core.balance.methods import METHODS
-from proxy_core.balance.select import serves
-from proxy_core.balance.state import UNLIMITED, BoundMember, Group, MemberKey, MemberState, Pool, UpstreamKey
+from proxy_core.balance.lbmethods import METHODS
+from proxy_core.balance.lbsets import lbfactor, lbsets, takes_sessions
+from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.pool import UNLIMITED, BoundMember, Pool
 from proxy_core.config.destination import destination
 from proxy_core.config.folders import FILES, INSIDE, serves_files
 from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
@@ -65,14 +66,15 @@ def _pool(
     if previous is not None and previous.balancer == balancer and _same(previous.members, bound):
         return previous
     routes: dict[str, tuple[BoundMember, ...]] = {}
-    for member in sorted(bound, key=lambda member: (member.member.role == "standby", member.member.lbset)):
+    for member in sorted(bound, key=lambda member: (member.role == "standby", member.lbset)):
         if member.route and balancer.sticky is not None:
             routes[member.route] = (*routes.get(member.route, ()), member)
     return Pool(
         name=name,
         balancer=balancer,
         members=bound,
-        groups=_groups(bound),
+        lbsets=lbsets(bound),
+        keepers=tuple(filter(takes_sessions, bound)),
         routes=routes,
         elect=METHODS[balancer.method],
         fails=status_ranges(balancer.failonstatus),
@@ -81,21 +83,6 @@ def _pool(
         issues=named,
         direct=balancer is _PLAIN,
     )
-
-
-def _groups(members: tuple[BoundMember, ...]) -> tuple[Group, ...]:
-    """The lbsets that have anybody to take unsticky requests. A member of weight 0 is neither there nor missing."""
-    found = []
-    for lbset in sorted({member.member.lbset for member in members}):
-        mine = [member for member in members if member.member.lbset == lbset]
-        roles: dict[str, tuple[BoundMember, ...]] = {
-            role: tuple(member for member in mine if member.member.role == role and serves(member))
-            for role in ("regular", "spare", "standby")
-        }
-        missing = sum(member.member.role == "regular" and member.member.status != "enabled" for member in mine)
-        if any(roles.values()):
-            found.append(Group(roles["regular"], roles["spare"], roles["standby"], missing))
-    return tuple(found)
 
 
 def _same(these: tuple[BoundMember, ...], those: tuple[BoundMember, ...]) -> bool:
@@ -117,24 +104,10 @@ def _bound(
         upstream=UpstreamKey(there.transport, there.host, there.port, secured if there.transport == "https" else None),
         host=there.authority.encode("ascii"),
         base=escaped(as_bytes_text(there.path)),
-        factor=max(int(member.weight * 100), int(member.weight > 0)),
+        factor=lbfactor(member.weight),
         state=state,
         upgrades=protocols(member.upgrade, there.scheme),
         route=route,
         limit=member.max_connections or UNLIMITED,
         salt=blake2b(key.member.encode(), digest_size=16).digest(),
     )
-
-
-def shares(pool: Pool) -> dict[MemberKey, float]:
-    """The fraction of the pool's requests that the weights promise each member while nobody is ill; 0 for those out of
-    service, for spares and standbys that are not needed, and for sets behind the first."""
-    taking = next((members for group in pool.groups if (members := _taking(group))), ())
-    factors = {member.key: member.factor for member in taking}
-    total = sum(factors.values()) or 1
-    return {member.key: factors.get(member.key, 0) / total for member in pool.members}
-
-
-def _taking(group: Group) -> tuple[BoundMember, ...]:
-    """Who takes the requests of a set in which nobody is ill."""
-    return (*group.regular, *group.spares[: group.missing]) or group.standbys

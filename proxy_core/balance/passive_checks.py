@@ -1,20 +1,17 @@
-"""What came of an attempt, and what it does to the next choice.
+"""Passive health checks: what came of an attempt, and what it does to the condition of the member.
 
 A failed connection puts a member in error, as in httpd; so do the statuses of ``failonstatus`` and, with
-``failontimeout``, silence. Ejection is Envoy's outlier detection: too many failures in a row, or too large a part of a
-window, and the member is left alone for a while, longer each time, but never more than a share of the balancer's
-members at once. What an origin did that the member has left since counts for nothing: a wrong URL that was mended
-must not go on hurting. Pure but for the states; ``now`` is ``time.monotonic``.
+``failontimeout``, silence. Every outcome counts for ejection too. What an origin did that the member has left since
+counts for nothing: a wrong URL that was mended must not go on hurting. Pure but for the states; ``now`` is
+``time.monotonic``. Active checks are in ``runtime.health_checks``.
 """
 
 from __future__ import annotations
 
-from proxy_core.balance.methods import measured
-from proxy_core.balance.select import serves
-from proxy_core.balance.state import BoundMember, MemberState, Pool
-
-LONGEST = 10
-"""How many times its length an ejection may last when a member is ejected again and again."""
+from proxy_core.balance.ejection import judge
+from proxy_core.balance.lbmethods import measured
+from proxy_core.balance.member_state import MemberState
+from proxy_core.balance.pool import BoundMember, Pool
 
 
 def unreachable(pool: Pool, member: BoundMember, now: float, reason: str, unresolved: bool = False) -> None:
@@ -28,7 +25,7 @@ def unreachable(pool: Pool, member: BoundMember, now: float, reason: str, unreso
     else:
         failed(member.state, now, reason)
     if pool.watched:
-        _judge(pool, member, now, True)
+        judge(pool, member, now, True)
 
 
 def failed(state: MemberState, now: float, reason: str) -> None:
@@ -82,13 +79,13 @@ def answered(pool: Pool, member: BoundMember, now: float, status: int, seconds: 
         measured(member.state, seconds, now)
     if status in pool.fails and not member.member.ignore_errors:
         failed(member.state, now, f"answered {status}")
-    _judge(pool, member, now, status >= 500)
+    judge(pool, member, now, status >= 500)
 
 
 def broke(pool: Pool, member: BoundMember, now: float) -> None:
     """A connection ended before its answer did, or what came over it was none."""
     if pool.watched and not _left(member):
-        _judge(pool, member, now, True)
+        judge(pool, member, now, True)
 
 
 def silent(pool: Pool, member: BoundMember, now: float, seconds: float) -> None:
@@ -100,49 +97,4 @@ def silent(pool: Pool, member: BoundMember, now: float, seconds: float) -> None:
     if pool.watched:
         if pool.method == "latency":
             measured(member.state, seconds, now)
-        _judge(pool, member, now, True)
-
-
-def _judge(pool: Pool, member: BoundMember, now: float, bad: bool) -> None:
-    """Count an outcome, and eject the member when it is one too many."""
-    rule, state = pool.balancer.ejection, member.state
-    if rule is None:
-        return
-    if now - state.window_at >= rule.window:
-        if state.window_answers and not state.window_failures and state.ejection_step:
-            state.ejection_step -= 1
-        state.window_at = now
-        state.window_answers = state.window_failures = 0
-    state.window_answers += 1
-    if not bad:
-        state.streak = 0
-        return
-    state.streak += 1
-    state.window_failures += 1
-    in_a_row = rule.consecutive and state.streak >= rule.consecutive
-    too_many = (
-        rule.ratio
-        and state.window_answers >= rule.minimum
-        and state.window_failures > rule.ratio * state.window_answers
-    )
-    if (in_a_row or too_many) and not now < state.ejected_until and may_eject(pool, member, now):
-        state.ejections += 1
-        state.ejection_step = min(state.ejection_step + 1, LONGEST)
-        state.ejected_until = now + rule.seconds * state.ejection_step
-        state.streak = state.window_answers = state.window_failures = 0
-
-
-def may_eject(pool: Pool, member: BoundMember, now: float) -> bool:
-    """Whether this one of the pool's members may be ejected too: its share allows it, and somebody else is left to take
-    the requests, so neither one that is drained nor one that is down itself."""
-    rule = pool.balancer.ejection
-    ejected = sum(now < each.state.ejected_until for each in pool.members)
-    return (
-        rule is not None
-        and ejected + 1 <= rule.share * len(pool.members)
-        and any(each is not member and serves(each) and _well(each.state, now) for each in pool.members)
-    )
-
-
-def _well(state: MemberState, now: float) -> bool:
-    return not (state.error_at or state.failing or now < state.ejected_until)
+        judge(pool, member, now, True)

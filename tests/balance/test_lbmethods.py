@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance import methods
-from proxy_core.balance.methods import by_hash, bybusyness, byrequests, bytraffic, faded, heartbeat, latency, measured
-from proxy_core.balance.state import Beat
+from proxy_core.balance import lbmethods
+from proxy_core.balance.lbmethods import by_hash, bybusyness, byrequests, bytraffic, faded, heartbeat, latency, measured
+from proxy_core.balance.member_state import Beat
 from tests.balance.pools import pool
 
 WEIGHTS = st.lists(st.integers(1, 12), min_size=1, max_size=6)
@@ -29,7 +29,7 @@ def test_shares_are_exact_over_any_window_of_a_whole_round(weights: list[int], s
 
 @pytest.mark.parametrize("method", [byrequests, bybusyness])
 @given(weights=WEIGHTS)
-def test_lbstatus_always_sums_to_nothing(method: methods.LbMethod, weights: list[int]) -> None:
+def test_lbstatus_always_sums_to_nothing(method: lbmethods.LbMethod, weights: list[int]) -> None:
     members = pool(*weights).members
     for _ in range(30):
         method(members, NOW, b"")
@@ -64,7 +64,7 @@ def beats(*reports: tuple[int, int, float]) -> list[float]:
     members = pool(*[1] * len(reports)).members
     for member, (ready, busy, ago) in zip(members, reports, strict=True):
         member.state.beat = Beat(ready, busy, NOW - ago)
-    methods.chance.seed(7)
+    lbmethods.chance.seed(7)
     elected = Counter(found.key for _ in range(4000) if (found := heartbeat(members, NOW)) is not None)
     return [elected[member.key] / 4000 for member in members]
 
