@@ -3,25 +3,21 @@
 A password is judged in a thread of its own few, for judging one is slow by design (bcrypt), and never for longer than
 the deadline; what was found is kept for a while, by a digest that is of no use outside of this process, so that each
 further request pays a look-up. A file that has changed is read anew, within a second. A user that is not in the file
-costs as much as one that is. The forms are those of apr_password_validate: bcrypt, apr1, SHA-1, and crypt(3) where
-the system has it. A password is never kept, logged or shown.
+costs as much as one that is. The forms are those that htpasswd writes, but for plain text: bcrypt, apr1, SHA-1 and
+crypt (DES, MD5, SHA-256, SHA-512). They are judged by bcrypt and by libpass, which compare in constant time. A
+password is never kept, logged or shown.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import ctypes
-import ctypes.util
 import hashlib
-import hmac
 import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
@@ -127,104 +123,20 @@ def is_of(users: dict[bytes, bytes], user: bytes, password: bytes) -> bool:
 
 
 def verify(kept: bytes, password: bytes) -> bool:
-    """Whether a password is the one of which this was kept; False for a form that nobody here knows."""
-    if b"\0" in password:
-        return False
-    for start, form in FORMS.items():
-        if kept.startswith(start):
-            return form(kept, password)
-    return False
-
-
-def _bcrypt(kept: bytes, password: bytes) -> bool:
+    """Whether a password is the one of which this was kept; False for a form that is none of those above."""
     try:
-        return bcrypt.checkpw(password[:72], kept)
+        if kept.startswith((b"$2y$", b"$2b$", b"$2a$")):
+            return b"\0" not in password and bcrypt.checkpw(password[:72], kept)
+        return _libpass()(password, kept)
     except ValueError:
         return False
 
 
-def _apr1(kept: bytes, password: bytes) -> bool:
-    salt = kept.split(b"$")[2][:8] if kept.count(b"$") >= 3 else b""
-    return hmac.compare_digest(apr1(password, salt), kept)
+@cache
+def _libpass() -> Callable[[bytes, bytes], bool]:
+    """Judges every form but bcrypt. Whoever has no passwords does not pay for the import."""
+    from passlib.context import CryptContext
 
-
-def _sha(kept: bytes, password: bytes) -> bool:
-    made = base64.b64encode(hashlib.sha1(password, usedforsecurity=False).digest())
-    return hmac.compare_digest(b"{SHA}" + made, kept)
-
-
-def _crypt(kept: bytes, password: bytes) -> bool:
-    made = crypt(password, kept)
-    return made is not None and hmac.compare_digest(made, kept)
-
-
-FORMS: dict[bytes, Callable[[bytes, bytes], bool]] = {
-    b"$2y$": _bcrypt,
-    b"$2b$": _bcrypt,
-    b"$2a$": _bcrypt,
-    b"$apr1$": _apr1,
-    b"{SHA}": _sha,
-    b"": _crypt,
-}
-"""By how it begins."""
-
-
-_ALPHABET = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def apr1(password: bytes, salt: bytes) -> bytes:
-    """Apache's variant of Poul-Henning Kamp's MD5 crypt (apr_md5_encode): a thousand rounds, and the digest's bytes in
-    an order of their own, in a base 64 of their own."""
-
-    def md5(data: bytes) -> bytes:
-        return hashlib.md5(data, usedforsecurity=False).digest()
-
-    inner = md5(password + salt + password)
-    size = len(password)
-    start = password + b"$apr1$" + salt + (inner * (size // 16 + 1))[:size]
-    bits = size
-    while bits:
-        start += b"\0" if bits & 1 else password[:1]
-        bits >>= 1
-    made = md5(start)
-    for step in range(1000):
-        made = md5(
-            (password if step & 1 else made)
-            + (salt if step % 3 else b"")
-            + (password if step % 7 else b"")
-            + (made if step & 1 else password)
-        )
-    groups = [(made[a], made[a + 6], made[a + 12 if a < 4 else 5], 4) for a in range(5)] + [(0, 0, made[11], 2)]
-    text = bytearray()
-    for high, middle, low, characters in groups:
-        value = high << 16 | middle << 8 | low
-        for _ in range(characters):
-            text.append(_ALPHABET[value & 63])
-            value >>= 6
-    return b"$apr1$" + salt + b"$" + bytes(text)
-
-
-_crypt_lock = Lock()
-
-
-@lru_cache(1)
-def _libcrypt() -> Callable[[bytes, bytes], bytes | None] | None:
-    """crypt(3) of the system, which keeps its answer in one place for all threads."""
-    name = ctypes.util.find_library("crypt")
-    if name is None:
-        return None
-    try:
-        function = ctypes.CDLL(name).crypt
-    except (OSError, AttributeError):
-        return None
-    function.argtypes, function.restype = [ctypes.c_char_p, ctypes.c_char_p], ctypes.c_char_p
-    return function
-
-
-def crypt(password: bytes, setting: bytes) -> bytes | None:
-    """What crypt(3) makes of a password, None where the system has none or knows no such setting."""
-    function = _libcrypt()
-    if function is None or not setting:
-        return None
-    with _crypt_lock:
-        return function(password, setting)
+    forms = ["apr_md5_crypt", "ldap_sha1", "sha512_crypt", "sha256_crypt", "md5_crypt", "des_crypt"]
+    judge: Callable[[bytes, bytes], bool] = CryptContext(forms).verify
+    return judge

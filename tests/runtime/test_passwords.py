@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy_core.runtime import passwords
-from proxy_core.runtime.passwords import Passwords, apr1, is_of, users_in, verify
+from proxy_core.runtime.passwords import Passwords, is_of, users_in, verify
 
 SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 
@@ -24,19 +25,40 @@ def htpasswd(*arguments: str) -> bytes:
     return made.stdout.strip().partition(b":")[2]
 
 
-FORMS = [(), ("-m",), ("-B", "-C", "4"), ("-s",), ("-d",), ("-2",), ("-5",)]
-
-
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: "".join(form) or "default")
-def test_what_htpasswd_made_is_verified(form: tuple[str, ...]) -> None:
-    kept = htpasswd(*form, "anna", "secret")
-    assert verify(kept, b"secret")
-    assert not verify(kept, b"Secret")
+@pytest.mark.parametrize(
+    "form", [(), ("-m",), ("-B", "-C", "4"), ("-s",), ("-d",), ("-2",), ("-5",)], ids=lambda form: "".join(form) or "-"
+)
+@pytest.mark.parametrize("password", ["secret", "pässwörd", "a:b$c {SHA}"])
+def test_what_htpasswd_makes_today_is_verified(form: tuple[str, ...], password: str) -> None:
+    kept = htpasswd(*form, "anna", password)
+    assert verify(kept, password.encode())
+    assert not verify(kept, password.title().encode())
     assert not verify(kept, b"")
 
 
+FROZEN = [
+    b"$apr1$gJfSzX5w$uDl57Cq5Jqgz1OWIwdXwk1",
+    b"$2y$04$2ITjrb.iKXSFHyrBm0QIK.AFM/HEyqfg7Uu0VVIswDYqEl0J6Ni1i",
+    b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+    b"zbeGdyLQZlAcg",
+    b"$5$kBdEQ0AYyVtNnFDS$y9EWguO1RO9fVPgkqI5VN4fhrGAYY27GH3HNdSBWhFD",
+    b"$6$UjkxHbPFtdbZw0Lc$0jkEOWGWAPvRSo2l//Oq.RKfLjZXc4iCsgPyXAVyV9wZ/D2VOe9QphnvUxweh98BpNFRzLcM.W2bImMl4Hq0d1",
+    b"$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1",
+]
+"""Made of "secret" by htpasswd 2.4 and, the last one, by openssl passwd."""
+
+
+@pytest.mark.parametrize("kept", FROZEN)
+def test_what_was_made_once_is_verified_for_ever_and_nothing_that_is_nearly_it(kept: bytes) -> None:
+    assert verify(kept, b"secret")
+    assert not verify(kept, b"secret\0")
+    assert not verify(kept, b"secre")
+    assert not verify(kept[:-2] + bytes([kept[-2] ^ 1]) + kept[-1:], b"secret")
+    assert not verify(kept[:-1], b"secret")
+
+
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 31, 32, 33, 60])
-def test_apr1_is_openssls(length: int) -> None:
+def test_apr1_of_every_length_is_openssls(length: int) -> None:
     password = b"x" * length
     binary = shutil.which("openssl")
     assert binary
@@ -44,7 +66,21 @@ def test_apr1_is_openssls(length: int) -> None:
         [binary, "passwd", "-apr1", "-salt", "saltsalt", "-stdin"], input=password + b"\n", check=True,
         capture_output=True, timeout=10,
     )  # fmt: skip
-    assert apr1(password, b"saltsalt") == made.stdout.strip()
+    assert verify(made.stdout.strip(), password)
+    assert not verify(made.stdout.strip(), password + b"x")
+
+
+def test_only_the_first_72_bytes_count_for_bcrypt_as_in_htpasswd() -> None:
+    assert verify(htpasswd("-B", "-C", "4", "anna", "x" * 72), b"x" * 72 + b"more")
+
+
+def test_the_library_is_imported_by_the_first_password_and_not_by_the_start() -> None:
+    code = (
+        "import sys, proxy_core.control.cli, proxy_core.runtime.passwords as p; before = 'passlib' in sys.modules; "
+        "p.verify(b'x', b'x'); print(before, 'passlib' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert said.stdout == "False True\n"
 
 
 @settings(max_examples=200, deadline=None)
@@ -53,7 +89,22 @@ def test_nothing_that_may_stand_in_a_file_makes_it_raise_or_admit(kept: bytes, p
     assert not verify(kept, password) or kept[:1] in b"$_./" or kept[:1].isalnum()
 
 
-@pytest.mark.parametrize("kept", [b"", b"secret", b"$apr1$", b"$apr1$x", b"$2y$", b"$2y$05$x", b"{SHA}", b"*", b"!x"])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"",
+        b"secret",
+        b"$apr1$",
+        b"$apr1$x",
+        b"$2y$",
+        b"$2y$05$x",
+        b"{SHA}",
+        b"*",
+        b"!x",
+        b"$y$j9T$x$y",
+        b"{PLAIN}secret",
+    ],
+)
 def test_a_form_that_is_none_admits_nobody(kept: bytes) -> None:
     assert not verify(kept, b"secret")
     assert not verify(kept, b"")
