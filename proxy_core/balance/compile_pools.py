@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
+from operator import is_
 
 from proxy_core.balance.lbmethods import METHODS
 from proxy_core.balance.lbsets import lbfactor, lbsets, takes_sessions
@@ -63,7 +64,7 @@ def _pool(
     known = {bound.key: bound for bound in previous.members} if previous is not None else {}
     named = balancer.sticky is not None and balancer.sticky.issue
     bound = tuple(_bound(key, value, state(key), named, known.get(key), tls) for key, value in members.items())
-    if previous is not None and previous.balancer == balancer and _same(previous.members, bound):
+    if previous is not None and previous.balancer == balancer and all(map(is_, previous.members, bound)):
         return previous
     routes: dict[str, tuple[BoundMember, ...]] = {}
     for member in sorted(bound, key=lambda member: (member.role == "standby", member.lbset)):
@@ -83,10 +84,6 @@ def _pool(
         issues=named,
         direct=balancer is _PLAIN,
     )
-
-
-def _same(these: tuple[BoundMember, ...], those: tuple[BoundMember, ...]) -> bool:
-    return len(these) == len(those) and all(one is other for one, other in zip(these, those, strict=True))
 
 
 def _bound(

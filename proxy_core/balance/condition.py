@@ -26,7 +26,7 @@ checks fail; it gets nothing until they pass), ejected (too many of its answers 
 name has no address), unknown (not tried yet)."""
 
 
-class Condition(NamedTuple):
+class MemberCondition(NamedTuple):
     """What is held against a member, and what follows."""
 
     health: Health
@@ -37,17 +37,17 @@ class Condition(NamedTuple):
     """Whether it is counted on when another member is to be ejected."""
 
 
-FAILING = Condition("failing", False, False)
-EJECTED = Condition("ejected", False, False)
-IN_ERROR = Condition("error", False, False)
-RETRY_DUE = Condition("error", True, False)
-EXCUSED = Condition("error", True, True)
+FAILING = MemberCondition("failing", False, False)
+EJECTED = MemberCondition("ejected", False, False)
+IN_ERROR = MemberCondition("error", False, False)
+RETRY_DUE = MemberCondition("error", True, False)
+EXCUSED = MemberCondition("error", True, True)
 """Something failed, but it is not held against the member: its errors are ignored, or were cleared to try it."""
-UP = Condition("up", True, True)
-UNKNOWN = Condition("unknown", True, True)
+UP = MemberCondition("up", True, True)
+UNKNOWN = MemberCondition("unknown", True, True)
 
 
-def condition(state: MemberState, retry: float, now: float) -> Condition:
+def condition(state: MemberState, retry: float, now: float) -> MemberCondition:
     """The condition of the member whose ``state`` this is, which is left alone for ``retry`` seconds after an error."""
     if state.failing:
         return FAILING

@@ -62,8 +62,7 @@ class Checks:
         are checked as before notice nothing. A member that is not checked any more is well as far as checks go."""
         wanted = {}
         for pool in rules.pools.values():
-            settings = rules.site.balancers.get(pool.name)
-            check = settings.health if settings is not None and not pool.direct else None
+            check = pool.balancer.health
             for member in pool.members:
                 if check is not None and check.method != "none" and member.member.status != "stopped":
                     wanted[member.key] = (target(check, member), member.state)
@@ -74,8 +73,7 @@ class Checks:
                 task.cancel()
                 del self._running[key]
         for key, (whom, state) in wanted.items():
-            if state.check is None:
-                state.check = Checked()
+            state.check = state.check or Checked()
             if key not in self._running:
                 self._running[key] = (whom, asyncio.create_task(self._checking(whom, state)))
 
@@ -108,9 +106,7 @@ def target(check: HealthCheck, member: BoundMember) -> Target:
 
 def note(state: MemberState, check: HealthCheck, passed: bool, result: str, at: float) -> None:
     """A check came out so. Enough in a row change whether the member gets requests; once is said enough."""
-    seen = state.check
-    if seen is None:
-        seen = state.check = Checked()
+    seen = state.check = state.check or Checked()
     seen.streak = seen.streak + 1 if seen.at and seen.passed == passed else 1
     seen.at, seen.passed, seen.result = at, passed, result
     if passed and seen.streak >= check.passes:

@@ -16,34 +16,41 @@ from itertools import islice
 from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.registry import RuleKey
 
 RING_REQUESTS = 10_000
+"""Finished exchanges that the ring holds at most."""
 RING_BYTES = 64 * 1024 * 1024
+"""Bytes that the ring holds at most, about (``Exchange.weight``)."""
 SECONDS = 120
 """How many closed seconds are kept."""
-
-RuleKey = tuple[str, str]
-"""The list and the id of what forwarded a request: ("routes", "service"), or ("rewrites", "shop")."""
+_EMPTY = [0] * BUCKETS
 
 
 @dataclass(slots=True)
 class Tally:
-    """Totals of finished requests. ``sent`` and ``received`` are body bytes to and from the clients. ``fresh`` is the
-    part of ``histogram`` that belongs to the second that is not closed. There may be thousands of routes, so both hold
-    only what is there."""
+    """Totals of one route's finished requests. There may be thousands of routes, so histograms hold only what is
+    there."""
 
     requests: int = 0
+    """How many there were."""
     sent: int = 0
+    """Body bytes to clients."""
     received: int = 0
+    """Body bytes from clients."""
     seconds: float = 0.0
+    """How long they took together."""
     classes: list[int] = field(default_factory=lambda: [0] * 10)
+    """Counts by first digit of the status."""
     histogram: Histogram = field(default_factory=dict)
+    """Counts by bucket of how long they took."""
     fresh: Histogram = field(default_factory=dict)
+    """The part of ``histogram`` that belongs to the second that is not closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberSecond:
-    """What one member did in a second."""
+    """What one member did in a second: attempts, answers that began, and how long finished requests took."""
 
     elected: int
     answered: int
@@ -52,15 +59,20 @@ class MemberSecond:
 
 @dataclass(frozen=True, slots=True)
 class ClosedSecond:
-    """``at`` is the epoch second; ``classes`` counts finished requests by first digit of the status; ``routes`` has the
-    durations of each route that took some."""
+    """What happened in a second that is over."""
 
     at: float
+    """Epoch time of its end."""
     classes: tuple[int, ...]
+    """Finished requests by first digit of the status."""
     histogram: Histogram
+    """Finished requests by bucket of how long they took."""
     members: dict[MemberKey, MemberSecond]
+    """What each member did that did anything."""
     routes: dict[RuleKey, Histogram]
+    """The durations of each route that finished a request."""
     generation: int
+    """The generation that came into force in it; 0 for none."""
 
     @property
     def requests(self) -> int:
@@ -69,22 +81,34 @@ class ClosedSecond:
 
 @dataclass(slots=True)
 class Recorder:
-    """``live`` holds the exchanges that are not finished. ``newest`` is the number of the last finished one. ``routes``
-    has the totals of each route that took a request, kept by the route's identity."""
+    """What the data path left behind. The fields ``_…_then`` are as of the last closed second."""
 
     ring: deque[Exchange] = field(default_factory=deque)
+    """The last finished exchanges, without a gap in their numbers."""
     live: set[Exchange] = field(default_factory=set)
+    """The exchanges that are not finished."""
     newest: int = 0
+    """The number of the last finished exchange."""
     weight: int = 0
+    """About what the ring holds in memory, in bytes."""
     classes: list[int] = field(default_factory=lambda: [0] * 10)
+    """All finished requests by first digit of the status."""
     histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    """All finished requests by bucket of how long they took."""
     spent: float = 0.0
+    """Seconds that all finished requests took together."""
     routes: dict[RuleKey, Tally] = field(default_factory=dict)
+    """Totals of each route that took a request, by the route's identity."""
     seconds: deque[ClosedSecond] = field(default_factory=lambda: deque(maxlen=SECONDS))
+    """The last closed seconds, oldest first."""
     _classes_then: list[int] = field(default_factory=lambda: [0] * 10)
+    """``classes`` then."""
     _histogram_then: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    """``histogram`` then."""
     _members_then: dict[MemberKey, tuple[int, int, list[int]]] = field(default_factory=dict)
+    """``elected``, ``answered`` and ``histogram`` of each member then."""
     _generation_then: int = 0
+    """The generation in force then."""
 
     def begin(self, exchange: Exchange) -> None:
         self.live.add(exchange)
@@ -142,8 +166,8 @@ class Recorder:
         seconds: dict[MemberKey, MemberSecond] = {}
         then: dict[MemberKey, tuple[int, int, list[int]]] = {}
         for state in members:
-            elected, answered, histogram = self._members_then.get(state.key, (0, 0, None))
-            if state.elected != elected or state.answered != answered or histogram is None:
+            elected, answered, histogram = self._members_then.get(state.key, (0, 0, _EMPTY))
+            if state.elected != elected or state.answered != answered:
                 seconds[state.key] = MemberSecond(
                     state.elected - elected, state.answered - answered, _gained(state.histogram, histogram)
                 )
@@ -174,9 +198,7 @@ class Recorder:
             del self.routes[key]
 
 
-def _gained(now: list[int], before: list[int] | None) -> Histogram:
-    if before is None:
-        return {bucket: count for bucket, count in enumerate(now) if count}
+def _gained(now: list[int], before: list[int]) -> Histogram:
     if now == before:
         return {}
-    return {b: n - m for b, (n, m) in enumerate(zip(now, before, strict=True)) if n != m}
+    return {bucket: n - m for bucket, (n, m) in enumerate(zip(now, before, strict=True)) if n != m}

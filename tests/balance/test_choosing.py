@@ -5,19 +5,20 @@ The expectations about sessions are those of ``find_session_route`` (mod_proxy_b
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
 
 from proxy_core.balance.choosing import choose
 from proxy_core.balance.compile_pools import compile_pools
-from proxy_core.balance.condition import usable
+from proxy_core.balance.condition import ramp, usable
 from proxy_core.balance.lbsets import serves
 from proxy_core.balance.member_state import MemberState
 from proxy_core.balance.passive_checks import failed, worked
 from proxy_core.balance.pool import BoundMember, Pool
-from proxy_core.config.model import Route, Site, Sticky
-from tests.balance.pools import NOW, ill, named, pool, roles, turns
+from proxy_core.config.model import Ejection, Route, Site, Sticky
+from tests.balance.pools import NOW, answer, ill, named, pool, roles, turns
 
 STICKY = Sticky(cookie="ID")
 FORCED = Sticky(cookie="ID", nofailover=True)
@@ -230,3 +231,45 @@ def test_redirects_that_go_round_in_circles_end_however_many_members_share_a_rou
     circle = " ".join(f"m{number}:disabled,route=x,redirect={'xy'[number % 2]}" for number in range(40))
     back = " ".join(f"n{number}:disabled,route=y,redirect=x" for number in range(40))
     assert turns(roles(f"{circle} {back} z", sticky=STICKY), 1, route="x") == "z"
+
+
+def test_when_all_are_out_ejections_end_as_errors_do() -> None:
+    given = pool(1, 1, ejection=Ejection(consecutive=1, seconds=30, share=1))
+    first, second = given.members
+    failed(second.state, NOW - 100, "refused")
+    second.state.error_at = 0.0
+    answer(given, 0, 500)
+    failed(second.state, NOW, "refused")
+    assert turns(given, 4, now=NOW + 1) == "m0 m1 m0 m1"
+    assert (first.state.ejected_until, second.state.error_at) == (0.0, 0.0)
+
+
+def test_when_all_are_out_a_slow_start_that_is_on_goes_on() -> None:
+    given = pool(1, 1, slow_start=10, ejection=Ejection(consecutive=1, seconds=5))
+    answer(given, 0, 500)
+    for member in given.members:
+        failed(member.state, NOW + 6, "refused")
+    assert choose(given, NOW + 7) is not None
+    assert ramp(given.members[0].state, 10, NOW + 10) == 0.5
+
+
+@pytest.mark.parametrize("method", ["byrequests", "hash"])
+def test_the_share_of_a_slow_start_grows_to_the_whole(method: str) -> None:
+    given = pool(1, 1, slow_start=10, method=method)
+    given.members[0].state.ramp_at = NOW
+    shares = []
+    for step in (0, 5, 11):
+        chosen = Counter(
+            member.key.member for n in range(2000) if (member := choose(given, NOW + step, key=b"%d" % n)) is not None
+        )
+        shares.append(chosen["m0"] / 2000)
+    assert shares == pytest.approx([0.1 / 1.1, 0.5 / 1.5, 0.5], abs=0.03)
+    assert sum(member.state.lbstatus for member in given.members) == 0
+
+
+def test_sessions_stay_with_a_member_that_drains_until_what_it_has_is_cut_off() -> None:
+    given = roles("a b:draining", sticky=STICKY, drain_timeout=5.0)
+    state = named(given, "b").state
+    state.drain_at, state.drain_timeout = NOW, 5.0
+    assert turns(given, route="b", now=NOW + 5) == "b"
+    assert turns(given, route="b", now=NOW + 5.1) == "a"

@@ -7,7 +7,7 @@ import pytest
 from proxy_core.balance import passive_checks
 from proxy_core.balance.choosing import choose
 from proxy_core.config.model import Ejection
-from tests.balance.pools import NOW, answer, pool, up
+from tests.balance.pools import NOW, answer, pool, turns, up
 
 
 def test_failures_in_a_row_eject_and_a_good_answer_begins_anew() -> None:
@@ -16,7 +16,9 @@ def test_failures_in_a_row_eject_and_a_good_answer_begins_anew() -> None:
     assert up(given) == [True, True]
     passive_checks.broke(given, given.members[0], NOW)
     assert up(given) == [False, True]
+    assert turns(given, 4, now=NOW + 9.9) == "m1"
     assert up(given, NOW + 10) == [True, True]
+    assert turns(given, 4, now=NOW + 10) == "m0 m1 m0 m1"
     assert given.members[0].state.ejections == 1
 
 

@@ -7,11 +7,11 @@ means over the last five closed seconds, shares and percentiles are over the las
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from math import inf
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -22,9 +22,10 @@ from proxy_core.balance.member_state import Checked, MemberKey, MemberState
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, ListenerState, MemberLoad, Name, Percentiles, RouteLoad, Second
-from proxy_core.rules.decision import RuleState
-from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, RuleKey, Tally
-from proxy_core.runtime.registry import Registry
+from proxy_core.rules.decision import BoundRoute
+from proxy_core.rules.rewriting.rewrite import BoundRewrite
+from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, Tally
+from proxy_core.runtime.registry import Registry, RuleKey
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver
 from proxy_core.serve.server import ListenerNow
@@ -103,31 +104,19 @@ def _second(second: ClosedSecond) -> Second:
     return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
 
 
-class Counted(Protocol):
-    """A row that counts its hits."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def state(self) -> RuleState: ...
-
-
 def _rules(
-    rows: str, bound: Iterable[Counted], recorder: Recorder, window: list[ClosedSecond]
+    rows: str, bound: Iterable[BoundRoute | BoundRewrite], recorder: Recorder, window: list[ClosedSecond]
 ) -> tuple[RouteLoad, ...]:
     """What each row of the list ``rows`` did; hardly any of many has done something lately."""
-    in_flight: dict[RuleKey, int] = {}
-    for exchange in recorder.live:
-        if exchange.route is not None:
-            key = (exchange.route.rows, exchange.route.id)
-            in_flight[key] = in_flight.get(key, 0) + 1
+    live = (exchange.route for exchange in recorder.live)
+    in_flight = Counter((route.rows, route.id) for route in live if route is not None)
     lately: dict[RuleKey, list[Histogram]] = {}
-    recent: dict[RuleKey, int] = {}
+    recent = Counter[RuleKey]()
     for age, second in enumerate(window):
         for key, histogram in second.routes.items():
             lately.setdefault(key, []).append(histogram)
             if age < RATE:
-                recent[key] = recent.get(key, 0) + sum(histogram.values())
+                recent[key] += sum(histogram.values())
     over = min(RATE, len(window)) or 1
     loads = []
     for row in bound:
@@ -138,11 +127,11 @@ def _rules(
             load = replace(
                 load,
                 requests=tally.requests,
-                in_flight=in_flight.get(key, 0),
+                in_flight=in_flight[key],
                 classes=tuple(tally.classes[1:6]),
                 sent=tally.sent,
                 received=tally.received,
-                rate=recent.get(key, 0) / over,
+                rate=recent[key] / over,
                 latency=Percentiles(*percentiles(lately.get(key, ()))),
             )
         loads.append(load)
@@ -150,10 +139,10 @@ def _rules(
 
 
 def _members(window: list[ClosedSecond]) -> dict[MemberKey, MemberMinute]:
-    totals: dict[str, int] = {}
+    totals = Counter[str]()
     for second in window:
         for key, did in second.members.items():
-            totals[key.balancer] = totals.get(key.balancer, 0) + did.elected
+            totals[key.balancer] += did.elected
     minutes = {}
     for key in {key for second in window for key in second.members}:
         mine = [second.members.get(key, IDLE) for second in window]

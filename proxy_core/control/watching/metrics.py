@@ -129,13 +129,20 @@ def _routes(recorder: Recorder, registry: Registry) -> Iterator[str]:
                        )  # fmt: skip
 
 
+_MEMBER_COUNTERS = (
+    ("member_elected_total", "elected", "Attempts that a member was chosen for."),
+    ("member_errors_total", "errors", "Connections and answers that failed."),
+    ("member_retries_total", "retries", "Requests sent again because their connection broke."),
+    ("member_ejections_total", "ejections", "Times that a member was ejected for bad answers."),
+    ("member_sent_bytes_total", "sent", "Bytes sent to a member."),
+    ("member_received_bytes_total", "received", "Bytes received from a member."),
+)
+"""Name, field of the member's state, meaning."""
+
+
 def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
     known = [(_labels(state), state) for state in registry.members.values()]
     now = [({"balancer": load.balancer, "member": load.member}, load) for load in snapshot.members]
-
-    def counter(name: str, meaning: str, counted: Iterable[tuple[Labels, int]]) -> Iterator[str]:
-        return _family(name, "counter", meaning, [("", labels, value) for labels, value in counted])
-
     yield from _family("member_in_flight", "gauge", "Requests that a member has.",
                        [("", labels, state.busy) for labels, state in known])  # fmt: skip
     yield from _family("member_weight", "gauge", "Weight of a member in force.",
@@ -147,18 +154,8 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
     yield from _family("member_check_passed", "gauge", "1 where the last health check passed.",
                        [("", labels, load.check.passed) for labels, load in now if load.check and load.check.at],
                        )  # fmt: skip
-    yield from counter("member_elected_total", "Attempts that a member was chosen for.",
-                       [(labels, state.elected) for labels, state in known])  # fmt: skip
-    yield from counter("member_errors_total", "Connections and answers that failed.",
-                       [(labels, state.errors) for labels, state in known])  # fmt: skip
-    yield from counter("member_retries_total", "Requests sent again because their connection broke.",
-                       [(labels, state.retries) for labels, state in known])  # fmt: skip
-    yield from counter("member_ejections_total", "Times that a member was ejected for bad answers.",
-                       [(labels, state.ejections) for labels, state in known])  # fmt: skip
-    yield from counter("member_sent_bytes_total", "Bytes sent to a member.",
-                       [(labels, state.sent) for labels, state in known])  # fmt: skip
-    yield from counter("member_received_bytes_total", "Bytes received from a member.",
-                       [(labels, state.received) for labels, state in known])  # fmt: skip
+    for name, field, meaning in _MEMBER_COUNTERS:
+        yield from _family(name, "counter", meaning, [("", labels, getattr(state, field)) for labels, state in known])
     yield from _family("member_requests_total", "counter", "Finished requests by member and class of their status.",
                        [s for labels, state in known for s in _classes(labels, state.classes)])  # fmt: skip
     yield from _family("member_duration_seconds", "histogram", "From the head of a request to the end of its answer.",

@@ -25,15 +25,20 @@ MOST_KEPT = 100_000
 
 @dataclass(slots=True)
 class MapTally:
-    """Numbers of one source, kept across swaps. ``fault`` is what is wrong now, "" for nothing; ``last_error`` stays
-    when it is over, with the epoch second ``error_at``."""
+    """Numbers of one source, kept across swaps."""
 
     hits: int = 0
+    """Lookups of rules that found a value."""
     misses: int = 0
+    """Lookups of rules that found none."""
     errors: int = 0
+    """How often something went wrong."""
     fault: str = ""
+    """What is wrong now, in words; "" for nothing."""
     last_error: str = ""
+    """What was wrong last; it stays when that is over."""
     error_at: float = 0.0
+    """The epoch second of ``last_error``; 0.0 for never."""
 
     def failed(self, why: str, now: float) -> None:
         self.errors += 1
@@ -42,20 +47,30 @@ class MapTally:
 
 
 class MapState(Struct, frozen=True, kw_only=True):
-    """One map now, for people. ``entries`` is -1 where nobody can say; ``changed_at`` is the epoch second of the
-    file's last change, 0.0 for none; ``fault`` is what is wrong now, ``last_error`` what was last."""
+    """One map now, for people."""
 
     name: str
+    """Its name in the site."""
     type: MapType
+    """Its type in the site."""
     reads: str
+    """What it reads: a file, a command, a function, a database without its password, "entries"."""
     hits: int
+    """As in MapTally."""
     misses: int
+    """As in MapTally."""
     errors: int
+    """As in MapTally."""
     entries: int
+    """How many it knows; -1 where nobody can say."""
     changed_at: float
+    """The epoch second of the file's last change; 0.0 for none."""
     fault: str
+    """As in MapTally."""
     last_error: str
+    """As in MapTally."""
     error_at: float
+    """As in MapTally."""
 
 
 class Source(Protocol):

@@ -43,6 +43,7 @@ class Database(Protocol):
 class Query:
     """A query on a database; ``fast`` keeps the answers."""
 
+    entries = -1
     changed = 0.0
 
     def __init__(self, database: Database, fast: bool, tally: MapTally, choose: Choose = random.choice) -> None:
@@ -50,10 +51,6 @@ class Query:
         self._tally = tally
         self._choose = choose
         self._kept = Kept() if fast else None
-
-    @property
-    def entries(self) -> int:
-        return -1
 
     async def open(self) -> None:
         """Ask once, for nothing: finds a database that is away and a query that is wrong. Raises ValueError."""

@@ -21,9 +21,9 @@ from proxy_core.http.target import as_bytes_text
 from proxy_core.runtime.maps import text_file
 from proxy_core.runtime.maps.functions import FUNCTIONS
 from proxy_core.runtime.maps.programs import MapProgram
-from proxy_core.runtime.maps.source import Known, MapState, MapTally, Source, words
+from proxy_core.runtime.maps.source import WAIT, Known, MapState, MapTally, Source, words
 from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
-from proxy_core.runtime.maps.tables import Dbm, Function, Inline, Text
+from proxy_core.runtime.maps.tables import Dbm, Function, Text
 
 Key = tuple[str, ...]
 """What makes two maps one source: the type, and what it reads."""
@@ -74,35 +74,31 @@ class MapStore:
 
     # ---- asking
 
-    def ask(self, name: str, key: str) -> Known:
+    def ask(self, name: str, key: str, counted: bool = True) -> Known:
         """The answer of the map ``name``, if it needs no waiting: (True, value), the value None for a miss; else
-        (False, None). A map that does not exist misses."""
+        (False, None). A map that does not exist misses. ``counted`` says that it is a lookup of a rule."""
         opened = self._maps.get(name)
         if opened is None:
             return True, None
         known, value = opened.source.ask(key)
-        return (True, self._counted(opened, value)) if known else (False, None)
+        return (True, self._answered(opened, value, counted)) if known else WAIT
 
-    async def answer(self, name: str, key: str) -> str | None:
+    async def answer(self, name: str, key: str, counted: bool = True) -> str | None:
         """The same, waiting for it, but no longer than the map's timeout."""
         opened = self._maps.get(name)
         if opened is None:
             return None
-        return self._counted(opened, await opened.source.answer(key, opened.settings.timeout))
+        return self._answered(opened, await opened.source.answer(key, opened.settings.timeout), counted)
 
-    def _counted(self, opened: OpenedMap, value: str | None) -> str | None:
-        value = self._chosen(opened, value)
-        if value is None:
+    def _answered(self, opened: OpenedMap, value: str | None, counted: bool) -> str | None:
+        """What a rule gets: of a rnd map one of the values of the key, where an empty one is a miss."""
+        if value is not None and opened.settings.type == "rnd":
+            value = self._choose(value.split("|")) or None
+        if counted and value is None:
             opened.tally.misses += 1
-        else:
+        elif counted:
             opened.tally.hits += 1
         return value
-
-    def _chosen(self, opened: OpenedMap, value: str | None) -> str | None:
-        """One of the values that a rnd map gives for a key; an empty one is a miss."""
-        if value is None or opened.settings.type != "rnd":
-            return value
-        return self._choose(value.split("|")) or None
 
     # ---- for people
 
@@ -144,7 +140,9 @@ class MapStore:
 
     async def look(self, name: str, key: str) -> str | None:
         """What ``answer`` would say, for people and in their spelling; it counts as no lookup."""
-        value = await self.uncounted().answer(name, as_bytes_text(key))
+        known, value = self.ask(name, as_bytes_text(key), counted=False)
+        if not known:
+            value = await self.answer(name, as_bytes_text(key), counted=False)
         return None if value is None else value.encode("latin-1").decode(errors="replace")
 
     async def rows(self, name: str) -> tuple[text_file.MapRow, ...]:
@@ -208,7 +206,7 @@ class MapStore:
                 return Function(FUNCTIONS[settings.function])
             case "txt" | "rnd" if not settings.file:
                 table = {as_bytes_text(key): as_bytes_text(value) for key, value in settings.entries.items()}
-                return Inline(table)
+                return Function(table.get, len(table))
             case "txt" | "rnd":
                 return Text(folder / settings.file, tally)
             case "dbm" if settings.file:
@@ -230,20 +228,10 @@ class Uncounted:
     maps: MapStore
 
     def ask(self, name: str, key: str) -> Known:
-        opened = self.maps._maps.get(name)
-        if opened is None:
-            return True, None
-        known, value = opened.source.ask(key)
-        return (True, self.maps._chosen(opened, value)) if known else (False, None)
+        return self.maps.ask(name, key, counted=False)
 
     async def answer(self, name: str, key: str) -> str | None:
-        opened = self.maps._maps.get(name)
-        if opened is None:
-            return None
-        known, value = opened.source.ask(key)
-        if not known:
-            value = await opened.source.answer(key, opened.settings.timeout)
-        return self.maps._chosen(opened, value)
+        return await self.maps.answer(name, key, counted=False)
 
 
 _TODO: dict[MapType, str] = {

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from proxy_core.runtime.maps import dbm
@@ -139,36 +139,14 @@ class Dbm:
         return
 
 
-class Inline:
-    """Entries in the site file itself."""
-
-    changed = 0.0
-
-    def __init__(self, entries: Mapping[str, str]) -> None:
-        self._table = dict(entries)
-        self.entries = len(self._table)
-
-    async def open(self) -> None:
-        return
-
-    def ask(self, key: str) -> Known:
-        return True, self._table.get(key)
-
-    async def answer(self, key: str, timeout: float) -> str | None:
-        return self._table.get(key)
-
-    async def close(self) -> None:
-        return
-
-
 class Function:
-    """A function of the key."""
+    """A function of the key: an internal one of httpd's, or the look-up of an entry in the site file itself."""
 
-    entries = -1
     changed = 0.0
 
-    def __init__(self, function: Callable[[str], str]) -> None:
+    def __init__(self, function: Callable[[str], str | None], entries: int = -1) -> None:
         self._function = function
+        self.entries = entries
 
     async def open(self) -> None:
         return

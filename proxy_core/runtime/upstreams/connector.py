@@ -132,11 +132,9 @@ class Upstreams:
     def sweep(self, now: float) -> None:
         """Close what has been idle for too long."""
         for key, stack in list(self.idle.items()):
-            if any(upstream.expires < now for upstream in stack):
-                for upstream in stack:
-                    if upstream.expires < now:
-                        upstream.drop()
-                stack = self.idle[key] = [upstream for upstream in stack if not upstream.closed]
+            for upstream in [each for each in stack if each.expires < now]:
+                stack.remove(upstream)
+                upstream.drop()
             if not stack:
                 del self.idle[key]
 
