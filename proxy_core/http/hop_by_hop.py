@@ -1,7 +1,7 @@
 """What a field means to a proxy: which fields are passed on, which belong to one hop, which say where a body ends.
 
 The vocabulary of RFC 9110 §5 and §7.6.1 and of RFC 9112 §6, as tables. It knows no configuration and no connection,
-and it reads no message: ``syntax`` reads values, ``serve.request_fields`` and ``runtime.upstreams.answer_head`` read
+and it reads no message: ``syntax`` reads values, ``serve.request_fields`` and ``runtime.upstreams.response_head`` read
 heads by these tables.
 """
 

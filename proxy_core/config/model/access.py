@@ -30,8 +30,8 @@ class Auth(SiteTable, frozen=True, kw_only=True):
     """What browsers show when they ask for the password. Apache: AuthName."""
 
     file: Annotated[NonEmpty, example("users.htpasswd")]
-    """File made by htpasswd, relative to the site file, read anew when it changes: bcrypt, apr1, SHA-1, and what
-    crypt(3) of this system knows. Apache: AuthUserFile."""
+    """File made by htpasswd, relative to the site file, read anew when it changes: bcrypt, apr1, SHA-1 and
+    crypt (DES, MD5, SHA-256, SHA-512). Apache: AuthUserFile."""
 
     user_header: Annotated[FieldName, example("X-Remote-User")] = ""
     """Field that tells the upstream who the user is; what clients say in it is dropped, always. Empty: none."""
