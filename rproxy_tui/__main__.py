@@ -101,7 +101,7 @@ async def serve(
     log_to(state_folder(file) / "console.log")
     await engine.start()
     for notice in notices:
-        engine.notices.add(notice)
+        engine.recent_problems.add(notice)
     if with_demo:
         await engine.start_demo()
         await engine.start_demo_traffic(DEMO_RATE)

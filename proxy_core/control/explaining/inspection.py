@@ -12,7 +12,7 @@ from dataclasses import replace
 from proxy_core.control.explaining.effective_settings import asked_by, before, held, options
 from proxy_core.control.explaining.explanation import masked, told
 from proxy_core.control.view import Explanation, Inspection, Setting
-from proxy_core.control.watching.records import record
+from proxy_core.control.watching.request_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace

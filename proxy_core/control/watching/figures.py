@@ -7,7 +7,7 @@ means over the last five closed seconds, shares and percentiles are over the las
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -21,7 +21,6 @@ from proxy_core.config.model import Balancer, Member
 from proxy_core.control.watching.snapshot import (
     Check,
     Health,
-    ListenerState,
     MemberLoad,
     Name,
     Percentiles,
@@ -33,7 +32,6 @@ from proxy_core.runtime.recorder import ClosedSecond, Histogram, MemberSecond, R
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver
-from proxy_core.serve.server import ListenerNow
 
 RATE = 5
 """Seconds that a rate is the mean of."""
@@ -299,17 +297,3 @@ def _health(state: MemberState, monotonic: float) -> Health:
         return "error"
     checked = state.check is not None and state.check.at and state.check.passed
     return "up" if state.answered or checked else "unknown"
-
-
-def listeners(states: Sequence[ListenerNow]) -> tuple[ListenerState, ...]:
-    return tuple(
-        ListenerState(
-            name=state.name,
-            address=state.address,
-            port=state.port,
-            connections=state.connections,
-            draining=state.draining,
-            turned_away=state.turned_away,
-        )
-        for state in states
-    )
