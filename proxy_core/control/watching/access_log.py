@@ -169,32 +169,20 @@ common, combined = compiled("common"), compiled("combined")
 """Lines of LogFormat common and combined. %l is never known, %u where a password was asked for."""
 
 
+_KEYS = (
+    "at", "client", "method", "target", "host", "status", "sent", "received", "route", "balancer", "member", "attempts",
+    "retries", "generation", "queued", "waited", "first", "total", "cause", "referer", "user_agent",
+)  # fmt: skip
+_TIMES = ("queued", "waited", "first", "total")
+
+
 def json(exchange: Exchange) -> bytes:
     """An object a line. ``at`` is UTC as RFC 3339 says; times are milliseconds, null where it never came to that."""
     seen = record(exchange)
-    line = {
-        "at": _utc(exchange.at),
-        "client": seen.client,
-        "method": seen.method,
-        "target": seen.target,
-        "host": seen.host,
-        "status": seen.status,
-        "sent": seen.sent,
-        "received": seen.received,
-        "route": seen.route,
-        "balancer": seen.balancer,
-        "member": seen.member,
-        "attempts": seen.attempts,
-        "retries": seen.retries,
-        "generation": seen.generation,
-        "queued": _milliseconds(seen.queued),
-        "waited": _milliseconds(seen.waited),
-        "first": _milliseconds(seen.first),
-        "total": _milliseconds(seen.total),
-        "cause": seen.cause,
-        "referer": seen.referer,
-        "user_agent": seen.user_agent,
-    }
+    line = {key: getattr(seen, key) for key in _KEYS}
+    line["at"] = _utc(seen.at)
+    for key in _TIMES:
+        line[key] = None if line[key] < 0 else round(line[key] * 1000, 3)
     if exchange.notes:
         line["notes"] = exchange.notes
     text = msgspec.json.encode(line)
@@ -209,7 +197,3 @@ LINES: dict[str, Callable[[Exchange], bytes]] = {"common": common, "combined": c
 def _utc(at: float) -> str:
     second, milliseconds = divmod(int(at * 1000), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{milliseconds:03}Z"
-
-
-def _milliseconds(seconds: float) -> float | None:
-    return None if seconds < 0 else round(seconds * 1000, 3)
