@@ -17,7 +17,7 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
@@ -186,7 +186,8 @@ class Engine:
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
-        return await explain(self._current.rules, Outside(self._maps.uncounted(), self.file.parent), question)
+        outside = Outside(self._maps.uncounted(), self.file.parent)
+        return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
         document = self._editor.document

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from proxy_core.config.model import Listener, Site
-from proxy_core.config.toml import Document
+from proxy_core.config.reading.document import Document
 from proxy_core.control.watching.metrics import MetricsText
 from proxy_core.errors import Problem
 from proxy_core.runtime.compile_site import adopt, compile_site

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from proxy_core.config.model import Limits
@@ -51,37 +52,64 @@ class Admission:
         if left > 0:
             self._connections[name] = left
 
-    def admit(self, client: str, terms: ClientPolicy, now: float) -> None:
-        """A request of a client that ``terms`` watch. Raises Refused with 403 or, when it comes too soon, 429."""
-        why = terms.kept_out.find(client, time())
-        if why:
-            raise RefusedRequest(403, why, "deny")
-        if not terms.gap or terms.trusted.find(client):
+    def admit(self, client: str, policy: ClientPolicy, now: float) -> None:
+        """Let in a request of a client that ``policy`` watches; ``now`` is monotonic. Raises RefusedRequest with 403
+        or, when it comes too soon, 429."""
+        refused = self._refused(client, policy, now)
+        if refused is not None:
+            raise refused
+        if not policy.gap or policy.trusted.find(client):
             return
-        name, known = seen_as(client), self._full_at
-        if len(known) > self._most:
-            self._full_at = known = {name: at for name, at in known.items() if at > now}
-            self._most = max(_MOST, 2 * len(known))  # or a crowd would have all of it gone through for each of them
-        full_at = max(known.get(name, 0.0), now) + terms.gap
-        early = full_at - now - terms.limits.client_burst * terms.gap
+        if len(self._full_at) > self._most:
+            self._full_at = {name: at for name, at in self._full_at.items() if at > now}
+            # Or a crowd would have all of it gone through for each of them.
+            self._most = max(_MOST, 2 * len(self._full_at))
+        self._full_at[seen_as(client)] = self._next_full(client, policy, now)
+
+    def verdict(self, clients: Iterable[str], policy: ClientPolicy) -> RefusedRequest | None:
+        """What a request would be answered here if it came now, None where it would go on: for who only asks. The first
+        of ``clients`` is who connects, the others are whom it names."""
+        peer = next(iter(clients))
+        most = policy.limits.client_connections
+        if most and self._connections.get(seen_as(peer), 0) >= most and not policy.trusted.find(peer):
+            return too_many_connections(policy)
+        refusals = (self._refused(each, policy, monotonic()) for each in dict.fromkeys(clients))
+        refused = next(filter(None, refusals), None)
+        limits = policy.limits
+        if refused is None and limits.in_flight and (self._inside() >= limits.in_flight or self.waiting):
+            return _full(limits) if len(self.waiting) >= limits.queue else None
+        return refused
+
+    def _refused(self, client: str, policy: ClientPolicy, now: float) -> RefusedRequest | None:
+        """Why a client may not ask: it is kept out, or it asks faster than it may."""
+        why = policy.kept_out.find(client, time())
+        if why:
+            return RefusedRequest(403, why, "deny")
+        if not policy.gap or policy.trusted.find(client):
+            return None
+        early = self._next_full(client, policy, now) - now - policy.limits.client_burst * policy.gap
         if early > 1e-6:
-            raise RefusedRequest(429, "the client sends requests faster than client_rate", "client_rate", early)
-        known[name] = full_at
+            return RefusedRequest(429, "the client sends requests faster than client_rate", "client_rate", early)
+        return None
+
+    def _next_full(self, client: str, policy: ClientPolicy, now: float) -> float:
+        """When the bucket of a client is full again once it has sent one more request."""
+        return max(self._full_at.get(seen_as(client), 0.0), now) + policy.gap
 
     # -- room for requests in flight
 
     def enter(self, flight: Flight, limits: Limits) -> bool:
         """Whether a request that has begun may go on. If not it waits, or there is no room to wait and Refused(503)
         is raised."""
-        inside = len(self.recorder.live) - len(self.waiting)
-        if inside <= limits.in_flight and not self.waiting:
+        if self._inside() <= limits.in_flight and not self.waiting:
             return True
         if len(self.waiting) >= limits.queue:
-            raise RefusedRequest(
-                503, f"{limits.in_flight} requests are worked on and the queue is full", "in_flight", 1.0
-            )
+            raise _full(limits)
         self.waiting.append(flight)
         return False
+
+    def _inside(self) -> int:
+        return len(self.recorder.live) - len(self.waiting)
 
     def leave(self, flight: Flight) -> None:
         """A request that waited gave up waiting."""
@@ -102,3 +130,14 @@ class Admission:
                 flight.proceed()
             except Exception as error:
                 flight.broke("going on with a request that waited", error)
+
+
+def _full(limits: Limits) -> RefusedRequest:
+    why = f"{limits.in_flight} requests are worked on and the queue is full"
+    return RefusedRequest(503, why, "in_flight", 1.0)
+
+
+def too_many_connections(policy: ClientPolicy) -> RefusedRequest:
+    """The refusal of a connection to a client that has as many as it may."""
+    why = "the client has more connections open than client_connections"
+    return RefusedRequest(429, why, "client_connections", policy.limits.idle_time)

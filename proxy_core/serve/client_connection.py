@@ -15,11 +15,11 @@ from time import monotonic, time
 from typing import cast
 
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import Connection, RequestView
-from proxy_core.rules.fields.edits import Edits
+from proxy_core.http.request_view import Connection
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.serve import field_edits, fixed_bounds
+from proxy_core.serve.admission import too_many_connections
 from proxy_core.serve.chunked_body import Chunks
 from proxy_core.serve.client_certificate import client_lines, facts
 from proxy_core.serve.flight import Flight, receive
@@ -40,8 +40,8 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_began", "_chunks", "_closing", "_ends", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on",
-        "_method", "_reader", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound",
-        "deadline", "flight", "half_closed", "paused", "write",
+        "_method", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound",
+        "deadline", "flight", "half_closed", "paused", "reader", "write",
     )  # fmt: skip
 
     def __init__(self, service: ServerState, bound: BoundListener, ends: Ends | None = None) -> None:
@@ -85,30 +85,16 @@ class ClientConnection(asyncio.Protocol):
         """The client has the floor: it must go on with its body."""
         self.deadline = monotonic() + self._limits.body_time
 
-    def bound_body(self, own: int | None) -> int:
-        """The body may have so many bytes, or as many as the listener allows (0: any number); returns which."""
-        most = self._limits.body if own is None else own
+    def bound_body(self, own: int | None) -> None:
+        """The body may have so many bytes, or as many as the listener allows (0: any number)."""
         if self._chunks is not None:
-            self._chunks.most = most
-        return most
+            self._chunks.most = self.reader.body_bound(own)
 
     def earn(self, count: int) -> None:
         """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
         bounds, now = self._limits, monotonic()
         most = now + bounds.body_time
         self.deadline = min(self.deadline + count / bounds.body_rate, most) if bounds.body_rate else most
-
-    def changed(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> RequestFields:
-        """The fields of the request in flight after the site's edits. Raises Refused."""
-        return self._reader.changed(fields, edits, exchange)
-
-    def early(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> tuple[RequestView, RequestFields]:
-        """The request as its rules see it. Raises Refused."""
-        return self._reader.early(fields, edits, exchange)
-
-    def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:
-        """The request that asks for the page of an error. Raises Refused."""
-        return self._reader.redirected(exchange, fields, path)
 
     def cut(self) -> None:
         """Break the connection, so that what was sent so far cannot be taken for the whole."""
@@ -167,7 +153,7 @@ class ClientConnection(asyncio.Protocol):
         name, ports = _address(peer), (own[1] if own else 0, peer[1] if peer else 0)
         here = Connection(self.bound.name, _address(own), *ports, known, name)
         tls = self.bound.settings.tls
-        self._reader = RequestReader(name, here, client_lines(tls, known) if tls is not None else ())
+        self.reader = RequestReader(name, here, client_lines(tls, known) if tls is not None else ())
         self._judge = StrictParser(asyncio.get_running_loop())
         self._judged: RequestFields | None = None
         self._method = b""
@@ -181,23 +167,15 @@ class ClientConnection(asyncio.Protocol):
             self.cut()
         service.clients.add(self)
         self.bound.connections += 1
-        if not service.gate.opened(self._reader.peer, self._terms) and not self._closing:
-            self._refuse(
-                RefusedRequest(
-                    429,
-                    "the client has more connections open than client_connections",
-                    "client_connections",
-                    self._limits.idle_time,
-                ),
-                b"",
-            )
+        if not service.gate.opened(self.reader.peer, self._terms) and not self._closing:
+            self._refuse(too_many_connections(self._terms), b"")
 
     def _adopt(self, rules: RuleSet) -> None:
         """These rules are in force from this request on."""
         self._rules = rules
         self._terms = terms = self._service.terms(rules, self.bound.name)
         self._limits = terms.limits
-        self._watched = terms.watches(self._reader.peer, time())
+        self._watched = terms.watches(self.reader.peer, time())
 
     def data_received(self, data: bytes) -> None:
         flight = self.flight
@@ -228,7 +206,7 @@ class ClientConnection(asyncio.Protocol):
         if self in self._service.clients:
             self._service.clients.remove(self)
             self.bound.connections -= 1
-            self._service.gate.closed(self._reader.peer)
+            self._service.gate.closed(self.reader.peer)
 
     def pause_writing(self) -> None:
         self.blocked = True
@@ -313,10 +291,10 @@ class ClientConnection(asyncio.Protocol):
         if rules is not self._rules:
             self._adopt(rules)
         if self._watched:
-            self._service.gate.admit(self._reader.peer, self._terms, monotonic())
+            self._service.gate.admit(self.reader.peer, self._terms, monotonic())
         plain = head if head.isascii() else ascii_line(head)
-        view, fields = self._reader.read(plain, self._terms)
-        refused = None if view.client == self._reader.peer else self._turned_away(view.client)
+        view, fields = self.reader.read(plain, self._terms)
+        refused = None if view.client == self.reader.peer else self._turned_away(view.client)
         length = fields.length
         if fields is self._judged and view.method == self._method and length >= 0:
             # The same method with the same block of fields, byte for byte, was judged on this connection; what may
@@ -393,7 +371,7 @@ class ClientConnection(asyncio.Protocol):
             return
         exchange = Exchange(
             self._service.current.rules,
-            guessed(data, self._reader),
+            guessed(data, self.reader),
             data[: self._limits.head],
             "",
             time(),
@@ -401,7 +379,7 @@ class ClientConnection(asyncio.Protocol):
         )
         settings = exchange.rules.program.general
         status, moved, own = field_edits.page(settings, exchange, refused.status, self._service.outside.pages)
-        exchange.status, exchange.cause = status, refused.why
+        exchange.status, exchange.cause, exchange.limit = status, refused.why, refused.limit
         fields = field_edits.replied(settings, exchange, status, (*again(refused.again), *self.bound.fields))
         head, body = reply(status, keep=False, fields=fields, moved=moved, own=own)
         exchange.sent = len(body)

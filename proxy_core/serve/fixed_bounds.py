@@ -1,7 +1,7 @@
 """Bounds that no site has to change: every wait has an end and every buffer a size.
 
 All in one place and frozen. Sizes are bytes, times are seconds. What sites differ in is ``[limits]`` of the site file
-(``config.model_limits``).
+(``config.model.limits``).
 """
 
 from __future__ import annotations

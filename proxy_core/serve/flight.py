@@ -25,8 +25,8 @@ from proxy_core.balance import outcome, sticky
 from proxy_core.balance.select import Full, choose
 from proxy_core.balance.state import BoundMember, MemberKey, Pool
 from proxy_core.http.hop_by_hop import IDEMPOTENT, RefusedRequest
-from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import BoundRoute, Forward, Redirect, Respond
+from proxy_core.http.request_view import RequestView
+from proxy_core.rules.decision import BoundRoute, Forward, Redirect
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.settings import Settings
 from proxy_core.rules.text.request_key import key_of
@@ -37,11 +37,11 @@ from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.idle_connections import IDLE_SECONDS, Unreachable
 from proxy_core.serve import field_edits, fixed_bounds, member_answer
 from proxy_core.serve.member_lines import Wants
-from proxy_core.serve.member_request import outgoing
 from proxy_core.serve.own_answer import CONTINUE, again, reply
 from proxy_core.serve.request_fields import CHUNKED, RequestFields
 from proxy_core.serve.server_state import ServerState
 from proxy_core.serve.tunnel import Tunnel
+from proxy_core.serve.way import outgoing, way
 
 if TYPE_CHECKING:
     from proxy_core.serve.client_connection import ClientConnection
@@ -100,13 +100,6 @@ class Flight:
         if view.target == b"*":
             self._respond(200, "")
             return
-        early = rules.program.early(view)
-        if early is not None:
-            try:
-                self.exchange.view, self.fields = self.client.early(self.fields, early, self.exchange)
-            except RefusedRequest as refused:
-                self._respond(500, f"the site's header rules make a request that is refused: {refused.why}")
-                return
         bounds = rules.site.limits
         if bounds.in_flight:
             try:
@@ -130,13 +123,15 @@ class Flight:
     def _decide(self) -> None:
         exchange = self.exchange
         try:
-            decision = exchange.rules.program.decide(exchange.view, exchange.facts, None)
+            found = way(exchange, self.client.reader, self.fields, internal=self._first is not None)
         except Exception as error:
             self.service.crashed("deciding a request", error)
-            decision = Respond(500, None, "deciding the request failed")
-        if isinstance(decision, Need):
-            self._fetch(decision.key)
+            self._respond(500, "deciding the request failed")
             return
+        if isinstance(found, Need):
+            self._fetch(found.key)
+            return
+        decision, exchange.host, self._settings, exchange.view, self.fields, exchange.notes, limit = found
         route, extras = decision.route, decision.extras
         if extras is not None:
             exchange.extras = extras
@@ -148,26 +143,16 @@ class Flight:
             exchange.route = route
             route.state.hits += 1
             route.state.last_hit = exchange.at
-        self._settings = settings = exchange.rules.program.settings(exchange.view, decision)
         if isinstance(decision, Forward):
-            if self.fields.length:
-                most = self.client.bound_body(decision.route.max_body)
-                if 0 < most < max(self.fields.length, exchange.received):
-                    self.service.gate.reached["body"] += 1
-                    self._respond(413, f"the request body is longer than {most} bytes")
-                    return
-            if settings is not None and settings.edits.requests:
-                try:
-                    self.fields = self.client.changed(self.fields, settings.edits, exchange)
-                except RefusedRequest as refused:
-                    self._respond(500, f"the site's header rules make a request that is refused: {refused.why}")
-                    return
+            self.client.bound_body(decision.route.max_body)
             self.timeout = decision.route.timeout
             self._decision = decision
             self.decided()
         elif isinstance(decision, Redirect):
             self._respond(decision.status, "", decision.location)
         else:
+            if limit:
+                self.service.gate.reached[limit] += 1
             self._respond(decision.status, decision.cause)
 
     def _fetch(self, key: FactKey) -> None:
@@ -606,6 +591,7 @@ class Flight:
         """A fast refusal by a limit: nothing has been worked on. The next request of the connection is another's,
         perhaps, so it goes on if it can."""
         self.service.gate.reached[refused.limit] += 1
+        self.exchange.limit = refused.limit
         self._extra = (*self._extra, *again(refused.again))
         self._settings = self.exchange.rules.program.general
         self._reply(refused.status, refused.why)
@@ -680,7 +666,7 @@ class Flight:
         exchange, client = self.exchange, self.client
         exchange.status, exchange.cause, exchange.replaced = status, cause, status
         try:
-            view, fields = client.redirected(exchange, self.fields, path)
+            view, fields = client.reader.redirected(exchange, self.fields, path)
         except RefusedRequest:
             return False
         self._release()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
 from proxy_core.runtime.upstreams.answer_head import Answer

@@ -11,7 +11,7 @@ from html import escape
 from math import ceil
 from time import time
 
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS
 
 _SENTENCES = {
     400: "Your browser sent a request that this server could not understand.",

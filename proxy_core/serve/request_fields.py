@@ -10,17 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.http.hop_by_hop import (
-    REQUEST_KINDS,
-    Kind,
-    RefusedRequest,
-    as_cgi,
-    hops_left,
-    is_host,
-    length_of,
-    tokens,
-    without,
-)
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, RefusedRequest, as_cgi
+from proxy_core.http.syntax import hops_left, is_host, length_of, tokens, without
 from proxy_core.serve.client_policy import ClientPolicy
 
 CHUNKED = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, say, site_argument
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import errors

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from proxy_core.config.model import Site
-from proxy_core.config.toml import Document, read
+from proxy_core.config.reading.document import Document, read
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import Problem, errors
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from proxy_core.config.edit import Edit
-from proxy_core.config.save import ChangedOnDisk, Stamp, save, stamp
+from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save, stamp
+from proxy_core.config.editing.site_edits import Edit
 from proxy_core.control.editing import history
 from proxy_core.control.editing.history import History, HistoryEntry
 from proxy_core.control.watching.snapshot import Saved

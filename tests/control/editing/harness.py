@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from proxy_core.config.model import Site
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import Applied, Change, Command, Set
 from proxy_core.control.editing.editor import Editor
 from proxy_core.errors import Problem

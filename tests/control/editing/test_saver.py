@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.config import splice
+from proxy_core.config.editing import splice
 from proxy_core.config.model import Site
 from proxy_core.control.editing import editor as editor_module
 from proxy_core.control.editing import saver as saver_module
