@@ -23,7 +23,7 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor, check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.inspection import inspection
-from proxy_core.control.swap import Swap
+from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import (
     Explanation,
     Generation,
@@ -93,7 +93,7 @@ class Engine:
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
         self.metrics = MetricsText(lambda: exposition(self.snapshot(), self._recorder, self._registry))
-        self._swap = Swap(
+        self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
         self._access_log = AccessLogWriter(self._recorder, file.parent, console)

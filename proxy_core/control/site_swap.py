@@ -25,7 +25,7 @@ from proxy_core.serve.metrics_listener import MetricsListener
 from proxy_core.serve.server import ProxyServer
 
 
-class Swap:
+class SiteSwap:
     """Takes turns: an edit and a new try to bind wait for each other, from what is prepared to its commit."""
 
     def __init__(
