@@ -23,7 +23,7 @@ from typing import Any
 
 import uvloop
 
-from proxy_core.control.cli.serve import drained, ready
+from proxy_core.control.cli.serve_site import drained, ready
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, report
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 from proxy_core.control.editing.history import journal_of
@@ -101,7 +101,7 @@ async def serve(
     log_to(state_folder(file) / "console.log")
     await engine.start()
     for notice in notices:
-        engine.notices.add(notice)
+        engine.recent_problems.add(notice)
     if with_demo:
         await engine.start_demo()
         await engine.start_demo_traffic(DEMO_RATE)

@@ -1,4 +1,4 @@
-"""The engine, in some 340 lines that only wire: everything that serves put together, and the view a console has of it.
+"""The engine: everything that serves put together, and the view that a console has of it. It only wires.
 
 It owns the rule set in force, the server, the editor and the clocks, and it outlives any console: a console pulls
 numbers and submits commands (EngineView) and may come, stall, crash or go as it likes. What fails at the start (a
@@ -13,22 +13,34 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from proxy_core.config.model import AccessLog as Settings
-from proxy_core.config.model import Listener, Site
+from msgspec import convert
+from msgspec.structs import replace
+
+from proxy_core.config.model import Site
 from proxy_core.config.reading.document import read
 from proxy_core.control.demo import members, traffic
-from proxy_core.control.editing.commands import Command, Preview, Reload, Result
+from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.inspection import inspection
-from proxy_core.control.view import Explanation, Generation, Inspection, Question, Record, SiteState, Snapshot
+from proxy_core.control.site_swap import SiteSwap
+from proxy_core.control.view import (
+    Explanation,
+    Generation,
+    Inspection,
+    ListenerState,
+    Question,
+    Record,
+    SiteState,
+    Snapshot,
+)
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogWriter
-from proxy_core.control.watching.member_heartbeats import Beats
+from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.member_problems import look_for_members, member_problems
 from proxy_core.control.watching.metrics import MetricsText, exposition
-from proxy_core.control.watching.notices import Notices
-from proxy_core.control.watching.records import record
+from proxy_core.control.watching.recent_problems import RecentProblems
+from proxy_core.control.watching.request_records import record
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.fact_lookups import Outside
@@ -39,8 +51,6 @@ from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
-from proxy_core.serve.listeners import ListenError
-from proxy_core.serve.metrics_listener import MetricsListener
 from proxy_core.serve.server import ProxyServer
 
 TICK = 0.25
@@ -68,26 +78,25 @@ class Engine:
         if document.site is None or errors(check(document)):
             raise BadSite(check(document))
         self.file = file
-        self._console = console
         self.demo = False
-        self.notices = Notices(log or (lambda problem: None))
+        self.recent_problems = RecentProblems(log or (lambda problem: None))
         self._editor = Editor(file, document, self._apply)
         self._registry = Registry()
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
-        self._maps = MapStore(self.notices.add)
+        self._maps = MapStore(self.recent_problems.add)
         self._outside = Outside(self._maps, file.parent)
         self._server = ProxyServer(
-            self._current, self._recorder, self._registry, self.notices.add, self._outside, folder=file.parent
+            self._current, self._recorder, self._registry, self.recent_problems.add, self._outside, folder=file.parent
         )
         self._checks = Checks(self._server.upstreams)
-        self._beats = Beats(self._current, self._server.upstreams.resolver)
+        self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
         self.metrics = MetricsText(lambda: exposition(self.snapshot(), self._recorder, self._registry))
-        self._swap = asyncio.Lock()  # from what is prepared to its commit: an edit and a new try to bind take turns
-        self._unbound: dict[str, tuple[Listener, Problem]] = {}
-        self._access_log: AccessLogWriter | None = None
-        self._log_settings: Settings | None = None
+        self._swap = SiteSwap(
+            file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
+        )
+        self._access_log = AccessLogWriter(self._recorder, file.parent, console)
         self._demo_members: list[members.DemoMember] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
@@ -99,12 +108,10 @@ class Engine:
     async def start(self) -> None:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
         read one that its rules do without; the rest serves."""
-        asyncio.get_running_loop().set_exception_handler(self.notices.from_loop)
+        asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
+        await self._swap.begin(self._editor.document)
         site = self._current.rules.site
-        self._maps.commit(await self._maps.prepare(site, self.file.parent))
-        await self._outside.pages.read(site)
-        await self._bind_what_can()
-        self._open_access_log(site)
+        self._access_log.adopt(site.access_log)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
@@ -128,9 +135,7 @@ class Engine:
         await self._maps.close()
         for upstream in self._demo_members:
             await upstream.close()
-        if self._access_log is not None:
-            self._access_log.write()
-            self._access_log.close()
+        self._access_log.close()
         return cut
 
     async def reload(self) -> Result:
@@ -139,8 +144,7 @@ class Engine:
 
     def reopen_logs(self) -> None:
         """Open the access log anew, after it was moved away (SIGUSR1)."""
-        if self._access_log is not None:
-            self._access_log.reopen()
+        self._access_log.reopen()
 
     # ---- EngineView
 
@@ -150,7 +154,7 @@ class Engine:
         minute = self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
             minute = self._minute = figures.minute(rules, recorder, minute)
-        listeners = figures.listeners(self._server.states())
+        states = self._server.states()
         return Snapshot(
             at=at,
             uptime=now - self._began,
@@ -158,7 +162,7 @@ class Engine:
             saved=self._editor.saver.state,
             requests=recorder.newest,
             in_flight=len(recorder.live),
-            connections=sum(listener.connections for listener in listeners),
+            connections=sum(state.connections for state in states),
             rate=minute.rate,
             rate_4xx=minute.rate_4xx,
             rate_5xx=minute.rate_5xx,
@@ -168,7 +172,7 @@ class Engine:
             members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now),
             routes=minute.routes,
             rewrites=minute.rewrites,
-            listeners=listeners,
+            listeners=tuple(convert(state, ListenerState, from_attributes=True) for state in states),
             seconds=minute.seconds,
             demo=self.demo,
             limited=self._server.reached(),
@@ -191,21 +195,24 @@ class Engine:
         return SiteState(generation=rules.generation, site=rules.site, text=document.text, file=str(self.file))
 
     def problems(self) -> tuple[Problem, ...]:
-        saver, log = self._editor.saver, self._access_log
-        unbound = [problem for _, problem in self._unbound.values()]
-        some = (saver.journal_problem, log and log.problem, self.metrics.problem, self._beats.problem)
-        kept = [problem for problem in some if problem]
+        saver = self._editor.saver
+        alone = (saver.journal_problem, self.metrics.problem, self._beats.problem)
         return (
             *saver.problems,
-            *unbound,
+            *self._swap.unbound,
             *self._server.problems(),
-            *self.notices.current(),
+            *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._maps.problems(),
-            *self._outside.pages.problems,
-            *kept,
+            *(problem for problem in alone if problem),
+            *self._unopened(),
             *self._editor.warnings,
         )
+
+    def _unopened(self) -> tuple[Problem, ...]:
+        """Files that the site names and that cannot be opened: pages for errors, the access log."""
+        log = self._access_log.problem
+        return (*self._outside.pages.problems, *((log,) if log else ()))
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -231,7 +238,10 @@ class Engine:
         return await self._editor.preview(command)
 
     async def submit(self, command: Command, author: str = "console") -> Result:
-        return await self._editor.submit(command, author)
+        result = await self._editor.submit(command, author)
+        if isinstance(result, Refused):
+            return result
+        return replace(result, warnings=(*result.warnings, *self._unopened()))
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections."""
@@ -247,67 +257,13 @@ class Engine:
         if port is not None:
             self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))
 
-    # ---- applying
-
     async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        """The Editor's way to bring a site into force. All that can fail comes before the assignment."""
-        async with self._swap:
-            return await self._swapped(site, generation)
-
-    async def _swapped(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        rules = compile_site(site, self._registry, generation, self._current.rules)
-        unbound = {name: listener for name, (listener, _) in self._unbound.items()}
-        wanted = {name: listener for name, listener in site.listeners.items() if unbound.get(name) != listener}
-        maps = await self._maps.prepare(site, self.file.parent)
-        page: MetricsListener | None = None
-        try:
-            if maps.problems:
-                raise ListenError(maps.problems)
-            page = await self.metrics.prepare(site)
-            prepared = await self._server.prepare(wanted)
-            await self._outside.pages.read(site)
-        except ListenError as error:
-            self._maps.discard(maps)
-            await self.metrics.discard(page)
-            return error.problems
-        self._current.rules = rules
-        self._maps.commit(maps)
-        self._server.commit(prepared)
-        self.metrics.commit(page, site)
-        adopt(rules, self._registry, time.monotonic())
-        self._checks.adopt(rules)
-        self._unbound = {name: entry for name, entry in self._unbound.items() if site.listeners.get(name) == entry[0]}
-        self._open_access_log(site)
+        """The Editor's way to bring a site into force; the problems when that cannot be done."""
+        if problems := await self._swap.bring(site, generation):
+            return problems
+        self._checks.adopt(self._current.rules)
+        self._access_log.adopt(site.access_log)
         return ()
-
-    async def _bind_what_can(self) -> None:
-        """Bind every listener that can be bound; the others become problems."""
-        async with self._swap:
-            site = self._current.rules.site
-            if self.metrics.page is None:
-                await self.metrics.open(site)
-            failed: dict[str, Problem] = {}
-            while True:
-                wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
-                try:
-                    self._server.commit(await self._server.prepare(wanted))
-                    break
-                except ListenError as error:
-                    failed |= {problem.address[1]: problem for problem in error.problems}
-            locate = self._editor.document.located
-            self._unbound = {name: (site.listeners[name], locate(problem)) for name, problem in failed.items()}
-
-    def _open_access_log(self, site: Site) -> None:
-        settings, known = site.access_log, self._access_log
-        if settings == self._log_settings:
-            return
-        if known is not None:
-            known.write()
-            known.close()
-        self._log_settings = settings
-        self._access_log = (
-            AccessLogWriter(self._recorder, settings, self.file.parent, self._console) if settings is not None else None
-        )
 
     # ---- clocks
 
@@ -324,22 +280,21 @@ class Engine:
             try:
                 await self._tick(ticks)
             except Exception as error:  # a mistake in one tick must not stop the clock
-                self.notices.crashed("a tick of the engine's clock", error, "serving goes on")
+                self.recent_problems.crashed("a tick of the engine's clock", error, "serving goes on")
 
     async def _tick(self, ticks: int) -> None:
-        if self._access_log is not None:
-            self._access_log.write()
+        self._access_log.write()
         if ticks % round(1 / TICK) == 0:
             await self._second()
-        if ticks % round(BIND_AGAIN / TICK) == 0 and (self._unbound or self.metrics.problem):
-            await self._bind_what_can()
+        if ticks % round(BIND_AGAIN / TICK) == 0 and (self._swap.unbound or self.metrics.problem):
+            await self._swap.bind_what_can(self._editor.document)
 
     async def _second(self) -> None:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
         if self._lateness > STOOD_STILL:
             what = f"the event loop stood still for {self._lateness:.1f} s, and served nobody meanwhile"
             todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
-            self.notices.add(Problem(what=what, todo=todo, severity="warning"))
+            self.recent_problems.add(Problem(what=what, todo=todo, severity="warning"))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
         await self._beats.adopt(self._current.rules.site)

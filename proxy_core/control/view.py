@@ -13,7 +13,7 @@ from msgspec import Struct
 from proxy_core.balance.condition import Health
 from proxy_core.config.model import Site
 from proxy_core.control.editing.commands import Command, Preview, Result
-from proxy_core.control.watching.records import Record
+from proxy_core.control.watching.request_records import Record
 from proxy_core.control.watching.snapshot import (
     Check,
     Classes,

@@ -169,6 +169,25 @@ async def test_a_file_edited_from_outside_is_noticed_and_served(tmp_path: Path) 
             assert engine.history()[-1].author == "file"
 
 
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (Insert(("errors",), {"status": ["404"], "file": "gone.html"}), "gone.html cannot be read"),
+        (Set(("access_log",), {"file": "no/folder/access.log"}), "No such file or directory"),
+    ],
+)
+async def test_an_edit_that_names_a_file_which_cannot_be_opened_says_so_at_once(
+    tmp_path: Path, edit: Set | Insert, words: str
+) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(site_with(free_port()))
+    async with serving(file) as (engine, _):
+        result = await submitted(engine, edit)
+        assert isinstance(result, Applied)
+        assert any(words in problem.what for problem in result.warnings)
+        assert any(words in problem.what for problem in engine.problems())
+
+
 async def test_a_swap_under_load_fails_no_request_and_keeps_every_counter(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     async with member("a") as one, member("b") as two:
@@ -314,7 +333,7 @@ async def test_a_new_try_to_bind_does_not_undo_an_edit_that_overtakes_it(
                     return prepared
 
                 monkeypatch.setattr(engine._server, "prepare", held)
-                trying = asyncio.create_task(engine._bind_what_can())
+                trying = asyncio.create_task(engine._swap.bind_what_can(engine._editor.document))
                 await asyncio.sleep(0.05)
                 monkeypatch.setattr(engine._server, "prepare", prepare)
                 edit = Change(edits=(Set(("listeners", "more"), {"address": "127.0.0.1:0"}),), sentence="listen")

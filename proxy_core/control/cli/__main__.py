@@ -14,7 +14,7 @@ from importlib import import_module
 
 from proxy_core.control.cli.subcommand import Subcommand
 
-MODULES = {"check": "check", "explain": "explain", "import": "import_export", "export": "import_export"}
+MODULES = {"check": "check_site", "explain": "explain_request", "import": "import_export", "export": "import_export"}
 """Where each command is, as a Subcommand of its name; serving has none."""
 
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy``; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = given.pop(0) if given and given[0] in MODULES else ""
-    module = import_module(f"proxy_core.control.cli.{MODULES.get(name, 'serve')}")
+    module = import_module(f"proxy_core.control.cli.{MODULES.get(name, 'serve_site')}")
     command: Subcommand = getattr(module, name.upper() or "SERVE")
     parser = argparse.ArgumentParser(f"rproxy {name}".rstrip(), description=command.about, epilog=command.epilog)
     command.arguments(parser)

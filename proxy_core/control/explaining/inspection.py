@@ -13,7 +13,7 @@ from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explain import turned_away
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
 from proxy_core.control.view import Explanation, Inspection
-from proxy_core.control.watching.records import record
+from proxy_core.control.watching.request_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Respond, Trace
 from proxy_core.rules.facts import Facts, Need

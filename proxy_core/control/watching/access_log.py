@@ -22,7 +22,7 @@ import msgspec
 
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.control.watching.log_format import compiled
-from proxy_core.control.watching.records import record
+from proxy_core.control.watching.request_records import record
 from proxy_core.errors import Problem
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recorder import Recorder
@@ -35,21 +35,39 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class AccessLogWriter:
-    """Writes what is new in ``recorder`` to the file that ``settings`` name, from now on."""
+    """Writes what is new in ``recorder`` to the file that the site wants, if it wants one."""
 
-    def __init__(self, recorder: Recorder, settings: Settings, folder: Path, console: bool = False) -> None:
-        """``folder`` is that of the site file. Opening may fail: see ``problem``; every ``write`` tries again. With a
-        ``console`` standard output is not ours to write to."""
+    def __init__(self, recorder: Recorder, folder: Path, console: bool = False) -> None:
+        """``folder`` is that of the site file. With a ``console`` standard output is not ours to write to."""
         self._recorder = recorder
-        self._path = None if settings.file == "-" else folder / settings.file
-        self._closed_to_us = console and self._path is None
-        self._line = LINES.get(settings.format) or compiled(settings.format)
+        self._folder = folder
+        self._console = console
+        self._settings: Settings | None = None
+        self._line: Callable[[Exchange], bytes] | None = None
+        self._path: Path | None = None
         self._cursor = recorder.newest
         self._pending = b""
         self._lost = 0
         self._trouble = ""
         self._file = -1
-        self._open()
+
+    def adopt(self, settings: Settings | None) -> None:
+        """Write to the file of these settings, from now on. Opening may fail: see ``problem``; every ``write`` tries
+        again."""
+        if settings == self._settings:
+            return
+        self.close()
+        self._settings, self._line = settings, None
+        self._cursor, self._pending, self._lost, self._trouble = self._recorder.newest, b"", 0, ""
+        if settings is not None:
+            self._path = None if settings.file == "-" else self._folder / settings.file
+            self._line = LINES.get(settings.format) or compiled(settings.format)
+            self._open()
+
+    @property
+    def _closed_to_us(self) -> bool:
+        """The console has what the site wants to write to."""
+        return self._console and self._settings is not None and self._path is None
 
     @property
     def problem(self) -> Problem | None:
@@ -69,7 +87,9 @@ class AccessLogWriter:
 
     def write(self) -> None:
         """Write what is new, at most ``BATCH`` records. What the file does not take now is kept for the next call."""
-        recorder = self._recorder
+        recorder, line = self._recorder, self._line
+        if line is None:
+            return
         oldest = recorder.newest - len(recorder.ring)
         if self._cursor < oldest:
             self._lost += oldest - self._cursor
@@ -78,7 +98,7 @@ class AccessLogWriter:
             return
         if not self._pending:
             exchanges = recorder.after(self._cursor, BATCH)
-            self._pending = b"".join(map(self._line, exchanges))
+            self._pending = b"".join(map(line, exchanges))
             self._cursor += len(exchanges)
         self._flush()
 
@@ -99,7 +119,7 @@ class AccessLogWriter:
         return str(self._path or "on standard output")
 
     def _open(self) -> bool:
-        if self._closed_to_us:
+        if self._line is None or self._closed_to_us:
             return False
         try:
             self._file = _standard_output() if self._path is None else os.open(self._path, _FLAGS, 0o640)
@@ -149,32 +169,20 @@ common, combined = compiled("common"), compiled("combined")
 """Lines of LogFormat common and combined. %l is never known, %u where a password was asked for."""
 
 
+_KEYS = (
+    "at", "client", "method", "target", "host", "status", "sent", "received", "route", "balancer", "member", "attempts",
+    "retries", "generation", "queued", "waited", "first", "total", "cause", "referer", "user_agent",
+)  # fmt: skip
+_TIMES = ("queued", "waited", "first", "total")
+
+
 def json(exchange: Exchange) -> bytes:
     """An object a line. ``at`` is UTC as RFC 3339 says; times are milliseconds, null where it never came to that."""
     seen = record(exchange)
-    line = {
-        "at": _utc(exchange.at),
-        "client": seen.client,
-        "method": seen.method,
-        "target": seen.target,
-        "host": seen.host,
-        "status": seen.status,
-        "sent": seen.sent,
-        "received": seen.received,
-        "route": seen.route,
-        "balancer": seen.balancer,
-        "member": seen.member,
-        "attempts": seen.attempts,
-        "retries": seen.retries,
-        "generation": seen.generation,
-        "queued": _milliseconds(seen.queued),
-        "waited": _milliseconds(seen.waited),
-        "first": _milliseconds(seen.first),
-        "total": _milliseconds(seen.total),
-        "cause": seen.cause,
-        "referer": seen.referer,
-        "user_agent": seen.user_agent,
-    }
+    line = {key: getattr(seen, key) for key in _KEYS}
+    line["at"] = _utc(seen.at)
+    for key in _TIMES:
+        line[key] = None if line[key] < 0 else round(line[key] * 1000, 3)
     if exchange.notes:
         line["notes"] = exchange.notes
     text = msgspec.json.encode(line)
@@ -189,7 +197,3 @@ LINES: dict[str, Callable[[Exchange], bytes]] = {"common": common, "combined": c
 def _utc(at: float) -> str:
     second, milliseconds = divmod(int(at * 1000), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{milliseconds:03}Z"
-
-
-def _milliseconds(seconds: float) -> float | None:
-    return None if seconds < 0 else round(seconds * 1000, 3)

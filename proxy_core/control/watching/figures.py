@@ -8,8 +8,8 @@ means over the last five closed seconds, shares and percentiles are over the las
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from math import inf
 
@@ -23,7 +23,6 @@ from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.watching.snapshot import (
     Check,
-    ListenerState,
     MemberLoad,
     Name,
     Percentiles,
@@ -36,7 +35,6 @@ from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, Ta
 from proxy_core.runtime.registry import Registry, RuleKey
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver
-from proxy_core.serve.server import ListenerNow
 
 RATE = 5
 """Seconds that a rate is the mean of."""
@@ -264,7 +262,3 @@ def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
     return Name(
         addresses=known.addresses, age=monotonic - known.since if known.addresses else 0.0, trouble=known.trouble
     )
-
-
-def listeners(states: Sequence[ListenerNow]) -> tuple[ListenerState, ...]:
-    return tuple(ListenerState(**asdict(state)) for state in states)

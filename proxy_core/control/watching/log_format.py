@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from proxy_core.balance import sticky
 from proxy_core.config.log_directives import LogDirective, parsed
+from proxy_core.control.watching.request_records import field
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 
@@ -107,7 +108,7 @@ def _connection(exchange: Exchange) -> bytes:
     """%X, as the request asked for it: X the client left, + the connection stays, - it ends."""
     if exchange.status == CLIENT_LEFT:
         return b"X"
-    said = _field("Connection", exchange.head).lower()
+    said = field("Connection", exchange.head).lower()
     return b"+" if b"keep-alive" in said or (exchange.version != "1.0" and b"close" not in said) else b"-"
 
 
@@ -179,30 +180,13 @@ def _time(argument: str) -> Line:
     return lambda exchange: shown(int((exchange.at + max(0.0, exchange.finished - exchange.started)) * 1_000_000))
 
 
-@lru_cache(maxsize=256)
-def _finder(name: str) -> re.Pattern[bytes]:
-    return re.compile(rb"\n%b[ \t]*:[ \t]*([^\r\n]*)" % re.escape(name.encode()), re.IGNORECASE)
-
-
-def _field(name: str, head: bytes, missing: bytes = b"") -> bytes:
-    """The lines of a field of a raw head, joined by ", "."""
-    found = _finder(name).findall(head)
-    return b", ".join([value.rstrip(b" \t") for value in found]) if found else missing
-
-
 def _asked(name: str) -> Line:
-    find = _finder(name).findall
-
-    def value(exchange: Exchange) -> bytes:
-        found = find(exchange.head)
-        return escaped(b", ".join([each.rstrip(b" \t") for each in found])) if found else b"-"
-
-    return value
+    return lambda exchange: escaped(field(name, exchange.head, b"-"))
 
 
 def _answered(name: str) -> Line:
     """%{NAME}o: as the member sent it; an answer of our own has none."""
-    return lambda exchange: b"-" if exchange.replaced else escaped(_field(name, exchange.answer, b"-"))
+    return lambda exchange: b"-" if exchange.replaced else escaped(field(name, exchange.answer, b"-"))
 
 
 def _variable(name: str) -> Line:
@@ -231,7 +215,7 @@ def _cookie(name: str) -> Line:
     wanted = name.lower().encode()
 
     def value(exchange: Exchange) -> bytes:
-        for pair in _field("Cookie", exchange.head).split(b";"):
+        for pair in field("Cookie", exchange.head).split(b";"):
             key, _, found = pair.partition(b"=")
             if key.strip().lower() == wanted:
                 return escaped(found.strip())

@@ -17,7 +17,7 @@ from proxy_core.serve.heartbeat_listener import HeartbeatListener, listen
 from proxy_core.serve.listeners import problem_of
 
 
-class Beats:
+class MemberHeartbeats:
     """``problem`` says why nobody listens where the site wants it."""
 
     def __init__(self, current: Current, resolver: Resolver) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import Literal
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from proxy_core.balance.member_state import MemberState
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.model import Metrics as Settings
-from proxy_core.control.watching.snapshot import ListenerState, Snapshot
+from proxy_core.control.watching.snapshot import Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
@@ -86,81 +87,74 @@ class MetricsText:
 Labels = Mapping[str, str]
 Sample = tuple[str, Labels, float]
 """What is appended to the family's name, labels, value."""
+Family = tuple[str, Literal["counter", "gauge", "histogram"], str, Iterable[Sample]]
+"""Name, kind, meaning, samples."""
+
+MEMBER_COUNTERS = {
+    "elected": ("member_elected_total", "Attempts that a member was chosen for."),
+    "errors": ("member_errors_total", "Connections and answers that failed."),
+    "retries": ("member_retries_total", "Requests sent again because their connection broke."),
+    "ejections": ("member_ejections_total", "Times that a member was ejected for bad answers."),
+    "sent": ("member_sent_bytes_total", "Bytes sent to a member."),
+    "received": ("member_received_bytes_total", "Bytes received from a member."),
+}
+"""Name and meaning of what a MemberState counts under these names."""
+DURATION = "From the head of a request to the end of its answer."
 
 
 def exposition(snapshot: Snapshot, recorder: Recorder, registry: Registry) -> str:
     """The whole page."""
-    return "".join(
-        (
-            *_family("generation", "gauge", "Generation of the site in force.", [("", {}, snapshot.generation)]),
-            *_family("uptime_seconds", "gauge", "Seconds since the start.", [("", {}, snapshot.uptime)]),
-            *_family("loop_lateness_seconds", "gauge", "How late the event loop was at worst in the last second.",
-                     [("", {}, snapshot.lateness)]),
-            *_family("connections", "gauge", "Open connections of clients, by listener.",
-                     _by_listener(snapshot, lambda each: each.connections)),
-            *_family("connections_turned_away_total", "counter",
-                     "Connections that ended before HTTP, by listener: no PROXY header, no handshake, or too late.",
-                     _by_listener(snapshot, lambda each: each.turned_away)),
-            *_family("requests_in_flight", "gauge", "Requests that are not finished.", [("", {}, snapshot.in_flight)]),
-            *_family("requests_total", "counter", "Finished requests, by class of their status.",
-                     _classes({}, recorder.classes)),
-            *_family("request_duration_seconds", "histogram", "From the head of a request to the end of its answer.",
-                     _histogram({}, dict(enumerate(recorder.histogram)), recorder.spent)),
-            *_family("limit_reached_total", "counter", "How often each limit turned somebody away.",
-                     [("", {"limit": name}, count) for name, count in snapshot.limited.items()]),
-            *_routes(recorder, registry),
-            *_members(snapshot, registry),
-        )
-    )  # fmt: skip
+    families = (*_proxy(snapshot, recorder), *_routes(recorder, registry), *_members(snapshot, registry))
+    return "".join(line for family in families for line in _spelled(*family))
 
 
-def _routes(recorder: Recorder, registry: Registry) -> Iterator[str]:
+def _proxy(snapshot: Snapshot, recorder: Recorder) -> Iterator[Family]:
+    yield "generation", "gauge", "Generation of the site in force.", [("", {}, snapshot.generation)]
+    yield "uptime_seconds", "gauge", "Seconds since the start.", [("", {}, snapshot.uptime)]
+    meaning = "How late the event loop was at worst in the last second."
+    yield "loop_lateness_seconds", "gauge", meaning, [("", {}, snapshot.lateness)]
+    yield "connections", "gauge", "Open connections of clients, by listener.", _by_listener(snapshot, "connections")
+    meaning = "Connections that ended before HTTP, by listener: no PROXY header, no handshake, or too late."
+    yield "connections_turned_away_total", "counter", meaning, _by_listener(snapshot, "turned_away")
+    yield "requests_in_flight", "gauge", "Requests that are not finished.", [("", {}, snapshot.in_flight)]
+    classes = _classes({}, recorder.classes)
+    yield "requests_total", "counter", "Finished requests, by class of their status.", classes
+    durations = _histogram({}, dict(enumerate(recorder.histogram)), recorder.spent)
+    yield "request_duration_seconds", "histogram", DURATION, durations
+    limited = [("", {"limit": name}, count) for name, count in snapshot.limited.items()]
+    yield "limit_reached_total", "counter", "How often each limit turned somebody away.", limited
+
+
+def _routes(recorder: Recorder, registry: Registry) -> Iterator[Family]:
     tallies = [({"list": rows, "route": name}, tally) for (rows, name), tally in recorder.routes.items()]
     hits = [("", {"list": rows, "route": name}, state.hits) for (rows, name), state in registry.rules.items()]
-    yield from _family("route_hits_total", "counter", "Requests that a row took part in, by its list and id.", hits)
-    yield from _family("route_requests_total", "counter", "Finished requests by route and class of their status.",
-                       [s for labels, tally in tallies for s in _classes(labels, tally.classes)])  # fmt: skip
-    yield from _family("route_sent_bytes_total", "counter", "Body bytes sent to clients.",
-                       [("", labels, tally.sent) for labels, tally in tallies])  # fmt: skip
-    yield from _family("route_received_bytes_total", "counter", "Body bytes received from clients.",
-                       [("", labels, tally.received) for labels, tally in tallies])  # fmt: skip
-    yield from _family("route_duration_seconds", "histogram", "From the head of a request to the end of its answer.",
-                       [s for labels, tally in tallies for s in _histogram(labels, tally.histogram, tally.seconds)],
-                       )  # fmt: skip
+    classes = [sample for labels, tally in tallies for sample in _classes(labels, tally.classes)]
+    sent = [("", labels, tally.sent) for labels, tally in tallies]
+    received = [("", labels, tally.received) for labels, tally in tallies]
+    durations = [s for labels, tally in tallies for s in _histogram(labels, tally.histogram, tally.seconds)]
+    yield "route_hits_total", "counter", "Requests that a row took part in, by its list and id.", hits
+    yield "route_requests_total", "counter", "Finished requests by route and class of their status.", classes
+    yield "route_sent_bytes_total", "counter", "Body bytes sent to clients.", sent
+    yield "route_received_bytes_total", "counter", "Body bytes received from clients.", received
+    yield "route_duration_seconds", "histogram", DURATION, durations
 
 
-_MEMBER_COUNTERS = (
-    ("member_elected_total", "elected", "Attempts that a member was chosen for."),
-    ("member_errors_total", "errors", "Connections and answers that failed."),
-    ("member_retries_total", "retries", "Requests sent again because their connection broke."),
-    ("member_ejections_total", "ejections", "Times that a member was ejected for bad answers."),
-    ("member_sent_bytes_total", "sent", "Bytes sent to a member."),
-    ("member_received_bytes_total", "received", "Bytes received from a member."),
-)
-"""Name, field of the member's state, meaning."""
-
-
-def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
-    known = [(_labels(state), state) for state in registry.members.values()]
+def _members(snapshot: Snapshot, registry: Registry) -> Iterator[Family]:
+    states = [(_labels(state), state) for state in registry.members.values()]
     now = [({"balancer": load.balancer, "member": load.member}, load) for load in snapshot.members]
-    yield from _family("member_in_flight", "gauge", "Requests that a member has.",
-                       [("", labels, state.busy) for labels, state in known])  # fmt: skip
-    yield from _family("member_weight", "gauge", "Weight of a member in force.",
-                       [("", labels, load.weight) for labels, load in now])  # fmt: skip
-    yield from _family("member_up", "gauge",
-                       "1 for a member that is enabled and in no trouble that anybody has met.",
-                       [("", labels, load.status == "enabled" and load.well)
-                        for labels, load in now])  # fmt: skip
-    yield from _family("member_check_passed", "gauge", "1 where the last health check passed.",
-                       [("", labels, load.check.passed) for labels, load in now if load.check and load.check.at],
-                       )  # fmt: skip
-    for name, field, meaning in _MEMBER_COUNTERS:
-        yield from _family(name, "counter", meaning, [("", labels, getattr(state, field)) for labels, state in known])
-    yield from _family("member_requests_total", "counter", "Finished requests by member and class of their status.",
-                       [s for labels, state in known for s in _classes(labels, state.classes)])  # fmt: skip
-    yield from _family("member_duration_seconds", "histogram", "From the head of a request to the end of its answer.",
-                       [s for labels, state in known
-                        for s in _histogram(labels, dict(enumerate(state.histogram)), state.seconds)])  # fmt: skip
+    busy = [("", labels, state.busy) for labels, state in states]
+    up = [("", labels, load.status == "enabled" and load.well) for labels, load in now]
+    passed = [("", labels, load.check.passed) for labels, load in now if load.check and load.check.at]
+    yield "member_in_flight", "gauge", "Requests that a member has.", busy
+    yield "member_weight", "gauge", "Weight of a member in force.", [("", labels, load.weight) for labels, load in now]
+    yield "member_up", "gauge", "1 for a member that is enabled and in no trouble that anybody has met.", up
+    yield "member_check_passed", "gauge", "1 where the last health check passed.", passed
+    for counted, (name, meaning) in MEMBER_COUNTERS.items():
+        yield name, "counter", meaning, [("", labels, getattr(state, counted)) for labels, state in states]
+    classes = [sample for labels, state in states for sample in _classes(labels, state.classes)]
+    histograms = ((labels, dict(enumerate(state.histogram)), state.seconds) for labels, state in states)
+    yield "member_requests_total", "counter", "Finished requests by member and class of their status.", classes
+    yield "member_duration_seconds", "histogram", DURATION, [s for each in histograms for s in _histogram(*each)]
 
 
 def _labels(state: MemberState) -> Labels:
@@ -173,35 +167,24 @@ def _classes(labels: Labels, classes: list[int]) -> list[Sample]:
 
 def _histogram(labels: Labels, buckets: Mapping[int, int], seconds: float) -> list[Sample]:
     """Bucket ``b`` of ``bucket_of`` ends below 2 to the power of e microseconds just when b < 8 * (e - 3)."""
-    below = [0] * len(EDGES)
-    total = 0
+    counts = [0] * (len(EDGES) + 1)
     for bucket, count in buckets.items():
-        total += count
-        place = max(0, bucket // 8 + 4 - EDGES.start)
-        if count and place < len(below):
-            below[place] += count
-    samples: list[Sample] = []
-    so_far = 0
-    for exponent, count in zip(EDGES, below, strict=True):
-        so_far += count
-        samples.append(("_bucket", {**labels, "le": repr(2**exponent / 1e6)}, so_far))
-    return [
-        *samples,
-        ("_bucket", {**labels, "le": "+Inf"}, total),
-        ("_sum", labels, seconds),
-        ("_count", labels, total),
-    ]
+        counts[min(max(0, bucket // 8 + 4 - EDGES.start), len(EDGES))] += count
+    edges = [*(repr(2**exponent / 1e6) for exponent in EDGES), "+Inf"]
+    below = [*accumulate(counts)]
+    samples = [("_bucket", {**labels, "le": edge}, count) for edge, count in zip(edges, below, strict=True)]
+    return [*samples, ("_sum", labels, seconds), ("_count", labels, below[-1])]
 
 
-def _by_listener(snapshot: Snapshot, of: Callable[[ListenerState], int]) -> list[Sample]:
+def _by_listener(snapshot: Snapshot, counted: str) -> list[Sample]:
     """One that drains may have the name of the one that takes its place: their numbers are one."""
     counts = Counter[str]()
     for each in snapshot.listeners:
-        counts[each.name] += of(each)
+        counts[each.name] += getattr(each, counted)
     return [("", {"listener": name}, count) for name, count in counts.items()]
 
 
-def _family(
+def _spelled(
     name: str, kind: Literal["counter", "gauge", "histogram"], meaning: str, samples: Iterable[Sample]
 ) -> Iterator[str]:
     yield f"# HELP rproxy_{name} {meaning}\n# TYPE rproxy_{name} {kind}\n"

@@ -67,7 +67,9 @@ def served(recorder: Recorder, count: int = 1, **changes: Any) -> None:
 
 
 def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLogWriter:
-    return AccessLogWriter(recorder, Settings(file="access.log", **settings), folder)
+    log = AccessLogWriter(recorder, folder)
+    log.adopt(Settings(file="access.log", **settings))
+    return log
 
 
 def test_common_is_the_line_of_the_httpd_manual() -> None:
@@ -280,8 +282,10 @@ def test_standard_output_is_left_alone_while_a_console_has_it(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     recorder = Recorder()
-    headless = AccessLogWriter(recorder, Settings(file="-", format="common"), tmp_path)
-    beside_a_console = AccessLogWriter(recorder, Settings(file="-", format="common"), tmp_path, console=True)
+    headless = AccessLogWriter(recorder, tmp_path)
+    beside_a_console = AccessLogWriter(recorder, tmp_path, console=True)
+    for log in (headless, beside_a_console):
+        log.adopt(Settings(file="-", format="common"))
     served(recorder)
     for log in (headless, beside_a_console):
         log.write()

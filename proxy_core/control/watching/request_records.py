@@ -8,12 +8,11 @@ somebody looks at or writes down, never on the request path.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
 from proxy_core.runtime.exchange import Exchange
-
-_FIELD = re.compile(rb"\n(referer|user-agent)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -69,7 +68,6 @@ class Record(Struct, frozen=True, kw_only=True):
 
 def record(exchange: Exchange) -> Record:
     """The Record of a finished exchange. Bytes that are not UTF-8 are written as ``\\xNN``."""
-    fields = noted_fields(exchange.head)
     route, member = exchange.route, exchange.member
     return Record(
         number=exchange.number,
@@ -93,20 +91,20 @@ def record(exchange: Exchange) -> Record:
         first=_since(exchange.started, exchange.answered),
         total=_since(exchange.started, exchange.finished),
         cause=exchange.cause,
-        referer=_text(fields.get(b"referer", b"")),
-        user_agent=_text(fields.get(b"user-agent", b"")),
+        referer=_text(field("Referer", exchange.head)),
+        user_agent=_text(field("User-Agent", exchange.head)),
     )
 
 
-def noted_fields(head: bytes) -> dict[bytes, bytes]:
-    """Referer and User-Agent of a raw request head, by lower-case name; several of one name are joined by ", " as
-    httpd joins them. What is absent is left out."""
-    fields: dict[bytes, bytes] = {}
-    for name, value in _FIELD.findall(head):
-        known = fields.get(name := name.lower())
-        value = value.rstrip(b" \t")
-        fields[name] = value if known is None else known + b", " + value
-    return fields
+@lru_cache(maxsize=256)
+def _finder(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"\n%b[ \t]*:[ \t]*([^\r\n]*)" % re.escape(name.encode()), re.IGNORECASE)
+
+
+def field(name: str, head: bytes, missing: bytes = b"") -> bytes:
+    """The lines of a field of a raw head, joined by ", " as httpd joins them."""
+    found = _finder(name).findall(head)
+    return b", ".join([value.rstrip(b" \t") for value in found]) if found else missing
 
 
 def _text(raw: bytes) -> str:

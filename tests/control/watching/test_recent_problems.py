@@ -1,4 +1,4 @@
-"""Notices: told once, shown for a while, and never a word on the terminal by themselves."""
+"""Recent problems: told once, shown for a while, and never a word on the terminal by themselves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from proxy_core.control.watching import notices
-from proxy_core.control.watching.notices import Notices
+from proxy_core.control.watching import recent_problems
+from proxy_core.control.watching.recent_problems import RecentProblems
 from proxy_core.errors import Problem
 
 
@@ -23,33 +23,33 @@ def test_what_is_repeated_is_told_and_logged_once_as_long_as_it_is_shown(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Problem] = []
-    kept = Notices(told.append)
+    kept = RecentProblems(told.append)
     now = 0.0
-    monkeypatch.setattr(notices, "monotonic", lambda: now)
+    monkeypatch.setattr(recent_problems, "monotonic", lambda: now)
     for _ in range(100):
         kept.crashed("deciding a request", raised("x"), "serving goes on")
     assert len(told) == len(kept.current()) == len(caplog.records) == 1
     assert "ValueError: x" in told[0].what
     assert "Traceback" in (caplog.text)
-    now = notices.SHOWN + 1
+    now = recent_problems.SHOWN + 1
     assert kept.current() == []
     kept.crashed("deciding a request", raised("x"), "serving goes on")
     assert len(told) == 2
 
 
 def test_only_so_many_are_kept() -> None:
-    kept = Notices(lambda problem: None)
-    for number in range(3 * notices.MOST):
+    kept = RecentProblems(lambda problem: None)
+    for number in range(3 * recent_problems.MOST):
         kept.add(Problem(what=str(number)))
-    assert len(kept.current()) == notices.MOST
-    assert kept.current()[-1].what == str(3 * notices.MOST - 1)
+    assert len(kept.current()) == recent_problems.MOST
+    assert kept.current()[-1].what == str(3 * recent_problems.MOST - 1)
 
 
 async def test_an_error_in_a_protocols_callback_is_a_notice_and_prints_nothing(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("proxy_core.control.watching.notices"), "disabled", True)
-    kept = Notices(lambda problem: None)
+    monkeypatch.setattr(logging.getLogger("proxy_core.control.watching.recent_problems"), "disabled", True)
+    kept = RecentProblems(lambda problem: None)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(kept.from_loop)
 

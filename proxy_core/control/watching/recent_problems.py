@@ -23,7 +23,7 @@ MOST = 50
 _logger = logging.getLogger(__name__)
 
 
-class Notices:
+class RecentProblems:
     """``log`` is told of each problem that is not shown already."""
 
     def __init__(self, log: Callable[[Problem], None]) -> None:
