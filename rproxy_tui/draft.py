@@ -99,9 +99,9 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "",
         return None
     shown = _shown_fields(struct)
     texts = _texts(shown, row)
-    there = _at(site, address) or ()
+    taken = names_at(site, address)
     if not named:
-        return Draft(address, shown, texts, "row", above, frozenset(each["id"] for each in there))
+        return Draft(address, shown, texts, "row", above, taken)
     what = KINDS.get(address[-1], address[-1])
     naming = Field(
         name=NAME,
@@ -111,7 +111,7 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         wanted="a name of letters, digits, dot, dash and underscore",
     )
-    return Draft(address, (naming, *shown), {NAME: "", **texts}, "named", above, frozenset(there))
+    return Draft(address, (naming, *shown), {NAME: "", **texts}, "named", above, taken)
 
 
 def change(draft: Draft, texts: Mapping[str, str]) -> tuple[Change | None, dict[str, str]]:
@@ -298,6 +298,12 @@ def _sentence(draft: Draft, edits: list[Edit]) -> str:
 def _shown(value: Any) -> str:
     text = spell(Field(name="", kind="text"), value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def names_at(site: Site, address: Address) -> frozenset[str]:
+    """The ids of the rows in the list, or the names of the tables in the table, at ``address``."""
+    found = _at(site, address) or ()
+    return frozenset(each["id"] for each in found) if isinstance(found, tuple) else frozenset(found)
 
 
 def _at(site: Site, address: Address) -> Any:

@@ -10,7 +10,7 @@ would otherwise wait for itself.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,11 +18,9 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.widgets.key_hints import KeyHints
 from rproxy_tui.widgets.status_line import Banner, Masthead, StatusLine, banner, masthead, vital_signs
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
 
 
 class Page(Screen[None]):
@@ -35,9 +33,9 @@ class Page(Screen[None]):
     help_text: ClassVar[str] = ""
 
     @property
-    def console(self) -> ConsoleApp:
-        """The app, typed."""
-        return cast("ConsoleApp", self.app)
+    def console(self) -> ConsoleVerbs:
+        """The app, as a page knows it."""
+        return cast(ConsoleVerbs, self.app)
 
     @property
     def engine(self) -> EngineView:

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from proxy_core.control.editing.commands import Change, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
 from rproxy_tui.bans import about
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
 from rproxy_tui.theme import THEMES
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
-
 
 ROWS = frozenset(("bans", "env", "locations", "headers", "reverse", "errors"))
 """Lists whose rows the palette adds; what it adds besides is named."""
 
 
-class Entry(NamedTuple):
+class PaletteEntry(NamedTuple):
     """A line of the palette. ``run`` returns a coroutine where the person may be asked."""
 
     name: str
@@ -35,22 +32,22 @@ class Entry(NamedTuple):
     run: Callable[[], Coroutine[Any, Any, object] | object]
 
 
-def entries(app: ConsoleApp) -> Iterator[Entry]:
+def entries(app: ConsoleVerbs) -> Iterator[PaletteEntry]:
     """Every command of the console, the common ones first."""
     site = app.engine.site().site
     for key, name in PAGES.items():
-        yield Entry(f"go to {name.title()}", f"key {key}", partial(app.action_page, key))
+        yield PaletteEntry(f"go to {name.title()}", f"key {key}", partial(app.run_action, f"page('{key}')"))
     undo, redo = app.engine.can_undo(), app.engine.can_redo()
-    yield Entry("undo", undo or "nothing to take back", app.undo)
-    yield Entry("redo", redo or "nothing to do again", app.redo)
-    yield Entry("problems", "what is wrong, and what to do about it", app.action_problems)
-    yield Entry("explain a URL", "where a request would go, and why (key W)", app.action_explain)
-    yield Entry("start demo members", "an upstream for every loopback member that refuses", app.start_demo)
+    yield PaletteEntry("undo", undo or "nothing to take back", partial(app.run_action, "undo"))
+    yield PaletteEntry("redo", redo or "nothing to do again", partial(app.run_action, "redo"))
+    yield PaletteEntry("problems", "what is wrong, and what to do about it", partial(app.run_action, "problems"))
+    yield PaletteEntry("explain a URL", "where a request would go, and why (key W)", partial(app.run_action, "explain"))
+    yield PaletteEntry("start demo members", "an upstream for every loopback member that refuses", app.start_demo)
     if app.engine.snapshot().saved == "drift":
-        yield Entry("take the file on disk", "drop what was not saved", partial(app.do, Reload()))
-        yield Entry("keep the running site", "write it over the file on disk", partial(app.do, Keep()))
+        yield PaletteEntry("take the file on disk", "drop what was not saved", partial(app.do, Reload()))
+        yield PaletteEntry("keep the running site", "write it over the file on disk", partial(app.do, Keep()))
     else:
-        yield Entry("reload the site file", "take it as it stands on disk", partial(app.do, Reload()))
+        yield PaletteEntry("reload the site file", "take it as it stands on disk", partial(app.do, Reload()))
     yield edit(app, ("site",), "timeouts, names, trusted proxies")
     yield edit(app, ("limits",), "sizes, times, rates and numbers")
     for ban in site.bans:
@@ -98,37 +95,37 @@ def entries(app: ConsoleApp) -> Iterator[Entry]:
             yield edit(app, ("balancers", balancer, "members", name), member.url)
     for theme in THEMES:
         command = Change(edits=(Set(("console", "theme"), theme.name),), sentence=f"set theme to {theme.name}")
-        yield Entry(f"theme {theme.name}", "colours of the console", partial(app.do, command))
-    yield Entry("help", "this page and its keys", app.action_help)
-    yield Entry("quit", "leave the console", app.action_leave)
+        yield PaletteEntry(f"theme {theme.name}", "colours of the console", partial(app.do, command))
+    yield PaletteEntry("help", "this page and its keys", partial(app.run_action, "help"))
+    yield PaletteEntry("quit", "leave the console", partial(app.run_action, "leave"))
 
 
-def edit(app: ConsoleApp, address: Address, about: str) -> Entry:
-    return Entry(f"edit {thing(address)}", about, partial(app.edit, address))
+def edit(app: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
+    return PaletteEntry(f"edit {thing(address)}", about, partial(app.edit, address))
 
 
-def add(app: ConsoleApp, address: Address, row: dict[str, Any], about: str) -> Entry:
+def add(app: ConsoleVerbs, address: Address, row: dict[str, Any], about: str) -> PaletteEntry:
     what = thing((*address, "")).partition(" ")[0]
-    return Entry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
+    return PaletteEntry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
                  partial(app.add, address, row, named=address[-1] not in ROWS))  # fmt: skip
 
 
-def both(app: ConsoleApp, address: Address, about: str) -> Iterator[Entry]:
+def both(app: ConsoleVerbs, address: Address, about: str) -> Iterator[PaletteEntry]:
     yield edit(app, address, about)
     yield remove(app, address, about)
 
 
-def remove(app: ConsoleApp, address: Address, about: str) -> Entry:
+def remove(app: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
     command = Change(edits=(Delete(address),), sentence=f"remove {thing(address)}")
-    return Entry(f"remove {thing(address)}", about, partial(app.do, command, f"Remove {thing(address)}?"))
+    return PaletteEntry(f"remove {thing(address)}", about, partial(app.do, command, f"Remove {thing(address)}?"))
 
 
 class Commands(Provider):
     """Textual's palette asks this for what it shows."""
 
     @property
-    def _console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self.app)
+    def _console(self) -> ConsoleVerbs:
+        return cast(ConsoleVerbs, self.app)
 
     async def discover(self) -> Hits:
         for entry in entries(self._console):
@@ -141,10 +138,10 @@ class Commands(Provider):
             if score > 0:
                 yield Hit(score, matcher.highlight(entry.name), self._runner(entry), help=entry.about)
 
-    def _runner(self, entry: Entry) -> Callable[[], None]:
+    def _runner(self, entry: PaletteEntry) -> Callable[[], None]:
         async def run() -> None:
             outcome = entry.run()
             if isinstance(outcome, Coroutine):
                 await outcome
 
-        return lambda: (self._console.run_worker(run()), None)[1]
+        return lambda: (self.app.run_worker(run()), None)[1]

@@ -23,7 +23,7 @@ from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.balancer_settings import choose_setting
 from rproxy_tui.page import Page
-from rproxy_tui.screens.compare import Compare
+from rproxy_tui.screens.compare import ComparePage
 from rproxy_tui.sentences import MemberName
 from rproxy_tui.widgets.about_member import about
 from rproxy_tui.widgets.balancer_table import BalancerTable
@@ -34,7 +34,7 @@ NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer:
 NO_MEMBER = "No member yet: requests are answered 503. Press a to add one."
 
 
-class Balancers(Page):
+class BalancersPage(Page):
     heading = "Balancers"
     key = "4"
     hertz = 5.0
@@ -177,7 +177,7 @@ change.
 
         question = f"Weight of {balancer}/{forecast.listed(names)}, 0 to 100?"
         prompt = Prompt(self.engine, question, words.weight(aimed_at[0].weight), command, effect, over=True)
-        if change := await self.console.push_screen_wait(prompt):
+        if change := await self.console.ask(prompt):
             await self._weigh(change)
 
     async def _weigh(self, change: Change) -> None:
@@ -240,7 +240,7 @@ change.
         if len(self._marked()) > 2 or len(pair) < 2:
             return self.console.say("Mark two members with space, or mark one and go to the other; then c compares.")
         one, other = ((each.balancer, each.member) for each in pair[:2])
-        self.app.push_screen(Compare(one, other))
+        self.app.push_screen(ComparePage(one, other))
 
     @work
     async def action_edit(self) -> None:
@@ -252,9 +252,7 @@ change.
         if not self._chosen:
             return self.console.say(NO_BALANCER)
         address = ("balancers", self._chosen, "members")
-        known = {load.member for load in self._loads[self._chosen]}
-        await self.console.add(address, {"url": "http://"}, named=True)
-        for new in self._site.balancers[self._chosen].members.keys() - known:
+        if new := await self.console.add(address, {"url": "http://"}, named=True):
             self.table.go_to(self._chosen, new)
 
     @work
@@ -272,9 +270,7 @@ change.
 
     @work
     async def action_add_balancer(self) -> None:
-        known = set(self._loads)
-        await self.console.add(("balancers",), {}, named=True)
-        for new in self.engine.site().site.balancers.keys() - known:
+        if new := await self.console.add(("balancers",), {}, named=True):
             self._chosen = new
 
     @work

@@ -25,7 +25,7 @@ MUCH = 2.0
 LABEL, TIMES = 16, 7
 
 
-class Compare(Page):
+class ComparePage(Page):
     heading = "Compare"
     key = "4"
     hertz = 2.0

@@ -30,7 +30,7 @@ PROBLEMS = 3
 """Problems that are shown at once; the rest is counted."""
 
 
-class Dashboard(Page):
+class DashboardPage(Page):
     heading = "Dashboard"
     key = "1"
     help_text = """\
@@ -51,7 +51,7 @@ header, no TLS handshake, or too late.
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "balancers", "Balancers", show=False, id="to_balancers", tooltip="edit the balancers' members"
+            "enter", "app.page('4')", "Balancers", show=False, id="to_balancers", tooltip="edit the balancers' members"
         ),
     ]
 
@@ -89,11 +89,8 @@ header, no TLS handshake, or too late.
             self._told = problems
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 
-    def on_member_table_selected(self) -> None:
-        self.action_balancers()
-
-    def action_balancers(self) -> None:
-        self.console.action_page("4")
+    async def on_member_table_selected(self) -> None:
+        await self.console.run_action("page('4')")
 
 
 class Limited:

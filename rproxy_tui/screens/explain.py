@@ -33,19 +33,19 @@ _NOT_ASKED = ("host", "content-length", "connection", "transfer-encoding")
 """Fields that a question about the same request leaves out: they are in its URL, or say nothing to rules."""
 
 
-class Shown(NamedTuple):
+class ShownStep(NamedTuple):
     """A step as it stands on the screen; ``ends`` says that it decided where the request goes."""
 
     step: Verdict
     ends: bool
 
 
-def _verdict(row: Shown, _: int) -> tuple[tuple[str, str], ...]:
+def _verdict(row: ShownStep, _: int) -> tuple[tuple[str, str], ...]:
     glyph, style = VERDICTS[row.step.verdict]
     return ((f"{glyph} {row.step.verdict}", style),)
 
 
-def columns(steps: tuple[Verdict, ...]) -> tuple[Column[Shown], ...]:
+def columns(steps: tuple[Verdict, ...]) -> tuple[Column[ShownStep], ...]:
     name = max([10, *(len(thing(step.address)) for step in steps)])
     quiet = {"match": "", "no match": "muted", "skipped": "muted"}
     return (
@@ -79,7 +79,7 @@ def question_of(seen: Inspection) -> Question:
     )
 
 
-class Explain(Page):
+class ExplainPage(Page):
     """``key`` is that of the page it is opened from; ``line`` is a question, ``seen`` a request that came."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
@@ -117,7 +117,7 @@ become of it **now**.
             yield QuestionLine(self.engine, self._leave_line, self._line)
         yield Static(id="about", markup=False)
         with Container(id="split"):
-            yield RowTable[Shown](columns(()), EMPTY)
+            yield RowTable[ShownStep](columns(()), EMPTY)
             with VerticalScroll(id="details", can_focus=False):
                 yield Static(markup=False)
 
@@ -126,7 +126,7 @@ become of it **now**.
         self.set_focus(self.table if self._line else self.query_one(QuestionLine))
 
     @property
-    def table(self) -> RowTable[Shown]:
+    def table(self) -> RowTable[ShownStep]:
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
@@ -172,10 +172,10 @@ become of it **now**.
     def _ends(self, step: Verdict) -> bool:
         return self._told is not None and step.address == self._told.rule and step.verdict == "match"
 
-    def _shown(self, key: str) -> Shown:
+    def _shown(self, key: str) -> ShownStep:
         assert self._told is not None
         step = self._told.steps[int(key)]
-        return Shown(step, self._ends(step))
+        return ShownStep(step, self._ends(step))
 
     def _step(self) -> Verdict | None:
         return self._told.steps[int(self.table.cursor)] if self._told and self.table.cursor else None
@@ -191,7 +191,7 @@ become of it **now**.
 
     def action_open(self) -> None:
         if step := self._step():
-            self.console.run_worker(self.console.go_to(step.address))  # the console's, for this screen may go
+            self.app.run_worker(self.console.go_to(step.address))  # the app's, for this screen may go
 
     def action_ask(self) -> None:
         self.set_focus(self.query_one(QuestionLine))
@@ -200,8 +200,8 @@ become of it **now**.
         self.app.pop_screen()
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(f"rproxy explain {self.console.state.file} {self.query_one(QuestionLine).value}")
-        self.console.say("copied the question as a command", "success")
+        line = f"rproxy explain {self.console.state.file} {self.query_one(QuestionLine).value}"
+        self.console.copy(line, "the question as a command")
 
 
 def _heading(text: str) -> Content:

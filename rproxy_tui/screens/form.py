@@ -7,8 +7,6 @@ leaves, and asks first when something would be lost. A refusal keeps the form wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -21,14 +19,12 @@ from textual.widgets import Input, Static
 
 from proxy_core.control.editing.commands import Applied, Change
 from proxy_core.errors import Problem, errors
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import Draft, change
 from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.diff import Diff
 from rproxy_tui.widgets.form import Chooser, FieldRow, manual
 from rproxy_tui.widgets.rows_input import Cell, RowsInput
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
 
 PAUSE = 0.15
 """Seconds without a key after which the outcome is checked."""
@@ -45,8 +41,9 @@ class FormScreen(ModalScreen[Applied | None]):
         Binding("up,shift+tab", "app.focus_previous", "Previous", show=False, priority=True, id="form.previous"),
     ]
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, console: ConsoleVerbs, draft: Draft) -> None:
         super().__init__()
+        self.console = console
         self.draft = draft
         self._rows = [FieldRow(field, draft.before[field.name]) for field in draft.fields]
         self._pause: Timer | None = None
@@ -63,10 +60,6 @@ class FormScreen(ModalScreen[Applied | None]):
                         yield Static(classes="problems", markup=False)
                         yield Diff()
             yield Static(classes="state", markup=False)
-
-    @property
-    def console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self.app)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -182,7 +175,7 @@ class FormScreen(ModalScreen[Applied | None]):
             question = Choice(
                 "Leave without applying?", "What was typed here is lost.", (("y", "Leave"), ("n", "Stay"))
             )
-            if await self.app.push_screen_wait(question) != "y":
+            if await self.console.ask(question) != "y":
                 return
         self.dismiss(None)
 

@@ -36,12 +36,12 @@ LONGEST_QUESTION = 12
 """Lines of a diff that a question shows."""
 
 
-class Shown(NamedTuple):
+class ShownGeneration(NamedTuple):
     generation: Generation
     mark: tuple[str, str]
 
 
-COLUMNS: tuple[Column[Shown], ...] = (
+COLUMNS: tuple[Column[ShownGeneration], ...] = (
     Column("#", 4, lambda row, _: ((str(row.generation.number), ""),), right=True),
     Column("time", 8, lambda row, _: ((words.clock(row.generation.at), "muted"),), priority=2),
     Column("state", 10, lambda row, _: (row.mark,)),
@@ -50,7 +50,7 @@ COLUMNS: tuple[Column[Shown], ...] = (
 )
 
 
-class History(Page):
+class HistoryPage(Page):
     heading = "History"
     key = "7"
     hertz = 2.0
@@ -74,13 +74,13 @@ whole file back to the generation under the cursor. Each of these makes a new ge
 
     def body(self) -> ComposeResult:
         with Container(id="split"):
-            yield RowTable[Shown](COLUMNS, EMPTY)
+            yield RowTable[ShownGeneration](COLUMNS, EMPTY)
             with VerticalScroll(id="change"):
                 yield Static(id="title")
                 yield Diff()
 
     @property
-    def table(self) -> RowTable[Shown]:
+    def table(self) -> RowTable[ShownGeneration]:
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
@@ -95,9 +95,9 @@ whole file back to the generation under the cursor. Each of these makes a new ge
                 self.table.go_to(self._newest)
             self._describe()
 
-    def _shown(self, key: str) -> Shown:
+    def _shown(self, key: str) -> ShownGeneration:
         mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")
-        return Shown(self._generations[key], (mark, style))
+        return ShownGeneration(self._generations[key], (mark, style))
 
     def on_row_table_moved(self) -> None:
         self._describe()
@@ -126,8 +126,7 @@ whole file back to the generation under the cursor. Each of these makes a new ge
 
     def action_copy(self) -> None:
         if here := self._generations.get(self.table.cursor):
-            self.console.copy_to_clipboard(here.diff)
-            self.console.say(f"copied the diff of generation {here.number}")
+            self.console.copy(here.diff, f"the diff of generation {here.number}")
 
 
 def _shortened(diff: str) -> str:

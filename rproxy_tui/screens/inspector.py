@@ -31,7 +31,7 @@ WIDE = 110
 VERDICTS = {"match": ("●", "$text-success"), "no match": ("·", "$text-muted"), "skipped": ("○", "$text-muted")}
 
 
-class Inspector(Page):
+class InspectorPage(Page):
     """``step(delta)`` moves to a neighbouring request and gives it; 0 is the one to begin with."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
@@ -107,17 +107,16 @@ what came of it and why, as the rules stood when the request came.
 
     def action_copy(self) -> None:
         if self._record is not None:
-            self.app.copy_to_clipboard(as_line(self._record))
-            self.console.say(f"copied request {self._record.number} as a line", "success")
+            self.console.copy(as_line(self._record), f"request {self._record.number} as a line")
 
     def action_copy_curl(self) -> None:
         if self._inspection is None:
             self.console.say("its head is no longer kept", "warning")
             return
         listeners = self.console.snapshot.listeners
-        self.app.copy_to_clipboard(as_curl(self._inspection, listeners[0] if listeners else None))
+        curl = as_curl(self._inspection, listeners[0] if listeners else None)
         masked = "; masked secrets are not in it" if "****" in self._inspection.request_head else ""
-        self.console.say(f"copied request {self._inspection.record.number} as curl{masked}", "success")
+        self.console.copy(curl, f"request {self._inspection.record.number} as curl{masked}")
 
 
 def heading(text: str) -> Content:

@@ -23,7 +23,7 @@ from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, Entry, ShownMap, entries
+from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, ShownEntry, ShownMap, entries
 from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 
@@ -37,7 +37,7 @@ LONGEST_LIST = 100_000
 """Entries of which the screen lists at most so many; a lookup finds the others as well."""
 
 
-class Maps(Page):
+class MapsPage(Page):
     heading = "Maps"
     key = "6"
     hertz = 2.0
@@ -67,14 +67,14 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         super().__init__()
         self._states: dict[str, MapState] = {}
         self._marked = ""
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ShownEntry] = {}
         self._read: tuple[object, ...] = ()
         self._unread = ""
         self._now = 0.0
 
     def body(self) -> ComposeResult:
         yield RowTable[ShownMap](MAPS, NO_MAP, id="maps")
-        yield RowTable[Entry](ENTRIES, NO_ENTRY, id="entries")
+        yield RowTable[ShownEntry](ENTRIES, NO_ENTRY, id="entries")
         yield Static(id="about", markup=False)
         with Horizontal(id="ask"):
             yield Label("look up ")
@@ -86,7 +86,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         return self.query_one("#maps", RowTable)
 
     @property
-    def entries(self) -> RowTable[Entry]:
+    def entries(self) -> RowTable[ShownEntry]:
         return self.query_one("#entries", RowTable)
 
     def on_mount(self) -> None:
@@ -253,7 +253,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
 
     async def _ask(self, question: str, text: str, command: object, over: bool = False) -> bool:
         prompt = Prompt[SetEntry](self.engine, question, text, command, over=over)  # type: ignore[arg-type]
-        done = await self.console.push_screen_wait(prompt)
+        done = await self.console.ask(prompt)
         return done is not None and await self.console.do(done)
 
     @work
@@ -273,9 +273,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
 
     @work
     async def action_new(self) -> None:
-        known = set(self._states)
-        await self.console.add(("maps",), {"type": "txt"}, named=True)
-        for new in self.engine.site().site.maps.keys() - known:
+        if new := await self.console.add(("maps",), {"type": "txt"}, named=True):
             self.go_to(new)
 
     @work
@@ -297,7 +295,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
             self.console.say(f"entries of a map of type {state.type} are not edited here: change what it reads")
         return state is not None and state.type in EDITABLE
 
-    def _here(self) -> Entry | None:
+    def _here(self) -> ShownEntry | None:
         if not self._editable():
             return None
         entry = self._entries.get(self.entries.cursor)

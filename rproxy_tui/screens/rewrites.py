@@ -22,7 +22,7 @@ from proxy_core.control.view import Explanation, RouteLoad, Snapshot, Verdict
 from proxy_core.errors import Problem, errors
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.page import Page
-from rproxy_tui.screens.explain import VERDICTS, Explain, outcome
+from rproxy_tui.screens.explain import VERDICTS, ExplainPage, outcome
 from rproxy_tui.widgets.prompt import worded
 from rproxy_tui.widgets.question import QuestionLine
 from rproxy_tui.widgets.row_table import RowTable
@@ -37,7 +37,7 @@ NEVER = RouteLoad(id="", hits=0, last_hit_at=0.0)
 MATCHED = ("● match", "good")
 
 
-class Shown(NamedTuple):
+class ShownRule(NamedTuple):
     """A rule as it stands on the screen. ``last`` is "" for never, ``tried`` None where no URL is tried."""
 
     place: int
@@ -48,21 +48,21 @@ class Shown(NamedTuple):
     tried: tuple[str, str] | None
 
 
-def _plain(row: Shown, text: str) -> Cell:
+def _plain(row: ShownRule, text: str) -> Cell:
     return ((text, "" if row.rule.enabled else "muted"),)
 
 
-def _used(row: Shown, text: str) -> Cell:
+def _used(row: ShownRule, text: str) -> Cell:
     return ((text, "" if row.rule.enabled and row.hits else "muted"),)
 
 
-def _makes(row: Shown, width: int) -> Cell:
+def _makes(row: ShownRule, width: int) -> Cell:
     if row.rule.substitution == "-":
         return (("- (no change)"[:width], "muted"),)
     return _plain(row, words.clip(f"→ {row.rule.substitution}", width))
 
 
-def columns(rules: tuple[RewriteRule, ...], trying: bool) -> tuple[Column[Shown], ...]:
+def columns(rules: tuple[RewriteRule, ...], trying: bool) -> tuple[Column[ShownRule], ...]:
     """The columns for these rules: hosts and locations only where a rule has one, what a URL meets only while one is
     tried."""
     name = max([8, *(len(row.id) for row in rules[:200])])
@@ -70,7 +70,7 @@ def columns(rules: tuple[RewriteRule, ...], trying: bool) -> tuple[Column[Shown]
     location = max((len(row.location) for row in rules[:200]), default=0)
     pattern = max([12, *(len(row.pattern) for row in rules[:200])])
     flags = max([5, *(len(" ".join(row.flags)) for row in rules[:200])])
-    made: list[Column[Shown]] = [
+    made: list[Column[ShownRule]] = [
         Column("#", 3, lambda row, _: ((str(row.place), "muted"),), priority=7, right=True),
         Column("state", 9, lambda row, _: (row.state,)),
         Column("rule", 8, lambda row, w: _plain(row, words.clip(row.rule.id, w)), priority=4, grow=2, most=name),
@@ -93,7 +93,7 @@ def columns(rules: tuple[RewriteRule, ...], trying: bool) -> tuple[Column[Shown]
     return tuple(made)
 
 
-class Rewrites(Page):
+class RewritesPage(Page):
     heading = "Rewrites"
     key = "5"
     hertz = 2.0
@@ -135,7 +135,7 @@ rule of a location is tried when it is known where a request goes: it sees `prox
         self._verdicts: dict[str, Verdict] = {}
 
     def body(self) -> ComposeResult:
-        yield RowTable[Shown](columns((), False), EMPTY)
+        yield RowTable[ShownRule](columns((), False), EMPTY)
         yield Static(id="about", markup=False)
         with Horizontal(id="try"):
             yield Label("try ")
@@ -143,7 +143,7 @@ rule of a location is tried when it is known where a request goes: it sees `prox
         yield Static(id="outcome", markup=False)
 
     @property
-    def table(self) -> RowTable[Shown]:
+    def table(self) -> RowTable[ShownRule]:
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
@@ -166,10 +166,10 @@ rule of a location is tried when it is known where a request goes: it sees `prox
     def _show_rules(self) -> None:
         self.table.show(tuple(self._rules), self._shown, columns(self.rules, self._tried is not None))
 
-    def _shown(self, id: str) -> Shown:
+    def _shown(self, id: str) -> ShownRule:
         rule, load = self._rules[id], self._loads.get(id, NEVER)
         last = sentences.ago(self._now - load.last_hit_at) if load.hits else ""
-        return Shown(self._places[id], rule, self._state(rule), load.hits, last, self._met(id))
+        return ShownRule(self._places[id], rule, self._state(rule), load.hits, last, self._met(id))
 
     def _met(self, id: str) -> tuple[str, str] | None:
         if self._tried is None:
@@ -241,7 +241,7 @@ rule of a location is tried when it is known where a request goes: it sees `prox
         )
 
     def action_why(self) -> None:
-        self.app.push_screen(Explain(self.key, self.query_one(QuestionLine).value))
+        self.app.push_screen(ExplainPage(self.key, self.query_one(QuestionLine).value))
 
     # Keys
 
@@ -252,11 +252,9 @@ rule of a location is tried when it is known where a request goes: it sees `prox
 
     @work
     async def action_add(self) -> None:
-        known = set(self._rules)
-        await self.console.add(("rewrites",), {"pattern": "^/", "flags": ["PT"]}, before=self.table.cursor)
-        new = [row.id for row in self.engine.site().site.rewrites if row.id not in known]
-        if new:
-            self.go_to(new[0])
+        start = {"pattern": "^/", "flags": ["PT"]}
+        if new := await self.console.add(("rewrites",), start, before=self.table.cursor):
+            self.go_to(new)
 
     @work
     async def action_switch(self) -> None:

@@ -34,7 +34,7 @@ BUSY_SECONDS = 60
 NEVER = RouteLoad(id="", hits=0, last_hit_at=0.0)
 
 
-class Shown(NamedTuple):
+class ShownRoute(NamedTuple):
     """A row as it stands on the screen. ``last`` is "" for never."""
 
     place: int
@@ -45,21 +45,21 @@ class Shown(NamedTuple):
     last: str
 
 
-def _plain(row: Shown, text: str) -> Cell:
+def _plain(row: ShownRoute, text: str) -> Cell:
     return ((text, "" if row.route.enabled else "muted"),)
 
 
-def _target(row: Shown, width: int) -> Cell:
+def _target(row: ShownRoute, width: int) -> Cell:
     if row.route.except_:
         return (("✕ except", "accent" if row.route.enabled else "muted"),)
     return _plain(row, words.clip(f"→ {row.route.leads}", width))
 
 
-def _used(row: Shown, text: str) -> Cell:
+def _used(row: ShownRoute, text: str) -> Cell:
     return ((text, "" if row.route.enabled and row.hits else "muted"),)
 
 
-def columns(routes: tuple[Route, ...]) -> tuple[Column[Shown], ...]:
+def columns(routes: tuple[Route, ...]) -> tuple[Column[ShownRoute], ...]:
     """The columns for these rows: a name or path gets the room that the longest one needs, the target the rest."""
     name = max([8, *(len(row.id) for row in routes[:200])])
     path = max([14, *(len(row.taken) for row in routes[:200])])
@@ -75,7 +75,7 @@ def columns(routes: tuple[Route, ...]) -> tuple[Column[Shown], ...]:
     )
 
 
-class Routes(Page):
+class RoutesPage(Page):
     heading = "Routes"
     key = "3"
     hertz = 2.0
@@ -110,11 +110,11 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
         self._now = 0.0
 
     def body(self) -> ComposeResult:
-        yield RowTable[Shown](columns(()), EMPTY)
+        yield RowTable[ShownRoute](columns(()), EMPTY)
         yield Static(id="about")
 
     @property
-    def table(self) -> RowTable[Shown]:
+    def table(self) -> RowTable[ShownRoute]:
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
@@ -135,10 +135,10 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
         self.table.changed()
         self._describe()
 
-    def _shown(self, id: str) -> Shown:
+    def _shown(self, id: str) -> ShownRoute:
         route, load = self._routes[id], self._loads.get(id, NEVER)
         last = sentences.ago(self._now - load.last_hit_at) if load.hits else ""
-        return Shown(self._places[id], route, self._state(route), load.hits, self._rate(id), last)
+        return ShownRoute(self._places[id], route, self._state(route), load.hits, self._rate(id), last)
 
     def _state(self, route: Route) -> tuple[str, str]:
         if not route.enabled:
@@ -193,9 +193,9 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
 
     @work
     async def action_add(self) -> None:
-        known = set(self._routes)
-        await self.console.add(("routes",), {"path": "/", "proxy": "http://"}, before=self.table.cursor)
-        self._go_to_new(known)
+        start = {"path": "/", "proxy": "http://"}
+        if new := await self.console.add(("routes",), start, before=self.table.cursor):
+            self.go_to(new)
 
     @work
     async def action_except(self) -> None:
@@ -208,7 +208,7 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
             start,
             lambda path: sentences.exception(self.routes, path, route),
         )
-        if (change := await self.console.push_screen_wait(prompt)) and await self.console.do(change):
+        if (change := await self.console.ask(prompt)) and await self.console.do(change):
             self._go_to_new(known)
 
     @work

@@ -19,13 +19,13 @@ from proxy_core.rules.access.networks import seen_as
 from rproxy_tui import words
 from rproxy_tui.bans import ban
 from rproxy_tui.page import Page
-from rproxy_tui.screens.inspector import Inspector
+from rproxy_tui.screens.inspector import InspectorPage
 from rproxy_tui.widgets.line import Line, Part, fit
 from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
 
 
-class Traffic(Page):
+class TrafficPage(Page):
     heading = "Traffic"
     key = "2"
     help_text = """\
@@ -84,7 +84,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
         self.console.say(f"no request matches “{message.sought}”", "warning")
 
     def on_request_log_opened(self, _message: RequestLog.Opened) -> None:
-        self.app.push_screen(Inspector(self.step))
+        self.app.push_screen(InspectorPage(self.step))
 
     def step(self, delta: int) -> Record | None:
         """The request ``delta`` below the one under the cursor, which moves there; the inspector asks for it."""
@@ -108,8 +108,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
     def action_copy(self) -> None:
         record = self.requests.tail.current
         if record is not None:
-            self.app.copy_to_clipboard(as_line(record))
-            self.console.say(f"copied request {record.number} as a line", "success")
+            self.console.copy(as_line(record), f"request {record.number} as a line")
 
     @work
     async def action_ban(self) -> None:
@@ -119,7 +118,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
         site, now, client = self.console.state.site, self.console.snapshot.at, record.client
         question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"
         prompt = Prompt(self.engine, question, "1h", lambda span: ban(site, client, span, now), over=True)
-        if change := await self.console.push_screen_wait(prompt):
+        if change := await self.console.ask(prompt):
             await self.console.do(change)
 
     # search

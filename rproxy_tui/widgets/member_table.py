@@ -21,7 +21,7 @@ from rproxy_tui.widgets.sparkline import bar, sparkline
 from rproxy_tui.widgets.table import Cell, Column, LineTable
 
 
-class Shown(NamedTuple):
+class ShownMember(NamedTuple):
     """A member, the second that its ``per_second`` ends with, and whether it is marked."""
 
     load: MemberLoad
@@ -32,22 +32,22 @@ class Shown(NamedTuple):
 MARK = "✓"
 
 
-def _name(shown: Shown, width: int) -> Cell:
+def _name(shown: ShownMember, width: int) -> Cell:
     prefix, name = words.member_fit(shown.load.balancer, shown.load.member, width)
     return ((prefix, "muted"), (name, "")) if prefix else ((name, ""),)
 
 
-def _bare_name(shown: Shown, width: int) -> Cell:
+def _bare_name(shown: ShownMember, width: int) -> Cell:
     name = words.middle(words.member_name("", shown.load.member), width)
     return ((name, "accent" if shown.marked else ""),)
 
 
-def _state(shown: Shown, width: int) -> Cell:
+def _state(shown: ShownMember, width: int) -> Cell:
     glyph, state, style = words.member_state(shown.load)
     return ((words.clip(f"{glyph} {state}", width), style),)
 
 
-def _share(shown: Shown, width: int) -> Cell:
+def _share(shown: ShownMember, width: int) -> Cell:
     load = shown.load
     share, promised = words.percent(load.share).rjust(4), words.percent(load.promised).rjust(4)
     return (
@@ -57,20 +57,20 @@ def _share(shown: Shown, width: int) -> Cell:
     )
 
 
-def _errors(shown: Shown, width: int) -> Cell:
+def _errors(shown: ShownMember, width: int) -> Cell:
     errors = shown.load.errors
     return ((words.count(errors), "error" if errors else "muted"),)
 
 
-def _spark(shown: Shown, width: int) -> Cell:
+def _spark(shown: ShownMember, width: int) -> Cell:
     return ((sparkline(shown.load.per_second, width, shown.end), "accent"),)
 
 
-def _weight(shown: Shown, width: int) -> Cell:
+def _weight(shown: ShownMember, width: int) -> Cell:
     return ((words.weight(shown.load.weight), "" if shown.load.balancer else "muted"),)
 
 
-COLUMNS: tuple[Column[Shown], ...] = (
+COLUMNS: tuple[Column[ShownMember], ...] = (
     Column("member", 12, _name, grow=1, most=30),
     Column("state", 23, _state),
     Column("weight", 6, _weight, priority=3, right=True),
@@ -86,7 +86,7 @@ COLUMNS: tuple[Column[Shown], ...] = (
     Column("rcvd", 5, lambda m, _: ((words.size(m.load.received), ""),), priority=11, right=True),
 )
 
-MARKS: Column[Shown] = Column("", 1, lambda m, _: ((MARK if m.marked else " ", "accent"),))
+MARKS: Column[ShownMember] = Column("", 1, lambda m, _: ((MARK if m.marked else " ", "accent"),))
 
 
 LEAST = 17
@@ -95,7 +95,7 @@ KEPT = 4
 """The greatest priority of a column that gives nothing up for a longer name."""
 
 
-class MemberTable(LineTable[Shown]):
+class MemberTable(LineTable[ShownMember]):
     """``show`` gives it the members; ``cursor_member`` is (balancer, member) under the cursor, ``marks`` are those of
     the members that are shown. Only where members are edited (not ``qualified``) can they be marked."""
 
@@ -119,15 +119,15 @@ class MemberTable(LineTable[Shown]):
         super().__init__(selectable=selectable, id=id, classes=classes)
         if not qualified:
             self.columns = (MARKS, replace(COLUMNS[0], cell=_bare_name), *COLUMNS[1:])
-        self._rows: tuple[Shown, ...] = ()
+        self._rows: tuple[ShownMember, ...] = ()
         self.marks: frozenset[tuple[str, str]] = frozenset()
         self._told: tuple[str, str] | None = None
 
     @property
-    def rows(self) -> Sequence[Shown]:
+    def rows(self) -> Sequence[ShownMember]:
         return self._rows
 
-    def version(self, row: Shown) -> Hashable:
+    def version(self, row: ShownMember) -> Hashable:
         return row
 
     @property
@@ -155,7 +155,7 @@ class MemberTable(LineTable[Shown]):
         here, before = self.cursor_member, len(self._rows)
         keys = [(load.balancer, load.member) for load in loads]
         self.marks &= {key for key, load in zip(keys, loads, strict=True) if not load.retired}
-        self._rows = tuple(Shown(load, end, key in self.marks) for key, load in zip(keys, loads, strict=True))
+        self._rows = tuple(ShownMember(load, end, key in self.marks) for key, load in zip(keys, loads, strict=True))
         self._make_room()
         if here in keys:
             self.window.cursor = keys.index(here)

@@ -12,7 +12,7 @@ from proxy_core.control.editing.commands import Command, Result
 from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.balancers import Balancers
+from rproxy_tui.screens.balancers import BalancersPage
 from tests.screens.fake import EMPTY, START, FakeEngine, Serialised
 from tests.screens.helpers import SIZES, console, settled, text, until
 
@@ -33,9 +33,9 @@ def said(pilot: Pilot[None]) -> str:
     return " ".join(screen(pilot).replace("│", " ").split())
 
 
-def page(pilot: Pilot[None]) -> Balancers:
+def page(pilot: Pilot[None]) -> BalancersPage:
     found = pilot.app.screen
-    assert isinstance(found, Balancers)
+    assert isinstance(found, BalancersPage)
     return found
 
 
@@ -218,7 +218,7 @@ async def test_an_empty_page_says_how_to_fill_it_also_where_there_is_little_room
         for key in ("plus", "minus", "w", "D", "e", "x", "a", "d", "m", "enter", "left", "right"):
             await pilot.press(key)
         await settled(pilot)
-        assert isinstance(pilot.app.screen, Balancers)
+        assert isinstance(pilot.app.screen, BalancersPage)
 
 
 async def test_an_empty_balancer_says_how_to_fill_it_and_can_be_removed() -> None:
@@ -364,7 +364,7 @@ async def test_two_members_stand_side_by_side_and_what_is_much_worse_is_pointed_
         await pilot.press("s")
         await shown(pilot, "p95 ms 200 20.0 ×0.1 ▼")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Balancers), "back")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BalancersPage), "back")
 
 
 async def test_comparing_goes_on_when_one_of_the_two_is_removed() -> None:

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from proxy_core.control.editing.commands import Redo, Restore, Undo
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.history import History
+from rproxy_tui.screens.history import HistoryPage
 from tests.screens.fake import FakeEngine, Serialised
 from tests.screens.helpers import SIZES, console, settled, text, until
 
@@ -30,7 +30,7 @@ def screen(pilot: Pilot[None]) -> str:
 
 def cursor(pilot: Pilot[None]) -> str:
     page = pilot.app.screen
-    assert isinstance(page, History)
+    assert isinstance(page, HistoryPage)
     return page.table.cursor
 
 

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from proxy_core.control.editing.commands import SetEntry, Undo
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.maps import Maps
+from rproxy_tui.screens.maps import MapsPage
 from tests.screens.fake import EMPTY, FILES, RULES, FakeEngine, Serialised
 from tests.screens.helpers import SIZES, console, settled, text, until
 
@@ -109,7 +109,7 @@ async def test_a_key_is_looked_up_while_one_types_and_the_cursor_goes_to_its_ent
         await pilot.press("slash", "d")
         await shown(pilot, "● hit localhost:8002")
         page = pilot.app.screen
-        assert isinstance(page, Maps)
+        assert isinstance(page, MapsPage)
         assert page.entries.cursor == "d"
         await pilot.press("x")
         await shown(pilot, "○ miss rules take their default")

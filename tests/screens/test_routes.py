@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from proxy_core.config.model import Route
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.routes import Routes
+from rproxy_tui.screens.routes import RoutesPage
 from tests.screens.fake import EMPTY, FakeEngine, Serialised
 from tests.screens.helpers import SIZES, console, settled, text, until
 
@@ -33,13 +33,13 @@ def row(fake: FakeEngine, id: str) -> Route:
 
 def cursor(pilot: Pilot[None]) -> str:
     page = pilot.app.screen
-    assert isinstance(page, Routes)
+    assert isinstance(page, RoutesPage)
     return page.table.cursor
 
 
 async def go_to(pilot: Pilot[None], id: str) -> None:
     page = pilot.app.screen
-    assert isinstance(page, Routes)
+    assert isinstance(page, RoutesPage)
     page.table.go_to(id)
     await settled(pilot)
 
