@@ -27,7 +27,7 @@ from rproxy_tui.screens.compare import ComparePage
 from rproxy_tui.sentences import MemberName
 from rproxy_tui.widgets.about_member import about
 from rproxy_tui.widgets.balancer_table import BalancerTable
-from rproxy_tui.widgets.member_table import MemberTable
+from rproxy_tui.widgets.member_table import MemberTable, key
 from rproxy_tui.widgets.prompt import Prompt
 
 NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer://name."
@@ -101,7 +101,7 @@ change.
         if self._chosen not in loads:
             self._chosen = next(iter(loads), "")
         self.query_one(BalancerTable).show_site(site, loads, self._chosen)
-        self.table.show(snapshot, self._chosen)
+        self.table.show_members(snapshot, self._chosen)
         members = loads.get(self._chosen)
         self.query_one("#hint", Static).update(NO_MEMBER if loads else NO_BALANCER)
         self.query_one("#hint", Static).display = not members
@@ -124,13 +124,10 @@ change.
 
     # What the next keys would do
 
-    def on_row_table_moved(self) -> None:
-        self._chosen = self.query_one(BalancerTable).cursor
-
-    def on_member_table_highlighted(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
 
-    def on_member_table_selected(self) -> None:
+    def on_line_table_chosen(self) -> None:
         self.action_edit()
 
     def _describe(self) -> None:
@@ -224,7 +221,7 @@ change.
 
     def action_mark(self) -> None:
         if load := self._here():
-            self.table.mark(self.table.marks ^ {(load.balancer, load.member)})
+            self.table.mark(self.table.marks ^ {key(load)})
             self.table.action_move(1)
             self._describe()
 
@@ -253,7 +250,7 @@ change.
             return self.console.say(NO_BALANCER)
         address = ("balancers", self._chosen, "members")
         if new := await self.console.add(address, {"url": "http://"}, named=True):
-            self.table.go_to(self._chosen, new)
+            self.table.go_to(f"{self._chosen}/{new}")
 
     @work
     async def action_remove(self) -> None:
@@ -279,7 +276,7 @@ change.
             await choose_setting(self.console, self._chosen, self._site.balancers[self._chosen])
 
     def _marked(self) -> list[MemberLoad]:
-        return [load for load in self._loads.get(self._chosen, ()) if (load.balancer, load.member) in self.table.marks]
+        return [load for load in self._loads.get(self._chosen, ()) if key(load) in self.table.marks]
 
     def _aimed_at(self) -> list[MemberLoad]:
         """The members that a key acts on: those that are marked, or else the one under the cursor."""

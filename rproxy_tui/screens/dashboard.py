@@ -72,7 +72,7 @@ header, no TLS handshake, or too late.
         self.query_one(MemberTable).empty = "no member yet: go to Balancers (4) and press b to add a balancer"
 
     def pull(self, snapshot: Snapshot) -> None:
-        self.query_one(MemberTable).show(snapshot)
+        self.query_one(MemberTable).show_members(snapshot)
         for chart in self.query(Chart):
             chart.show(snapshot.seconds)
         self._limited.see(snapshot)
@@ -89,7 +89,7 @@ header, no TLS handshake, or too late.
             self._told = problems
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 
-    async def on_member_table_selected(self) -> None:
+    async def on_line_table_chosen(self) -> None:
         await self.console.run_action("page('4')")
 
 

@@ -143,7 +143,7 @@ become of it **now**.
     def _leave_line(self) -> None:
         self.set_focus(self.table)
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
 
     def _show(self, wrong: str = "") -> None:
@@ -186,7 +186,7 @@ become of it **now**.
 
     # Keys
 
-    def on_row_table_chosen(self) -> None:
+    def on_line_table_chosen(self) -> None:
         self.action_open()
 
     def action_open(self) -> None:

@@ -99,7 +99,7 @@ whole file back to the generation under the cursor. Each of these makes a new ge
         mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")
         return ShownGeneration(self._generations[key], (mark, style))
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
         self.query_one("#change", VerticalScroll).scroll_home(animate=False)
 

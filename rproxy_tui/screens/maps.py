@@ -137,12 +137,12 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         table.show(tuple(self._entries), self._entries.__getitem__)
         self._describe()
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         if self.maps.has_focus and self.maps.cursor and self.maps.cursor != self._marked:
             self._mark(self.maps.cursor)
         self._describe()
 
-    def on_row_table_chosen(self) -> None:
+    def on_line_table_chosen(self) -> None:
         (self.action_settings if self.maps.has_focus else self.action_edit)()
 
     def _mark(self, name: str) -> None:

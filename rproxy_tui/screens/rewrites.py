@@ -188,10 +188,10 @@ rule of a location is tried when it is known where a request goes: it sees `prox
 
     # The rule under the cursor
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
 
-    def on_row_table_chosen(self) -> None:
+    def on_line_table_chosen(self) -> None:
         self.action_edit()
 
     def _describe(self) -> None:

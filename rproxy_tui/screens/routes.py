@@ -157,10 +157,10 @@ A row marked `▲ shadowed` never matches, because a row above takes all of its 
 
     # The row under the cursor
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
 
-    def on_row_table_chosen(self) -> None:
+    def on_line_table_chosen(self) -> None:
         self.action_edit()
 
     def _describe(self) -> None:

@@ -77,13 +77,13 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
             log_state(log, self.console.snapshot.newest_record, self.size.width - 2)
         )
 
-    def on_request_log_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._say_state()
 
     def on_request_log_not_found(self, message: RequestLog.NotFound) -> None:
         self.console.say(f"no request matches “{message.sought}”", "warning")
 
-    def on_request_log_opened(self, _message: RequestLog.Opened) -> None:
+    def on_line_table_chosen(self) -> None:
         self.app.push_screen(InspectorPage(self.step))
 
     def step(self, delta: int) -> Record | None:

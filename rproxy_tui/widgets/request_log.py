@@ -115,15 +115,8 @@ def haystack(record: Record) -> str:
 class RequestLog(LineTable[Record]):
     """``pull`` lets it catch up; ``tail`` says what it shows. One that is not selectable always follows."""
 
-    BINDINGS = [Binding("enter", "open", "Inspect", id="inspect")]
+    BINDINGS = [Binding("enter", "choose", "Inspect", id="inspect")]
     columns = COLUMNS
-
-    class Opened(Message):
-        """Enter or a second click on the request under the cursor."""
-
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number = number
 
     class NotFound(Message):
         """A search came round without a match."""
@@ -131,9 +124,6 @@ class RequestLog(LineTable[Record]):
         def __init__(self, sought: str) -> None:
             super().__init__()
             self.sought = sought
-
-    class Moved(Message):
-        """The cursor was moved, or following went on or off."""
 
     def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(selectable=selectable, id=id, classes=classes)
@@ -191,7 +181,7 @@ class RequestLog(LineTable[Record]):
 
     def moved(self) -> None:
         self.tail.moved()
-        self.post_message(self.Moved())
+        super().moved()
 
     def step(self, delta: int) -> Record | None:
         """Move the cursor by ``delta`` requests, stop following, and say where it is."""
@@ -231,16 +221,11 @@ class RequestLog(LineTable[Record]):
     def action_last(self) -> None:
         self.follow(True)
 
-    def action_open(self) -> None:
-        if (record := self.tail.current) is not None:
-            self.follow(False)
-            self.post_message(self.Opened(record.number))
+    def action_choose(self) -> None:
+        self.follow(False)
+        super().action_choose()
 
     def on_click(self, event: events.Click) -> None:
-        if not self.selectable:
-            return
-        again = self.tail.top + event.y - 1 == self.tail.cursor and self.has_focus
-        super().on_click(event)
-        self.follow(False)
-        if again:
-            self.action_open()
+        """Besides what a click does in every table (Textual calls the handlers of all classes)."""
+        if self.selectable:
+            self.follow(False)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar, TypeVar, overload
 
-from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
 from rproxy_tui.widgets.table import Column, LineTable
 
@@ -40,12 +38,6 @@ class RowTable(LineTable[Row]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "Open", show=False, id="open_row")]
 
-    class Moved(Message):
-        """The cursor is on another row."""
-
-    class Chosen(Message):
-        """Enter, or a click on the row under the cursor."""
-
     def __init__(
         self, columns: Sequence[Column[Row]], empty: str = "", *, selectable: bool = True, id: str | None = None
     ) -> None:
@@ -61,6 +53,8 @@ class RowTable(LineTable[Row]):
 
     def show(self, keys: Sequence[str], make: Callable[[str], Row], columns: Sequence[Column[Row]] = ()) -> None:
         """Show these rows, in this order. Where the row under the cursor is gone, the cursor stays at its place."""
+        if len(keys) != len(self.rows):
+            self.refresh(layout=True)
         self._made = Made(keys, make)
         if columns and columns != self.columns:
             self.columns = columns
@@ -80,14 +74,4 @@ class RowTable(LineTable[Row]):
         here = keys[self.window.cursor] if keys else ""
         if here != self.cursor:
             self.cursor = here
-            self.post_message(self.Moved())
-
-    def action_choose(self) -> None:
-        if self.cursor:
-            self.post_message(self.Chosen())
-
-    def on_click(self, event: events.Click) -> None:
-        again = self.window.top + event.y - 1 == self.window.cursor and self.has_focus
-        super().on_click(event)
-        if again:
-            self.action_choose()
+            super().moved()

@@ -17,6 +17,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -115,6 +116,13 @@ class LineTable(Widget, Generic[Row]):
         Binding("end,G", "last", "Last", show=False, id="last"),
     ]
     columns: Sequence[Column[Row]] = ()
+
+    class Moved(Message):
+        """The cursor is on another row, or other rows are in sight."""
+
+    class Chosen(Message):
+        """Enter, or a click on the row under the cursor."""
+
     empty = ""
     """What to do about it, when there are no rows."""
     sought = ""
@@ -143,6 +151,7 @@ class LineTable(Widget, Generic[Row]):
 
     def moved(self) -> None:
         """The person has moved the cursor."""
+        self.post_message(self.Moved())
 
     # drawing
 
@@ -274,10 +283,17 @@ class LineTable(Widget, Generic[Row]):
     def action_last(self) -> None:
         self.action_move(self.window.count)
 
+    def action_choose(self) -> None:
+        if self.window.count:
+            self.post_message(self.Chosen())
+
     def on_click(self, event: events.Click) -> None:
         index = self.window.top + event.y - 1
         if self.selectable and event.y > 0 and index < self.window.count:
+            again = index == self.window.cursor and self.has_focus
             self.action_move(index - self.window.cursor)
+            if again:
+                self.action_choose()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, -3)
