@@ -113,8 +113,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.governor.shown(now)
         with self.governor.painting():
             self.snapshot = snapshot = self.engine.snapshot()
-            if snapshot.generation != self.state.generation:
-                self.state = self.engine.site()
+            state = self.engine.site()
+            if (state.generation, state.text) != (self.state.generation, self.state.text):  # a nudge keeps its number
+                self.state = state
                 self._take_settings()
                 self._problems_due = now
             if now >= self._problems_due:
@@ -160,15 +161,19 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         return False
 
     def applied(self, result: Applied) -> None:
-        """Say what was applied, and whether it brought a warning that was not there before."""
+        """Say what was applied, and how many warnings it brought. What ``p`` does not list is shown at once: nothing
+        else would ever tell of it."""
         known = {problem.what for problem in self.problems}
-        new = sum(warning.what not in known for warning in result.warnings)
-        more = f"; p: {new} new warning{'s' if new > 1 else ''}" if new else ""
+        new = [warning for warning in result.warnings if warning.what not in known]
         self.tick()
+        more = f"; p: {len(new)} new warning{'s' if len(new) > 1 else ''}" if new else ""
         self.say(
             f"applied as generation {result.generation}: {result.sentence} (u takes it back){more}",
             "warning" if new else "success",
         )
+        lasting = {problem.what for problem in self.problems}
+        if passing := tuple(warning for warning in new if warning.what not in lasting):
+            self.push_screen(ProblemsScreen(self, "applied, but", passing))
 
     def refused(self, result: Refused) -> None:
         """Nothing was changed: say why, in a list where it is more than one thing."""

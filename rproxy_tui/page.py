@@ -60,6 +60,10 @@ class Page(Screen[None]):
     def go_to(self, name: str) -> None:
         """Put the cursor on the row or table of that name, where the page has such."""
 
+    def action_back(self) -> None:
+        """Leave a page that stands on another."""
+        self.app.pop_screen()
+
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.console.tick)
 

@@ -12,13 +12,8 @@ from rproxy_tui.screens.routes import RoutesPage
 from rproxy_tui.screens.traffic import TrafficPage
 
 PAGES: dict[str, type[Page]] = {
-    "1": DashboardPage,
-    "2": TrafficPage,
-    "3": RoutesPage,
-    "4": BalancersPage,
-    "5": RewritesPage,
-    "6": MapsPage,
-    "7": HistoryPage,
+    page.key: page
+    for page in (DashboardPage, TrafficPage, RoutesPage, BalancersPage, RewritesPage, MapsPage, HistoryPage)
 }
 
 PAGE_OF = {"routes": "3", "balancers": "4", "rewrites": "5", "maps": "6"}

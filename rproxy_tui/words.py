@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
-from proxy_core.control.view import MemberLoad
+from proxy_core.control.view import MemberLoad, Verdict
 
 NOTHING = "–"
 """Stands where nothing was measured."""
@@ -45,11 +45,6 @@ def millis(seconds: float) -> str:
     if number >= 99.95:
         return f"{number:,.0f}" if number < 99_999.5 else f"{number / 1000:.0f}k"
     return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
-
-
-def size(number: int) -> str:
-    """Bytes in at most five cells, by thousands."""
-    return count(number)
 
 
 def percent(fraction: float) -> str:
@@ -142,6 +137,11 @@ def status_glyph(status: int) -> str:
 
 def status_style(status: int) -> str:
     return "muted" if status == 499 else {2: "good", 3: "muted", 4: "warning", 5: "error"}.get(status // 100, "")
+
+
+def verdict(step: Verdict) -> tuple[str, str]:
+    """What came of a rule that was tried, with its sign, and the style of that."""
+    return {"match": ("● match", "good"), "skipped": ("○ skipped", "muted")}.get(step.verdict, ("· no match", "muted"))
 
 
 def member_state(load: MemberLoad) -> tuple[str, str, str]:

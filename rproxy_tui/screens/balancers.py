@@ -9,6 +9,8 @@ that are marked, in one command, or else on the one under the cursor.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -189,35 +191,32 @@ change.
 
     @work
     async def action_status(self, status: MemberStatus) -> None:
-        names = [load.member for load in self._aimed_at() if load.status != status]
-        if not names:
-            return self._nothing_to_do(status)
-        change, verb = sentences.set_status(status, self._chosen, *names), sentences.VERBS[status].title()
-        detail = forecast.handover(self._loads[self._chosen], names, status=status)
-        if status == "draining" and self._site.balancers[self._chosen].sticky is not None:
-            detail += " Requests of sessions still come."
-        await self._change_many(change, sentences.question(change) if status != "enabled" else "", detail, verb)
+        sticky = self._chosen in self._site.balancers and self._site.balancers[self._chosen].sticky is not None
+        more = " Requests of sessions still come." if sticky and status == "draining" else ""
+        await self._set("status", status, partial(sentences.set_status, status), sentences.VERBS[status].title(), more)
 
     @work
     async def action_role(self, role: MemberRole) -> None:
         """Give members a role, or where all of them have it, make them regular again."""
-        aimed_at = self._aimed_at()
-        wanted: MemberRole = "regular" if all(load.role == role for load in aimed_at) else role
-        names = [load.member for load in aimed_at if load.role != wanted]
-        if not names:
-            return self._nothing_to_do(role)
-        change = sentences.set_role(wanted, self._chosen, *names)
-        detail = forecast.handover(self._loads[self._chosen], names, role=wanted)
-        await self._change_many(change, sentences.question(change) if wanted != "regular" else "", detail, "Yes")
+        wanted: MemberRole = "regular" if all(load.role == role for load in self._aimed_at()) else role
+        await self._set("role", wanted, partial(sentences.set_role, wanted), "Yes")
+
+    async def _set(self, option: str, value: str, change: Callable[..., Change], yes: str, more: str = "") -> None:
+        """Set an option of all members that a key acts on; ask first unless that brings them into service."""
+        aimed_at = [load.member for load in self._aimed_at()]
+        names = [load.member for load in self._aimed_at() if getattr(load, option) != value]
+        if names:
+            made = change(self._chosen, *names)
+            question = "" if value in ("enabled", "regular") else sentences.question(made)
+            detail = forecast.handover(self._loads[self._chosen], names, **{option: value})
+            await self._change_many(made, question, detail + more, yes)
+        elif aimed_at:
+            are = "is" if len(aimed_at) == 1 else "are"
+            self.console.say(f"{self._chosen}/{forecast.listed(aimed_at)} {are} {value} already.")
 
     async def _change_many(self, change: Change, question: str, detail: str, yes: str) -> None:
         if await self.console.do(change, question, detail, yes):
             self.action_unmark()
-
-    def _nothing_to_do(self, what: str) -> None:
-        if names := [load.member for load in self._aimed_at()]:
-            are = "is" if len(names) == 1 else "are"
-            self.console.say(f"{self._chosen}/{forecast.listed(names)} {are} {what} already.")
 
     def action_mark(self) -> None:
         if load := self._here():

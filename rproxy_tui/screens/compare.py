@@ -61,9 +61,6 @@ one has; `▲` points out that the right one is at least twice as bad, `▼` tha
         )
         self.query_one("#pair", Static).update(shown)
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     def action_swap(self) -> None:
         self._pair = (self._pair[1], self._pair[0])
         self.pull(self.console.snapshot)

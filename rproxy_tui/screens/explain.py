@@ -19,11 +19,11 @@ from proxy_core.control.view import Explanation, Inspection, Question, Snapshot,
 from rproxy_tui import words
 from rproxy_tui.draft import thing
 from rproxy_tui.page import Page
+from rproxy_tui.widgets.line import heading
 from rproxy_tui.widgets.question import QuestionLine
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
 
-VERDICTS = {"match": ("●", "good"), "no match": ("·", "muted"), "skipped": ("○", "muted")}
 EMPTY = """\
 Type a URL or a path above: every rule that it meets is listed here, with the reason."""
 NO_RULES = """\
@@ -40,16 +40,11 @@ class ShownStep(NamedTuple):
     ends: bool
 
 
-def _verdict(row: ShownStep, _: int) -> tuple[tuple[str, str], ...]:
-    glyph, style = VERDICTS[row.step.verdict]
-    return ((f"{glyph} {row.step.verdict}", style),)
-
-
 def columns(steps: tuple[Verdict, ...]) -> tuple[Column[ShownStep], ...]:
     name = max([10, *(len(thing(step.address)) for step in steps)])
     quiet = {"match": "", "no match": "muted", "skipped": "muted"}
     return (
-        Column("verdict", 10, _verdict),
+        Column("verdict", 10, lambda row, _: (words.verdict(row.step),)),
         Column("rule", 10, lambda row, w: ((words.clip(thing(row.step.address), w),
                                             "accent" if row.ends else quiet[row.step.verdict]),), grow=2, most=name),
         Column("why", 20, lambda row, w: ((words.clip(words.printable(row.step.reason), w),
@@ -196,23 +191,16 @@ become of it **now**.
     def action_ask(self) -> None:
         self.set_focus(self.query_one(QuestionLine))
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     def action_copy(self) -> None:
         line = f"rproxy explain {self.console.state.file} {self.query_one(QuestionLine).value}"
         self.console.copy(line, "the question as a command")
-
-
-def _heading(text: str) -> Content:
-    return Content.styled(text, "bold $text-accent")
 
 
 def _about(step: Verdict | None) -> Content:
     """The step under the cursor: its reason whole, and how it came to it."""
     if step is None:
         return Content("")
-    lines = [_heading(thing(step.address)), Content(words.printable(step.reason))]
+    lines = [heading(thing(step.address)), Content(words.printable(step.reason))]
     return Content("\n").join([*lines, *(Content(f"  {words.printable(line)}") for line in step.details)])
 
 
@@ -228,5 +216,5 @@ def _left(told: Explanation | None) -> Content:
         ("Head as forwarded", told.forwarded.splitlines()),
     ):
         if lines:
-            blocks.append(Content("\n").join([_heading(title), *(Content(words.printable(line)) for line in lines)]))
+            blocks.append(Content("\n").join([heading(title), *(Content(words.printable(line)) for line in lines)]))
     return Content("\n\n").join(blocks)

@@ -7,6 +7,8 @@ leaves, and asks first when something would be lost. A refusal keeps the form wi
 
 from __future__ import annotations
 
+import asyncio
+
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -14,13 +16,12 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import ModalScreen
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from proxy_core.control.editing.commands import Applied, Change
 from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs
-from rproxy_tui.draft import Draft, change
+from rproxy_tui.draft import Draft, change, placed
 from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.diff import Diff
 from rproxy_tui.widgets.form import Chooser, FieldRow, manual
@@ -46,7 +47,6 @@ class FormScreen(ModalScreen[Applied | None]):
         self.console = console
         self.draft = draft
         self._rows = [FieldRow(field, draft.before[field.name]) for field in draft.fields]
-        self._pause: Timer | None = None
         self._known: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -81,13 +81,11 @@ class FormScreen(ModalScreen[Applied | None]):
     # While one types
 
     @on(Input.Changed)
-    @on(Chooser.Changed)
-    @on(RowsInput.Changed)
+    @on(Chooser.Stepped)
+    @on(RowsInput.Rearranged)
     def _typed(self) -> None:
         self._explain()
-        if self._pause is not None:
-            self._pause.stop()
-        self._pause = self.set_timer(PAUSE, self._check)
+        self._check(PAUSE)
 
     def on_descendant_focus(self, _event: DescendantFocus) -> None:
         self._explain()
@@ -102,7 +100,8 @@ class FormScreen(ModalScreen[Applied | None]):
                 return
 
     @work(exclusive=True, group="check")
-    async def _check(self) -> None:
+    async def _check(self, pause: float = 0.0) -> None:
+        await asyncio.sleep(pause)
         await self._outcome()
 
     async def _outcome(self) -> Change | None:
@@ -120,18 +119,9 @@ class FormScreen(ModalScreen[Applied | None]):
 
     def _show(self, wrong: dict[str, str], problems: tuple[Problem, ...], diff: str) -> None:
         """Problems beside the field that they belong to; the rest, where it is new, above the diff."""
-        texts = self.texts
-        mine: dict[str, Problem] = {}
-        elsewhere: list[Problem] = []
-        names = {field.name for field in self.draft.fields}
-        for problem in problems:
-            name = self.draft.field_at(problem.address, texts)
-            if name in names and (name not in mine or mine[name].severity == "warning"):
-                mine[name] = problem
-            elif problem.severity == "error" or problem.what not in self._known:
-                elsewhere.append(problem)
+        beside, elsewhere = placed(self.draft, self.texts, problems, self._known)
         for row in self._rows:
-            found = mine.get(row.field.name)
+            found = beside.get(row.field.name)
             words = wrong.get(row.field.name) or (_words(found) if found is not None else "")
             row.show_wrong(words, warning=found is not None and found.severity == "warning")
         lines = [Content.styled(f"{_glyph(each)} {_words(each)}", f"$text-{each.severity}") for each in elsewhere]
@@ -157,8 +147,7 @@ class FormScreen(ModalScreen[Applied | None]):
 
     @work(exclusive=True, group="apply")
     async def action_apply(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
+        self.workers.cancel_group(self, "check")
         made = await self._outcome()
         if made is None:
             return

@@ -20,6 +20,8 @@ from textual.widgets import Static
 from proxy_core.control.view import Inspection, ListenerState, Record, Verdict
 from rproxy_tui import words
 from rproxy_tui.page import Page
+from rproxy_tui.theme import STYLES
+from rproxy_tui.widgets.line import heading
 from rproxy_tui.widgets.request_log import as_line
 
 NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade")
@@ -27,8 +29,6 @@ NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-en
 
 WIDE = 110
 """Columns from which the heads stand beside the facts."""
-
-VERDICTS = {"match": ("●", "$text-success"), "no match": ("·", "$text-muted"), "skipped": ("○", "$text-muted")}
 
 
 class InspectorPage(Page):
@@ -94,9 +94,6 @@ what came of it and why, as the rules stood when the request came.
         gone = Content.styled("Its heads are no longer kept: the ring of requests has moved on.", "$text-muted")
         self.query_one("#heads", Static).update(gone if inspection is None else heads(inspection))
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     def action_page(self, direction: int) -> None:
         scroll = self.query_one("#request", VerticalScroll)
         scroll.scroll_relative(y=direction * (scroll.size.height - 2), animate=False)
@@ -119,14 +116,9 @@ what came of it and why, as the rules stood when the request came.
         self.console.copy(curl, f"request {self._inspection.record.number} as curl{masked}")
 
 
-def heading(text: str) -> Content:
-    return Content.styled(text, "bold $text-accent")
-
-
 def summary(record: Record) -> Content:
     """What was asked, and what came of it."""
-    colour = {"good": "$text-success", "warning": "$text-warning", "error": "$text-error"}
-    style = colour.get(words.status_style(record.status), "$text-muted")
+    style = STYLES[words.status_style(record.status)] or STYLES["muted"]
     line = Content.assemble(
         (f"{words.status_glyph(record.status)} {record.status}", f"bold {style}"),
         (f"  {words.printable(record.method)} {words.printable(record.target)}", "bold"),
@@ -184,9 +176,9 @@ def trace(verdicts: Sequence[Verdict]) -> Content:
     """A line for each rule that was tried: what came of it, and why."""
     lines = [heading("Way through the rules")]
     for verdict in verdicts:
-        glyph, style = VERDICTS[verdict.verdict]
+        outcome, style = words.verdict(verdict)
         rule = verdict.address[-1] if verdict.address else ""
-        parts = ((f"{glyph} {verdict.verdict:<10}", style), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
+        parts = ((f"{outcome:<12}", STYLES[style]), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
         lines.append(Content.assemble(*parts))
     if not verdicts:
         lines.append(Content.styled("no rule was tried", "$text-muted"))

@@ -22,12 +22,19 @@ class ShownBalancer(NamedTuple):
     """A balancer as it stands in the upper table."""
 
     name: str
+    """The balancer's name."""
     chosen: bool
+    """Whether its members stand beneath."""
     method: str
+    """How it chooses, or that it was removed."""
     state: tuple[str, str]
+    """How many of its members are up, in words, and the style of them."""
     rate: float
+    """Requests a second."""
     busy: int
+    """Requests in flight."""
     users: str
+    """The ids of the routes that lead to it, in a row."""
 
 
 COLUMNS: tuple[Column[ShownBalancer], ...] = (

@@ -30,10 +30,6 @@ UNSET = "not set"
 class Chooser(Widget, can_focus=True):
     """One of a few values; "" stands for not set."""
 
-    DEFAULT_CSS = """
-    Chooser { height: 1; width: 1fr; padding: 0 1; background: $panel; }
-    Chooser:focus { background: $accent 30%; }
-    """
     BINDINGS = [
         Binding("left", "step(-1)", "Choose", show=False, id="form.previous-choice"),
         Binding("right,space", "step(1)", "Choose", show=False, id="form.next-choice"),
@@ -41,7 +37,7 @@ class Chooser(Widget, can_focus=True):
 
     value = reactive("")
 
-    class Changed(Message):
+    class Stepped(Message):
         """Another value was chosen."""
 
     def __init__(self, choices: Sequence[str], value: str) -> None:
@@ -55,7 +51,7 @@ class Chooser(Widget, can_focus=True):
     def action_step(self, step: int) -> None:
         at = self.choices.index(self.value) if self.value in self.choices else 0
         self.value = self.choices[(at + step) % len(self.choices)]
-        self.post_message(self.Changed())
+        self.post_message(self.Stepped())
 
     def on_click(self, event: Click) -> None:
         self.action_step(-1 if event.x < 2 else 1)
@@ -63,17 +59,6 @@ class Chooser(Widget, can_focus=True):
 
 class FieldRow(Vertical):
     """Label, input, and the problem with what is in it."""
-
-    DEFAULT_CSS = """
-    FieldRow { height: auto; }
-    FieldRow > Horizontal { height: 1; }
-    FieldRow Label { width: auto; color: $text-muted; }
-    FieldRow Horizontal Label { width: 18; }
-    FieldRow.-focused Label { color: $accent; text-style: bold; }
-    FieldRow Input { width: 1fr; background: $panel; padding: 0 1; }
-    FieldRow .wrong { color: $text-error; padding-left: 18; height: auto; display: none; }
-    FieldRow.-wrong .wrong { display: block; }
-    """
 
     def __init__(self, field: Field, text: str) -> None:
         super().__init__()

@@ -80,8 +80,8 @@ COLUMNS: tuple[Column[ShownMember], ...] = (
     Column("p95 ms", 6, lambda m, _: ((words.millis(m.load.latency.p95), ""),), priority=5, right=True),
     Column("p99 ms", 6, lambda m, _: ((words.millis(m.load.latency.p99), ""),), priority=8, right=True),
     Column("last minute", 11, _spark, priority=7, grow=3, most=30),
-    Column("sent", 5, lambda m, _: ((words.size(m.load.sent), ""),), priority=10, right=True),
-    Column("rcvd", 5, lambda m, _: ((words.size(m.load.received), ""),), priority=11, right=True),
+    Column("sent", 5, lambda m, _: ((words.count(m.load.sent), ""),), priority=10, right=True),
+    Column("rcvd", 5, lambda m, _: ((words.count(m.load.received), ""),), priority=11, right=True),
 )
 
 MARKS: Column[ShownMember] = Column("", 1, lambda m, _: ((MARK if m.marked else " ", "accent"),))

@@ -32,7 +32,7 @@ class Prompt(ModalScreen[C | None]):
     """``command`` makes a Command of the text, or says in a sentence why there is none. ``effect`` says what a text
     would do beside what the file shows. With ``over`` the first key replaces the text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="prompt.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel", id="prompt.cancel")]
 
     def __init__(
         self,
@@ -85,9 +85,6 @@ class Prompt(ModalScreen[C | None]):
 
     def _show(self, outcome: Content) -> None:
         self.query_one("#outcome", Static).update(outcome)
-
-    def action_cancel(self) -> None:
-        self.dismiss(None)
 
 
 def worded(problem: Problem) -> Content:

@@ -7,7 +7,7 @@ What it shows is decided in ``Tail``; records of an absence are fetched in piece
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 
 from textual import events, work
 from textual.binding import Binding
@@ -64,7 +64,7 @@ COLUMNS: tuple[Column[Record], ...] = (
     ),
     Column("member", 17, _member, priority=3, grow=1, most=24),
     Column("ms", 6, _ms, priority=1, right=True),
-    Column("bytes", 5, lambda r, _: ((words.size(r.sent), "muted"),), priority=6, right=True),
+    Column("bytes", 5, lambda r, _: ((words.count(r.sent), "muted"),), priority=6, right=True),
     Column("client", 15, lambda r, w: ((words.middle(words.printable(r.client), w), "muted"),), priority=7),
 )
 
@@ -136,8 +136,11 @@ class RequestLog(LineTable[Record]):
         return self.window
 
     @property
-    def rows(self) -> Sequence[Record]:
-        return self.window.shown
+    def count(self) -> int:
+        return len(self.window.shown)
+
+    def row(self, at: int) -> Record:
+        return self.window.shown[at]
 
     def version(self, row: Record) -> Hashable:
         return row.number
@@ -201,7 +204,7 @@ class RequestLog(LineTable[Record]):
     async def find(self, direction: int, here: bool = False) -> None:
         """Go to the next match below (1) or above (-1), past the end back to the other end; ``here`` tries the row
         under the cursor first."""
-        rows, sought, start = list(self.rows), self.sought, self.tail.cursor
+        rows, sought, start = list(self.tail.shown), self.sought, self.tail.cursor
         if not rows or not sought:
             return
         steps = range(len(rows)) if here else range(1, len(rows) + 1)

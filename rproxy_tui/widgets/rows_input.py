@@ -51,19 +51,13 @@ class InputRow(Horizontal):
 class RowsInput(Vertical):
     """``value`` is all rows as one text."""
 
-    DEFAULT_CSS = """
-    RowsInput { height: auto; }
-    RowsInput InputRow { height: 1; }
-    RowsInput Cell { width: 2fr; background: $panel; padding: 0 1; margin-right: 1; }
-    RowsInput Cell:last-child { width: 1fr; margin-right: 0; min-width: 10; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+up", "shift(-1)", "Row up", show=False, id="form.row-up"),
         Binding("shift+down", "shift(1)", "Row down", show=False, id="form.row-down"),
         Binding("ctrl+r", "drop", "Remove row", show=False, id="form.row-remove"),
     ]
 
-    class Changed(Message):
+    class Rearranged(Message):
         """Rows were moved or removed."""
 
     def __init__(self, field: Field, text: str) -> None:
@@ -106,7 +100,7 @@ class RowsInput(Vertical):
             self.move_child(line, before=other)
         else:
             self.move_child(line, after=other)
-        self.post_message(self.Changed())
+        self.post_message(self.Rearranged())
 
     async def action_drop(self) -> None:
         line = self._here()
@@ -114,7 +108,7 @@ class RowsInput(Vertical):
             return
         self.screen.focus_next()
         await line.remove()
-        self.post_message(self.Changed())
+        self.post_message(self.Rearranged())
 
     def _here(self) -> InputRow | None:
         return next((line for line in self.query(InputRow) if line.has_pseudo_class("focus-within")), None)

@@ -131,16 +131,10 @@ def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -
 class Masthead(Line):
     """The row on top."""
 
-    DEFAULT_CSS = "Masthead { background: $panel; }"
-
 
 class Banner(Line):
     """The row under the masthead, there only when something is wrong."""
 
-    DEFAULT_CSS = "Banner { display: none; }"
-
 
 class StatusLine(Line):
     """The row of vital signs, above the key hints."""
-
-    DEFAULT_CSS = "StatusLine { background: $panel; }"

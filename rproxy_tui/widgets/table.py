@@ -32,16 +32,22 @@ STYLES = ("muted", "good", "warning", "error", "accent", "found", "heading")
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """``cell(row, width)`` gives what is shown. Columns with a greater ``priority`` are left out first when the width
-    does not suffice; 0 stays. ``grow`` shares what is left over, in proportion, up to ``most`` cells."""
+    """A column of a table, whatever its rows are."""
 
     title: str
+    """Its heading."""
     width: int
+    """How many cells it takes at least."""
     cell: Callable[[Row, int], Cell]
+    """What it shows of a row in a width."""
     priority: int = 0
+    """The greatest is left out first where the width does not suffice; 0 stays."""
     right: bool = False
+    """Whether it is aligned to the right."""
     grow: int = 0
+    """Its part of what is left over, in proportion to the others'."""
     most: int = 1000
+    """How many cells it takes at most."""
 
 
 def fitted(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row], int], ...]:
@@ -102,8 +108,8 @@ def marked(cell: Cell, sought: str) -> Cell:
 
 
 class LineTable(Widget, Generic[Row]):
-    """A subclass gives ``columns`` and ``rows`` and calls ``changed`` when they moved on. A row that should be drawn
-    anew has another ``version``."""
+    """A subclass gives ``columns``, ``count`` and ``row``, and calls ``changed`` when they moved on. A row that should
+    be drawn anew has another ``version``."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor", *(f"table--{name}" for name in STYLES)}
     ALLOW_SELECT = False
@@ -142,8 +148,13 @@ class LineTable(Widget, Generic[Row]):
     # what a subclass gives
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return ()
+    def count(self) -> int:
+        """How many rows there are."""
+        return 0
+
+    def row(self, at: int) -> Row:
+        """The row at a place, from 0."""
+        raise NotImplementedError
 
     def version(self, row: Row) -> Hashable:
         """What the picture of a row depends on, apart from width and theme."""
@@ -188,16 +199,17 @@ class LineTable(Widget, Generic[Row]):
         if not self._looks or self._size_drawn.width != width:
             self._look_up(width)
         self._size_drawn = self.size
-        window, rows, strips = self.window, self.rows, self._strips
-        window.count, window.height = len(rows), max(1, height - 1)
+        window, count, strips = self.window, self.count, self._strips
+        window.count, window.height = count, max(1, height - 1)
         window.fit()
         if len(strips) > 4 * max(100, height):
             strips.clear()
         drawn = [self._strip(None)]
         cursor = window.cursor if self.selectable and self.has_focus else -1
-        for index in range(window.top, min(window.top + height - 1, len(rows))):
-            drawn.append(self._under_cursor(rows[index]) if index == cursor else self._strip(rows[index]))
-        if not rows:
+        for index in range(window.top, min(window.top + height - 1, count)):
+            row = self.row(index)
+            drawn.append(self._under_cursor(row) if index == cursor else self._strip(row))
+        if not count:
             drawn += [self._text(sentence, "muted") for sentence in self.empty.splitlines()]
         self._drawn = (drawn + [self._text("", "")] * (height - len(drawn)))[:height]
 
@@ -255,7 +267,7 @@ class LineTable(Widget, Generic[Row]):
         return strip
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1 + (len(self.rows) or len(self.empty.splitlines()))
+        return 1 + (self.count or len(self.empty.splitlines()))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -27,17 +27,24 @@ _number = attrgetter("number")
 
 @dataclass(slots=True)
 class Tail(Window):
-    """``kept`` holds every record taken, oldest first, and ``shown`` those that pass the filter; cursor and top are
-    places in ``shown``. ``last`` is the number of the newest one taken, ``read`` of the newest that was visible."""
+    """``cursor`` and ``top`` of the Window are places in ``shown``."""
 
     keep: int = KEEP
+    """How many records it holds."""
     slack: int = SLACK
+    """How many more it lets in before the oldest go."""
     following: bool = True
+    """Whether the cursor stays on the newest record."""
     passes: Filter | None = None
+    """What is shown; None for all."""
     kept: list[Record] = field(default_factory=list)
+    """Every record taken, oldest first."""
     shown: list[Record] = field(default_factory=list)
+    """Those of ``kept`` that pass the filter."""
     last: int = 0
+    """The number of the newest record taken."""
     read: int = 0
+    """The number of the newest record that was visible."""
 
     @property
     def current(self) -> Record | None:

@@ -13,8 +13,10 @@ from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.balancers import BalancersPage
-from tests.screens.fake import EMPTY, START, FakeEngine, Serialised
+from tests.screens.fake import START, FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import EMPTY
+from tests.screens.wire import Serialised
 
 
 def engine(rate: float = 40.0) -> FakeEngine:
@@ -143,7 +145,7 @@ async def test_a_weight_that_leaves_nobody_asks_first() -> None:
 
 async def test_draining_says_what_is_in_flight_and_who_carries_the_rest_then_counts_down() -> None:
     fake = engine(rate=0)
-    fake.busy("backend", "a", 14)
+    fake.busy["backend", "a"] = 14
     async with console(fake, page="4") as pilot:
         await pilot.press("D")
         await shown(pilot, "Drain backend/a?")
@@ -151,11 +153,11 @@ async def test_draining_says_what_is_in_flight_and_who_carries_the_rest_then_cou
         assert member(fake).status == "enabled"
         await pilot.press("y")
         await until(pilot, lambda: member(fake).status == "draining", "draining")
-        fake.busy("backend", "a", 3)
+        fake.busy["backend", "a"] = 3
         await shown(pilot, "draining: 3 in flight")
-        fake.busy("backend", "a", 6)
+        fake.busy["backend", "a"] = 6
         await shown(pilot, "draining: 6 for 72 s")
-        fake.busy("backend", "a", 0)
+        fake.busy["backend", "a"] = 0
         await shown(pilot, "backend/a is drained: safe to stop")
         await shown(pilot, "e enable: a 0% → 25%")
         await pilot.press("e")
@@ -172,7 +174,7 @@ async def test_a_key_that_would_change_nothing_says_so() -> None:
 
 async def test_a_removed_member_stays_listed_until_its_last_request_has_ended() -> None:
     fake = engine(rate=0)
-    fake.busy("backend", "b", 2)
+    fake.busy["backend", "b"] = 2
     async with console(fake, page="4") as pilot:
         page(pilot).table.go_to("backend/b")
         await pilot.press("d")
@@ -184,7 +186,7 @@ async def test_a_removed_member_stays_listed_until_its_last_request_has_ended() 
         page(pilot).table.go_to("backend/b")
         await pilot.press("plus")
         await shown(pilot, "undo (u) brings it back")
-        fake.busy("backend", "b", 0)
+        fake.busy["backend", "b"] = 0
         await until(pilot, lambda: listed(pilot) == ["a", "c"], "its line gone")
         await pilot.press("u")
         await until(pilot, lambda: "b" in fake.site().site.balancers["backend"].members, "undo")
@@ -233,7 +235,7 @@ async def test_an_empty_balancer_says_how_to_fill_it_and_can_be_removed() -> Non
 
 async def test_marked_members_are_drained_in_one_command_and_taken_back_by_one_undo() -> None:
     fake = engine(rate=0)
-    fake.busy("backend", "a", 3)
+    fake.busy["backend", "a"] = 3
     async with console(Serialised(fake), page="4") as pilot:
         await pilot.press("space", "down", "space")
         await shown(pilot, "2 marked: a and c")

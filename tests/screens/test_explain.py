@@ -15,8 +15,10 @@ from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.maps import MapsPage
 from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
-from tests.screens.fake import RULES, FakeEngine, Serialised
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import RULES
+from tests.screens.wire import Serialised
 
 
 def screen(pilot: Pilot[None]) -> str:

@@ -7,12 +7,13 @@ from textual.pilot import Pilot
 
 from proxy_core.config.model import RewriteCond, RewriteRule
 from proxy_core.control.view import Explanation, Question
-from proxy_core.rules.lint.site import lint
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.screens.rewrites import RewritesPage
-from tests.screens.fake import EMPTY, RULES, FakeEngine, Serialised
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import EMPTY, RULES
+from tests.screens.wire import Serialised
 
 
 def screen(pilot: Pilot[None]) -> str:
@@ -212,7 +213,6 @@ flags = ["P"]
 
 async def test_a_rule_that_never_matches_says_so_and_f_moves_it_above_the_one_that_hides_it() -> None:
     fake = FakeEngine(RULES + HIDDEN)
-    fake.trouble = list(lint(fake.site().site))
     async with console(fake, page="5") as pilot:
         page = pilot.app.screen
         assert isinstance(page, RewritesPage)

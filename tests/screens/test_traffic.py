@@ -14,8 +14,10 @@ from proxy_core.control.view import EngineView, ListenerState, Record
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.inspector import InspectorPage, as_curl
 from rproxy_tui.widgets.request_log import RequestLog, as_line, haystack, nothing_yet
-from tests.screens.fake import EMPTY, SITE, FakeEngine, Serialised
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import EMPTY, SITE
+from tests.screens.wire import Serialised
 
 RUNS = [*((size, False) for size in SIZES), ((80, 24), True)]
 """Every size, and once with an engine at the far end of a wire."""
