@@ -53,6 +53,8 @@ QUIT = (
     ("s", "Serve on, without the console"),
     ("n", "Stay"),
 )
+ENDINGS: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
+"""What the answers of ``QUIT`` mean."""
 
 
 class ConsoleApp(App[Ending], inherit_bindings=False):
@@ -260,9 +262,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             return
         detail = f"{snapshot.in_flight} in flight, {snapshot.rate:,.1f} requests a second."
         answer = await self.ask(Choice("Quit while requests are served?", detail, QUIT))
-        endings: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
-        if answer in endings:
-            self.exit(endings[answer])
+        if ending := ENDINGS.get(answer or ""):
+            self.exit(ending)
 
     # The terminal, and the end
 

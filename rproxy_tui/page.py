@@ -9,6 +9,7 @@ would otherwise wait for itself.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -24,13 +25,18 @@ from rproxy_tui.widgets.status_line import Banner, Masthead, StatusLine, banner,
 
 
 class Page(Screen[None]):
-    """A subclass gives ``heading``, ``key``, ``help_text`` (Markdown) and ``body()``; ``pull`` is called at
-    ``hertz``, and once when the page comes on screen."""
+    """A subclass gives ``heading``, ``key`` and ``body()``; its help is the Markdown file beside its module. ``pull``
+    is called at ``hertz``, and once when the page comes on screen."""
 
     heading: ClassVar[str] = ""
     key: ClassVar[str] = ""
     hertz: ClassVar[float] = 5.0
-    help_text: ClassVar[str] = ""
+
+    @property
+    def help_text(self) -> str:
+        """What the page is for, in Markdown."""
+        file = sys.modules[type(self).__module__].__file__
+        return Path(file or "").with_suffix(".md").read_text()
 
     @property
     def console(self) -> ConsoleVerbs:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
-from proxy_core.control.view import MemberLoad, Verdict
+from proxy_core.control.view import ListenerState, MemberLoad, Verdict
 
 NOTHING = "–"
 """Stands where nothing was measured."""
@@ -112,6 +112,12 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+def reachable(listener: ListenerState) -> str:
+    """Host and port by which this machine reaches a listener."""
+    host = listener.address.rpartition(":")[0]
+    return f"{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{listener.port}"
+
+
 def member_name(balancer: str, member: str) -> str:
     """``backend/a``; the origin alone for the upstream of a plain URL."""
     return f"{balancer}/{member}" if balancer else member.removeprefix("http://").removeprefix("https://")
@@ -159,12 +165,10 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
             return "▼", f"draining: {busy} for {span(load.oldest)}", "warning"
         return "▼", f"draining: {busy} in flight", "warning"
     match load.health:
+        case "error" if load.retry_in > 0:
+            return "▲", f"error: retry in {span(load.retry_in)}", "error"
         case "error":
-            return (
-                "▲",
-                f"error: retry in {span(load.retry_in)}" if load.retry_in > 0 else "error: next try now",
-                "error",
-            )
+            return "▲", "error: next try now", "error"
         case "failing":
             return "▲", "failing its checks", "error"
         case "ejected":

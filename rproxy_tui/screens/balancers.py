@@ -41,19 +41,6 @@ class BalancersPage(Page):
     key = "4"
     hertz = 5.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
-    help_text = """
-A member gets requests in proportion to its **weight** among the members that are enabled. `promise` is that share;
-`share` is what it was given over the last minute.
-
-**Drain** sends a member no new requests but those of its own sessions, and lets those in flight finish: wait for
-`drained: safe to stop`. **Disable** ends its sessions too. Both ask first and say who will carry its requests; `e` puts
-the member back. A **spare** takes the place of a member of its set that is out; a **standby** takes requests only when
-nobody else of its set can. A member that was removed stays listed until its last request has ended.
-
-`space` **marks** members: weights, drain, disable, enable, standby, spare and remove act on all that are marked, as one
-change.
-`c` puts two of them side by side.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "nudge(1)", "More", id="balancers.more", key_display="+", tooltip="weight up by 1"),
         Binding("minus", "nudge(-1)", "Less", id="balancers.less", key_display="-", tooltip="weight down by 1"),

@@ -29,10 +29,6 @@ class ComparePage(Page):
     heading = "Compare"
     key = "4"
     hertz = 2.0
-    help_text = """
-Two members of a balancer, line by line. The last column says how many times as much the right one has of what the left
-one has; `▲` points out that the right one is at least twice as bad, `▼` that the left one is.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,c", "back", "Back", key_display="esc", id="compare.back", tooltip="back to the balancers"),
         Binding("s", "swap", "Swap", id="compare.swap", tooltip="left becomes right"),

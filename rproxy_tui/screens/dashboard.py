@@ -33,20 +33,6 @@ PROBLEMS = 3
 class DashboardPage(Page):
     heading = "Dashboard"
     key = "1"
-    help_text = """\
-**Members**: state, weight, requests in flight, requests a second, and the *share* of its balancer's requests in the
-last minute beside the share that the weights *promise*; in the bar the line `┃` marks the promise. Errors count since
-the start; p50, p95 and p99 are of the last minute, in milliseconds.
-
-States: `●` up, `▲` error (it is left alone until the retry) or a name without an address, `▼` draining, `○` taken out
-of service, drained or retired, `·` not tried yet.
-
-**Limits reached** counts requests and connections that `[limits]`, `deny` and bans turned away since the start; `▲` and
-bold: in the last seconds too. *entrance of NAME* are connections that listener NAME closed before HTTP: no PROXY
-header, no TLS handshake, or too late.
-
-**Charts** show the last two minutes. `▲12` under a bar is the moment at which generation 12 was applied.
-"""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [

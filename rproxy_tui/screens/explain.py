@@ -81,16 +81,6 @@ class ExplainPage(Page):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     heading = "Why"
     hertz = 1.0
-    help_text = """
-The line asks what would become of a request: a path or a URL, if you like with a method before it and with
-`--client 192.0.2.7`, `--listener NAME`, `-H 'Name: value'` behind it. It is the line of `rproxy explain`; `y` copies
-it as such. Nothing is sent to any member; what maps say is really asked, programs and databases when you press `enter`.
-
-For a request from Traffic the rules and facts are those that it **ran under**. Change the line, and you ask what would
-become of it **now**.
-
-`enter` goes to the rule under the cursor.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to where you came from"),
         Binding("enter", "open", "Go to rule", key_display="enter", id="explain.open", tooltip="go to the rule"),

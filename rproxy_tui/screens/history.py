@@ -55,12 +55,6 @@ class HistoryPage(Page):
     key = "7"
     hertz = 2.0
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
-    help_text = """
-Every applied state of the site file has a number. `u` takes the last change back and `U` does it again; `r` brings the
-whole file back to the generation under the cursor. Each of these makes a new generation: nothing is lost by going back.
-
-`tab` goes to the diff, where the arrows scroll.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore", id="history.restore", tooltip="bring the file of this generation back"),
         Binding("y", "copy", "Copy diff", id="history.copy", tooltip="copy what this generation changed"),

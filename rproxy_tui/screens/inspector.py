@@ -37,11 +37,6 @@ class InspectorPage(Page):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     heading = "Request"
     key = "2"
-    help_text = """\
-One request. **Timing** shows where the time went: until a connection to the member was there, until the first byte of
-its answer, and until the last byte was sent. **Way through the rules** lists every rule that was tried, in order, with
-what came of it and why, as the rules stood when the request came.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to the log"),
         Binding("up,k", "step(-1)", "Previous", key_display="↑", id="previous_request", tooltip="the request before"),
@@ -215,10 +210,7 @@ def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
     Masked secrets are left out; a body is not kept, so a file is named in its place."""
     record = inspection.record
     curl = ["curl", "--path-as-is"]
-    address = ""
-    if listener is not None:
-        host = listener.address.rpartition(":")[0]
-        address = f"{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{listener.port}"
+    address = words.reachable(listener) if listener is not None else ""
     if record.method == "HEAD":
         curl.append("--head")
     elif record.method != "GET":

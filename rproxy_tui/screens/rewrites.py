@@ -48,18 +48,6 @@ class RewritesPage(RowsPage[RewriteRule]):
     start: ClassVar[Mapping[str, Any]] = {"pattern": "^/", "flags": ["PT"]}
     hertz = 2.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
-    help_text = """
-Rules are tried in this order, before the routes. A rule looks for its **pattern** in the path as the rules above left
-it; if its conditions hold too, the path becomes what the rule **makes of it**. Flags say what happens then: `P`
-forwards to that URL, `R` redirects, `PT` goes on to the routes. A path that a rule changed without one of these gets
-404, as in Apache.
-
-`/` tries a URL in place: each rule says whether it would match, and the rule under the cursor why. `w` shows the whole
-way of that URL, routes included. A method, a client and fields may be added: `POST /x --client 192.0.2.7 -H 'A: b'`.
-
-A rule without a host belongs to the server: whether hosts try it before or after their own, their `rewrites` says. A
-rule of a location is tried when it is known where a request goes: it sees `proxy:http://…`, or the file that answers.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "try", "Try a URL", key_display="/", id="rewrites.try", tooltip="try a URL against the rules"),
         Binding("e", "edit", "Edit", id="rewrites.edit", tooltip="edit the rule in a form (also enter)"),

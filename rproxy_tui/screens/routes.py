@@ -45,14 +45,6 @@ class RoutesPage(RowsPage[Route]):
     start: ClassVar[Mapping[str, Any]] = {"path": "/", "proxy": "http://"}
     hertz = 2.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
-    help_text = """
-The first row whose path matches decides; later rows are not tried. A path takes whole segments: `/app` takes `/app`
-and `/app/x`, not `/apple`. An **exception** keeps a path from being forwarded: what it takes gets 404. It must stand
-above the row that it excepts from.
-
-A row marked `▲ shadowed` never matches, because a row above takes all of its requests; an exception marked
-`▲ too low` excepts nothing for the same reason. `f` moves it above that row.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "Edit", id="routes.edit", tooltip="edit the row in a form (also enter)"),
         Binding("a", "add", "Add", id="routes.add", tooltip="add a route above the row under the cursor"),

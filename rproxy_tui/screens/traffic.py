@@ -28,18 +28,6 @@ from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
 class TrafficPage(Page):
     heading = "Traffic"
     key = "2"
-    help_text = """\
-Every request that is finished, newest at the bottom. **Following**, the log moves with the traffic. Any move of the
-cursor **pauses** it: the rows you read stay where they are and new ones wait below; `G` follows again.
-
-Status signs: `·` answered, `→` redirect or not modified, `▲` 4xx, `■` 5xx, `○` 499: the client left before the answer.
-`ms` is the time until the answer was sent whole.
-
-`/` searches all fields, also what is cut off in the row. `enter` shows everything about a request: both heads, where
-the time went, and which rule took it and why; `w` shows only the why, rule by rule, and leads to the rules.
-
-`b` bans the client under the cursor for a while: it gets 403 until then. The palette lists bans, to change or lift.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,f", "follow", "Pause", key_display="space", id="follow", tooltip="follow or pause"),
         Binding("slash", "search", "Search", key_display="/", id="search", tooltip="search all fields"),

@@ -99,9 +99,7 @@ def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     route = next((each for each in site.routes if each.enabled and not each.except_), None)
     if route is None:
         return "no route yet: go to Routes (3) and press a to add one"
-    host = listener.address.rpartition(":")[0]
-    host = "127.0.0.1" if host in ("", "0.0.0.0", "[::]") else host
-    return f"no request yet: try  curl http://{host}:{listener.port}{route.path or '/'}"
+    return f"no request yet: try  curl http://{words.reachable(listener)}{route.path or '/'}"
 
 
 def haystack(record: Record) -> str:

@@ -10,7 +10,6 @@ from proxy_core.control.editing.commands import Change, Insert, Keep, Refused, R
 from proxy_core.errors import Problem
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.pages import PAGES
-from rproxy_tui.palette import entries
 from rproxy_tui.screens.problems import ProblemsScreen
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
@@ -189,54 +188,6 @@ async def test_a_second_theme_within_the_same_generation_is_used_as_well() -> No
         for name in ("light", "mono"):
             await app_of(pilot).do(Change(edits=(Set(("console", "theme"), name),), sentence=f"set theme to {name}"))
         assert app_of(pilot).theme == "mono"
-
-
-async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
-    engine = FakeEngine()
-    async with console(engine) as pilot:
-        names = [entry.name for entry in entries(app_of(pilot))]
-        assert {"edit site settings", "add listener", "edit listener http", "remove listener http", "edit access log",
-                "reload the site file", "start demo members", "theme mono", "quit", "add balancer",
-                "add member to backend", "edit member backend/a", "go to History"} <= set(names)  # fmt: skip
-        assert len(names) == len(set(names))
-        await pilot.press("colon")
-        await pilot.pause()
-        await pilot.press(*"site set")
-        await shows(pilot, "timeouts, names, trusted proxies")
-        await pilot.press("enter")
-        await shows(pilot, "connect_timeout")
-
-
-ROWS = """
-[[headers]]
-id = "h"
-name = "X-A"
-value = "b"
-[[errors]]
-id = "e"
-status = ["404"]
-text = "gone"
-[[reverse]]
-id = "r"
-internal = "http://127.0.0.1:1/"
-public = "/"
-"""
-
-
-async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_have_no_page_of_their_own() -> None:
-    engine = FakeEngine(SITE + ROWS)
-    async with console(engine, (120, 40)) as pilot:
-        names = {entry.name for entry in entries(app_of(pilot))}
-        assert {
-            f"{verb} {what}" for verb in ("edit", "remove") for what in ("header h", "page e", "mapping r")
-        } <= names
-        assert {"add header", "add page", "add mapping", "edit limits of listener http"} <= names
-        await pilot.press("colon")
-        await pilot.pause()
-        await pilot.press(*"edit page e")
-        await shows(pilot, "404")
-        await pilot.press("enter")
-        await shows(pilot, "gone")
 
 
 async def test_quitting_an_idle_proxy_asks_nothing() -> None:

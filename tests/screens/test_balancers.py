@@ -13,8 +13,9 @@ from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.balancers import BalancersPage
-from tests.screens.fake import START, FakeEngine
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.numbers import START
 from tests.screens.sites import EMPTY
 from tests.screens.wire import Serialised
 
