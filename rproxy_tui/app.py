@@ -165,8 +165,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     def applied(self, result: Applied) -> None:
         """Say what was applied, and how many warnings it brought. What ``p`` does not list is shown at once: nothing
         else would ever tell of it."""
-        known = {problem.what for problem in self.problems}
-        new = [warning for warning in result.warnings if warning.what not in known]
+        before = {problem.what for problem in self.problems}
+        new = [warning for warning in result.warnings if warning.what not in before]
         self.tick()
         more = f"; p: {len(new)} new warning{'s' if len(new) > 1 else ''}" if new else ""
         self.say(

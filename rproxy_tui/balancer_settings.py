@@ -45,10 +45,10 @@ def settings(balancer: Balancer) -> tuple[BalancerSetting, ...]:
 
 async def choose_setting(console: ConsoleVerbs, name: str, balancer: Balancer) -> None:
     """Ask which, and edit it; what has a table of its own can be switched off as well."""
-    known = {each.key: each for each in settings(balancer)}
-    answers = tuple((key, each.label) for key, each in known.items())
+    by_key = {each.key: each for each in settings(balancer)}
+    answers = tuple((key, each.label) for key, each in by_key.items())
     key = await console.ask(Choice(f"Settings of {name}", "", (*answers, ("n", "Close"))))
-    if (chosen := known.get(key or "")) is None:
+    if (chosen := by_key.get(key or "")) is None:
         return
     address = ("balancers", name, chosen.table) if chosen.table else ("balancers", name)
     if chosen.table and chosen.set:

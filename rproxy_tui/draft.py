@@ -76,10 +76,10 @@ class Draft:
 
 
 def placed(
-    draft: Draft, texts: Mapping[str, str], problems: Sequence[Problem], known: Collection[str]
+    draft: Draft, texts: Mapping[str, str], problems: Sequence[Problem], seen: Collection[str]
 ) -> tuple[dict[str, Problem], list[Problem]]:
     """One problem for each field, an error before a warning; and the rest: errors, and warnings that are not
-    ``known`` by their words."""
+    ``seen`` before, by their words."""
     names = {field.name for field in draft.fields}
     beside: dict[str, Problem] = {}
     elsewhere: list[Problem] = []
@@ -87,7 +87,7 @@ def placed(
         name = draft.field_at(problem.address, texts)
         if name in names and name not in beside:
             beside[name] = problem
-        elif problem.severity == "error" or problem.what not in known:
+        elif problem.severity == "error" or problem.what not in seen:
             elsewhere.append(problem)
     return beside, elsewhere
 

@@ -123,8 +123,8 @@ class BalancersPage(Page):
         load = self._here(quiet=True)
         members = self._loads.get(self._chosen, [])
         marked = [each.member for each in self._marked()]
-        said = about(load, marked, members, self.console.snapshot.at) if load else Content("")
-        self.query_one("#about", Static).update(said)
+        text = about(load, marked, members, self.console.snapshot.at) if load else Content("")
+        self.query_one("#about", Static).update(text)
 
     # Keys
 
@@ -138,8 +138,8 @@ class BalancersPage(Page):
     async def action_nudge(self, step: int) -> None:
         balancer, names = self._chosen, [load.member for load in self._aimed_at()]
         async with self._one_at_a_time:  # each nudge starts from what the one before it has made
-            there = self.engine.site().site.balancers[balancer].members if names else {}
-            now = {name: there[name].weight for name in names if name in there}
+            members = self.engine.site().site.balancers[balancer].members if names else {}
+            now = {name: members[name].weight for name in names if name in members}
             weights = {name: sentences.nudged(weight, step) for name, weight in now.items()}
             weights = {name: weight for name, weight in weights.items() if weight != now[name]}
             if weights:
@@ -266,8 +266,8 @@ class BalancersPage(Page):
 
     def _aimed_at(self) -> list[MemberLoad]:
         """The members that a key acts on: those that are marked, or else the one under the cursor."""
-        here = None if self.table.marks else self._here()
-        return self._marked() or ([here] if here is not None else [])
+        load = None if self.table.marks else self._here()
+        return self._marked() or ([load] if load is not None else [])
 
     def _here(self, quiet: bool = False) -> MemberLoad | None:
         """The member under the cursor, to be changed; says why there is none."""

@@ -82,8 +82,8 @@ def side_by_side(one: MemberLoad, other: MemberLoad, now: float, width: int) -> 
             )
         )
     for load, name in zip((one, other), names, strict=True):
-        if known := member_facts.condition(load, now):
-            lines.append(Content.assemble((f"\n{name}  ", "bold"), (known, "$text-muted")))
+        if condition := member_facts.condition(load, now):
+            lines.append(Content.assemble((f"\n{name}  ", "bold"), (condition, "$text-muted")))
     return Content("\n").join(lines)
 
 
@@ -93,7 +93,7 @@ def verdict(fact: Fact, one: MemberLoad, other: MemberLoad) -> tuple[str, str]:
     if before <= 0 or after < 0 or words.rate(before) == words.rate(after):
         return ("▲", "$text-warning") if fact.less and not before and after > 0 else ("", "")
     times = after / before
-    said = f"×{words.rate(times)}" if times >= 0.095 or not times else "×<0.1"
+    factor = f"×{words.rate(times)}" if times >= 0.095 or not times else "×<0.1"
     if fact.less and (times >= MUCH or times <= 1 / MUCH):
-        return (f"{said} ▲", "$text-warning") if times >= MUCH else (f"{said} ▼", "")
-    return ("" if said == "×1.0" else said), ""
+        return (f"{factor} ▲", "$text-warning") if times >= MUCH else (f"{factor} ▼", "")
+    return ("" if factor == "×1.0" else factor), ""

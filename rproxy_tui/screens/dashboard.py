@@ -53,7 +53,7 @@ class DashboardPage(Page):
         yield RequestLog(id="tail", selectable=False)
 
     def on_mount(self) -> None:
-        self._told: object = None
+        self._listed: object = None
         self._limited = Limited()
         self.query_one(MemberTable).empty = "no member yet: go to Balancers (4) and press b to add a balancer"
 
@@ -63,7 +63,7 @@ class DashboardPage(Page):
             chart.show(snapshot.seconds)
         self._limited.see(snapshot)
         limits = self.query_one("#limits", Line)
-        limits.show(self._limited.said(snapshot.at))
+        limits.show(self._limited.line(snapshot.at))
         limits.display = bool(limits.content.plain)
         log = self.query_one(RequestLog)
         log.empty = nothing_yet(snapshot, self.console.state.site)
@@ -71,8 +71,8 @@ class DashboardPage(Page):
         self._show_problems(self.console.problems)
 
     def _show_problems(self, problems: Sequence[Problem]) -> None:
-        if problems != self._told:
-            self._told = problems
+        if problems != self._listed:
+            self._listed = problems
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 
     async def on_line_table_chosen(self) -> None:
@@ -93,20 +93,20 @@ class Limited:
                 self._grew[name] = snapshot.at
         self._counts = counts
 
-    def said(self, now: float) -> Content:
+    def line(self, now: float) -> Content:
         """``limits reached: client_rate 312 ▲ · deny 4``; those that grow first. "" where none was ever reached."""
         reached = [
             (now - self._grew.get(name, -NOW) > NOW, name, count) for name, count in self._counts.items() if count
         ]
         if not reached:
             return Content("")
-        said = [
+        parts = [
             Content.assemble(f"{name} {words.count(count)}", ("" if past else " ▲", "")).stylize(
                 "$text-muted" if past else "bold $text-warning"
             )
             for past, name, count in sorted(reached)
         ]
-        return Content.styled("limits reached: ", "$text-muted") + Content.styled(" · ", "$text-muted").join(said)
+        return Content.styled("limits reached: ", "$text-muted") + Content.styled(" · ", "$text-muted").join(parts)
 
 
 def latest(problems: Sequence[Problem], most: int) -> Content:

@@ -52,12 +52,12 @@ def columns(steps: tuple[Verdict, ...]) -> tuple[Column[ShownStep], ...]:
     )  # fmt: skip
 
 
-def outcome(told: Explanation) -> Content:
+def outcome(explanation: Explanation) -> Content:
     """What comes of a request, in a sentence with the rule that decided."""
-    glyph, style = _OUTCOMES[told.outcome]
-    by = f"  by {thing(told.rule)}" if told.rule else ""
+    glyph, style = _OUTCOMES[explanation.outcome]
+    by = f"  by {thing(explanation.rule)}" if explanation.rule else ""
     return Content.assemble(
-        (f"{glyph} ", f"bold {style}"), (words.printable(told.sentence), "bold"), (by, "$text-muted")
+        (f"{glyph} ", f"bold {style}"), (words.printable(explanation.sentence), "bold"), (by, "$text-muted")
     )
 
 
@@ -93,7 +93,7 @@ class ExplainPage(Page):
         self.key = key  # type: ignore[misc]  # of the page it belongs to, not of the class
         self._seen = seen
         self._line = spelled(question_of(seen)) if seen else line
-        self._told: Explanation | None = seen.explanation if seen else None
+        self._explanation: Explanation | None = seen.explanation if seen else None
         self._generation = 0
 
     def body(self) -> ComposeResult:
@@ -122,7 +122,7 @@ class ExplainPage(Page):
     def on_question_line_answered(self, answer: QuestionLine.Answered) -> None:
         if self._seen is not None and self.query_one(QuestionLine).value == self._line:
             return  # nobody has changed it yet
-        self._seen, self._told = None, answer.explanation
+        self._seen, self._explanation = None, answer.explanation
         self._show(answer.wrong)
 
     def _leave_line(self) -> None:
@@ -132,22 +132,22 @@ class ExplainPage(Page):
         self._describe()
 
     def _show(self, wrong: str = "") -> None:
-        told, table = self._told, self.table
-        steps = told.steps if told else ()
-        table.empty = "\n" + (NO_RULES if told else EMPTY)
+        explanation, table = self._explanation, self.table
+        steps = explanation.steps if explanation else ()
+        table.empty = "\n" + (NO_RULES if explanation else EMPTY)
         table.show(tuple(map(str, range(len(steps)))), self._shown, columns(steps))
-        ends = next((n for n, step in enumerate(steps) if told and self._ends(step)), 0)
+        ends = next((n for n, step in enumerate(steps) if explanation and self._ends(step)), 0)
         table.go_to(str(ends))
-        if told is None:
-            said = Content.styled(wrong, "$text-warning")
+        if explanation is None:
+            text = Content.styled(wrong, "$text-warning")
         else:
-            said = Content("\n").join([outcome(told), Content.styled(self._when(told), "$text-muted")])
-        self.query_one("#about", Static).update(said)
+            text = Content("\n").join([outcome(explanation), Content.styled(self._when(explanation), "$text-muted")])
+        self.query_one("#about", Static).update(text)
         self._describe()
 
-    def _when(self, told: Explanation) -> str:
+    def _when(self, explanation: Explanation) -> str:
         if self._seen is None:
-            return f"now: from {told.client}, listener {told.listener or 'none'}"
+            return f"now: from {explanation.client}, listener {explanation.listener or 'none'}"
         record, now = self._seen.record, self.engine.site().generation
         member = words.member_name(record.balancer, record.member)
         ran = f"generation {record.generation}" + (f" (now {now})" if record.generation != now else "")
@@ -155,18 +155,18 @@ class ExplainPage(Page):
         return f"request {record.number:,} at {words.clock(record.at)}: answered {record.status}{via}, under {ran}"
 
     def _ends(self, step: Verdict) -> bool:
-        return self._told is not None and step.address == self._told.rule and step.verdict == "match"
+        return self._explanation is not None and step.address == self._explanation.rule and step.verdict == "match"
 
     def _shown(self, key: str) -> ShownStep:
-        assert self._told is not None
-        step = self._told.steps[int(key)]
+        assert self._explanation is not None
+        step = self._explanation.steps[int(key)]
         return ShownStep(step, self._ends(step))
 
     def _step(self) -> Verdict | None:
-        return self._told.steps[int(self.table.cursor)] if self._told and self.table.cursor else None
+        return self._explanation.steps[int(self.table.cursor)] if self._explanation and self.table.cursor else None
 
     def _describe(self) -> None:
-        parts = [part for part in (_about(self._step()), _left(self._told)) if part.plain]
+        parts = [part for part in (_about(self._step()), _left(self._explanation)) if part.plain]
         self.query_one("#details Static", Static).update(Content("\n\n").join(parts))
 
     # Keys
@@ -194,16 +194,16 @@ def _about(step: Verdict | None) -> Content:
     return Content("\n").join([*lines, *(Content(f"  {words.printable(line)}") for line in step.details)])
 
 
-def _left(told: Explanation | None) -> Content:
+def _left(explanation: Explanation | None) -> Content:
     """What the rules left: variables, the options in force, fields of the answer, and the head that goes on."""
-    if told is None:
+    if explanation is None:
         return Content("")
     blocks = []
     for title, lines in (
-        ("Variables", [f"{name} = {value}" for name, value in told.environment.items()]),
-        ("Settings", [f"{each.name}: {each.value}  ({thing(each.address)})" for each in told.settings]),
-        ("Added to the answer", list(told.fields)),
-        ("Head as forwarded", told.forwarded.splitlines()),
+        ("Variables", [f"{name} = {value}" for name, value in explanation.environment.items()]),
+        ("Settings", [f"{each.name}: {each.value}  ({thing(each.address)})" for each in explanation.settings]),
+        ("Added to the answer", list(explanation.fields)),
+        ("Head as forwarded", explanation.forwarded.splitlines()),
     ):
         if lines:
             blocks.append(Content("\n").join([heading(title), *(Content(words.printable(line)) for line in lines)]))

@@ -92,8 +92,8 @@ class FormScreen(ModalScreen[Applied | None]):
 
     def _explain(self) -> None:
         """The manual of the field that has the focus, of a cell in a row as well, beside what is in it."""
-        here = self.focused.ancestors_with_self if self.focused is not None else ()
-        for node in here:
+        nodes = self.focused.ancestors_with_self if self.focused is not None else ()
+        for node in nodes:
             if isinstance(node, Cell | FieldRow):
                 text = node.value if isinstance(node, Cell) else node.text
                 self.query_one(".manual", Static).update(manual(node.field, text))

@@ -98,29 +98,29 @@ class HistoryPage(Page):
         self.query_one("#change", VerticalScroll).scroll_home(animate=False)
 
     def _describe(self) -> None:
-        if not (here := self._generations.get(self.table.cursor)):
+        if not (chosen := self._generations.get(self.table.cursor)):
             return
-        words_of_state = f"  {IN_FORCE[self._saved][2]}" if str(here.number) == self._newest else ""
-        title = Content.assemble((f"generation {here.number}", "bold"), (words_of_state, "$text-muted"))
-        self.query_one("#title", Static).update(Content("\n").join([title, Content(here.sentence), Content("")]))
-        self.query_one(Diff).show(here.diff, "It changes no line of the file.")
+        words_of_state = f"  {IN_FORCE[self._saved][2]}" if str(chosen.number) == self._newest else ""
+        title = Content.assemble((f"generation {chosen.number}", "bold"), (words_of_state, "$text-muted"))
+        self.query_one("#title", Static).update(Content("\n").join([title, Content(chosen.sentence), Content("")]))
+        self.query_one(Diff).show(chosen.diff, "It changes no line of the file.")
 
     @work
     async def action_restore(self) -> None:
-        if not (here := self._generations.get(self.table.cursor)):
+        if not (chosen := self._generations.get(self.table.cursor)):
             return
-        if str(here.number) == self._newest:
-            return self.console.say(f"Generation {here.number} is in force already.")
-        command = Restore(here.number)
+        if str(chosen.number) == self._newest:
+            return self.console.say(f"Generation {chosen.number} is in force already.")
+        command = Restore(chosen.number)
         diff = (await self.engine.preview(command)).diff
         if not diff:
-            return self.console.say(f"The site file reads as in generation {here.number} already.")
-        question = f"Bring the site file back to generation {here.number}?"
+            return self.console.say(f"The site file reads as in generation {chosen.number} already.")
+        question = f"Bring the site file back to generation {chosen.number}?"
         await self.console.do(command, question, _shortened(diff), "Restore")
 
     def action_copy(self) -> None:
-        if here := self._generations.get(self.table.cursor):
-            self.console.copy(here.diff, f"the diff of generation {here.number}")
+        if chosen := self._generations.get(self.table.cursor):
+            self.console.copy(chosen.diff, f"the diff of generation {chosen.number}")
 
 
 def _shortened(diff: str) -> str:

@@ -156,11 +156,11 @@ class MapsPage(Page):
         elif state.last_error:
             when = sentences.ago(self._now - state.error_at)
             lines.append(Content.styled(f"last error {when}: {words.printable(state.last_error)}", "$text-muted"))
-        if here := self._entries.get(self.entries.cursor):
-            if here.above:
-                lines.append(Content(f"▲ never reached: line {here.above} has the same key, and the first line wins"))
+        if entry := self._entries.get(self.entries.cursor):
+            if entry.above:
+                lines.append(Content(f"▲ never reached: line {entry.above} has the same key, and the first line wins"))
             else:
-                lines.append(Content(f"{words.printable(here.row.key)} → {words.printable(here.row.value)}"))
+                lines.append(Content(f"{words.printable(entry.row.key)} → {words.printable(entry.row.value)}"))
         return Content("\n").join(lines)
 
     # Looking up

@@ -157,9 +157,9 @@ class RewritesPage(RowsPage[RewriteRule]):
         if answer.explanation and answer.explanation.rule[:1] == ("rewrites",):
             self.table.go_to(answer.explanation.rule[1])  # its details are what one wants to read
         self.describe()
-        said = self.query_one("#outcome", Static)
-        said.display = bool(answer.explanation or answer.wrong)
-        said.update(
+        line = self.query_one("#outcome", Static)
+        line.display = bool(answer.explanation or answer.wrong)
+        line.update(
             outcome(answer.explanation) if answer.explanation else Content.styled(answer.wrong, "$text-warning")
         )
 

@@ -123,7 +123,7 @@ class RoutesPage(RowsPage[Route]):
     async def action_except(self) -> None:
         if not (route := self.under_cursor()):
             return
-        known, start = set(self.rows), (route.path or "").rstrip("/") + "/"
+        before, start = set(self.rows), (route.path or "").rstrip("/") + "/"
         prompt = Prompt(
             self.engine,
             "Keep which path from being forwarded?",
@@ -131,7 +131,7 @@ class RoutesPage(RowsPage[Route]):
             lambda path: sentences.exception(self.site.routes, path, route),
         )
         if (change := await self.console.ask(prompt)) and await self.console.do(change):
-            new = [row.id for row in self.engine.site().site.routes if row.id not in known]
+            new = [row.id for row in self.engine.site().site.routes if row.id not in before]
             self.go_to(new[0])
 
 

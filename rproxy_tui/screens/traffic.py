@@ -134,7 +134,7 @@ class TrafficPage(Page):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         log = self.requests
         log.seek(event.value)
-        log.find(-1 if log.tail.following else 1, here=True)
+        log.find(-1 if log.tail.following else 1, from_cursor=True)
         self._close_search()
 
     def _close_search(self) -> None:

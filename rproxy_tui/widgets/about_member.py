@@ -27,8 +27,8 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
         lines += _nudges(members, marked)
         return Content("\n").join(lines)
     lines = [_state(load)]
-    if known := member_facts.condition(load, now):
-        lines.append(Content.styled(known, "$secondary"))
+    if condition := member_facts.condition(load, now):
+        lines.append(Content.styled(condition, "$secondary"))
     if load.retired:
         lines.append(Content("It is removed, and stays listed until its last request has ended."))
     elif load.status == "enabled":

@@ -65,7 +65,7 @@ class FieldRow(Vertical):
         self.field = field
         self._input = make_input(field, text)
         self._wrong = Static(classes="wrong", markup=False)
-        self._said = ""
+        self._shown = ""
 
     def compose(self) -> ComposeResult:
         if isinstance(self._input, RowsInput):
@@ -89,12 +89,12 @@ class FieldRow(Vertical):
         return self._input.value
 
     def show_wrong(self, words: str, *, warning: bool = False) -> None:
-        said = f"{'!' if warning else '✗'} {words}" if words else ""
-        if said == self._said:  # most rows, after each key
+        text = f"{'!' if warning else '✗'} {words}" if words else ""
+        if text == self._shown:  # most rows, after each key
             return
-        self._said = said
-        self.set_class(bool(said), "-wrong")
-        self._wrong.update(said)
+        self._shown = text
+        self.set_class(bool(text), "-wrong")
+        self._wrong.update(text)
 
 
 def make_input(field: Field, text: str) -> Input | Chooser | RowsInput:
@@ -128,7 +128,7 @@ def manual(field: Field, text: str = "") -> Content:
         facts.append("needed")
     elif field.default is not None and (default := spell(field, field.default)):
         facts.append(f"default {default}")
-    said = Content.assemble(field.describe(), (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
+    about = Content.assemble(field.describe(), (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
     if field.name == "flags" and (meanings := rule_words.meanings(text)):
-        return Content("\n").join([*map(Content, meanings), said])
-    return said
+        return Content("\n").join([*map(Content, meanings), about])
+    return about

@@ -199,13 +199,13 @@ class RequestLog(LineTable[Record]):
             self.redraw()
 
     @work(exclusive=True, group="search")
-    async def find(self, direction: int, here: bool = False) -> None:
-        """Go to the next match below (1) or above (-1), past the end back to the other end; ``here`` tries the row
-        under the cursor first."""
+    async def find(self, direction: int, from_cursor: bool = False) -> None:
+        """Go to the next match below (1) or above (-1), past the end back to the other end; ``from_cursor`` tries
+        the row under the cursor first."""
         rows, sought, start = list(self.tail.shown), self.sought, self.tail.cursor
         if not rows or not sought:
             return
-        steps = range(len(rows)) if here else range(1, len(rows) + 1)
+        steps = range(len(rows)) if from_cursor else range(1, len(rows) + 1)
         places = [(start + direction * step) % len(rows) for step in steps]
         for first in range(0, len(places), SLICE):
             found = next((rows[p] for p in places[first : first + SLICE] if sought in haystack(rows[p])), None)

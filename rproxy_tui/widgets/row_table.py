@@ -58,7 +58,7 @@ class RowTable(LineTable[Row]):
             self.action_move(self._keys.index(key) - self.window.cursor)
 
     def moved(self) -> None:
-        here = self._keys[self.window.cursor] if self._keys else ""
-        if here != self.cursor:
-            self.cursor = here
+        key = self._keys[self.window.cursor] if self._keys else ""
+        if key != self.cursor:
+            self.cursor = key
             super().moved()

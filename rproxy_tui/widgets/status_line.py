@@ -40,11 +40,11 @@ def tabs(current: str, pad: str, named: bool = True) -> Content:
 
     def tab(key: str, name: str) -> Content:
         text = f"{pad}{key} {name.title()}{pad}" if named or key == current else f" {key} "
-        here = "bold $text-accent on $block-cursor-background"
+        style = "bold $text-accent on $block-cursor-background"
         return (
             Content.from_markup(f"[@click=app.page('{key}')]{text}[/]")
             if key != current
-            else Content.styled(text, here)
+            else Content.styled(text, style)
         )
 
     return Content("" if pad else " ").join(tab(key, name) for key, name in PAGES.items())

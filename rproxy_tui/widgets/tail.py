@@ -122,12 +122,12 @@ class Tail(Window):
 
     def show_only(self, passes: Filter | None) -> None:
         """Filter what is shown; the cursor stays on its record, or goes to the nearest one before it."""
-        here = self.current
+        current = self.current
         self.passes = passes
         self.shown = list(filter(passes, self.kept)) if passes else self.kept.copy()
-        if here is not None:
+        if current is not None:
             offset = self.cursor - self.top
-            self.cursor = bisect_right(self.shown, here.number, key=_number) - 1
+            self.cursor = bisect_right(self.shown, current.number, key=_number) - 1
             self.top = self.cursor - offset
         self.settle()
 

@@ -87,9 +87,9 @@ async def test_every_verdict_leads_to_its_rule(rows: str, name: str, where: type
     async with console(FakeEngine(RULES)) as pilot:
         await pilot.press("W", *"/service1/x", "enter")
         await shown(pilot, "by rule by-client")
-        told = page(pilot)._told
-        assert told is not None
-        page(pilot).table.go_to(str([step.address for step in told.steps].index((rows, name))))
+        explanation = page(pilot)._explanation
+        assert explanation is not None
+        page(pilot).table.go_to(str([step.address for step in explanation.steps].index((rows, name))))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, where), "the rule")
         if isinstance(pilot.app.screen, RewritesPage):
