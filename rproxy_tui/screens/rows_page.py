@@ -126,7 +126,7 @@ class RowsPage(Page, Generic[R]):
             if problem.address[:1] == (self.rows_at,) and len(problem.address) > 1:
                 self._notes.setdefault(problem.address[1], []).append(problem)
         site = self.engine.site().site
-        if site != self.site:
+        if site != self.site or not self.table.columns:
             self.site = site
             self.rows = {row.id: row for row in getattr(site, self.rows_at)}
             self._places = {id: n for n, id in enumerate(self.rows, 1)}
