@@ -137,16 +137,22 @@ async def attended(engine: Engine, signals: Signals, read_only: bool = False) ->
 async def console(app: ConsoleApp, signals: Signals) -> None:
     """Run the console until it ends. One whose terminal is gone, or that a signal ends, gets ``GRACE`` for it."""
     running = asyncio.create_task(app.run_async())
-    told = [asyncio.create_task(event.wait()) for event in (signals.stop, signals.hung, app.lost)]
-    await asyncio.wait((running, *told), return_when=asyncio.FIRST_COMPLETED)
+    await any_of(running, signals.stop, signals.hung, app.lost)
     if signals.hung.is_set():
         app.hang_up()
     elif not running.done():
         app.exit("drain")
-    _, late = await asyncio.wait({running}, timeout=GRACE)
-    for task in (*told, *late):
-        task.cancel()
-    await asyncio.wait((running, *told), timeout=GRACE)
+    await asyncio.wait({running}, timeout=GRACE)
+    running.cancel()
+    await asyncio.wait({running}, timeout=GRACE)
+
+
+async def any_of(future: asyncio.Future[Any], *events: asyncio.Event) -> None:
+    """Wait until the future is done or one of the events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait((future, *waits), return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 async def asked_back(signals: Signals) -> bool:
@@ -163,12 +169,8 @@ async def asked_back(signals: Signals) -> bool:
             asked.set_result(bool(line))
 
     loop.add_reader(0, read)
-    told = [asyncio.create_task(event.wait()) for event in (signals.stop, signals.hung)]
-    waits: list[asyncio.Future[Any]] = [asked, *told]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    await any_of(asked, signals.stop, signals.hung)
     loop.remove_reader(0)
-    for task in told:
-        task.cancel()
     return asked.done() and asked.result()
 
 

@@ -17,18 +17,20 @@ from textual import work
 from textual.app import App
 from textual.content import Content
 from textual.driver import Driver
+from textual.screen import Screen
 
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo
 from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui import keys, theme
-from rproxy_tui.draft import Draft, existing, fresh, thing
+from rproxy_tui.console import Outcome
+from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver
 from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
 from rproxy_tui.pages import PAGE_OF, PAGES
 from rproxy_tui.palette import Commands
-from rproxy_tui.screens.explain import Explain
+from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.problems import ProblemsScreen
@@ -51,11 +53,13 @@ QUIT = (
     ("s", "Serve on, without the console"),
     ("n", "Stay"),
 )
+ENDINGS: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
+"""What the answers of ``QUIT`` mean."""
 
 
 class ConsoleApp(App[Ending], inherit_bindings=False):
-    """The console of one engine. It neither starts nor stops the engine. ``crash`` is what ended it, if it crashed;
-    ``lost`` says that its terminal hung up."""
+    """The console of one engine, which it neither starts nor stops; ``ConsoleVerbs`` says what its verbs mean.
+    ``crash`` is what ended it, if it crashed; ``lost`` says that its terminal hung up."""
 
     CSS_PATH = sorted(Path(__file__).parent.rglob("*.tcss"))
     MODES = {**PAGES}
@@ -89,7 +93,6 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     @property
     def stalled(self) -> bool:
-        """The terminal has stopped reading: what would be painted now is lost."""
         return isinstance(self._driver, ConsoleDriver) and self._driver.stalled
 
     # Seeing
@@ -106,15 +109,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
 
     def tick(self) -> None:
-        """Pull once and let the page on screen show it."""
         if not self.is_running or not self.screen_stack:  # the console is ending, and its timer outlives the pages
             return
         now = perf_counter()
         self.governor.shown(now)
         with self.governor.painting():
             self.snapshot = snapshot = self.engine.snapshot()
-            if snapshot.generation != self.state.generation:
-                self.state = self.engine.site()
+            state = self.engine.site()
+            if (state.generation, state.text) != (self.state.generation, self.state.text):  # a nudge keeps its number
+                self.state = state
                 self._take_settings()
                 self._problems_due = now
             if now >= self._problems_due:
@@ -131,24 +134,26 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.set_keymap(console.keys)
 
     def say(self, text: str, severity: str = "muted") -> None:
-        """Put a sentence into the last row for some seconds. ``severity``: success, warning, error or muted."""
         glyph = {"success": "✓", "warning": "!", "error": "✗"}.get(severity, "·")
         notice = Content.assemble((f" {glyph} ", f"bold $text-{severity}"), text)
         for screen in self.screen_stack:
             for hints in screen.query(KeyHints):
                 hints.say(notice)
 
+    def copy(self, text: str, what: str) -> None:
+        self.copy_to_clipboard(text)
+        self.say(f"copied {what}", "success")
+
     # Changing
 
     async def submit(self, command: Command) -> Result:
-        """The one door: what the console was asked to change goes through here."""
         if self.read_only:
             return Refused(problems=(READ_ONLY,))
         return await self.engine.submit(command)
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
-        """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
-        if confirm and not self.read_only and not await self.confirm(confirm, detail, yes):
+        question = Choice(confirm, detail, (("y", yes), ("n", "No")))
+        if confirm and not self.read_only and await self.ask(question) != "y":
             return False
         result = await self.submit(command)
         if isinstance(result, Applied):
@@ -158,64 +163,50 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         return False
 
     def applied(self, result: Applied) -> None:
-        """Say what was applied, and whether it brought a warning that was not there before."""
-        known = {problem.what for problem in self.problems}
-        new = sum(warning.what not in known for warning in result.warnings)
-        more = f"; p: {new} new warning{'s' if new > 1 else ''}" if new else ""
+        """Say what was applied, and how many warnings it brought. What ``p`` does not list is shown at once: nothing
+        else would ever tell of it."""
+        before = {problem.what for problem in self.problems}
+        new = [warning for warning in result.warnings if warning.what not in before]
         self.tick()
+        more = f"; p: {len(new)} new warning{'s' if len(new) > 1 else ''}" if new else ""
         self.say(
             f"applied as generation {result.generation}: {result.sentence} (u takes it back){more}",
             "warning" if new else "success",
         )
+        lasting = {problem.what for problem in self.problems}
+        if passing := tuple(warning for warning in new if warning.what not in lasting):
+            self.push_screen(ProblemsScreen(self, "applied, but", passing))
 
     def refused(self, result: Refused) -> None:
         """Nothing was changed: say why, in a list where it is more than one thing."""
         first, *more = result.problems
         self.say(f"not applied: {first.what}{f', {first.todo}' if first.todo else ''}", "error")
         if more:
-            self.push_screen(ProblemsScreen("not applied", result.problems))
-
-    async def undo(self) -> bool:
-        """Take the last change back."""
-        if not self.engine.can_undo():
-            self.say("nothing to take back")
-            return False
-        return await self.do(Undo())
-
-    async def redo(self) -> bool:
-        """Do again what was undone last."""
-        if not self.engine.can_redo():
-            self.say("nothing to do again")
-            return False
-        return await self.do(Redo())
+            self.push_screen(ProblemsScreen(self, "not applied", result.problems))
 
     async def edit(self, address: Address) -> None:
-        """A form for the row or table at ``address``. Only in a worker, as everything that opens a dialog."""
         await self._fill(existing(self.engine.site().site, address), address)
 
-    async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> None:
-        """A form for a new row of the list at ``address``, above the row ``before``; with ``named``, for a new named
-        table under it. ``row`` is what the form starts with."""
+    async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> str:
+        taken = names_at(self.engine.site().site, address)
         await self._fill(fresh(self.engine.site().site, address, row, before, named), address)
+        return next(iter(names_at(self.engine.site().site, address) - taken), "")
 
     async def _fill(self, draft: Draft | None, address: Address) -> None:
         if draft is None:
             self.say(f"there is no {thing(address)} any more", "warning")
-        elif (result := await self.push_screen_wait(FormScreen(draft))) is not None:
+        elif (result := await self.ask(FormScreen(self, draft))) is not None:
             self.applied(result)
 
-    async def confirm(self, question: str, detail: str = "", yes: str = "Yes") -> bool:
-        """Ask; only in a worker (an action decorated with ``@work``)."""
-        return await self.push_screen_wait(Choice(question, detail, (("y", yes), ("n", "No")))) == "y"
+    async def ask(self, dialog: Screen[Outcome]) -> Outcome | None:
+        return await self.push_screen_wait(dialog)
 
     async def start_demo(self) -> None:
-        """Start an upstream for every loopback member that refuses connections."""
         self.say(await self.engine.start_demo())
 
     # Keys
 
     async def go_to(self, address: Address) -> None:
-        """Show the row or table at an address: on its page, with the cursor on it, or in a form where it has none."""
         key = PAGE_OF.get(address[0])
         if key is None:
             await self.edit(address[:2])
@@ -229,15 +220,14 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             page.go_to(address[1])
 
     def explain_request(self, number: int) -> None:
-        """Show why a request that came went where it went."""
         seen = self.engine.inspect(number)
         if seen is None:
             self.say("that request is no longer kept: the ring of requests has moved on", "warning")
         else:
-            self.push_screen(Explain(self.current_mode, seen=seen))
+            self.push_screen(ExplainPage(self.current_mode, seen=seen))
 
     def action_explain(self) -> None:
-        self.push_screen(Explain(self.current_mode))
+        self.push_screen(ExplainPage(self.current_mode))
 
     def action_page(self, key: str) -> None:
         if key != self.current_mode:
@@ -247,15 +237,21 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.push_screen(HelpScreen(self.screen))
 
     def action_problems(self) -> None:
-        self.push_screen(ProblemsScreen("problems", self.engine.problems(), self.engine.snapshot()))
+        self.push_screen(ProblemsScreen(self, "problems", self.engine.problems(), self.engine.snapshot()))
 
     @work
     async def action_undo(self) -> None:
-        await self.undo()
+        if self.engine.can_undo():
+            await self.do(Undo())
+        else:
+            self.say("nothing to take back")
 
     @work
     async def action_redo(self) -> None:
-        await self.redo()
+        if self.engine.can_redo():
+            await self.do(Redo())
+        else:
+            self.say("nothing to do again")
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
@@ -265,10 +261,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             self.exit("drain")
             return
         detail = f"{snapshot.in_flight} in flight, {snapshot.rate:,.1f} requests a second."
-        answer = await self.push_screen_wait(Choice("Quit while requests are served?", detail, QUIT))
-        endings: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
-        if answer in endings:
-            self.exit(endings[answer])
+        answer = await self.ask(Choice("Quit while requests are served?", detail, QUIT))
+        if ending := ENDINGS.get(answer or ""):
+            self.exit(ending)
 
     # The terminal, and the end
 

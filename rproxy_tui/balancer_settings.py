@@ -5,19 +5,17 @@ Method and limits are its own options; stickiness, checks and ejection are table
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from proxy_core.config.model import Balancer, Ejection, HealthCheck, Sticky
 from proxy_core.control.editing.commands import Change, Delete
 from rproxy_tui import words
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import thing
 from rproxy_tui.widgets.confirm import Choice
 
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
 
-
-class Setting(NamedTuple):
+class BalancerSetting(NamedTuple):
     """``table`` is the name of the table under the balancer, "" for the balancer itself. ``set`` says that it is
     there."""
 
@@ -32,30 +30,30 @@ class Setting(NamedTuple):
         return f"{self.name}: {self.says}"
 
 
-def settings(balancer: Balancer) -> tuple[Setting, ...]:
+def settings(balancer: Balancer) -> tuple[BalancerSetting, ...]:
     """In the order in which they matter for a request."""
     slow = f", slow start {words.span(balancer.slow_start)}" if balancer.slow_start else ""
     keyed = f" of {balancer.key}" if balancer.method == "hash" else ""
     sticky, health, ejection = balancer.sticky, balancer.health, balancer.ejection
     return (
-        Setting("m", "Method and limits", f"{balancer.method}{keyed}{slow}", "", True),
-        Setting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky", sticky is not None),
-        Setting("c", "Health checks", _health(health) if health else "none", "health", health is not None),
-        Setting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection", ejection is not None),
+        BalancerSetting("m", "Method and limits", f"{balancer.method}{keyed}{slow}", "", True),
+        BalancerSetting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky", sticky is not None),
+        BalancerSetting("c", "Health checks", _health(health) if health else "none", "health", health is not None),
+        BalancerSetting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection", ejection is not None),
     )
 
 
-async def choose_setting(console: ConsoleApp, name: str, balancer: Balancer) -> None:
+async def choose_setting(console: ConsoleVerbs, name: str, balancer: Balancer) -> None:
     """Ask which, and edit it; what has a table of its own can be switched off as well."""
-    known = {each.key: each for each in settings(balancer)}
-    answers = tuple((key, each.label) for key, each in known.items())
-    key = await console.push_screen_wait(Choice(f"Settings of {name}", "", (*answers, ("n", "Close"))))
-    if (chosen := known.get(key)) is None:
+    by_key = {each.key: each for each in settings(balancer)}
+    answers = tuple((key, each.label) for key, each in by_key.items())
+    key = await console.ask(Choice(f"Settings of {name}", "", (*answers, ("n", "Close"))))
+    if (chosen := by_key.get(key or "")) is None:
         return
     address = ("balancers", name, chosen.table) if chosen.table else ("balancers", name)
     if chosen.table and chosen.set:
         what = (("e", "Edit"), ("o", "Switch off"), ("n", "Close"))
-        key = await console.push_screen_wait(Choice(chosen.label, "", what))
+        key = await console.ask(Choice(chosen.label, "", what))
         if key == "o":
             await console.do(Change(edits=(Delete(address),), sentence=f"switch off {thing(address)}"))
         if key != "e":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ import msgspec
 from proxy_core.config.model import Site
 from proxy_core.config.schema import Field, fields, struct_at
 from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
-from proxy_core.errors import Address
+from proxy_core.errors import Address, Problem
 
 NAME = ""
 """Key of the field that holds the name of a new named table; no option is called so."""
@@ -40,16 +40,21 @@ TABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``address`` is that of the table or row, or of the list or table that a new row or named table comes into; a new
-    plain table has its own. ``before`` holds the texts as they are, "" for what is not set. ``above`` is the row that a
-    new row comes above ("" = the end)."""
+    """What a form begins with."""
 
     address: Address
+    """Of the table or row; of the list or table that a new row or named table comes into; a plain table that is new
+    has its own."""
     fields: tuple[Field, ...]
+    """What can be typed, in the order of the model."""
     before: Mapping[str, str]
+    """The text of each field as it is, "" for what is not set."""
     new: Literal["", "row", "named", "table"] = ""
+    """What comes in: a row of a list, a table under a name, a table of its own; "" for what is there already."""
     above: str = ""
+    """The row that a new row comes above, "" for the end."""
     taken: frozenset[str] = frozenset()
+    """Ids or names beside it, which a new one cannot have."""
 
     @property
     def title(self) -> str:
@@ -68,6 +73,23 @@ class Draft:
         if coming:
             return None if address[row] in self.taken else address[row + 1]
         return address[row + 1] if address[row] in (self.address[row], texts.get("id")) else None
+
+
+def placed(
+    draft: Draft, texts: Mapping[str, str], problems: Sequence[Problem], seen: Collection[str]
+) -> tuple[dict[str, Problem], list[Problem]]:
+    """One problem for each field, an error before a warning; and the rest: errors, and warnings that are not
+    ``seen`` before, by their words."""
+    names = {field.name for field in draft.fields}
+    beside: dict[str, Problem] = {}
+    elsewhere: list[Problem] = []
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        name = draft.field_at(problem.address, texts)
+        if name in names and name not in beside:
+            beside[name] = problem
+        elif problem.severity == "error" or problem.what not in seen:
+            elsewhere.append(problem)
+    return beside, elsewhere
 
 
 def thing(address: Address) -> str:
@@ -99,9 +121,9 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "",
         return None
     shown = _shown_fields(struct)
     texts = _texts(shown, row)
-    there = _at(site, address) or ()
+    taken = names_at(site, address)
     if not named:
-        return Draft(address, shown, texts, "row", above, frozenset(each["id"] for each in there))
+        return Draft(address, shown, texts, "row", above, taken)
     what = KINDS.get(address[-1], address[-1])
     naming = Field(
         name=NAME,
@@ -111,7 +133,7 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         wanted="a name of letters, digits, dot, dash and underscore",
     )
-    return Draft(address, (naming, *shown), {NAME: "", **texts}, "named", above, frozenset(there))
+    return Draft(address, (naming, *shown), {NAME: "", **texts}, "named", above, taken)
 
 
 def change(draft: Draft, texts: Mapping[str, str]) -> tuple[Change | None, dict[str, str]]:
@@ -298,6 +320,12 @@ def _sentence(draft: Draft, edits: list[Edit]) -> str:
 def _shown(value: Any) -> str:
     text = spell(Field(name="", kind="text"), value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def names_at(site: Site, address: Address) -> frozenset[str]:
+    """The ids of the rows in the list, or the names of the tables in the table, at ``address``."""
+    found = _at(site, address) or ()
+    return frozenset(each["id"] for each in found) if isinstance(found, tuple) else frozenset(found)
 
 
 def _at(site: Site, address: Address) -> Any:

@@ -23,15 +23,13 @@ import termios
 import tty
 from codecs import getincrementaldecoder
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, cast
 
 from textual import events
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
 
 HIGH = 32 * 1024
 """Bytes of backlog from which painting is dropped: about one whole screen."""
@@ -73,19 +71,30 @@ def tell(text: str) -> None:
                 os.close(descriptor)
 
 
+class Attendant(Protocol):
+    """Who hears what becomes of the terminal: the app."""
+
+    def terminal_lost(self) -> None:
+        """Nobody is there any more."""
+        ...
+
+    def terminal_recovered(self, dropped: int, seconds: float) -> None:
+        """A stalled terminal reads again: it missed ``dropped`` frames in ``seconds``."""
+        ...
+
+
 class ConsoleDriver(LinuxDriver):
     """Reads and writes the terminal from the loop. ``lost`` says that it hung up, ``dropped`` counts the frames that
-    a stalled terminal missed. The app hears of both: ``terminal_lost()`` and ``terminal_recovered(…)``."""
-
-    _app: ConsoleApp
+    a stalled terminal missed. The app, which is an Attendant, hears of both."""
 
     def __init__(
-        self, app: ConsoleApp, *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         # The base class has just bound these to stopping the process. Nobody is served by a stopped process.
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
+        self._attendant = cast(Attendant, app)
         self.lost = False
         self.dropped = 0
         self._terminal = -1
@@ -146,7 +155,7 @@ class ConsoleDriver(LinuxDriver):
             self._let_go()
         elif self._dropping:
             self._dropping = False
-            self._app.terminal_recovered(self.dropped, self._loop.time() - self._stalled_at)
+            self._attendant.terminal_recovered(self.dropped, self._loop.time() - self._stalled_at)
             self.dropped = 0
 
     # Input
@@ -255,7 +264,7 @@ class ConsoleDriver(LinuxDriver):
             self.disable_input()
         self._ended = True
         self._let_go()
-        self._app.terminal_lost()
+        self._attendant.terminal_lost()
 
     def _let_go(self) -> None:
         if self._terminal < 0:

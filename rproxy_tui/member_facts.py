@@ -68,8 +68,8 @@ def address(load: MemberLoad) -> str:
 
 
 def state(load: MemberLoad) -> str:
-    glyph, said, _style = words.member_state(load)
-    return f"{glyph} {said}"
+    glyph, text, _style = words.member_state(load)
+    return f"{glyph} {text}"
 
 
 def classes(load: MemberLoad) -> str:
@@ -101,8 +101,8 @@ FACTS = (
     Fact("requests", lambda load: words.count(load.elected), lambda load: load.elected),
     Fact("retries", lambda load: words.count(load.retries), lambda load: load.retries, less=True),
     Fact("ejections", lambda load: words.count(load.ejections), lambda load: load.ejections, less=True),
-    Fact("sent", lambda load: words.size(load.sent), lambda load: load.sent),
-    Fact("received", lambda load: words.size(load.received), lambda load: load.received),
+    Fact("sent", lambda load: words.count(load.sent), lambda load: load.sent),
+    Fact("received", lambda load: words.count(load.received), lambda load: load.received),
     Fact("role, set", lambda load: f"{load.role}, {load.lbset}"),
     Fact("last error", lambda load: words.printable(load.last_error) or words.NOTHING),
 )

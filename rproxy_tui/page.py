@@ -9,8 +9,9 @@ would otherwise wait for itself.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,26 +19,29 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.widgets.key_hints import KeyHints
 from rproxy_tui.widgets.status_line import Banner, Masthead, StatusLine, banner, masthead, vital_signs
 
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
-
 
 class Page(Screen[None]):
-    """A subclass gives ``heading``, ``key``, ``help_text`` (Markdown) and ``body()``; ``pull`` is called at
-    ``hertz``, and once when the page comes on screen."""
+    """A subclass gives ``heading``, ``key`` and ``body()``; its help is the Markdown file beside its module. ``pull``
+    is called at ``hertz``, and once when the page comes on screen."""
 
     heading: ClassVar[str] = ""
     key: ClassVar[str] = ""
     hertz: ClassVar[float] = 5.0
-    help_text: ClassVar[str] = ""
 
     @property
-    def console(self) -> ConsoleApp:
-        """The app, typed."""
-        return cast("ConsoleApp", self.app)
+    def help_text(self) -> str:
+        """What the page is for, in Markdown."""
+        file = sys.modules[type(self).__module__].__file__
+        return Path(file or "").with_suffix(".md").read_text()
+
+    @property
+    def console(self) -> ConsoleVerbs:
+        """The app, as a page knows it."""
+        return cast(ConsoleVerbs, self.app)
 
     @property
     def engine(self) -> EngineView:
@@ -61,6 +65,10 @@ class Page(Screen[None]):
 
     def go_to(self, name: str) -> None:
         """Put the cursor on the row or table of that name, where the page has such."""
+
+    def action_back(self) -> None:
+        """Leave a page that stands on another."""
+        self.app.pop_screen()
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.console.tick)

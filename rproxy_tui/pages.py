@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from rproxy_tui.page import Page
-from rproxy_tui.screens.balancers import Balancers
-from rproxy_tui.screens.dashboard import Dashboard
-from rproxy_tui.screens.history import History
-from rproxy_tui.screens.maps import Maps
-from rproxy_tui.screens.rewrites import Rewrites
-from rproxy_tui.screens.routes import Routes
-from rproxy_tui.screens.traffic import Traffic
+from rproxy_tui.screens.balancers import BalancersPage
+from rproxy_tui.screens.dashboard import DashboardPage
+from rproxy_tui.screens.history import HistoryPage
+from rproxy_tui.screens.maps import MapsPage
+from rproxy_tui.screens.rewrites import RewritesPage
+from rproxy_tui.screens.routes import RoutesPage
+from rproxy_tui.screens.traffic import TrafficPage
 
 PAGES: dict[str, type[Page]] = {
-    "1": Dashboard,
-    "2": Traffic,
-    "3": Routes,
-    "4": Balancers,
-    "5": Rewrites,
-    "6": Maps,
-    "7": History,
+    page.key: page
+    for page in (DashboardPage, TrafficPage, RoutesPage, BalancersPage, RewritesPage, MapsPage, HistoryPage)
 }
 
 PAGE_OF = {"routes": "3", "balancers": "4", "rewrites": "5", "maps": "6"}

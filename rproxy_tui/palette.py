@@ -8,127 +8,133 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from proxy_core.control.editing.commands import Change, Delete, Keep, Reload, Set
+from proxy_core.control.editing.commands import Change, Command, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
 from rproxy_tui.bans import about
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
 from rproxy_tui.theme import THEMES
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
-
 
 ROWS = frozenset(("bans", "env", "locations", "headers", "reverse", "errors"))
 """Lists whose rows the palette adds; what it adds besides is named."""
 
 
-class Entry(NamedTuple):
-    """A line of the palette. ``run`` returns a coroutine where the person may be asked."""
+class PaletteEntry(NamedTuple):
+    """A line of the palette. ``run`` may ask the person."""
 
     name: str
     about: str
-    run: Callable[[], Coroutine[Any, Any, object] | object]
+    run: Callable[[], Coroutine[Any, Any, object]]
 
 
-def entries(app: ConsoleApp) -> Iterator[Entry]:
+def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     """Every command of the console, the common ones first."""
-    site = app.engine.site().site
+    engine, site = console.engine, console.engine.site().site
     for key, name in PAGES.items():
-        yield Entry(f"go to {name.title()}", f"key {key}", partial(app.action_page, key))
-    undo, redo = app.engine.can_undo(), app.engine.can_redo()
-    yield Entry("undo", undo or "nothing to take back", app.undo)
-    yield Entry("redo", redo or "nothing to do again", app.redo)
-    yield Entry("problems", "what is wrong, and what to do about it", app.action_problems)
-    yield Entry("explain a URL", "where a request would go, and why (key W)", app.action_explain)
-    yield Entry("start demo members", "an upstream for every loopback member that refuses", app.start_demo)
-    if app.engine.snapshot().saved == "drift":
-        yield Entry("take the file on disk", "drop what was not saved", partial(app.do, Reload()))
-        yield Entry("keep the running site", "write it over the file on disk", partial(app.do, Keep()))
+        yield action(console, f"page('{key}')", f"go to {name.title()}", f"key {key}")
+    yield action(console, "undo", "undo", engine.can_undo() or "nothing to take back")
+    yield action(console, "redo", "redo", engine.can_redo() or "nothing to do again")
+    yield action(console, "problems", "problems", "what is wrong, and what to do about it")
+    yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
+    yield PaletteEntry("start demo members", "an upstream for every loopback member that refuses", console.start_demo)
+    if engine.snapshot().saved == "drift":
+        yield do(console, Reload(), "take the file on disk", "drop what was not saved")
+        yield do(console, Keep(), "keep the running site", "write it over the file on disk")
     else:
-        yield Entry("reload the site file", "take it as it stands on disk", partial(app.do, Reload()))
-    yield edit(app, ("site",), "timeouts, names, trusted proxies")
-    yield edit(app, ("limits",), "sizes, times, rates and numbers")
-    for ban in site.bans:
-        yield from both(app, ("bans", ban.id), about(ban, app.snapshot.at))
-    yield add(app, ("bans",), {}, "keep an address or network out")
-    yield edit(app, ("console",), "theme and keys")
-    yield edit(app, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
+        yield do(console, Reload(), "reload the site file", "take it as it stands on disk")
+    yield edit(console, ("site",), "timeouts, names, trusted proxies")
+    yield edit(console, ("limits",), "sizes, times, rates and numbers")
+    yield from rows(console, "bans", lambda ban: about(ban, console.snapshot.at), {}, "keep an address or network out")
+    yield edit(console, ("console",), "theme and keys")
+    yield edit(console, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
     if site.access_log is not None:
-        yield remove(app, ("access_log",), "write no access log any more")
-    yield add(app, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
+        yield remove(console, ("access_log",), "write no access log any more")
+    yield add(console, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
     for name, listener in site.listeners.items():
-        yield edit(app, ("listeners", name), listener.address)
-        yield edit(app, ("listeners", name, "limits"), "sizes and times of its own")
-        yield remove(app, ("listeners", name), f"{listener.address}: what is open there is drained")
-    for route in site.routes:
-        yield edit(app, ("routes", route.id), f"{route.taken} → {route.leads}")
-    for rule in site.rewrites:
-        yield edit(app, ("rewrites", rule.id), f"{rule.pattern} → {rule.substitution}")
-    for name, table in site.maps.items():
-        yield edit(app, ("maps", name), table.type)
-    for variable in site.env:
-        yield from both(app, ("env", variable.id), variable.name)
-    yield add(app, ("env",), {"from": "%{REMOTE_ADDR}"}, "a variable of each request, for rules to test")
-    for name, host in site.hosts.items():
-        yield from both(app, ("hosts", name), ", ".join(host.names))
-    yield add(app, ("hosts",), {}, "a name-based virtual host")
-    for location in site.locations:
-        yield edit(app, ("locations", location.id), location.path or location.path_regex or location.target or "")
-        yield remove(app, ("locations", location.id), "its settings hold no more")
-    yield add(app, ("locations",), {"path": "/"}, "settings for some paths or targets")
-    for header in site.headers:
-        yield from both(app, ("headers", header.id), f"{header.on}: {header.action} {header.name}".rstrip())
-    yield add(app, ("headers",), {"name": "X-"}, "a change to the fields of requests or answers")
-    for back in site.reverse:
-        yield from both(app, ("reverse", back.id), f"{back.internal} → {back.public}")
-    yield add(app, ("reverse",), {"public": "/"}, "an address in answers that is told in another way")
-    for page in site.errors:
-        yield from both(app, ("errors", page.id), ", ".join(page.status))
-    yield add(app, ("errors",), {}, "what clients get in place of the built-in page of an error")
-    yield add(app, ("balancers",), {}, "a group of members")
+        yield edit(console, ("listeners", name), listener.address)
+        yield edit(console, ("listeners", name, "limits"), "sizes and times of its own")
+        yield remove(console, ("listeners", name), f"{listener.address}: what is open there is drained")
+    yield from (edit(console, ("routes", row.id), f"{row.taken} → {row.leads}") for row in site.routes)
+    yield from (edit(console, ("rewrites", row.id), f"{row.pattern} → {row.substitution}") for row in site.rewrites)
+    yield from (edit(console, ("maps", name), row.type) for name, row in site.maps.items())
+    for kind in ROWS_WITHOUT_A_PAGE:
+        yield from rows(console, *kind)
+    yield add(console, ("balancers",), {}, "a group of members")
     for balancer, settings in site.balancers.items():
-        yield edit(app, ("balancers", balancer), settings.method)
-        yield add(app, ("balancers", balancer, "members"), {"url": "http://127.0.0.1:"}, f"to {balancer}")
+        yield edit(console, ("balancers", balancer), settings.method)
+        yield add(console, ("balancers", balancer, "members"), {"url": "http://127.0.0.1:"}, f"to {balancer}")
         for name, member in settings.members.items():
-            yield edit(app, ("balancers", balancer, "members", name), member.url)
+            yield edit(console, ("balancers", balancer, "members", name), member.url)
     for theme in THEMES:
         command = Change(edits=(Set(("console", "theme"), theme.name),), sentence=f"set theme to {theme.name}")
-        yield Entry(f"theme {theme.name}", "colours of the console", partial(app.do, command))
-    yield Entry("help", "this page and its keys", app.action_help)
-    yield Entry("quit", "leave the console", app.action_leave)
+        yield do(console, command, f"theme {theme.name}", "colours of the console")
+    yield action(console, "help", "help", "this page and its keys")
+    yield action(console, "leave", "quit", "leave the console")
 
 
-def edit(app: ConsoleApp, address: Address, about: str) -> Entry:
-    return Entry(f"edit {thing(address)}", about, partial(app.edit, address))
+ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str], ...] = (
+    ("env", lambda row: row.name, {"from": "%{REMOTE_ADDR}"}, "a variable of each request, for rules to test"),
+    ("hosts", lambda row: ", ".join(row.names), {}, "a name-based virtual host"),
+    ("locations", lambda row: row.path or row.path_regex or row.target or "", {"path": "/"},
+     "settings for some paths or targets"),
+    ("headers", lambda row: f"{row.on}: {row.action} {row.name}".rstrip(), {"name": "X-"},
+     "a change to the fields of requests or answers"),
+    ("reverse", lambda row: f"{row.internal} → {row.public}", {"public": "/"},
+     "an address in answers that is told in another way"),
+    ("errors", lambda row: ", ".join(row.status), {},
+     "what clients get in place of the built-in page of an error"),
+)  # fmt: skip
+"""Lists and tables of the site that only the palette edits: the name, what is said of a row, what a new one begins
+with, and what it is for."""
 
 
-def add(app: ConsoleApp, address: Address, row: dict[str, Any], about: str) -> Entry:
+def rows(
+    console: ConsoleVerbs, name: str, about: Callable[[Any], str], start: dict[str, Any], purpose: str
+) -> Iterator[PaletteEntry]:
+    """Edit and remove each row or table of a name, and add one."""
+    table = getattr(console.engine.site().site, name)
+    for id, row in table.items() if isinstance(table, dict) else ((row.id, row) for row in table):
+        yield edit(console, (name, id), about(row))
+        yield remove(console, (name, id), about(row))
+    yield add(console, (name,), start, purpose)
+
+
+def action(console: ConsoleVerbs, key: str, name: str, about: str) -> PaletteEntry:
+    """What a key of the console does."""
+    return PaletteEntry(name, about, partial(console.run_action, key))
+
+
+def do(console: ConsoleVerbs, command: Command, name: str, about: str) -> PaletteEntry:
+    return PaletteEntry(name, about, partial(console.do, command))
+
+
+def edit(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
+    return PaletteEntry(f"edit {thing(address)}", about, partial(console.edit, address))
+
+
+def add(console: ConsoleVerbs, address: Address, start: dict[str, Any], about: str) -> PaletteEntry:
     what = thing((*address, "")).partition(" ")[0]
-    return Entry(f"add {what} {'to ' + address[1] if len(address) > 1 else ''}".rstrip(), about,
-                 partial(app.add, address, row, named=address[-1] not in ROWS))  # fmt: skip
+    name = f"add {what} to {address[1]}" if len(address) > 1 else f"add {what}"
+    return PaletteEntry(name, about, partial(console.add, address, start, named=address[-1] not in ROWS))
 
 
-def both(app: ConsoleApp, address: Address, about: str) -> Iterator[Entry]:
-    yield edit(app, address, about)
-    yield remove(app, address, about)
-
-
-def remove(app: ConsoleApp, address: Address, about: str) -> Entry:
-    command = Change(edits=(Delete(address),), sentence=f"remove {thing(address)}")
-    return Entry(f"remove {thing(address)}", about, partial(app.do, command, f"Remove {thing(address)}?"))
+def remove(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
+    name = f"remove {thing(address)}"
+    command = Change(edits=(Delete(address),), sentence=name)
+    return PaletteEntry(name, about, partial(console.do, command, f"Remove {thing(address)}?"))
 
 
 class Commands(Provider):
     """Textual's palette asks this for what it shows."""
 
     @property
-    def _console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self.app)
+    def _console(self) -> ConsoleVerbs:
+        return cast(ConsoleVerbs, self.app)
 
     async def discover(self) -> Hits:
         for entry in entries(self._console):
@@ -141,10 +147,5 @@ class Commands(Provider):
             if score > 0:
                 yield Hit(score, matcher.highlight(entry.name), self._runner(entry), help=entry.about)
 
-    def _runner(self, entry: Entry) -> Callable[[], None]:
-        async def run() -> None:
-            outcome = entry.run()
-            if isinstance(outcome, Coroutine):
-                await outcome
-
-        return lambda: (self._console.run_worker(run()), None)[1]
+    def _runner(self, entry: PaletteEntry) -> Callable[[], None]:
+        return lambda: (self.app.run_worker(entry.run()), None)[1]

@@ -53,11 +53,11 @@ _TESTS = {
 _NUMBERS = {"-eq": "=", "-ne": "≠", "-lt": "<", "-le": "≤", "-gt": ">", "-ge": "≥"}
 
 
-def flag(said: str) -> str:
+def flag(text: str) -> str:
     """What a flag does; "" for what is none."""
-    name = said.partition("=")[0].strip().upper()
-    known = SWITCHES.get(name) or VALUED.get(name) or _OF_CONDITIONS.get(name, "")
-    return FLAGS.get(known, "")
+    name = text.partition("=")[0].strip().upper()
+    key = SWITCHES.get(name) or VALUED.get(name) or _OF_CONDITIONS.get(name, "")
+    return FLAGS.get(key, "")
 
 
 def meanings(text: str) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def conditions(row: RewriteRule) -> Iterator[str]:
     word = "if"
     for each in row.conditions:
         yield f"{word:<3} {condition(each)}"
-        word = "or" if {"OR", "ORNEXT"} & {said.upper() for said in each.flags} else "and"
+        word = "or" if {"OR", "ORNEXT"} & {flag_text.upper() for flag_text in each.flags} else "and"
 
 
 def users(site: Site, name: str) -> tuple[str, ...]:

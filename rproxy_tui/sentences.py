@@ -43,10 +43,11 @@ PLURALS: dict[MemberRole, str] = {"regular": "regular members", "standby": "stan
 def set_weights(balancer: str, weights: Mapping[str, float]) -> Change:
     """Give members their weights, 0 to 100. A whole number is spelled without a fraction."""
     values = {name: int(weight) if weight == int(weight) else weight for name, weight in weights.items()}
-    said = [f"{value:g}" for value in values.values()]
+    spelled = [f"{value:g}" for value in values.values()]
+    to = listed(spelled if len({*spelled}) > 1 else spelled[:1])
     return Change(
         edits=tuple(Set((*_member((balancer, name)), "weight"), value) for name, value in values.items()),
-        sentence=f"set weight of {balancer}/{listed([*values])} to {listed(said if len({*said}) > 1 else said[:1])}",
+        sentence=f"set weight of {balancer}/{listed([*values])} to {to}",
     )
 
 
@@ -127,9 +128,9 @@ def move_row(rows: str, row: str, before: str) -> Change:
     return Change(edits=(Move((rows, row), before),), sentence=f"move {thing((rows, row))} {where}")
 
 
-def shift_row(rows: str, there: Sequence[Row], row: str, step: int) -> Change | None:
+def shift_row(rows: str, all_rows: Sequence[Row], row: str, step: int) -> Change | None:
     """Move a row one place up (-1) or down (1); None where it stands at that end already."""
-    ids = [each.id for each in there]
+    ids = [each.id for each in all_rows]
     at = ids.index(row)
     if not 0 <= at + step < len(ids):
         return None
@@ -190,9 +191,9 @@ def tried(routes: Sequence[Route], host: str) -> list[Route]:
 
 def shadow(routes: Sequence[Route], route: str) -> Route | None:
     """The earlier row that takes everything that ``route`` would take, so that it never matches; None if it can."""
-    here = next(row for row in routes if row.id == route)
-    before = tried(routes, here.host)
-    return taker(before[: before.index(here)], here.path) if here.path is not None else None
+    own = next(row for row in routes if row.id == route)
+    before = tried(routes, own.host)
+    return taker(before[: before.index(own)], own.path) if own.path is not None else None
 
 
 def heir(routes: Sequence[Route], route: str) -> str:

@@ -12,11 +12,11 @@ from textual.theme import Theme
 
 
 def theme(
-    name: str, accent: str, text: str, muted: str, surfaces: tuple[str, str, str], cursor: str,
-    states: tuple[str, str, str], *, dark: bool = True,
-) -> Theme:  # fmt: skip
-    """A theme from a few colours: ``surfaces`` are background, surface and panel; ``states`` success, warning and
-    error; ``cursor`` is behind the row or key that has the cursor."""
+    name: str, text: tuple[str, str, str, str], surfaces: tuple[str, str, str], states: tuple[str, str, str], dark: bool
+) -> Theme:
+    """A theme from a few colours. ``text`` are accent, plain text, text that explains, and what is behind the row or
+    key that has the cursor; ``surfaces`` background, surface and panel; ``states`` success, warning and error."""
+    accent, plain, muted, cursor = text
     background, surface, panel = surfaces
     success, warning, error = states
     return Theme(
@@ -24,7 +24,7 @@ def theme(
         primary=accent,
         secondary=muted,
         accent=accent,
-        foreground=text,
+        foreground=plain,
         background=background,
         surface=surface,
         panel=panel,
@@ -39,11 +39,11 @@ def theme(
             "text-warning": warning,
             "text-error": error,
             "block-cursor-background": cursor,
-            "block-cursor-foreground": text,
+            "block-cursor-foreground": plain,
             "block-cursor-text-style": "none",
             "link-style": "none",
             "link-style-hover": "bold",
-            "link-color": text,
+            "link-color": plain,
             "link-color-hover": accent,
             "link-background-hover": panel,
             "scrollbar": panel,
@@ -55,15 +55,21 @@ def theme(
 
 THEMES = (
     theme(
-        "dark", "#7fb2e5", "#d5d9e0", "#8791a1", ("#14171c", "#1a1e24", "#232830"), "#2d3e52",
-        ("#8fbf73", "#e0b060", "#f0808a"),
+        "dark", ("#7fb2e5", "#d5d9e0", "#8791a1", "#2d3e52"), ("#14171c", "#1a1e24", "#232830"),
+        ("#8fbf73", "#e0b060", "#f0808a"), dark=True,
     ),
     theme(
-        "light", "#1f5f99", "#23272e", "#636b78", ("#fbfbfa", "#f3f3f1", "#e6e7e5"), "#cfdfee",
+        "light", ("#1f5f99", "#23272e", "#636b78", "#cfdfee"), ("#fbfbfa", "#f3f3f1", "#e6e7e5"),
         ("#2f7018", "#8a5a00", "#b3303c"), dark=False,
     ),
     theme(
-        "mono", "#ffffff", "#d4d4d4", "#9a9a9a", ("#121212", "#181818", "#262626"), "#444444",
-        ("#d4d4d4", "#ffffff", "#ffffff"),
+        "mono", ("#ffffff", "#d4d4d4", "#9a9a9a", "#444444"), ("#121212", "#181818", "#262626"),
+        ("#d4d4d4", "#ffffff", "#ffffff"), dark=True,
     ),
 )  # fmt: skip
+
+STYLES = {
+    "": "", "muted": "$text-muted", "good": "$text-success", "warning": "$text-warning", "error": "$text-error",
+    "accent": "$text-accent",
+}  # fmt: skip
+"""What the names of styles that tables use are in text outside of them."""

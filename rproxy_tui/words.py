@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
-from proxy_core.control.view import MemberLoad
+from proxy_core.control.view import ListenerState, MemberLoad, Verdict
 
 NOTHING = "–"
 """Stands where nothing was measured."""
@@ -45,11 +45,6 @@ def millis(seconds: float) -> str:
     if number >= 99.95:
         return f"{number:,.0f}" if number < 99_999.5 else f"{number / 1000:.0f}k"
     return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
-
-
-def size(number: int) -> str:
-    """Bytes in at most five cells, by thousands."""
-    return count(number)
 
 
 def percent(fraction: float) -> str:
@@ -117,6 +112,12 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+def reachable(listener: ListenerState) -> str:
+    """Host and port by which this machine reaches a listener."""
+    host = listener.address.rpartition(":")[0]
+    return f"{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{listener.port}"
+
+
 def member_name(balancer: str, member: str) -> str:
     """``backend/a``; the origin alone for the upstream of a plain URL."""
     return f"{balancer}/{member}" if balancer else member.removeprefix("http://").removeprefix("https://")
@@ -144,6 +145,11 @@ def status_style(status: int) -> str:
     return "muted" if status == 499 else {2: "good", 3: "muted", 4: "warning", 5: "error"}.get(status // 100, "")
 
 
+def verdict(step: Verdict) -> tuple[str, str]:
+    """What came of a rule that was tried, with its sign, and the style of that."""
+    return {"match": ("● match", "good"), "skipped": ("○ skipped", "muted")}.get(step.verdict, ("· no match", "muted"))
+
+
 def member_state(load: MemberLoad) -> tuple[str, str, str]:
     """Glyph, words and style of a member's state. What was configured comes before what was seen: a member that was
     taken out of service is not in trouble."""
@@ -159,12 +165,10 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
             return "▼", f"draining: {busy} for {span(load.oldest)}", "warning"
         return "▼", f"draining: {busy} in flight", "warning"
     match load.health:
+        case "error" if load.retry_in > 0:
+            return "▲", f"error: retry in {span(load.retry_in)}", "error"
         case "error":
-            return (
-                "▲",
-                f"error: retry in {span(load.retry_in)}" if load.retry_in > 0 else "error: next try now",
-                "error",
-            )
+            return "▲", "error: next try now", "error"
         case "failing":
             return "▲", "failing its checks", "error"
         case "ejected":

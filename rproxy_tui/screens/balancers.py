@@ -9,6 +9,8 @@ that are marked, in one command, or else on the one under the cursor.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -23,35 +25,22 @@ from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.balancer_settings import choose_setting
 from rproxy_tui.page import Page
-from rproxy_tui.screens.compare import Compare
+from rproxy_tui.screens.compare import ComparePage
 from rproxy_tui.sentences import MemberName
 from rproxy_tui.widgets.about_member import about
 from rproxy_tui.widgets.balancer_table import BalancerTable
-from rproxy_tui.widgets.member_table import MemberTable
+from rproxy_tui.widgets.member_table import MemberTable, key
 from rproxy_tui.widgets.prompt import Prompt
 
 NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer://name."
 NO_MEMBER = "No member yet: requests are answered 503. Press a to add one."
 
 
-class Balancers(Page):
+class BalancersPage(Page):
     heading = "Balancers"
     key = "4"
     hertz = 5.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
-    help_text = """
-A member gets requests in proportion to its **weight** among the members that are enabled. `promise` is that share;
-`share` is what it was given over the last minute.
-
-**Drain** sends a member no new requests but those of its own sessions, and lets those in flight finish: wait for
-`drained: safe to stop`. **Disable** ends its sessions too. Both ask first and say who will carry its requests; `e` puts
-the member back. A **spare** takes the place of a member of its set that is out; a **standby** takes requests only when
-nobody else of its set can. A member that was removed stays listed until its last request has ended.
-
-`space` **marks** members: weights, drain, disable, enable, standby, spare and remove act on all that are marked, as one
-change.
-`c` puts two of them side by side.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "nudge(1)", "More", id="balancers.more", key_display="+", tooltip="weight up by 1"),
         Binding("minus", "nudge(-1)", "Less", id="balancers.less", key_display="-", tooltip="weight down by 1"),
@@ -101,7 +90,7 @@ change.
         if self._chosen not in loads:
             self._chosen = next(iter(loads), "")
         self.query_one(BalancerTable).show_site(site, loads, self._chosen)
-        self.table.show(snapshot, self._chosen)
+        self.table.show_members(snapshot, self._chosen)
         members = loads.get(self._chosen)
         self.query_one("#hint", Static).update(NO_MEMBER if loads else NO_BALANCER)
         self.query_one("#hint", Static).display = not members
@@ -124,21 +113,18 @@ change.
 
     # What the next keys would do
 
-    def on_row_table_moved(self) -> None:
-        self._chosen = self.query_one(BalancerTable).cursor
-
-    def on_member_table_highlighted(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
 
-    def on_member_table_selected(self) -> None:
+    def on_line_table_chosen(self) -> None:
         self.action_edit()
 
     def _describe(self) -> None:
         load = self._here(quiet=True)
         members = self._loads.get(self._chosen, [])
         marked = [each.member for each in self._marked()]
-        said = about(load, marked, members, self.console.snapshot.at) if load else Content("")
-        self.query_one("#about", Static).update(said)
+        text = about(load, marked, members, self.console.snapshot.at) if load else Content("")
+        self.query_one("#about", Static).update(text)
 
     # Keys
 
@@ -152,8 +138,8 @@ change.
     async def action_nudge(self, step: int) -> None:
         balancer, names = self._chosen, [load.member for load in self._aimed_at()]
         async with self._one_at_a_time:  # each nudge starts from what the one before it has made
-            there = self.engine.site().site.balancers[balancer].members if names else {}
-            now = {name: there[name].weight for name in names if name in there}
+            members = self.engine.site().site.balancers[balancer].members if names else {}
+            now = {name: members[name].weight for name in names if name in members}
             weights = {name: sentences.nudged(weight, step) for name, weight in now.items()}
             weights = {name: weight for name, weight in weights.items() if weight != now[name]}
             if weights:
@@ -177,7 +163,7 @@ change.
 
         question = f"Weight of {balancer}/{forecast.listed(names)}, 0 to 100?"
         prompt = Prompt(self.engine, question, words.weight(aimed_at[0].weight), command, effect, over=True)
-        if change := await self.console.push_screen_wait(prompt):
+        if change := await self.console.ask(prompt):
             await self._weigh(change)
 
     async def _weigh(self, change: Change) -> None:
@@ -192,39 +178,36 @@ change.
 
     @work
     async def action_status(self, status: MemberStatus) -> None:
-        names = [load.member for load in self._aimed_at() if load.status != status]
-        if not names:
-            return self._nothing_to_do(status)
-        change, verb = sentences.set_status(status, self._chosen, *names), sentences.VERBS[status].title()
-        detail = forecast.handover(self._loads[self._chosen], names, status=status)
-        if status == "draining" and self._site.balancers[self._chosen].sticky is not None:
-            detail += " Requests of sessions still come."
-        await self._change_many(change, sentences.question(change) if status != "enabled" else "", detail, verb)
+        sticky = self._chosen in self._site.balancers and self._site.balancers[self._chosen].sticky is not None
+        more = " Requests of sessions still come." if sticky and status == "draining" else ""
+        await self._set("status", status, partial(sentences.set_status, status), sentences.VERBS[status].title(), more)
 
     @work
     async def action_role(self, role: MemberRole) -> None:
         """Give members a role, or where all of them have it, make them regular again."""
-        aimed_at = self._aimed_at()
-        wanted: MemberRole = "regular" if all(load.role == role for load in aimed_at) else role
-        names = [load.member for load in aimed_at if load.role != wanted]
-        if not names:
-            return self._nothing_to_do(role)
-        change = sentences.set_role(wanted, self._chosen, *names)
-        detail = forecast.handover(self._loads[self._chosen], names, role=wanted)
-        await self._change_many(change, sentences.question(change) if wanted != "regular" else "", detail, "Yes")
+        wanted: MemberRole = "regular" if all(load.role == role for load in self._aimed_at()) else role
+        await self._set("role", wanted, partial(sentences.set_role, wanted), "Yes")
+
+    async def _set(self, option: str, value: str, change: Callable[..., Change], yes: str, more: str = "") -> None:
+        """Set an option of all members that a key acts on; ask first unless that brings them into service."""
+        aimed_at = [load.member for load in self._aimed_at()]
+        names = [load.member for load in self._aimed_at() if getattr(load, option) != value]
+        if names:
+            made = change(self._chosen, *names)
+            question = "" if value in ("enabled", "regular") else sentences.question(made)
+            detail = forecast.handover(self._loads[self._chosen], names, **{option: value})
+            await self._change_many(made, question, detail + more, yes)
+        elif aimed_at:
+            are = "is" if len(aimed_at) == 1 else "are"
+            self.console.say(f"{self._chosen}/{forecast.listed(aimed_at)} {are} {value} already.")
 
     async def _change_many(self, change: Change, question: str, detail: str, yes: str) -> None:
         if await self.console.do(change, question, detail, yes):
             self.action_unmark()
 
-    def _nothing_to_do(self, what: str) -> None:
-        if names := [load.member for load in self._aimed_at()]:
-            are = "is" if len(names) == 1 else "are"
-            self.console.say(f"{self._chosen}/{forecast.listed(names)} {are} {what} already.")
-
     def action_mark(self) -> None:
         if load := self._here():
-            self.table.mark(self.table.marks ^ {(load.balancer, load.member)})
+            self.table.mark(self.table.marks ^ {key(load)})
             self.table.action_move(1)
             self._describe()
 
@@ -240,7 +223,7 @@ change.
         if len(self._marked()) > 2 or len(pair) < 2:
             return self.console.say("Mark two members with space, or mark one and go to the other; then c compares.")
         one, other = ((each.balancer, each.member) for each in pair[:2])
-        self.app.push_screen(Compare(one, other))
+        self.app.push_screen(ComparePage(one, other))
 
     @work
     async def action_edit(self) -> None:
@@ -252,10 +235,8 @@ change.
         if not self._chosen:
             return self.console.say(NO_BALANCER)
         address = ("balancers", self._chosen, "members")
-        known = {load.member for load in self._loads[self._chosen]}
-        await self.console.add(address, {"url": "http://"}, named=True)
-        for new in self._site.balancers[self._chosen].members.keys() - known:
-            self.table.go_to(self._chosen, new)
+        if new := await self.console.add(address, {"url": "http://"}, named=True):
+            self.table.go_to(f"{self._chosen}/{new}")
 
     @work
     async def action_remove(self) -> None:
@@ -272,9 +253,7 @@ change.
 
     @work
     async def action_add_balancer(self) -> None:
-        known = set(self._loads)
-        await self.console.add(("balancers",), {}, named=True)
-        for new in self.engine.site().site.balancers.keys() - known:
+        if new := await self.console.add(("balancers",), {}, named=True):
             self._chosen = new
 
     @work
@@ -283,12 +262,12 @@ change.
             await choose_setting(self.console, self._chosen, self._site.balancers[self._chosen])
 
     def _marked(self) -> list[MemberLoad]:
-        return [load for load in self._loads.get(self._chosen, ()) if (load.balancer, load.member) in self.table.marks]
+        return [load for load in self._loads.get(self._chosen, ()) if key(load) in self.table.marks]
 
     def _aimed_at(self) -> list[MemberLoad]:
         """The members that a key acts on: those that are marked, or else the one under the cursor."""
-        here = None if self.table.marks else self._here()
-        return self._marked() or ([here] if here is not None else [])
+        load = None if self.table.marks else self._here()
+        return self._marked() or ([load] if load is not None else [])
 
     def _here(self, quiet: bool = False) -> MemberLoad | None:
         """The member under the cursor, to be changed; says why there is none."""

@@ -25,14 +25,10 @@ MUCH = 2.0
 LABEL, TIMES = 16, 7
 
 
-class Compare(Page):
+class ComparePage(Page):
     heading = "Compare"
     key = "4"
     hertz = 2.0
-    help_text = """
-Two members of a balancer, line by line. The last column says how many times as much the right one has of what the left
-one has; `▲` points out that the right one is at least twice as bad, `▼` that the left one is.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,c", "back", "Back", key_display="esc", id="compare.back", tooltip="back to the balancers"),
         Binding("s", "swap", "Swap", id="compare.swap", tooltip="left becomes right"),
@@ -61,9 +57,6 @@ one has; `▲` points out that the right one is at least twice as bad, `▼` tha
         )
         self.query_one("#pair", Static).update(shown)
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     def action_swap(self) -> None:
         self._pair = (self._pair[1], self._pair[0])
         self.pull(self.console.snapshot)
@@ -89,8 +82,8 @@ def side_by_side(one: MemberLoad, other: MemberLoad, now: float, width: int) -> 
             )
         )
     for load, name in zip((one, other), names, strict=True):
-        if known := member_facts.condition(load, now):
-            lines.append(Content.assemble((f"\n{name}  ", "bold"), (known, "$text-muted")))
+        if condition := member_facts.condition(load, now):
+            lines.append(Content.assemble((f"\n{name}  ", "bold"), (condition, "$text-muted")))
     return Content("\n").join(lines)
 
 
@@ -100,7 +93,7 @@ def verdict(fact: Fact, one: MemberLoad, other: MemberLoad) -> tuple[str, str]:
     if before <= 0 or after < 0 or words.rate(before) == words.rate(after):
         return ("▲", "$text-warning") if fact.less and not before and after > 0 else ("", "")
     times = after / before
-    said = f"×{words.rate(times)}" if times >= 0.095 or not times else "×<0.1"
+    factor = f"×{words.rate(times)}" if times >= 0.095 or not times else "×<0.1"
     if fact.less and (times >= MUCH or times <= 1 / MUCH):
-        return (f"{said} ▲", "$text-warning") if times >= MUCH else (f"{said} ▼", "")
-    return ("" if said == "×1.0" else said), ""
+        return (f"{factor} ▲", "$text-warning") if times >= MUCH else (f"{factor} ▼", "")
+    return ("" if factor == "×1.0" else factor), ""

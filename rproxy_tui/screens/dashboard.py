@@ -30,28 +30,14 @@ PROBLEMS = 3
 """Problems that are shown at once; the rest is counted."""
 
 
-class Dashboard(Page):
+class DashboardPage(Page):
     heading = "Dashboard"
     key = "1"
-    help_text = """\
-**Members**: state, weight, requests in flight, requests a second, and the *share* of its balancer's requests in the
-last minute beside the share that the weights *promise*; in the bar the line `┃` marks the promise. Errors count since
-the start; p50, p95 and p99 are of the last minute, in milliseconds.
-
-States: `●` up, `▲` error (it is left alone until the retry) or a name without an address, `▼` draining, `○` taken out
-of service, drained or retired, `·` not tried yet.
-
-**Limits reached** counts requests and connections that `[limits]`, `deny` and bans turned away since the start; `▲` and
-bold: in the last seconds too. *entrance of NAME* are connections that listener NAME closed before HTTP: no PROXY
-header, no TLS handshake, or too late.
-
-**Charts** show the last two minutes. `▲12` under a bar is the moment at which generation 12 was applied.
-"""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "balancers", "Balancers", show=False, id="to_balancers", tooltip="edit the balancers' members"
+            "enter", "app.page('4')", "Balancers", show=False, id="to_balancers", tooltip="edit the balancers' members"
         ),
     ]
 
@@ -67,17 +53,17 @@ header, no TLS handshake, or too late.
         yield RequestLog(id="tail", selectable=False)
 
     def on_mount(self) -> None:
-        self._told: object = None
+        self._listed: object = None
         self._limited = Limited()
         self.query_one(MemberTable).empty = "no member yet: go to Balancers (4) and press b to add a balancer"
 
     def pull(self, snapshot: Snapshot) -> None:
-        self.query_one(MemberTable).show(snapshot)
+        self.query_one(MemberTable).show_members(snapshot)
         for chart in self.query(Chart):
             chart.show(snapshot.seconds)
         self._limited.see(snapshot)
         limits = self.query_one("#limits", Line)
-        limits.show(self._limited.said(snapshot.at))
+        limits.show(self._limited.line(snapshot.at))
         limits.display = bool(limits.content.plain)
         log = self.query_one(RequestLog)
         log.empty = nothing_yet(snapshot, self.console.state.site)
@@ -85,15 +71,12 @@ header, no TLS handshake, or too late.
         self._show_problems(self.console.problems)
 
     def _show_problems(self, problems: Sequence[Problem]) -> None:
-        if problems != self._told:
-            self._told = problems
+        if problems != self._listed:
+            self._listed = problems
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 
-    def on_member_table_selected(self) -> None:
-        self.action_balancers()
-
-    def action_balancers(self) -> None:
-        self.console.action_page("4")
+    async def on_line_table_chosen(self) -> None:
+        await self.console.run_action("page('4')")
 
 
 class Limited:
@@ -110,20 +93,20 @@ class Limited:
                 self._grew[name] = snapshot.at
         self._counts = counts
 
-    def said(self, now: float) -> Content:
+    def line(self, now: float) -> Content:
         """``limits reached: client_rate 312 ▲ · deny 4``; those that grow first. "" where none was ever reached."""
         reached = [
             (now - self._grew.get(name, -NOW) > NOW, name, count) for name, count in self._counts.items() if count
         ]
         if not reached:
             return Content("")
-        said = [
+        parts = [
             Content.assemble(f"{name} {words.count(count)}", ("" if past else " ▲", "")).stylize(
                 "$text-muted" if past else "bold $text-warning"
             )
             for past, name, count in sorted(reached)
         ]
-        return Content.styled("limits reached: ", "$text-muted") + Content.styled(" · ", "$text-muted").join(said)
+        return Content.styled("limits reached: ", "$text-muted") + Content.styled(" · ", "$text-muted").join(parts)
 
 
 def latest(problems: Sequence[Problem], most: int) -> Content:

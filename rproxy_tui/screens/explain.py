@@ -19,11 +19,11 @@ from proxy_core.control.view import Explanation, Inspection, Question, Snapshot,
 from rproxy_tui import words
 from rproxy_tui.draft import thing
 from rproxy_tui.page import Page
+from rproxy_tui.widgets.line import heading
 from rproxy_tui.widgets.question import QuestionLine
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
 
-VERDICTS = {"match": ("●", "good"), "no match": ("·", "muted"), "skipped": ("○", "muted")}
 EMPTY = """\
 Type a URL or a path above: every rule that it meets is listed here, with the reason."""
 NO_RULES = """\
@@ -33,23 +33,18 @@ _NOT_ASKED = ("host", "content-length", "connection", "transfer-encoding")
 """Fields that a question about the same request leaves out: they are in its URL, or say nothing to rules."""
 
 
-class Shown(NamedTuple):
+class ShownStep(NamedTuple):
     """A step as it stands on the screen; ``ends`` says that it decided where the request goes."""
 
     step: Verdict
     ends: bool
 
 
-def _verdict(row: Shown, _: int) -> tuple[tuple[str, str], ...]:
-    glyph, style = VERDICTS[row.step.verdict]
-    return ((f"{glyph} {row.step.verdict}", style),)
-
-
-def columns(steps: tuple[Verdict, ...]) -> tuple[Column[Shown], ...]:
+def columns(steps: tuple[Verdict, ...]) -> tuple[Column[ShownStep], ...]:
     name = max([10, *(len(thing(step.address)) for step in steps)])
     quiet = {"match": "", "no match": "muted", "skipped": "muted"}
     return (
-        Column("verdict", 10, _verdict),
+        Column("verdict", 10, lambda row, _: (words.verdict(row.step),)),
         Column("rule", 10, lambda row, w: ((words.clip(thing(row.step.address), w),
                                             "accent" if row.ends else quiet[row.step.verdict]),), grow=2, most=name),
         Column("why", 20, lambda row, w: ((words.clip(words.printable(row.step.reason), w),
@@ -57,12 +52,12 @@ def columns(steps: tuple[Verdict, ...]) -> tuple[Column[Shown], ...]:
     )  # fmt: skip
 
 
-def outcome(told: Explanation) -> Content:
+def outcome(explanation: Explanation) -> Content:
     """What comes of a request, in a sentence with the rule that decided."""
-    glyph, style = _OUTCOMES[told.outcome]
-    by = f"  by {thing(told.rule)}" if told.rule else ""
+    glyph, style = _OUTCOMES[explanation.outcome]
+    by = f"  by {thing(explanation.rule)}" if explanation.rule else ""
     return Content.assemble(
-        (f"{glyph} ", f"bold {style}"), (words.printable(told.sentence), "bold"), (by, "$text-muted")
+        (f"{glyph} ", f"bold {style}"), (words.printable(explanation.sentence), "bold"), (by, "$text-muted")
     )
 
 
@@ -79,23 +74,13 @@ def question_of(seen: Inspection) -> Question:
     )
 
 
-class Explain(Page):
+class ExplainPage(Page):
     """``key`` is that of the page it is opened from; ``line`` is a question, ``seen`` a request that came."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     heading = "Why"
     hertz = 1.0
-    help_text = """
-The line asks what would become of a request: a path or a URL, if you like with a method before it and with
-`--client 192.0.2.7`, `--listener NAME`, `-H 'Name: value'` behind it. It is the line of `rproxy explain`; `y` copies
-it as such. Nothing is sent to any member; what maps say is really asked, programs and databases when you press `enter`.
-
-For a request from Traffic the rules and facts are those that it **ran under**. Change the line, and you ask what would
-become of it **now**.
-
-`enter` goes to the rule under the cursor.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to where you came from"),
         Binding("enter", "open", "Go to rule", key_display="enter", id="explain.open", tooltip="go to the rule"),
@@ -108,7 +93,7 @@ become of it **now**.
         self.key = key  # type: ignore[misc]  # of the page it belongs to, not of the class
         self._seen = seen
         self._line = spelled(question_of(seen)) if seen else line
-        self._told: Explanation | None = seen.explanation if seen else None
+        self._explanation: Explanation | None = seen.explanation if seen else None
         self._generation = 0
 
     def body(self) -> ComposeResult:
@@ -117,7 +102,7 @@ become of it **now**.
             yield QuestionLine(self.engine, self._leave_line, self._line)
         yield Static(id="about", markup=False)
         with Container(id="split"):
-            yield RowTable[Shown](columns(()), EMPTY)
+            yield RowTable[ShownStep](columns(()), EMPTY)
             with VerticalScroll(id="details", can_focus=False):
                 yield Static(markup=False)
 
@@ -126,7 +111,7 @@ become of it **now**.
         self.set_focus(self.table if self._line else self.query_one(QuestionLine))
 
     @property
-    def table(self) -> RowTable[Shown]:
+    def table(self) -> RowTable[ShownStep]:
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
@@ -137,32 +122,32 @@ become of it **now**.
     def on_question_line_answered(self, answer: QuestionLine.Answered) -> None:
         if self._seen is not None and self.query_one(QuestionLine).value == self._line:
             return  # nobody has changed it yet
-        self._seen, self._told = None, answer.explanation
+        self._seen, self._explanation = None, answer.explanation
         self._show(answer.wrong)
 
     def _leave_line(self) -> None:
         self.set_focus(self.table)
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
 
     def _show(self, wrong: str = "") -> None:
-        told, table = self._told, self.table
-        steps = told.steps if told else ()
-        table.empty = "\n" + (NO_RULES if told else EMPTY)
+        explanation, table = self._explanation, self.table
+        steps = explanation.steps if explanation else ()
+        table.empty = "\n" + (NO_RULES if explanation else EMPTY)
         table.show(tuple(map(str, range(len(steps)))), self._shown, columns(steps))
-        ends = next((n for n, step in enumerate(steps) if told and self._ends(step)), 0)
+        ends = next((n for n, step in enumerate(steps) if explanation and self._ends(step)), 0)
         table.go_to(str(ends))
-        if told is None:
-            said = Content.styled(wrong, "$text-warning")
+        if explanation is None:
+            text = Content.styled(wrong, "$text-warning")
         else:
-            said = Content("\n").join([outcome(told), Content.styled(self._when(told), "$text-muted")])
-        self.query_one("#about", Static).update(said)
+            text = Content("\n").join([outcome(explanation), Content.styled(self._when(explanation), "$text-muted")])
+        self.query_one("#about", Static).update(text)
         self._describe()
 
-    def _when(self, told: Explanation) -> str:
+    def _when(self, explanation: Explanation) -> str:
         if self._seen is None:
-            return f"now: from {told.client}, listener {told.listener or 'none'}"
+            return f"now: from {explanation.client}, listener {explanation.listener or 'none'}"
         record, now = self._seen.record, self.engine.site().generation
         member = words.member_name(record.balancer, record.member)
         ran = f"generation {record.generation}" + (f" (now {now})" if record.generation != now else "")
@@ -170,63 +155,56 @@ become of it **now**.
         return f"request {record.number:,} at {words.clock(record.at)}: answered {record.status}{via}, under {ran}"
 
     def _ends(self, step: Verdict) -> bool:
-        return self._told is not None and step.address == self._told.rule and step.verdict == "match"
+        return self._explanation is not None and step.address == self._explanation.rule and step.verdict == "match"
 
-    def _shown(self, key: str) -> Shown:
-        assert self._told is not None
-        step = self._told.steps[int(key)]
-        return Shown(step, self._ends(step))
+    def _shown(self, key: str) -> ShownStep:
+        assert self._explanation is not None
+        step = self._explanation.steps[int(key)]
+        return ShownStep(step, self._ends(step))
 
     def _step(self) -> Verdict | None:
-        return self._told.steps[int(self.table.cursor)] if self._told and self.table.cursor else None
+        return self._explanation.steps[int(self.table.cursor)] if self._explanation and self.table.cursor else None
 
     def _describe(self) -> None:
-        parts = [part for part in (_about(self._step()), _left(self._told)) if part.plain]
+        parts = [part for part in (_about(self._step()), _left(self._explanation)) if part.plain]
         self.query_one("#details Static", Static).update(Content("\n\n").join(parts))
 
     # Keys
 
-    def on_row_table_chosen(self) -> None:
+    def on_line_table_chosen(self) -> None:
         self.action_open()
 
     def action_open(self) -> None:
         if step := self._step():
-            self.console.run_worker(self.console.go_to(step.address))  # the console's, for this screen may go
+            self.app.run_worker(self.console.go_to(step.address))  # the app's, for this screen may go
 
     def action_ask(self) -> None:
         self.set_focus(self.query_one(QuestionLine))
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(f"rproxy explain {self.console.state.file} {self.query_one(QuestionLine).value}")
-        self.console.say("copied the question as a command", "success")
-
-
-def _heading(text: str) -> Content:
-    return Content.styled(text, "bold $text-accent")
+        line = f"rproxy explain {self.console.state.file} {self.query_one(QuestionLine).value}"
+        self.console.copy(line, "the question as a command")
 
 
 def _about(step: Verdict | None) -> Content:
     """The step under the cursor: its reason whole, and how it came to it."""
     if step is None:
         return Content("")
-    lines = [_heading(thing(step.address)), Content(words.printable(step.reason))]
+    lines = [heading(thing(step.address)), Content(words.printable(step.reason))]
     return Content("\n").join([*lines, *(Content(f"  {words.printable(line)}") for line in step.details)])
 
 
-def _left(told: Explanation | None) -> Content:
+def _left(explanation: Explanation | None) -> Content:
     """What the rules left: variables, the options in force, fields of the answer, and the head that goes on."""
-    if told is None:
+    if explanation is None:
         return Content("")
     blocks = []
     for title, lines in (
-        ("Variables", [f"{name} = {value}" for name, value in told.environment.items()]),
-        ("Settings", [f"{each.name}: {each.value}  ({thing(each.address)})" for each in told.settings]),
-        ("Added to the answer", list(told.fields)),
-        ("Head as forwarded", told.forwarded.splitlines()),
+        ("Variables", [f"{name} = {value}" for name, value in explanation.environment.items()]),
+        ("Settings", [f"{each.name}: {each.value}  ({thing(each.address)})" for each in explanation.settings]),
+        ("Added to the answer", list(explanation.fields)),
+        ("Head as forwarded", explanation.forwarded.splitlines()),
     ):
         if lines:
-            blocks.append(Content("\n").join([_heading(title), *(Content(words.printable(line)) for line in lines)]))
+            blocks.append(Content("\n").join([heading(title), *(Content(words.printable(line)) for line in lines)]))
     return Content("\n\n").join(blocks)

@@ -7,7 +7,7 @@ leaves, and asks first when something would be lost. A refusal keeps the form wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import asyncio
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,19 +16,16 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import ModalScreen
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from proxy_core.control.editing.commands import Applied, Change
 from proxy_core.errors import Problem, errors
-from rproxy_tui.draft import Draft, change
+from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.draft import Draft, change, placed
 from rproxy_tui.widgets.confirm import Choice
 from rproxy_tui.widgets.diff import Diff
 from rproxy_tui.widgets.form import Chooser, FieldRow, manual
 from rproxy_tui.widgets.rows_input import Cell, RowsInput
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
 
 PAUSE = 0.15
 """Seconds without a key after which the outcome is checked."""
@@ -45,11 +42,11 @@ class FormScreen(ModalScreen[Applied | None]):
         Binding("up,shift+tab", "app.focus_previous", "Previous", show=False, priority=True, id="form.previous"),
     ]
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, console: ConsoleVerbs, draft: Draft) -> None:
         super().__init__()
+        self.console = console
         self.draft = draft
         self._rows = [FieldRow(field, draft.before[field.name]) for field in draft.fields]
-        self._pause: Timer | None = None
         self._known: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -63,10 +60,6 @@ class FormScreen(ModalScreen[Applied | None]):
                         yield Static(classes="problems", markup=False)
                         yield Diff()
             yield Static(classes="state", markup=False)
-
-    @property
-    def console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self.app)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -88,28 +81,27 @@ class FormScreen(ModalScreen[Applied | None]):
     # While one types
 
     @on(Input.Changed)
-    @on(Chooser.Changed)
-    @on(RowsInput.Changed)
+    @on(Chooser.Stepped)
+    @on(RowsInput.Rearranged)
     def _typed(self) -> None:
         self._explain()
-        if self._pause is not None:
-            self._pause.stop()
-        self._pause = self.set_timer(PAUSE, self._check)
+        self._check(PAUSE)
 
     def on_descendant_focus(self, _event: DescendantFocus) -> None:
         self._explain()
 
     def _explain(self) -> None:
         """The manual of the field that has the focus, of a cell in a row as well, beside what is in it."""
-        here = self.focused.ancestors_with_self if self.focused is not None else ()
-        for node in here:
+        nodes = self.focused.ancestors_with_self if self.focused is not None else ()
+        for node in nodes:
             if isinstance(node, Cell | FieldRow):
                 text = node.value if isinstance(node, Cell) else node.text
                 self.query_one(".manual", Static).update(manual(node.field, text))
                 return
 
     @work(exclusive=True, group="check")
-    async def _check(self) -> None:
+    async def _check(self, pause: float = 0.0) -> None:
+        await asyncio.sleep(pause)
         await self._outcome()
 
     async def _outcome(self) -> Change | None:
@@ -127,18 +119,9 @@ class FormScreen(ModalScreen[Applied | None]):
 
     def _show(self, wrong: dict[str, str], problems: tuple[Problem, ...], diff: str) -> None:
         """Problems beside the field that they belong to; the rest, where it is new, above the diff."""
-        texts = self.texts
-        mine: dict[str, Problem] = {}
-        elsewhere: list[Problem] = []
-        names = {field.name for field in self.draft.fields}
-        for problem in problems:
-            name = self.draft.field_at(problem.address, texts)
-            if name in names and (name not in mine or mine[name].severity == "warning"):
-                mine[name] = problem
-            elif problem.severity == "error" or problem.what not in self._known:
-                elsewhere.append(problem)
+        beside, elsewhere = placed(self.draft, self.texts, problems, self._known)
         for row in self._rows:
-            found = mine.get(row.field.name)
+            found = beside.get(row.field.name)
             words = wrong.get(row.field.name) or (_words(found) if found is not None else "")
             row.show_wrong(words, warning=found is not None and found.severity == "warning")
         lines = [Content.styled(f"{_glyph(each)} {_words(each)}", f"$text-{each.severity}") for each in elsewhere]
@@ -164,8 +147,7 @@ class FormScreen(ModalScreen[Applied | None]):
 
     @work(exclusive=True, group="apply")
     async def action_apply(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
+        self.workers.cancel_group(self, "check")
         made = await self._outcome()
         if made is None:
             return
@@ -182,7 +164,7 @@ class FormScreen(ModalScreen[Applied | None]):
             question = Choice(
                 "Leave without applying?", "What was typed here is lost.", (("y", "Leave"), ("n", "Stay"))
             )
-            if await self.app.push_screen_wait(question) != "y":
+            if await self.console.ask(question) != "y":
                 return
         self.dismiss(None)
 

@@ -18,19 +18,19 @@ Row = tuple[str, str, str]
 
 def key_table(screen: Screen[object]) -> tuple[list[Row], list[Row]]:
     """Keys, what they do, and the id: those of the page, and those that work everywhere."""
-    here: dict[str, Row] = {}
+    of_page: dict[str, Row] = {}
     everywhere: dict[str, Row] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if not binding.description:
             continue
-        rows = everywhere if isinstance(active.node, App) else here
+        rows = everywhere if isinstance(active.node, App) else of_page
         key = screen.app.get_key_display(binding)
-        if known := rows.get(binding.action):
-            rows[binding.action] = (f"{known[0]} {key}", *known[1:])
+        if row := rows.get(binding.action):
+            rows[binding.action] = (f"{row[0]} {key}", *row[1:])
         else:
             rows[binding.action] = (key, binding.tooltip or binding.description, binding.id or "")
-    return list(here.values()), list(everywhere.values())
+    return list(of_page.values()), list(everywhere.values())
 
 
 class HelpScreen(ModalScreen[None]):

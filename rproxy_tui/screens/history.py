@@ -36,12 +36,12 @@ LONGEST_QUESTION = 12
 """Lines of a diff that a question shows."""
 
 
-class Shown(NamedTuple):
+class ShownGeneration(NamedTuple):
     generation: Generation
     mark: tuple[str, str]
 
 
-COLUMNS: tuple[Column[Shown], ...] = (
+COLUMNS: tuple[Column[ShownGeneration], ...] = (
     Column("#", 4, lambda row, _: ((str(row.generation.number), ""),), right=True),
     Column("time", 8, lambda row, _: ((words.clock(row.generation.at), "muted"),), priority=2),
     Column("state", 10, lambda row, _: (row.mark,)),
@@ -50,17 +50,11 @@ COLUMNS: tuple[Column[Shown], ...] = (
 )
 
 
-class History(Page):
+class HistoryPage(Page):
     heading = "History"
     key = "7"
     hertz = 2.0
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
-    help_text = """
-Every applied state of the site file has a number. `u` takes the last change back and `U` does it again; `r` brings the
-whole file back to the generation under the cursor. Each of these makes a new generation: nothing is lost by going back.
-
-`tab` goes to the diff, where the arrows scroll.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore", id="history.restore", tooltip="bring the file of this generation back"),
         Binding("y", "copy", "Copy diff", id="history.copy", tooltip="copy what this generation changed"),
@@ -74,13 +68,13 @@ whole file back to the generation under the cursor. Each of these makes a new ge
 
     def body(self) -> ComposeResult:
         with Container(id="split"):
-            yield RowTable[Shown](COLUMNS, EMPTY)
+            yield RowTable[ShownGeneration](COLUMNS, EMPTY)
             with VerticalScroll(id="change"):
                 yield Static(id="title")
                 yield Diff()
 
     @property
-    def table(self) -> RowTable[Shown]:
+    def table(self) -> RowTable[ShownGeneration]:
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
@@ -95,39 +89,38 @@ whole file back to the generation under the cursor. Each of these makes a new ge
                 self.table.go_to(self._newest)
             self._describe()
 
-    def _shown(self, key: str) -> Shown:
+    def _shown(self, key: str) -> ShownGeneration:
         mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")
-        return Shown(self._generations[key], (mark, style))
+        return ShownGeneration(self._generations[key], (mark, style))
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._describe()
         self.query_one("#change", VerticalScroll).scroll_home(animate=False)
 
     def _describe(self) -> None:
-        if not (here := self._generations.get(self.table.cursor)):
+        if not (chosen := self._generations.get(self.table.cursor)):
             return
-        words_of_state = f"  {IN_FORCE[self._saved][2]}" if str(here.number) == self._newest else ""
-        title = Content.assemble((f"generation {here.number}", "bold"), (words_of_state, "$text-muted"))
-        self.query_one("#title", Static).update(Content("\n").join([title, Content(here.sentence), Content("")]))
-        self.query_one(Diff).show(here.diff, "It changes no line of the file.")
+        words_of_state = f"  {IN_FORCE[self._saved][2]}" if str(chosen.number) == self._newest else ""
+        title = Content.assemble((f"generation {chosen.number}", "bold"), (words_of_state, "$text-muted"))
+        self.query_one("#title", Static).update(Content("\n").join([title, Content(chosen.sentence), Content("")]))
+        self.query_one(Diff).show(chosen.diff, "It changes no line of the file.")
 
     @work
     async def action_restore(self) -> None:
-        if not (here := self._generations.get(self.table.cursor)):
+        if not (chosen := self._generations.get(self.table.cursor)):
             return
-        if str(here.number) == self._newest:
-            return self.console.say(f"Generation {here.number} is in force already.")
-        command = Restore(here.number)
+        if str(chosen.number) == self._newest:
+            return self.console.say(f"Generation {chosen.number} is in force already.")
+        command = Restore(chosen.number)
         diff = (await self.engine.preview(command)).diff
         if not diff:
-            return self.console.say(f"The site file reads as in generation {here.number} already.")
-        question = f"Bring the site file back to generation {here.number}?"
+            return self.console.say(f"The site file reads as in generation {chosen.number} already.")
+        question = f"Bring the site file back to generation {chosen.number}?"
         await self.console.do(command, question, _shortened(diff), "Restore")
 
     def action_copy(self) -> None:
-        if here := self._generations.get(self.table.cursor):
-            self.console.copy_to_clipboard(here.diff)
-            self.console.say(f"copied the diff of generation {here.number}")
+        if chosen := self._generations.get(self.table.cursor):
+            self.console.copy(chosen.diff, f"the diff of generation {chosen.number}")
 
 
 def _shortened(diff: str) -> str:

@@ -20,6 +20,8 @@ from textual.widgets import Static
 from proxy_core.control.view import Inspection, ListenerState, Record, Verdict
 from rproxy_tui import words
 from rproxy_tui.page import Page
+from rproxy_tui.theme import STYLES
+from rproxy_tui.widgets.line import heading
 from rproxy_tui.widgets.request_log import as_line
 
 NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade")
@@ -28,20 +30,13 @@ NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-en
 WIDE = 110
 """Columns from which the heads stand beside the facts."""
 
-VERDICTS = {"match": ("●", "$text-success"), "no match": ("·", "$text-muted"), "skipped": ("○", "$text-muted")}
 
-
-class Inspector(Page):
+class InspectorPage(Page):
     """``step(delta)`` moves to a neighbouring request and gives it; 0 is the one to begin with."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     heading = "Request"
     key = "2"
-    help_text = """\
-One request. **Timing** shows where the time went: until a connection to the member was there, until the first byte of
-its answer, and until the last byte was sent. **Way through the rules** lists every rule that was tried, in order, with
-what came of it and why, as the rules stood when the request came.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc", id="back", tooltip="back to the log"),
         Binding("up,k", "step(-1)", "Previous", key_display="↑", id="previous_request", tooltip="the request before"),
@@ -94,9 +89,6 @@ what came of it and why, as the rules stood when the request came.
         gone = Content.styled("Its heads are no longer kept: the ring of requests has moved on.", "$text-muted")
         self.query_one("#heads", Static).update(gone if inspection is None else heads(inspection))
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     def action_page(self, direction: int) -> None:
         scroll = self.query_one("#request", VerticalScroll)
         scroll.scroll_relative(y=direction * (scroll.size.height - 2), animate=False)
@@ -107,27 +99,21 @@ what came of it and why, as the rules stood when the request came.
 
     def action_copy(self) -> None:
         if self._record is not None:
-            self.app.copy_to_clipboard(as_line(self._record))
-            self.console.say(f"copied request {self._record.number} as a line", "success")
+            self.console.copy(as_line(self._record), f"request {self._record.number} as a line")
 
     def action_copy_curl(self) -> None:
         if self._inspection is None:
             self.console.say("its head is no longer kept", "warning")
             return
         listeners = self.console.snapshot.listeners
-        self.app.copy_to_clipboard(as_curl(self._inspection, listeners[0] if listeners else None))
+        curl = as_curl(self._inspection, listeners[0] if listeners else None)
         masked = "; masked secrets are not in it" if "****" in self._inspection.request_head else ""
-        self.console.say(f"copied request {self._inspection.record.number} as curl{masked}", "success")
-
-
-def heading(text: str) -> Content:
-    return Content.styled(text, "bold $text-accent")
+        self.console.copy(curl, f"request {self._inspection.record.number} as curl{masked}")
 
 
 def summary(record: Record) -> Content:
     """What was asked, and what came of it."""
-    colour = {"good": "$text-success", "warning": "$text-warning", "error": "$text-error"}
-    style = colour.get(words.status_style(record.status), "$text-muted")
+    style = STYLES[words.status_style(record.status)] or STYLES["muted"]
     line = Content.assemble(
         (f"{words.status_glyph(record.status)} {record.status}", f"bold {style}"),
         (f"  {words.printable(record.method)} {words.printable(record.target)}", "bold"),
@@ -185,9 +171,9 @@ def trace(verdicts: Sequence[Verdict]) -> Content:
     """A line for each rule that was tried: what came of it, and why."""
     lines = [heading("Way through the rules")]
     for verdict in verdicts:
-        glyph, style = VERDICTS[verdict.verdict]
+        outcome, style = words.verdict(verdict)
         rule = verdict.address[-1] if verdict.address else ""
-        parts = ((f"{glyph} {verdict.verdict:<10}", style), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
+        parts = ((f"{outcome:<12}", STYLES[style]), (f"{rule:<14} ", "bold"), words.printable(verdict.reason))
         lines.append(Content.assemble(*parts))
     if not verdicts:
         lines.append(Content.styled("no rule was tried", "$text-muted"))
@@ -224,10 +210,7 @@ def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
     Masked secrets are left out; a body is not kept, so a file is named in its place."""
     record = inspection.record
     curl = ["curl", "--path-as-is"]
-    address = ""
-    if listener is not None:
-        host = listener.address.rpartition(":")[0]
-        address = f"{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{listener.port}"
+    address = words.reachable(listener) if listener is not None else ""
     if record.method == "HEAD":
         curl.append("--head")
     elif record.method != "GET":

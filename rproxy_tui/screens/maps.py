@@ -9,6 +9,7 @@ by letter.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
@@ -23,7 +24,7 @@ from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, Entry, ShownMap, entries
+from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, ShownEntry, ShownMap, entries
 from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 
@@ -37,20 +38,11 @@ LONGEST_LIST = 100_000
 """Entries of which the screen lists at most so many; a lookup finds the others as well."""
 
 
-class Maps(Page):
+class MapsPage(Page):
     heading = "Maps"
     key = "6"
     hertz = 2.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
-    help_text = """
-Rules ask a map as `${NAME:key|default}`. A **hit** is a key that it knew, a **miss** one for which the rule took its
-default; an **error** is a lookup that failed (the file is gone, the program died), which counts as a miss for the rule.
-
-Entries of `txt` and `rnd` maps are edited here, in the site file or in the map's own file, whose comments and order
-stay. The first line of a key wins. A `rnd` map takes one of the values between `|` at random.
-
-`/` looks a key up as rules do, in maps of every type; it is not counted.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "look_up", "Look up", key_display="/", id="maps.look_up", tooltip="ask the map for a key"),
         Binding("e", "edit", "Edit", id="maps.edit", tooltip="edit the value of the entry (also enter)"),
@@ -67,14 +59,13 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         super().__init__()
         self._states: dict[str, MapState] = {}
         self._marked = ""
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ShownEntry] = {}
         self._read: tuple[object, ...] = ()
-        self._unread = ""
         self._now = 0.0
 
     def body(self) -> ComposeResult:
         yield RowTable[ShownMap](MAPS, NO_MAP, id="maps")
-        yield RowTable[Entry](ENTRIES, NO_ENTRY, id="entries")
+        yield RowTable[ShownEntry](ENTRIES, NO_ENTRY, id="entries")
         yield Static(id="about", markup=False)
         with Horizontal(id="ask"):
             yield Label("look up ")
@@ -86,8 +77,13 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         return self.query_one("#maps", RowTable)
 
     @property
-    def entries(self) -> RowTable[Entry]:
+    def entries(self) -> RowTable[ShownEntry]:
         return self.query_one("#entries", RowTable)
+
+    @property
+    def state(self) -> MapState | None:
+        """The marked map."""
+        return self._states.get(self._marked)
 
     def on_mount(self) -> None:
         self.set_focus(self.entries)
@@ -110,9 +106,8 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
 
     def _take_entries(self) -> None:
         """Read the entries anew where another map is marked, or what it reads has changed."""
-        state = self._states.get(self._marked)
-        generation = self.console.state.generation
-        wanted = (self._marked, generation, state and (state.changed_at, state.entries, state.fault))
+        state, text = self.state, self.console.state.text
+        wanted = (self._marked, text, state and (state.changed_at, state.entries, state.fault))
         if wanted != self._read:
             other = self._read[:1] != wanted[:1]
             self._read = wanted
@@ -120,29 +115,24 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
 
     @work(exclusive=True, group="entries")
     async def _read_entries(self, other: bool) -> None:
-        name, table = self._marked, self.entries
+        none, table = NO_ENTRY, self.entries
         try:
-            rows = await self.engine.map_rows(name) if name else ()
-            self._unread = ""
+            rows = await self.engine.map_rows(self._marked) if self._marked else ()
         except OSError as error:
-            rows, self._unread = (), error.strerror or str(error)
+            rows, none = (), error.strerror or str(error)
         self._entries = entries(rows[:LONGEST_LIST])
-        state = self._states.get(name)
-        if state is None:
-            table.empty = ""
-        else:
-            table.empty = "\n" + ELSEWHERE.get(state.type, self._unread or NO_ENTRY)
+        table.empty = "\n" + ELSEWHERE.get(self.state.type, none) if self.state else ""
         if other:
             table.window.cursor = table.window.top = 0
         table.show(tuple(self._entries), self._entries.__getitem__)
         self._describe()
 
-    def on_row_table_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         if self.maps.has_focus and self.maps.cursor and self.maps.cursor != self._marked:
             self._mark(self.maps.cursor)
         self._describe()
 
-    def on_row_table_chosen(self) -> None:
+    def on_line_table_chosen(self) -> None:
         (self.action_settings if self.maps.has_focus else self.action_edit)()
 
     def _mark(self, name: str) -> None:
@@ -154,8 +144,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
             self._look_up()
 
     def _describe(self) -> None:
-        state = self._states.get(self._marked)
-        self.query_one("#about", Static).update(self._about(state) if state else Content(""))
+        self.query_one("#about", Static).update(self._about(self.state) if self.state else Content(""))
 
     def _about(self, state: MapState) -> Content:
         users = rule_words.users(self.console.state.site, state.name)
@@ -167,11 +156,11 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         elif state.last_error:
             when = sentences.ago(self._now - state.error_at)
             lines.append(Content.styled(f"last error {when}: {words.printable(state.last_error)}", "$text-muted"))
-        if here := self._entries.get(self.entries.cursor):
-            if here.above:
-                lines.append(Content(f"▲ never reached: line {here.above} has the same key, and the first line wins"))
+        if entry := self._entries.get(self.entries.cursor):
+            if entry.above:
+                lines.append(Content(f"▲ never reached: line {entry.above} has the same key, and the first line wins"))
             else:
-                lines.append(Content(f"{words.printable(here.row.key)} → {words.printable(here.row.value)}"))
+                lines.append(Content(f"{words.printable(entry.row.key)} → {words.printable(entry.row.value)}"))
         return Content("\n").join(lines)
 
     # Looking up
@@ -180,15 +169,14 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
         self.set_focus(self.query_one(Input))
 
     def on_input_changed(self) -> None:
-        state = self._states.get(self._marked)
-        if state is not None and state.type in DEAR:
+        if self.state is not None and self.state.type in DEAR:
             self._answer(Content.styled("enter asks", "$text-muted") if self.query_one(Input).value else Content(""))
         else:
             self._look_up(PAUSE)
 
     def on_input_submitted(self) -> None:
         self._look_up()
-        if (state := self._states.get(self._marked)) is not None and state.type in EDITABLE:
+        if self.state is not None and self.state.type in EDITABLE:
             self.set_focus(self.entries)
 
     @work(exclusive=True, group="look up")
@@ -203,13 +191,13 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
             return
         self.entries.go_to(key)
         if value is None:
-            said = (("○ miss", "bold $text-warning"), "  rules take their default")
+            self._answer(Content.assemble(("○ miss", "bold $text-warning"), "  rules take their default"))
         else:
-            said = (("● hit ", "bold $text-success"), f" {words.printable(value) or '(empty)'}")
-        self._answer(Content.assemble(*said))
+            found = words.printable(value) or "(empty)"
+            self._answer(Content.assemble(("● hit ", "bold $text-success"), f" {found}"))
 
-    def _answer(self, said: Content) -> None:
-        self.query_one("#answer", Static).update(said)
+    def _answer(self, answer: Content) -> None:
+        self.query_one("#answer", Static).update(answer)
 
     # Keys
 
@@ -251,10 +239,11 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
             await self._read_entries(False).wait()
             self.entries.go_to(new)
 
-    async def _ask(self, question: str, text: str, command: object, over: bool = False) -> bool:
-        prompt = Prompt[SetEntry](self.engine, question, text, command, over=over)  # type: ignore[arg-type]
-        done = await self.console.push_screen_wait(prompt)
-        return done is not None and await self.console.do(done)
+    async def _ask(
+        self, question: str, text: str, command: Callable[[str], SetEntry | str], over: bool = False
+    ) -> bool:
+        entry = await self.console.ask(Prompt(self.engine, question, text, command, over=over))
+        return entry is not None and await self.console.do(entry)
 
     @work
     async def action_delete(self) -> None:
@@ -273,9 +262,7 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
 
     @work
     async def action_new(self) -> None:
-        known = set(self._states)
-        await self.console.add(("maps",), {"type": "txt"}, named=True)
-        for new in self.engine.site().site.maps.keys() - known:
+        if new := await self.console.add(("maps",), {"type": "txt"}, named=True):
             self.go_to(new)
 
     @work
@@ -290,14 +277,15 @@ stay. The first line of a key wins. A `rnd` map takes one of the values between 
 
     def _editable(self) -> bool:
         """Whether the marked map's entries can be edited; says why not."""
-        state = self._states.get(self._marked)
-        if state is None:
+        if self.state is not None and self.state.type in EDITABLE:
+            return True
+        if self.state is None:
             self.console.say("No map yet: press n to add one.")
-        elif state.type not in EDITABLE:
-            self.console.say(f"entries of a map of type {state.type} are not edited here: change what it reads")
-        return state is not None and state.type in EDITABLE
+        else:
+            self.console.say(f"entries of a map of type {self.state.type} are not edited here: change what it reads")
+        return False
 
-    def _here(self) -> Entry | None:
+    def _here(self) -> ShownEntry | None:
         if not self._editable():
             return None
         entry = self._entries.get(self.entries.cursor)

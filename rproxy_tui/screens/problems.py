@@ -6,8 +6,6 @@ else changed (theirs or ours), and members that are not there (demo ones can be 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -21,9 +19,7 @@ from proxy_core.config.schema import struct_at
 from proxy_core.control.editing.commands import Command, Keep, Reload
 from proxy_core.control.view import Snapshot
 from proxy_core.errors import Address, Problem
-
-if TYPE_CHECKING:
-    from rproxy_tui.app import ConsoleApp
+from rproxy_tui.console import ConsoleVerbs
 
 
 class ProblemsScreen(ModalScreen[None]):
@@ -38,15 +34,14 @@ class ProblemsScreen(ModalScreen[None]):
         Binding("o", "take('ours')", "keep ours", id="problems.ours"),
     ]
 
-    def __init__(self, title: str, problems: tuple[Problem, ...], snapshot: Snapshot | None = None) -> None:
+    def __init__(
+        self, console: ConsoleVerbs, title: str, problems: tuple[Problem, ...], snapshot: Snapshot | None = None
+    ) -> None:
         super().__init__()
+        self.console = console
         self._title, self._problems = title, problems
         self._drift = snapshot is not None and snapshot.saved == "drift"
         self._away = snapshot is not None and any(load.health == "error" for load in snapshot.members)
-
-    @property
-    def console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self.app)
 
     def compose(self) -> ComposeResult:
         keys = [("enter", "opens its form"), ("esc", "closes")]
@@ -83,7 +78,7 @@ class ProblemsScreen(ModalScreen[None]):
         address = form_at(self._problems[event.option_index].address)
         if address:
             self.dismiss()
-            self.console.run_worker(self.console.edit(address))
+            self.app.run_worker(self.console.edit(address))
 
 
 def form_at(address: Address) -> Address:

@@ -19,27 +19,15 @@ from proxy_core.rules.access.networks import seen_as
 from rproxy_tui import words
 from rproxy_tui.bans import ban
 from rproxy_tui.page import Page
-from rproxy_tui.screens.inspector import Inspector
+from rproxy_tui.screens.inspector import InspectorPage
 from rproxy_tui.widgets.line import Line, Part, fit
 from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
 
 
-class Traffic(Page):
+class TrafficPage(Page):
     heading = "Traffic"
     key = "2"
-    help_text = """\
-Every request that is finished, newest at the bottom. **Following**, the log moves with the traffic. Any move of the
-cursor **pauses** it: the rows you read stay where they are and new ones wait below; `G` follows again.
-
-Status signs: `·` answered, `→` redirect or not modified, `▲` 4xx, `■` 5xx, `○` 499: the client left before the answer.
-`ms` is the time until the answer was sent whole.
-
-`/` searches all fields, also what is cut off in the row. `enter` shows everything about a request: both heads, where
-the time went, and which rule took it and why; `w` shows only the why, rule by rule, and leads to the rules.
-
-`b` bans the client under the cursor for a while: it gets 403 until then. The palette lists bans, to change or lift.
-"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,f", "follow", "Pause", key_display="space", id="follow", tooltip="follow or pause"),
         Binding("slash", "search", "Search", key_display="/", id="search", tooltip="search all fields"),
@@ -77,14 +65,14 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
             log_state(log, self.console.snapshot.newest_record, self.size.width - 2)
         )
 
-    def on_request_log_moved(self) -> None:
+    def on_line_table_moved(self) -> None:
         self._say_state()
 
     def on_request_log_not_found(self, message: RequestLog.NotFound) -> None:
         self.console.say(f"no request matches “{message.sought}”", "warning")
 
-    def on_request_log_opened(self, _message: RequestLog.Opened) -> None:
-        self.app.push_screen(Inspector(self.step))
+    def on_line_table_chosen(self) -> None:
+        self.app.push_screen(InspectorPage(self.step))
 
     def step(self, delta: int) -> Record | None:
         """The request ``delta`` below the one under the cursor, which moves there; the inspector asks for it."""
@@ -108,8 +96,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
     def action_copy(self) -> None:
         record = self.requests.tail.current
         if record is not None:
-            self.app.copy_to_clipboard(as_line(record))
-            self.console.say(f"copied request {record.number} as a line", "success")
+            self.console.copy(as_line(record), f"request {record.number} as a line")
 
     @work
     async def action_ban(self) -> None:
@@ -119,7 +106,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
         site, now, client = self.console.state.site, self.console.snapshot.at, record.client
         question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"
         prompt = Prompt(self.engine, question, "1h", lambda span: ban(site, client, span, now), over=True)
-        if change := await self.console.push_screen_wait(prompt):
+        if change := await self.console.ask(prompt):
             await self.console.do(change)
 
     # search
@@ -147,7 +134,7 @@ the time went, and which rule took it and why; `w` shows only the why, rule by r
     def on_input_submitted(self, event: Input.Submitted) -> None:
         log = self.requests
         log.seek(event.value)
-        log.find(-1 if log.tail.following else 1, here=True)
+        log.find(-1 if log.tail.following else 1, from_cursor=True)
         self._close_search()
 
     def _close_search(self) -> None:

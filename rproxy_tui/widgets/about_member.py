@@ -13,8 +13,7 @@ from textual.content import Content
 
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import forecast, member_facts, sentences, words
-
-STYLES = {"good": "$text-success", "warning": "$text-warning", "error": "$text-error"}
+from rproxy_tui.theme import STYLES
 
 
 def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad], now: float) -> Content:
@@ -28,8 +27,8 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
         lines += _nudges(members, marked)
         return Content("\n").join(lines)
     lines = [_state(load)]
-    if known := member_facts.condition(load, now):
-        lines.append(Content.styled(known, "$secondary"))
+    if condition := member_facts.condition(load, now):
+        lines.append(Content.styled(condition, "$secondary"))
     if load.retired:
         lines.append(Content("It is removed, and stays listed until its last request has ended."))
     elif load.status == "enabled":
@@ -45,7 +44,7 @@ def _state(load: MemberLoad) -> Content:
     return Content.assemble(
         (f"{load.balancer}/{load.member}", "bold"),
         f"  {load.url}  ",
-        (f"{glyph} {state}", STYLES.get(style, "$secondary")),
+        (f"{glyph} {state}", STYLES[style]),
         (error, "$secondary"),
     )
 

@@ -18,19 +18,26 @@ from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
 
 
-class Shown(NamedTuple):
+class ShownBalancer(NamedTuple):
     """A balancer as it stands in the upper table."""
 
     name: str
+    """The balancer's name."""
     chosen: bool
+    """Whether its members stand beneath."""
     method: str
+    """How it chooses, or that it was removed."""
     state: tuple[str, str]
+    """How many of its members are up, in words, and the style of them."""
     rate: float
+    """Requests a second."""
     busy: int
+    """Requests in flight."""
     users: str
+    """The ids of the routes that lead to it, in a row."""
 
 
-COLUMNS: tuple[Column[Shown], ...] = (
+COLUMNS: tuple[Column[ShownBalancer], ...] = (
     Column("", 1, lambda row, _: (("▸" if row.chosen else " ", "accent"),)),
     Column("balancer", 12, lambda row, w: ((words.clip(row.name, w), ""),), grow=1, most=28),
     Column("method", 11, lambda row, _: ((row.method, "muted"),), priority=3),
@@ -41,7 +48,7 @@ COLUMNS: tuple[Column[Shown], ...] = (
 )
 
 
-class BalancerTable(RowTable[Shown]):
+class BalancerTable(RowTable[ShownBalancer]):
     """``show_site`` gives it the balancers; ``cursor`` is the name of the chosen one."""
 
     def __init__(self) -> None:
@@ -54,11 +61,11 @@ class BalancerTable(RowTable[Shown]):
         if site.routes is not self._routes:
             self._routes, self._users = site.routes, users(site.routes)
 
-        def shown(name: str) -> Shown:
+        def shown(name: str) -> ShownBalancer:
             members = [load for load in loads[name] if not load.retired]
             up = sum(load.status == "enabled" and load.well for load in members)
             style = "muted" if not members else "good" if up == len(members) else "warning" if up else "error"
-            return Shown(
+            return ShownBalancer(
                 name=name,
                 chosen=name == chosen,
                 method=site.balancers[name].method if name in site.balancers else "removed",

@@ -8,6 +8,7 @@ does nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from math import floor, log10
 
 from rich.segment import Segment
@@ -105,10 +106,4 @@ class Chart(Widget):
 
 def _runs(line: str) -> list[str]:
     """An axis cut where line and label meet."""
-    runs: list[str] = []
-    for character in line:
-        if runs and (runs[-1][0] == "─") == (character == "─"):
-            runs[-1] += character
-        else:
-            runs.append(character)
-    return runs
+    return ["".join(run) for _, run in groupby(line, lambda character: character == "─")]

@@ -22,7 +22,5 @@ def coloured(diff: str) -> Content:
 class Diff(Static):
     """Shows a diff; ``otherwise`` is said when there is none."""
 
-    DEFAULT_CSS = "Diff { height: auto; width: 1fr; }"
-
     def show(self, diff: str, otherwise: str = "nothing changes") -> None:
         self.update(coloured(diff) if diff else Content.styled(otherwise, "$text-muted"))

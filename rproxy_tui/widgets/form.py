@@ -30,10 +30,6 @@ UNSET = "not set"
 class Chooser(Widget, can_focus=True):
     """One of a few values; "" stands for not set."""
 
-    DEFAULT_CSS = """
-    Chooser { height: 1; width: 1fr; padding: 0 1; background: $panel; }
-    Chooser:focus { background: $accent 30%; }
-    """
     BINDINGS = [
         Binding("left", "step(-1)", "Choose", show=False, id="form.previous-choice"),
         Binding("right,space", "step(1)", "Choose", show=False, id="form.next-choice"),
@@ -41,7 +37,7 @@ class Chooser(Widget, can_focus=True):
 
     value = reactive("")
 
-    class Changed(Message):
+    class Stepped(Message):
         """Another value was chosen."""
 
     def __init__(self, choices: Sequence[str], value: str) -> None:
@@ -55,7 +51,7 @@ class Chooser(Widget, can_focus=True):
     def action_step(self, step: int) -> None:
         at = self.choices.index(self.value) if self.value in self.choices else 0
         self.value = self.choices[(at + step) % len(self.choices)]
-        self.post_message(self.Changed())
+        self.post_message(self.Stepped())
 
     def on_click(self, event: Click) -> None:
         self.action_step(-1 if event.x < 2 else 1)
@@ -64,23 +60,12 @@ class Chooser(Widget, can_focus=True):
 class FieldRow(Vertical):
     """Label, input, and the problem with what is in it."""
 
-    DEFAULT_CSS = """
-    FieldRow { height: auto; }
-    FieldRow > Horizontal { height: 1; }
-    FieldRow Label { width: auto; color: $text-muted; }
-    FieldRow Horizontal Label { width: 18; }
-    FieldRow.-focused Label { color: $accent; text-style: bold; }
-    FieldRow Input { width: 1fr; background: $panel; padding: 0 1; }
-    FieldRow .wrong { color: $text-error; padding-left: 18; height: auto; display: none; }
-    FieldRow.-wrong .wrong { display: block; }
-    """
-
     def __init__(self, field: Field, text: str) -> None:
         super().__init__()
         self.field = field
         self._input = make_input(field, text)
         self._wrong = Static(classes="wrong", markup=False)
-        self._said = ""
+        self._shown = ""
 
     def compose(self) -> ComposeResult:
         if isinstance(self._input, RowsInput):
@@ -104,12 +89,12 @@ class FieldRow(Vertical):
         return self._input.value
 
     def show_wrong(self, words: str, *, warning: bool = False) -> None:
-        said = f"{'!' if warning else '✗'} {words}" if words else ""
-        if said == self._said:  # most rows, after each key
+        text = f"{'!' if warning else '✗'} {words}" if words else ""
+        if text == self._shown:  # most rows, after each key
             return
-        self._said = said
-        self.set_class(bool(said), "-wrong")
-        self._wrong.update(said)
+        self._shown = text
+        self.set_class(bool(text), "-wrong")
+        self._wrong.update(text)
 
 
 def make_input(field: Field, text: str) -> Input | Chooser | RowsInput:
@@ -143,7 +128,7 @@ def manual(field: Field, text: str = "") -> Content:
         facts.append("needed")
     elif field.default is not None and (default := spell(field, field.default)):
         facts.append(f"default {default}")
-    said = Content.assemble(field.describe(), (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
+    about = Content.assemble(field.describe(), (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
     if field.name == "flags" and (meanings := rule_words.meanings(text)):
-        return Content("\n").join([*map(Content, meanings), said])
-    return said
+        return Content("\n").join([*map(Content, meanings), about])
+    return about

@@ -22,8 +22,6 @@ ALWAYS = ("help", "quit")
 class KeyHints(Line):
     """Hints, or the notice that ``say`` was given last."""
 
-    DEFAULT_CSS = "KeyHints { background: $surface; }"
-
     _notice: Timer | None = None
 
     def on_mount(self) -> None:
@@ -39,13 +37,10 @@ class KeyHints(Line):
         """Show an outcome for some seconds instead of the hints."""
         if self._notice is not None:
             self._notice.stop()
-        self._notice = self.set_timer(NOTICE_SECONDS, self.hush)
+        self._notice = self.set_timer(NOTICE_SECONDS, self._hush)
         self.show(notice)
 
-    def hush(self) -> None:
-        """Back to the hints."""
-        if self._notice is not None:
-            self._notice.stop()
+    def _hush(self) -> None:
         self._notice = None
         self._hint()
 

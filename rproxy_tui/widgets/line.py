@@ -36,10 +36,14 @@ def fit(parts: list[Part], width: int, gap: str = "  ") -> Content:
     return line
 
 
+def heading(text: str) -> Content:
+    """The line above a block of text."""
+    return Content.styled(text, "bold $text-accent")
+
+
 class Line(Widget):
     """A row; ``show`` paints it anew when the text differs."""
 
-    DEFAULT_CSS = "Line { height: 1; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }"
     ALLOW_SELECT = False
 
     content = Content("")

@@ -33,7 +33,7 @@ class ShownMap(NamedTuple):
     changed: str
 
 
-class Entry(NamedTuple):
+class ShownEntry(NamedTuple):
     """A line of a map. ``above`` is the line that is found instead of it, 0 for none."""
 
     row: MapRow
@@ -66,7 +66,7 @@ MAPS: tuple[Column[ShownMap], ...] = (
     Column("changed", 10, lambda row, _: ((row.changed, "muted"),), priority=4, right=True),
 )  # fmt: skip
 
-ENTRIES: tuple[Column[Entry], ...] = (
+ENTRIES: tuple[Column[ShownEntry], ...] = (
     Column("line", 5, lambda row, _: ((str(row.row.line or ""), "muted"),), priority=2, right=True),
     Column("key", 12, lambda row, w: ((words.middle(words.printable(row.row.key), w), _faint(row)),), grow=2, most=40),
     Column(
@@ -76,17 +76,17 @@ ENTRIES: tuple[Column[Entry], ...] = (
 )
 
 
-def _faint(row: Entry) -> str:
+def _faint(row: ShownEntry) -> str:
     return "muted" if row.above else ""
 
 
-def entries(rows: Sequence[MapRow]) -> dict[str, Entry]:
+def entries(rows: Sequence[MapRow]) -> dict[str, ShownEntry]:
     """The lines of a map by their key; those that are never reached under a name that no key can have."""
-    found: dict[str, Entry] = {}
+    found: dict[str, ShownEntry] = {}
     for row in rows:
         first = found.get(row.key)
         if first is None:
-            found[row.key] = Entry(row, 0)
+            found[row.key] = ShownEntry(row, 0)
         else:
-            found[f"{row.key} {row.line}"] = Entry(row, first.row.line)
+            found[f"{row.key} {row.line}"] = ShownEntry(row, first.row.line)
     return found

@@ -32,7 +32,7 @@ class Prompt(ModalScreen[C | None]):
     """``command`` makes a Command of the text, or says in a sentence why there is none. ``effect`` says what a text
     would do beside what the file shows. With ``over`` the first key replaces the text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="prompt.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel", id="prompt.cancel")]
 
     def __init__(
         self,
@@ -77,17 +77,14 @@ class Prompt(ModalScreen[C | None]):
         old = {problem.what for problem in self._engine.problems()}
         new = [problem for problem in preview.problems if problem.what not in old]
         lines = "\n".join(line for line in preview.diff.splitlines() if line[:1] in "+-" and line[1:].strip())
-        said = [Content.styled(command.sentence, "$secondary")] if isinstance(command, Change) else []
+        parts = [Content.styled(command.sentence, "$secondary")] if isinstance(command, Change) else []
         if effect := self._effect(self.query_one(Input).value):
-            said.append(Content(effect))
-        self._show(Content("\n").join([*said, coloured(lines), *map(worded, new)]))
+            parts.append(Content(effect))
+        self._show(Content("\n").join([*parts, coloured(lines), *map(worded, new)]))
         return None if errors(preview.problems) else command
 
     def _show(self, outcome: Content) -> None:
         self.query_one("#outcome", Static).update(outcome)
-
-    def action_cancel(self) -> None:
-        self.dismiss(None)
 
 
 def worded(problem: Problem) -> Content:

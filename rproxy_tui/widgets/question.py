@@ -27,7 +27,6 @@ class QuestionLine(Input):
     """Posts ``Answered`` when there is an answer. ``leave`` is called at once when the person is done typing, so that
     the next key is not typed as well."""
 
-    DEFAULT_CSS = "QuestionLine { background: $panel; padding: 0 1; } QuestionLine:focus { background: $accent 20%; }"
     BINDINGS = [Binding("escape", "leave", "Back", key_display="esc", id="question.back")]
 
     class Answered(Message):

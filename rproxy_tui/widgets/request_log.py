@@ -7,7 +7,7 @@ What it shows is decided in ``Tail``; records of an absence are fetched in piece
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 
 from textual import events, work
 from textual.binding import Binding
@@ -64,7 +64,7 @@ COLUMNS: tuple[Column[Record], ...] = (
     ),
     Column("member", 17, _member, priority=3, grow=1, most=24),
     Column("ms", 6, _ms, priority=1, right=True),
-    Column("bytes", 5, lambda r, _: ((words.size(r.sent), "muted"),), priority=6, right=True),
+    Column("bytes", 5, lambda r, _: ((words.count(r.sent), "muted"),), priority=6, right=True),
     Column("client", 15, lambda r, w: ((words.middle(words.printable(r.client), w), "muted"),), priority=7),
 )
 
@@ -99,9 +99,7 @@ def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     route = next((each for each in site.routes if each.enabled and not each.except_), None)
     if route is None:
         return "no route yet: go to Routes (3) and press a to add one"
-    host = listener.address.rpartition(":")[0]
-    host = "127.0.0.1" if host in ("", "0.0.0.0", "[::]") else host
-    return f"no request yet: try  curl http://{host}:{listener.port}{route.path or '/'}"
+    return f"no request yet: try  curl http://{words.reachable(listener)}{route.path or '/'}"
 
 
 def haystack(record: Record) -> str:
@@ -115,15 +113,8 @@ def haystack(record: Record) -> str:
 class RequestLog(LineTable[Record]):
     """``pull`` lets it catch up; ``tail`` says what it shows. One that is not selectable always follows."""
 
-    BINDINGS = [Binding("enter", "open", "Inspect", id="inspect")]
+    BINDINGS = [Binding("enter", "choose", "Inspect", id="inspect")]
     columns = COLUMNS
-
-    class Opened(Message):
-        """Enter or a second click on the request under the cursor."""
-
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number = number
 
     class NotFound(Message):
         """A search came round without a match."""
@@ -131,9 +122,6 @@ class RequestLog(LineTable[Record]):
         def __init__(self, sought: str) -> None:
             super().__init__()
             self.sought = sought
-
-    class Moved(Message):
-        """The cursor was moved, or following went on or off."""
 
     def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(selectable=selectable, id=id, classes=classes)
@@ -146,8 +134,11 @@ class RequestLog(LineTable[Record]):
         return self.window
 
     @property
-    def rows(self) -> Sequence[Record]:
-        return self.window.shown
+    def count(self) -> int:
+        return len(self.window.shown)
+
+    def row(self, at: int) -> Record:
+        return self.window.shown[at]
 
     def version(self, row: Record) -> Hashable:
         return row.number
@@ -191,7 +182,7 @@ class RequestLog(LineTable[Record]):
 
     def moved(self) -> None:
         self.tail.moved()
-        self.post_message(self.Moved())
+        super().moved()
 
     def step(self, delta: int) -> Record | None:
         """Move the cursor by ``delta`` requests, stop following, and say where it is."""
@@ -208,13 +199,13 @@ class RequestLog(LineTable[Record]):
             self.redraw()
 
     @work(exclusive=True, group="search")
-    async def find(self, direction: int, here: bool = False) -> None:
-        """Go to the next match below (1) or above (-1), past the end back to the other end; ``here`` tries the row
-        under the cursor first."""
-        rows, sought, start = list(self.rows), self.sought, self.tail.cursor
+    async def find(self, direction: int, from_cursor: bool = False) -> None:
+        """Go to the next match below (1) or above (-1), past the end back to the other end; ``from_cursor`` tries
+        the row under the cursor first."""
+        rows, sought, start = list(self.tail.shown), self.sought, self.tail.cursor
         if not rows or not sought:
             return
-        steps = range(len(rows)) if here else range(1, len(rows) + 1)
+        steps = range(len(rows)) if from_cursor else range(1, len(rows) + 1)
         places = [(start + direction * step) % len(rows) for step in steps]
         for first in range(0, len(places), SLICE):
             found = next((rows[p] for p in places[first : first + SLICE] if sought in haystack(rows[p])), None)
@@ -231,16 +222,11 @@ class RequestLog(LineTable[Record]):
     def action_last(self) -> None:
         self.follow(True)
 
-    def action_open(self) -> None:
-        if (record := self.tail.current) is not None:
-            self.follow(False)
-            self.post_message(self.Opened(record.number))
+    def action_choose(self) -> None:
+        self.follow(False)
+        super().action_choose()
 
     def on_click(self, event: events.Click) -> None:
-        if not self.selectable:
-            return
-        again = self.tail.top + event.y - 1 == self.tail.cursor and self.has_focus
-        super().on_click(event)
-        self.follow(False)
-        if again:
-            self.action_open()
+        """Besides what a click does in every table (Textual calls the handlers of all classes)."""
+        if self.selectable:
+            self.follow(False)

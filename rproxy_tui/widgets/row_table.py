@@ -7,44 +7,19 @@ tick costs what is on the screen and not what is in the list. An empty table say
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, TypeVar, overload
+from typing import ClassVar, TypeVar
 
-from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
 from rproxy_tui.widgets.table import Column, LineTable
 
 Row = TypeVar("Row", bound=Hashable)
 
 
-class Made(Sequence[Row]):
-    """The rows of these keys, each made when it is asked for."""
-
-    def __init__(self, keys: Sequence[str], make: Callable[[str], Row]) -> None:
-        self.keys, self._make = keys, make
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    @overload
-    def __getitem__(self, at: int) -> Row: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Row]: ...
-    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
-        return list(map(self._make, self.keys[at])) if isinstance(at, slice) else self._make(self.keys[at])
-
-
 class RowTable(LineTable[Row]):
     """``show`` gives it the rows by their keys; ``cursor`` is the key of the row under the cursor, "" for none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "Open", show=False, id="open_row")]
-
-    class Moved(Message):
-        """The cursor is on another row."""
-
-    class Chosen(Message):
-        """Enter, or a click on the row under the cursor."""
 
     def __init__(
         self, columns: Sequence[Column[Row]], empty: str = "", *, selectable: bool = True, id: str | None = None
@@ -53,41 +28,37 @@ class RowTable(LineTable[Row]):
         self.columns = columns
         self.cursor = ""
         self.empty = "\n" + empty
-        self._made: Made[Row] | None = None
+        self._keys: Sequence[str] = ()
+        self._make: Callable[[str], Row] | None = None
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return self._made or ()
+    def count(self) -> int:
+        return len(self._keys)
+
+    def row(self, at: int) -> Row:
+        assert self._make is not None
+        return self._make(self._keys[at])
 
     def show(self, keys: Sequence[str], make: Callable[[str], Row], columns: Sequence[Column[Row]] = ()) -> None:
         """Show these rows, in this order. Where the row under the cursor is gone, the cursor stays at its place."""
-        self._made = Made(keys, make)
+        if len(keys) != len(self._keys):
+            self.refresh(layout=True)
+        self._keys, self._make = keys, make
         if columns and columns != self.columns:
             self.columns = columns
             self.redraw()
-        if self.cursor in self._made.keys:
+        if self.cursor in keys:
             self.window.cursor = keys.index(self.cursor)
         self.changed()
         self.moved()
 
     def go_to(self, key: str) -> None:
         """Put the cursor on a row, if it is there."""
-        if self._made and key in self._made.keys:
-            self.action_move(self._made.keys.index(key) - self.window.cursor)
+        if key in self._keys:
+            self.action_move(self._keys.index(key) - self.window.cursor)
 
     def moved(self) -> None:
-        keys = self._made.keys if self._made else ()
-        here = keys[self.window.cursor] if keys else ""
-        if here != self.cursor:
-            self.cursor = here
-            self.post_message(self.Moved())
-
-    def action_choose(self) -> None:
-        if self.cursor:
-            self.post_message(self.Chosen())
-
-    def on_click(self, event: events.Click) -> None:
-        again = self.window.top + event.y - 1 == self.window.cursor and self.has_focus
-        super().on_click(event)
-        if again:
-            self.action_choose()
+        key = self._keys[self.window.cursor] if self._keys else ""
+        if key != self.cursor:
+            self.cursor = key
+            super().moved()

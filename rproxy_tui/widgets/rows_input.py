@@ -27,7 +27,7 @@ class Cell(Input):
         self.field = field
 
 
-class Line(Horizontal):
+class InputRow(Horizontal):
     """The cells of one row."""
 
     def __init__(self, fields: Sequence[Field], cells: Cells, hints: Sequence[str]) -> None:
@@ -51,19 +51,13 @@ class Line(Horizontal):
 class RowsInput(Vertical):
     """``value`` is all rows as one text."""
 
-    DEFAULT_CSS = """
-    RowsInput { height: auto; }
-    RowsInput Line { height: 1; }
-    RowsInput Cell { width: 2fr; background: $panel; padding: 0 1; margin-right: 1; }
-    RowsInput Cell:last-child { width: 1fr; margin-right: 0; min-width: 10; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+up", "shift(-1)", "Row up", show=False, id="form.row-up"),
         Binding("shift+down", "shift(1)", "Row down", show=False, id="form.row-down"),
         Binding("ctrl+r", "drop", "Remove row", show=False, id="form.row-remove"),
     ]
 
-    class Changed(Message):
+    class Rearranged(Message):
         """Rows were moved or removed."""
 
     def __init__(self, field: Field, text: str) -> None:
@@ -80,25 +74,25 @@ class RowsInput(Vertical):
     def _blank(self) -> Cells:
         return ("",) * (len(self._fields) + 1)
 
-    def _line(self, cells: Cells) -> Line:
+    def _line(self, cells: Cells) -> InputRow:
         hints = [
             field.name if not field.required else f"{field.name}, such as {field.example}" for field in self._fields
         ]
-        return Line(self._fields, cells, hints)
+        return InputRow(self._fields, cells, hints)
 
     @property
     def value(self) -> str:
         if not self.is_mounted:
             return self._at_first
-        return joined([line.cells for line in self.query(Line) if not line.blank])
+        return joined([line.cells for line in self.query(InputRow) if not line.blank])
 
     def on_input_changed(self) -> None:
         """The message goes on to the form; here only the next empty row is seen to."""
-        if not self.query(Line).last().blank:
+        if not self.query(InputRow).last().blank:
             self.mount(self._line(self._blank))
 
     def action_shift(self, step: int) -> None:
-        line, lines = self._here(), list(self.query(Line))
+        line, lines = self._here(), list(self.query(InputRow))
         if line is None or line.blank or not 0 <= lines.index(line) + step < len(lines) - 1:
             return
         other = lines[lines.index(line) + step]
@@ -106,7 +100,7 @@ class RowsInput(Vertical):
             self.move_child(line, before=other)
         else:
             self.move_child(line, after=other)
-        self.post_message(self.Changed())
+        self.post_message(self.Rearranged())
 
     async def action_drop(self) -> None:
         line = self._here()
@@ -114,7 +108,7 @@ class RowsInput(Vertical):
             return
         self.screen.focus_next()
         await line.remove()
-        self.post_message(self.Changed())
+        self.post_message(self.Rearranged())
 
-    def _here(self) -> Line | None:
-        return next((line for line in self.query(Line) if line.has_pseudo_class("focus-within")), None)
+    def _here(self) -> InputRow | None:
+        return next((line for line in self.query(InputRow) if line.has_pseudo_class("focus-within")), None)

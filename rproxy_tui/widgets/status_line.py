@@ -40,11 +40,11 @@ def tabs(current: str, pad: str, named: bool = True) -> Content:
 
     def tab(key: str, name: str) -> Content:
         text = f"{pad}{key} {name.title()}{pad}" if named or key == current else f" {key} "
-        here = "bold $text-accent on $block-cursor-background"
+        style = "bold $text-accent on $block-cursor-background"
         return (
             Content.from_markup(f"[@click=app.page('{key}')]{text}[/]")
             if key != current
-            else Content.styled(text, here)
+            else Content.styled(text, style)
         )
 
     return Content("" if pad else " ").join(tab(key, name) for key, name in PAGES.items())
@@ -131,16 +131,10 @@ def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -
 class Masthead(Line):
     """The row on top."""
 
-    DEFAULT_CSS = "Masthead { background: $panel; }"
-
 
 class Banner(Line):
     """The row under the masthead, there only when something is wrong."""
 
-    DEFAULT_CSS = "Banner { display: none; }"
-
 
 class StatusLine(Line):
     """The row of vital signs, above the key hints."""
-
-    DEFAULT_CSS = "StatusLine { background: $panel; }"

@@ -17,6 +17,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -31,16 +32,22 @@ STYLES = ("muted", "good", "warning", "error", "accent", "found", "heading")
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """``cell(row, width)`` gives what is shown. Columns with a greater ``priority`` are left out first when the width
-    does not suffice; 0 stays. ``grow`` shares what is left over, in proportion, up to ``most`` cells."""
+    """A column of a table, whatever its rows are."""
 
     title: str
+    """Its heading."""
     width: int
+    """How many cells it takes at least."""
     cell: Callable[[Row, int], Cell]
+    """What it shows of a row in a width."""
     priority: int = 0
+    """The greatest is left out first where the width does not suffice; 0 stays."""
     right: bool = False
+    """Whether it is aligned to the right."""
     grow: int = 0
+    """Its part of what is left over, in proportion to the others'."""
     most: int = 1000
+    """How many cells it takes at most."""
 
 
 def fitted(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row], int], ...]:
@@ -101,8 +108,8 @@ def marked(cell: Cell, sought: str) -> Cell:
 
 
 class LineTable(Widget, Generic[Row]):
-    """A subclass gives ``columns`` and ``rows`` and calls ``changed`` when they moved on. A row that should be drawn
-    anew has another ``version``."""
+    """A subclass gives ``columns``, ``count`` and ``row``, and calls ``changed`` when they moved on. A row that should
+    be drawn anew has another ``version``."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor", *(f"table--{name}" for name in STYLES)}
     ALLOW_SELECT = False
@@ -115,6 +122,13 @@ class LineTable(Widget, Generic[Row]):
         Binding("end,G", "last", "Last", show=False, id="last"),
     ]
     columns: Sequence[Column[Row]] = ()
+
+    class Moved(Message):
+        """The cursor is on another row, or other rows are in sight."""
+
+    class Chosen(Message):
+        """Enter, or a click on the row under the cursor."""
+
     empty = ""
     """What to do about it, when there are no rows."""
     sought = ""
@@ -134,8 +148,13 @@ class LineTable(Widget, Generic[Row]):
     # what a subclass gives
 
     @property
-    def rows(self) -> Sequence[Row]:
-        return ()
+    def count(self) -> int:
+        """How many rows there are."""
+        return 0
+
+    def row(self, at: int) -> Row:
+        """The row at a place, from 0."""
+        raise NotImplementedError
 
     def version(self, row: Row) -> Hashable:
         """What the picture of a row depends on, apart from width and theme."""
@@ -143,6 +162,7 @@ class LineTable(Widget, Generic[Row]):
 
     def moved(self) -> None:
         """The person has moved the cursor."""
+        self.post_message(self.Moved())
 
     # drawing
 
@@ -179,16 +199,17 @@ class LineTable(Widget, Generic[Row]):
         if not self._looks or self._size_drawn.width != width:
             self._look_up(width)
         self._size_drawn = self.size
-        window, rows, strips = self.window, self.rows, self._strips
-        window.count, window.height = len(rows), max(1, height - 1)
+        window, count, strips = self.window, self.count, self._strips
+        window.count, window.height = count, max(1, height - 1)
         window.fit()
         if len(strips) > 4 * max(100, height):
             strips.clear()
         drawn = [self._strip(None)]
         cursor = window.cursor if self.selectable and self.has_focus else -1
-        for index in range(window.top, min(window.top + height - 1, len(rows))):
-            drawn.append(self._under_cursor(rows[index]) if index == cursor else self._strip(rows[index]))
-        if not rows:
+        for index in range(window.top, min(window.top + height - 1, count)):
+            row = self.row(index)
+            drawn.append(self._under_cursor(row) if index == cursor else self._strip(row))
+        if not count:
             drawn += [self._text(sentence, "muted") for sentence in self.empty.splitlines()]
         self._drawn = (drawn + [self._text("", "")] * (height - len(drawn)))[:height]
 
@@ -246,7 +267,7 @@ class LineTable(Widget, Generic[Row]):
         return strip
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1 + (len(self.rows) or len(self.empty.splitlines()))
+        return 1 + (self.count or len(self.empty.splitlines()))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -274,10 +295,17 @@ class LineTable(Widget, Generic[Row]):
     def action_last(self) -> None:
         self.action_move(self.window.count)
 
+    def action_choose(self) -> None:
+        if self.window.count:
+            self.post_message(self.Chosen())
+
     def on_click(self, event: events.Click) -> None:
         index = self.window.top + event.y - 1
         if self.selectable and event.y > 0 and index < self.window.count:
+            again = index == self.window.cursor and self.has_focus
             self.action_move(index - self.window.cursor)
+            if again:
+                self.action_choose()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, -3)

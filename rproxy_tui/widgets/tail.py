@@ -27,17 +27,24 @@ _number = attrgetter("number")
 
 @dataclass(slots=True)
 class Tail(Window):
-    """``kept`` holds every record taken, oldest first, and ``shown`` those that pass the filter; cursor and top are
-    places in ``shown``. ``last`` is the number of the newest one taken, ``read`` of the newest that was visible."""
+    """``cursor`` and ``top`` of the Window are places in ``shown``."""
 
     keep: int = KEEP
+    """How many records it holds."""
     slack: int = SLACK
+    """How many more it lets in before the oldest go."""
     following: bool = True
+    """Whether the cursor stays on the newest record."""
     passes: Filter | None = None
+    """What is shown; None for all."""
     kept: list[Record] = field(default_factory=list)
+    """Every record taken, oldest first."""
     shown: list[Record] = field(default_factory=list)
+    """Those of ``kept`` that pass the filter."""
     last: int = 0
+    """The number of the newest record taken."""
     read: int = 0
+    """The number of the newest record that was visible."""
 
     @property
     def current(self) -> Record | None:
@@ -115,12 +122,12 @@ class Tail(Window):
 
     def show_only(self, passes: Filter | None) -> None:
         """Filter what is shown; the cursor stays on its record, or goes to the nearest one before it."""
-        here = self.current
+        current = self.current
         self.passes = passes
         self.shown = list(filter(passes, self.kept)) if passes else self.kept.copy()
-        if here is not None:
+        if current is not None:
             offset = self.cursor - self.top
-            self.cursor = bisect_right(self.shown, here.number, key=_number) - 1
+            self.cursor = bisect_right(self.shown, current.number, key=_number) - 1
             self.top = self.cursor - offset
         self.settle()
 

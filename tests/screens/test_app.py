@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.editing.commands import Change, Keep, Refused, Reload, Set
+from proxy_core.control.editing.commands import Change, Insert, Keep, Refused, Reload, Set
 from proxy_core.errors import Problem
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.pages import PAGES
-from rproxy_tui.palette import entries
-from tests.screens.fake import SITE, FakeEngine, Serialised
+from rproxy_tui.screens.problems import ProblemsScreen
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import SITE
+from tests.screens.wire import Serialised
 
 WEIGHT = Change(
     edits=(Set(("balancers", "backend", "members", "b", "weight"), 7),), sentence="set weight of backend/b to 7"
@@ -37,7 +40,7 @@ async def test_every_page_shows_tabs_vital_signs_and_hints_within_the_width(size
             lines = text(app_of(pilot)).splitlines()
             assert f"{key} {page.heading}" in lines[0]
             assert "saved" in lines[0]
-            assert "never reached" in lines[1]
+            assert "route api above" in lines[1]
             assert "req/s" in lines[-2]
             assert "Help" in lines[-1]
             assert "Quit" in lines[-1]
@@ -87,6 +90,39 @@ async def test_a_refusal_of_several_things_lists_them_all() -> None:
         assert "mend it" in text(app_of(pilot))
 
 
+LOST = Problem(what="comments could not be kept", todo="the file as it was is in site.toml.bak", severity="warning")
+
+
+async def test_a_warning_that_only_the_edit_itself_tells_of_is_shown_at_once() -> None:
+    class Losing(FakeEngine):
+        async def submit(self, command, author="console"):  # type: ignore[no-untyped-def]
+            result = await super().submit(command, author)
+            return msgspec.structs.replace(result, warnings=(*result.warnings, LOST))
+
+    engine = Losing()
+    async with console(engine) as pilot:
+        app_of(pilot).run_worker(app_of(pilot).do(WEIGHT))
+        await shows(pilot, "comments could not be kept")
+        assert "the file as it was is in site.toml.bak" in text(app_of(pilot))
+        await pilot.press("escape")
+        await shows(pilot, "applied as generation 2")
+        app_of(pilot).run_worker(app_of(pilot).edit(("balancers", "backend", "members", "a")))
+        await shows(pilot, "edit member backend/a")
+        await pilot.press("down", "end", "5", "enter")
+        await shows(pilot, "comments could not be kept")
+
+
+async def test_a_warning_that_lasts_is_counted_and_p_lists_it() -> None:
+    dead = {"path": "/service/x", "proxy": "http://127.0.0.1:9"}
+    change = Change(edits=(Insert(("routes",), dead, "status"),), sentence="add a route that is never reached")
+    async with console(FakeEngine(), (120, 40)) as pilot:
+        app_of(pilot).run_worker(app_of(pilot).do(change))
+        await shows(pilot, "p: 1 new warning")
+        assert not isinstance(pilot.app.screen, ProblemsScreen)
+        await pilot.press("p")
+        await shows(pilot, 'everything below "/service/x"')
+
+
 async def test_read_only_refuses_every_command_and_says_why() -> None:
     engine = FakeEngine()
     async with console(engine, read_only=True) as pilot:
@@ -101,7 +137,7 @@ async def test_problems_are_listed_with_what_to_do_and_enter_opens_the_form_of_t
         await pilot.press("p")
         await shows(pilot, "refuses connections")
         assert "s starts demo members" in text(app_of(pilot))
-        assert 'move it above "api"' in text(app_of(pilot))
+        assert "move it above api" in text(app_of(pilot))
         await pilot.press("enter")
         await shows(pilot, "edit route old-api")
 
@@ -146,57 +182,17 @@ async def test_the_theme_of_the_site_file_is_used_at_once() -> None:
         assert app_of(pilot).theme == "mono"
 
 
-async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
+async def test_a_second_theme_within_the_same_generation_is_used_as_well() -> None:
     engine = FakeEngine()
     async with console(engine) as pilot:
-        names = [entry.name for entry in entries(app_of(pilot))]
-        assert {"edit site settings", "add listener", "edit listener http", "remove listener http", "edit access log",
-                "reload the site file", "start demo members", "theme mono", "quit", "add balancer",
-                "add member to backend", "edit member backend/a", "go to History"} <= set(names)  # fmt: skip
-        assert len(names) == len(set(names))
-        await pilot.press("colon")
-        await pilot.pause()
-        await pilot.press(*"site set")
-        await shows(pilot, "timeouts, names, trusted proxies")
-        await pilot.press("enter")
-        await shows(pilot, "connect_timeout")
-
-
-ROWS = """
-[[headers]]
-id = "h"
-name = "X-A"
-value = "b"
-[[errors]]
-id = "e"
-status = ["404"]
-text = "gone"
-[[reverse]]
-id = "r"
-internal = "http://127.0.0.1:1/"
-public = "/"
-"""
-
-
-async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_have_no_page_of_their_own() -> None:
-    engine = FakeEngine(SITE + ROWS)
-    async with console(engine, (120, 40)) as pilot:
-        names = {entry.name for entry in entries(app_of(pilot))}
-        assert {
-            f"{verb} {what}" for verb in ("edit", "remove") for what in ("header h", "page e", "mapping r")
-        } <= names
-        assert {"add header", "add page", "add mapping", "edit limits of listener http"} <= names
-        await pilot.press("colon")
-        await pilot.pause()
-        await pilot.press(*"edit page e")
-        await shows(pilot, "404")
-        await pilot.press("enter")
-        await shows(pilot, "gone")
+        for name in ("light", "mono"):
+            await app_of(pilot).do(Change(edits=(Set(("console", "theme"), name),), sentence=f"set theme to {name}"))
+        assert app_of(pilot).theme == "mono"
 
 
 async def test_quitting_an_idle_proxy_asks_nothing() -> None:
     engine = FakeEngine(rate=0)
-    engine.numbers.clear()
+    engine.busy.clear()
     async with console(engine) as pilot:
         await pilot.press("q")
         await until(pilot, lambda: app_of(pilot).return_value == "drain", "the console ends")

@@ -12,9 +12,12 @@ from proxy_core.control.editing.commands import Command, Result
 from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.balancers import Balancers
-from tests.screens.fake import EMPTY, START, FakeEngine, Serialised
+from rproxy_tui.screens.balancers import BalancersPage
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.numbers import START
+from tests.screens.sites import EMPTY
+from tests.screens.wire import Serialised
 
 
 def engine(rate: float = 40.0) -> FakeEngine:
@@ -33,9 +36,9 @@ def said(pilot: Pilot[None]) -> str:
     return " ".join(screen(pilot).replace("│", " ").split())
 
 
-def page(pilot: Pilot[None]) -> Balancers:
+def page(pilot: Pilot[None]) -> BalancersPage:
     found = pilot.app.screen
-    assert isinstance(found, Balancers)
+    assert isinstance(found, BalancersPage)
     return found
 
 
@@ -126,12 +129,12 @@ async def test_a_weight_that_leaves_nobody_asks_first() -> None:
     fake = engine()
     async with console(fake, page="4") as pilot:
         for name in ("b", "c"):
-            page(pilot).table.go_to("backend", name)
+            page(pilot).table.go_to(f"backend/{name}")
             await pilot.press("x")
             await shown(pilot, f"Disable backend/{name}?")
             await pilot.press("y")
             await until(pilot, lambda name=name: member(fake, name=name).status == "disabled", f"{name} disabled")
-        page(pilot).table.go_to("backend", "a")
+        page(pilot).table.go_to("backend/a")
         await settled(pilot)
         await pilot.press("minus")
         await shown(pilot, "they will get 503")
@@ -143,7 +146,7 @@ async def test_a_weight_that_leaves_nobody_asks_first() -> None:
 
 async def test_draining_says_what_is_in_flight_and_who_carries_the_rest_then_counts_down() -> None:
     fake = engine(rate=0)
-    fake.busy("backend", "a", 14)
+    fake.busy["backend", "a"] = 14
     async with console(fake, page="4") as pilot:
         await pilot.press("D")
         await shown(pilot, "Drain backend/a?")
@@ -151,11 +154,11 @@ async def test_draining_says_what_is_in_flight_and_who_carries_the_rest_then_cou
         assert member(fake).status == "enabled"
         await pilot.press("y")
         await until(pilot, lambda: member(fake).status == "draining", "draining")
-        fake.busy("backend", "a", 3)
+        fake.busy["backend", "a"] = 3
         await shown(pilot, "draining: 3 in flight")
-        fake.busy("backend", "a", 6)
+        fake.busy["backend", "a"] = 6
         await shown(pilot, "draining: 6 for 72 s")
-        fake.busy("backend", "a", 0)
+        fake.busy["backend", "a"] = 0
         await shown(pilot, "backend/a is drained: safe to stop")
         await shown(pilot, "e enable: a 0% → 25%")
         await pilot.press("e")
@@ -172,20 +175,20 @@ async def test_a_key_that_would_change_nothing_says_so() -> None:
 
 async def test_a_removed_member_stays_listed_until_its_last_request_has_ended() -> None:
     fake = engine(rate=0)
-    fake.busy("backend", "b", 2)
+    fake.busy["backend", "b"] = 2
     async with console(fake, page="4") as pilot:
-        page(pilot).table.go_to("backend", "b")
+        page(pilot).table.go_to("backend/b")
         await pilot.press("d")
         await shown(pilot, "Remove backend/b?")
         assert "2 in flight will finish. a goes from 33% to 100%. c is down." in said(pilot)
         await pilot.press("y")
         await until(pilot, lambda: "b" not in fake.site().site.balancers["backend"].members, "the member gone")
         await shown(pilot, "retired: 2 in flight")
-        page(pilot).table.go_to("backend", "b")
+        page(pilot).table.go_to("backend/b")
         await pilot.press("plus")
         await shown(pilot, "undo (u) brings it back")
-        fake.busy("backend", "b", 0)
-        await until(pilot, lambda: len(page(pilot).table.loads) == 2, "its line gone")
+        fake.busy["backend", "b"] = 0
+        await until(pilot, lambda: listed(pilot) == ["a", "c"], "its line gone")
         await pilot.press("u")
         await until(pilot, lambda: "b" in fake.site().site.balancers["backend"].members, "undo")
 
@@ -200,7 +203,7 @@ async def test_the_form_adds_a_member_to_the_marked_balancer_and_the_cursor_goes
         await pilot.press("enter")
         await until(pilot, lambda: "red" in fake.site().site.balancers["api"].members, "the member")
         assert member(fake, "api", "red").url == "http://127.0.0.1:8103"
-        await until(pilot, lambda: page(pilot).table.cursor_member == ("api", "red"), "the cursor on it")
+        await until(pilot, lambda: page(pilot).table.cursor == "api/red", "the cursor on it")
 
 
 async def test_a_read_only_console_refuses_without_asking() -> None:
@@ -218,7 +221,7 @@ async def test_an_empty_page_says_how_to_fill_it_also_where_there_is_little_room
         for key in ("plus", "minus", "w", "D", "e", "x", "a", "d", "m", "enter", "left", "right"):
             await pilot.press(key)
         await settled(pilot)
-        assert isinstance(pilot.app.screen, Balancers)
+        assert isinstance(pilot.app.screen, BalancersPage)
 
 
 async def test_an_empty_balancer_says_how_to_fill_it_and_can_be_removed() -> None:
@@ -233,7 +236,7 @@ async def test_an_empty_balancer_says_how_to_fill_it_and_can_be_removed() -> Non
 
 async def test_marked_members_are_drained_in_one_command_and_taken_back_by_one_undo() -> None:
     fake = engine(rate=0)
-    fake.busy("backend", "a", 3)
+    fake.busy["backend", "a"] = 3
     async with console(Serialised(fake), page="4") as pilot:
         await pilot.press("space", "down", "space")
         await shown(pilot, "2 marked: a and c")
@@ -364,7 +367,7 @@ async def test_two_members_stand_side_by_side_and_what_is_much_worse_is_pointed_
         await pilot.press("s")
         await shown(pilot, "p95 ms 200 20.0 ×0.1 ▼")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Balancers), "back")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BalancersPage), "back")
 
 
 async def test_comparing_goes_on_when_one_of_the_two_is_removed() -> None:

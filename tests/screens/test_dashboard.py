@@ -11,8 +11,10 @@ from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem
 from rproxy_tui.screens.dashboard import latest
-from tests.screens.fake import EMPTY, FakeEngine, Serialised
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text
+from tests.screens.sites import EMPTY
+from tests.screens.wire import Serialised
 
 
 def busy_engine(seconds: float = 30) -> FakeEngine:

@@ -10,9 +10,9 @@ from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.config.schema import fields, struct_at
 from proxy_core.control.editing.commands import Change, Delete, Insert, Set
-from proxy_core.errors import Address
-from rproxy_tui.draft import NAME, Draft, change, existing, fresh, read, spell, thing
-from tests.screens.fake import SITE
+from proxy_core.errors import Address, Problem, Severity
+from rproxy_tui.draft import NAME, Draft, change, existing, fresh, placed, read, spell, thing
+from tests.screens.sites import RULES, SITE
 
 MEMBER: Address = ("balancers", "backend", "members", "b")
 
@@ -133,6 +133,74 @@ def test_problems_find_their_field_also_when_the_row_is_new_or_renamed(site: Sit
     assert new is not None
     assert new.field_at(("routes", "made-up", "proxy"), new.before) == "proxy"
     assert new.field_at(("routes", "root", "proxy"), new.before) is None
+
+
+@pytest.mark.parametrize(
+    ("form", "address", "field"),
+    [
+        (MEMBER, (*MEMBER, "weight"), "weight"),
+        (MEMBER, MEMBER, None),
+        (MEMBER, MEMBER[:2], None),
+        (MEMBER, ("balancers", "api", "members", "b", "weight"), None),
+        (MEMBER, ("balancers", "backend", "members", "a", "weight"), None),
+        (("site",), ("site", "timeout"), "timeout"),
+        (("site",), ("limits", "timeout"), None),
+        (("routes", "api"), ("routes",), None),
+        (("routes", "api"), ("rewrites", "api", "path"), None),
+        (("rewrites", "by-client"), ("rewrites", "by-client", "conditions", "1", "pattern"), "conditions"),
+        (("balancers", "backend", "health"), ("balancers", "backend", "health", "interval"), "interval"),
+        (("balancers", "backend", "health"), ("balancers", "api", "health", "interval"), None),
+        (("balancers", "backend", "health"), ("balancers", "backend", "sticky", "cookie"), None),
+    ],
+)
+def test_a_problem_belongs_to_a_field_only_where_its_address_lies_in_the_very_table_of_the_form(
+    form: Address, address: Address, field: str | None
+) -> None:
+    document = parse(RULES)
+    assert document.site is not None
+    draft = existing(document.site, form)
+    assert draft is not None
+    assert draft.field_at(address, draft.before) == field
+
+
+@pytest.mark.parametrize(
+    ("address", "field"),
+    [
+        (("balancers", "backend", "members", "new", "url"), "url"),
+        (("balancers", "backend", "members", "new"), None),
+        (("balancers", "backend", "members", "a", "url"), None),
+        (("balancers", "api", "members", "new", "url"), None),
+        (("listeners", "backend", "members", "new", "url"), None),
+    ],
+)
+def test_a_problem_of_a_new_table_belongs_to_its_form_and_one_of_a_table_beside_it_does_not(
+    site: Site, address: Address, field: str | None
+) -> None:
+    draft = fresh(site, MEMBER[:3], {}, named=True)
+    assert draft is not None
+    assert draft.field_at(address, draft.before) == field
+
+
+def problem(what: str, severity: Severity, *address: str) -> Problem:
+    return Problem(what=what, severity=severity, address=address)
+
+
+def test_a_field_tells_its_worst_problem_and_no_problem_is_lost_but_warnings_that_were_known(site: Site) -> None:
+    draft = existing(site, MEMBER)
+    assert draft is not None
+    doubt = problem("heavy", "warning", *MEMBER, "weight")
+    doubt_again = problem("heavy, too", "warning", *MEMBER, "weight")
+    fault = problem("too heavy", "error", *MEMBER, "weight")
+    fault_again = problem("much too heavy", "error", *MEMBER, "weight")
+    of_no_field = problem("unknown", "error", *MEMBER, "colour")
+    far_warning, far_fault = problem("old news", "warning", "routes"), problem("old fault", "error", "routes")
+    known = {"old news", "old fault", "too heavy"}
+    assert placed(draft, draft.before, (doubt, doubt_again), known) == ({"weight": doubt}, [doubt_again])
+    for both in ((doubt, fault), (fault, doubt)):
+        assert placed(draft, draft.before, both, known) == ({"weight": fault}, [doubt])
+    assert placed(draft, draft.before, (fault, fault_again), known) == ({"weight": fault}, [fault_again])
+    assert placed(draft, draft.before, (far_warning, far_fault, of_no_field), known) == ({}, [far_fault, of_no_field])
+    assert placed(draft, draft.before, (far_warning,), ()) == ({}, [far_warning])
 
 
 @pytest.mark.parametrize(

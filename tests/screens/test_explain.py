@@ -10,13 +10,15 @@ from proxy_core.control.view import Question
 from proxy_core.rules.rewriting.flags import SWITCHES, VALUED
 from rproxy_tui import rule_words
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.explain import Explain
+from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.screens.form import FormScreen
-from rproxy_tui.screens.maps import Maps
-from rproxy_tui.screens.rewrites import Rewrites
-from rproxy_tui.screens.routes import Routes
-from tests.screens.fake import RULES, FakeEngine, Serialised
+from rproxy_tui.screens.maps import MapsPage
+from rproxy_tui.screens.rewrites import RewritesPage
+from rproxy_tui.screens.routes import RoutesPage
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import RULES
+from tests.screens.wire import Serialised
 
 
 def screen(pilot: Pilot[None]) -> str:
@@ -24,8 +26,8 @@ def screen(pilot: Pilot[None]) -> str:
     return text(pilot.app)
 
 
-def page(pilot: Pilot[None]) -> Explain:
-    assert isinstance(pilot.app.screen, Explain)
+def page(pilot: Pilot[None]) -> ExplainPage:
+    assert isinstance(pilot.app.screen, ExplainPage)
     return pilot.app.screen
 
 
@@ -43,7 +45,7 @@ async def test_a_typed_url_is_explained_rule_by_rule(size: tuple[int, int]) -> N
         assert "rule by-client" in screen(pilot)
         await pilot.press("enter", "escape")
         await settled(pilot)
-        assert not isinstance(pilot.app.screen, Explain)
+        assert not isinstance(pilot.app.screen, ExplainPage)
     assert not fake.commands
 
 
@@ -60,7 +62,7 @@ async def test_a_request_of_the_log_is_explained_under_the_rules_it_ran_under() 
     fake.advance(5)
     async with console(Serialised(fake), (120, 40), page="2") as pilot:
         await pilot.press("slash", *"/assets/css", "enter", "w")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Explain), "the explanation")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExplainPage), "the explanation")
         await shown(pilot, "under generation 1")
         await shown(pilot, "by route assets")
         assert page(pilot).table.has_focus
@@ -79,18 +81,18 @@ async def test_changing_the_line_of_a_request_asks_about_now() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "name", "where"),
-    [("rewrites", "by-client", Rewrites), ("rewrites", "home", Rewrites), ("env", "IPHashChar", FormScreen)],
+    [("rewrites", "by-client", RewritesPage), ("rewrites", "home", RewritesPage), ("env", "IPHashChar", FormScreen)],
 )
 async def test_every_verdict_leads_to_its_rule(rows: str, name: str, where: type) -> None:
     async with console(FakeEngine(RULES)) as pilot:
         await pilot.press("W", *"/service1/x", "enter")
         await shown(pilot, "by rule by-client")
-        told = page(pilot)._told
-        assert told is not None
-        page(pilot).table.go_to(str([step.address for step in told.steps].index((rows, name))))
+        explanation = page(pilot)._explanation
+        assert explanation is not None
+        page(pilot).table.go_to(str([step.address for step in explanation.steps].index((rows, name))))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, where), "the rule")
-        if isinstance(pilot.app.screen, Rewrites):
+        if isinstance(pilot.app.screen, RewritesPage):
             assert pilot.app.screen.table.cursor == name
 
 
@@ -99,8 +101,8 @@ async def test_a_route_is_reached_also_from_its_own_page() -> None:
         await pilot.press("W", *"/status/x", "enter")
         await shown(pilot, "by route status")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Routes), "the routes")
-        assert isinstance(pilot.app.screen, Routes)
+        await until(pilot, lambda: isinstance(pilot.app.screen, RoutesPage), "the routes")
+        assert isinstance(pilot.app.screen, RoutesPage)
         await until(pilot, lambda: pilot.app.screen.table.cursor == "status", "the cursor on it")  # type: ignore[attr-defined]
 
 
@@ -108,7 +110,7 @@ async def test_a_map_is_reached_by_its_address() -> None:
     async with console(FakeEngine(RULES)) as pilot:
         assert isinstance(pilot.app, ConsoleApp)
         await pilot.app.go_to(("maps", "names"))
-        await until(pilot, lambda: isinstance(pilot.app.screen, Maps), "the maps")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MapsPage), "the maps")
         await shown(pilot, "orders|baskets")
 
 

@@ -9,7 +9,7 @@ from proxy_core.errors import Address
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.form import FormScreen
 from tests.screens.fake import FakeEngine
-from tests.screens.helpers import SIZES, console, text, until
+from tests.screens.helpers import SIZES, console, settled, text, until
 
 MEMBER: Address = ("balancers", "backend", "members", "b")
 
@@ -51,7 +51,7 @@ async def test_an_unsound_value_is_named_beside_its_field_and_enter_does_nothing
         row = next(n for n, line in enumerate(lines) if "weight" in line)
         assert "✗" in lines[row + 1]
         await pilot.press("enter")
-        await pilot.pause(0.1)
+        await settled(pilot)
         assert isinstance(app.screen, FormScreen)
         assert not engine.commands
         await pilot.press("backspace", "backspace")

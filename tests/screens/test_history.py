@@ -8,17 +8,17 @@ from textual.pilot import Pilot
 from proxy_core.control.editing.commands import Redo, Restore, Undo
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.history import History
-from tests.screens.fake import FakeEngine, Serialised
+from rproxy_tui.screens.history import HistoryPage
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.wire import Serialised
 
 
 async def engine() -> FakeEngine:
     """Four generations: start, weight 2, weight 3, drain."""
     made = FakeEngine()
-    for weight in (2, 3):
-        await made.submit(sentences.set_weights("backend", {"a": weight}))
-        made.advance(10)
+    for weight, author in ((2, "console"), (3, "ctl")):  # two nudges of one author would be one generation
+        await made.submit(sentences.set_weights("backend", {"a": weight}), author)
     await made.submit(sentences.set_status("draining", "backend", "a"))
     return made
 
@@ -30,7 +30,7 @@ def screen(pilot: Pilot[None]) -> str:
 
 def cursor(pilot: Pilot[None]) -> str:
     page = pilot.app.screen
-    assert isinstance(page, History)
+    assert isinstance(page, HistoryPage)
     return page.table.cursor
 
 

@@ -7,16 +7,24 @@ from textual.pilot import Pilot
 
 from proxy_core.control.editing.commands import SetEntry, Undo
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.maps import Maps
-from tests.screens.fake import EMPTY, FILES, RULES, FakeEngine, Serialised
+from rproxy_tui.screens.maps import MapsPage
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import EMPTY, FILES, RULES
+from tests.screens.wire import Serialised
 
+FILE = "servers.txt"
 PROGRAM = RULES + '\n[maps.told]\ntype = "prg"\ncommand = ["/bin/cat"]\n'
 
 
 def screen(pilot: Pilot[None]) -> str:
     assert isinstance(pilot.app, ConsoleApp)
     return text(pilot.app)
+
+
+def servers(fake: FakeEngine) -> str:
+    """What is in the file of the map servers."""
+    return (fake.folder / FILE).read_text()
 
 
 async def shown(pilot: Pilot[None], words: str) -> None:
@@ -59,11 +67,11 @@ async def test_a_value_in_a_file_is_edited_and_taken_back(size: tuple[int, int])
         await pilot.press(*"localhost:8005")
         await shown(pilot, "+4 localhost:8005")
         await pilot.press("enter")
-        await until(pilot, lambda: "4 localhost:8005" in fake.files["servers.txt"], "the new value in the file")
-        assert fake.files["servers.txt"].startswith("# one server for each hash\n")
+        await until(pilot, lambda: "4 localhost:8005" in servers(fake), "the new value in the file")
+        assert servers(fake).startswith("# one server for each hash\n")
         await shown(pilot, "4 → localhost:8005")
         await pilot.press("u")
-        await until(pilot, lambda: fake.files == FILES, "undo gives the file back")
+        await until(pilot, lambda: servers(fake) == FILES["servers.txt"], "undo gives the file back")
         assert [type(each) for each in fake.commands] == [SetEntry, Undo]
 
 
@@ -98,8 +106,8 @@ async def test_taking_an_entry_out_asks_and_says_how_many_lines_go() -> None:
         await shown(pilot, "Take 4 out of map servers?")
         await shown(pilot, "All 2 lines of it go.")
         await pilot.press("y")
-        await until(pilot, lambda: "localhost:8001" not in fake.files["servers.txt"], "gone from the file")
-        assert "localhost:9999" not in fake.files["servers.txt"]
+        await until(pilot, lambda: "localhost:8001" not in servers(fake), "gone from the file")
+        assert "localhost:9999" not in servers(fake)
 
 
 async def test_a_key_is_looked_up_while_one_types_and_the_cursor_goes_to_its_entry() -> None:
@@ -109,7 +117,7 @@ async def test_a_key_is_looked_up_while_one_types_and_the_cursor_goes_to_its_ent
         await pilot.press("slash", "d")
         await shown(pilot, "● hit localhost:8002")
         page = pilot.app.screen
-        assert isinstance(page, Maps)
+        assert isinstance(page, MapsPage)
         assert page.entries.cursor == "d"
         await pilot.press("x")
         await shown(pilot, "○ miss rules take their default")
@@ -139,7 +147,7 @@ async def test_a_map_is_added_in_a_form_and_marked() -> None:
     fake = FakeEngine(RULES)
     async with console(fake, page="6") as pilot:
         await pilot.press("n", *"more", "down", "down", *"more.txt")
-        fake.files["more.txt"] = ""
+        (fake.folder / "more.txt").touch()
         await shown(pilot, "enter: add map more")
         await pilot.press("enter")
         await until(pilot, lambda: "more" in fake.site().site.maps, "the new map")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from textual.app import ComposeResult
+from textual.message import Message
 
 from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import MemberLoad
@@ -57,16 +58,16 @@ class Members(Page):
         yield MemberTable()
 
     def on_mount(self) -> None:
-        self.heard: list[MemberTable.Highlighted] = []
+        self.heard: list[tuple[type[Message], str]] = []
 
     def pull(self, snapshot: Any) -> None:
-        self.query_one(MemberTable).show(snapshot)
+        self.query_one(MemberTable).show_members(snapshot)
 
-    def on_member_table_highlighted(self, message: MemberTable.Highlighted) -> None:
-        self.heard.append(message)
+    def on_line_table_moved(self, message: MemberTable.Moved) -> None:
+        self.heard.append((type(message), self.query_one(MemberTable).cursor))
 
-    def on_member_table_selected(self, message: MemberTable.Selected) -> None:
-        self.heard.append(message)
+    def on_line_table_chosen(self, message: MemberTable.Chosen) -> None:
+        self.heard.append((type(message), self.query_one(MemberTable).cursor))
 
 
 @pytest.fixture
@@ -103,21 +104,20 @@ async def test_the_cursor_stays_on_its_member_when_rows_come_and_tells_when_it_m
         page = pilot.app.screen
         assert isinstance(page, Members)
         table = page.query_one(MemberTable)
-        assert table.cursor_member == ("backend", "a")
+        assert table.cursor == "backend/a"
         await pilot.press("down", "j")
-        assert table.cursor_member == ("backend", "c")
+        assert table.cursor == "backend/c"
         members = {"z": {"url": "http://127.0.0.1:1"}, "a": {"url": "http://127.0.0.1:8000"}}
         members["c"] = {"url": "http://127.0.0.1:8002"}
         await engine.submit(Change(edits=(Set(("balancers", "backend", "members"), members),), sentence="other rows"))
         await settled(pilot)
-        assert table.cursor_member == ("backend", "c")
+        assert table.cursor == "backend/c"
         assert "backend/z" in text(pilot.app)
         await pilot.press("enter")
-        assert isinstance(page.heard[-1], MemberTable.Selected)
-        assert [(m.balancer, m.member) for m in page.heard[1:]] == [
-            ("backend", "b"),
-            ("backend", "c"),
-            ("backend", "c"),
+        assert page.heard[1:] == [
+            (MemberTable.Moved, "backend/b"),
+            (MemberTable.Moved, "backend/c"),
+            (MemberTable.Chosen, "backend/c"),
         ]
 
 
@@ -132,7 +132,7 @@ async def test_more_members_than_rows_scroll_with_the_cursor() -> None:
         await settled(pilot)
         assert "api/m29" not in text(pilot.app)
         await pilot.press("end", "up")
-        assert pilot.app.screen.query_one(MemberTable).cursor_member == ("api", "m29")
+        assert pilot.app.screen.query_one(MemberTable).cursor == "api/m29"
         assert "api/m29" in text(pilot.app)
         await pilot.press("home")
         assert "backend/a" in text(pilot.app)

@@ -7,12 +7,13 @@ from textual.pilot import Pilot
 
 from proxy_core.config.model import RewriteCond, RewriteRule
 from proxy_core.control.view import Explanation, Question
-from proxy_core.rules.lint.site import lint
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.explain import Explain
-from rproxy_tui.screens.rewrites import Rewrites
-from tests.screens.fake import EMPTY, RULES, FakeEngine, Serialised
+from rproxy_tui.screens.explain import ExplainPage
+from rproxy_tui.screens.rewrites import RewritesPage
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import EMPTY, RULES
+from tests.screens.wire import Serialised
 
 
 def screen(pilot: Pilot[None]) -> str:
@@ -85,7 +86,7 @@ async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) ->
         assert "● match" in next(line for line in screen(pilot).splitlines() if "^/service1" in line)
         assert "· no match" in next(line for line in screen(pilot).splitlines() if "^/$" in line)
         page = pilot.app.screen
-        assert isinstance(page, Rewrites)
+        assert isinstance(page, RewritesPage)
         assert page.table.cursor == "by-client"
         await pilot.press(*" --client 10.0.0.9")
         await shown(pilot, "forwarded to http://localhost:8000 as /service1/x")
@@ -107,7 +108,7 @@ async def test_what_is_tried_follows_an_edit_of_the_rules() -> None:
 async def test_w_shows_the_whole_way_of_the_url_that_is_tried() -> None:
     async with console(FakeEngine(RULES), page="5") as pilot:
         await pilot.press("slash", *"/x", "enter", "w")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Explain), "the explanation")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExplainPage), "the explanation")
         await shown(pilot, "by route root")
 
 
@@ -177,7 +178,7 @@ async def test_a_rule_is_added_above_the_cursor_and_the_cursor_goes_to_it() -> N
         await until(pilot, lambda: len(rules(fake)) == 4, "the new rule")
         assert rules(fake)[1].pattern == "^/new"
         page = pilot.app.screen
-        assert isinstance(page, Rewrites)
+        assert isinstance(page, RewritesPage)
         await until(pilot, lambda: page.table.cursor == rules(fake)[1].id, "the cursor on it")
 
 
@@ -187,7 +188,7 @@ async def test_moving_a_rule_keeps_the_cursor_on_it_and_the_ends_are_said() -> N
         await pilot.press("J")
         await until(pilot, lambda: [row.id for row in rules(fake)][1] == "home", "one down")
         page = pilot.app.screen
-        assert isinstance(page, Rewrites)
+        assert isinstance(page, RewritesPage)
         assert page.table.cursor == "home"
         await pilot.press("K")
         await until(pilot, lambda: rules(fake)[0].id == "home", "one up")
@@ -212,10 +213,9 @@ flags = ["P"]
 
 async def test_a_rule_that_never_matches_says_so_and_f_moves_it_above_the_one_that_hides_it() -> None:
     fake = FakeEngine(RULES + HIDDEN)
-    fake.trouble = list(lint(fake.site().site))
     async with console(fake, page="5") as pilot:
         page = pilot.app.screen
-        assert isinstance(page, Rewrites)
+        assert isinstance(page, RewritesPage)
         page.go_to("news")
         await shown(pilot, "move it above all: f does it")
         await pilot.press("f")

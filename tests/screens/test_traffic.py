@@ -12,10 +12,12 @@ from textual.widgets import Static
 
 from proxy_core.control.view import EngineView, ListenerState, Record
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.screens.inspector import Inspector, as_curl
+from rproxy_tui.screens.inspector import InspectorPage, as_curl
 from rproxy_tui.widgets.request_log import RequestLog, as_line, haystack, nothing_yet
-from tests.screens.fake import EMPTY, SITE, FakeEngine, Serialised
+from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.sites import EMPTY, SITE
+from tests.screens.wire import Serialised
 
 RUNS = [*((size, False) for size in SIZES), ((80, 24), True)]
 """Every size, and once with an engine at the far end of a wire."""
@@ -232,7 +234,7 @@ async def test_the_inspector_tells_heads_times_and_the_way_through_the_rules(
         assert record is not None
         await pilot.press("enter")
         await settled(pilot)
-        assert isinstance(pilot.app.screen, Inspector)
+        assert isinstance(pilot.app.screen, InspectorPage)
         assert f"{record.status}  {record.method}" in "\n".join(lines(pilot))
         page = "\n\n".join(str(pilot.app.screen.query_one(part, Static).content) for part in ("#facts", "#heads"))
         expected = [

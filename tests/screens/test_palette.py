@@ -1,0 +1,88 @@
+"""The palette: what has no key is found by name, and done."""
+
+from __future__ import annotations
+
+from rproxy_tui.palette import entries
+from tests.screens.fake import FakeEngine
+from tests.screens.helpers import console, until
+from tests.screens.sites import SITE
+from tests.screens.test_app import app_of, shows
+
+
+async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        names = [entry.name for entry in entries(app_of(pilot))]
+        assert {"edit site settings", "add listener", "edit listener http", "remove listener http", "edit access log",
+                "reload the site file", "start demo members", "theme mono", "quit", "add balancer",
+                "add member to backend", "edit member backend/a", "go to History"} <= set(names)  # fmt: skip
+        assert len(names) == len(set(names))
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"site set")
+        await shows(pilot, "timeouts, names, trusted proxies")
+        await pilot.press("enter")
+        await shows(pilot, "connect_timeout")
+
+
+ROWS = """
+[[headers]]
+id = "h"
+name = "X-A"
+value = "b"
+[[errors]]
+id = "e"
+status = ["404"]
+text = "gone"
+[[reverse]]
+id = "r"
+internal = "http://127.0.0.1:1/"
+public = "/"
+"""
+
+
+async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_have_no_page_of_their_own() -> None:
+    engine = FakeEngine(SITE + ROWS)
+    async with console(engine, (120, 40)) as pilot:
+        names = {entry.name for entry in entries(app_of(pilot))}
+        assert {
+            f"{verb} {what}" for verb in ("edit", "remove") for what in ("header h", "page e", "mapping r")
+        } <= names
+        assert {"add header", "add page", "add mapping", "edit limits of listener http"} <= names
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"edit page e")
+        await shows(pilot, "404")
+        await pilot.press("enter")
+        await shows(pilot, "gone")
+
+
+async def test_an_entry_does_what_its_key_does() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        for name, words in (
+            ("go to History", "first start"),
+            ("undo", "nothing to take back"),
+            ("problems", "refuses connections"),
+        ):
+            await pilot.press("colon")
+            await pilot.pause()
+            await pilot.press(*name)
+            await shows(pilot, name)
+            await pilot.press("enter")
+            await shows(pilot, words)
+        await pilot.press("escape")
+        assert not engine.commands
+
+
+async def test_removing_from_the_palette_asks_first() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"remove listener")
+        await shows(pilot, "what is open there is drained")
+        await pilot.press("enter")
+        await shows(pilot, "Remove listener http?")
+        await pilot.press("y")
+        await until(pilot, lambda: not engine.site().site.listeners, "the listener gone")
