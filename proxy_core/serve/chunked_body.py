@@ -7,10 +7,17 @@ against the bytes of the body: chunk sizes, extensions and trailers have a bound
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.serve import fixed_bounds
 from proxy_core.serve.strict_parser import Payload, StrictParser
 
+CHUNK_OVERHEAD: Final = 16 * 1024
+"""Bytes of chunk sizes, extensions and trailers beyond what CHUNK_RATIO allows for."""
+CHUNK_RATIO: Final = 16
+"""Wire bytes for each byte of payload that a chunked body may take."""
+SLICE: Final = 8 * 1024
+"""Bytes that are parsed at a time, so that the bounds above are exact."""
 _END = b"\r\n\r\n"
 
 
@@ -31,9 +38,9 @@ class Chunks:
 
     def take(self, data: bytes) -> tuple[bytes, int]:
         """What the beginning of ``data`` decodes to, and how many bytes that beginning had. Raises Refused."""
-        window = self._tail + data[: fixed_bounds.SLICE]
+        window = self._tail + data[:SLICE]
         end = window.find(_END)
-        piece = data[: end + 4 - len(self._tail)] if end >= 0 else data[: fixed_bounds.SLICE]
+        piece = data[: end + 4 - len(self._tail)] if end >= 0 else data[:SLICE]
         self._tail = b"" if end >= 0 else (self._tail + piece)[-3:]
         self._wire += len(piece)
         self._judge.body(piece)
@@ -43,7 +50,7 @@ class Chunks:
         self._received += len(body)
         if 0 < self.most < self._received:
             raise RefusedRequest(413, f"the request body is longer than {self.most} bytes", "body")
-        if self._wire > fixed_bounds.CHUNK_OVERHEAD + fixed_bounds.CHUNK_RATIO * self._received:
+        if self._wire > CHUNK_OVERHEAD + CHUNK_RATIO * self._received:
             raise RefusedRequest(400, "a chunked request body is almost all overhead")
         self.ended = self._payload.is_eof()
         if self.ended:

@@ -12,37 +12,45 @@ import asyncio
 import re
 from collections.abc import Callable
 from time import monotonic, time
-from typing import cast
+from typing import Final, cast
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.view import Connection, RequestView
 from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.serve import field_edits, fixed_bounds
+from proxy_core.runtime.upstreams.pausable import Pausable
+from proxy_core.serve import deadlines, error_page
+from proxy_core.serve.bound_listener import BoundListener
+from proxy_core.serve.buffers import HELD, WRITE_BUFFER
 from proxy_core.serve.chunked_body import Chunks
 from proxy_core.serve.client_certificate import client_lines, facts
-from proxy_core.serve.flight import Flight, receive
-from proxy_core.serve.listeners import BoundListener
-from proxy_core.serve.own_answer import again, reply
+from proxy_core.serve.flight import receive
+from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.request_head import RequestReader, ascii_line, guessed
 from proxy_core.serve.server_state import ServerState
+from proxy_core.serve.sides import FlightSide
 from proxy_core.serve.strict_parser import StrictParser
 
+TURN: Final = 64
+"""Requests of one connection that are answered at once before others have their turn."""
 _END = b"\r\n\r\n"
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
 
-class ClientConnection(asyncio.Protocol):
-    """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
+class ClientConnection(Pausable):
+    """A ClientSide: what a flight and the server may ask of it is said there."""
 
     __slots__ = (
-        "_began", "_chunks", "_closing", "_ends", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on",
-        "_method", "_reader", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound",
-        "deadline", "flight", "half_closed", "paused", "write",
+        "_began", "_chunks", "_closing", "_ends", "_held", "_judge", "_judged", "_left", "_may_go_on", "_method",
+        "_reader", "_rules", "_service", "_terms", "_unsent", "_watched", "blocked", "bound", "deadline", "flight",
+        "half_closed", "limits", "write",
     )  # fmt: skip
+
+    deadline: float
+    write: Callable[[bytes], None]
 
     def __init__(self, service: ServerState, bound: BoundListener, ends: Ends | None = None) -> None:
         """``ends`` are those of a PROXY header, in place of the socket's."""
@@ -59,7 +67,7 @@ class ClientConnection(asyncio.Protocol):
         self.blocked = False
         self.paused = False
         self.half_closed = False
-        self.flight: Flight | None = None
+        self.flight: FlightSide | None = None
 
     # -- used by the flight
 
@@ -68,34 +76,24 @@ class ClientConnection(asyncio.Protocol):
         """Between two requests, with nothing read of the next."""
         return self.flight is None and not self._held and not self._closing
 
-    def pause(self) -> None:
-        if not self.paused:
-            self.paused = True
-            self._transport.pause_reading()
-
     def resume(self) -> None:
-        if self.paused and not self._transport.is_closing():
-            self.paused = False
-            self._transport.resume_reading()
+        if self.paused and not self.transport.is_closing():
+            super().resume()
             if self._held and not self._closing:
                 held, self._held = self._held, b""
                 self._read(held)
 
-    def body_deadline(self) -> None:
-        """The client has the floor: it must go on with its body."""
-        self.deadline = monotonic() + self._limits.body_time
-
     def bound_body(self, own: int | None) -> int:
         """The body may have so many bytes, or as many as the listener allows (0: any number); returns which."""
-        most = self._limits.body if own is None else own
+        most = self.limits.body if own is None else own
         if self._chunks is not None:
             self._chunks.most = most
         return most
 
     def earn(self, count: int) -> None:
         """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
-        bounds, now = self._limits, monotonic()
-        most = now + bounds.body_time
+        bounds = self.limits
+        most = monotonic() + bounds.body_time
         self.deadline = min(self.deadline + count / bounds.body_rate, most) if bounds.body_rate else most
 
     def changed(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> RequestFields:
@@ -110,16 +108,20 @@ class ClientConnection(asyncio.Protocol):
         """The request that asks for the page of an error. Raises Refused."""
         return self._reader.redirected(exchange, fields, path)
 
+    def fetch_page(self, path: str) -> bool:
+        """Ask for the page of an error in place of the request in flight; whether it is asked for."""
+        return error_page.fetch(self._service, self, path)
+
     def cut(self) -> None:
         """Break the connection, so that what was sent so far cannot be taken for the whole."""
         self._closing = True
-        self._transport.abort()
+        self.transport.abort()
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes]:
         """The connection becomes a tunnel's, with what was read early; this object stays for the sweep over deadlines
         and for the listener's count, until ``connection_lost``."""
         early, self._held = self._held, b""
-        return self._transport, early
+        return self.transport, early
 
     def next(self, keep: bool, now: float) -> None:
         """The flight is over; ``keep`` says that another request may follow."""
@@ -127,7 +129,7 @@ class ClientConnection(asyncio.Protocol):
         if not keep:
             self._linger()
             return
-        self.deadline = now + self._limits.idle_time
+        self.deadline = now + self.limits.idle_time
         if self._held or self.paused or self.half_closed:
             # Not from here: a pipelined request would be served on top of the stack of the one before it.
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -148,16 +150,16 @@ class ClientConnection(asyncio.Protocol):
     # -- transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         try:
-            self._opened(self._transport)
+            self._opened(self.transport)
         except Exception as error:
             self._service.crashed("opening a connection", error)
             self.cut()
 
     def _opened(self, transport: asyncio.Transport) -> None:
         self.write = transport.write
-        transport.set_write_buffer_limits(high=fixed_bounds.WRITE_BUFFER)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
         if self._ends is not None:
             peer, own = self._ends
         else:
@@ -174,8 +176,8 @@ class ClientConnection(asyncio.Protocol):
         self._may_go_on = False
         service = self._service
         self._adopt(service.current.rules)
-        self.deadline = monotonic() + self._limits.idle_time
-        most = min(self._limits.connections or service.most_clients, service.most_clients)
+        self.deadline = monotonic() + self.limits.idle_time
+        most = min(self.limits.connections or service.most_clients, service.most_clients)
         if len(service.clients) >= most:
             service.gate.reached["connections"] += 1
             self.cut()
@@ -187,7 +189,7 @@ class ClientConnection(asyncio.Protocol):
                     429,
                     "the client has more connections open than client_connections",
                     "client_connections",
-                    self._limits.idle_time,
+                    self.limits.idle_time,
                 ),
                 b"",
             )
@@ -196,7 +198,7 @@ class ClientConnection(asyncio.Protocol):
         """These rules are in force from this request on."""
         self._rules = rules
         self._terms = terms = self._service.terms(rules, self.bound.name)
-        self._limits = terms.limits
+        self.limits = terms.limits
         self._watched = terms.watches(self._reader.peer, time())
 
     def data_received(self, data: bytes) -> None:
@@ -217,8 +219,11 @@ class ClientConnection(asyncio.Protocol):
         flight = self.flight
         if self._closing or (flight is None and not self._held) or (flight is not None and not flight.complete):
             return False
-        self.deadline = monotonic() + fixed_bounds.HALF_CLOSED_SECONDS
-        return self._transport.can_write_eof()  # TLS knows no half-close
+        if flight is None:
+            self.deadline = monotonic() + deadlines.HALF_CLOSED_SECONDS
+        else:
+            flight.half_closed()
+        return self.transport.can_write_eof()  # TLS knows no half-close
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -247,12 +252,12 @@ class ClientConnection(asyncio.Protocol):
     def expired(self) -> None:
         """The sweep found the deadline passed."""
         if self._closing:
-            unsent = self._transport.get_write_buffer_size()
+            unsent = self.transport.get_write_buffer_size()
             if 0 < unsent < self._unsent:
                 self._unsent = unsent
-                self.deadline = monotonic() + fixed_bounds.SEND_SECONDS  # slow, but it reads
+                self.deadline = monotonic() + deadlines.SEND_SECONDS  # slow, but it reads
             else:
-                self._transport.abort()
+                self.transport.abort()
         elif self.flight is not None:
             self.flight.expired()
         elif self._held and not self.blocked:
@@ -264,7 +269,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Take bytes off the wire until none are left or a request is in flight that has to be waited for."""
-        left = fixed_bounds.TURN
+        left = TURN
         try:
             while data and not self._closing:
                 flight = self.flight
@@ -295,7 +300,7 @@ class ClientConnection(asyncio.Protocol):
     def _hold(self, data: bytes) -> None:
         """Keep bytes for later, and read no more when they are many."""
         self._held = data
-        if len(data) > fixed_bounds.HELD:
+        if len(data) > HELD:
             self.pause()
 
     def _read_head(self, data: bytes) -> bytes:
@@ -305,7 +310,7 @@ class ClientConnection(asyncio.Protocol):
             if not data:
                 return b""
         end = data.find(_END) + 4
-        if end < 4 or end > self._limits.head:
+        if end < 4 or end > self.limits.head:
             return self._unfinished(data)
         self._began = 0.0
         head = data if end == len(data) else data[:end]
@@ -335,7 +340,8 @@ class ClientConnection(asyncio.Protocol):
             self._chunks = None
         elif length:
             self._chunks = Chunks(self._judge, payload)
-        receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first, refused)
+        exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
+        receive(self._service, self, exchange, fields, fields.keep and may_go_on, first, refused)
         return data[rest:] if rest < len(data) else b""
 
     def _turned_away(self, client: str) -> RefusedRequest | None:
@@ -350,7 +356,7 @@ class ClientConnection(asyncio.Protocol):
     def _unfinished(self, data: bytes) -> bytes:
         """Hold the beginning of a head, unless it is too large already; it has so much time, and what its bytes earn
         it, to be whole."""
-        bounds = self._limits
+        bounds = self.limits
         line = bounds.request_line
         if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
             if b"\r\n" in data[: line + 2]:
@@ -365,13 +371,13 @@ class ClientConnection(asyncio.Protocol):
         self._held = data
         return b""
 
-    def _read_counted(self, flight: Flight, data: bytes) -> bytes:
+    def _read_counted(self, flight: FlightSide, data: bytes) -> bytes:
         piece = data if len(data) <= self._left else data[: self._left]
         self._left -= len(piece)
         flight.send_body(piece, self._left == 0)
         return data[len(piece) :]
 
-    def _read_chunks(self, flight: Flight, data: bytes, chunks: Chunks) -> bytes:
+    def _read_chunks(self, flight: FlightSide, data: bytes, chunks: Chunks) -> bytes:
         body, taken = chunks.take(data)
         if chunks.ended:
             self._chunks = None
@@ -394,18 +400,15 @@ class ClientConnection(asyncio.Protocol):
         exchange = Exchange(
             self._service.current.rules,
             guessed(data, self._reader),
-            data[: self._limits.head],
+            data[: self.limits.head],
             "",
             time(),
             monotonic(),
         )
-        settings = exchange.rules.program.general
-        status, moved, own = field_edits.page(settings, exchange, refused.status, self._service.outside.pages)
-        exchange.status, exchange.cause = status, refused.why
-        fields = field_edits.replied(settings, exchange, status, (*again(refused.again), *self.bound.fields))
-        head, body = reply(status, keep=False, fields=fields, moved=moved, own=own)
-        exchange.sent = len(body)
-        self._transport.write(head + body)
+        exchange.status, exchange.cause = refused.status, refused.why
+        settings, pages = exchange.rules.program.general, self._service.outside.pages
+        own = (*again(refused.again), *self.bound.fields)
+        self.write(own_answer(exchange, settings, pages, Recipient(True, False, False), own))
         self._service.recorder.begin(exchange)
         self._service.record(exchange, monotonic())
         self._linger()
@@ -413,19 +416,17 @@ class ClientConnection(asyncio.Protocol):
     def _linger(self) -> None:
         """Say that no more will come, then read and throw away for a while: closing with unread input resets the
         connection, and a reset may overtake the answer (RFC 9112 §9.6)."""
-        if self._closing or self._transport.is_closing():
+        if self._closing or self.transport.is_closing():
             return
         self._closing = True
         self._held = b""
-        self._unsent = self._transport.get_write_buffer_size()
-        self.deadline = monotonic() + (fixed_bounds.SEND_SECONDS if self._unsent else fixed_bounds.LINGER_SECONDS)
-        if self.half_closed or not self._transport.can_write_eof():
-            self._transport.close()
+        self._unsent = self.transport.get_write_buffer_size()
+        self.deadline = monotonic() + (deadlines.SEND_SECONDS if self._unsent else deadlines.LINGER_SECONDS)
+        if self.half_closed or not self.transport.can_write_eof():
+            self.transport.close()
             return
-        self._transport.write_eof()
-        if self.paused:
-            self.paused = False
-            self._transport.resume_reading()
+        self.transport.write_eof()
+        super().resume()
 
 
 def _address(name: tuple[str, int] | None) -> str:

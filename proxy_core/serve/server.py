@@ -1,7 +1,7 @@
 """The server: listeners, connections, and the one coarse timer that looks at every deadline.
 
 The engine prepares the listeners of a new site, swaps the rules, and commits; whatever can fail has failed in
-``prepare``. Nothing here decides where a request goes (``handler``) or reads one (``front``).
+``prepare``. Nothing here decides where a request goes (``flight``) or reads one (``client_connection``).
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.idle_connections import Upstreams
-from proxy_core.serve import fixed_bounds
+from proxy_core.serve.bound_listener import BoundListener, key
+from proxy_core.serve.buffers import WRITE_BUFFER
 from proxy_core.serve.client_connection import ClientConnection
-from proxy_core.serve.listeners import BoundListener, ListenError, bind, is_plain, key, problem_of
+from proxy_core.serve.deadlines import SWEEP_SECONDS
+from proxy_core.serve.listeners import ListenError, bind, is_plain, problem_of
 from proxy_core.serve.local_files import LocalFiles
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.server_state import ServerState
@@ -73,7 +75,7 @@ class ProxyServer:
         folder: Path = Path(),
     ) -> None:
         """``folder`` is that of the site file, to which the files that it names are relative."""
-        self.upstreams = Upstreams(fixed_bounds.WRITE_BUFFER, folder=folder)
+        self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
         self._service = ServerState(current, recorder, self.upstreams, log, outside or Outside())
         self._files = LocalFiles(lambda: current.rules.program.roots, folder)
         self.upstreams.inside = self._files.connect
@@ -249,9 +251,9 @@ class ProxyServer:
 
     def _sweep(self) -> None:
         # First of all, so that nothing that goes wrong here can be the end of all deadlines.
-        self._sweeper = asyncio.get_running_loop().call_later(fixed_bounds.SWEEP_SECONDS, self._sweep)
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         now = monotonic()
-        late = now - self._swept - fixed_bounds.SWEEP_SECONDS if self._swept else 0.0
+        late = now - self._swept - SWEEP_SECONDS if self._swept else 0.0
         self._swept = now
         clients = self._service.clients
         if late > _LATE:
@@ -266,8 +268,8 @@ class ProxyServer:
                 client.cut()
         self._service.upstreams.sweep(now)
         self._cut_drained(now)
-        for pool in list(self._service.waiting):
-            self._service.waiting.freed(pool)  # a limit may have been raised
+        for place in list(self._service.lines):
+            self._service.lines.freed(place)  # a limit may have been raised
         if now - self._looked >= self.look_every:
             self._looked = now
             for bound in self._bound:

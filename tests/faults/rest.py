@@ -17,8 +17,7 @@ def left(proxy: Running, member: Upstream) -> dict[str, Any]:
         "busy": [state.key for state in proxy.registry.members.values() if state.busy],
         "clients": service.clients,
         "connections": [state.connections for state in proxy.server.states() if state.connections],
-        "in line": service.waiting,
-        "in the queue": service.gate.waiting,
+        "in line": service.lines,
         "counted connections": service.gate._connections,
         "connections that are not idle": member.open - idle,
     }

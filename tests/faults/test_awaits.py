@@ -297,7 +297,7 @@ async def one(here: Here, number: int, happening: Happening) -> None:
             holder.write(HOLD)
             await until(lambda: here.member.open)
             asking = asyncio.create_task(here.ask(*shape.pieces))
-            await until(lambda: proxy.server._service.waiting)
+            await until(lambda: proxy.server._service.lines)
             known += 1
             here.steps.at(number, happening)
             reset(holder)

@@ -20,11 +20,10 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.target import endpoint, readable
 from proxy_core.http.view import Connection
 from proxy_core.rules.decision import Forward, Respond, Trace
-from proxy_core.rules.facts import Facts, Need
+from proxy_core.rules.facts import MOST_ANSWERS, Facts, Need
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.serve import fixed_bounds
 from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.member_request import outgoing
 from proxy_core.serve.request_head import RequestReader, ascii_line
@@ -67,8 +66,8 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
             break
         if question.unfinished and decision.key[0] == "map":
             return explanation.told(decision, [*first, *trace], facts, rules.site, head, view.client, listener)
-        if len(facts.answers) >= fixed_bounds.FACTS:
-            decision = Respond(500, None, f"rules asked for more than {fixed_bounds.FACTS} things")
+        if len(facts.answers) >= MOST_ANSWERS:
+            decision = Respond(500, None, f"rules asked for more than {MOST_ANSWERS} things")
             break
         facts.answers[decision.key] = await outside.answer(decision.key)
     exchange.extras = None if isinstance(decision, Need) else decision.extras
