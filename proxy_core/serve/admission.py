@@ -70,6 +70,15 @@ class Admission:
             raise RefusedRequest(429, "the client sends requests faster than client_rate", "client_rate", early)
         known[name] = full_at
 
+    def turned_away(self, client: str, terms: ClientPolicy, now: float) -> RefusedRequest | None:
+        """Why a client that a proxy names may not ask; None where it may."""
+        if terms.watches(client, time()):
+            try:
+                self.admit(client, terms, now)
+            except RefusedRequest as refused:
+                return refused
+        return None
+
     # -- room for requests in flight
 
     def enter(self, limits: Limits) -> bool:

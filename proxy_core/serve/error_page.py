@@ -65,7 +65,7 @@ def fetch(service: ServerState, client: ClientSide, path: str) -> bool:
     assert first is not None
     exchange = first.exchange
     try:
-        view, fields = client.redirected(exchange, first.fields, path)
+        view, fields = client.reader.redirected(exchange, first.fields, path)
     except RefusedRequest:
         return False
     own = Exchange(exchange.rules, view, view.head, exchange.version, exchange.at, monotonic())

@@ -43,7 +43,7 @@ class Flight(OpenRequest):
         early = rules.program.early(view)
         if early is not None:
             try:
-                self.exchange.view, self.fields = self.client.early(self.fields, early, self.exchange)
+                self.exchange.view, self.fields = self.client.reader.early(self.fields, early, self.exchange)
             except RefusedRequest as refused:
                 self.respond(500, f"the site's header rules make a request that is refused: {refused.why}")
                 return
@@ -96,7 +96,7 @@ class Flight(OpenRequest):
                     return
             if settings is not None and settings.edits.requests:
                 try:
-                    self.fields = self.client.changed(self.fields, settings.edits, exchange)
+                    self.fields = self.client.reader.changed(self.fields, settings.edits, exchange)
                 except RefusedRequest as refused:
                     self.respond(500, f"the site's header rules make a request that is refused: {refused.why}")
                     return

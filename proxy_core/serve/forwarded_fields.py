@@ -17,16 +17,21 @@ OPTIONS: Final = {b"close", b"keep-alive"}
 
 
 class Hop(NamedTuple):
-    """What a connection adds to each of its requests, under the same Terms. ``lines`` are field lines of our own;
-    ``edited``: what the client may not say is out already (``believed``), and what is there now the site's own rules
-    have put."""
+    """What a connection adds to each of its requests, under the same policy."""
 
     terms: ClientPolicy
+    """The policy."""
     client: str
+    """The address of who asks."""
     appends: bool
+    """What it says of whom it asks for is kept and added to."""
     scheme: str
+    """That of the listener: "http", "https"."""
     lines: tuple[bytes, ...]
+    """Field lines of our own."""
     edited: bool = False
+    """What the client may not say is out already (``believed``), and what is there now the site's own rules have put.
+    """
 
 
 def believed(lines: list[bytes], hop: Hop) -> list[bytes]:

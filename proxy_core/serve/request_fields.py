@@ -30,19 +30,24 @@ _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 
 
 class RequestFields(NamedTuple):
-    """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
-    ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open; ``spent``:
-    Max-Forwards lets it go no further than here; ``upgrade``: the protocol that it would rather speak, if it asks for
-    one as RFC 9110 §7.8 wants it asked."""
+    """What a block of fields says."""
 
     host: bytes
+    """The authority that counts: of the target, else Host; b"" for none."""
     lines: bytes
+    """The part that goes upstream, after Host, with the empty line."""
     length: int
+    """Bytes of the body: 0 for none, CHUNKED."""
     http11: bool
+    """The client speaks HTTP/1.1, not 1.0."""
     keep: bool
+    """The client leaves its connection open."""
     expect: bool
+    """It waits for 100 Continue before it sends its body."""
     spent: bool = False
+    """Max-Forwards lets it go no further than here."""
     upgrade: bytes = b""
+    """The protocol that it would rather speak, if it asks for one as RFC 9110 §7.8 wants it asked."""
 
 
 def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> RequestFields:

@@ -76,7 +76,7 @@ class ProxyServer:
     ) -> None:
         """``folder`` is that of the site file, to which the files that it names are relative."""
         self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
-        self._service = ServerState(current, recorder, self.upstreams, log, outside or Outside())
+        self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
         self._files = LocalFiles(lambda: current.rules.program.roots, folder)
         self.upstreams.inside = self._files.connect
         self._registry = registry
@@ -93,7 +93,7 @@ class ProxyServer:
         if self._sweeper is None:
             # Each may need a second one upstream while it asks for something.
             free = raise_descriptor_limit() - _RESERVE
-            self._service.most_clients = max(1, free - min(free // 2, _UPSTREAMS))
+            self._state.most_clients = max(1, free - min(free // 2, _UPSTREAMS))
             self._sweep()
         prepared = PreparedListeners()
         problems = []
@@ -124,12 +124,12 @@ class ProxyServer:
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         kept = set(prepared.kept)
-        trusted = self._service.terms(self._service.current.rules).trusted
+        trusted = self._state.terms(self._state.current.rules).trusted
         for bound, (name, listener, secure) in prepared.uses.items():
             bound.use(name, listener, secure, trusted)
         for bound in self._bound:
             if bound not in kept and not bound.draining:
-                self._stop(bound, self._service.current.rules.site.site.drain_timeout)
+                self._stop(bound, self._state.current.rules.site.site.drain_timeout)
         for bound in prepared.new:
             bound.start()
         draining = [bound for bound in self._bound if bound.draining]
@@ -137,12 +137,12 @@ class ProxyServer:
 
     def refresh_names(self, now: float) -> None:
         """Have the names of the members in force asked for anew where that is due."""
-        rules = self._service.current.rules
+        rules = self._state.current.rules
         hosts = {member.upstream.host for pool in rules.pools.values() for member in pool.members}
         self.upstreams.resolver.refresh(hosts, rules.site.site.address_ttl, now)
 
     def _enter(self, bound: BoundListener, ends: Ends | None) -> ClientConnection:
-        return ClientConnection(self._service, bound, ends)
+        return ClientConnection(self._state, bound, ends)
 
     def _secure(self, there: BoundListener | None, listener: Listener) -> Secure | None:
         """What a listener will speak TLS with: what it has, where neither settings nor files changed. Raises BadTls."""
@@ -165,7 +165,7 @@ class ProxyServer:
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""
-        service, wrong = self._service, self._service.outside.passwords.failed
+        service, wrong = self._state, self._state.outside.passwords.failed
         return {**service.gate.reached, **({"passwords": wrong} if wrong else {})}
 
     async def drain(self, seconds: float) -> int:
@@ -174,7 +174,7 @@ class ProxyServer:
             if not bound.draining:
                 self._stop(bound, seconds + 1)  # who is left is cut here, and counted
         end = monotonic() + seconds
-        clients = self._service.clients
+        clients = self._state.clients
         while clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice
             await asyncio.sleep(0.02)
         left = [client for client in clients if client.flight is not None]
@@ -186,9 +186,9 @@ class ProxyServer:
         """Stop at once: cut what is open, and free every socket and timer."""
         for bound in self._bound:
             bound.stop()
-        for client in list(self._service.clients):
+        for client in list(self._state.clients):
             client.cut()
-        self._service.upstreams.close()
+        self._state.upstreams.close()
         await self._files.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -229,7 +229,7 @@ class ProxyServer:
         bound.stop()
         now = monotonic()
         bound.cut_at = now + seconds
-        for client in self._service.clients:
+        for client in self._state.clients:
             if client.bound is not bound:
                 continue
             if client.idle:
@@ -244,7 +244,7 @@ class ProxyServer:
             for state in self._registry.members.values()
             if state.busy and cut_off(state, now)
         }
-        for client in list(self._service.clients) if late else ():
+        for client in list(self._state.clients) if late else ():
             flight = client.flight
             if flight is not None and flight.exchange.member is not None and flight.exchange.member.key in late:
                 flight.give_up(f"its member was drained for {late[flight.exchange.member.key]:g} s")
@@ -255,7 +255,7 @@ class ProxyServer:
         now = monotonic()
         late = now - self._swept - SWEEP_SECONDS if self._swept else 0.0
         self._swept = now
-        clients = self._service.clients
+        clients = self._state.clients
         if late > _LATE:
             # Nobody was heard while the loop stood still; silence is not theirs.
             for client in clients:
@@ -264,12 +264,12 @@ class ProxyServer:
             try:
                 client.expired()
             except Exception as error:
-                self._service.crashed("ending what took too long", error)
+                self._state.crashed("ending what took too long", error)
                 client.cut()
-        self._service.upstreams.sweep(now)
+        self._state.upstreams.sweep(now)
         self._cut_drained(now)
-        for place in list(self._service.lines):
-            self._service.lines.freed(place)  # a limit may have been raised
+        for place in list(self._state.lines):
+            self._state.lines.freed(place)  # a limit may have been raised
         if now - self._looked >= self.look_every:
             self._looked = now
             for bound in self._bound:

@@ -13,11 +13,10 @@ from typing import Protocol
 
 from proxy_core.balance.state import Pool
 from proxy_core.config.model import Limits
-from proxy_core.http.view import RequestView
-from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.request_head import RequestReader
 
 
 class ClientSide(Protocol):
@@ -37,6 +36,8 @@ class ClientSide(Protocol):
     """We do not read from it."""
     flight: FlightSide | None
     """Its request in flight."""
+    reader: RequestReader
+    """Reads its requests, and makes others of them."""
     write: Callable[[bytes], None]
     """Writes to the client."""
 
@@ -47,24 +48,8 @@ class ClientSide(Protocol):
 
     def pause(self) -> None: ...
     def resume(self) -> None: ...
-    def earn(self, count: int) -> None:
-        """So many bytes of a body came: they buy time."""
-        ...
-
     def bound_body(self, own: int | None) -> int:
         """The body may have so many bytes, or as many as the listener allows (0: any number); returns which."""
-        ...
-
-    def changed(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> RequestFields:
-        """The fields of the request in flight after the site's edits. Raises RefusedRequest."""
-        ...
-
-    def early(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> tuple[RequestView, RequestFields]:
-        """The request as its rules see it. Raises RefusedRequest."""
-        ...
-
-    def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:
-        """The request that asks for the page of an error. Raises RefusedRequest."""
         ...
 
     def fetch_page(self, path: str) -> bool:

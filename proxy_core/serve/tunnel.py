@@ -17,6 +17,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
+from proxy_core.balance.state import MemberState
 from proxy_core.http.upgrade import WEBSOCKET
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.upstreams.connection import Upstream
@@ -64,11 +65,27 @@ class End(Pausable):
 
 
 class Tunnel:
-    """``idle`` is in seconds; ``ended`` is called once, with why it ended ("" when both sides had done)."""
+    """Two connections and the bytes between them."""
 
     __slots__ = (
         "_ended", "_exchange", "_frames", "_idle", "_state", "client", "downstream", "stopping", "upstream", "why",
     )  # fmt: skip
+
+    client: ClientSide
+    downstream: End
+    upstream: End
+    why: str
+    """Why it ends, for the record; "" when both sides have done."""
+    stopping: bool
+    """The proxy stops, or the listener does."""
+    _exchange: Exchange
+    _state: MemberState
+    _idle: float
+    """Seconds in which nothing moves that are borne."""
+    _ended: Callable[[str], None]
+    """Is called once, with ``why``."""
+    _frames: Frames | None
+    """Where the frames of a WebSocket end, on the way to the client; None for other protocols."""
 
     def __init__(
         self,

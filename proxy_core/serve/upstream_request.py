@@ -83,7 +83,13 @@ class UpstreamRequest:
         if last:
             self._turn(monotonic())
         elif flight.waits is BODY:
-            flight.client.earn(received)
+            self._earn(received)
+
+    def _earn(self, count: int) -> None:
+        """Bytes of a body buy the client time, up to a whole silence; one that trickles runs out of it."""
+        client, limits = self._flight.client, self._flight.client.limits
+        most = monotonic() + limits.body_time
+        client.deadline = min(client.deadline + count / limits.body_rate, most) if limits.body_rate else most
 
     def drop(self) -> None:
         """Close the connection at once; nothing more comes of it."""
@@ -141,7 +147,7 @@ class UpstreamRequest:
         flight = self._flight
         self._alive(monotonic())
         self._count_head(answer)
-        if flight.fields.http11 and answer.status != 100 and not flight.started:
+        if flight.fields.http11 and answer.status != 100:
             flight.client.write(member_answer.interim(answer))
 
     def switched(self, answer: Answer, data: bytes) -> None:

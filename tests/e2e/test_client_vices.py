@@ -295,7 +295,7 @@ async def test_a_client_that_left_before_the_member_was_there_is_noticed() -> No
 
 async def test_more_clients_than_there_are_descriptors_for_are_turned_away_and_the_others_served() -> None:
     async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
-        proxy.server._service.most_clients = 2
+        proxy.server._state.most_clients = 2
         async with client(proxy.port) as one, client(proxy.port) as two, client(proxy.port) as three:
             for served in (one, two):
                 served.send(GET)

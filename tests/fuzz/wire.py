@@ -65,7 +65,7 @@ class Wire:
         server = ProxyServer(
             Current(rules), recorder, registry, lambda problem, error=None: self.problems.append(str(problem))
         )
-        self.service = server._service
+        self.service = server._state
         self.upstreams: list[Upstream] = []
         self.answer = answer
         self.client = ClientConnection(self.service, BoundListener("http", "", 80, Listener(address=":80")))

@@ -21,9 +21,8 @@ import pytest
 from proxy_core.config.model import Listener, Site
 from proxy_core.errors import Problem
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.view import Connection
 from proxy_core.rules.facts import FactKey
-from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_sources import Outside
@@ -35,7 +34,6 @@ from proxy_core.runtime.upstreams.idle_connections import Unreachable, Upstreams
 from proxy_core.serve import error_page
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.flight import Flight, receive
-from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.request_head import RequestReader
 from proxy_core.serve.server_state import ServerState
 from proxy_core.serve.sides import FlightSide
@@ -117,21 +115,8 @@ class Client:
             assert self.flight is not None
             self.flight.send_body(*self.held.pop(0))
 
-    def earn(self, count: int) -> None:
-        most = self._play.now + self.limits.body_time
-        self.deadline = min(self.deadline + count / self.limits.body_rate, most)
-
     def bound_body(self, own: int | None) -> int:
         return self.limits.body if own is None else own
-
-    def changed(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> RequestFields:
-        return self.reader.changed(fields, edits, exchange)
-
-    def early(self, fields: RequestFields, edits: Edits, exchange: Exchange) -> tuple[RequestView, RequestFields]:
-        return self.reader.early(fields, edits, exchange)
-
-    def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:
-        return self.reader.redirected(exchange, fields, path)
 
     def fetch_page(self, path: str) -> bool:
         return error_page.fetch(self._play.state, self, path)
@@ -253,7 +238,7 @@ class Play:
                 return dict(self.state.gate.reached)
             case "problems":
                 return len(self.problems)
-            case "errors" | "elected" | "busy" | "answered":
+            case "errors" | "elected" | "busy" | "answered" | "read" | "transferred":
                 return sum(getattr(state, name) for state in states)
             case "in_error":
                 return sorted(state.key.member for state in states if state.error_at)

@@ -404,7 +404,7 @@ SCRIPTS = {
         PLAIN,
         *ASKED,
         says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
-        sees(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", waits="answer", seconds=60),
+        sees(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", waits="answer", seconds=60, read=45),
         says(HELLO),
         sees(HELLO, status=200),
     ),
