@@ -16,6 +16,7 @@ from proxy_core.balance import outcome, sticky
 from proxy_core.balance.select import Full, choose
 from proxy_core.balance.state import BoundMember, MemberKey, Pool
 from proxy_core.rules.decision import Forward
+from proxy_core.rules.facts import NOTHING, Facts
 from proxy_core.rules.text.request_key import key_of
 from proxy_core.runtime.upstreams.idle_connections import Unreachable
 from proxy_core.serve.deadlines import CONNECT, MEMBER
@@ -84,10 +85,12 @@ class Forwarding:
 
     def _ask(self, pool: Pool) -> None:
         """What the request itself says about who should get it. Raises Unknown."""
-        exchange = self._flight.exchange
+        flight, exchange = self._flight, self._flight.exchange
         if pool.balancer.sticky is not None:
             exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
         if pool.method == "hash":
+            if exchange.facts is NOTHING:  # its rules ask for none, but the key may
+                exchange.facts = Facts(ask=flight.service.outside.ask)
             name = exchange.rules.site.site.server_name
             self._key = key_of(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)
 

@@ -33,7 +33,7 @@ SPARED = {
     "ClientConnection._go_on",
     "ClientConnection.connection_lost",
     "ClientConnection.connection_made",
-    "ClientConnection.cut",
+    "Lingering.cut",
     "Flight.client_left",
     "Forwarding.release",
     "OpenRequest._end",

@@ -615,6 +615,9 @@ SCRIPTS = {
         sees(upstream=1, waits="answer", hits=1),
         says(HELLO),
         sees(HELLO, status=200),
+        asks(GET),
+        sees(waits="fact"),  # the answer was that request's
+        leaves,
     ),
     "an answer that is hidden is a page of ours, and what it said is thrown away": script(
         HIDDEN,
