@@ -40,7 +40,7 @@ from proxy_core.serve.sides import FlightSide
 
 Step = Callable[["Play"], object]
 Bytes = bytes | int
-"""What was written: these very bytes, or an answer that begins with this status."""
+"""What was written: these very bytes, or to a client one answer with this status, to members so many heads."""
 
 
 class Wire(asyncio.Transport):
@@ -190,6 +190,7 @@ class Play:
         )  # fmt: skip
         self.client = Client(self)
         self.clients = [self.client]
+        self.last = self.up = b""
         self._read: Counter[int] = Counter()
         for pool in self.rules.pools.values() if idle else ():
             for member in pool.members:
@@ -217,9 +218,16 @@ class Play:
         states = self.registry.members.values()
         match name:
             case "client":
-                return self.fresh(self.client.wire)
+                fresh = self.fresh(self.client.wire)
+                self.last = fresh or self.last
+                return fresh
+            case "has":  # what was written to the client last, in part
+                return self.last
             case "upstream":
-                return b"".join(self.fresh(cast(Wire, each.transport)) for each in self.upstreams.opened)
+                self.up = b"".join(self.fresh(cast(Wire, each.transport)) for each in self.upstreams.opened)
+                return self.up
+            case "body":  # of what was written to a member just now
+                return self.up.partition(b"\r\n\r\n")[2]
             case "waits":
                 return self.flight.waits
             case "seconds":
@@ -230,6 +238,12 @@ class Play:
                 return cast(Wire, self.connection.transport).reads
             case "member_open":
                 return cast(Wire, self.connection.transport).open
+            case "cancelled":
+                return self.upstreams.asked[-1].cancelled()
+            case "standing":
+                return sum(self.state.lines.length(place) for place in self.state.lines)
+            case "member_retries" | "member_sent" | "member_received":
+                return sum(getattr(state, name.removeprefix("member_")) for state in states)
             case "idle":
                 return sum(len(stack) for stack in self.upstreams.idle.values())
             case "asked":
@@ -359,6 +373,12 @@ def passes(seconds: float) -> Step:
     return step
 
 
+def cancels(play: Play) -> None:
+    """What it waits for is cancelled by others."""
+    assert play.flight.task is not None
+    play.flight.task.cancel()
+
+
 def drains(play: Play) -> None:
     """The listener stops."""
     play.client.bound.draining = True
@@ -377,6 +397,18 @@ def breaking(what: Any, name: str) -> Step:
         raise ZeroDivisionError("put in by a script")
 
     return lambda play: setattr(play, "_patched", (what, name, getattr(what, name))) or setattr(what, name, broken)
+
+
+def makes_a_mistake(where: str) -> Step:
+    """A mistake of ours is made over it."""
+
+    def step(play: Play) -> None:
+        try:
+            raise ZeroDivisionError("put in by a script")
+        except ZeroDivisionError as error:
+            play.flight.broke(where, error)
+
+    return step
 
 
 def on_another_connection(number: int) -> Step:
@@ -398,9 +430,13 @@ def sees(client: Bytes = b"", upstream: Bytes = b"", **expected: Any) -> Step:
         for name, wanted in {"client": client, "upstream": upstream, **expected}.items():
             found = play.seen(name)
             if isinstance(wanted, int) and name == "client":
-                found = int(found[9:12] or 0)
+                assert found.count(b"HTTP/1.") == 1, f"{found!r} is not one answer"
+                found = int(found[9:12])
             elif isinstance(wanted, int) and name == "upstream":
                 found = found.count(b" HTTP/1.1\r\nHost: ")  # how many heads of requests
+            if name == "has":
+                assert wanted in found, f"{wanted!r} is not in {found!r}"
+                continue
             assert found == wanted, f"{name} is {found!r}, not {wanted!r}"
 
     return step
