@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxy_core.config.model import Balancer
-from proxy_core.config.model_balance import Ejection, Sticky
-from proxy_core.config.model_health import HealthCheck
+from proxy_core.config.model import Balancer, Ejection, HealthCheck, Sticky
 from proxy_core.control.editing.commands import Change, Delete
 from rproxy_tui import words
 from rproxy_tui.draft import thing

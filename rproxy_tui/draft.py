@@ -107,7 +107,7 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "",
         name=NAME,
         kind="text",
         required=True,
-        description=f"Name of the new {what}: letters, digits, dot, dash and underscore.",
+        describe=lambda: f"Name of the new {what}: letters, digits, dot, dash and underscore.",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         wanted="a name of letters, digits, dot, dash and underscore",
     )

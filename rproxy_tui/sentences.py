@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from proxy_core.config.edit import Edit
+from proxy_core.config.editing.site_edits import Edit
 from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route, Site
 from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Set
 from proxy_core.errors import Address

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import cpu, load
 from benchmarks.contenders import Ends, certificate, contenders, site_file
 from benchmarks.machine import OTHER_CORE, cpu_seconds, free_ports, memory_kib, running, tree, wait_for
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.rules.lint.site import lint
 
 BUSY = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"

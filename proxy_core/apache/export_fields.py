@@ -17,7 +17,7 @@ from proxy_core.apache.export_lost import Lose
 from proxy_core.apache.export_words import Lines, Unsayable, line, off
 from proxy_core.apache.fields import ATTRIBUTES, PLAIN
 from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Location, ReverseRule, RewriteRule, Site
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.template import Fixed

@@ -36,7 +36,7 @@ from proxy_core.apache.reader import read
 from proxy_core.apache.report import Report
 from proxy_core.apache.table import Handler
 from proxy_core.apache.writer import written
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
 from proxy_core.rules.lint.site import lint
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from proxy_core.apache.draft import Block
 from proxy_core.apache.report import Report, losses, summary
-from proxy_core.config import spell
+from proxy_core.config.editing import spelling
 
 _WIDTH = 120
 _TITLES = {
@@ -51,7 +51,7 @@ def _told(block: Block) -> str:
     lines = "".join(
         f"# {_printable(f'{origin.place}  {origin}')[:_WIDTH]}\n" for origin in dict.fromkeys(block.origins)
     )
-    return lines + spell.table(block.path, block.content, row=block.row)
+    return lines + spelling.table(block.path, block.content, row=block.row)
 
 
 def _printable(line: str) -> str:

@@ -17,7 +17,7 @@ from proxy_core.balance.state import UNLIMITED, BoundMember, Group, MemberKey, M
 from proxy_core.config.destination import destination
 from proxy_core.config.folders import FILES, INSIDE, serves_files
 from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
-from proxy_core.http.status_ranges import status_ranges
+from proxy_core.http.statuses import status_ranges
 from proxy_core.http.target import as_bytes_text, escaped, origin
 from proxy_core.http.upgrade import protocols
 

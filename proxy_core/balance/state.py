@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from proxy_core.config.model import Balancer, Member
-from proxy_core.config.model_tls import UpstreamTls
+from proxy_core.config.model import Balancer, Member, UpstreamTls
 from proxy_core.http.upgrade import Protocols
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from proxy_core.config.model_routes import Route
+from proxy_core.config.model import Route
 from proxy_core.http.target import balancer, origin
 
 _REGEX_TARGET = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/$\\]*)(.*)", re.DOTALL)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from proxy_core.config import spell
-from proxy_core.config.check import bounds
+from proxy_core.config.editing import spelling
 from proxy_core.config.model import Site
+from proxy_core.config.reading.check import bounds
 from proxy_core.config.schema import Field, Kind, fields, struct_at
 
 __all__ = ["Field", "Kind", "configuration", "fields", "struct_at"]
@@ -20,7 +20,7 @@ __all__ = ["Field", "Kind", "configuration", "fields", "struct_at"]
 _OPENING = """\
 # The site file
 
-<!-- Made by `python -m proxy_core.config.manual`: change the descriptions in proxy_core/config/model*.py instead. -->
+<!-- Made by `python -m proxy_core.config.manual` from what stands below the fields in proxy_core/config/model. -->
 
 A site file is TOML 1.0 in UTF-8. Ordered things are arrays of tables (`[[routes]]`), named things are tables
 (`[balancers.shop]`). `rproxy check site.toml` lists every problem with its line and column.
@@ -74,14 +74,14 @@ def _about(struct: type[Struct]) -> str:
 
 def _row(field: Field) -> str:
     if field.kind == "choice":
-        value = ", ".join(f"`{spell.value(each)}`" for each in field.choices)
+        value = ", ".join(f"`{spelling.value(each)}`" for each in field.choices)
     else:
         limits = bounds(field) if field.kind in ("number", "integer") else field.wanted
         value = _KINDS[field.kind] + (f": {limits}" if limits else "")
     default = "required" if field.required else ""
     if not field.required and field.default not in (None, "", (), {}):
-        default = f"`{spell.value(field.default)}`"
-    cells = [f"`{field.name}`", value, default, field.description]
+        default = f"`{spelling.value(field.default)}`"
+    cells = [f"`{field.name}`", value, default, field.describe()]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

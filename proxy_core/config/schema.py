@@ -8,12 +8,14 @@ name, and nothing reads a document.
 from __future__ import annotations
 
 import types
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
+from proxy_core.config.descriptions import description
 from proxy_core.config.model import Site
 from proxy_core.errors import Address
 
@@ -25,33 +27,41 @@ _SCALARS: dict[object, Kind] = {str: "text", float: "number", int: "integer", bo
 
 
 class Field(NamedTuple):
-    """One key of a table. ``name`` is its TOML spelling; ``default`` is None where the key has none.
-
-    ``minimum`` and ``maximum`` are numbers, or lengths of a text; ``above`` says that ``minimum`` itself is not
-    allowed. ``wanted`` describes a good value in words and ``example`` is one. For ``tables`` and ``pairs``,
-    ``pattern`` and ``wanted`` are those of the names. ``struct`` is what a table, or each table or row, holds.
-    """
+    """One key of a table, as the checker, the manual and the forms see it."""
 
     name: str
+    """Its spelling in TOML."""
     kind: Kind
+    """How its value is spelled."""
     choices: tuple[str | int, ...] = ()
+    """The values of a ``choice``."""
     default: Any = None
+    """The value that it has when it is not given, in the model's types; None where it has none."""
     required: bool = False
-    description: str = ""
+    """Whether a table must have it."""
     minimum: float | None = None
+    """The least number, or the least length of a text in characters."""
     above: bool = False
+    """Whether a number must be more than ``minimum``."""
     maximum: float | None = None
+    """The greatest number, or the greatest length of a text in characters."""
     pattern: str = ""
+    """A regular expression that is found in good texts; for ``tables`` and ``pairs``, in good names."""
     wanted: str = ""
+    """What ``pattern`` wants, in words."""
     example: Any = None
+    """A good value, as TOML data."""
     struct: type[Struct] | None = None
+    """The model of the table, or of each table or row, that it holds."""
+    describe: Callable[[], str] = str
+    """Gives what it means, in sentences; what the model says is read from its source when this is called."""
 
 
 @cache
 def fields(kind: type[Struct]) -> tuple[Field, ...]:
     """The fields of a table, in the order of the model. Raises TypeError for a type that a site file cannot spell."""
     hints = get_type_hints(kind, include_extras=True)
-    return tuple(_field(each, hints[each.name]) for each in msgspec.structs.fields(kind))
+    return tuple(_field(kind, each, hints[each.name]) for each in msgspec.structs.fields(kind))
 
 
 def struct_at(address: Address) -> type[Struct] | None:
@@ -81,7 +91,7 @@ def names_something(address: Address) -> bool:
     return parent is not None and any(f.name == address[-2] and f.kind == "tables" for f in fields(parent))
 
 
-def _field(each: msgspec.structs.FieldInfo, hint: Any) -> Field:
+def _field(owner: type[Struct], each: msgspec.structs.FieldInfo, hint: Any) -> Field:
     bare, meta = _peel(hint)
     kind, choices, struct, inner = _kind(bare)
     meta = {**_peel(inner)[1], **meta} if inner is not None else meta
@@ -95,6 +105,7 @@ def _field(each: msgspec.structs.FieldInfo, hint: Any) -> Field:
         default=None if default is msgspec.NODEFAULT else default,
         required=each.required,
         struct=struct,
+        describe=partial(description, owner, each.name),
         **meta,
     )
 
@@ -117,7 +128,6 @@ def _peel(hint: Any) -> tuple[Any, dict[str, Any]]:
 def _said(meta: Meta) -> dict[str, Any]:
     low = meta.ge if meta.gt is None else meta.gt
     said = {
-        "description": meta.description,
         "minimum": meta.min_length if low is None else low,
         "above": True if meta.gt is not None else None,
         "maximum": meta.max_length if meta.le is None else meta.le,

@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.editing.editor import check
 from proxy_core.control.engine import BadSite, Engine

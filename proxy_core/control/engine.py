@@ -15,7 +15,7 @@ from pathlib import Path
 
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.config.model import Listener, Site
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
@@ -182,7 +182,8 @@ class Engine:
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
-        return await explain(self._current.rules, Outside(self._maps.uncounted(), self.file.parent), question)
+        outside = Outside(self._maps.uncounted(), self.file.parent)
+        return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
         document = self._editor.document

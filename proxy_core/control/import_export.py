@@ -19,7 +19,7 @@ from proxy_core.apache.export import MODULES, export_site
 from proxy_core.apache.export_words import Unsayable
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.report import as_json, spelled
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import errors
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy_core.http.hop_by_hop import is_token
+from proxy_core.http.syntax import is_token
 
 ANY: Final = b"any"
 WEBSOCKET: Final = b"websocket"

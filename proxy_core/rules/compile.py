@@ -7,123 +7,130 @@ host's own, as Apache merges a server into its virtual hosts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from proxy_core.config.folders import Root, root_of
 from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.errors import Address
-from proxy_core.http.target import readable
-from proxy_core.http.view import RequestView
 from proxy_core.rules import env, hosts, locations
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
-from proxy_core.rules.decision import Decision, Respond, RuleState, Step, Trace
-from proxy_core.rules.facts import Facts, Need, Unknown
+from proxy_core.rules.decision import RuleState
+from proxy_core.rules.env import Setter
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.program import Program
 from proxy_core.rules.rewriting import rewrite
+from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.route_table import RouteTable, compile_routes, served
 from proxy_core.rules.settings import compile_scopes
-from proxy_core.rules.text.pattern import Runaway
 
 States = Callable[[str, str], RuleState]
+"""The counters of a row, by its list and its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The enabled rows of a site, each compiled once for all hosts that have it."""
+
+    site: Site
+    rewrites: tuple[BoundRewrite, ...]
+    setters: tuple[Setter, ...]
+    state: States
+    laid_on_answers: bool
 
 
 def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:
     """Compile the rules of a site that ``lint`` found no error in; ``previous`` lends the parts that are equal.
 
     Raises ValueError, with a sentence, for what does not parse."""
-    rules = {row.id: rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled}
-    of_hosts = [row for row in site.rewrites if row.enabled and not row.location]
-    setters = [env.compile(row, state("env", row.id)) for row in site.env if row.enabled]
-
-    def guard(address: Address, said: Options | Host) -> Guard:
-        return guards.compile(site, address, said.require, said.auth)
-
-    def guarded(row: Location) -> Guard:
-        return guards.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
-
-    base = guard(("site",), site.site)
-
-    def server(name: str, host: Host, known: HostRules | None) -> HostRules:
-        own = [rules[row.id] for row in of_hosts if row.host == name]
-        before = [rules[row.id] for row in of_hosts if row.host == ""] if name else []
-        inner = [rules[row.id] for row in site.rewrites if row.enabled and row.location and row.host in ("", name)]
-        ordered = {"before": [*before, *own], "after": [*own, *before], "own": own, "off": []}[host.rewrites]
-        names = hosts.names(host)
-        places = [row for row in site.locations if row.host in ("", name)]
-        mine_too = [setter for setter in setters if setter.row.host in ("", name)]
-        variables = [setter for setter in mine_too if not setter.row.location]
-        mine = replace(site, site=hosts.options(site, host)) if name else site
-        its = hosts.own(host, mine.site)
-        tables = compiled(mine, name, known, its)
-        return HostRules(
-            name=name,
-            site=mine,
-            server_name=hosts.server_name(host, site.site.server_name),
-            late=tuple(setter for setter in variables if setter.row.late),
-            env=tuple(setter for setter in variables if not setter.row.late),
-            rules=tuple(ordered),
-            routes=tables,
-            sections=locations.compile(places, guarded, inner, mine_too),
-            guard=base.under(guard(("hosts", name), host)) if name else base,
-            ours=names,
-            port=hosts.own_port(host),
-            reading=tables[0].basis.reading,
-            files=served(mine.site, None, RuleState(), its),
-            own=its,
-        )
-
-    itself = Host(server_name=site.site.server_name)
-    common = compile_routes(
+    scopes = compile_scopes(site)
+    rows = _Rows(
         site,
-        tuple(row for row in site.routes if row.host == ""),
+        tuple(rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled),
+        tuple(env.compile(row, state("env", row.id)) for row in site.env if row.enabled),
         state,
-        previous.server.routes[0] if previous is not None else None,
-        hosts.own(itself, site.site),
+        scopes is not None and scopes.located,
+    )
+    server = _server(rows, previous.server if previous is not None else None)
+    known = previous.hosts if previous is not None else {}
+    virtual = {name: _host(rows, name, host, server, known.get(name)) for name, host in site.hosts.items()}
+    return Program(
+        server,
+        virtual,
+        hosts.tables(site.hosts, [*site.listeners, ""]),
+        scopes,
+        _roots(site),
+        asks=bool(virtual) or not server.plain or (scopes is not None and scopes.asks),
     )
 
-    def compiled(mine: Site, name: str, known: HostRules | None, its: hosts.Own) -> tuple[RouteTable, ...]:
-        """The server's routes and the host's own; both as the host's options have it, where it has its own."""
-        if not name:
-            return (common,)
-        own = tuple(row for row in site.routes if row.host == name)
-        routes = compile_routes(mine, own, state, known.routes[1] if known is not None else None, its)
-        if routes.basis == common.basis:
-            return common, routes
-        shared = known.routes[0] if known is not None else None
-        return compile_routes(mine, common.rows, state, shared, its), routes
 
-    whole = server("", itself, None)
-    known = previous.hosts if previous is not None else {}
-    virtual = {name: server(name, host, known.get(name)) for name, host in site.hosts.items()}
-    tables = hosts.tables(site.hosts, [*site.listeners, ""])
-    scopes = compile_scopes(site)
-    plain = not (virtual or whole.env or whole.late or whole.rules or whole.settles or whole.files)
-    if plain and not common.answering and not any(row.interpolate for row in common.rows):
-        return Program(common.decide, False, whole, {}, {}, scopes)
+def _server(rows: _Rows, previous: HostRules | None) -> HostRules:
+    """The rules where no host answers."""
+    site = rows.site
+    itself = Host(server_name=site.site.server_name)
+    own = hosts.own(itself, site.site)
+    shared = tuple(row for row in site.routes if row.host == "")
+    table = compile_routes(site, shared, rows.state, previous.routes[0] if previous is not None else None, own)
+    return _rules(rows, "", itself, site, own, (table,), _guard(site, ("site",), site.site))
 
-    def decide(view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
-        """Choose the host, and let its rules decide."""
-        chosen = whole
-        listener = view.connection.listener
-        table = tables.get(listener if listener in site.listeners else "")
-        if table is not None:
-            name, named = table.find(view.host.decode("latin-1"))
-            chosen = virtual[name]
-            if trace is not None:
-                shown = readable(view.host)
-                why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": it is the first'
-                trace.append(Step(("hosts", name), "match", why))
-        try:
-            return chosen.decide(view, facts, trace)
-        except Unknown as unknown:
-            return Need(unknown.key)
-        except Runaway as runaway:
-            return Respond(500, None, str(runaway))
 
-    return Program(decide, True, whole, virtual, tables, scopes, _roots(site))
+def _host(rows: _Rows, name: str, host: Host, server: HostRules, previous: HostRules | None) -> HostRules:
+    """The rules of a host: the server's routes and its own, both as the host's options have it where it has its own."""
+    site = replace(rows.site, site=hosts.options(rows.site, host))
+    own = hosts.own(host, site.site)
+    shared, mine = previous.routes if previous is not None else (None, None)
+    its = compile_routes(site, tuple(row for row in site.routes if row.host == name), rows.state, mine, own)
+    common = server.routes[0]
+    if its.basis != common.basis:
+        common = compile_routes(site, common.rows, rows.state, shared, own)
+    guard = server.guard.under(_guard(rows.site, ("hosts", name), host))
+    return _rules(rows, name, host, site, own, (common, its), guard)
+
+
+def _rules(
+    rows: _Rows, name: str, host: Host, site: Site, own: hosts.Own, routes: tuple[RouteTable, ...], guard: Guard
+) -> HostRules:
+    """``site`` has the options of the host laid over its own."""
+    options = rows.site.site
+    reached = ("", name)
+    setters = [setter for setter in rows.setters if setter.row.host in reached]
+    variables = [setter for setter in setters if not setter.row.location]
+    inner = [rule for rule in rows.rewrites if rule.row.location and rule.row.host in reached]
+    places = [row for row in rows.site.locations if row.host in reached]
+    return HostRules(
+        name=name,
+        site=site,
+        server_name=hosts.server_name(host, options.server_name),
+        port=hosts.own_port(host),
+        ours=hosts.names(host),
+        routes=routes,
+        rules=_ordered(rows, name, host),
+        env=tuple(setter for setter in variables if not setter.row.late),
+        late=tuple(setter for setter in variables if setter.row.late),
+        sections=locations.compile(places, lambda row: _guard_of_location(rows.site, row), inner, setters),
+        laid_on_answers=rows.laid_on_answers,
+        guard=guard,
+        files=served(site.site, None, RuleState(), own),
+        own=own,
+    )
+
+
+def _ordered(rows: _Rows, name: str, host: Host) -> tuple[BoundRewrite, ...]:
+    """The rules of a host in the order in which they are tried (``config_server_merge`` in mod_rewrite.c)."""
+    outside = [rule for rule in rows.rewrites if not rule.row.location]
+    own = [rule for rule in outside if rule.row.host == name]
+    shared = [rule for rule in outside if rule.row.host == ""] if name else []
+    return tuple({"before": [*shared, *own], "after": [*own, *shared], "own": own, "off": []}[host.rewrites])
+
+
+def _guard(site: Site, address: Address, place: Options | Host) -> Guard:
+    return guards.compile(site, address, place.require, place.auth)
+
+
+def _guard_of_location(site: Site, row: Location) -> Guard:
+    return guards.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
 
 
 def _roots(site: Site) -> dict[str, Root]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from proxy_core.config.model_access import Redirection
+from proxy_core.config.model import Redirection
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
@@ -47,38 +47,53 @@ class CookieRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BoundRoute:
-    """A route as a RuleSet holds it, everything worked out. ``pool`` is the balancer's name, or the origin of a plain
-    URL ("http://localhost:8000"); None for an exception. ``target`` is the escaped path that replaces ``path``. With
-    ``regex``, ``path`` is "" and ``replacement`` makes the target, with $N in it. ``codes`` are the statuses that
-    ``error_override`` is for, none meaning all. ``nocanon``, ``interpolate`` and ``mapping`` are as configured.
-    ``rows`` names the list that it is a row of: "routes", or "rewrites" for a rule that forwards by itself.
-    ``upgrades`` are the protocols that a connection may change to. With ``redirect`` the client is sent elsewhere.
-    ``folder`` is that of files, as configured. ``max_body`` is the bytes that a body may have, None where the
-    listener's word holds; ``canonical`` the name and port in addresses of our own, "" for those that the client
-    used."""
+    """A route as a RuleSet holds it, everything worked out."""
 
     id: str
+    """The row's id in its list."""
     path: str
+    """The prefix that it takes, collapsed; "" with ``regex``."""
     pool: str | None
+    """The balancer's name, or the origin of a plain URL ("http://localhost:8000"); None for an exception."""
     target: bytes
+    """The escaped path that takes the place of ``path``."""
     timeout: float
+    """Seconds of silence that are borne (ProxyTimeout)."""
     error_override: bool
+    """Whether pages of ours take the place of answers that are errors."""
     reverse: tuple[ReverseRow, ...]
+    """How addresses in answers are mapped back."""
     state: RuleState
+    """Its hits."""
     rows: str = "routes"
+    """The list that it is a row of: "routes", "rewrites" for a rule that forwards by itself, "site" for the
+    document_root."""
     upgrades: Protocols = frozenset()
+    """The protocols that a connection may change to."""
     cookies: tuple[CookieRow, ...] = ()
+    """How paths and domains of cookies are mapped back."""
     preserve_host: bool = False
+    """Whether members get the client's Host."""
     codes: frozenset[int] = frozenset()
+    """The statuses that ``error_override`` is for, none meaning all."""
     regex: Pattern | None = None
+    """What it searches in the path in place of a prefix."""
     replacement: str = ""
+    """What makes the target with ``regex``, with $N in it."""
     nocanon: bool = False
+    """Whether the path goes on as the client spelled it."""
     interpolate: bool = False
+    """Whether ${VARIABLE} in the target is filled in."""
     mapping: Literal["decoded", "encoded", "servlet"] = "decoded"
+    """How the path is read that it is held against."""
     redirect: Redirection | None = None
+    """Where the client is sent instead of being forwarded."""
     folder: str = ""
+    """The folder of files, as configured, "" for none."""
     max_body: int | None = None
+    """The bytes that a body may have, 0 for any number; None where the listener's word holds."""
     canonical: str = ""
+    """The name and port in addresses of our own, "" for those that the client used."""
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""
@@ -88,15 +103,13 @@ class BoundRoute:
 class Extras(NamedTuple):
     """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",
     "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count; ``user`` is
-    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one. ``path`` is what sections are
-    held against where a rule of a section made it another than the request's."""
+    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one."""
 
     fields: tuple[bytes, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     hits: tuple[RuleState, ...] = ()
     user: str = ""
     auth: str = ""
-    path: str = ""
 
 
 NO_EXTRAS = Extras()
@@ -104,32 +117,47 @@ NO_EXTRAS = Extras()
 
 class Forward(NamedTuple):
     """Send it to a member of the pool named ``route.pool``. ``target`` is origin-form, escaped, with the query; a
-    member's own base path goes before it."""
+    member's own base path goes before it. ``sections`` are the ids of the locations that hold, in the order in which
+    they are laid over each other."""
 
     route: BoundRoute
     target: bytes
     extras: Extras | None = None
+    sections: tuple[str, ...] = ()
 
 
 class Redirect(NamedTuple):
-    """Send the client elsewhere: ``location`` is the whole URL as it goes into Location."""
+    """Send the client elsewhere. ``sections`` are as in Forward."""
 
     status: int
+    """301, 302, 303, 307 or 308."""
     location: bytes
+    """The whole URL as it goes into Location."""
     cause: str
+    """Why, in words."""
     extras: Extras | None = None
+    """What rules left."""
     route: BoundRoute | None = None
+    """The row that decided, None where it is no row."""
+    sections: tuple[str, ...] = ()
+    """The ids of the locations that hold, in the order in which they are laid over each other."""
 
 
 class Respond(NamedTuple):
-    """Answer it here. ``route`` is the row that said so, if one did. ``local``: nothing forwards it, so it is
-    this server's own, as its files are."""
+    """Answer it here."""
 
     status: int
+    """The status of the answer."""
     route: BoundRoute | None
+    """The row that says so, None where it is no row."""
     cause: str
+    """Why, in words."""
     extras: Extras | None = None
+    """What rules left."""
     local: bool = False
+    """Nothing forwards it, so it is this server's own, as its files are."""
+    sections: tuple[str, ...] = ()
+    """The ids of the locations that hold, in the order in which they are laid over each other."""
 
 
 Decision = Forward | Redirect | Respond | Need

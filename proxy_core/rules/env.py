@@ -10,35 +10,27 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from urllib.parse import unquote_to_bytes
 
 from proxy_core.config.model import EnvRule
+from proxy_core.http.escaping import base64_decoded, uri_escaped
+from proxy_core.http.request_view import spellings
 from proxy_core.http.target import readable
-from proxy_core.http.view import spellings
 from proxy_core.rules.decision import RuleState, Step, Trace
 from proxy_core.rules.expression import evaluation
-from proxy_core.rules.rewriting.urls import escaped
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups, Pattern
-from proxy_core.rules.text.scope import Scope
 from proxy_core.rules.text.template import Template
+from proxy_core.rules.text.variables import Scope
 
 Transform = Callable[[str], str]
 
 
 def _bytes(change: Callable[[bytes], bytes]) -> Transform:
     return lambda text: change(text.encode("latin-1", "replace")).decode("latin-1")
-
-
-def _decoded64(data: bytes) -> bytes:
-    """As much of it as is base64; ModSecurity's t:base64Decode stops at the first other character too."""
-    found = re.match(rb"[A-Za-z0-9+/]*", data)
-    clean = found[0] if found else b""
-    return base64.b64decode(clean[: len(clean) - (len(clean) % 4 == 1)] + b"=" * (-len(clean) % 4))
 
 
 def _unhex(data: bytes) -> bytes:
@@ -55,11 +47,11 @@ TRANSFORMS: dict[str, Transform] = {
     "hex": _bytes(binascii.hexlify),
     "hexdecode": _bytes(_unhex),
     "base64": _bytes(base64.b64encode),
-    "base64decode": _bytes(_decoded64),
+    "base64decode": _bytes(base64_decoded),
     "lowercase": _bytes(bytes.lower),
     "uppercase": _bytes(bytes.upper),
     "trim": lambda text: text.strip(" \t\n\v\f\r"),
-    "urlencode": escaped,
+    "urlencode": uri_escaped,
     "urldecode": _bytes(lambda data: unquote_to_bytes(data.replace(b"+", b" "))),
     "length": lambda text: str(len(text)),
 }
@@ -166,10 +158,7 @@ def expression(text: str) -> Callable[[Scope], bool]:
 
     def test(scope: Scope) -> bool:
         captures = evaluation.Captures()
-        try:
-            held = compiled.truth(scope, captures, scope.looked_up)
-        except evaluation.ExprFailure:
-            return False
+        held = compiled.holds(scope, captures, scope.looked_up)
         scope.condition = captures.groups or None
         return held
 

@@ -1,44 +1,38 @@
-"""All rules of a site in Apache's order: host, environment, rewriting, routes, locations, late environment.
+"""The rules of one host in Apache's order: environment, rewriting, routes, locations, late environment.
 
-``Program.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
-that rules asked for. A site that has nothing but routes is decided by its route table alone. For the rest this module
+``HostRules.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
+that rules asked for. A host that has nothing but routes is decided by its route table alone. For the rest this module
 is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
 another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
-locations that hold: their variables, who may ask (``access``), and their rules (``within``), whose result may be
-looked up anew.
+locations that hold: their variables, who may ask (``access``), and their rules (``per_directory``), whose result may be
+looked up anew. A decision says which locations hold, so that nobody has to find out again.
 Rows without a host come before a host's own, as Apache merges a server into its virtual hosts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeGuard
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
+from proxy_core.http.escaping import sendable
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
-from proxy_core.http.view import RequestView
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
-from proxy_core.rules.decision import (
-    NO_EXTRAS,
-    BoundRoute,
-    Decision,
-    Extras,
-    Forward,
-    Respond,
-    Step,
-    Trace,
-)
-from proxy_core.rules.facts import NOTHING, Facts, Need, Unknown
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, Step, Trace
+from proxy_core.rules.env import Setter
+from proxy_core.rules.facts import Facts, Need, Unknown
 from proxy_core.rules.hosts import NO_OWN, Own
-from proxy_core.rules.locations import SectionSubject
+from proxy_core.rules.locations import BoundSection, SectionSubject
 from proxy_core.rules.rewriting import lookahead, rewrite
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
-from proxy_core.rules.rewriting.proxy_flag import forward
+from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.results import (
     SMUGGLED,
     after,
@@ -52,10 +46,11 @@ from proxy_core.rules.rewriting.results import (
     smuggles,
 )
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
-from proxy_core.rules.rewriting.urls import scheme_length, sendable
+from proxy_core.rules.rewriting.urls import scheme_length
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, outcome
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.pattern import Runaway
+from proxy_core.rules.text.variables import Scope
 
 _SLASHES = re.compile(r"^/{2,}")
 MOST_TURNS = 10
@@ -64,28 +59,53 @@ MOST_TURNS = 10
 
 @dataclass(slots=True, eq=False)
 class HostRules:
-    """The rules of one host, or of the server where no host answers (its name is ""). ``bound`` remembers the
-    BoundRoutes made for what rules forward to."""
+    """The rules of one host, or of the server where no host answers."""
 
     name: str
+    """The host's key in the site file, "" for the server."""
     site: Site
+    """The site, with the host's own options laid over [site]."""
     server_name: str
-    late: tuple[env.Setter, ...]
-    env: tuple[env.Setter, ...]
-    rules: tuple[BoundRewrite, ...]
-    routes: tuple[RouteTable, ...]
-    sections: tuple[locations.BoundSection, ...]
-    ours: Callable[[str], bool]
+    """What the host calls itself, without a port."""
     port: int
-    reading: Reading
+    """The port that its server_name gives, 0 for none."""
+    ours: Callable[[str], bool]
+    """Whether a name is one of the host's."""
+    routes: tuple[RouteTable, ...]
+    """The server's rows, then the host's own."""
+    rules: tuple[BoundRewrite, ...] = ()
+    """The rewrite rules, in the order in which they are tried."""
+    env: tuple[Setter, ...] = ()
+    """Variables that are set before rewriting."""
+    late: tuple[Setter, ...] = ()
+    """Variables that are set when it is known where a request goes (httpd's fixups)."""
+    sections: tuple[BoundSection, ...] = ()
+    """The rows of [[locations]], in the order in which they are laid over each other."""
+    laid_on_answers: bool = False
+    """Whether rows of header fields, error pages or reverse mapping are for some location: then it must be known which
+    locations hold for what rules answer, too."""
     guard: Guard = guards.OPEN
+    """Who may ask, where no location says otherwise."""
     files: BoundRoute | None = None
+    """The way to the files of the document_root."""
     own: Own = NO_OWN
-    bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
+    """What the host says that [site] has no word for."""
+    reading: Reading = field(init=False)
+    """How paths are read."""
+    targets: ProxyTargets = field(init=False)
+    """Where [P] forwards to."""
     ahead: lookahead.Ahead = field(init=False)
+    """Looks ahead, for -U and %{LA-U:…}."""
+    plain: bool = field(init=False)
+    """Whether the route table alone decides."""
 
     def __post_init__(self) -> None:
+        self.reading = self.routes[0].basis.reading
+        self.targets = ProxyTargets(self.site, self.reading, self.own)
         self.ahead = partial(lookahead.look, self.rules, self.late, self.reading)
+        answers = any(table.answering or any(row.interpolate for row in table.rows) for table in self.routes)
+        rules = self.env or self.late or self.rules or self.files
+        self.plain = not (self.name or rules or self.settles or answers)
 
     @property
     def settles(self) -> bool:
@@ -98,18 +118,27 @@ class HostRules:
         return any(table.early for table in self.routes)
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
-        """Where the request goes. Raises Unknown and Runaway, which ``Program.decide`` turns into decisions."""
-        decision = self._decided(view, facts, None, trace)
-        for _ in range(MOST_TURNS):
-            if not isinstance(decision, InternalRedirect):
-                return decision
-            view = replace(view, target=decision.target, env=decision.env)
-            decision = self._decided(view, facts, decision, trace)
+        """Where the request goes, or the ``Need`` of what has to be known for that."""
+        if self.plain:
+            return self.routes[0].decide(view, facts, trace)
+        try:
+            decision = self._decided(view, facts, None, trace)
+            for _ in range(MOST_TURNS):
+                if not isinstance(decision, InternalRedirect):
+                    return decision
+                view = replace(view, target=decision.target, env=decision.env)
+                decision = self._decided(view, facts, decision, trace)
+        except Unknown as unknown:
+            return Need(unknown.key)
+        except Runaway as runaway:
+            return Respond(500, None, str(runaway))
         return Respond(500, None, f"rules of locations went round: more than {MOST_TURNS} times")
 
     def _decided(
         self, view: RequestView, facts: Facts, before: InternalRedirect | None, trace: Trace | None
     ) -> Decision | InternalRedirect:
+        """One turn: ``before`` is what rules of sections made of the request in the last one. Raises Unknown and
+        Runaway."""
         plain = None if self.early else PLAIN(view.target)
         if plain is not None:
             raw_path, query = plain.groups()
@@ -134,8 +163,11 @@ class HostRules:
             ending = rewrite.run(self.rules, scope, effects, trace)
         extras = extras_of(scope, effects)
         if before is not None:
-            extras = after(before.extras, extras, path)
-        settled = self._settled(self._ended(ending, scope, args, extras, trace), scope, trace)
+            extras = after(before.extras, extras)
+        decision = self._ended(ending, scope, args, extras, trace)
+        if not is_open(decision):
+            return self._answered(decision, path, scope)
+        settled = self._settled(decision, scope, trace)
         if self.late:
             settled = self._lately(settled, scope, trace)
         if isinstance(settled, Forward) and settled.route.pool == FILES:
@@ -147,11 +179,10 @@ class HostRules:
     ) -> Decision | InternalRedirect:
         """The decision with the variables that are set behind it, which what rules or access answered never sees
         (httpd's fixups)."""
-        if not (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)):
+        if not is_open(decision):
             return decision
         env.run_late(self.late, scope, trace)
-        extras = decision.extras or NO_EXTRAS
-        return decision._replace(extras=extras._replace(env=tuple(scope.env.values())))
+        return _with_variables(decision, scope)
 
     def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
         """A path that nobody gets to see. Variables are set before paths are read, so the answer's fields know them."""
@@ -179,7 +210,7 @@ class HostRules:
         self, ending: RewriteResult, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
     ) -> Decision:
         """What came of rewriting (``hook_uri2file``), and the routes where it leaves the request to them."""
-        uri, came = scope.uri, extras.path if extras is not None else ""
+        uri = scope.uri
         remote = scheme_length(uri) if ending.kind == "changed" else 0
         if smuggles(ending, scope, remote):
             return Respond(403, None, SMUGGLED, extras)
@@ -188,7 +219,7 @@ class HostRules:
                 return answered(ending, extras)
             case "proxy":
                 assert ending.rule is not None
-                return forward(self, ending.rule, uri, scope.args, ending.raw, extras)
+                return self.targets.forward(ending.rule, uri, scope.args, ending.raw, extras)
             case "changed" if remote:
                 return redirect(ending, uri, remote, scope.args, args, extras)
             case "changed":
@@ -200,7 +231,6 @@ class HostRules:
                 return Respond(400, None, f"rewritten to {readable(uri)}, which is no path", extras)
             case "pass":
                 scope.path = _SLASHES.sub("/", uri)
-                extras = (extras or NO_EXTRAS)._replace(path=scope.path)
         if "no-proxy" in scope.env:
             kept = Respond(404, None, "the variable no-proxy keeps it from the routes", extras, local=True)
             return self._local(kept, scope.path, scope.args)
@@ -217,7 +247,7 @@ class HostRules:
                 route = found
         if route is not None and route.redirect is not None:
             # As mod_alias does while names are translated, when sections are known of the path as it came alone.
-            return moved(route, scope, extras and extras._replace(path=came))
+            return moved(route, scope, extras)
         query = b"" if scope.args is None else b"?" + sendable(scope.args)
         if route is not None and route.interpolate:
             filled = mapping.interpolated(route, scope.env)
@@ -236,43 +266,53 @@ class HostRules:
         query = b"" if args is None else b"?" + sendable(args)
         return Forward(files, mapping.target(files, path, query, b"", self.reading), extras)
 
-    def located(self, view: RequestView, decision: Decision) -> tuple[str, ...]:
-        """The ids of the locations that hold for a request, in the order in which they are laid over each other."""
-        extras = None if isinstance(decision, Need) else decision.extras
-        try:
-            raw_path, query = split(view.target)
-            path = (extras.path if extras is not None else "") or normalised(raw_path, self.reading)
-        except BadTarget:
-            return ()
-        place = self._place(path, decision)
-        scope = self._scope(view, NOTHING, path, query)
-        scope.env.update({name.lower(): (name, value) for name, value in (extras.env if extras is not None else ())})
-        try:
-            return tuple(section.row.id for section in locations.holding(self.sections, place, scope))
-        except Unknown:
-            return ()
-
-    def _place(self, path: str, decision: Decision) -> SectionSubject:
-        return locations.place(path, decision, self.site) if isinstance(decision, Forward) else SectionSubject(path)
-
-    def _settled(self, decision: Decision, scope: Scope, trace: Trace | None) -> Decision | InternalRedirect:
-        """What sections make of a decision. What rules have answered themselves is not held against them: in httpd
-        names are translated before access is checked. Rules of sections are tried for who is admitted."""
-        if not (self.settles and (isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local))):
+    def _answered(self, decision: Decision, path: str, scope: Scope) -> Decision:
+        """What rules have answered themselves, with the locations that hold for the path as it came: in httpd names are
+        translated before access is checked, but sections are known of. Raises Runaway and Unknown."""
+        if not self.laid_on_answers or isinstance(decision, Need):
             return decision
-        place = self._place(scope.path, decision)
-        held = locations.holding(self.sections, place, scope, trace)
+        scope = replace(scope, path=path, uri=path, args=split(scope.view.target)[1][1:].decode("latin-1") or None)
+        held = locations.holding(self.sections, SectionSubject(path), scope)
+        return decision._replace(sections=_ids(held))
+
+    def _settled(self, decision: Forward | Respond, scope: Scope, trace: Trace | None) -> Decision | InternalRedirect:
+        """What sections make of a decision. Rules of sections are tried for who is admitted. Raises Runaway and
+        Unknown."""
+        if not self.settles:
+            return decision
+        if isinstance(decision, Forward):
+            subject = locations.subject(scope.path, decision, self.site)
+        else:
+            subject = SectionSubject(scope.path)
+        held = locations.holding(self.sections, subject, scope, trace)
         setters = [setter for section in held for setter in section.setters]
         if setters:
             env.run(setters, scope, trace)
-            decision = decision._replace(extras=(decision.extras or NO_EXTRAS)._replace(env=tuple(scope.env.values())))
+            decision = _with_variables(decision, scope)
         settled = locations.settle(held, self.guard, decision, scope, trace)
+        settled = settled._replace(sections=_ids(held))
         inner = next((section for section in reversed(held) if section.rules), None)
-        if inner is None or scope.ended or (isinstance(settled, Respond) and not settled.local):
+        if inner is None or scope.ended or not is_open(settled):
             return settled
-        made = within(inner, settled, place, scope, self.reading, partial(forward, self), trace)
-        forwards = isinstance(made, Forward) and made.route is not settled.route
-        return locations.laid_over(held, made) if forwards and isinstance(made, Forward) else made
+        made = within(inner, settled, subject, scope, self.reading, self.targets.forward, trace)
+        if isinstance(made, InternalRedirect | Need):
+            return made
+        if isinstance(made, Forward) and made.route is not settled.route:
+            made = locations.laid_over(held, made)
+        return made._replace(sections=_ids(held))
+
+
+def is_open(decision: Decision | InternalRedirect) -> TypeGuard[Forward | Respond]:
+    """Whether sections and late variables have a say: it is forwarded, or it is this server's own to answer."""
+    return isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)
+
+
+def _with_variables(decision: Forward | Respond, scope: Scope) -> Forward | Respond:
+    return decision._replace(extras=(decision.extras or NO_EXTRAS)._replace(env=tuple(scope.env.values())))
+
+
+def _ids(held: Sequence[BoundSection]) -> tuple[str, ...]:
+    return tuple(section.row.id for section in held)
 
 
 def _skip(tables: tuple[RouteTable, ...], trace: Trace | None, why: str) -> None:

@@ -20,28 +20,29 @@ from urllib.parse import unquote_to_bytes
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
+from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access import guards
 from proxy_core.rules.access.guards import Guard
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.rewriting.results import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text import pattern
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 class SectionSubject(NamedTuple):
-    """Where a request goes: its path, and the ``url`` that it is forwarded to or the ``file`` that answers, if any."""
+    """What sections are held against: the path of a request, and the ``url`` that it is forwarded to or the ``file``
+    that answers, if any."""
 
     path: str
     url: str = ""
     file: str = ""
 
 
-def place(path: str, decision: Forward, site: Site) -> SectionSubject:
+def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
     """Where a request for a path is forwarded to, not escaped, as <Proxy> and <Directory> see it."""
     pool = decision.route.pool or ""
     target = unquote_to_bytes(decision.target.partition(b"?")[0]).decode("latin-1")
@@ -57,16 +58,22 @@ Test = Callable[[SectionSubject], object]
 
 @dataclass(frozen=True, slots=True)
 class BoundSection:
-    """A row as requests meet it: whether it holds for a place and a request, who may ask there, its rewrite rules and
-    its variables."""
+    """A row as requests meet it."""
 
     row: Location
+    """The row as configured."""
     holds: Test
+    """Whether it is for what a request goes to."""
     guard: Guard
+    """Who may ask there."""
     rules: tuple[BoundRewrite, ...] = ()
+    """Its rewrite rules."""
     setters: tuple[Setter, ...] = ()
+    """Its variables."""
     test: Callable[[Scope], bool] | None = None
+    """Its expression, None for none."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """What it says of how requests are forwarded, by the names that BoundRoute has for it."""
 
     @property
     def address(self) -> Address:
@@ -116,16 +123,16 @@ def _test(row: Location) -> Test:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
             fits = re.compile(translate(target)).fullmatch
-            return lambda place: place.url and fits(place.url)
-        return lambda place: place.url.startswith(target)
+            return lambda subject: subject.url and fits(subject.url)
+        return lambda subject: subject.url.startswith(target)
     if row.target_regex is not None:
         found = pattern.compile(row.target_regex).search
-        return lambda place: place.url and found(place.url)
+        return lambda subject: subject.url and found(subject.url)
     if row.path_regex is not None:
         search = pattern.compile(row.path_regex).search
-        return lambda place: search(place.path)
+        return lambda subject: search(subject.path)
     prefix = collapsed(as_bytes_text(row.path or "/").encode("latin-1"))
-    return lambda place: takes(prefix, collapsed(place.path.encode("latin-1")))
+    return lambda subject: takes(prefix, collapsed(subject.path.encode("latin-1")))
 
 
 def _of_files(folder: str, name: str | None) -> Test:
@@ -138,8 +145,8 @@ def _of_files(folder: str, name: str | None) -> Test:
     inside = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
     search = pattern.compile(name).search if name is not None else None
     if search is None:
-        return lambda place: place.file and inside(place.file)
-    return lambda place: place.file and inside(place.file) and search(posixpath.basename(place.file))
+        return lambda subject: subject.file and inside(subject.file)
+    return lambda subject: subject.file and inside(subject.file) and search(posixpath.basename(subject.file))
 
 
 def settle(
@@ -159,12 +166,12 @@ def settle(
 
 
 def holding(
-    sections: Sequence[BoundSection], place: SectionSubject, scope: Scope, trace: Trace | None = None
+    sections: Sequence[BoundSection], subject: SectionSubject, scope: Scope, trace: Trace | None = None
 ) -> list[BoundSection]:
     """The sections that hold for a place and a request. Raises Runaway and Unknown."""
     held = []
     for section in sections:
-        holds = section.holds(place) and (section.test is None or section.test(scope))
+        holds = section.holds(subject) and (section.test is None or section.test(scope))
         if holds:
             held.append(section)
         if trace is not None:

@@ -1,65 +1,71 @@
-"""A compiled site as the proxy asks it: what becomes of a request, and what else holds for it.
+"""A compiled site as the proxy asks it: which host a request is for, and what else holds for it.
 
-``ruleset`` makes it; here is only what is read from it. Immutable, but for the states and memories it points at.
+``compile`` makes it; here is only what is read from it. Immutable, but for the states and memories it points at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from proxy_core.config.folders import Root
-from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Trace
-from proxy_core.rules.facts import Facts
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.target import readable
+from proxy_core.rules.decision import BoundRoute, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.fields.edits import Edits
+from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.hosts import Table
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.settings import Scopes, Settings
 
-if TYPE_CHECKING:
-    from proxy_core.rules.host_rules import HostRules
-
-Decide = Callable[[RequestView, Facts, Trace | None], Decision]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A site's rules, compiled. ``decide`` is the way in; ``asks`` says whether it may look at the facts at all;
-    ``roots`` are the folders that are served, by their keys."""
+    """A site's rules, compiled."""
 
-    decide: Decide
-    asks: bool
     server: HostRules
-    hosts: Mapping[str, HostRules]
-    tables: Mapping[str, Table]
+    """The rules where no host answers."""
+    hosts: Mapping[str, HostRules] = field(default_factory=dict)
+    """The rules of each host, by its key."""
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    """The names of the hosts that each listener leads to."""
     scopes: Scopes | None = None
+    """The rows that change fields and pages, None where the site has none."""
     roots: Mapping[str, Root] = field(default_factory=dict)
+    """The folders that are served, by their keys."""
+    asks: bool = False
+    """Whether deciding may look at the facts at all."""
 
-    def early(self, view: RequestView) -> Edits | None:
-        """What is done to the fields of a request before its rules see it; None for nothing."""
-        if self.scopes is None or not self.scopes.early:
-            return None
-        edits = self.scopes.find(self.server_of(view).name, "").edits
-        return edits if edits.early else None
-
-    def server_of(self, view: RequestView) -> HostRules:
-        """The host that a request is for, or the server where none is."""
+    def host_of(self, view: RequestView, trace: Trace | None = None) -> HostRules:
+        """The rules of the host that a request is for, or of the server where none is."""
+        if not self.tables:
+            return self.server
         listener = view.connection.listener
         table = self.tables.get(listener if listener in self.server.site.listeners else "")
-        return self.server if table is None else self.hosts[table.find(view.host.decode("latin-1"))[0]]
+        if table is None:
+            return self.server
+        name, named = table.find(view.host.decode("latin-1"))
+        if trace is not None:
+            shown = readable(view.host)
+            why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": it is the first'
+            trace.append(Step(("hosts", name), "match", why))
+        return self.hosts[name]
 
-    def settings(self, view: RequestView, decision: Forward | Redirect | Respond) -> Settings | None:
+    def early(self, host: HostRules) -> Edits | None:
+        """What is done to the fields of a request of this host before its rules see it; None for nothing."""
+        if self.scopes is None or not self.scopes.early:
+            return None
+        edits = self.scopes.find(host.name, "").edits
+        return edits if edits.early else None
+
+    def settings(self, host: HostRules, decision: Forward | Redirect | Respond) -> Settings | None:
         """What holds for a decided request besides where it goes; None where the site says nothing of the kind."""
         if self.scopes is None:
             return None
-        server = self.server_of(view)
         route = decision.route
-        locations = server.located(view, decision) if self.scopes.located else ()
         return self.scopes.find(
-            server.name, route.id if route is not None and route.rows == "routes" else "", locations
+            host.name, route.id if route is not None and route.rows == "routes" else "", decision.sections
         )
 
     @property
@@ -84,7 +90,7 @@ class Program:
     @property
     def origins(self) -> set[str]:
         """The origins that rules name themselves, as far as they can be told without a request."""
-        return {there for rule in self.rewrites if (there := rewrite.fixed_origin(rule))}
+        return {origin for rule in self.rewrites if (origin := rewrite.fixed_origin(rule))}
 
     @property
     def keys(self) -> set[tuple[str, str]]:

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
-from proxy_core.config.model import Host, Options, Site
-from proxy_core.config.model_headers import ErrorPage, HeaderRule, ReverseRule
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.config.model import ErrorPage, HeaderRule, Host, Options, ReverseRule, Site
+from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.fields.edit_scope import Moment
 from proxy_core.rules.fields.edits import Edit, Edits, compile_edit
 from proxy_core.rules.routing.reverse import explicit_rows
@@ -50,11 +48,19 @@ class Scopes:
     """The rows of a site by what they are for."""
 
     headers: Sequence[tuple[HeaderRule, Edit]]
+    """The enabled rows of [[headers]], compiled."""
     pages: Sequence[ErrorPage]
+    """The enabled rows of [[errors]]."""
     site: Site
+    """The whole site, for what it adds to fields itself."""
     located: bool
+    """Whether some row is for a location."""
     early: bool
+    """Whether some edit is done before the rules."""
+    asks: bool
+    """Whether some edit may ask for a fact."""
     kept: dict[Key, Settings] = field(default_factory=dict)
+    """The mixes that were asked for."""
 
     def find(self, host: str, route: str, locations: tuple[str, ...] = ()) -> Settings:
         """What holds for requests of a host, of the route with this id ("" for none) and of these rows of
@@ -120,7 +126,8 @@ def compile_scopes(site: Site) -> Scopes | None:
     if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ or places):
         return None
     located = places or any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
-    return Scopes(headers, pages, site, located, any(row.early for row, _ in headers))
+    early, asks = any(row.early for row, _ in headers), any(edit.asks for _, edit in headers)
+    return Scopes(headers, pages, site, located, early, asks)
 
 
 def _differs(site: Site, host: Host) -> bool:

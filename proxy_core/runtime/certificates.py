@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from proxy_core.config.model_tls import Certificate, ListenerTls, UpstreamTls
+from proxy_core.config.model import Certificate, ListenerTls, UpstreamTls
 from proxy_core.errors import Address, Problem
 
 SOON: Final = timedelta(days=14)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy_core.balance.state import BoundMember
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Extras
 from proxy_core.rules.facts import NOTHING, Facts
+from proxy_core.rules.host_rules import HostRules
 from proxy_core.runtime.rule_set import RuleSet
 
 CLIENT_LEFT = 499
@@ -22,38 +23,68 @@ CLIENT_LEFT = 499
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """``head`` is the request's head as it came; ``forwarded`` and ``answer`` are the heads that were written upstream
-    and read from upstream (b"" where it did not come to that). ``sent`` and ``received`` count body bytes to and from
-    the client. ``attempts`` counts members that got it, ``retries`` how often it was sent again because a connection
-    broke, ``queued`` the seconds it waited for a member with a free place; ``session`` is the route that it names.
-    ``facts`` are the answers that its rules asked for, ``extras`` what they left for it, ``notes`` what header rules
-    noted. ``cause`` says in words what went wrong; ``replaced`` is the status that the site gave a page of its own for;
-    ``weight`` is about what it holds in memory, in bytes."""
+    """A request on its way, and what is left of it."""
 
     rules: RuleSet
+    """The rule set that it keeps to its end."""
     view: RequestView
+    """What rules know of it."""
     head: bytes
+    """Its head as it came."""
     version: str
+    """The version of the client's message: "1.1", "1.0", "" for one that was refused unread."""
     at: float
+    """When it came, in seconds of the epoch."""
     started: float
+    """When it came, monotonic."""
+    host: HostRules | None = None
+    """The rules of the host that it is for, None before it is decided."""
     route: BoundRoute | None = None
+    """The row that decided, None where it is no row."""
     member: BoundMember | None = None
+    """The member that has it, or had it last."""
     forwarded: bytes = b""
+    """The head that was written upstream, b"" for none."""
     answer: bytes = b""
+    """The head that was read from upstream, b"" for none."""
     status: int = 0
+    """The status that the client got; CLIENT_LEFT where it got none."""
     attempts: int = 0
+    """The members that it was given to."""
     retries: int = 0
+    """How often it was sent again because a connection broke."""
     session: str = ""
+    """The route that its session names."""
     queued: float = 0.0
+    """Seconds that it waited for a member with a free place."""
     received: int = 0
+    """Bytes of its body, from the client."""
     sent: int = 0
+    """Bytes of the answer's body, to the client."""
     connected: float = 0.0
+    """When there was a connection to the member."""
     answered: float = 0.0
+    """When the head of the answer was there."""
     finished: float = 0.0
+    """When it was over."""
     cause: str = ""
+    """In words what went wrong, "" for nothing."""
+    limit: str = ""
+    """The limit that turned it away, "" for none."""
     replaced: int = 0
+    """The status that the site gave a page of its own for, 0 for none."""
     number: int = 0
+    """Its number in the ring, from 1 on."""
     weight: int = 0
+    """About what it holds in memory, in bytes."""
     facts: Facts = NOTHING
+    """The answers that its rules asked for."""
     extras: Extras | None = None
+    """What its rules left for it besides where it goes."""
     notes: dict[str, str] | None = None
+    """What header rules noted of it, None where none was asked."""
+
+    @property
+    def host_rules(self) -> HostRules:
+        """The rules of its host, also where it was refused before it was decided."""
+        return self.host or self.rules.program.host_of(self.view)

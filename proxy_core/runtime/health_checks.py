@@ -22,7 +22,7 @@ from proxy_core.balance.outcome import recovered
 from proxy_core.balance.state import BoundMember, Checked, MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import HealthCheck
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.status_ranges import status_ranges
+from proxy_core.http.statuses import status_ranges
 from proxy_core.rules.expression.evaluation import ExprFailure, compile_expr
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.runtime.rule_set import RuleSet

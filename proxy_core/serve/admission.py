@@ -9,8 +9,9 @@ No I/O and no timer. A site that bounds nothing pays a comparison or two for eac
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic, time
 
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
@@ -53,28 +54,56 @@ class Admission:
         if left > 0:
             self._connections[name] = left
 
-    def admit(self, client: str, terms: ClientPolicy, now: float) -> None:
-        """A request of a client that ``terms`` watch. Raises Refused with 403 or, when it comes too soon, 429."""
-        why = terms.kept_out.find(client, time())
-        if why:
-            raise RefusedRequest(403, why, "deny")
-        if not terms.gap or terms.trusted.find(client):
+    def admit(self, client: str, policy: ClientPolicy, now: float) -> None:
+        """Let in a request of a client that ``policy`` watches; ``now`` is monotonic. Raises RefusedRequest with 403
+        or, when it comes too soon, 429."""
+        refused = self._refused(client, policy, now)
+        if refused is not None:
+            raise refused
+        if not policy.gap or policy.trusted.find(client):
             return
-        name, known = seen_as(client), self._full_at
-        if len(known) > self._most:
-            self._full_at = known = {name: at for name, at in known.items() if at > now}
-            self._most = max(_MOST, 2 * len(known))  # or a crowd would have all of it gone through for each of them
-        full_at = max(known.get(name, 0.0), now) + terms.gap
-        early = full_at - now - terms.limits.client_burst * terms.gap
-        if early > 1e-6:
-            raise RefusedRequest(429, "the client sends requests faster than client_rate", "client_rate", early)
-        known[name] = full_at
+        if len(self._full_at) > self._most:
+            self._full_at = {name: at for name, at in self._full_at.items() if at > now}
+            # Or a crowd would have all of it gone through for each of them.
+            self._most = max(_MOST, 2 * len(self._full_at))
+        self._full_at[seen_as(client)] = self._next_full(client, policy, now)
 
-    def turned_away(self, client: str, terms: ClientPolicy, now: float) -> RefusedRequest | None:
-        """Why a client that a proxy names may not ask; None where it may."""
-        if terms.watches(client, time()):
+    def verdict(self, clients: Iterable[str], policy: ClientPolicy) -> RefusedRequest | None:
+        """What a request would be answered here if it came now, None where it would go on: for who only asks. The first
+        of ``clients`` is who connects, the others are whom it names."""
+        peer = next(iter(clients))
+        most = policy.limits.client_connections
+        if most and self._connections.get(seen_as(peer), 0) >= most and not policy.trusted.find(peer):
+            return too_many_connections(policy)
+        refusals = (self._refused(each, policy, monotonic()) for each in dict.fromkeys(clients))
+        refused = next(filter(None, refusals), None)
+        limits = policy.limits
+        waiting = self.lines.length(IN_PROXY)
+        if refused is None and limits.in_flight and (self._inside() >= limits.in_flight or waiting):
+            return _full(limits) if waiting >= limits.queue else None
+        return refused
+
+    def _refused(self, client: str, policy: ClientPolicy, now: float) -> RefusedRequest | None:
+        """Why a client may not ask: it is kept out, or it asks faster than it may."""
+        why = policy.kept_out.find(client, time())
+        if why:
+            return RefusedRequest(403, why, "deny")
+        if not policy.gap or policy.trusted.find(client):
+            return None
+        early = self._next_full(client, policy, now) - now - policy.limits.client_burst * policy.gap
+        if early > 1e-6:
+            return RefusedRequest(429, "the client sends requests faster than client_rate", "client_rate", early)
+        return None
+
+    def _next_full(self, client: str, policy: ClientPolicy, now: float) -> float:
+        """When the bucket of a client is full again once it has sent one more request."""
+        return max(self._full_at.get(seen_as(client), 0.0), now) + policy.gap
+
+    def turned_away(self, client: str, policy: ClientPolicy, now: float) -> RefusedRequest | None:
+        """Why a client that a proxy names may not ask; None where it may, which then counts."""
+        if policy.watches(client, time()):
             try:
-                self.admit(client, terms, now)
+                self.admit(client, policy, now)
             except RefusedRequest as refused:
                 return refused
         return None
@@ -85,13 +114,27 @@ class Admission:
         """Whether a request that has just begun may go on; if not it is to stand in line. Where the line is full
         RefusedRequest(503) is raised."""
         waiting = self.lines.length(IN_PROXY)
-        if not waiting and len(self.recorder.live) <= limits.in_flight:
+        if not waiting and self._inside() <= limits.in_flight:
             return True
         if waiting >= limits.queue:
-            why = f"{limits.in_flight} requests are worked on and the queue is full"
-            raise RefusedRequest(503, why, "in_flight", 1.0)
+            raise _full(limits)
         return False
 
     def has_room(self, limits: Limits) -> bool:
         """Whether there is room for one of those that stand in line."""
-        return not limits.in_flight or len(self.recorder.live) - self.lines.length(IN_PROXY) < limits.in_flight
+        return not limits.in_flight or self._inside() < limits.in_flight
+
+    def _inside(self) -> int:
+        """Requests that are worked on."""
+        return len(self.recorder.live) - self.lines.length(IN_PROXY)
+
+
+def _full(limits: Limits) -> RefusedRequest:
+    why = f"{limits.in_flight} requests are worked on and the queue is full"
+    return RefusedRequest(503, why, "in_flight", 1.0)
+
+
+def too_many_connections(policy: ClientPolicy) -> RefusedRequest:
+    """The refusal of a connection to a client that has as many as it may."""
+    why = "the client has more connections open than client_connections"
+    return RefusedRequest(429, why, "client_connections", policy.limits.idle_time)

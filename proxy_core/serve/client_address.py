@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from proxy_core.config.model import Options
-from proxy_core.http.hop_by_hop import without
+from proxy_core.http.syntax import without
 from proxy_core.rules.access.networks import Networks, networks, parse
 from proxy_core.rules.fields.edit_scope import found, value_of
 

@@ -13,8 +13,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
-from proxy_core.config.model import Site
-from proxy_core.config.model_tls import ListenerTls
+from proxy_core.config.model import ListenerTls, Site
 from proxy_core.http.hop_by_hop import as_cgi
 
 VARIABLES: Final = (

@@ -16,10 +16,11 @@ from typing import Final, cast
 
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import Connection
+from proxy_core.http.request_view import Connection
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.serve import deadlines, error_page
+from proxy_core.serve.admission import too_many_connections
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.buffers import HELD, WRITE_BUFFER
 from proxy_core.serve.client_certificate import client_lines, facts
@@ -92,9 +93,8 @@ class ClientConnection(Lingering):
                 held, self._held = self._held, b""
                 self._read(held)
 
-    def bound_body(self, own: int | None) -> int:
-        self._body.most = most = self.limits.body if own is None else own
-        return most
+    def bound_body(self, own: int | None) -> None:
+        self._body.most = self.reader.body_bound(own)
 
     def fetch_page(self, path: str) -> bool:
         return error_page.fetch(self._state, self, path)
@@ -154,8 +154,7 @@ class ClientConnection(Lingering):
         state.clients.add(self)
         self.bound.connections += 1
         if not state.gate.opened(self.reader.peer, self._policy) and not self.closing:
-            why = "the client has more connections open than client_connections"
-            self._refuse(RefusedRequest(429, why, "client_connections", self.limits.idle_time), b"")
+            self._refuse(too_many_connections(self._policy), b"")
 
     def _adopt(self, rules: RuleSet) -> None:
         """These rules are in force from this request on."""
@@ -333,7 +332,7 @@ class ClientConnection(Lingering):
             time(),
             monotonic(),
         )
-        exchange.status, exchange.cause = refused.status, refused.why
+        exchange.status, exchange.cause, exchange.limit = refused.status, refused.why, refused.limit
         settings, pages = exchange.rules.program.general, self._state.outside.pages
         own = (*again(refused.again), *self.bound.fields)
         self.write(own_answer(exchange, settings, pages, Recipient(True, False, False), own))

@@ -1,52 +1,68 @@
 """Header edits at work: what the rules of ``rules.fields.edits`` know of a request in flight, and where its lines go.
 
-Called by the flight for sites that have such rules, and for no others. What is the same for every request is told
-apart here (``steady``), so that a repeated head is not worked out twice.
+Called for sites that have such rules, and for no others. What is the same for every request is told apart there
+(``steady``), so that a repeated head is not worked out twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from typing import NamedTuple
 from uuid import uuid4
 
 from proxy_core.balance import sticky
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, normalised, split
-from proxy_core.rules.decision import NO_EXTRAS, Trace
+from proxy_core.rules.decision import NO_EXTRAS, Extras, Trace
+from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
-from proxy_core.rules.fields.edits import edited
+from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 
 
-def moment(
-    exchange: Exchange, *, version: str, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0
-) -> Moment:
-    """What edits may know now. ``answered`` are the answer's field lines; what the balancer says is known to edits of
-    answers alone, as in httpd."""
-    view, server = exchange.view, exchange.rules.program.server_of(exchange.view)
+class EditBasis(NamedTuple):
+    """What edits of a request go by: the request as it is now, and what its rules left for it. ``notes`` are what edits
+    have noted of it so far, and grow with each that notes something."""
+
+    exchange: Exchange
+    view: RequestView
+    host: HostRules
+    extras: Extras
+    notes: dict[str, str]
+
+
+def basis(exchange: Exchange) -> EditBasis:
+    """What edits of the answer go by."""
+    if exchange.notes is None:
+        exchange.notes = {}
+    return EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS, exchange.notes)
+
+
+def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0) -> Moment:
+    """What edits may know now. ``answered`` are the answer's field lines, ``status`` its status, 0 before it is there;
+    what the balancer says is known to edits of answers alone, as in httpd."""
+    exchange, view, host, extras, notes = basis
     try:
         raw_path, query = split(view.target)
-        path = normalised(raw_path, server.reading)
+        path = normalised(raw_path, host.reading)
         args = query[1:].decode("latin-1") if query else None
     except BadTarget:
         path, args = "", None
-    extras = exchange.extras or NO_EXTRAS
-    if exchange.notes is None:
-        exchange.notes = {}
     env = {name.lower(): (name, value) for name, value in (*view.env, *extras.env)}
     member = exchange.member
     if status and member is not None and member.key.balancer:
         pool = exchange.rules.pools[member.key.balancer]
-        told = sticky.environment(pool, member, exchange.session, view.target.decode("latin-1"))
-        env |= {name.lower(): (name, value) for name, value in told.items()}
+        facts_of_it = sticky.environment(pool, member, exchange.session, view.target.decode("latin-1"))
+        env |= {name.lower(): (name, value) for name, value in facts_of_it.items()}
     scope = HeaderScope(
-        view, exchange.facts, path, args, server.server_name, server.port, env, path,
-        canonical=bool(server.own.canonical), answered=answered, status=status, notes=exchange.notes,
+        view, exchange.facts, path, args, host.server_name, host.port, env, path,
+        canonical=bool(host.own.canonical), answered=answered, status=status, notes=notes,
         user=extras.user, auth=extras.auth,
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
-    return Moment(scope, int(exchange.at * 1_000_000), taken, version, trusted, _new_id)
+    return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)
 
 
 def _new_id() -> str:
@@ -61,7 +77,7 @@ def answered(
     edits = settings.edits
     if not edits.response and not edits.always:
         return [*lines, *own]
-    now = moment(exchange, version=exchange.version, answered=lines[1:], status=exchange.status)
+    now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
     return [lines[0], *edited(edits.always, [*own], now, trace), *edited(edits.response, lines[1:], now, trace)]
 
 
@@ -71,5 +87,4 @@ def replied(
     """The field lines that go with an answer of the proxy's own."""
     if settings is None or not settings.edits.always:
         return tuple(own)
-    now = moment(exchange, version=exchange.version, status=status)
-    return tuple(edited(settings.edits.always, [*own], now, trace))
+    return tuple(edited(settings.edits.always, [*own], moment(basis(exchange), status=status), trace))

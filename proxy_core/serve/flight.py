@@ -15,7 +15,7 @@ from __future__ import annotations
 from time import monotonic
 
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.rules.decision import Forward, Redirect, Respond
+from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, FactKey, Facts, Need, Unknown
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, LATE, MEMBER, ROOM, Wait
@@ -26,6 +26,7 @@ from proxy_core.serve.request_fields import CHUNKED, RequestFields
 from proxy_core.serve.retries import RETRY_CREDIT
 from proxy_core.serve.server_state import ServerState
 from proxy_core.serve.sides import ClientSide
+from proxy_core.serve.way import way
 
 
 class Flight(OpenRequest):
@@ -40,13 +41,6 @@ class Flight(OpenRequest):
         if view.target == b"*":
             self.respond(200, "")
             return
-        early = rules.program.early(view)
-        if early is not None:
-            try:
-                self.exchange.view, self.fields = self.client.reader.early(self.fields, early, self.exchange)
-            except RefusedRequest as refused:
-                self.respond(500, f"the site's header rules make a request that is refused: {refused.why}")
-                return
         bounds = rules.site.limits
         if bounds.in_flight:
             try:
@@ -68,13 +62,15 @@ class Flight(OpenRequest):
     def _decide(self) -> None:
         exchange = self.exchange
         try:
-            decision = exchange.rules.program.decide(exchange.view, exchange.facts, None)
+            found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
         except Exception as error:
             self.service.crashed("deciding a request", error)
-            decision = Respond(500, None, "deciding the request failed")
-        if isinstance(decision, Need):
-            self._fetch(decision.key)
+            self.respond(500, "deciding the request failed")
             return
+        if isinstance(found, Need):
+            self._fetch(found.key)
+            return
+        decision, exchange.host, self.settings, exchange.view, self.fields, exchange.notes, limit = found
         route, extras = decision.route, decision.extras
         if extras is not None:
             exchange.extras = extras
@@ -86,20 +82,8 @@ class Flight(OpenRequest):
             exchange.route = route
             route.state.hits += 1
             route.state.last_hit = exchange.at
-        self.settings = settings = exchange.rules.program.settings(exchange.view, decision)
         if isinstance(decision, Forward):
-            if self.fields.length:
-                most = self.client.bound_body(decision.route.max_body)
-                if 0 < most < max(self.fields.length, exchange.received):
-                    self.service.gate.reached["body"] += 1
-                    self.respond(413, f"the request body is longer than {most} bytes")
-                    return
-            if settings is not None and settings.edits.requests:
-                try:
-                    self.fields = self.client.reader.changed(self.fields, settings.edits, exchange)
-                except RefusedRequest as refused:
-                    self.respond(500, f"the site's header rules make a request that is refused: {refused.why}")
-                    return
+            self.client.bound_body(decision.route.max_body)
             self.forwarding = forwarding = Forwarding(self, decision)
             try:
                 forwarding.decided()
@@ -108,6 +92,8 @@ class Flight(OpenRequest):
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
         else:
+            if limit:
+                self.service.gate.reached[limit] += 1
             self.respond(decision.status, decision.cause)
 
     def _fetch(self, key: FactKey) -> None:

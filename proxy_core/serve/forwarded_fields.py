@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, as_cgi, tokens, without
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, as_cgi
+from proxy_core.http.syntax import tokens, without
 from proxy_core.serve.client_policy import ClientPolicy
 
 OPTIONS: Final = {b"close", b"keep-alive"}

@@ -24,7 +24,7 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
 from proxy_core.config.folders import METHODS, Root
-from proxy_core.rules.rewriting.urls import escaped
+from proxy_core.http.escaping import uri_escaped
 from proxy_core.serve.connection_setup import opened
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
@@ -120,7 +120,7 @@ def look(folder: Path, root: Root, spelled: str) -> Found:
             if not _inside(top, there):
                 return Found(404)
             if not path.endswith(b"/"):
-                return Found(301, location=escaped(path.decode("latin-1")) + "/")
+                return Found(301, location=uri_escaped(path.decode("latin-1")) + "/")
             return _index(top, there, root.names)
     except (OSError, ValueError):
         return Found(404)

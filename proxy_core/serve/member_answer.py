@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from proxy_core.http.hop_by_hop import REASONS
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.statuses import REASONS
 from proxy_core.rules.decision import BoundRoute, CookieRow, ReverseRow
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
 from proxy_core.runtime.upstreams.answer_head import Answer

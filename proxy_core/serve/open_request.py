@@ -170,6 +170,7 @@ class OpenRequest:
         """A fast refusal by a limit: nothing has been worked on. The next request of the connection is another's,
         perhaps, so it goes on if it can."""
         self.service.gate.reached[refused.limit] += 1
+        self.exchange.limit = refused.limit
         self.own_fields = (*self.own_fields, *again(refused.again))
         self.settings = self.exchange.rules.program.general
         self.reply(refused.status, refused.why)

@@ -12,7 +12,7 @@ from math import ceil
 from time import time
 from typing import NamedTuple
 
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange

@@ -10,16 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.http.hop_by_hop import (
-    REQUEST_KINDS,
-    Kind,
-    RefusedRequest,
-    hops_left,
-    is_host,
-    length_of,
-    tokens,
-    without,
-)
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, RefusedRequest
+from proxy_core.http.syntax import hops_left, is_host, length_of, tokens, without
 from proxy_core.serve.forwarded_fields import OPTIONS, Hop, forwarded, not_ours
 
 CHUNKED = -1

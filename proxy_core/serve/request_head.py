@@ -11,15 +11,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from proxy_core.http.hop_by_hop import RefusedRequest, is_host, is_token, without
-from proxy_core.http.view import NOWHERE, Connection, RequestView
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.request_view import NOWHERE, Connection, RequestView
+from proxy_core.http.syntax import is_host, is_token, without
 from proxy_core.rules.decision import NO_EXTRAS, Trace
+from proxy_core.rules.fields.apply_edits import edited, joined
 from proxy_core.rules.fields.edit_scope import found
-from proxy_core.rules.fields.edits import Edits, edited, joined
+from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.client_address import Naming, named
 from proxy_core.serve.client_policy import ClientPolicy
-from proxy_core.serve.field_edits import moment
+from proxy_core.serve.field_edits import EditBasis, moment
 from proxy_core.serve.forwarded_fields import Hop, believed
 from proxy_core.serve.request_fields import RequestFields, read_fields
 
@@ -90,19 +92,26 @@ class RequestReader:
             head = head[: head.find(b"\r\n") - len(version)] + told
         return RequestView(method, target, fields.host, self.client, self.scheme, head, self._connection), fields
 
+    def body_bound(self, own: int | None) -> int:
+        """The bytes that the body of a request may have, 0 for any number. ``own`` is what its route says; where it
+        says nothing the listener's bound holds."""
+        if own is not None:
+            return own
+        return self._hop.terms.limits.body if self._hop is not None else 0
+
     def changed(
-        self, fields: RequestFields, edits: Edits, exchange: Exchange, trace: Trace | None = None
+        self, fields: RequestFields, edits: Edits, basis: EditBasis, trace: Trace | None = None
     ) -> RequestFields:
         """The fields of the request that was read last, after the edits; read anew, so that nothing goes on that could
-        not have come in. Raises Refused."""
+        not have come in. Raises RefusedRequest and Unknown."""
         if trace is None and self._changed is not None and self._changed[0] is edits and self._changed[1] is fields:
             return self._changed[2]
-        hop = self._hop_of(exchange.view)
-        lines = exchange.view.head.split(b"\r\n")[1:-2]
+        hop = self._hop_of(basis.view)
+        lines = basis.view.head.split(b"\r\n")[1:-2]
         lines = lines if edits.early else believed(lines, hop)
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
-        now = moment(exchange, version=exchange.version, trusted=hop.appends)
+        now = moment(basis, trusted=hop.appends)
         block = b"\r\n".join([b"", *edited(edits.request, joined(lines, edits.request), now, trace), b"", b""])
         made = read_fields(block, fields.http11, b"", hop._replace(terms=hop.terms.under(edits), edited=True))
         if edits.steady_request:
@@ -110,13 +119,13 @@ class RequestReader:
         return made
 
     def early(
-        self, fields: RequestFields, edits: Edits, exchange: Exchange, trace: Trace | None = None
+        self, fields: RequestFields, edits: Edits, basis: EditBasis, trace: Trace | None = None
     ) -> tuple[RequestView, RequestFields]:
         """The request that was read last as its rules see it, after the edits that come before them: what the client
-        may not say is out from here on. Raises Refused."""
-        view, hop = exchange.view, self._hop_of(exchange.view)
+        may not say is out from here on. Raises RefusedRequest and Unknown."""
+        view, hop = basis.view, self._hop_of(basis.view)
         line, *lines = view.head.split(b"\r\n")[:-2]
-        now = moment(exchange, version=exchange.version, trusted=hop.appends)
+        now = moment(basis, trusted=hop.appends)
         block = b"\r\n".join(
             [b"", *edited(edits.early, joined(believed(lines, hop), edits.early), now, trace), b"", b""]
         )

@@ -22,6 +22,7 @@ from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.idle_connections import Upstreams
+from proxy_core.serve.admission import Admission
 from proxy_core.serve.bound_listener import BoundListener, key
 from proxy_core.serve.buffers import WRITE_BUFFER
 from proxy_core.serve.client_connection import ClientConnection
@@ -162,6 +163,11 @@ class ProxyServer:
         return tuple(
             ListenerNow(b.name, b.address, b.port, b.connections, b.draining, b.turned_away) for b in self._bound
         )
+
+    @property
+    def admission(self) -> Admission:
+        """Who is kept out, and how many are inside."""
+        return self._state.gate
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""

@@ -48,8 +48,8 @@ class ClientSide(Protocol):
 
     def pause(self) -> None: ...
     def resume(self) -> None: ...
-    def bound_body(self, own: int | None) -> int:
-        """The body may have so many bytes, or as many as the listener allows (0: any number); returns which."""
+    def bound_body(self, own: int | None) -> None:
+        """The body may have so many bytes, or as many as the listener allows (0: any number)."""
         ...
 
     def fetch_page(self, path: str) -> bool:

@@ -143,7 +143,7 @@ def manual(field: Field, text: str = "") -> Content:
         facts.append("needed")
     elif field.default is not None and (default := spell(field, field.default)):
         facts.append(f"default {default}")
-    said = Content.assemble(field.description, (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
+    said = Content.assemble(field.describe(), (f"  ({'; '.join(facts)})" if facts else "", "$text-muted"))
     if field.name == "flags" and (meanings := rule_words.meanings(text)):
         return Content("\n").join([*map(Content, meanings), said])
     return said

@@ -17,8 +17,8 @@ from proxy_core.apache.export_words import rewrite_word, word
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.lexer import rewrite_words, words
 from proxy_core.config.model import Site
+from proxy_core.config.reading.document import parse, read
 from proxy_core.config.schema import fields
-from proxy_core.config.toml import parse, read
 from proxy_core.control.cli import main
 from proxy_core.rules.lint.site import lint
 from tests.apache.sites import SITES, normal

@@ -12,7 +12,7 @@ import pytest
 
 from proxy_core.apache.importer import IGNORED, LOST, THEMES, Imported, import_file
 from proxy_core.apache.report import as_json
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.rules.lint.site import lint
 
 

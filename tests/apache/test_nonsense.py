@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from proxy_core.apache.importer import HANDLERS, IGNORED, LOST, SECTIONS, import_file
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 
 NAMES = [*HANDLERS, *IGNORED, *LOST]
 WORDS = [

@@ -9,9 +9,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from proxy_core.config import spell
-from proxy_core.config.edit import Delete, Edit, Insert, Move, Set
-from proxy_core.config.paths import is_rows, row_ids
+from proxy_core.config.editing import spelling
+from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set
+from proxy_core.config.site_addresses import is_rows, row_ids
 
 NAMES = ["a", "b", "c", "a b", "é", "x.y"]
 VALUES: list[Any] = [
@@ -82,11 +82,11 @@ class Speller:
 
     def value(self, content: Any) -> str:
         if isinstance(content, list) and content and self.one_in(2):
-            parts = [self.between() + "  " + spell.value(each, inline=True) for each in content]
+            parts = [self.between() + "  " + spelling.value(each, inline=True) for each in content]
             comma = self.chance.choice([",", ",", "," if is_rows(content) else "\n  , "])
             ends = [comma + self.end() for _ in parts[1:]] + [self.chance.choice([",", ""]) + self.end()]
             return "[\n" + "".join(part + end for part, end in zip(parts, ends, strict=True)) + self.between() + "]"
-        return spell.value(content, inline=True)
+        return spelling.value(content, inline=True)
 
     def keys(self, content: dict[str, Any], steps: tuple[str, ...] = ()) -> str:
         text = ""
@@ -94,7 +94,7 @@ class Speller:
             if isinstance(each, dict) and each and self.one_in(2):
                 text += self.keys(each, (*steps, key))
             else:
-                text += f"{self.between()}{spell.key(*steps, key)} = {self.value(each)}{self.end()}"
+                text += f"{self.between()}{spelling.key(*steps, key)} = {self.value(each)}{self.end()}"
         return text
 
     def table(self, path: tuple[str, ...], content: dict[str, Any], *, row: bool = False) -> str:
@@ -102,7 +102,7 @@ class Speller:
         own = {k: v for k, v in content.items() if k not in below}
         text = self.between()
         if path and (row or own or not below or self.one_in(2)):
-            text += (f"[[{spell.key(*path)}]]" if row else f"[{spell.key(*path)}]") + self.end()
+            text += (f"[[{spelling.key(*path)}]]" if row else f"[{spelling.key(*path)}]") + self.end()
         text += self.keys(own) + self.between()
         names = list(below)
         self.chance.shuffle(names)

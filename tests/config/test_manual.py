@@ -26,7 +26,7 @@ def test_the_page_in_docs_is_what_the_model_says() -> None:
 @pytest.mark.parametrize("struct", list(every_struct()))
 def test_every_key_has_its_manual(struct) -> None:
     for field in fields(struct):
-        assert field.description.endswith("."), f"{struct.__name__}.{field.name}"
+        assert field.describe().endswith("."), f"{struct.__name__}.{field.name}"
         assert not field.pattern or field.wanted, f"{struct.__name__}.{field.name} says no good value in words"
 
 

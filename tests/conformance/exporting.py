@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proxy_core.apache.export import export_site
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from tests.conformance.echo import DEADLINE
 from tests.conformance.importing import filled, free_port, serving
 

@@ -19,7 +19,7 @@ from proxy_core.apache.export import export_site
 from proxy_core.apache.export_plain import plain
 from proxy_core.apache.importer import Imported, import_file
 from proxy_core.config.model import Site
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from tests.apache.sites import normal
 from tests.conformance.exporting import httpd
 from tests.conformance.importing import asked, filled, free_port, members, serving

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from proxy_core.config.model import Site
-from proxy_core.config.toml import parse, read
+from proxy_core.config.reading.document import parse, read
 from proxy_core.control.editing import editor as editor_module
 from proxy_core.control.editing import saver as saver_module
 from proxy_core.control.editing.commands import (

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import (
     Applied,
     Change,

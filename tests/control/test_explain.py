@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from proxy_core.config.model import Listener
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.control.cli import main
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.inspection import inspection

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.config.model import EnvRule, Options, RewriteCond, RewriteRule, Site
-from proxy_core.config.model_headers import HeaderRule
+from proxy_core.config.model import EnvRule, HeaderRule, Options, RewriteCond, RewriteRule, Site
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import Question

@@ -17,7 +17,7 @@ from proxy_core.balance.state import MemberKey, MemberState
 from proxy_core.config.log_directives import BadFormat
 from proxy_core.config.model import AccessLog, Host, Options, Site
 from proxy_core.control.watching.log_format import Line, clf_time, compiled
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.decision import Extras
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site

@@ -169,7 +169,7 @@ async def test_a_map_file_that_is_gone_or_cannot_be_written_is_refused_and_histo
         (file.parent / "hosts.txt").unlink()
         assert "cannot be read" in await refused(editor, Undo())
         (file.parent / "hosts.txt").write_bytes(MAP.encode())
-        monkeypatch.setattr("proxy_core.config.save.os.replace", _full)
+        monkeypatch.setattr("proxy_core.config.editing.save.os.replace", _full)
         assert "No space left" in await refused(editor, SetEntry(map="file", key="c", value="4"))
         assert editor.generation == 2
 

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy_core.balance.state import BUCKETS, MemberKey, bucket_of
-from proxy_core.config.edit import Delete, Set
+from proxy_core.config.editing.site_edits import Delete, Set
 from proxy_core.control.editing.commands import Applied, Refused
 from proxy_core.control.engine import Engine
 from proxy_core.control.watching.metrics import EDGES, exposition

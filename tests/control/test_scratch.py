@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.config.toml import read
+from proxy_core.config.reading.document import read
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from tests.e2e.harness import echoes, get, serving, upstream
 from tests.e2e.test_tls_listeners import secured
 

@@ -8,8 +8,7 @@ from time import process_time
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Listener, Route, Site
-from proxy_core.config.model_headers import ErrorPage
+from proxy_core.config.model import ErrorPage, Listener, Route, Site
 from proxy_core.serve.buffers import WRITE_BUFFER
 from proxy_core.serve.client_connection import TURN
 from tests.e2e.harness import HELLO, PATIENCE, answers, ask, client, serving, site, until, upstream

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from socket import socket
 
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving, until

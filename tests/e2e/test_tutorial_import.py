@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from proxy_core.apache.importer import Imported, import_file
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving

@@ -8,7 +8,7 @@ import types
 import pytest
 
 from proxy_core.config.model import Site
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from tests.e2e.harness import HELLO, answers, client, get, serving, until, upstream
 from tests.faults.injected import breaking, seeing
 

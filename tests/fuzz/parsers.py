@@ -22,19 +22,19 @@ import msgspec
 
 from proxy_core.apache.importer import import_file
 from proxy_core.balance import heartbeat, sticky
-from proxy_core.config.edit import Delete, Edit, Move, Set, Unusable, edited
+from proxy_core.config.editing.site_edits import Delete, Edit, Move, Set, Unusable, edited
 from proxy_core.config.model import Sticky
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.control.watching import access_log
 from proxy_core.http import target
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.access import networks
 from proxy_core.rules.access.guards import credentials
 from proxy_core.rules.expression import evaluation
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text import pattern, template
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 from proxy_core.runtime import passwords
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.maps import text_file as text_maps

@@ -7,13 +7,14 @@ import itertools
 
 import pytest
 
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.access.guards import AccessVerdict, credentials, joined, words
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import FactKey, Facts, Need
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 from tests.semantics.rewrite_sites import read
 
 ROUTES = """
@@ -44,7 +45,7 @@ def asked(text: str, path: str = "/app/x", method: str = "GET", user: str = "", 
     def ask(fact: FactKey) -> tuple[bool, str | None]:
         return True, PASSWORDS.get(fact[2], "") if fact[:2] == ("password", "users") else None
 
-    return compile_site(read(text + ROUTES), Registry(), 1).program.decide(view, Facts(ask=ask), trace)
+    return decide(compile_site(read(text + ROUTES), Registry(), 1).program, view, Facts(ask=ask), trace)
 
 
 def status(decision: Decision) -> int:

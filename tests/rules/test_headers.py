@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, Options, Route, Site
-from proxy_core.http.view import RequestView
-from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.statuses import error_statuses
 from proxy_core.rules.facts import NOTHING, Facts
+from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
-from proxy_core.rules.fields.edits import compile_edit, compile_value, edited
+from proxy_core.rules.fields.edits import compile_edit, compile_value
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 
 
 def moment(**env: str) -> Moment:
@@ -119,8 +121,8 @@ def test_rows_are_laid_over_each_other_as_apache_merges_them(host: str, path: st
     """Server, host, route (a Location of its own), then <Proxy> sections, then <Location> sections in file order."""
     program = compile_site(SCOPED, Registry(), 1).program
     view = RequestView(b"GET", path.encode(), host.encode(), "127.0.0.1")
-    decision = program.decide(view, NOTHING, None)
-    settings = program.settings(view, decision)
+    decision = decide(program, view, NOTHING, None)
+    settings = program.settings(program.host_of(view), decision)
     assert edited(settings.edits.response, [], moment()) == [f"X: {wanted}".encode()]
 
 
@@ -128,7 +130,7 @@ def test_a_site_without_such_rows_has_nothing_to_look_up() -> None:
     program = compile_site(Site(routes=SCOPED.routes), Registry(), 1).program
     assert program.scopes is None
     view = RequestView(b"GET", b"/a", b"", "127.0.0.1")
-    assert program.settings(view, program.decide(view, NOTHING, None)) is None
+    assert program.settings(program.host_of(view), decide(program, view, NOTHING, None)) is None
 
 
 LINTED = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Respond
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 from tests.semantics.rewrite_sites import read
 
 ENV = "[[env]]\nname = 'A'\nfrom = '%{HTTP:A}'\ncapture = '(.+)'\n"
@@ -36,7 +37,7 @@ ROWS = [
 def test_a_variable_goes_into_the_path_and_never_out_of_it(text: str, value: str, becomes: str) -> None:
     head = f"GET /p/r HTTP/1.1\r\nA: {value}\r\n\r\n".encode()
     program = compile_site(read(text), Registry(), 1).program
-    decision = program.decide(RequestView(b"GET", b"/p/r", b"h", "127.0.0.1", head=head), Facts(), None)
+    decision = decide(program, RequestView(b"GET", b"/p/r", b"h", "127.0.0.1", head=head), Facts(), None)
     assert isinstance(decision, Forward | Respond)
     assert (decision.target.decode() if isinstance(decision, Forward) else str(decision.status)) == becomes
 

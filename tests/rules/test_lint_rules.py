@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.errors import Address, errors
 from proxy_core.rules.lint.rewrites import looks_runaway
 from proxy_core.rules.lint.site import lint

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Respond
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 from tests.semantics.rewrite_sites import read
 
 ROUTES = """
@@ -22,7 +23,7 @@ timeout = 9
 def decided(text: str, target: str = "/app/x", **fields: str) -> Forward:
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     view = RequestView(b"GET", target.encode(), b"h", "127.0.0.1", head=f"GET / HTTP/1.1\r\n{head}\r\n".encode())
-    decision = compile_site(read(text + ROUTES), Registry(), 1).program.decide(view, Facts(), None)
+    decision = decide(compile_site(read(text + ROUTES), Registry(), 1).program, view, Facts(), None)
     assert isinstance(decision, Forward)
     return decision
 
@@ -127,7 +128,7 @@ def test_rules_that_answer_do_not_know_what_is_set_late_and_refused_paths_know_w
     ).program
     head = b"GET / HTTP/1.1\r\nX-A: x\r\n\r\n"
     for target, sent, found in ((b"/f", b"", {}), (b"/%zz", head, {"V": "1"}), (b"/%00", head, {"V": "1"})):
-        decision = program.decide(RequestView(b"GET", target, b"h", "127.0.0.1", head=sent), Facts(), None)
+        decision = decide(program, RequestView(b"GET", target, b"h", "127.0.0.1", head=sent), Facts(), None)
         assert isinstance(decision, Respond)
         assert decision.status in (400, 403, 404)
         assert dict(decision.extras.env if decision.extras else ()) == found

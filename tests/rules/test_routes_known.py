@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy_core.config.model import Route, Site
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import RuleState
 from proxy_core.rules.facts import NOTHING
 from proxy_core.rules.routing.route_table import compile_routes

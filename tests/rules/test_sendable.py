@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import RewriteRule, Route, Site
-from proxy_core.http.view import RequestView
+from proxy_core.http.escaping import sendable
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.rewriting.urls import sendable
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 
 SITE = Site(
     rewrites=(
@@ -27,7 +29,7 @@ SITE = Site(
         Route(id="rest", path="/", proxy="http://h/"),
     ),
 )
-DECIDE = compile_site(SITE, Registry(), 1).program.decide
+DECIDE = partial(decide, compile_site(SITE, Registry(), 1).program)
 
 
 @given(st.text(alphabet=[chr(number) for number in range(256)]))

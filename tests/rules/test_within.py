@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Redirect, Respond
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 from tests.semantics.rewrite_sites import read
 
 SITE = """
@@ -43,7 +44,7 @@ def location(name: str, where: str, more: str = "") -> str:
 def asked(text: str, target: str, known: dict[tuple[str, str, str], str | None] | None = None) -> str:
     """What becomes of a request, in a word or two."""
     view = RequestView(b"GET", target.encode(), b"h", "127.0.0.1", head=b"GET / HTTP/1.1\r\n\r\n")
-    decision = compile_site(read(SITE + text), Registry(), 1).program.decide(view, Facts(known or {}), None)
+    decision = decide(compile_site(read(SITE + text), Registry(), 1).program, view, Facts(known or {}), None)
     match decision:
         case Forward():
             below = decision.target.decode().partition("/")[2].partition("/")[2]
@@ -168,7 +169,7 @@ def test_expressions_variables_and_merging_of_sections(text: str, without: str, 
 
     def status(field: str) -> str:
         view = RequestView(b"GET", b"/p/x", b"h", "127.0.0.1", head=f"GET /p/x HTTP/1.1\r\n{field}\r\n".encode())
-        decision = program.decide(view, Facts(), None)
+        decision = decide(program, view, Facts(), None)
         return str(decision.status) if isinstance(decision, Respond) else "200"
 
     assert (status(""), status("X: 1\r\n")) == (without, with_it)
@@ -186,6 +187,6 @@ def test_a_rule_that_forwards_has_the_options_of_its_site() -> None:
     text = SITE.replace("[site]\n", '[site]\npreserve_host = true\nerror_override = true\noverride_codes = ["502"]\n')
     text += rule("", "^/r", "http://two/", "P")
     view = RequestView(b"GET", b"/r", b"h", "127.0.0.1", head=b"GET / HTTP/1.1\r\n\r\n")
-    decision = compile_site(read(text), Registry(), 1).program.decide(view, Facts(), None)
+    decision = decide(compile_site(read(text), Registry(), 1).program, view, Facts(), None)
     assert isinstance(decision, Forward)
     assert (decision.route.preserve_host, decision.route.hides(502), decision.route.hides(404)) == (True, True, False)

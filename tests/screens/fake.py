@@ -22,9 +22,9 @@ from typing import Any, get_type_hints
 import msgspec
 
 from proxy_core.balance.state import bucket_of
-from proxy_core.config.edit import Unusable, edited
+from proxy_core.config.editing.site_edits import Unusable, edited
 from proxy_core.config.model import Member, Route
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import (
     Applied,
     Change,
@@ -43,7 +43,7 @@ from proxy_core.control.editing.commands import (
     Undo,
 )
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.explaining.explanation import told
+from proxy_core.control.explaining.explanation import Findings, explanation
 from proxy_core.control.view import (
     EngineView,
     Explanation,
@@ -62,17 +62,20 @@ from proxy_core.control.view import (
     Snapshot,
 )
 from proxy_core.errors import Problem
-from proxy_core.http.view import Connection, RequestView
+from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.decision import Trace
-from proxy_core.rules.facts import Facts
+from proxy_core.rules.facts import Facts, Need
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_sources import Outside
 from proxy_core.runtime.maps import text_file as map_text
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
 from proxy_core.runtime.recorder import Histogram, percentiles
 from proxy_core.runtime.registry import Registry
+from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.way import Way
 
 START = 1_790_000_000.0
 """Epoch seconds at which a fake that does not follow the real clock begins: 2026-09-21 14:13:20 UTC."""
@@ -254,6 +257,9 @@ class Numbers:
     sent: int = 0
     received: int = 0
     seconds: deque[tuple[int, int, Histogram]] = field(default_factory=lambda: deque(maxlen=60))
+
+
+NO_FIELDS = RequestFields(b"", b"", 0, True, True, False)
 
 
 class FakeEngine(EngineView):
@@ -525,7 +531,11 @@ class FakeEngine(EngineView):
         view = RequestView(record.method.encode(), record.target.encode(), record.host.encode(), record.client, "http",
                            raw, Connection("http", "127.0.0.1", 8080))  # fmt: skip
         trace, facts = Trace(), Facts(ask=Outside(self).ask)
-        return told(rules.program.decide(view, facts, trace), trace, facts, self._site, raw, record.client, "http")
+        exchange = Exchange(rules, view, raw, "1.1", 0.0, 0.0, facts=facts)
+        host = rules.program.host_of(view, trace)
+        decision = host.decide(view, facts, trace)
+        found = decision if isinstance(decision, Need) else Way(decision, host, None, view, NO_FIELDS)
+        return explanation(Findings(exchange, found, trace, "http"))
 
     def site(self) -> SiteState:
         return SiteState(

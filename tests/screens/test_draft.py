@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from proxy_core.config.model import Site
+from proxy_core.config.reading.document import parse
 from proxy_core.config.schema import fields, struct_at
-from proxy_core.config.toml import parse
 from proxy_core.control.editing.commands import Change, Delete, Insert, Set
 from proxy_core.errors import Address
 from rproxy_tui.draft import NAME, Draft, change, existing, fresh, read, spell, thing

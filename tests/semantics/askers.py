@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from proxy_core.balance.outcome import failed
 from proxy_core.balance.select import choose
 from proxy_core.config.model import Site
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Redirect, Respond
 from proxy_core.rules.facts import Ask, FactKey, Facts, Need
 from proxy_core.rules.routing.reverse import mapped
@@ -20,6 +20,7 @@ from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_sources import look
 from proxy_core.runtime.maps.functions import FUNCTIONS
 from proxy_core.runtime.registry import Registry
+from tests.deciding import decide
 from tests.semantics.table import DOWN
 
 
@@ -80,8 +81,8 @@ def rules_asker(sites: Mapping[str, Site], ports: Mapping[str, int]) -> Asker:
         view = RequestView(
             b"GET", asked.target.encode("latin-1"), f"{asked.site}.test".encode(), "127.0.0.1", head=head(asked)
         )
-        decision = rules.program.decide(view, facts, None)
-        assert decision == rules.program.decide(view, Facts(facts.answers), [])
+        decision = decide(rules.program, view, facts, None)
+        assert decision == decide(rules.program, view, Facts(facts.answers), [])
         assert not isinstance(decision, Need)
         if isinstance(decision, Redirect):
             return Answered(f"{decision.status} {decision.location.decode('latin-1')}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy_core.config.model import Site
-from proxy_core.config.toml import parse
+from proxy_core.config.reading.document import parse
 
 
 def read(rules: str) -> Site:

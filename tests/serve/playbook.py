@@ -21,7 +21,7 @@ import pytest
 from proxy_core.config.model import Listener, Site
 from proxy_core.errors import Problem
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import Connection
+from proxy_core.http.request_view import Connection
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.exchange import Exchange
@@ -115,8 +115,7 @@ class Client:
             assert self.flight is not None
             self.flight.send_body(*self.held.pop(0))
 
-    def bound_body(self, own: int | None) -> int:
-        return self.limits.body if own is None else own
+    def bound_body(self, own: int | None) -> None: ...
 
     def fetch_page(self, path: str) -> bool:
         return error_page.fetch(self._play.state, self, path)

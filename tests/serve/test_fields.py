@@ -7,9 +7,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Options, Site
-from proxy_core.config.model_access import Auth
-from proxy_core.config.model_headers import HeaderRule
+from proxy_core.config.model import Auth, HeaderRule, Options, Site
 from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.request_head import RequestReader
 from tests.e2e.harness import echoes, get, serving, site, upstream

@@ -10,9 +10,9 @@ import socket
 import tempfile
 from pathlib import Path
 
-from proxy_core.config.edit import Edit, Set, edited
-from proxy_core.config.save import save, stamp
-from proxy_core.config.toml import read
+from proxy_core.config.editing.save import save, stamp
+from proxy_core.config.editing.site_edits import Edit, Set, edited
+from proxy_core.config.reading.document import read
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy_core.config.edit import Delete, Edit, Insert, Move, Set
+from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Problem
 
 __all__ = [

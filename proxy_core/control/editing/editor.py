@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy_core.config.edit import Delete, Edit, Set, Unusable, edited
+from proxy_core.config.editing.site_edits import Delete, Edit, Set, Unusable, edited
 from proxy_core.config.model import Site
-from proxy_core.config.toml import Document, parse, read
+from proxy_core.config.reading.document import Document, parse, read
 from proxy_core.control.editing import history, map_files
 from proxy_core.control.editing.commands import (
     Applied,

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from proxy_core.config.edit import Unusable
+from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save
+from proxy_core.config.editing.site_edits import Unusable
 from proxy_core.config.model import RewriteMap
-from proxy_core.config.save import ChangedOnDisk, Stamp, save
 from proxy_core.errors import Problem
 from proxy_core.http.target import as_bytes_text
 from proxy_core.runtime.maps import text_file

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from proxy_core.config.save import ChangedOnDisk, Stamp, save, stamp
+from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save, stamp
 from proxy_core.control.editing import history
 from proxy_core.control.editing.history import History, HistoryEntry
 from proxy_core.control.view import Saved

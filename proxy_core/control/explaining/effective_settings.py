@@ -1,37 +1,25 @@
-"""What holds for a decided request besides where it goes, for people: what rows of [[headers]] do to it and to its
-answer, which page of the site an error gets, and the options in force with the place where each was said.
+"""What holds for a decided request besides where it goes, for people: what rows of [[headers]] do to its answer, which
+page of the site an error gets, and the options in force with the place where each is set.
 
-The edits are those that serve, done once more with a Trace: on the request by the reader that the front uses, on the
-answer where one is known. Nothing is sent, and nothing that serves is changed.
+The edits are those that serve, done once more with a Trace. Nothing is sent, and nothing that serves is changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import replace
 
 from proxy_core.balance.state import BoundMember
 from proxy_core.config.model import ErrorPage, Host, Location, Route, Site
 from proxy_core.control.view import Setting
 from proxy_core.errors import Address
-from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.view import RequestView
-from proxy_core.rules.decision import BoundRoute, Decision, Forward, Redirect, Respond, Step, Trace
+from proxy_core.http.request_view import RequestView
+from proxy_core.rules.decision import Forward, Step, Trace
 from proxy_core.rules.fields.edit_trace import awaited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import field_edits
-from proxy_core.serve.request_fields import RequestFields
-from proxy_core.serve.request_head import RequestReader
-
-
-class Held(NamedTuple):
-    """``decision`` is another than before where the site's own edits make a request that is refused; ``fields`` are
-    those that go upstream."""
-
-    decision: Decision
-    fields: RequestFields
-    steps: Trace
+from proxy_core.serve.way import Way
 
 
 def asked_by(view: RequestView, site: Site) -> Trace:
@@ -43,37 +31,20 @@ def asked_by(view: RequestView, site: Site) -> Trace:
     return [Step(("site", "client_header"), "match", f"{site.site.client_header}: {why}")]
 
 
-def before(exchange: Exchange, reader: RequestReader, fields: RequestFields, steps: Trace) -> RequestFields:
-    """The fields after what is done before the rules; the exchange gets the view that these see. Raises Refused."""
-    early = exchange.rules.program.early(exchange.view)
-    if early is not None:
-        exchange.view, fields = reader.early(fields, early, exchange, steps)
-    return fields
-
-
-def held(exchange: Exchange, decision: Decision, reader: RequestReader, fields: RequestFields) -> Held:
-    """What the settings of the site do to a request that ``reader`` has just read. An answer is known where the
-    exchange has a status."""
-    steps: Trace = []
-    if not isinstance(decision, Forward | Redirect | Respond):
-        return Held(decision, fields, steps)
-    settings = exchange.rules.program.settings(exchange.view, decision)
+def of_answer(exchange: Exchange, way: Way) -> Trace:
+    """What the settings of the site do to the answer: to the one that came, where there is one, else to the one that
+    the proxy gives itself. ``exchange`` stays as it is."""
+    settings, decision = way.settings, way.decision
     if settings is None:
-        return Held(decision, fields, steps)
-    if isinstance(decision, Forward) and settings.edits.requests:
-        try:
-            fields = reader.changed(fields, settings.edits, exchange, steps)
-        except RefusedRequest as refused:
-            why = f"the site's header rules make a request that is refused: {refused.why}"
-            decision = Respond(500, None, why, decision.extras)
+        return []
     own = 0 if isinstance(decision, Forward) else decision.status
-    _answer(exchange, settings, own, steps)
-    steps += _pages(exchange, settings, own)
-    return Held(decision, fields, steps)
+    again = replace(exchange, view=way.view, host=way.host, extras=decision.extras, notes={**(way.notes or {})})
+    return [*_fields(again, settings, own), *_pages(again, settings, own)]
 
 
-def _answer(exchange: Exchange, settings: Settings, own: int, steps: Trace) -> None:
+def _fields(exchange: Exchange, settings: Settings, own: int) -> Trace:
     """``own`` is the status that the proxy answers with itself, 0 where a member is asked."""
+    steps: Trace = []
     if exchange.answer and not _hidden(exchange):
         if exchange.status != 101:
             field_edits.answered(settings, exchange, exchange.answer.split(b"\r\n")[:-2], (), steps)
@@ -81,6 +52,7 @@ def _answer(exchange: Exchange, settings: Settings, own: int, steps: Trace) -> N
         field_edits.replied(settings, exchange, exchange.status or own, (), steps)
     else:
         steps += map(awaited, (*settings.edits.always, *settings.edits.response))
+    return steps
 
 
 def _hidden(exchange: Exchange) -> bool:
@@ -103,24 +75,23 @@ def _page(row: ErrorPage) -> str:
     return "a text"
 
 
-def options(site: Site, route: BoundRoute, member: BoundMember | None, steps: Trace) -> tuple[Setting, ...]:
-    """The options that hold for a forwarded request, each from where it was said last: the site, its host, the route, a
-    location of those that ``steps`` found to hold, the member."""
-    said: list[tuple[Address, Host | Route | Location]] = []
-    own = [row for row in site.routes if route.rows == "routes" and row.id == route.id]
-    places = {row.id: row for row in site.locations}
-    said += [(step.address, site.hosts[step.address[-1]]) for step in steps if step.address[0] == "hosts"]
-    said += [(("routes", row.id), row) for row in own]
-    holding = [step.address for step in steps if step.address[0] == "locations" and step.verdict == "match"]
-    said += [(address, places[address[-1]]) for address in holding]
+def options(site: Site, host: str, decision: Forward, member: BoundMember | None) -> tuple[Setting, ...]:
+    """The options that hold for a forwarded request, each from where it is set last: the site, its host, the route, a
+    location that holds, the member."""
+    route = decision.route
+    of_host = [(("hosts", host), site.hosts[host])] if host else []
+    of_route = [(("routes", row.id), row) for row in site.routes if route.rows == "routes" and row.id == route.id]
+    locations = {row.id: row for row in site.locations}
+    of_locations = [(("locations", id), locations[id]) for id in decision.sections]
+    places: list[tuple[Address, Host | Route | Location]] = [*of_host, *of_route, *of_locations]
 
     def source(name: str) -> Address:
-        return next((at for at, row in reversed(said) if getattr(row, name, None) not in (None, (), "")), ("site",))
+        return next((at for at, row in reversed(places) if getattr(row, name, None) not in (None, (), "")), ("site",))
 
     timeout, at = route.timeout, source("timeout")
     if member is not None and member.member.timeout:
         timeout, at = member.member.timeout, ("balancers", member.key.balancer, "members", member.key.member)
-    chosen = next((codes for _, row in reversed(said) if (codes := getattr(row, "override_codes", ()))), ())
+    chosen = next((codes for _, row in reversed(places) if (codes := getattr(row, "override_codes", ()))), ())
     chosen = chosen or site.site.override_codes
     codes = f" for {', '.join(chosen)}" if chosen and route.error_override else ""
     found = [

@@ -1,9 +1,9 @@
 """Why a request goes where it goes: ``rproxy explain``, and the same question asked in the console.
 
-A request is made up from a URL, read as the front reads it, and decided by the very program that serves, with a Trace.
-What rules ask of the outside is really asked; what came back is part of the explanation. Nothing is sent to any
-member, and a member is named only where there is no choice: whose turn it would be is not told, for asking must not
-take a turn.
+A request is made up from a URL, read as the front reads it, asked for at the gate as it is now, and goes the very way
+that serves, with a Trace. What rules ask of the outside is really asked; what came back is part of the explanation.
+Nothing is sent to any member, nothing is counted, and a member is named only where there is no choice: whose turn it
+would be is not told, for asking must not take a turn.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from urllib.parse import urlsplit
 
 from proxy_core.balance.state import BoundMember, MemberKey, MemberState, UpstreamKey
 from proxy_core.config.model import Member, Site
-from proxy_core.control.explaining import explanation
-from proxy_core.control.explaining.effective_settings import asked_by, before, held, options
+from proxy_core.control.explaining.effective_settings import asked_by, of_answer
+from proxy_core.control.explaining.explanation import Findings, explanation, masked
 from proxy_core.control.view import Explanation, Question
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.target import endpoint, readable
-from proxy_core.http.view import Connection
-from proxy_core.rules.decision import Forward, Respond, Trace
+from proxy_core.http.request_view import Connection
+from proxy_core.http.target import endpoint
+from proxy_core.rules.decision import Forward, Respond, Step, Trace
 from proxy_core.rules.facts import MOST_ANSWERS, Facts, Need
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_sources import Outside
+from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.rule_set import RuleSet
+from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import client_policy
-from proxy_core.serve.member_request import outgoing
+from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.request_head import RequestReader, ascii_line
+from proxy_core.serve.way import Way, outgoing, way
 
 _NOBODY = BoundMember(
     MemberKey("", ""), Member(url="http://localhost"), UpstreamKey("http", "", 0), b"(the member that is elected)", b"",
@@ -35,9 +38,12 @@ _NOBODY = BoundMember(
 """Stands where it is not known who will be elected."""
 
 
-async def explain(rules: RuleSet, outside: Outside, question: Question) -> Explanation:
-    """The way of a request through ``rules``. A URL that is none, or a head that would be refused, is answered in the
-    explanation as a client would be."""
+async def explain(
+    rules: RuleSet, outside: Outside, question: Question, admission: Admission | None = None
+) -> Explanation:
+    """The way of a request through ``rules``. ``admission`` knows who is kept out and how many are inside; without it
+    nobody is. A URL that is none, or a head that would be refused, is answered in the explanation as a client would
+    be."""
     url = urlsplit(question.url if "://" in question.url else f"http://{_host(question)}{question.url}")
     listener, connection = _connection(rules.site, question.listener, url.port or 80)
     target = (url.path or "/") + (f"?{url.query}" if "?" in question.url else "")
@@ -45,44 +51,55 @@ async def explain(rules: RuleSet, outside: Outside, question: Question) -> Expla
     if not any(line.lower().startswith("host:") for line in question.fields):
         lines.insert(1, f"Host: {url.netloc}")
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
-    request = explanation.masked(head, rules.site).strip()
+    policy = client_policy(rules.site).through(rules.site.listeners.get(listener))
     reader = RequestReader(question.client, connection._replace(peer=question.client))
     try:
-        view, fields = reader.read(head, client_policy(rules.site).through(rules.site.listeners.get(listener)))
+        view, fields = reader.read(head, policy)
     except RefusedRequest as refused:
         return Explanation(
-            request=request, client=question.client, listener=listener, steps=(), outcome="respond",
-            sentence=f"refused with {refused.status}: {refused.why}", status=refused.status,
+            request=masked(head, rules.site).strip(), client=question.client, listener=listener, steps=(),
+            outcome="respond", sentence=f"refused with {refused.status}: {refused.why}", status=refused.status,
         )  # fmt: skip
-    facts = Facts(ask=outside.ask)
-    exchange = Exchange(rules, view, head, "1.1", time(), monotonic(), facts=facts)
-    first: Trace = [*asked_by(view, rules.site)]
-    fields = before(exchange, reader, fields, first)
-    view = exchange.view
+    exchange = Exchange(rules, view, head, "1.1", time(), monotonic(), facts=Facts(ask=outside.ask))
+    trace = asked_by(view, rules.site)
+    gate = admission or Admission(Recorder())
+    refused_there = gate.verdict((question.client, view.client), policy)
+    if refused_there is not None:
+        answer = Respond(refused_there.status, None, refused_there.why)
+        trace += turned_away(refused_there.limit, refused_there.why)
+        return explanation(Findings(exchange, answer, trace, listener))
+    found, tried = await _gone(exchange, reader, fields, outside, question.unfinished)
+    trace += tried
+    if not isinstance(found, Way):
+        return explanation(Findings(exchange, found, trace, listener))
+    trace += of_answer(exchange, found)
+    if not isinstance(found.decision, Forward):
+        return explanation(Findings(exchange, found, trace, listener))
+    members = rules.pools[found.decision.route.pool or ""].members
+    only = members[0] if len(members) == 1 else None
+    forwarded, _ = outgoing(found.view, found.decision, found.fields, only or _NOBODY)
+    return explanation(Findings(exchange, found, trace, listener, only, forwarded))
+
+
+async def _gone(
+    exchange: Exchange, reader: RequestReader, fields: RequestFields, outside: Outside, unfinished: bool
+) -> tuple[Way | Need | Respond, Trace]:
+    """The way, gone again with each fact that it asks for, and what was tried the last time. A question that is not
+    ``unfinished`` asks programs and databases too."""
+    facts = exchange.facts
     while True:
         trace: Trace = []
-        decision = rules.program.decide(view, facts, trace)
-        if not isinstance(decision, Need):
-            break
-        if question.unfinished and decision.key[0] == "map":
-            return explanation.told(decision, [*first, *trace], facts, rules.site, head, view.client, listener)
+        found = way(exchange, reader, fields, trace)
+        if not isinstance(found, Need) or (unfinished and found.key[0] == "map"):
+            return found, trace
         if len(facts.answers) >= MOST_ANSWERS:
-            decision = Respond(500, None, f"rules asked for more than {MOST_ANSWERS} things")
-            break
-        facts.answers[decision.key] = await outside.answer(decision.key)
-    exchange.extras = None if isinstance(decision, Need) else decision.extras
-    trace[:0] = first
-    holds = held(exchange, decision, reader, fields)
-    decision = holds.decision
-    if not isinstance(decision, Forward):
-        return explanation.told(decision, trace, facts, rules.site, head, view.client, listener, holds.steps)
-    members = rules.pools[decision.route.pool or ""].members
-    only = members[0] if len(members) == 1 else None
-    forwarded, _ = outgoing(view, decision, holds.fields, only or _NOBODY)
-    return explanation.told(
-        decision, trace, facts, rules.site, head, view.client, listener, holds.steps,
-        readable(only.base) if only else "", forwarded, options(rules.site, decision.route, only, trace),
-    )  # fmt: skip
+            return Respond(500, None, f"rules asked for more than {MOST_ANSWERS} things"), trace
+        facts.answers[found.key] = await outside.answer(found.key)
+
+
+def turned_away(limit: str, why: str) -> Trace:
+    """The step of a request that is turned away before any rule."""
+    return [Step(("site", "deny") if limit == "deny" else ("limits", limit), "match", why)]
 
 
 def _host(question: Question) -> str:
@@ -100,16 +117,16 @@ def _connection(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
     return name, Connection(name, address or "127.0.0.1", own or port, 0)
 
 
-def spelled(told: Explanation) -> str:
+def spelled(explained: Explanation) -> str:
     """The explanation as text for a terminal."""
-    lines = [*told.request.split("\n"), f"(from {told.client}, listener {told.listener or 'none'})", ""]
-    width = max((len(" ".join(step.address)) for step in told.steps), default=0)
-    for step in told.steps:
+    lines = [*explained.request.split("\n"), f"(from {explained.client}, listener {explained.listener or 'none'})", ""]
+    width = max((len(" ".join(step.address)) for step in explained.steps), default=0)
+    for step in explained.steps:
         lines.append(f"{' '.join(step.address):{width}}  {step.verdict:8}  {step.reason}")
         lines += [f"{'':{width}}            {detail}" for detail in step.details]
-    lines += ["", told.sentence]
-    lines += [f"  {name} = {value}" for name, value in told.environment.items()]
-    lines += [f"  {each.name}: {each.value} ({' '.join(each.address)})" for each in told.settings]
-    lines += [f"  {line}" for line in told.fields]
-    lines += [f"  > {line}" for line in told.forwarded.split("\n") if line]
+    lines += ["", explained.sentence]
+    lines += [f"  {name} = {value}" for name, value in explained.environment.items()]
+    lines += [f"  {each.name}: {each.value} ({' '.join(each.address)})" for each in explained.settings]
+    lines += [f"  {line}" for line in explained.fields]
+    lines += [f"  > {line}" for line in explained.forwarded.split("\n") if line]
     return "\n".join(lines)

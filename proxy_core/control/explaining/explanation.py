@@ -1,5 +1,5 @@
-"""A decision with its trace, as plain data for people: what ``explain`` tells of a request that might come, and
-``inspect`` of one that came. Secrets are masked here, and only here.
+"""The way of a request with its trace, as plain data for people: what ``explain`` tells of a request that might come,
+and ``inspect`` of one that came. Secrets are masked here, and only here.
 """
 
 from __future__ import annotations
@@ -7,16 +7,99 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from proxy_core.balance.state import BoundMember
 from proxy_core.config.model import Site
-from proxy_core.control.view import Explanation, Setting, Verdict
+from proxy_core.control.explaining.effective_settings import options
+from proxy_core.control.view import Explanation, Verdict
 from proxy_core.http.target import readable
-from proxy_core.rules.decision import Decision, Forward, Redirect, Respond, Step
-from proxy_core.rules.facts import FactKey, Facts, Need
+from proxy_core.rules.decision import Forward, Redirect, Respond, Step
+from proxy_core.rules.facts import FactKey, Need
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve.way import Way
 
 SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
+
+
+class Findings(NamedTuple):
+    """What somebody found who went the way of a request again."""
+
+    exchange: Exchange
+    """The request, with the facts that its rules asked for."""
+    way: Way | Need | Respond
+    """What becomes of it; a Respond where it met no rule."""
+    steps: Sequence[Step]
+    """What was tried, in order."""
+    listener: str
+    """The listener that it came in at, "" for none."""
+    member: BoundMember | None = None
+    """The member that gets it, None where that is not known."""
+    forwarded: bytes = b""
+    """The head for the member."""
+
+
+def explanation(found: Findings) -> Explanation:
+    """What was found, in words. What rules made of a secret is masked wherever it stands: in captures, variables, keys
+    of maps."""
+    site, head = found.exchange.rules.site, found.exchange.head
+    secrets = _secrets(head, site)
+    explained = _explained(found)
+    return _without(explained, partial(_hidden, secrets)) if secrets else explained
+
+
+def _explained(found: Findings) -> Explanation:
+    exchange, way, steps, listener, member, forwarded = found
+    site = exchange.rules.site
+    explained = Explanation(
+        request=masked(exchange.head, site).strip(),
+        client=exchange.view.client,
+        listener=listener,
+        steps=tuple(_verdict(step, site) for step in steps),
+        outcome="respond",
+        sentence=_waits(way) if isinstance(way, Need) else "",
+        facts=tuple((*_shown(fact), answer) for fact, answer in exchange.facts.answers.items()),
+    )
+    if isinstance(way, Need):
+        return explained
+    decision = way.decision if isinstance(way, Way) else way
+    extras, route = decision.extras, decision.route
+    explained = replace(
+        explained,
+        rule=(route.rows, route.id) if route is not None else (),
+        fields=tuple(map(readable, extras.fields)) if extras is not None else (),
+        environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
+    )
+    match decision:
+        case Forward(route, target):
+            assert isinstance(way, Way)
+            pool, base = route.pool or "", readable(member.base) if member is not None else ""
+            return replace(
+                explained, outcome="forward", pool=pool, target=readable(target),
+                forwarded=masked(forwarded, site).strip(), settings=options(site, way.host.name, decision, member),
+                sentence=f"forwarded to {pool} as {base}{readable(target)}",
+            )  # fmt: skip
+        case Redirect(status, location):
+            sentence = f"redirected with {status} to {readable(location)}"
+            return replace(explained, outcome="redirect", status=status, location=readable(location), sentence=sentence)
+        case Respond(status, _, cause):
+            sentence = f"answered here with {status}" + (f": {cause}" if cause else "")
+            return replace(explained, status=status, sentence=sentence)
+
+
+def _waits(need: Need) -> str:
+    kind, name, _ = need.key
+    if kind == "map":
+        return f"it goes on when map {name} is asked, which is a program or a database: press enter"
+    return "what its rules asked for did not come in time"
+
+
+def _shown(fact: FactKey) -> FactKey:
+    """A fact without the password that it may be about."""
+    kind, name, key = fact
+    return (kind, name, key.partition(":")[0]) if kind == "password" else fact
 
 
 @lru_cache(64)
@@ -31,26 +114,10 @@ def masked(head: bytes, site: Site) -> str:
     return shown.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
-def verdict(step: Step) -> Verdict:
-    """A line of a trace as plain data."""
-    return Verdict(address=step.address, verdict=step.verdict, reason=step.reason, details=tuple(step.details))
-
-
-def _masked(step: Verdict, site: Site) -> Verdict:
-    """A step whose details are field lines."""
-    return replace(step, details=tuple(masked(line.encode("utf-8", "replace"), site) for line in step.details))
-
-
-def told(
-    decision: Decision, steps: Sequence[Step], facts: Facts, site: Site, head: bytes, client: str, listener: str,
-    holding: Sequence[Step] = (), base: str = "", forwarded: bytes = b"", settings: tuple[Setting, ...] = (),
-) -> Explanation:  # fmt: skip
-    """``holding`` are steps behind those that decided, ``settings`` the options in force; ``base`` is
-    the path of the member's own URL, where it is known who the member is; ``forwarded`` the head for it. What rules
-    made of a secret is masked wherever it stands: in captures, variables, keys of maps."""
-    all_of_it = _told(decision, steps, facts, site, head, client, listener, holding, base, forwarded, settings)
-    found = _secrets(head, site)
-    return _without(all_of_it, partial(_hidden, found)) if found else all_of_it
+def _verdict(step: Step, site: Site) -> Verdict:
+    """A line of a trace as plain data; its details may be field lines."""
+    details = tuple(masked(line.encode("utf-8", "replace"), site) for line in step.details)
+    return Verdict(address=step.address, verdict=step.verdict, reason=step.reason, details=details)
 
 
 def _secrets(head: bytes, site: Site) -> tuple[str, ...]:
@@ -73,67 +140,18 @@ def _hidden(secrets: tuple[str, ...], text: str) -> str:
     return text
 
 
-def _without(told: Explanation, hide: Callable[[str], str]) -> Explanation:
-    steps = (replace(each, reason=hide(each.reason), details=tuple(map(hide, each.details))) for each in told.steps)
+def _without(explained: Explanation, hide: Callable[[str], str]) -> Explanation:
+    steps = (
+        replace(each, reason=hide(each.reason), details=tuple(map(hide, each.details))) for each in explained.steps
+    )
     return replace(
-        told,
+        explained,
         steps=tuple(steps),
-        sentence=hide(told.sentence),
-        location=hide(told.location),
-        target=hide(told.target),
-        forwarded=hide(told.forwarded),
-        fields=tuple(map(hide, told.fields)),
-        environment={name: hide(value) for name, value in told.environment.items()},
-        facts=tuple((kind, name, hide(key), said and hide(said)) for kind, name, key, said in told.facts),
+        sentence=hide(explained.sentence),
+        location=hide(explained.location),
+        target=hide(explained.target),
+        forwarded=hide(explained.forwarded),
+        fields=tuple(map(hide, explained.fields)),
+        environment={name: hide(value) for name, value in explained.environment.items()},
+        facts=tuple((kind, name, hide(key), answer and hide(answer)) for kind, name, key, answer in explained.facts),
     )
-
-
-def _told(
-    decision: Decision, steps: Sequence[Step], facts: Facts, site: Site, head: bytes, client: str, listener: str,
-    holding: Sequence[Step], base: str, forwarded: bytes, settings: tuple[Setting, ...],
-) -> Explanation:  # fmt: skip
-    told = Explanation(
-        request=masked(head, site).strip(),
-        client=client,
-        listener=listener,
-        steps=(*map(verdict, steps), *(_masked(verdict(step), site) for step in holding)),
-        outcome="respond",
-        sentence=_waits(decision) if isinstance(decision, Need) else "",
-        facts=tuple((*_shown(fact), answer) for fact, answer in facts.answers.items()),
-        settings=settings,
-    )
-    if not isinstance(decision, Forward | Redirect | Respond):
-        return told
-    extras, route = decision.extras, decision.route
-    told = replace(
-        told,
-        rule=(route.rows, route.id) if route is not None else (),
-        fields=tuple(map(readable, extras.fields)) if extras is not None else (),
-        environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
-    )
-    match decision:
-        case Forward(route, target):
-            pool = route.pool or ""
-            return replace(
-                told, outcome="forward", pool=pool, target=readable(target), forwarded=masked(forwarded, site).strip(),
-                sentence=f"forwarded to {pool} as {base}{readable(target)}",
-            )  # fmt: skip
-        case Redirect(status, location):
-            sentence = f"redirected with {status} to {readable(location)}"
-            return replace(told, outcome="redirect", status=status, location=readable(location), sentence=sentence)
-        case Respond(status, _, cause):
-            sentence = f"answered here with {status}" + (f": {cause}" if cause else "")
-            return replace(told, status=status, sentence=sentence)
-
-
-def _waits(need: Need) -> str:
-    kind, name, _ = need.key
-    if kind == "map":
-        return f"it goes on when map {name} is asked, which is a program or a database: press enter"
-    return "what its rules asked for did not come in time"
-
-
-def _shown(fact: FactKey) -> FactKey:
-    """A fact without the password that it may be about."""
-    kind, name, key = fact
-    return (kind, name, key.partition(":")[0]) if kind == "password" else fact

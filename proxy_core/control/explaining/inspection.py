@@ -1,7 +1,7 @@
 """One finished request for people: the record, both heads with secrets masked, and its way through the rules.
 
-The trace is not stored: deciding is pure, so the rule set, the view and the facts that the exchange kept are decided
-again, with a Trace. Nothing here is paid for by a request that nobody looks at.
+The trace is not stored: the way of a request is pure, so it is gone again with the rule set, the head and the facts
+that the exchange kept. Nothing here is paid for by a request that nobody looks at.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from proxy_core.control.explaining.effective_settings import asked_by, before, held, options
-from proxy_core.control.explaining.explanation import masked, told
-from proxy_core.control.view import Explanation, Inspection, Setting
+from proxy_core.control.explaining.effective_settings import asked_by, of_answer
+from proxy_core.control.explaining.explain import turned_away
+from proxy_core.control.explaining.explanation import Findings, explanation, masked
+from proxy_core.control.view import Explanation, Inspection
 from proxy_core.control.watching.records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.target import readable
-from proxy_core.rules.decision import Decision, Forward, Respond, Trace
-from proxy_core.rules.facts import Facts
+from proxy_core.rules.decision import Forward, Respond, Trace
+from proxy_core.rules.facts import Facts, Need
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.request_head import RequestReader, ascii_line
+from proxy_core.serve.way import Way, way
 
 
 def inspection(exchange: Exchange) -> Inspection:
+    """All that is known of a finished request."""
     site = exchange.rules.site
     return Inspection(
         record=record(exchange),
@@ -34,27 +36,21 @@ def inspection(exchange: Exchange) -> Inspection:
 
 
 def _explanation(exchange: Exchange) -> Explanation:
-    """Why it went where it went. A head that was refused met no rule."""
-    view, trace, site = exchange.view, Trace(), exchange.rules.site
-    facts = Facts(dict(exchange.facts.answers))
-    decision: Decision = Respond(exchange.status, None, exchange.cause)
-    if view.target:
-        decision = exchange.rules.program.decide(view, facts, trace)
-    holding: Trace = []
-    first: Trace = [*asked_by(view, site)]
-    settings: tuple[Setting, ...] = ()
-    if view.head:
-        reader = RequestReader(view.connection.peer or view.client, view.connection)
-        own = client_policy(site).through(site.listeners.get(view.connection.listener))
+    """Why it went where it went. A head that was refused met no rule, and neither did who was turned away."""
+    view, site = exchange.view, exchange.rules.site
+    connection = view.connection
+    trace: Trace = asked_by(view, site)
+    found: Way | Need | Respond = Respond(exchange.status, None, exchange.cause)
+    if exchange.limit and exchange.route is None:
+        trace += turned_away(exchange.limit, exchange.cause)
+    elif view.head:
+        reader = RequestReader(connection.peer or view.client, connection)
+        policy = client_policy(site).through(site.listeners.get(connection.listener))
         with suppress(RefusedRequest):
-            came, fields = reader.read(ascii_line(exchange.head), own)
-            fields = before(replace(exchange, view=came), reader, fields, first)
-            holding = held(exchange, decision, reader, fields).steps
-    member = exchange.member
-    if isinstance(decision, Forward):
-        settings = options(site, decision.route, member, trace)
-    return told(
-        decision, [*first, *trace], facts, site, exchange.head, view.client, view.connection.listener,
-        holding,
-        readable(member.base) if member else "", exchange.forwarded, settings,
-    )  # fmt: skip
+            came, fields = reader.read(ascii_line(exchange.head), policy)
+            again = replace(exchange, view=came, facts=Facts(dict(exchange.facts.answers)))
+            found = way(again, reader, fields, trace)
+    if isinstance(found, Way):
+        trace += of_answer(exchange, found)
+    member = exchange.member if isinstance(found, Way) and isinstance(found.decision, Forward) else None
+    return explanation(Findings(exchange, found, trace, connection.listener, member, exchange.forwarded))

@@ -81,14 +81,14 @@ def _taken(exchange: Exchange, then: float, unit: int) -> bytes:
 def _port(exchange: Exchange) -> bytes:
     """The port that counts: the client's word unless names are canonical (ap_get_server_port)."""
     view = exchange.view
-    server = exchange.rules.program.server_of(view)
+    server = exchange.host_rules
     asked = re.search(r":(\d+)$", view.host.decode("latin-1")) if not server.own.canonical else None
     return asked[1].encode() if asked else b"%d" % (server.port or view.connection.port)
 
 
 def _host(exchange: Exchange) -> bytes:
     """%V: the name that the client used, unless names are canonical (ap_get_server_name)."""
-    server = exchange.rules.program.server_of(exchange.view)
+    server = exchange.host_rules
     asked = re.sub(rb":\d*$", b"", exchange.view.host).lower()
     return escaped(asked) if asked and not server.own.canonical else _text(server.server_name)
 
@@ -97,7 +97,7 @@ def _path(exchange: Exchange) -> bytes:
     """%U: r->uri, which is decoded."""
     raw, _ = split(exchange.view.target)
     try:
-        path = normalised(raw, exchange.rules.program.server_of(exchange.view).reading)
+        path = normalised(raw, exchange.host_rules.reading)
     except BadTarget:
         return escaped(raw)
     return escaped(path.encode("latin-1"))
@@ -132,7 +132,7 @@ _PLAIN: dict[str, Line] = {
     "s": lambda exchange: b"%d" % exchange.status if exchange.status else b"-",
     "u": lambda exchange: _text(exchange.extras.user) if exchange.extras is not None else b"-",
     "U": _path,
-    "v": lambda exchange: _text(exchange.rules.program.server_of(exchange.view).server_name),
+    "v": lambda exchange: _text(exchange.host_rules.server_name),
     "V": _host,
     "X": _connection,
     **dict.fromkeys("fkl", lambda exchange: b"-"),

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
+from proxy_core.rules.access.networks import subnet, within
 from proxy_core.rules.expression.evaluation import ExprError, ExprFailure, compile_expr
-from proxy_core.rules.expression.names import subnet, within
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 class AccessVerdict(Enum):

@@ -20,7 +20,7 @@ from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check, expression
 from proxy_core.rules.decision import Extras, Respond, Step, Trace
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 Match = Literal["any", "all", "none"]
 
@@ -125,19 +125,11 @@ def _group(arguments: Sequence[str], inside: Match, site: Site, seen: tuple[str,
 
 def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:
     """What a group makes of its members' results (``apply_authz_sections``)."""
-    counted = [each for each in results if each is not AccessVerdict.NEUTRAL]
-    if not counted:
-        made = AccessVerdict.NEUTRAL
-    elif match == "all":
-        made = next(
-            (each for each in (AccessVerdict.DENIED, AccessVerdict.WANTS_USER) if each in counted),
-            AccessVerdict.GRANTED,
-        )
-    else:
-        made = next(
-            (each for each in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER) if each in counted),
-            AccessVerdict.DENIED,
-        )
+    decides, otherwise = AccessVerdict.GRANTED, AccessVerdict.DENIED
+    if match == "all":
+        decides, otherwise = otherwise, decides
+    ranked = (decides, AccessVerdict.WANTS_USER, otherwise)
+    made = next((each for each in ranked if each in results), AccessVerdict.NEUTRAL)
     return _negated(made) if match == "none" else made
 
 

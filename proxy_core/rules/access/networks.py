@@ -1,18 +1,21 @@
-"""Which of many networks an address is in, by a look-up for each length of prefix and never by a walk over all.
+"""Addresses and networks: whether an address is in one network, and in which of many it is.
 
-Networks are those of deny lists and bans, thousands of them at times, and an address is looked up once for each
-connection. Pure. IPv4 addresses that are written as IPv6 (::ffff:a.b.c.d) are IPv4.
+Deny lists and bans have thousands of networks at times. An address is looked up among them once for each connection,
+by one look-up for each length of prefix and never by a walk over all. An IPv4 address that is written as IPv6
+(::ffff:a.b.c.d) is IPv4. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
 
 from proxy_core.config.model import Site
 
+Subnet = IPv4Network | IPv6Network
 Entry = tuple[float, str]
 """When it ends (epoch seconds, inf for never) and what it is, in words."""
 
@@ -47,7 +50,7 @@ class Networks:
         return ""
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
+def _network(text: str) -> Subnet:
     network = ip_network(text, strict=False)
     if network.version == 6 and network.prefixlen >= 96 and (first := network.network_address.ipv4_mapped):
         return IPv4Network((int(first), network.prefixlen - 96))
@@ -61,6 +64,32 @@ def parse(address: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return (parsed.ipv4_mapped or parsed) if parsed.version == 6 else parsed
+
+
+@lru_cache(1024)
+def subnet(text: str) -> Subnet:
+    """ "10.1.2.3", "10.1", "10.0.0.0/8", "10.0.0.0/255.0.0.0", "2001:db8::/32": bits beyond the mask do not count.
+
+    Raises ValueError with a sentence.
+    """
+    address, slash, mask = text.partition("/")
+    octets = address.rstrip(".").split(".")
+    if not slash and len(octets) < 4 and ":" not in text:
+        address, mask = ".".join(octets + ["0"] * (4 - len(octets))), str(8 * len(octets))
+    try:
+        found = ip_network(f"{address}/{mask}" if mask else address, strict=False)
+    except ValueError:
+        found = None
+    if found is None or (slash and mask in ("", "0")):
+        raise ValueError(f'"{text}" is not a network: write it as 10.0.0.0/8, 10.1 or 2001:db8::/32')
+    return found
+
+
+@lru_cache(4096)
+def within(address: str, network: Subnet) -> bool:
+    """Whether an address is in a network. An IPv4 address mapped to IPv6 counts as IPv4; a name is never asked for."""
+    found = parse(address)
+    return found is not None and found in network
 
 
 def seen_as(address: str) -> str:

@@ -16,11 +16,12 @@ from functools import lru_cache
 from typing import assert_never
 
 from proxy_core.http.target import as_bytes_text, readable
+from proxy_core.rules.access.networks import Subnet, within
 from proxy_core.rules.expression import parser, tree
-from proxy_core.rules.expression.names import COMPARES, FUNCTIONS, TESTS, ExpressionScope, ExprFailure, Subnet, within
+from proxy_core.rules.expression.names import COMPARES, FUNCTIONS, TESTS, ExpressionScope, ExprFailure
 from proxy_core.rules.expression.substitution import steps
 from proxy_core.rules.expression.tree import ExprError, List, Literal, Swap, Text, Truth
-from proxy_core.rules.text.pattern import Groups, Pattern
+from proxy_core.rules.text.pattern import Groups, Pattern, group
 
 __all__ = [
     "Captures",
@@ -47,10 +48,6 @@ class _Run:
     captures: Captures = field(default_factory=Captures)
     detail: list[str] | None = None
 
-    def captured(self, number: int) -> str:
-        groups = self.captures.groups
-        return (groups[number] or "") if number < len(groups) else ""
-
     def says(self, truth: bool, said: str) -> bool:
         """What a comparison came to; in words where somebody wants to know."""
         if self.detail is not None:
@@ -76,6 +73,15 @@ class Expr:
         """Whether it holds. Given ``captures``, $0 to $9 come from there and are left there. ``detail`` gets a line for
         each comparison that was made, with its values. Raises ExprFailure, and Runaway of a pattern."""
         return self._truth(_Run(scope, captures if captures is not None else Captures(), detail))
+
+    def holds(self, scope: ExpressionScope, captures: Captures, detail: list[str] | None) -> bool:
+        """As ``truth``, but where the expression has no value it does not hold, and ``detail`` says why."""
+        try:
+            return self.truth(scope, captures, detail)
+        except ExprFailure as failure:
+            if detail is not None:
+                detail.append(f"the expression has no value: {failure}")
+            return False
 
     def __repr__(self) -> str:
         return f"Expr({self.text!r})"
@@ -119,7 +125,7 @@ def _text(node: Text) -> _ToText:
         case tree.Var(name):
             return lambda run: run.scope.variable(name)
         case tree.Back(number):
-            return lambda run: run.captured(number)
+            return lambda run: group(run.captures.groups, number)
         case tree.Call(name, arguments):
             function, texts = FUNCTIONS[name], [_text(each) for each in arguments]
             return lambda run: function(run.scope, tuple([each(run) for each in texts]))

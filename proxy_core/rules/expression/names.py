@@ -1,8 +1,8 @@
-"""The names in httpd's expressions and what they do: variables, functions, tests and comparisons, as tables.
+"""The functions, tests and comparisons of httpd's expressions, as tables.
 
-The meaning is that of server/util_expr_eval.c, with apr_fnmatch, apr_ipsubnet_create and apr_atoi64 behind it. What a
-request says comes from a Scope; nothing in here waits, reads a file or asks a name server. Texts have one character
-for each byte (latin-1), and a NUL ends what it is decoded from, as it does in C.
+The meaning is that of server/util_expr_eval.c, with apr_fnmatch and apr_atoi64 behind it. What a request says comes
+from an ExpressionScope; nothing here waits, reads a file or asks a name server. Texts have one character for each byte
+(latin-1), and a NUL ends what it is decoded from, as it does in C.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import base64
 import hashlib
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Protocol
 
-Subnet = IPv4Network | IPv6Network
+from proxy_core.http.escaping import base64_decoded, uri_escaped
+from proxy_core.rules.access.networks import subnet, within
+
 Arguments = tuple[str, ...]
 
 
@@ -30,7 +31,7 @@ class ExpressionScope(Protocol):
     ``facts.Unknown``, which passes through."""
 
     def variable(self, name: str) -> str:
-        """One of VARIABLES, or one that starts with SSL_."""
+        """One of EXPRESSION_VARIABLES, or one that starts with SSL_."""
 
     def field(self, name: str, which: str) -> str:
         """A header field, variable or note. ``which`` is "req" (the answer varies with it, Host excepted),
@@ -42,24 +43,10 @@ class ExpressionScope(Protocol):
         "mtime" (the last in microseconds; None is that it cannot be read), and "url" with -U (None is no)."""
 
 
-_VARIABLES = (
-    "HTTP_ACCEPT HTTP_COOKIE HTTP_FORWARDED HTTP_HOST HTTP_PROXY_CONNECTION HTTP_REFERER HTTP_USER_AGENT "
-    "REQUEST_METHOD REQUEST_SCHEME REQUEST_URI DOCUMENT_URI REQUEST_FILENAME SCRIPT_FILENAME LAST_MODIFIED SCRIPT_USER "
-    "SCRIPT_GROUP PATH_INFO QUERY_STRING IS_SUBREQ THE_REQUEST REMOTE_ADDR REMOTE_PORT REMOTE_HOST REMOTE_USER "
-    "REMOTE_IDENT SERVER_NAME SERVER_PORT SERVER_ADMIN SERVER_PROTOCOL SERVER_PROTOCOL_VERSION "
-    "SERVER_PROTOCOL_VERSION_MAJOR SERVER_PROTOCOL_VERSION_MINOR DOCUMENT_ROOT AUTH_TYPE CONTENT_TYPE HANDLER HTTPS "
-    "HTTP2 IPV6 REQUEST_STATUS REQUEST_LOG_ID CONN_LOG_ID CONN_REMOTE_ADDR CONTEXT_PREFIX CONTEXT_DOCUMENT_ROOT "
-    "TIME_YEAR TIME_MON TIME_DAY TIME_HOUR TIME_MIN TIME_SEC TIME_WDAY TIME SERVER_SOFTWARE API_VERSION"
-)
-VARIABLES = frozenset(_VARIABLES.split())
-
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_UNESCAPED = re.compile(r"[A-Za-z0-9$\-_.+!*'(),:;@&=/~]")
-_ESCAPES = {code: f"%{code:02x}" for code in range(256) if not _UNESCAPED.match(chr(code))}
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _ESCAPE = re.compile(r"%(?!2[Ff])([0-9A-Fa-f]{2})")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,30})")
 _MOST = (1 << 63) - 1
 
@@ -71,14 +58,6 @@ def lower(text: str) -> str:
 def _unescape(text: str) -> str:
     """ "%2F" stays as it is; a bad escape or a NUL leaves nothing (ap_unescape_url_keep2f)."""
     return "" if _BAD_ESCAPE.search(text) else _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-def _unbase64(text: str) -> str:
-    """Up to the first character that is not of the alphabet (apr_base64_decode)."""
-    found = _BASE64.match(text)
-    digits = found[0] if found else ""
-    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
-    return base64.b64decode(digits + "=" * (-len(digits) % 4)).decode("latin-1").partition("\0")[0]
 
 
 def _raw(text: str) -> bytes:
@@ -105,10 +84,10 @@ FUNCTIONS: Mapping[str, Callable[[ExpressionScope, Arguments], str]] = {
     "http": _field("req"),
     "tolower": _pure(lower),
     "toupper": _pure(lambda text: text.translate(_UPPER)),
-    "escape": _pure(lambda text: text.translate(_ESCAPES)),
+    "escape": _pure(uri_escaped),
     "unescape": _pure(_unescape),
     "base64": _pure(lambda text: base64.b64encode(_raw(text)).decode("ascii")),
-    "unbase64": _pure(_unbase64),
+    "unbase64": _pure(lambda text: base64_decoded(_raw(text)).decode("latin-1").partition("\0")[0]),
     "md5": _pure(lambda text: hashlib.md5(_raw(text), usedforsecurity=False).hexdigest()),
     "sha1": _pure(lambda text: hashlib.sha1(_raw(text), usedforsecurity=False).hexdigest()),
     "file": _file,
@@ -160,40 +139,10 @@ def _of_numbers(compare: Callable[[int, int], bool]) -> Callable[[str, str], boo
     return lambda left, right: compare(number(left), number(right))
 
 
-@lru_cache(1024)
-def subnet(text: str) -> Subnet:
-    """ "10.1.2.3", "10.1", "10.0.0.0/8", "10.0.0.0/255.0.0.0", "2001:db8::/32": bits beyond the mask do not count.
-
-    Raises ValueError with a sentence.
-    """
-    address, slash, mask = text.partition("/")
-    octets = address.rstrip(".").split(".")
-    if not slash and len(octets) < 4 and ":" not in text:
-        address, mask = ".".join(octets + ["0"] * (4 - len(octets))), str(8 * len(octets))
-    try:
-        found = ip_network(f"{address}/{mask}" if mask else address, strict=False)
-    except ValueError:
-        found = None
-    if found is None or (slash and mask in ("", "0")):
-        raise ValueError(f'"{text}" is not a network: write it as 10.0.0.0/8, 10.1 or 2001:db8::/32')
-    return found
-
-
-@lru_cache(4096)
-def within(address: str, network: Subnet) -> bool:
-    """Whether an address is in a network. An IPv4 address mapped to IPv6 counts as IPv4; a name is never asked for."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if found.version == 6 else None
-    return (mapped or found) in network
-
-
-_Sign = frozenset[int] | None
-"""What one character of a pattern stands for, by code; None is a star."""
-
-_ANY = frozenset(range(256))
+_SIGN = re.compile(
+    r"(?s)(?P<star>\*+)|(?P<any>\?)|\[(?P<not>[!^]?+)(?P<members>(?:\\.|[^\\])(?:\\.|[^\\\]])*)\]|\\?(?P<plain>.)"
+)
+_MEMBER = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 
 def glob(pattern: str, text: str, path: bool = False) -> bool:
@@ -202,67 +151,33 @@ def glob(pattern: str, text: str, path: bool = False) -> bool:
     if path:
         signs, parts = pattern.replace("\\/", "/").split("/"), text.split("/")
         return len(signs) == len(parts) and all(glob(*each) for each in zip(signs, parts, strict=True))
-    wanted = _signs(pattern)
-    at = here = 0
-    star, resume = -1, 0
-    while here < len(text):
-        sign = wanted[at] if at < len(wanted) else frozenset[int]()
-        if sign is None:
-            star, resume = at, here
-            at += 1
-        elif ord(text[here]) in sign:
-            at, here = at + 1, here + 1
-        elif star >= 0:
-            resume += 1
-            at, here = star + 1, resume
-        else:
-            return False
-    return all(sign is None for sign in wanted[at:])
+    return _wildcard(pattern)(text) is not None
 
 
 @lru_cache(1024)
-def _signs(pattern: str) -> tuple[_Sign, ...]:
-    return tuple(_each_sign(pattern))
-
-
-def _each_sign(pattern: str) -> Iterator[_Sign]:
-    at = 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*":
-            yield None
-        elif character == "?":
-            yield _ANY
-        elif character == "[" and (found := _class(pattern, at)):
-            yield found[0]
-            at = found[1]
+def _wildcard(pattern: str) -> Callable[[str], object]:
+    """What stands behind a star is found as early as it can be, and never looked for again (an atomic group)."""
+    parts = [""]
+    for sign in _SIGN.finditer(pattern):
+        if sign["star"]:
+            parts.append("")
         else:
-            if character == "\\" and at < len(pattern):
-                character = pattern[at]
-                at += 1
-            yield frozenset({ord(character)})
+            parts[-1] += _spelled(sign)
+    first, *rest = parts
+    inner = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return re.compile(first + inner + "".join(f".*{part}" for part in rest[-1:]), re.DOTALL).fullmatch
 
 
-def _class(pattern: str, at: int) -> tuple[frozenset[int], int] | None:
-    """The characters of a class and the place behind it; None where it has no end: then the bracket is itself."""
-    negated = pattern[at : at + 1] in ("!", "^")
-    at += negated
-    first, codes = at, set[int]()
-    while at < len(pattern):
-        if pattern[at] == "]" and at > first:
-            return (_ANY - codes if negated else frozenset(codes)), at + 1
-        low, at = _member(pattern, at)
-        high = low
-        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in ("", "]"):
-            high, at = _member(pattern, at + 1)
-        codes |= set(range(low, high + 1))
-    return None
-
-
-def _member(pattern: str, at: int) -> tuple[int, int]:
-    at += pattern[at] == "\\" and at + 1 < len(pattern)
-    return ord(pattern[at]), at + 1
+def _spelled(sign: re.Match[str]) -> str:
+    if sign["any"]:
+        return "."
+    if sign["members"] is None:
+        return re.escape(sign["plain"])
+    ranges = [(low, high or low) for low, high in _MEMBER.findall(sign["members"])]
+    inside = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in ranges if low <= high)
+    if not inside:
+        return "." if sign["not"] else "(?!)"
+    return f"[{'^' * bool(sign['not'])}{inside}]"
 
 
 BINARY: Mapping[str, Callable[[str, str], bool]] = {

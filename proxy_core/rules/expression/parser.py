@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import TypeVar
 
+from proxy_core.rules.access.networks import Subnet, subnet
 from proxy_core.rules.expression import tree
-from proxy_core.rules.expression.names import BINARY, COMPARISONS, FUNCTIONS, UNARY, VARIABLES, Subnet, subnet
+from proxy_core.rules.expression.names import BINARY, COMPARISONS, FUNCTIONS, UNARY
 from proxy_core.rules.expression.scanner import Scanner
 from proxy_core.rules.expression.substitution import walk
 from proxy_core.rules.expression.tree import TRUTHS, List, Literal, Text, Truth, Words
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import PatternError
+from proxy_core.rules.text.variables import EXPRESSION_VARIABLES
 
 Compiled = TypeVar("Compiled")
 
@@ -208,8 +210,8 @@ class _Parser(Scanner):
             self.depth -= 1
             return self.call(name[0], (argument,), begins)
         upper = name[0].upper()
-        if upper not in VARIABLES and not upper.startswith("SSL_"):
-            raise self.fail(_unknown("variable", upper, VARIABLES), begins)
+        if upper not in EXPRESSION_VARIABLES and not upper.startswith("SSL_"):
+            raise self.fail(_unknown("variable", upper, EXPRESSION_VARIABLES), begins)
         return tree.Var(upper)
 
     def said(self) -> Text:

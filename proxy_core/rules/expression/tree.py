@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.rules.expression.names import Subnet
+from proxy_core.rules.access.networks import Subnet
 from proxy_core.rules.expression.substitution import Walk
 from proxy_core.rules.text.pattern import Pattern
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 @dataclass(slots=True)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Step
-
-if TYPE_CHECKING:
-    from proxy_core.rules.fields.edits import Edit
+from proxy_core.rules.fields.edits import Edit
 
 _DONE = {"id": "set", "via": "append", "via+": "add"}
 _IDLE = {

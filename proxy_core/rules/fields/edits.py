@@ -1,29 +1,26 @@
-"""Header rules: what mod_headers does to the fields of a request on its way up and of an answer on its way down.
+"""Rows of [[headers]] compiled: what each will do to the fields of a request or an answer, and to which.
 
-A row is compiled into an Edit; edits are done one after the other on a list of field lines, as ``do_headers_fixup`` in
-modules/metadata/mod_headers.c works on httpd's tables. An edit that says the same for every request is *steady*: what
-it makes of one block of lines may be used again for an equal block. Every line is written by ``line``, the one place
-that refuses what would end it early: a value with a control character in it is not sent. Pure.
+A row becomes an Edit, which ``apply_edits`` does; values are read as ``parse_format_string`` in
+modules/metadata/mod_headers.c reads them. An edit that says the same for every request is *steady*: what it makes of
+one block of lines may be used again for an equal block. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from proxy_core.config.model_headers import HeaderRule
+from proxy_core.config.model import HeaderRule
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.decision import Trace
 from proxy_core.rules.expression.evaluation import Expr, ExprFailure, compile_expr, compile_string
-from proxy_core.rules.expression.substitution import Walk, steps, walk
+from proxy_core.rules.expression.substitution import Walk, walk
 from proxy_core.rules.facts import Unknown
-from proxy_core.rules.fields import edit_trace
-from proxy_core.rules.fields.edit_scope import Moment, found, value_of
+from proxy_core.rules.fields.edit_scope import Moment
 from proxy_core.rules.text import pattern
-from proxy_core.rules.text.pattern import Groups, Pattern, Runaway
+from proxy_core.rules.text.pattern import Pattern
 
 FRAMING = frozenset((
     b"connection", b"content-length", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te",
@@ -31,10 +28,7 @@ FRAMING = frozenset((
 ))  # fmt: skip
 """Fields that say where a message ends and what the connection becomes. The proxy writes them itself, always."""
 
-_LOOKING = ("append", "merge", "edit", "edit*")
 _TAG = re.compile(r"%\{([^}]*)\}([es])|%([tD%])|\\([rnt\\])|(%)")
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
-_REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 
 
@@ -42,36 +36,56 @@ Value = Callable[[Moment], str]
 
 
 class Edit(NamedTuple):
-    """A row, ready to be done. ``name`` is in lower case, ``spelled`` as configured; ``holds`` is its condition."""
+    """A row, ready to be done."""
 
     address: Address
+    """Where the row stands in the site file."""
     action: str
+    """What is done: "set", "unset", "edit*" and the others of [[headers]], and "via", "via+" and "id" of our own."""
     name: bytes
+    """The name of the field in lower case."""
     spelled: bytes
+    """The name of the field as it is written out."""
     value: Value
+    """Makes the value for a request."""
     steady: bool
+    """Whether the value is the same for every request, and the edit is always done."""
     regex: Pattern | None = None
-    way: Walk | None = None
+    """Finds the names of the fields that "echo" repeats."""
+    walk: Walk | None = None
+    """Finds what "edit" and "edit*" replace."""
     holds: Callable[[Moment], bool] | None = None
+    """The row's condition, None for none."""
+    asks: bool = False
+    """Whether its condition or its value is an expression, which may ask for a fact."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edits:
-    """All edits of one kind of request. ``steady``: they say the same for every one of them. ``server`` and ``adds``
-    are what a host says of X-Forwarded-*: its own name, and whether they are added at all; None where the site's word
-    holds. ``early`` are those that are done before the rules."""
+    """All edits of one kind of request."""
 
     request: tuple[Edit, ...]
+    """Done to the fields of a request on its way up."""
     response: tuple[Edit, ...]
+    """Done to the fields of a member's answer."""
     always: tuple[Edit, ...]
+    """Done to the proxy's own fields, of whatever answer (Header always)."""
     server: bytes | None = None
+    """The host's own name for X-Forwarded-Server; None where the site's word holds."""
     adds: bool | None = None
+    """Whether X-Forwarded-* are added at all; None where the site's word holds."""
     early: tuple[Edit, ...] = ()
+    """Done to the fields of a request before any other rule."""
 
     @property
     def requests(self) -> bool:
         """Whether requests are changed in any way."""
         return bool(self.request) or self.server is not None or self.adds is not None
+
+    @property
+    def asking(self) -> tuple[Edit, ...]:
+        """The edits of answers that may ask for a fact."""
+        return tuple(edit for edit in (*self.always, *self.response) if edit.asks)
 
     @property
     def steady_request(self) -> bool:
@@ -86,11 +100,12 @@ def compile_edit(row: HeaderRule) -> Edit:
     """A row that ``lint`` found no error in. Raises PatternError, ExprError and ValueError."""
     value, steady = compile_value(row.value)
     regex = pattern.compile(row.pattern) if row.action == "echo" else None
-    way = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
+    found = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
     holds = _condition(row)
     spelled = row.name.encode("latin-1")
+    asks = bool(row.expr) or (row.value.startswith("expr=") and not steady)
     steady = steady and holds is None and row.action not in ("echo", "note")
-    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, way, holds)
+    return Edit(("headers", row.id), row.action, spelled.lower(), spelled, value, steady, regex, found, holds, asks)
 
 
 def compile_value(text: str) -> tuple[Value, bool]:
@@ -150,144 +165,9 @@ def _true(expr: Expr, moment: Moment) -> bool:
     """httpd does what a condition that fails to be evaluated was about."""
     try:
         return expr.truth(moment.scope)
-    except (ExprFailure, Unknown):
+    except ExprFailure:
         return True
-
-
-def joined(lines: list[bytes], edits: Sequence[Edit]) -> list[bytes]:
-    """The lines with those of one name in one where an edit looks at what they say: httpd has all fields of a request
-    so from the start (``ap_get_mime_headers_core``)."""
-    names = {edit.name for edit in edits if edit.action in _LOOKING}
-    made: dict[bytes, int] = {}
-    kept: list[bytes] = []
-    for each in lines if names else ():
-        name = each.partition(b":")[0].lower()
-        if name in names and name in made:
-            kept[made[name]] += b", " + each.partition(b":")[2].strip(b" \t")
-        else:
-            made[name] = len(kept)
-            kept.append(each)
-    return kept or lines
-
-
-def line(name: bytes, value: str) -> bytes | None:
-    """A field line, None for a value that no line can carry: one that holds a control character, or is not bytes."""
-    if _UNSENDABLE(value):
-        return None
-    try:
-        return b"%b: %b" % (name, value.encode("latin-1"))
-    except UnicodeEncodeError:
-        return None
-
-
-def edited(edits: Sequence[Edit], lines: list[bytes], moment: Moment, trace: Trace | None = None) -> list[bytes]:
-    """The lines after all edits; ``lines`` itself stays. An edit whose value cannot be had is not done."""
-    lines = list(lines)
-    for edit in edits:
-        before, why = (list(lines) if trace is not None else lines), ""
-        try:
-            if edit.holds is None or edit.holds(moment):
-                _do(edit, lines, moment)
-            else:
-                why = "its condition does not hold"
-        except (ExprFailure, Unknown, Runaway):
-            why = "its value cannot be had"
-        if trace is not None:
-            trace.append(edit_trace.step(edit, before, lines, why))
-    return lines
-
-
-def _do(edit: Edit, lines: list[bytes], moment: Moment) -> None:
-    at = found(lines, edit.name)
-    match edit.action:
-        case "unset":
-            _drop(lines, at)
-        case "set":
-            _set(edit, lines, at, edit.value(moment))
-        case "setifempty":
-            if not at:
-                _set(edit, lines, at, edit.value(moment))
-        case "add":
-            _set(edit, lines, [], edit.value(moment))
-        case "append" | "merge":
-            value = edit.value(moment)
-            if edit.action == "merge" and at and value in _items(value_of(lines[at[0]])):
-                return
-            if not at:
-                _set(edit, lines, at, value)
-            elif made := line(lines[at[0]].partition(b":")[0], f"{value_of(lines[at[0]])}, {value}"):
-                lines[at[0]] = made
-        case "edit" | "edit*":
-            _replace(edit, lines, at, moment)
-        case "echo":
-            assert edit.regex is not None
-            head = moment.scope.view.head.split(b"\r\n")[1:-2]
-            lines += [each for each in head if edit.regex.search(each.partition(b":")[0].decode("latin-1")) is not None]
-        case "note":
-            if at:
-                moment.scope.notes[edit.value(moment).lower()] = value_of(lines[at[0]])
-        case "via" | "via+":  # httpd adds a second line to answers
-            before = [value_of(lines[number]) for number in at] if edit.action == "via" else []
-            value = ", ".join([*before, f"{moment.version} {edit.value(moment)}"])
-            _set(edit, lines, at if edit.action == "via" else [], value)
-        case "id":
-            known = value_of(lines[at[0]]) if len(at) == 1 else ""
-            if not (moment.trusted and 0 < len(known) <= 128 and known.isprintable()):
-                _set(edit, lines, at, moment.new_id())
-
-
-def _set(edit: Edit, lines: list[bytes], at: list[int], value: str) -> None:
-    made = line(edit.spelled, value)
-    if made is None:
-        return
-    if not at:
-        lines.append(made)
-        return
-    lines[at[0]] = made
-    _drop(lines, at[1:])
-
-
-def _drop(lines: list[bytes], at: list[int]) -> None:
-    for number in reversed(at):
-        del lines[number]
-
-
-def _items(value: str) -> list[str]:
-    """The items of a list, a comma inside quotes being none (``ap_get_token``)."""
-    return [item.lstrip(" \t") for item in re.findall(r'((?:"[^"]*(?:"|\Z)|[^,"])+)', value)]
-
-
-def _replace(edit: Edit, lines: list[bytes], at: list[int], moment: Moment) -> None:
-    """Each line of the field is edited, and then stands at the end."""
-    assert edit.way is not None
-    made = []
-    for number in at:
-        new = _swapped(edit.way, value_of(lines[number]), edit.value(moment), edit.action == "edit*")
-        each = line(lines[number].partition(b":")[0], new)
-        made.append(lines[number] if each is None else each)
-    _drop(lines, at)
-    lines += made
-
-
-def _swapped(way: Walk, value: str, template: str, every: bool) -> str:
-    """``process_regexp``: the first find is replaced, or each."""
-    done = []
-    for step in steps(way, value):
-        if step.groups is None:
-            done.append(step.before)
-            break
-        done.append(step.before + _filled(template, step.groups))
-        if not every:
-            done.append(step.rest)
-            break
-    return "".join(done)
-
-
-def _filled(template: str, groups: Groups) -> str:
-    def put(reference: re.Match[str]) -> str:
-        if reference[1] is None:
-            return str(reference[2])
-        number = int(reference[1])
-        return (groups[number] or "") if number < len(groups) else ""
-
-    return _REFERENCE.sub(put, template)
+    except Unknown:
+        if not moment.scope.status:
+            raise
+        return True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from proxy_core.config.model import Balancer, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.http.status_ranges import status_ranges
+from proxy_core.http.statuses import status_ranges
 from proxy_core.http.target import as_bytes_text, endpoint
 from proxy_core.rules.lint.problems import error, unknown, warning
 from proxy_core.rules.text import template, variables

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from proxy_core.config.model import ErrorPage, HeaderRule, ReverseRule, Site
 from proxy_core.errors import Address, Problem
+from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import balancer
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.expression.evaluation import ExprError
+from proxy_core.rules.fields.apply_edits import line
 from proxy_core.rules.fields.edit_scope import NEVER
-from proxy_core.rules.fields.edits import FRAMING, compile_edit, line
+from proxy_core.rules.fields.edits import FRAMING, compile_edit
 from proxy_core.rules.lint.problems import error, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text.pattern import PatternError

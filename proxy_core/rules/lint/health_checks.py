@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from proxy_core.config.model import HealthCheck, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.http.status_ranges import status_ranges
+from proxy_core.http.statuses import status_ranges
 from proxy_core.http.target import endpoint, is_loopback
 from proxy_core.rules.expression.evaluation import ExprError, compile_expr
 from proxy_core.rules.lint.problems import error, warning

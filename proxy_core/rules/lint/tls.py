@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from proxy_core.config.model import Listener, ListenerTls, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, is_token
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind
+from proxy_core.http.syntax import is_token
 from proxy_core.rules.lint.problems import error, warning
 
 

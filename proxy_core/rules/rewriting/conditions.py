@@ -7,20 +7,20 @@ odd and is Apache's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from proxy_core.config.model import RewriteCond
 from proxy_core.http.target import as_bytes_text, readable
 from proxy_core.rules.expression import evaluation
+from proxy_core.rules.expression.names import COMPARES, lower
 from proxy_core.rules.text import pattern, template
-from proxy_core.rules.text.scope import Scope
 from proxy_core.rules.text.template import Template
+from proxy_core.rules.text.variables import Scope
 
 Test = Callable[[Scope, str], bool]
 
-_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?\d+)")
+_NUMBERS = ("-eq", "-ne", "-lt", "-le", "-gt", "-ge")
 FILE_TESTS = {"-f": "-f", "-d": "-d", "-s": "-s", "-x": "-x", "-h": "-l", "-L": "-l", "-l": "-l"}
 """File tests by their spellings; the three for symbolic links are one."""
 FLAGS = {"NC": "nc", "NOCASE": "nc", "OR": "or", "ORNEXT": "or", "NV": "nv", "NOVARY": "nv"}
@@ -72,8 +72,6 @@ def compile(row: RewriteCond) -> Condition:
     if text.startswith("!"):
         text, negated = text[1:], True
     kind, test, found = _reading(row, text, "nc" in flags)
-    if kind == "not equal":
-        kind, negated = "number", not negated
     return Condition(
         template.compile("" if kind == "expr" else row.test),
         test,
@@ -94,8 +92,9 @@ def _reading(row: RewriteCond, text: str, nocase: bool) -> tuple[str, Test, patt
         return "file", _file(FILE_TESTS[text]), None
     if text in ("-U", "-F"):
         return "lookahead", _lookahead(text), None
-    if text[:3] in NUMBERS and len(text) > 3:
-        return ("not equal" if text[:3] == "-ne" else "number"), _number(NUMBERS[text[:3]], text[3:]), None
+    if text[:3] in _NUMBERS and len(text) > 3:
+        compare, limit = COMPARES[text[:3]], text[3:]
+        return "number", lambda scope, value: compare(value, limit), None
     if text[:1] in ("<", ">", "=") and len(text) > 1:
         return "text", _comparison(text, nocase), None
     try:
@@ -108,35 +107,9 @@ def _reading(row: RewriteCond, text: str, nocase: bool) -> tuple[str, Test, patt
     return "pattern", _search(compiled, row.pattern.startswith("!")), compiled
 
 
-def integer(text: str) -> int:
-    """C's atoi: the number that a text begins with, 0 where there is none."""
-    found = _INTEGER.match(text)
-    return int(found[1][:20]) if found else 0
-
-
-NUMBERS: dict[str, Callable[[int, int], bool]] = {
-    "-eq": lambda one, other: one == other,
-    "-ne": lambda one, other: one == other,
-    "-lt": lambda one, other: one < other,
-    "-le": lambda one, other: one <= other,
-    "-gt": lambda one, other: one > other,
-    "-ge": lambda one, other: one >= other,
-}
-
-
-def _number(compare: Callable[[int, int], bool], text: str) -> Test:
-    limit = integer(text)
-    return lambda scope, value: compare(integer(value), limit)
-
-
 def _order(value: str, nocase: bool) -> tuple[int, str]:
     """What texts are sorted by: length first, but for NC, which is a plain strcasecmp."""
-    return (0, folded(value)) if nocase else (len(value), value)
-
-
-def folded(text: str) -> str:
-    """ASCII letters in lower case, as C's tolower has them; all else as it is."""
-    return text.encode("latin-1", "replace").lower().decode("latin-1")
+    return (0, lower(value)) if nocase else (len(value), value)
 
 
 def _comparison(text: str, nocase: bool) -> Test:
@@ -196,12 +169,7 @@ def _expression(text: str) -> Test:
 
     def test(scope: Scope, value: str) -> bool:
         captures = evaluation.Captures()
-        try:
-            held = compiled.truth(scope, captures, scope.looked_up)
-        except evaluation.ExprFailure as failure:
-            if scope.looked_up is not None:
-                scope.looked_up.append(f"the expression has no value: {failure}")
-            return False
+        held = compiled.holds(scope, captures, scope.looked_up)
         if held and captures.groups:
             scope.condition = captures.groups
         return held

@@ -9,8 +9,8 @@ from __future__ import annotations
 from time import gmtime, strftime
 
 from proxy_core.http.target import readable
-from proxy_core.rules.rewriting.conditions import integer
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.expression.names import number
+from proxy_core.rules.text.variables import Scope
 
 
 def add(scope: Scope, said: str, details: list[str] | None) -> None:
@@ -24,7 +24,7 @@ def add(scope: Scope, said: str, details: list[str] | None) -> None:
         return
     name, value, domain, minutes, path, secure, httponly, samesite = (*parts, *[""] * 5)[:8]
     cookie = f"{name}={value}; path={path or '/'}; domain={domain}"
-    if seconds := 60 * integer(minutes):
+    if seconds := 60 * number(minutes):
         at = gmtime(int(scope.fact("time", "", "") or 0) + seconds)
         cookie += strftime("; expires=%a, %d-%b-%Y %H:%M:%S GMT", at)
     if secure.lower() in ("true", "1", "secure"):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from proxy_core.http.hop_by_hop import REASONS
+from proxy_core.http.statuses import REASONS
 
 ROUNDS = 32_000
 """Rounds that [N] makes at most when it does not say how many."""

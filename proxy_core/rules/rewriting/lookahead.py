@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from proxy_core.http.escaping import uri_escaped
 from proxy_core.http.target import BadTarget, Reading, normalised
 from proxy_core.rules import env
 from proxy_core.rules.env import Setter
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
-from proxy_core.rules.rewriting.urls import escaped
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 Ahead = Callable[[Scope, str], tuple[Scope, int]]
 DEEPEST = 3
@@ -28,7 +28,7 @@ def look(
 ) -> tuple[Scope, int]:
     """The Scope after the rules, and a status: 200 where nothing was refused. Raises Unknown and Runaway."""
     if not uri.startswith("/"):
-        uri = escaped(scope.path[: scope.path.rfind("/") + 1]) + uri
+        uri = uri_escaped(scope.path[: scope.path.rfind("/") + 1]) + uri
     path, mark, args = uri.partition("#")[0].partition("?")
     if _depth(scope) >= DEEPEST:
         return scope, 500

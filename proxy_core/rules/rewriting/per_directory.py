@@ -19,7 +19,7 @@ from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.results import SMUGGLED, after, answered, extras_of, redirect, smuggles
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects
 from proxy_core.rules.rewriting.urls import scheme_length
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 To = Callable[[BoundRewrite, str, str | None, bool, Extras | None], Decision]
 
@@ -36,7 +36,7 @@ class InternalRedirect(NamedTuple):
 def within(
     section: BoundSection,
     decision: Forward | Respond,
-    place: SectionSubject,
+    subject: SectionSubject,
     scope: Scope,
     reading: Reading,
     forward: To,
@@ -44,8 +44,8 @@ def within(
 ) -> Decision | InternalRedirect:
     """What the rules make of where a request goes. ``forward`` is what [P] does. Raises Unknown and Runaway."""
     args = scope.args
-    begun = f"proxy:{place.url}" if place.url else place.file or scope.path
-    if section.row.folder is not None and place.file:
+    begun = f"proxy:{subject.url}" if subject.url else subject.file or scope.path
+    if section.row.folder is not None and subject.file:
         scope.file, begun = begun, _below(section.row.folder, begun)
     scope.uri = begun
     same = (begun, scope.path) if scope.file else (begun,)

@@ -1,67 +1,73 @@
 """[P]: a rewrite rule that forwards by itself, and the route that this is like.
 
-A route is made for each origin or balancer that a rule names and remembered by the server, so many of them and no more:
-maps and requests may name any number (``hook_uri2file`` in mod_rewrite.c, "proxy:"; mod_proxy takes it from there).
+A route is made for each origin or balancer that a rule names, and remembered: 1,024 of them and no more, for maps and
+requests may name any number (``hook_uri2file`` in mod_rewrite.c, "proxy:"; mod_proxy takes it from there).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from proxy_core.http.target import balancer, escaped, origin, readable
+from proxy_core.config.model import Site
+from proxy_core.http.escaping import breaks_target, sendable
+from proxy_core.http.statuses import error_statuses
+from proxy_core.http.target import Reading, balancer, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
-from proxy_core.rules.error_statuses import error_statuses
+from proxy_core.rules.hosts import Own
 from proxy_core.rules.rewriting.results import had_the_last_word
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.rewriting.urls import BAD, sendable
 from proxy_core.rules.routing.reverse import rule_rows
-
-if TYPE_CHECKING:
-    from proxy_core.rules.host_rules import HostRules
 
 _MOST_BOUND = 1024
 
 
-def forward(
-    server: HostRules, rule: BoundRewrite, uri: str, args: str | None, raw: bool, extras: Extras | None
-) -> Decision:
-    """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
-    cut = uri.find("/", uri.find("://") + 3)
-    there, path = (uri, "") if cut < 0 else (uri[:cut], uri[cut:])
-    try:
-        route = server.bound.get((rule.id, there)) or _bind(server, rule, there)
-    except ValueError as why:
-        return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
-    if raw and BAD(path):
-        return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
-    spelled = sendable(path) if raw else escaped(path, server.reading)
-    query = b"" if args is None else b"?" + sendable(args)
-    _, extras = had_the_last_word(rule, extras)
-    return Forward(route, (spelled or b"/") + query, extras)
+@dataclass(slots=True, eq=False)
+class ProxyTargets:
+    """Where the rules of one host forward to. ``site`` has the host's options, ``reading`` says how paths are spelled,
+    ``own`` is what the host says itself; ``bound`` remembers a route by rule and origin."""
 
+    site: Site
+    reading: Reading
+    own: Own
+    bound: dict[tuple[str, str], BoundRoute] = field(default_factory=dict)
 
-def _bind(server: HostRules, rule: BoundRewrite, there: str) -> BoundRoute:
-    """The route of a rule to an origin or a balancer. Raises ValueError, with a sentence, for what is neither."""
-    named = balancer(there)
-    pool = named[0] if named is not None else origin(there).url
-    if named is not None and pool not in server.site.balancers:
-        raise ValueError(f"there is no balancer {pool}")
-    if len(server.bound) >= _MOST_BOUND:
-        server.bound.clear()
-    options = server.site.site
-    route = server.bound[rule.id, there] = BoundRoute(
-        id=rule.id,
-        path="",
-        pool=pool,
-        target=b"",
-        timeout=options.timeout,
-        error_override=options.error_override,
-        preserve_host=options.preserve_host,
-        codes=frozenset(error_statuses(options.override_codes)),
-        reverse=rule_rows(server.site, pool),
-        state=rule.state,
-        rows="rewrites",
-        max_body=server.own.max_body,
-        canonical=server.own.canonical,
-    )
-    return route
+    def forward(self, rule: BoundRewrite, uri: str, args: str | None, raw: bool, extras: Extras | None) -> Decision:
+        """[P]: the path is spelled as for a route, but for [NE], which sends it as it is (mod_proxy_http's canon)."""
+        cut = uri.find("/", uri.find("://") + 3)
+        origin_or_pool, path = (uri, "") if cut < 0 else (uri[:cut], uri[cut:])
+        try:
+            route = self.bound.get((rule.id, origin_or_pool)) or self._bind(rule, origin_or_pool)
+        except ValueError as why:
+            return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
+        if raw and breaks_target(path):
+            return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
+        spelled = sendable(path) if raw else escaped(path, self.reading)
+        query = b"" if args is None else b"?" + sendable(args)
+        _, extras = had_the_last_word(rule, extras)
+        return Forward(route, (spelled or b"/") + query, extras)
+
+    def _bind(self, rule: BoundRewrite, target: str) -> BoundRoute:
+        """The route of a rule to an origin or a balancer. Raises ValueError, with a sentence, for what is neither."""
+        named = balancer(target)
+        pool = named[0] if named is not None else origin(target).url
+        if named is not None and pool not in self.site.balancers:
+            raise ValueError(f"there is no balancer {pool}")
+        if len(self.bound) >= _MOST_BOUND:
+            self.bound.clear()
+        options = self.site.site
+        route = self.bound[rule.id, target] = BoundRoute(
+            id=rule.id,
+            path="",
+            pool=pool,
+            target=b"",
+            timeout=options.timeout,
+            error_override=options.error_override,
+            preserve_host=options.preserve_host,
+            codes=frozenset(error_statuses(options.override_codes)),
+            reverse=rule_rows(self.site, pool),
+            state=rule.state,
+            rows="rewrites",
+            max_body=self.own.max_body,
+            canonical=self.own.canonical,
+        )
+        return route

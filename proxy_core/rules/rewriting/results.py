@@ -7,14 +7,14 @@ with a control character in it, so no rule, map or path can put a line into a he
 from __future__ import annotations
 
 from proxy_core.config.folders import METHODS
+from proxy_core.http.escaping import breaks_field, breaks_target, uri_escaped
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Redirect, Respond, RuleState
 from proxy_core.rules.rewriting.flags import is_redirect
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, Effects, RewriteResult
-from proxy_core.rules.rewriting.urls import BAD, escaped, escaped_absolute, injects
+from proxy_core.rules.rewriting.urls import escaped_absolute
 from proxy_core.rules.routing import mapping
-from proxy_core.rules.text.scope import Scope
-from proxy_core.rules.text.variables import ourselves
+from proxy_core.rules.text.variables import Scope, ourselves
 
 
 def redirect(
@@ -23,8 +23,8 @@ def redirect(
     """Location is escaped, but for [NE]; so is its query, unless it is the very one that was asked with."""
     location = uri if ending.raw else escaped_absolute(uri, scheme)
     if args is not None:
-        location += "?" + (args if ending.raw or args == asked else escaped(args))
-    if injects(location):
+        location += "?" + (args if ending.raw or args == asked else uri_escaped(args))
+    if breaks_field(location):
         bare = extras._replace(fields=()) if extras is not None else None
         return Respond(500, None, "the URL to redirect to holds a control character", bare)
     status = ending.status if is_redirect(ending.status) else 302
@@ -54,12 +54,10 @@ def extras_of(scope: Scope, effects: Effects) -> Extras | None:
     return Extras(fields, tuple(scope.env.values()), tuple(effects.hits))
 
 
-def after(before: Extras | None, more: Extras | None, path: str = "") -> Extras:
+def after(before: Extras | None, more: Extras | None) -> Extras:
     """What rules left, with what later ones left; the variables are those that are set now."""
     before, more = before or NO_EXTRAS, more or NO_EXTRAS
-    return before._replace(
-        fields=before.fields + more.fields, env=more.env, hits=before.hits + more.hits, path=path or before.path
-    )
+    return before._replace(fields=before.fields + more.fields, env=more.env, hits=before.hits + more.hits)
 
 
 SMUGGLED = "the rewritten query holds a blank or a control character"
@@ -68,7 +66,7 @@ SMUGGLED = "the rewritten query holds a blank or a control character"
 def smuggles(ending: RewriteResult, scope: Scope, remote: int) -> bool:
     """Whether a rewritten query holds what no target may, and will not be escaped any more."""
     escapes = remote and not ending.raw
-    return bool(ending.kind not in ("nothing", "status") and scope.args and BAD(scope.args) and not escapes)
+    return bool(ending.kind not in ("nothing", "status") and scope.args and breaks_target(scope.args) and not escapes)
 
 
 def merged(extras: Extras | None, more: Extras | None) -> Extras | None:
@@ -91,7 +89,7 @@ def moved(route: BoundRoute, scope: Scope, extras: Extras | None) -> Decision:
     if not is_redirect(said.status):
         return Respond(said.status, route, f"route {route.id} answers {said.status}", extras)
     location = mapping.moved(route, scope.path, scope.args, ourselves(scope))
-    if location is None or injects(location):
+    if location is None or breaks_field(location):
         return Respond(500, route, f"route {route.id} redirects to what is no URL", extras)
     return Redirect(said.status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, route)
 

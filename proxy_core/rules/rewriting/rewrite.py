@@ -11,23 +11,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from proxy_core.config.model import RewriteRule
 from proxy_core.errors import Address
-from proxy_core.http.target import as_bytes_text, origin, readable
+from proxy_core.http.escaping import breaks_field
+from proxy_core.http.target import origin, readable
 from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
+from proxy_core.rules.expression.names import number
 from proxy_core.rules.rewriting import conditions, cookies, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
-from proxy_core.rules.rewriting.urls import escaped_reference, injects, scheme_length, split_query
+from proxy_core.rules.rewriting.urls import reference_escape, scheme_length, split_query
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups
-from proxy_core.rules.text.scope import Scope
 from proxy_core.rules.text.template import Escape, Template
-from proxy_core.rules.text.variables import DEFAULT_PORTS, ourselves
+from proxy_core.rules.text.variables import DEFAULT_PORTS, Scope, ourselves
 
 LONGEST = 2 * 8190
 """Twice LimitRequestLine: a path that rules made longer is a loop."""
@@ -107,7 +107,7 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
         flags=said,
         env=tuple(template.compile(each) for each in said.env),
         cookies=tuple(template.compile(each) for each in said.cookies),
-        escape=partial(escaped_reference, _in_bytes(said)) if said.backrefs else None,
+        escape=reference_escape(said) if said.backrefs else None,
         state=state,
         row=row,
         by=BoundRoute(row.id, "", None, b"", 0.0, False, (), state, "rewrites"),
@@ -129,14 +129,10 @@ def fixed_origin(rule: BoundRewrite) -> str | None:
         return None
 
 
-def _in_bytes(said: Flags) -> Flags:
-    return replace(said, escapes=as_bytes_text(said.escapes), keeps=as_bytes_text(said.keeps))
-
-
 def run(rules: Sequence[BoundRewrite], scope: Scope, effects: Effects, trace: Trace | None = None) -> RewriteResult:
     """Take a request through the rules: ``scope.uri`` and ``scope.args`` are moved on. Raises Unknown and Runaway."""
     ending = _run(rules, scope, effects, trace)
-    if scope.cookies and any(map(injects, scope.cookies.values())):
+    if scope.cookies and any(map(breaks_field, scope.cookies.values())):
         scope.cookies.clear()
         return RewriteResult("status", ending.rule, 500, why="a cookie would hold a control character")
     return ending
@@ -303,8 +299,8 @@ def _reduced(scope: Scope, uri: str) -> str:
         return uri
     authority, slash, path = uri[len(scheme) :].partition("/")
     host, colon, port = authority.partition(":")
-    number = conditions.integer(port) if colon else int(DEFAULT_PORTS[scope.view.scheme])
-    if number != (scope.port or scope.view.connection.port) or not scope.ours(host.lower()):
+    asked = number(port) if colon else int(DEFAULT_PORTS[scope.view.scheme])
+    if asked != (scope.port or scope.view.connection.port) or not scope.ours(host.lower()):
         return uri
     return slash + path or "/"
 

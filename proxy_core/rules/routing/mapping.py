@@ -14,15 +14,12 @@ from dataclasses import replace
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route
+from proxy_core.http.escaping import sendable, uri_escaped
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import BoundRoute
-from proxy_core.rules.rewriting.urls import escaped as escaped_again
-from proxy_core.rules.rewriting.urls import sendable
 from proxy_core.rules.routing.reverse import effective_target
-from proxy_core.rules.text.pattern import Groups
-from proxy_core.rules.text.scope import Env
-
-_REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
+from proxy_core.rules.text.pattern import Groups, filled
+from proxy_core.rules.text.variables import Env
 
 
 def replacement(row: Route) -> str:
@@ -62,9 +59,9 @@ def interpolated(route: BoundRoute, env: Env) -> BoundRoute | None:
     values = {name: env.get(name.lower(), ("", ""))[1] for name in _VARIABLE.findall(route.replacement)}
     if any(not {".", ".."}.isdisjoint(value.split("/")) for value in values.values()):
         return None
-    filled = _VARIABLE.sub(lambda found: values[found[1]].replace("$", "\\$"), route.replacement)
-    plain = filled.replace("\\$", "$")
-    return replace(route, replacement=filled, target=escaped(plain) if route.regex is None else route.target)
+    made = _VARIABLE.sub(lambda found: values[found[1]].replace("$", "\\$"), route.replacement)
+    plain = made.replace("\\$", "$")
+    return replace(route, replacement=made, target=escaped(plain) if route.regex is None else route.target)
 
 
 def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Reading) -> bytes:
@@ -106,11 +103,11 @@ def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str
     assert route.redirect is not None
     to = as_bytes_text(route.redirect.to)
     if route.regex is None:
-        made = to + escaped_again(path[length(route.path, path) :])
+        made = to + uri_escaped(path[length(route.path, path) :])
     else:
-        filled = _filled(to, route.regex.search(path) or ())
-        cut = min((at for at in (filled.find("?"), filled.find("#")) if at >= 0), default=len(filled))
-        made = escaped_again(filled[:cut]) + filled[cut:]
+        whole = filled(to, route.regex.search(path) or ())
+        cut = len(re.split(r"[?#]", whole, maxsplit=1)[0])
+        made = uri_escaped(whole[:cut]) + whole[cut:]
     made = ourselves + made if made.startswith("/") else made
     if not _ABSOLUTE(made):
         return None
@@ -120,18 +117,8 @@ def moved(route: BoundRoute, path: str, args: str | None, ourselves: str) -> str
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.").match
 
 
-def _filled(template: str, groups: Groups) -> str:
-    def put(found: re.Match[str]) -> str:
-        if found[1] is None:
-            return found[2]
-        number = int(found[1])
-        return (groups[number] or "") if number < len(groups) else ""
-
-    return _REFERENCE.sub(put, template)
-
-
 def _substituted(template: str, groups: Groups, path: str) -> str:
-    whole = _filled(template, groups)
+    whole = filled(template, groups)
     return whole + path if whole == template else whole
 
 

@@ -18,6 +18,8 @@ from operator import is_
 from proxy_core.config.destination import destination
 from proxy_core.config.folders import FILES, root_of
 from proxy_core.config.model import Options, Route, Site
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import (
     PLAIN,
     BadTarget,
@@ -30,7 +32,6 @@ from proxy_core.http.target import (
     undecoded,
 )
 from proxy_core.http.upgrade import protocols
-from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import (
     BoundRoute,
     Decision,
@@ -42,7 +43,6 @@ from proxy_core.rules.decision import (
     Step,
     Trace,
 )
-from proxy_core.rules.error_statuses import error_statuses
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.routing import mapping

@@ -23,6 +23,8 @@ from proxy_core.rules.text.pattern_subset import SubsetParser, Unread
 Groups = tuple[str | None, ...]
 """What a search found: the whole first, then each group, None where it took no part."""
 
+_REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
+
 STEPS = 250_000
 """Steps that ``re`` may be trusted with: about half a millisecond."""
 LIMIT = 100_000
@@ -86,6 +88,16 @@ class Pattern:
 def compile(text: str, nocase: bool = False) -> Pattern:
     """The pattern for a configured text; equal ones are compiled once. Raises PatternError."""
     return Pattern(text, nocase)
+
+
+def group(groups: Groups, number: int) -> str:
+    """What a group found, "" where there is none of that number or it took no part."""
+    return (groups[number] or "") if number < len(groups) else ""
+
+
+def filled(template: str, groups: Groups) -> str:
+    """A text with what the groups found in place of $0 to $9; ``\\$`` and ``\\&`` are the signs (``ap_pregsub``)."""
+    return _REFERENCE.sub(lambda sign: group(groups, int(sign[1])) if sign[1] else sign[2], template)
 
 
 class _Exact(NamedTuple):

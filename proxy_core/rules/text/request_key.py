@@ -6,12 +6,12 @@ a map that takes waiting, Unknown passes through.
 
 from __future__ import annotations
 
+from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, as_bytes_text, normalised, split
-from proxy_core.http.view import RequestView
 from proxy_core.rules.decision import Extras
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text import template
-from proxy_core.rules.text.scope import Scope
+from proxy_core.rules.text.variables import Scope
 
 
 def key_of(text: str, view: RequestView, facts: Facts, extras: Extras | None, server_name: str) -> bytes:

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.text.scope import Scope
-from proxy_core.rules.text.variables import variable
+from proxy_core.rules.text.pattern import group
+from proxy_core.rules.text.variables import Scope, variable
 
 Escape = Callable[[str], str]
 Fill = Callable[[Scope, Escape | None], str]
@@ -87,7 +87,7 @@ class Template:
                 if following == "?":
                     part = Fixed("?", marks=False)
             elif character in "$%" and following == "{":
-                end = closing(text, at + 2)
+                end = _at_depth(text, "}", at + 2)
                 size = 2 if end < 0 else end + 1 - at
                 part = None if end < 0 else self._lookup(character, text[at + 2 : end])
                 if part is None:
@@ -110,11 +110,11 @@ class Template:
             self.names += (("variable", inner),)
             read = variable(inner)
             return Filled(f"%{{{inner}}}", lambda scope, escape: read(scope))
-        cut = at_depth(inner, ":")
+        cut = _at_depth(inner, ":")
         if cut < 0:
             return None
         name, rest = inner[:cut], inner[cut + 1 :]
-        cut = at_depth(rest, "|")
+        cut = _at_depth(rest, "|")
         key = Template(rest if cut < 0 else rest[:cut])
         default = Template(rest[cut + 1 :]) if cut >= 0 else None
         self.names += (("map", name), *key.names, *(default.names if default else ()))
@@ -131,10 +131,7 @@ class Template:
         self.names += (("rule" if sign == "$" else "condition", str(number)),)
 
         def fill(scope: Scope, escape: Escape | None) -> str:
-            groups = scope.rule if sign == "$" else scope.condition
-            if groups is None or number >= len(groups):
-                return ""
-            found = groups[number] or ""
+            found = group((scope.rule if sign == "$" else scope.condition) or (), number)
             return escape(found) if escape is not None else found
 
         return Filled(f"{sign}{number}", fill)
@@ -146,29 +143,14 @@ def compile(text: str) -> Template:
     return Template(as_bytes_text(text))
 
 
-def closing(text: str, at: int) -> int:
-    """Where the brace that is open before ``at`` closes, -1 for nowhere."""
-    depth = 1
-    for place in range(at, len(text)):
-        if text[place] == "}":
-            depth -= 1
-            if not depth:
-                return place
-        elif text[place] == "{":
-            depth += 1
-    return -1
-
-
-def at_depth(text: str, wanted: str) -> int:
-    """Where a character stands outside of inner braces, -1 for nowhere."""
-    depth = 1
-    for place, character in enumerate(text):
-        if character == wanted and depth == 1:
+def _at_depth(text: str, wanted: str, start: int = 0) -> int:
+    """Where a character stands behind ``start`` and outside of inner braces, -1 for nowhere."""
+    depth = 0
+    for place in range(start, len(text)):
+        character = text[place]
+        if character == wanted and not depth:
             return place
-        if character == "}":
-            depth -= 1
-            if not depth:
-                return -1
-        elif character == "{":
-            depth += 1
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return -1
     return -1

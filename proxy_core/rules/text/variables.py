@@ -1,23 +1,161 @@
-"""Server variables: ``%{NAME}`` as mod_rewrite's ``lookup_variable`` reads them.
+"""What the rules know of one request while they are tried: its Scope, and the server variables read from it.
 
-Names are resolved when a rule is compiled, so that a request pays for a call and no more. Names are not told apart by
-case; what is unknown is empty; what only a file server has (DOCUMENT_ROOT, PATH_INFO) is empty here. The clock is no
-variable of a pure decision: TIME and its kin are facts.
+A Scope is mod_rewrite's ``rewrite_ctx`` and httpd's request_rec in one. It starts from the RequestView and the
+request's Facts; rules move ``uri`` and ``args`` on and set variables. It reaches nothing outside: whatever has to be
+fetched goes through ``fact``, which raises Unknown where the answer is not there yet.
+
+``%{NAME}`` is read as mod_rewrite's ``lookup_variable`` reads it. A name is resolved when a rule is compiled, so a
+request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty, and so does what
+only a file server has (DOCUMENT_ROOT, PATH_INFO). TIME and its kin are facts. All texts have one character for each
+byte.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
 
-from proxy_core.http.view import request_line
+from proxy_core.http.request_view import RequestView, fields, request_line
+from proxy_core.rules.facts import Facts
+from proxy_core.rules.text.pattern import Groups
 
-if TYPE_CHECKING:
-    from proxy_core.rules.text.scope import Scope
+Env = dict[str, tuple[str, str]]
+"""Variables by lower-case name, with the name as it was set: httpd's tables do not tell upper from lower case."""
 
-Reader = Callable[["Scope"], str]
+
+@dataclass(slots=True)
+class Scope:
+    """What one request's rules know and change. Made for one decision and thrown away after it."""
+
+    view: RequestView
+    """The request as it came."""
+    facts: Facts
+    """What the outside has answered so far."""
+    path: str
+    """httpd's r->uri: decoded and normalised."""
+    args: str | None
+    """httpd's r->args: the query without its ?, None for none."""
+    server_name: str = "localhost"
+    """The server's own name, without a port."""
+    port: int = 0
+    """The port of its own that the server names, 0 for the one that the request came in at."""
+    env: Env = field(default_factory=dict)
+    """The variables that are set."""
+    uri: str = ""
+    """httpd's r->filename: what rules have made of the path."""
+    rule: Groups | None = None
+    """What $N stands for."""
+    condition: Groups | None = None
+    """What %N stands for."""
+    vary: list[str] = field(default_factory=list)
+    """The fields that the condition at hand looked at."""
+    above: Scope | None = None
+    """The scope of the request, in a look-ahead."""
+    ahead: Callable[[Scope, str], tuple[Scope, int]] | None = None
+    """Decides what a path would become (``%{LA-U:…}``, -U): the scope after it, which shares this one's cookies, and a
+    status, 200 where nothing was refused."""
+    ours: Callable[[str], bool] = lambda host: False
+    """Whether a host name is this server's own."""
+    looked_up: list[str] | None = None
+    """Lines of a trace: what maps and expressions said. None where nobody asks."""
+    cookies: dict[str, str] = field(default_factory=dict)
+    """The cookies that rules set, by name."""
+    user: str = ""
+    """Who has shown a password, "" for nobody."""
+    auth: str = ""
+    """The [auth.NAME] that the user has shown it to."""
+    canonical: bool = False
+    """Whether ``server_name`` and ``port`` count, whatever the client called us (UseCanonicalName On)."""
+    ended: bool = False
+    """Whether [END] keeps the rules of sections from being tried."""
+    file: str = ""
+    """The name of the file that answers, where rules see a part of it."""
+    _fields: dict[str, str] | None = None
+
+    def header(self, name: str) -> str | None:
+        """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
+        known = self._fields
+        if known is None:
+            known = self._fields = fields(self.view.head)
+        folded = name.lower()
+        if folded == "host":
+            return self.view.host.decode("latin-1") or known.get("host")
+        value = known.get(folded)
+        if value is not None:
+            self.vary.append(name)
+        return value
+
+    def set(self, name: str, value: str) -> None:
+        self.env[name.lower()] = (name, value)
+
+    def unset(self, name: str) -> None:
+        self.env.pop(name.lower(), None)
+
+    def env_value(self, name: str) -> str:
+        """A variable of the request, else of the process: as %{ENV:…} looks for it. SCRIPT_URL and SCRIPT_URI are
+        there from the start (``hook_uri2file``)."""
+        known = self.env.get(name.lower())
+        if known is not None:
+            return known[1]
+        match name.upper():
+            case "SCRIPT_URL":
+                return self.path
+            case "SCRIPT_URI":
+                return ourselves(self) + self.path
+        return self.fact("osenv", name, "") or ""
+
+    def mapped(self, name: str, key: str) -> str | None:
+        """What the map says for a key, None where it has nothing."""
+        answer = self.fact("map", name, key)
+        if self.looked_up is not None:
+            shown = "nothing" if answer is None else f'"{answer}"'
+            self.looked_up.append(f'map {name}: "{key}" gives {shown}')
+        return answer
+
+    @property
+    def subrequest(self) -> bool:
+        return self.above is not None
+
+    def look(self, uri: str) -> tuple[Scope, int] | None:
+        """``ahead``, but None where a look-ahead would look for itself (mod_rewrite.c's subreq_ok)."""
+        if self.ahead is None or (self.above is not None and self.above.path == self.path):
+            return None
+        return self.ahead(self, uri)
+
+    def fact(self, kind: str, name: str, key: str) -> str | None:
+        """The answer to what only the outside knows, None for "there is none". Raises Unknown while it is not there."""
+        if kind == "url":
+            seen = self.look(key)
+            return "1" if seen is not None and seen[1] < 400 else None
+        return self.facts.answer(kind, name, key)
+
+    # -- what expressions ask for besides (rules.expression.names.Scope)
+
+    def variable(self, name: str) -> str:
+        return expression_variable(name)(self)
+
+    def field(self, name: str, which: str) -> str:
+        match which:
+            case "req":
+                return self.header(name) or ""
+            case "req_novary":
+                noted = len(self.vary)
+                value = self.header(name) or ""
+                del self.vary[noted:]
+                return value
+            case "env":
+                return self.env_value(name)
+            case "reqenv":
+                known = self.env.get(name.lower())
+                return known[1] if known is not None else ""
+            case "osenv":
+                return self.fact("osenv", name, "") or ""
+        return ""
+
+
+Reader = Callable[[Scope], str]
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -123,14 +261,16 @@ VARIABLES: dict[str, Reader] = {
 
 
 EXPRESSION_VARIABLES: dict[str, Reader] = {
+    **{name: read for name, read in VARIABLES.items() if name != "SERVER_ADDR"},
     "DOCUMENT_URI": lambda scope: scope.path,
     "SERVER_PROTOCOL_VERSION": lambda scope: _version(scope).replace(".", "00"),
     "SERVER_PROTOCOL_VERSION_MAJOR": lambda scope: _version(scope)[:1],
     "SERVER_PROTOCOL_VERSION_MINOR": lambda scope: _version(scope)[-1:],
-    "HTTP2": _constant("off"),
     "REQUEST_STATUS": _constant("200"),
+    "HTTP2": _constant("off"),
+    **dict.fromkeys(("CONTENT_TYPE", "HANDLER", "LAST_MODIFIED", "REQUEST_LOG_ID", "CONN_LOG_ID"), _constant("")),
 }
-"""What expressions know besides (request_var_fn in server/util_expr_eval.c), as far as it is there before an answer."""
+"""What expressions know (request_var_fn in server/util_expr_eval.c), as far as it is there before an answer."""
 
 
 @cache

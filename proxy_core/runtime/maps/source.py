@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from proxy_core.config.model_rules import MapType
+from proxy_core.config.model import MapType
 
 Known = tuple[bool, str | None]
 """(True, value), the value being None for a miss; (False, None) when the answer takes waiting."""

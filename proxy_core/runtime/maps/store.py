@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proxy_core.config.model import RewriteMap, Site
-from proxy_core.config.model_rules import MapType
+from proxy_core.config.model import MapType, RewriteMap, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import as_bytes_text
 from proxy_core.runtime.maps import text_file

@@ -11,7 +11,9 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from proxy_core.http.hop_by_hop import ANSWER_KINDS, REASONS, Kind, RefusedRequest, length_of, tokens, without
+from proxy_core.http.hop_by_hop import ANSWER_KINDS, Kind, RefusedRequest
+from proxy_core.http.statuses import REASONS
+from proxy_core.http.syntax import length_of, tokens, without
 
 FIELDS: Final = 500
 UNTIL_CLOSE: Final = -1

@@ -1,0 +1,41 @@
+"""The model of a site file: one frozen, validated value that says everything a proxy does.
+
+TOML is how a Site is spelled and the console is how it is edited; there is no second configuration. Every field has
+its manual directly below it: docs/configuration.md and the console's forms are made from it, so an option that is not
+documented in these modules does not exist. Types say what msgspec can check (ranges, choices); what needs more than
+one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or knows a running proxy.
+"""
+
+from __future__ import annotations
+
+from proxy_core.config.model.access import Access, Auth
+from proxy_core.config.model.balancers import (
+    Balancer,
+    Ejection,
+    Heartbeat,
+    Member,
+    MemberRole,
+    MemberStatus,
+    Method,
+    Sticky,
+)
+from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.headers import HeaderRule, ReverseRule
+from proxy_core.config.model.health import CheckMethod, HealthCheck
+from proxy_core.config.model.hosts import Host
+from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
+from proxy_core.config.model.locations import Location
+from proxy_core.config.model.options import Options
+from proxy_core.config.model.rewriting import EnvRule, MapType, RewriteCond, RewriteMap, RewriteRule
+from proxy_core.config.model.routes import Redirection, Route
+from proxy_core.config.model.site import AccessLog, Console, Listener, Metrics, Site
+from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
+from proxy_core.config.model.types import Name, RowId, Seconds
+
+__all__ = [
+    "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "CheckMethod", "Console", "Ejection", "EnvRule",
+    "ErrorPage", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits",
+    "ListenerTls", "Location", "MapType", "Member", "MemberRole", "MemberStatus", "Method", "Metrics", "Name",
+    "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "RowId", "Seconds",
+    "Site", "Sticky", "UpstreamTls",
+]  # fmt: skip

@@ -1,0 +1,78 @@
+"""[[locations]]: settings for some paths, targets or files.
+
+Names and meanings are those of Apache httpd's Location, Proxy, Directory, Files and If. What needs more than one field
+is checked in ``rules.lint``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from proxy_core.config.model.site_table import HostRow
+from proxy_core.config.model.types import (
+    AuthName,
+    MaxBody,
+    NonEmpty,
+    Require,
+    Seconds,
+    UrlPath,
+    example,
+)
+
+
+class Location(HostRow, frozen=True, kw_only=True):
+    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex and
+    folder says which; files alone or beside folder. Later rows win over earlier ones, paths over targets and folders,
+    deeper folders over those that they are in, rows with expr over all others. Apache: Location, LocationMatch, Proxy,
+    ProxyMatch, Directory, Files, If."""
+
+    path: Annotated[UrlPath | None, example("/app")] = None
+    """Path prefix, matched by whole segments as in routes. Apache: Location."""
+
+    path_regex: Annotated[str | None, example("^/app/.*\\.pdf$")] = None
+    """Regular expression, searched in the decoded path. Apache: LocationMatch."""
+
+    target: Annotated[str | None, example("http://127.0.0.1:8000/app")] = None
+    """Prefix of the URL that a request is forwarded to, character by character; with * ? or [ a wildcard pattern.
+    Apache: Proxy."""
+
+    target_regex: Annotated[str | None, example("^http://10\\.")] = None
+    """Regular expression, searched in the URL that a request is forwarded to. Apache: ProxyMatch."""
+
+    folder: Annotated[NonEmpty | None, example("www/private")] = None
+    """Folder, relative to the site file, with all below it, where a file is what answers; * ? and [ are wildcards that
+    take no slash. Apache: Directory."""
+
+    files: Annotated[str | None, example("\\.bak$")] = None
+    """Regular expression, searched in the name of the file that answers, without its folders. Apache: FilesMatch."""
+
+    timeout: Seconds | None = None
+    """Seconds of silence for these requests, instead of the route's timeout."""
+
+    error_override: bool | None = None
+    """Error override for these requests, instead of the route's."""
+
+    override_codes: tuple[str, ...] = ()
+    """The statuses that error_override is for, instead of the route's."""
+
+    preserve_host: bool | None = None
+    """Whether the upstream is told the client's Host, instead of the route's word."""
+
+    add_forwarded: bool | None = None
+    """Whether X-Forwarded-For, -Host and -Server are added, not the host's word."""
+
+    max_body: MaxBody = None
+    """See ``MaxBody``."""
+
+    require: Require = ()
+    """See ``Require``."""
+
+    merging: Literal["off", "and", "or"] = "off"
+    """What becomes of what was required before. off: require takes its place. and: both must hold. or: one of the two.
+    Apache: AuthMerging."""
+
+    auth: AuthName = ""
+    """See ``AuthName``."""
+
+    expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
+    """Only where this expression holds, too. Apache: If."""

@@ -1,0 +1,141 @@
+"""The whole site file, and its tables that stand alone: listeners, the access log, metrics, the console."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from proxy_core.config.model.access import Access, Auth
+from proxy_core.config.model.balancers import (
+    Balancer,
+    Heartbeat,
+)
+from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.headers import HeaderRule, ReverseRule
+from proxy_core.config.model.hosts import Host
+from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
+from proxy_core.config.model.locations import Location
+from proxy_core.config.model.options import Options
+from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
+from proxy_core.config.model.routes import Route
+from proxy_core.config.model.site_table import SiteTable
+from proxy_core.config.model.tls import ListenerTls, UpstreamTls
+from proxy_core.config.model.types import Name, NonEmpty, example
+
+
+class Listener(SiteTable, frozen=True, kw_only=True):
+    """[listeners.NAME]: an address that accepts connections."""
+
+    address: Annotated[NonEmpty, example("127.0.0.1:8080")]
+    """Address and port to listen on: "127.0.0.1:8080", "[::1]:8080", or ":8080" for every address. Port 0 takes any
+    free port. Apache: Listen."""
+
+    tls: ListenerTls | None = None
+    """Speak TLS here, with these certificates."""
+
+    proxy_protocol: bool = False
+    """Every connection begins with a PROXY header (version 1 or 2) that says who the client is; only peers in
+    trusted_proxies or internal_proxies may send one, all others are turned away. Apache: RemoteIPProxyProtocol."""
+
+    limits: ListenerLimits = ListenerLimits()
+    """Bounds of its own, where [limits] does not fit."""
+
+
+class AccessLog(SiteTable, frozen=True, kw_only=True):
+    """[access_log]: a line for each finished request."""
+
+    file: Annotated[NonEmpty, example("access.log")]
+    """File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. Reopened on SIGUSR1.
+    Apache: CustomLog."""
+
+    format: Annotated[str, example('%h %t "%r" %>s %{member}x')] = "combined"
+    """common and combined are Apache's formats of these names; json is an object a line with route, member, attempts
+    and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
+    json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation."""
+
+
+class Metrics(SiteTable, frozen=True, kw_only=True):
+    """[metrics]: numbers for Prometheus, at /metrics of a listener of their own."""
+
+    address: Annotated[NonEmpty, example("127.0.0.1:9090")]
+    """Address and port to listen on, of this machine alone (127.0.0.1, ::1, localhost): whoever reaches it may read the
+    names and the load of everything."""
+
+
+class Console(SiteTable, frozen=True, kw_only=True):
+    """[console]: how the terminal console looks and which keys it uses."""
+
+    theme: Literal["dark", "light", "mono"] = "dark"
+    """Colours of the console."""
+
+    keys: dict[str, str] = {}
+    """Keys by the id of what they do, as the help page lists them: { undo = "ctrl+z" }."""
+
+
+class Site(SiteTable, frozen=True, kw_only=True):
+    """A whole site file."""
+
+    version: Literal[1] = 1
+    """Version of the file's form; always 1."""
+
+    site: Options = Options()
+    """What holds for the whole site."""
+
+    listeners: dict[Name, Listener] = {}
+    """Addresses that accept connections."""
+
+    limits: Limits = Limits()
+    """Bounds of size, time and number."""
+
+    bans: tuple[Ban, ...] = ()
+    """Addresses that are kept out for a while."""
+
+    access_log: AccessLog | None = None
+    """A line for each finished request."""
+
+    hosts: dict[Name, Host] = {}
+    """Name-based virtual hosts."""
+
+    env: tuple[EnvRule, ...] = ()
+    """Variables of requests."""
+
+    rewrites: tuple[RewriteRule, ...] = ()
+    """Rules that act before the routes."""
+
+    maps: dict[Name, RewriteMap] = {}
+    """Tables that rules look keys up in."""
+
+    access: dict[Name, Access] = {}
+    """Conditions of access, by name."""
+
+    auth: dict[Name, Auth] = {}
+    """Users and passwords."""
+
+    routes: tuple[Route, ...] = ()
+    """Where requests go, first match first."""
+
+    locations: tuple[Location, ...] = ()
+    """Settings for some paths or targets."""
+
+    headers: tuple[HeaderRule, ...] = ()
+    """Changes to fields of requests and answers."""
+
+    reverse: tuple[ReverseRule, ...] = ()
+    """Addresses in answers, mapped back."""
+
+    errors: tuple[ErrorPage, ...] = ()
+    """Pages for errors."""
+
+    balancers: dict[Name, Balancer] = {}
+    """Groups of members."""
+
+    metrics: Metrics | None = None
+    """Numbers for Prometheus."""
+
+    heartbeat: Heartbeat | None = None
+    """Where members report their load."""
+
+    upstream_tls: UpstreamTls = UpstreamTls()
+    """How https members are spoken to."""
+
+    console: Console = Console()
+    """The console's looks and keys."""

@@ -1,0 +1,65 @@
+"""Kinds of value that several tables share: names, ids, spans of time, sizes, and keys that mean the same everywhere.
+
+The text below a kind is its manual; a field refers to it as "See ``KIND``.". What a kind is checked for is said by
+msgspec's Meta, with ``wanted`` for a good value in words and ``example`` for one such value.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+
+def example(value: Any) -> Meta:
+    """A good value, as TOML data: problems and forms show it."""
+    return Meta(extra={"example": value})
+
+
+def fitting(pattern: str, wanted: str) -> Meta:
+    """Texts in which the regular expression ``pattern`` is found; ``wanted`` says the same to people."""
+    return Meta(pattern=pattern, extra={"wanted": wanted})
+
+
+_NAME = "a name of letters, digits, _ . and -"
+
+NonEmpty = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, fitting(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", _NAME), example("shop-1")]
+RowId = Annotated[str, fitting(r"^([A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z", _NAME), example("shop-1")]
+FieldName = Annotated[str, fitting(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z", "a field name")]
+UrlPath = Annotated[str, fitting(r"^/", "a path that begins with a slash")]
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+SecondsOrNone = Annotated[float, Meta(ge=0, le=86_400)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=1 << 20)]
+BodySize = Annotated[int, Meta(ge=0, le=1 << 50)]
+
+EncodedSlashes = Literal["refuse", "decode", "keep"]
+Via = Literal["off", "on", "full", "block"]
+
+Upgrade = Annotated[tuple[str, ...], example(["websocket"])]
+"""Protocols that a connection may change to when the client and the upstream agree on it: ["websocket"], or ["ANY"].
+From then on bytes pass as they are. h2c is never granted. Targets of ws:// and wss:// allow websocket by themselves.
+Apache: upgrade=."""
+
+MaxBody = BodySize | None
+"""Bytes of a request body, instead of limits.body; a longer one gets 413. 0 sets no bound. Apache: LimitRequestBody."""
+
+Require = Annotated[tuple[str, ...], example(["ip 10.0.0.0/8", "valid-user"])]
+"""Who may ask, one condition each, as Apache writes it behind Require: all granted, all denied, ip 10.0.0.0/8 192.168,
+local, method GET POST, env NAME, expr …, user anna, valid-user; or access NAME for a table [access.NAME]. One that
+holds is enough. What is said in one place replaces what was said before it: for the site, the host, targets, paths.
+Empty: nothing is said. Apache: Require."""
+
+AuthName = str
+"""Name of the [auth.NAME] that asks for user and password where require wants a user; without it the one said before:
+for the site, the host, targets, paths. Apache: AuthType with its AuthName and AuthUserFile."""
+
+DocumentRoot = Annotated[str, example("www")]
+"""Folder, relative to the site file, whose files answer what no route takes and what an exception excepts; without it
+that is 404. Nothing outside of it is served, nor any name that begins with a dot but .well-known; folders are not
+listed. Apache: DocumentRoot."""
+
+DirectoryIndex = tuple[str, ...]
+"""Names of the file that is served for a folder, the first that is there. Apache: DirectoryIndex."""

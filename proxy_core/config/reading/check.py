@@ -1,0 +1,265 @@
+"""Every fault of a site's plain data, in one go and in words for people.
+
+msgspec stops at the first fault and leaves keys out of its paths, so the data is walked here against the model's
+fields (``schema``). What one table alone can tell is checked here, what needs two places is ``rules.lint.site``'s.
+Nothing here knows text: a Fault has a path, and ``document`` finds where that stands.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from proxy_core.config.model import Location, Route, Site
+from proxy_core.config.schema import Field, Kind, fields
+from proxy_core.config.site_addresses import Path, row_ids
+
+
+class Fault(NamedTuple):
+    path: Path
+    what: str
+    todo: str
+    missing: bool = False
+    """Something is not there: in a text with syntax errors it may merely have been lost."""
+
+
+_WANTED: dict[Kind, tuple[str, str]] = {
+    "text": ("a text", '"…"'),
+    "number": ("a number", "1.5"),
+    "integer": ("a whole number", "1"),
+    "switch": ("true or false", "true"),
+    "choice": ("one of a few words", '"…"'),
+    "list": ("a list of texts", '["…", "…"]'),
+    "pairs": ("a table of texts", '{ name = "…" }'),
+    "table": ("a table", "{ … }"),
+    "tables": ("tables by name", "{ name = { … } }"),
+    "rows": ("an array of tables", "[{ … }]"),
+}
+
+
+def faults(data: dict[str, Any]) -> list[Fault]:
+    """Every fault of a whole site's data; none means that it converts to a Site."""
+    return list(_table(data, Site, ()))
+
+
+def remains(data: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]] | None:
+    """What is left of a whole site's data when everything faulty is taken out, and the names of what went with it; for
+    checks that look further, never to be served. None when nothing sensible is left."""
+    data = deepcopy(data)
+    gone: set[str] = set()
+    for _ in range(8):  # a key that goes may leave a table that lacks it
+        found = {fault.path for fault in faults(data)}
+        if not found:
+            return data, frozenset(gone)
+        for path in sorted(found, key=_from_below, reverse=True):
+            if not path:
+                return None
+            holder: Any = data
+            for step in path[:-1]:
+                holder = holder[step]
+            if isinstance(path[-1], str) and isinstance(holder[path[-1]], dict):
+                gone.add(path[-1])
+            del holder[path[-1]]
+    return None
+
+
+def _from_below(path: Path) -> list[tuple[str, int]]:
+    """Sorts what is inside before what holds it, and later rows before earlier ones, when reversed."""
+    return [(step, 0) if isinstance(step, str) else ("", step) for step in path]
+
+
+def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[Fault]:
+    known = {field.name: field for field in fields(struct)}
+    meant = set()
+    for key, value in data.items():
+        if key in known:
+            yield from _value(value, known[key], (*path, key))
+        else:
+            close = get_close_matches(key.lower().replace("-", "_"), known, 1, 0.6)
+            meant.update(close)
+            todo = f"did you mean {close[0]}?" if close else f"delete it; the keys here are {', '.join(known)}"
+            yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo)
+    for field in known.values():
+        if field.required and field.name not in data and field.name not in meant:
+            yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
+    if struct is Route:
+        yield from _one_action(data, meant, path)
+        yield from _one_of(data, path, ("path", "path_regex"), 'path = "/app" or path_regex = "…"')
+    if struct is Location:
+        todo = 'path = "/app", path_regex = "…", target = "http://host:port", folder = "…" or files = "…"'
+        keys = ("path", "path_regex", "target", "target_regex", "folder")
+        yield from _one_of(data, path, keys if "folder" in data else (*keys, "files"), todo)
+
+
+_ACTIONS = {
+    "proxy": "forwards",
+    "redirect": "redirects",
+    "folder": "serves files",
+    "except": "is an exception",
+}
+"""What a route does, in words; one of them."""
+
+
+def _one_action(row: dict[str, Any], meant: set[str], path: Path) -> Iterator[Fault]:
+    given = [key for key in _ACTIONS if key in row and (key != "except" or row[key] is True)]
+    for key in given[1:]:
+        what = f"the route both {_ACTIONS[given[0]]} and {_ACTIONS[key]}"
+        yield Fault((*path, key), what, f"delete {given[0]} or {key}")
+    if not given and not meant & {*_ACTIONS}:
+        todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
+        yield Fault(path, "the route does nothing", todo, missing=True)
+
+
+def _one_of(row: dict[str, Any], path: Path, keys: tuple[str, ...], examples: str) -> Iterator[Fault]:
+    """Exactly one of ``keys`` says what a row is for."""
+    given = [key for key in keys if key in row]
+    if not given:
+        yield Fault(path, "the row does not say what it is for", f"add {examples}", missing=True)
+    for key in given[1:]:
+        yield Fault((*path, key), f"the row has both {given[0]} and {key}", "delete one, or write two rows")
+
+
+def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:
+    if not _fits(value, field.kind):
+        wanted, _ = _WANTED[field.kind]
+        header = _HEADERS.get(field.kind, "").format(".".join(map(str, path)))
+        yield Fault(path, f"{field.name} is {found(value)}, not {wanted}", f"write {header or _example(field)}")
+    elif field.kind == "choice" and not any(value == each and type(value) is type(each) for each in field.choices):
+        yield Fault(path, f"{field.name} cannot be {_shown(value)}", _choice(value, field))
+    elif field.kind in ("text", "number", "integer"):
+        yield from _limits(value, field, path)
+    elif field.kind in ("list", "pairs"):
+        yield from _texts(value, field, path)
+    elif field.struct is not None:
+        yield from _tables(value, field, field.struct, path)
+
+
+def _tables(value: Any, field: Field, struct: type[Struct], path: Path) -> Iterator[Fault]:
+    if field.kind == "table":
+        yield from _table(value, struct, path)
+    elif field.kind == "tables":
+        for name, each in value.items():
+            yield from _name(name, field, (*path, name))
+            if isinstance(each, dict):
+                yield from _table(each, struct, (*path, name))
+            else:
+                todo = f"write it as [{'.'.join(str(step) for step in (*path, name))}]"
+                yield Fault((*path, name), f"{name} is {found(each)}, not a table", todo)
+    else:
+        seen: dict[str, int] = {}
+        for n, (row, name) in enumerate(zip(value, row_ids(value, field.name), strict=True)):
+            if not isinstance(row, dict):
+                yield Fault((*path, n), f"row {n + 1} of {field.name} is {found(row)}, not a table", "write { … }")
+                continue
+            if name in seen:
+                todo = "rename one of them, or delete the id and one is made"
+                yield Fault((*path, n, "id"), f'the id "{name}" is used twice in {field.name}', todo)
+            seen[name] = n
+            yield from _table(row, struct, (*path, n))
+
+
+def _texts(value: Any, field: Field, path: Path) -> Iterator[Fault]:
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(key, str):
+            yield from _name(key, field, (*path, key))
+        if not isinstance(each, str):
+            where = key if isinstance(key, str) else f"item {key + 1} of {field.name}"
+            yield Fault((*path, key), f"{where} is {found(each)}, not a text", "put it into quotes")
+
+
+def _name(name: str, field: Field, path: Path) -> Iterator[Fault]:
+    if field.pattern and not re.search(field.pattern, name):
+        yield Fault(path, f"{_shown(name)} cannot be a name in {field.name}", f"use {field.wanted}")
+
+
+def _limits(value: Any, field: Field, path: Path) -> Iterator[Fault]:
+    if isinstance(value, str):
+        size = len(value)
+        if field.pattern and not re.search(field.pattern, value):
+            yield Fault(path, f"{field.name} is {_shown(value)}, not {field.wanted}", f"write {_example(field)}")
+        elif field.minimum and size < field.minimum:
+            yield Fault(path, f"{field.name} is empty", f"write {_example(field)}")
+        elif field.maximum is not None and size > field.maximum:
+            todo = f"at most {field.maximum:g} are allowed"
+            yield Fault(path, f"{field.name} has {size} characters", todo)
+        return
+    # Written so that nan, which compares as false with everything, is refused.
+    low = field.minimum is None or (value > field.minimum if field.above else value >= field.minimum)
+    high = field.maximum is None or value <= field.maximum
+    if not (low and high):
+        yield Fault(path, f"{field.name} cannot be {_shown(value)}", f"it must be {bounds(field)}")
+
+
+def bounds(field: Field) -> str:
+    """The range of a number in words: "more than 0 and at most 86400"; "" for none."""
+    low = "" if field.minimum is None else f"{'more than' if field.above else 'at least'} {field.minimum:.12g}"
+    high = "" if field.maximum is None else f"at most {field.maximum:.12g}"
+    return " and ".join(each for each in (low, high) if each)
+
+
+def _choice(value: Any, field: Field) -> str:
+    words = [str(each) for each in field.choices]
+    close = get_close_matches(str(value), words, 1)
+    if close and len(words) > 1:
+        return f'write "{close[0]}"; the choices are {", ".join(words)}'
+    shown = [_shown(each) for each in field.choices]
+    return f"write {shown[0]}" if len(shown) == 1 else f"write one of {', '.join(shown)}"
+
+
+def _inside(path: Path) -> str:
+    names = [step for step in path if isinstance(step, str)]
+    return f" in {'.'.join(names)}" if names else ""
+
+
+def _fits(value: Any, kind: Kind) -> bool:
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "integer":
+        return isinstance(value, int) and not isinstance(value, bool)
+    wanted: dict[Kind, type] = {"text": str, "switch": bool, "list": list, "rows": list}
+    return kind == "choice" or isinstance(value, wanted.get(kind, dict))
+
+
+def found(value: Any) -> str:
+    """What a value is, in words: ``the text "30"``."""
+    match value:
+        case bool() | int() | float():
+            return _shown(value)
+        case str():
+            return f"the text {_shown(value)}"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return "a date or time"
+    return type(value).__name__
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return "a number this large" if abs(value) >= 10**15 else str(value)
+    if isinstance(value, str):
+        short = value if len(value) <= 60 else f"{value[:57]}…"
+        return '"' + short.encode("unicode_escape").decode() + '"' if not short.isprintable() else f'"{short}"'
+    return found(value)
+
+
+_HEADERS = {"table": "[{}]", "tables": "[{}.NAME]", "rows": "[[{}]]"}
+
+
+def _example(field: Field) -> str:
+    value = field.example if field.example is not None else field.default
+    if field.kind == "choice":
+        value = field.choices[0]
+    if value in (None, "", (), {}) or isinstance(value, Struct):
+        return f"{field.name} = {_WANTED[field.kind][1]}"
+    return f"{field.name} = {_shown(value)}"

@@ -1,0 +1,120 @@
+"""The way of a request through the rules, from the head that was read to the head that goes upstream. Pure.
+
+There is one way, and three that go it: the flight that serves a request, ``explain`` that asks of one that might come,
+and the inspector that asks of one that came. So what is told is what is done. The order is httpd's: edits that come
+before the rules (``RequestHeader … early``), the host and its rules, the settings that hold for what was decided, the
+bound of the body, the edits of the request. Where a rule or an edit asks a fact, the way ends in its ``Need``; whoever
+went it gets the answer, adds it to the facts and goes it again from the start.
+
+Nothing here counts, waits, or changes the exchange. What happens before, at the gate, is ``admission``'s.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proxy_core.balance.state import BoundMember
+from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.http.request_view import RequestView
+from proxy_core.http.upgrade import granted
+from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Trace
+from proxy_core.rules.facts import Need, Unknown
+from proxy_core.rules.fields.apply_edits import ask_for
+from proxy_core.rules.host_rules import HostRules
+from proxy_core.rules.settings import Settings
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve.field_edits import EditBasis, moment
+from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.request_head import RequestReader
+
+
+class Way(NamedTuple):
+    """What becomes of a request, and all that holds for it."""
+
+    decision: Forward | Redirect | Respond
+    """Where it goes, with the locations that hold."""
+    host: HostRules
+    """The rules of the host that it is for."""
+    settings: Settings | None
+    """Its header edits and pages for errors; None where the site has none."""
+    view: RequestView
+    """The request as its rules see it."""
+    fields: RequestFields
+    """Its fields as they go upstream."""
+    notes: dict[str, str] | None = None
+    """What edits noted of it; None where none was asked."""
+    limit: str = ""
+    """The limit that refuses it, "" for none."""
+
+
+def way(
+    exchange: Exchange,
+    reader: RequestReader,
+    fields: RequestFields,
+    trace: Trace | None = None,
+    *,
+    internal: bool = False,
+) -> Need | Way:
+    """The way of a request that ``reader`` has read, as far as the facts of ``exchange`` lead. ``internal``: it is made
+    of another, whose early edits are done. With a trace, each rule and edit says what it did."""
+    try:
+        return _way(exchange, reader, fields, trace, internal)
+    except Unknown as unknown:
+        return Need(unknown.key)
+
+
+def _way(
+    exchange: Exchange, reader: RequestReader, fields: RequestFields, trace: Trace | None, internal: bool
+) -> Need | Way:
+    program, view = exchange.rules.program, exchange.view
+    host = program.host_of(view, trace)
+    notes: dict[str, str] | None = None
+    early = None if internal else program.early(host)
+    if early is not None:
+        notes = {}
+        try:
+            view, fields = reader.early(fields, early, EditBasis(exchange, view, host, NO_EXTRAS, notes), trace)
+        except RefusedRequest as refused:
+            return Way(_unsound(refused), host, None, view, fields, notes)
+    decision = host.decide(view, exchange.facts, trace)
+    if isinstance(decision, Need):
+        return decision
+    settings = program.settings(host, decision)
+    if settings is not None and settings.edits.asking:
+        ask_for(settings.edits.asking, moment(EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
+    if not isinstance(decision, Forward):
+        return Way(decision, host, settings, view, fields, notes)
+    if fields.length:
+        most = reader.body_bound(decision.route.max_body)
+        if 0 < most < max(fields.length, exchange.received):
+            why = f"the request body is longer than {most} bytes"
+            too_long = Respond(413, decision.route, why, decision.extras, sections=decision.sections)
+            return Way(too_long, host, settings, view, fields, notes, "body")
+    if settings is not None and settings.edits.requests:
+        notes = {} if notes is None else notes
+        now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, notes)
+        try:
+            fields = reader.changed(fields, settings.edits, now, trace)
+        except RefusedRequest as refused:
+            unsound = _unsound(refused, decision)
+            return Way(unsound, host, settings, view, fields, notes)
+    return Way(decision, host, settings, view, fields, notes)
+
+
+def _unsound(refused: RefusedRequest, decision: Forward | None = None) -> Respond:
+    """The answer where the site's own edits make a request that would be refused."""
+    why = f"the site's header rules make a request that is refused: {refused.why}"
+    if decision is None:
+        return Respond(500, None, why)
+    return Respond(500, decision.route, why, decision.extras, sections=decision.sections)
+
+
+def outgoing(view: RequestView, decision: Forward, fields: RequestFields, member: BoundMember) -> tuple[bytes, bytes]:
+    """The head for a member (RFC 9112 §3.2, §3.2.1), and the protocol that it is asked to change to, b"" for none."""
+    route, asked = decision.route, fields.upgrade
+    if asked and not granted(asked, route.upgrades, member.upgrades):
+        asked = b""
+    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
+        view.method, member.base, decision.target, (route.preserve_host and fields.host) or member.host,
+        b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b"", fields.lines,
+    ), asked  # fmt: skip
