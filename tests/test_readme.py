@@ -61,7 +61,7 @@ def test_links_lead_to_files_that_are_there(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_that_documents_name_are_there(document: Path) -> None:
-    """`serve/fixed_bounds.py`, `config/editing/splice.py`: the names that a reader would look up."""
+    """`serve/deadlines.py`, `config/editing/splice.py`: the names that a reader would look up."""
     for named in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", document.read_text()):
         places = (ROOT, ROOT / "proxy_core", ROOT / "rproxy_tui")
         assert any((place / named).exists() for place in places), f"{document.name} names {named}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 FactKey = tuple[str, str, str]
 """(kind, name, key): ("map", "hashchar2backend", "4"); ("file", "-f", "/srv/x"); ("time", "", "").
@@ -53,6 +53,9 @@ class Facts:
         self.answers[fact] = answer
         return answer
 
+
+MOST_ANSWERS: Final = 64
+"""Answers of maps and files that the rules of one request may ask for."""
 
 NOTHING = Facts()
 """The facts of requests whose rules ask for none."""

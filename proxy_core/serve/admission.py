@@ -8,21 +8,17 @@ No I/O and no timer. A site that bounds nothing pays a comparison or two for eac
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import TYPE_CHECKING
 
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.access.networks import seen_as
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.serve.client_policy import ClientPolicy
-
-if TYPE_CHECKING:
-    from proxy_core.serve.flight import Flight
+from proxy_core.serve.lines import IN_PROXY, Lines
 
 _MOST = 100_000
 """Clients whose bucket is known, before those with a full one are forgotten."""
@@ -30,14 +26,20 @@ _MOST = 100_000
 
 @dataclass(slots=True)
 class Admission:
-    """``reached`` counts by the name of the limit; ``waiting`` holds the requests for which there is no room."""
+    """What is known of clients and their requests together."""
 
     recorder: Recorder
+    """Knows the requests that are in flight."""
+    lines: Lines = field(default_factory=Lines)
+    """Those of them that wait for room."""
     reached: Counter[str] = field(default_factory=Counter)
-    waiting: deque[Flight] = field(default_factory=deque)
+    """How often each limit was reached, by its name."""
     _connections: dict[str, int] = field(default_factory=dict)
+    """Open ones, by client."""
     _full_at: dict[str, float] = field(default_factory=dict)
+    """When the bucket of each client will be full again (monotonic)."""
     _most: int = _MOST
+    """How many of these are borne."""
 
     def opened(self, client: str, terms: ClientPolicy) -> bool:
         """A connection of this client is open, and to be ``closed``; whether it may stay."""
@@ -76,8 +78,9 @@ class Admission:
         refusals = (self._refused(each, policy, monotonic()) for each in dict.fromkeys(clients))
         refused = next(filter(None, refusals), None)
         limits = policy.limits
-        if refused is None and limits.in_flight and (self._inside() >= limits.in_flight or self.waiting):
-            return _full(limits) if len(self.waiting) >= limits.queue else None
+        waiting = self.lines.length(IN_PROXY)
+        if refused is None and limits.in_flight and (self._inside() >= limits.in_flight or waiting):
+            return _full(limits) if waiting >= limits.queue else None
         return refused
 
     def _refused(self, client: str, policy: ClientPolicy, now: float) -> RefusedRequest | None:
@@ -96,40 +99,34 @@ class Admission:
         """When the bucket of a client is full again once it has sent one more request."""
         return max(self._full_at.get(seen_as(client), 0.0), now) + policy.gap
 
+    def turned_away(self, client: str, policy: ClientPolicy, now: float) -> RefusedRequest | None:
+        """Why a client that a proxy names may not ask; None where it may, which then counts."""
+        if policy.watches(client, time()):
+            try:
+                self.admit(client, policy, now)
+            except RefusedRequest as refused:
+                return refused
+        return None
+
     # -- room for requests in flight
 
-    def enter(self, flight: Flight, limits: Limits) -> bool:
-        """Whether a request that has begun may go on. If not it waits, or there is no room to wait and Refused(503)
-        is raised."""
-        if self._inside() <= limits.in_flight and not self.waiting:
+    def enter(self, limits: Limits) -> bool:
+        """Whether a request that has just begun may go on; if not it is to stand in line. Where the line is full
+        RefusedRequest(503) is raised."""
+        waiting = self.lines.length(IN_PROXY)
+        if not waiting and self._inside() <= limits.in_flight:
             return True
-        if len(self.waiting) >= limits.queue:
+        if waiting >= limits.queue:
             raise _full(limits)
-        self.waiting.append(flight)
         return False
 
+    def has_room(self, limits: Limits) -> bool:
+        """Whether there is room for one of those that stand in line."""
+        return not limits.in_flight or self._inside() < limits.in_flight
+
     def _inside(self) -> int:
-        return len(self.recorder.live) - len(self.waiting)
-
-    def leave(self, flight: Flight) -> None:
-        """A request that waited gave up waiting."""
-        self.waiting.remove(flight)
-
-    def room(self) -> None:
-        """A request is finished while others wait: the next ones go on. Not from the stack of the one before."""
-        asyncio.get_running_loop().call_soon(self._next)
-
-    def _next(self) -> None:
-        while self.waiting:
-            flight = self.waiting[0]
-            most = flight.exchange.rules.site.limits.in_flight
-            if most and len(self.recorder.live) - len(self.waiting) >= most:
-                return
-            self.waiting.popleft()
-            try:
-                flight.proceed()
-            except Exception as error:
-                flight.broke("going on with a request that waited", error)
+        """Requests that are worked on."""
+        return len(self.recorder.live) - self.lines.length(IN_PROXY)
 
 
 def _full(limits: Limits) -> RefusedRequest:

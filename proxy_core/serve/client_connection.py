@@ -1,9 +1,9 @@
-"""One client connection, whole, in some 420 lines: heads, bodies, deadlines, half-close and lingering close.
+"""One client connection: heads, bodies, deadlines, half-close; how it is closed is in ``lingering``.
 
 An asyncio Protocol with no task, future or timer of its own; the server's sweep looks at ``deadline``. Requests of
 one connection are served one after the other (RFC 9112 §9.3.2): while one is in flight, what a client pipelines is
 held here as bytes, so a good request is answered before a bad one behind it is even looked at. The parser is fed one
-whole head at a time; a body with a length is counted and needs no parser; ``chunks`` feeds it the others.
+whole head at a time; bodies are ``request_body``'s.
 """
 
 from __future__ import annotations
@@ -12,174 +12,160 @@ import asyncio
 import re
 from collections.abc import Callable
 from time import monotonic, time
-from typing import cast
+from typing import Final, cast
 
+from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.serve import field_edits, fixed_bounds
+from proxy_core.serve import deadlines, error_page
 from proxy_core.serve.admission import too_many_connections
-from proxy_core.serve.chunked_body import Chunks
+from proxy_core.serve.bound_listener import BoundListener
+from proxy_core.serve.buffers import HELD, WRITE_BUFFER
 from proxy_core.serve.client_certificate import client_lines, facts
-from proxy_core.serve.flight import Flight, receive
-from proxy_core.serve.listeners import BoundListener
-from proxy_core.serve.own_answer import again, reply
+from proxy_core.serve.flight import receive
+from proxy_core.serve.lingering import Lingering
+from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.proxy_protocol import Ends
-from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.request_body import RequestBody
+from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.request_head import RequestReader, ascii_line, guessed
 from proxy_core.serve.server_state import ServerState
+from proxy_core.serve.sides import FlightSide
 from proxy_core.serve.strict_parser import StrictParser
 
+TURN: Final = 64
+"""Requests of one connection that are answered at once before others have their turn."""
 _END = b"\r\n\r\n"
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
 
-class ClientConnection(asyncio.Protocol):
-    """``paused``: we do not read from it; ``blocked``: it does not read from us. ``deadline`` is monotonic."""
+class ClientConnection(Lingering):
+    """A ClientSide: what a flight and the server may ask of it is said there."""
 
     __slots__ = (
-        "_began", "_chunks", "_closing", "_ends", "_held", "_judge", "_judged", "_left", "_limits", "_may_go_on",
-        "_method", "_rules", "_service", "_terms", "_transport", "_unsent", "_watched", "blocked", "bound",
-        "deadline", "flight", "half_closed", "paused", "reader", "write",
+        "_began", "_body", "_ends", "_held", "_judge", "_policy", "_rules", "_state", "_watched", "blocked",
+        "bound", "flight", "limits", "reader", "write",
     )  # fmt: skip
 
+    write: Callable[[bytes], None]
+    flight: FlightSide | None
+    _ends: Ends | None
+    """Those of a PROXY header, in place of the socket's."""
+    _held: bytes
+    """What was read and is not used yet: the beginning of a head, or what was pipelined."""
+    _began: float
+    """When the head that is not whole yet began (monotonic); 0.0: there is none."""
+    _judge: StrictParser
+    _body: RequestBody
+    """Of the request in flight."""
+    _rules: RuleSet | None
+    """Those that were in force at the last request; ``_policy`` is what they say of clients."""
+    _watched: bool
+    """Each request has to be asked for at the gate."""
+
     def __init__(self, service: ServerState, bound: BoundListener, ends: Ends | None = None) -> None:
-        """``ends`` are those of a PROXY header, in place of the socket's."""
-        self._service = service
+        self._state = service
         self._ends = ends
         self.bound = bound
         self._began = 0.0
         self._held = b""
-        self._left = 0
-        self._chunks: Chunks | None = None
-        self._rules: RuleSet | None = None
+        self._rules = None
         self._unsent = 0
-        self._closing = False
+        self.closing = False
         self.blocked = False
         self.paused = False
         self.half_closed = False
-        self.flight: Flight | None = None
+        self.flight = None
 
     # -- used by the flight
 
     @property
     def idle(self) -> bool:
         """Between two requests, with nothing read of the next."""
-        return self.flight is None and not self._held and not self._closing
-
-    def pause(self) -> None:
-        if not self.paused:
-            self.paused = True
-            self._transport.pause_reading()
+        return self.flight is None and not self._held and not self.closing
 
     def resume(self) -> None:
-        if self.paused and not self._transport.is_closing():
-            self.paused = False
-            self._transport.resume_reading()
-            if self._held and not self._closing:
+        if self.paused and not self.transport.is_closing():
+            super().resume()
+            if self._held and not self.closing:
                 held, self._held = self._held, b""
                 self._read(held)
 
-    def body_deadline(self) -> None:
-        """The client has the floor: it must go on with its body."""
-        self.deadline = monotonic() + self._limits.body_time
-
     def bound_body(self, own: int | None) -> None:
-        """The body may have so many bytes, or as many as the listener allows (0: any number)."""
-        if self._chunks is not None:
-            self._chunks.most = self.reader.body_bound(own)
+        self._body.most = self.reader.body_bound(own)
 
-    def earn(self, count: int) -> None:
-        """Body bytes buy time, up to a whole silence; a client that trickles runs out of it."""
-        bounds, now = self._limits, monotonic()
-        most = now + bounds.body_time
-        self.deadline = min(self.deadline + count / bounds.body_rate, most) if bounds.body_rate else most
-
-    def cut(self) -> None:
-        """Break the connection, so that what was sent so far cannot be taken for the whole."""
-        self._closing = True
-        self._transport.abort()
+    def fetch_page(self, path: str) -> bool:
+        return error_page.fetch(self._state, self, path)
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes]:
         """The connection becomes a tunnel's, with what was read early; this object stays for the sweep over deadlines
         and for the listener's count, until ``connection_lost``."""
         early, self._held = self._held, b""
-        return self._transport, early
+        return self.transport, early
 
     def next(self, keep: bool, now: float) -> None:
         """The flight is over; ``keep`` says that another request may follow."""
         self.flight = None
         if not keep:
-            self._linger()
+            self.linger()
             return
-        self.deadline = now + self._limits.idle_time
+        self.deadline = now + self.limits.idle_time
         if self._held or self.paused or self.half_closed:
             # Not from here: a pipelined request would be served on top of the stack of the one before it.
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self.flight is None and not self._closing and not self.blocked:
+        if self.flight is None and not self.closing and not self.blocked:
             held, self._held = self._held, b""
             try:
                 self.resume()
                 if held:
                     self._read(held)
                 elif self.half_closed:
-                    self._linger()
+                    self.linger()
             except Exception as error:
-                self._service.crashed("going on with what a client sent ahead", error)
+                self._state.crashed("going on with what a client sent ahead", error)
                 self.cut()
 
     # -- transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         try:
-            self._opened(self._transport)
+            self._opened(self.transport)
         except Exception as error:
-            self._service.crashed("opening a connection", error)
+            self._state.crashed("opening a connection", error)
             self.cut()
 
     def _opened(self, transport: asyncio.Transport) -> None:
         self.write = transport.write
-        transport.set_write_buffer_limits(high=fixed_bounds.WRITE_BUFFER)
-        if self._ends is not None:
-            peer, own = self._ends
-        else:
-            peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        secure = transport.get_extra_info("ssl_object") if self.bound.secure is not None else None
-        known = facts(secure) if secure is not None else {}
-        name, ports = _address(peer), (own[1] if own else 0, peer[1] if peer else 0)
-        here = Connection(self.bound.name, _address(own), *ports, known, name)
-        tls = self.bound.settings.tls
-        self.reader = RequestReader(name, here, client_lines(tls, known) if tls is not None else ())
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        self.reader = _reader(transport, self.bound, self._ends)
         self._judge = StrictParser(asyncio.get_running_loop())
-        self._judged: RequestFields | None = None
-        self._method = b""
-        self._may_go_on = False
-        service = self._service
-        self._adopt(service.current.rules)
-        self.deadline = monotonic() + self._limits.idle_time
-        most = min(self._limits.connections or service.most_clients, service.most_clients)
-        if len(service.clients) >= most:
-            service.gate.reached["connections"] += 1
+        self._body = RequestBody(self._judge)
+        state = self._state
+        self._adopt(state.current.rules)
+        self.deadline = monotonic() + self.limits.idle_time
+        if len(state.clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
+            state.gate.reached["connections"] += 1
             self.cut()
-        service.clients.add(self)
+        state.clients.add(self)
         self.bound.connections += 1
-        if not service.gate.opened(self.reader.peer, self._terms) and not self._closing:
-            self._refuse(too_many_connections(self._terms), b"")
+        if not state.gate.opened(self.reader.peer, self._policy) and not self.closing:
+            self._refuse(too_many_connections(self._policy), b"")
 
     def _adopt(self, rules: RuleSet) -> None:
         """These rules are in force from this request on."""
         self._rules = rules
-        self._terms = terms = self._service.terms(rules, self.bound.name)
-        self._limits = terms.limits
-        self._watched = terms.watches(self.reader.peer, time())
+        self._policy = policy = self._state.terms(rules, self.bound.name)
+        self.limits = policy.limits
+        self._watched = policy.watches(self.reader.peer, time())
 
     def data_received(self, data: bytes) -> None:
         flight = self.flight
-        if self._closing:
+        if self.closing:
             return
         if self.paused or (self.blocked if flight is None else flight.complete):
             self._hold(self._held + data)
@@ -193,20 +179,23 @@ class ClientConnection(asyncio.Protocol):
         """The client sends no more. It may want its answer still, or be gone: the answer gets a short deadline."""
         self.half_closed = True
         flight = self.flight
-        if self._closing or (flight is None and not self._held) or (flight is not None and not flight.complete):
+        if self.closing or (flight is None and not self._held) or (flight is not None and not flight.complete):
             return False
-        self.deadline = monotonic() + fixed_bounds.HALF_CLOSED_SECONDS
-        return self._transport.can_write_eof()  # TLS knows no half-close
+        if flight is None:
+            self.deadline = monotonic() + deadlines.HALF_CLOSED_SECONDS
+        else:
+            flight.half_closed()
+        return self.transport.can_write_eof()  # TLS knows no half-close
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closing = True
+        self.closing = True
         if self.flight is not None:
             self.flight.client_left()
             self.flight = None
-        if self in self._service.clients:
-            self._service.clients.remove(self)
+        if self in self._state.clients:
+            self._state.clients.remove(self)
             self.bound.connections -= 1
-            self._service.gate.closed(self.reader.peer)
+            self._state.gate.closed(self.reader.peer)
 
     def pause_writing(self) -> None:
         self.blocked = True
@@ -224,27 +213,22 @@ class ClientConnection(asyncio.Protocol):
 
     def expired(self) -> None:
         """The sweep found the deadline passed."""
-        if self._closing:
-            unsent = self._transport.get_write_buffer_size()
-            if 0 < unsent < self._unsent:
-                self._unsent = unsent
-                self.deadline = monotonic() + fixed_bounds.SEND_SECONDS  # slow, but it reads
-            else:
-                self._transport.abort()
+        if self.closing:
+            self.lingered()
         elif self.flight is not None:
             self.flight.expired()
         elif self._held and not self.blocked:
             self._refuse(RefusedRequest(408, "the client took too long over a request head", "head_time"), self._held)
         else:
-            self._linger()
+            self.linger()
 
     # -- reading
 
     def _read(self, data: bytes) -> None:
         """Take bytes off the wire until none are left or a request is in flight that has to be waited for."""
-        left = fixed_bounds.TURN
+        left = TURN
         try:
-            while data and not self._closing:
+            while data and not self.closing:
                 flight = self.flight
                 if flight is None:
                     if self.blocked:
@@ -260,20 +244,21 @@ class ClientConnection(asyncio.Protocol):
                 elif flight.complete or self.paused:
                     self._held = data
                     return
-                elif self._chunks is None:
-                    data = self._read_counted(flight, data)
                 else:
-                    data = self._read_chunks(flight, data, self._chunks)
+                    piece, taken, last = self._body.take(data)
+                    if piece or last:
+                        flight.send_body(piece, last)
+                    data = data[taken:]
         except RefusedRequest as refused:
             self._refuse(refused, data)
         except Exception as error:
-            self._service.crashed("reading a request", error)
+            self._state.crashed("reading a request", error)
             self._refuse(RefusedRequest(500, "reading the request failed"), data)
 
     def _hold(self, data: bytes) -> None:
         """Keep bytes for later, and read no more when they are many."""
         self._held = data
-        if len(data) > fixed_bounds.HELD:
+        if len(data) > HELD:
             self.pause()
 
     def _read_head(self, data: bytes) -> bytes:
@@ -283,59 +268,39 @@ class ClientConnection(asyncio.Protocol):
             if not data:
                 return b""
         end = data.find(_END) + 4
-        if end < 4 or end > self._limits.head:
+        if end < 4 or end > self.limits.head:
             return self._unfinished(data)
         self._began = 0.0
         head = data if end == len(data) else data[:end]
-        rules = self._service.current.rules
+        rules = self._state.current.rules
         if rules is not self._rules:
             self._adopt(rules)
         if self._watched:
-            self._service.gate.admit(self.reader.peer, self._terms, monotonic())
+            self._state.gate.admit(self.reader.peer, self._policy, monotonic())
         plain = head if head.isascii() else ascii_line(head)
-        view, fields = self.reader.read(plain, self._terms)
-        refused = None if view.client == self.reader.peer else self._turned_away(view.client)
+        view, fields = self.reader.read(plain, self._policy)
+        client, refused = view.client, None
+        if client != self.reader.peer:  # a proxy names it, whose connection this is: others come over it
+            refused = self._state.gate.turned_away(client, self._policy, monotonic())
         length = fields.length
-        if fields is self._judged and view.method == self._method and length >= 0:
-            # The same method with the same block of fields, byte for byte, was judged on this connection; what may
-            # differ is the target, which is read here more strictly than the parser reads it.
-            may_go_on = self._may_go_on
-        else:
-            may_go_on, payload = self._judge.head(plain, length)
-            self._judged, self._method, self._may_go_on = fields, view.method, may_go_on
-            if length > 0:
-                self._judge.renew()  # it would wait for the body that it is spared
+        may_go_on = self._judge.judge(plain, view.method, fields)
         first, rest = b"", end
         if length > 0:
             rest += length
             first = data[end:rest]
-            self._left = length - len(first)
-            self._chunks = None
-        elif length:
-            self._chunks = Chunks(self._judge, payload)
-        receive(self._service, self, rules, head, view, fields, fields.keep and may_go_on, first, refused)
+        if length:
+            self._body.begin(length - len(first) if length > 0 else CHUNKED)
+        exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
+        receive(self._state, self, exchange, fields, fields.keep and may_go_on, first, refused)
         return data[rest:] if rest < len(data) else b""
-
-    def _turned_away(self, client: str) -> RefusedRequest | None:
-        """Why a client that a proxy names may not ask. The connection is the proxy's, and others come over it."""
-        if self._terms.watches(client, time()):
-            try:
-                self._service.gate.admit(client, self._terms, monotonic())
-            except RefusedRequest as refused:
-                return refused
-        return None
 
     def _unfinished(self, data: bytes) -> bytes:
         """Hold the beginning of a head, unless it is too large already; it has so much time, and what its bytes earn
         it, to be whole."""
-        bounds = self._limits
-        line = bounds.request_line
-        if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
-            if b"\r\n" in data[: line + 2]:
-                raise RefusedRequest(431, f"the request head is longer than {bounds.head} bytes", "head")
-            raise RefusedRequest(414, f"the request line is longer than {line} bytes", "request_line")
+        bounds = self.limits
+        _refuse_large(data, bounds)
         if self.half_closed:
-            self._linger()
+            self.linger()
             return b""
         self._began = self._began or monotonic()
         earned = min(len(data) / bounds.head_rate, bounds.head_time) if bounds.head_rate else 0.0
@@ -343,67 +308,60 @@ class ClientConnection(asyncio.Protocol):
         self._held = data
         return b""
 
-    def _read_counted(self, flight: Flight, data: bytes) -> bytes:
-        piece = data if len(data) <= self._left else data[: self._left]
-        self._left -= len(piece)
-        flight.send_body(piece, self._left == 0)
-        return data[len(piece) :]
-
-    def _read_chunks(self, flight: Flight, data: bytes, chunks: Chunks) -> bytes:
-        body, taken = chunks.take(data)
-        if chunks.ended:
-            self._chunks = None
-        if body or chunks.ended:
-            flight.send_body(body, chunks.ended)
-        return data[taken:]
-
     # -- ending
+
+    def linger(self) -> None:
+        self._held = b""
+        super().linger()
 
     def _refuse(self, refused: RefusedRequest, data: bytes) -> None:
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""
         if refused.limit:
-            self._service.gate.reached[refused.limit] += 1
+            self._state.gate.reached[refused.limit] += 1
         flight = self.flight
         if flight is not None:
             flight.refuse(refused.status, refused.why)
             if flight.over:  # else its page is still to come
-                self._linger()
+                self.linger()
             return
         exchange = Exchange(
-            self._service.current.rules,
+            self._state.current.rules,
             guessed(data, self.reader),
-            data[: self._limits.head],
+            data[: self.limits.head],
             "",
             time(),
             monotonic(),
         )
-        settings = exchange.rules.program.general
-        status, moved, own = field_edits.page(settings, exchange, refused.status, self._service.outside.pages)
-        exchange.status, exchange.cause, exchange.limit = status, refused.why, refused.limit
-        fields = field_edits.replied(settings, exchange, status, (*again(refused.again), *self.bound.fields))
-        head, body = reply(status, keep=False, fields=fields, moved=moved, own=own)
-        exchange.sent = len(body)
-        self._transport.write(head + body)
-        self._service.recorder.begin(exchange)
-        self._service.record(exchange, monotonic())
-        self._linger()
+        exchange.status, exchange.cause, exchange.limit = refused.status, refused.why, refused.limit
+        settings, pages = exchange.rules.program.general, self._state.outside.pages
+        own = (*again(refused.again), *self.bound.fields)
+        self.write(own_answer(exchange, settings, pages, Recipient(True, False, False), own))
+        self._state.recorder.begin(exchange)
+        self._state.record(exchange, monotonic())
+        self.linger()
 
-    def _linger(self) -> None:
-        """Say that no more will come, then read and throw away for a while: closing with unread input resets the
-        connection, and a reset may overtake the answer (RFC 9112 §9.6)."""
-        if self._closing or self._transport.is_closing():
-            return
-        self._closing = True
-        self._held = b""
-        self._unsent = self._transport.get_write_buffer_size()
-        self.deadline = monotonic() + (fixed_bounds.SEND_SECONDS if self._unsent else fixed_bounds.LINGER_SECONDS)
-        if self.half_closed or not self._transport.can_write_eof():
-            self._transport.close()
-            return
-        self._transport.write_eof()
-        if self.paused:
-            self.paused = False
-            self._transport.resume_reading()
+
+def _refuse_large(data: bytes, bounds: Limits) -> None:
+    """Raises RefusedRequest where the beginning of a head is too large already."""
+    line = bounds.request_line
+    if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
+        if b"\r\n" in data[: line + 2]:
+            raise RefusedRequest(431, f"the request head is longer than {bounds.head} bytes", "head")
+        raise RefusedRequest(414, f"the request line is longer than {line} bytes", "request_line")
+
+
+def _reader(transport: asyncio.Transport, bound: BoundListener, ends: Ends | None) -> RequestReader:
+    """What reads the requests of a new connection; ``ends`` are those of a PROXY header."""
+    if ends is not None:
+        peer, own = ends
+    else:
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    secure = transport.get_extra_info("ssl_object") if bound.secure is not None else None
+    variables = facts(secure) if secure is not None else {}
+    name, ports = _address(peer), (own[1] if own else 0, peer[1] if peer else 0)
+    connection = Connection(bound.name, _address(own), *ports, variables, name)
+    tls = bound.settings.tls
+    return RequestReader(name, connection, client_lines(tls, variables) if tls is not None else ())
 
 
 def _address(name: tuple[str, int] | None) -> str:

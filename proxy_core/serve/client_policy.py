@@ -1,7 +1,7 @@
-"""Terms: what a site says about all clients alike, worked out once for each RuleSet and compared by identity.
+"""What a site says about all clients alike, worked out once for each RuleSet and compared by identity.
 
-A listener with limits of its own has Terms of its own. Connections hold the Terms of the RuleSet that they saw last,
-so a request pays for none of this.
+A listener with limits of its own has a policy of its own. Connections hold the policy of the RuleSet that they saw
+last, so a request pays for none of this.
 """
 
 from __future__ import annotations
@@ -18,23 +18,32 @@ from proxy_core.serve.client_certificate import own_names
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClientPolicy:
-    """``server``, ``append`` and ``adds`` are about X-Forwarded-*; ``standard``: RFC 7239's Forwarded is written too;
-    ``own`` are the names (as CGI sees them) of fields that only this proxy sets; ``gap`` is the seconds in which a
-    client earns one more request, 0 where any number may come; ``naming`` says how proxies in front
-    name clients, and ``claimed`` is the field that they do it in; ``trace``: TRACE is passed on."""
+    """What holds for the clients of a site, or of a listener."""
 
     limits: Limits
+    """``[limits]``, with the listener's own."""
     server: bytes
+    """What X-Forwarded-Server says."""
     append: bool
+    """X-Forwarded-* are kept and added to, whoever asks."""
     adds: bool
+    """X-Forwarded-* are written."""
     standard: bool
+    """RFC 7239's Forwarded is written too."""
     own: frozenset[bytes]
+    """Names of the fields that only this proxy sets, as CGI sees them."""
     trusted: Networks
+    """Proxies in front, which may say for whom they ask."""
     naming: Naming | None
+    """How they say it, None where they do not."""
     claimed: frozenset[bytes]
+    """The name of the field that they say it in, as CGI sees it."""
     kept_out: Networks
+    """Clients that are denied or banned, and why."""
     gap: float
+    """Seconds in which a client earns one more request; 0 where any number may come."""
     trace: bool
+    """TRACE is passed on."""
 
     def under(self, edits: Edits) -> ClientPolicy:
         """The same, as the host that a request is for has it."""

@@ -14,12 +14,10 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.proxy_protocol import BadProxyHeader, Ends, receive
-
-if TYPE_CHECKING:
-    from proxy_core.serve.listeners import BoundListener
 
 OPENING_SECONDS: Final = 10.0
 """From accepting to the first byte of HTTP: PROXY header and handshake."""

@@ -19,7 +19,6 @@ from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
-from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange
 
 
@@ -64,28 +63,6 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)
-
-
-class ErrorAnswer(NamedTuple):
-    """An answer of the proxy's own: its status, the URL that it sends to (b"" for none), and the site's page for it
-    (None for the built-in one)."""
-
-    status: int
-    moved: bytes = b""
-    own: bytes | None = None
-
-
-def page(settings: Settings | None, exchange: Exchange, status: int, files: ErrorFiles) -> ErrorAnswer:
-    """What the site gives for a status (``ap_die`` and ErrorDocument)."""
-    row = settings.page(status) if settings is not None else None
-    if row is None:
-        return ErrorAnswer(status)
-    exchange.replaced = status
-    if row.path is not None:
-        return ErrorAnswer(status)
-    if row.url is not None:
-        return ErrorAnswer(302, row.url.encode("utf-8"))
-    return ErrorAnswer(status, own=row.text.encode("utf-8") if row.text is not None else files.get(row.file or ""))
 
 
 def _new_id() -> str:

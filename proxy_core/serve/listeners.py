@@ -11,14 +11,12 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
-from proxy_core.rules.access.networks import Networks
-from proxy_core.runtime.certificates import Secure, Stamp
+from proxy_core.serve.bound_listener import Accepting, BoundListener
 from proxy_core.serve.connection_setup import ConnectionSetup
 from proxy_core.serve.proxy_protocol import Ends
 
@@ -31,58 +29,6 @@ class ListenError(Exception):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = problems
-
-
-@dataclass(slots=True, eq=False)
-class BoundListener:
-    """A listener with its sockets. ``address`` is as configured, ``port`` the real one; ``cut_at`` (monotonic) is
-    when a draining one loses the connections that are left. ``secure`` is what new connections speak TLS with;
-    ``trusted`` are the peers that must say in a PROXY header whom they come for, None where nobody does; ``fields``
-    are field lines that every answer gets; ``turned_away`` counts connections that did not get as far as HTTP."""
-
-    name: str
-    address: str
-    port: int
-    settings: Listener
-    servers: list[asyncio.Server | ConnectionSetup] = field(default_factory=list)
-    sockets: list[socket.socket] = field(default_factory=list)
-    secure: Secure | None = None
-    trusted: Networks | None = None
-    fields: tuple[bytes, ...] = ()
-    turned_away: int = 0
-    trouble: Problem | None = None
-    seen: Stamp = ()
-    connections: int = 0
-    draining: bool = False
-    cut_at: float = 0.0
-    _starting: asyncio.Future[list[BaseException | None]] | None = None
-
-    @property
-    def key(self) -> tuple[str, int, str]:
-        """What makes it the same listener: its address, or its name where any port would do."""
-        return key(self.name, self.address)
-
-    def use(self, name: str, listener: Listener, secure: Secure | None, trusted: Networks) -> None:
-        """What holds for new connections from now on."""
-        self.name, self.address, self.settings, self.secure = name, listener.address, listener, secure
-        self.trusted = trusted if listener.proxy_protocol else None
-        hsts = listener.tls.hsts if listener.tls is not None else 0
-        self.fields = (b"Strict-Transport-Security: max-age=%d" % hsts,) if hsts else ()
-
-    def start(self) -> None:
-        """Accept connections; the sockets listen already, so none was refused meanwhile. Nobody waits for it, and who
-        is stopped before it has begun has nothing to tell."""
-        self._starting = asyncio.gather(*(server.start_serving() for server in self.servers), return_exceptions=True)
-
-    def stop(self) -> None:
-        self.draining = True
-        for server in self.servers:
-            server.close()
-
-
-def key(name: str, address: str) -> tuple[str, int, str]:
-    host, port = endpoint(address)
-    return (host, port, "" if port else name)
 
 
 def is_plain(listener: Listener) -> bool:
@@ -110,7 +56,7 @@ async def bind(
             bound.port = bound.port or opened.getsockname()[1]
         for opened in sockets:
             if is_plain(listener):
-                server: asyncio.Server | ConnectionSetup = await loop.create_server(
+                server: Accepting = await loop.create_server(
                     lambda: factory(bound, None), sock=opened, backlog=BACKLOG, start_serving=False
                 )
             else:

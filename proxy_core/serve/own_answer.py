@@ -10,8 +10,13 @@ from email.utils import formatdate
 from html import escape
 from math import ceil
 from time import time
+from typing import NamedTuple
 
 from proxy_core.http.statuses import REASONS
+from proxy_core.rules.settings import Settings
+from proxy_core.runtime.error_files import ErrorFiles
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.serve import field_edits
 
 _SENTENCES = {
     400: "Your browser sent a request that this server could not understand.",
@@ -61,7 +66,7 @@ def again(seconds: float) -> tuple[bytes, ...]:
     return (b"Retry-After: %d" % max(1, ceil(seconds)),) if seconds else ()
 
 
-def page(status: int) -> bytes:
+def built_in(status: int) -> bytes:
     """The HTML body for a status. Statuses without a sentence of their own say what their class says."""
     reason = REASONS.get(status, b"Error")
     sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500]).encode()
@@ -83,19 +88,20 @@ def moved_page(status: int, location: bytes) -> bytes:
     ) % (status, reason, reason, sentence)
 
 
+class Recipient(NamedTuple):
+    """What the client that an answer is for can take: HTTP/1.1, a body (not with HEAD), another answer after this."""
+
+    http11: bool
+    head_only: bool
+    keep: bool
+
+
 def reply(
-    status: int,
-    *,
-    keep: bool,
-    http11: bool = True,
-    head_only: bool = False,
-    fields: tuple[bytes, ...] = (),
-    moved: bytes = b"",
-    own: bytes | None = None,
+    status: int, recipient: Recipient, fields: tuple[bytes, ...] = (), moved: bytes = b"", own: bytes | None = None
 ) -> tuple[bytes, bytes]:
     """Head and body of an answer of our own. ``fields`` are further field lines; ``moved`` is the URL that a redirect
     names, ``own`` the site's page in place of ours (an empty one is none). 2xx and 304 answers have no body."""
-    body = (own or page(status)) if status >= 300 and status != 304 else b""
+    body = (own or built_in(status)) if status >= 300 and status != 304 else b""
     charset = b"utf-8"
     if moved:
         fields = (*fields, b"Location: " + moved)
@@ -107,9 +113,46 @@ def reply(
         lines.append(b"Content-Type: text/html; charset=" + charset)
     if status not in (204, 304):
         lines.append(b"Content-Length: %d" % len(body))
-    if not keep:
+    if not recipient.keep:
         lines.append(b"Connection: close")
-    elif not http11:
+    elif not recipient.http11:
         lines.append(b"Connection: keep-alive")
     lines.append(b"\r\n")
-    return b"\r\n".join(lines), b"" if head_only else body
+    return b"\r\n".join(lines), b"" if recipient.head_only else body
+
+
+class ErrorAnswer(NamedTuple):
+    """An answer of the proxy's own: its status, the URL that it sends to (b"" for none), and the site's page for it
+    (None for the built-in one)."""
+
+    status: int
+    moved: bytes = b""
+    own: bytes | None = None
+
+
+def error_answer(settings: Settings | None, exchange: Exchange, status: int, files: ErrorFiles) -> ErrorAnswer:
+    """What the site gives for a status (``ap_die`` and ErrorDocument)."""
+    row = settings.page(status) if settings is not None else None
+    if row is None:
+        return ErrorAnswer(status)
+    exchange.replaced = status
+    if row.path is not None:
+        return ErrorAnswer(status)
+    if row.url is not None:
+        return ErrorAnswer(302, row.url.encode("utf-8"))
+    return ErrorAnswer(status, own=row.text.encode("utf-8") if row.text is not None else files.get(row.file or ""))
+
+
+def own_answer(
+    exchange: Exchange, settings: Settings | None, files: ErrorFiles, recipient: Recipient,
+    fields: tuple[bytes, ...], moved: bytes = b"",
+) -> bytes:  # fmt: skip
+    """The answer under ``exchange.status``, whole: the page that the site has for it, be it a text, a file or a URL,
+    or the built-in one, or a redirect to ``moved``. The exchange gets the status that it is sent under, and its size.
+    """
+    status, elsewhere, own = error_answer(settings, exchange, exchange.status, files)
+    exchange.status = status
+    fields = field_edits.replied(settings, exchange, status, fields)
+    head, body = reply(status, recipient, fields, elsewhere or moved, own)
+    exchange.sent += len(body)
+    return head + body

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, RefusedRequest, as_cgi
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, RefusedRequest
 from proxy_core.http.syntax import hops_left, is_host, length_of, tokens, without
-from proxy_core.serve.client_policy import ClientPolicy
+from proxy_core.serve.forwarded_fields import OPTIONS, Hop, forwarded, not_ours
 
 CHUNKED = -1
 """Length of a body that tells its end itself."""
@@ -21,33 +21,25 @@ _EXACT = frozenset((Kind.HOST, Kind.LENGTH, Kind.CODING))
 _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 
 
-class Hop(NamedTuple):
-    """What a connection adds to each of its requests, under the same Terms. ``lines`` are field lines of our own;
-    ``edited``: what the client may not say is out already (``believed``), and what is there now the site's own rules
-    have put."""
-
-    terms: ClientPolicy
-    client: str
-    appends: bool
-    scheme: str
-    lines: tuple[bytes, ...]
-    edited: bool = False
-
-
 class RequestFields(NamedTuple):
-    """What a block of fields says. ``lines`` is the part that goes upstream, after Host, with the empty line;
-    ``length`` is that of the body: 0 for none, CHUNKED; ``keep``: the client leaves its connection open; ``spent``:
-    Max-Forwards lets it go no further than here; ``upgrade``: the protocol that it would rather speak, if it asks for
-    one as RFC 9110 §7.8 wants it asked."""
+    """What a block of fields says."""
 
     host: bytes
+    """The authority that counts: of the target, else Host; b"" for none."""
     lines: bytes
+    """The part that goes upstream, after Host, with the empty line."""
     length: int
+    """Bytes of the body: 0 for none, CHUNKED."""
     http11: bool
+    """The client speaks HTTP/1.1, not 1.0."""
     keep: bool
+    """The client leaves its connection open."""
     expect: bool
+    """It waits for 100 Continue before it sends its body."""
     spent: bool = False
+    """Max-Forwards lets it go no further than here."""
     upgrade: bytes = b""
+    """The protocol that it would rather speak, if it asks for one as RFC 9110 §7.8 wants it asked."""
 
 
 def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> RequestFields:
@@ -97,7 +89,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Reque
         named = tokens(special[Kind.CONNECTION])
         close = b"close" in named or (not http11 and b"keep-alive" not in named)
         if not hop.edited:
-            out = without(out, named - _OPTIONS)
+            out = without(out, named - OPTIONS)
     upgrade = b""
     if Kind.UPGRADE in special:
         # Whether it is granted or not: the next bytes may be of another protocol.
@@ -112,65 +104,12 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Reque
     elif Kind.LENGTH in special:
         out.append(b"Content-Length: %d" % length)
     if not hop.edited:
-        out = _not_ours(out, hop)
+        out = not_ours(out, hop)
     out += hop.lines if not hop.edited else without([*hop.lines], {line.partition(b":")[0].lower() for line in out})
-    out += _forwarded(special, host, hop)
+    out += forwarded(special, host, hop)
     out.append(b"\r\n")
     awaits = bool(expect) and http11 and length != 0
     return RequestFields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
-
-
-def believed(lines: list[bytes], hop: Hop) -> list[bytes]:
-    """The client's field lines as the site's own edits see them: without what its word is not taken for, and without
-    what its Connection names. So Connection can take away nothing that the site puts there."""
-    kinds, names = REQUEST_KINDS, [line.partition(b":")[0] for line in lines]
-    gone = {Kind.TWIN} if hop.appends else {Kind.TWIN, Kind.CLAIM, Kind.FORWARDED_PROTO, Kind.FORWARDED}
-    kept = [line for name, line in zip(names, lines, strict=True) if kinds[name] not in gone]
-    options = [line.partition(b":")[2] for line in kept if kinds[line.partition(b":")[0]] == Kind.CONNECTION]
-    passing = {name.lower() for name in names if kinds[name] in (Kind.PASS, Kind.CLAIM)}
-    return _not_ours(without(kept, (tokens(options) - _OPTIONS) & passing), hop)
-
-
-def _not_ours(lines: list[bytes], hop: Hop) -> list[bytes]:
-    """Without the fields that only this proxy sets, or a proxy in front, under any name that is the same to CGI."""
-    names, claimed = hop.terms.own, hop.terms.claimed
-    if claimed and not hop.appends:
-        names |= claimed
-    return [line for line in lines if as_cgi(line.partition(b":")[0].lower()) not in names] if names else lines
-
-
-_OPTIONS = {b"close", b"keep-alive"}
-"""What Connection may say that is no field's name, or that of one that goes no further anyhow."""
-
-
-def _forwarded(special: dict[int, list[bytes]], host: bytes, hop: Hop) -> list[bytes]:
-    """The lines that say who asks. X-Forwarded-Proto and Forwarded are httpd's business only where it copies them; it
-    writes neither, so under ``append`` they stay as they came."""
-    out = []
-    for name, kind, own in (
-        (b"For", Kind.FORWARDED_FOR, hop.client.encode() if hop.terms.adds else b""),
-        (b"Host", Kind.FORWARDED_HOST, host if hop.terms.adds else b""),
-        (b"Server", Kind.FORWARDED_SERVER, hop.terms.server if hop.terms.adds else b""),
-    ):
-        values = [value for value in special.get(kind, ()) if value] if hop.appends else []
-        if own:
-            values.append(own)
-        if values:
-            out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
-    kept = special if hop.appends or hop.edited else {}
-    protos = [] if hop.terms.append or not hop.terms.adds else [hop.scheme.encode()]
-    out += [b"X-Forwarded-Proto: " + value for value in kept.get(Kind.FORWARDED_PROTO, protos)]
-    elements = kept.get(Kind.FORWARDED, [])
-    if hop.terms.standard:
-        elements = [*elements, _element(host, hop)]
-    return [*out, b"Forwarded: " + b", ".join(elements)] if elements else out
-
-
-def _element(host: bytes, hop: Hop) -> bytes:
-    """This hop, as RFC 7239 §4 writes it: an IPv6 address stands in brackets and quotes."""
-    node = f'"[{hop.client}]"' if ":" in hop.client else hop.client or "unknown"
-    said = b';host="%b"' % host if host else b""
-    return f"for={node}".encode() + said + b";proto=" + hop.scheme.encode()
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:

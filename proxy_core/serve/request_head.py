@@ -22,7 +22,8 @@ from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.client_address import Naming, named
 from proxy_core.serve.client_policy import ClientPolicy
 from proxy_core.serve.field_edits import EditBasis, moment
-from proxy_core.serve.request_fields import Hop, RequestFields, believed, read_fields
+from proxy_core.serve.forwarded_fields import Hop, believed
+from proxy_core.serve.request_fields import RequestFields, read_fields
 
 _TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")

@@ -1,7 +1,7 @@
 """The server: listeners, connections, and the one coarse timer that looks at every deadline.
 
 The engine prepares the listeners of a new site, swaps the rules, and commits; whatever can fail has failed in
-``prepare``. Nothing here decides where a request goes (``handler``) or reads one (``front``).
+``prepare``. Nothing here decides where a request goes (``flight``) or reads one (``client_connection``).
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connector import Upstreams
-from proxy_core.serve import fixed_bounds
 from proxy_core.serve.admission import Admission
+from proxy_core.serve.bound_listener import BoundListener, key
+from proxy_core.serve.buffers import WRITE_BUFFER
 from proxy_core.serve.client_connection import ClientConnection
-from proxy_core.serve.listeners import BoundListener, ListenError, bind, is_plain, key, problem_of
+from proxy_core.serve.deadlines import SWEEP_SECONDS
+from proxy_core.serve.listeners import ListenError, bind, is_plain, problem_of
 from proxy_core.serve.local_files import LocalFiles
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.server_state import ServerState
@@ -74,8 +76,8 @@ class ProxyServer:
         folder: Path = Path(),
     ) -> None:
         """``folder`` is that of the site file, to which the files that it names are relative."""
-        self.upstreams = Upstreams(fixed_bounds.WRITE_BUFFER, folder=folder)
-        self._service = ServerState(current, recorder, self.upstreams, log, outside or Outside())
+        self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
+        self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
         self._files = LocalFiles(lambda: current.rules.program.roots, folder)
         self.upstreams.inside = self._files.connect
         self._registry = registry
@@ -92,7 +94,7 @@ class ProxyServer:
         if self._sweeper is None:
             # Each may need a second one upstream while it asks for something.
             free = raise_descriptor_limit() - _RESERVE
-            self._service.most_clients = max(1, free - min(free // 2, _UPSTREAMS))
+            self._state.most_clients = max(1, free - min(free // 2, _UPSTREAMS))
             self._sweep()
         prepared = PreparedListeners()
         problems = []
@@ -123,12 +125,12 @@ class ProxyServer:
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         kept = set(prepared.kept)
-        trusted = self._service.terms(self._service.current.rules).trusted
+        trusted = self._state.terms(self._state.current.rules).trusted
         for bound, (name, listener, secure) in prepared.uses.items():
             bound.use(name, listener, secure, trusted)
         for bound in self._bound:
             if bound not in kept and not bound.draining:
-                self._stop(bound, self._service.current.rules.site.site.drain_timeout)
+                self._stop(bound, self._state.current.rules.site.site.drain_timeout)
         for bound in prepared.new:
             bound.start()
         draining = [bound for bound in self._bound if bound.draining]
@@ -136,12 +138,12 @@ class ProxyServer:
 
     def refresh_names(self, now: float) -> None:
         """Have the names of the members in force asked for anew where that is due."""
-        rules = self._service.current.rules
+        rules = self._state.current.rules
         hosts = {member.upstream.host for pool in rules.pools.values() for member in pool.members}
         self.upstreams.resolver.refresh(hosts, rules.site.site.address_ttl, now)
 
     def _enter(self, bound: BoundListener, ends: Ends | None) -> ClientConnection:
-        return ClientConnection(self._service, bound, ends)
+        return ClientConnection(self._state, bound, ends)
 
     def _secure(self, there: BoundListener | None, listener: Listener) -> Secure | None:
         """What a listener will speak TLS with: what it has, where neither settings nor files changed. Raises BadTls."""
@@ -165,11 +167,11 @@ class ProxyServer:
     @property
     def admission(self) -> Admission:
         """Who is kept out, and how many are inside."""
-        return self._service.gate
+        return self._state.gate
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""
-        service, wrong = self._service, self._service.outside.passwords.failed
+        service, wrong = self._state, self._state.outside.passwords.failed
         return {**service.gate.reached, **({"passwords": wrong} if wrong else {})}
 
     async def drain(self, seconds: float) -> int:
@@ -178,7 +180,7 @@ class ProxyServer:
             if not bound.draining:
                 self._stop(bound, seconds + 1)  # who is left is cut here, and counted
         end = monotonic() + seconds
-        clients = self._service.clients
+        clients = self._state.clients
         while clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice
             await asyncio.sleep(0.02)
         left = [client for client in clients if client.flight is not None]
@@ -190,9 +192,9 @@ class ProxyServer:
         """Stop at once: cut what is open, and free every socket and timer."""
         for bound in self._bound:
             bound.stop()
-        for client in list(self._service.clients):
+        for client in list(self._state.clients):
             client.cut()
-        self._service.upstreams.close()
+        self._state.upstreams.close()
         await self._files.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -233,7 +235,7 @@ class ProxyServer:
         bound.stop()
         now = monotonic()
         bound.cut_at = now + seconds
-        for client in self._service.clients:
+        for client in self._state.clients:
             if client.bound is not bound:
                 continue
             if client.idle:
@@ -248,18 +250,18 @@ class ProxyServer:
             for state in self._registry.members.values()
             if state.busy and cut_off(state, now)
         }
-        for client in list(self._service.clients) if late else ():
+        for client in list(self._state.clients) if late else ():
             flight = client.flight
             if flight is not None and flight.exchange.member is not None and flight.exchange.member.key in late:
                 flight.give_up(f"its member was drained for {late[flight.exchange.member.key]:g} s")
 
     def _sweep(self) -> None:
         # First of all, so that nothing that goes wrong here can be the end of all deadlines.
-        self._sweeper = asyncio.get_running_loop().call_later(fixed_bounds.SWEEP_SECONDS, self._sweep)
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         now = monotonic()
-        late = now - self._swept - fixed_bounds.SWEEP_SECONDS if self._swept else 0.0
+        late = now - self._swept - SWEEP_SECONDS if self._swept else 0.0
         self._swept = now
-        clients = self._service.clients
+        clients = self._state.clients
         if late > _LATE:
             # Nobody was heard while the loop stood still; silence is not theirs.
             for client in clients:
@@ -268,12 +270,12 @@ class ProxyServer:
             try:
                 client.expired()
             except Exception as error:
-                self._service.crashed("ending what took too long", error)
+                self._state.crashed("ending what took too long", error)
                 client.cut()
-        self._service.upstreams.sweep(now)
+        self._state.upstreams.sweep(now)
         self._cut_drained(now)
-        for pool in list(self._service.waiting):
-            self._service.waiting.freed(pool)  # a limit may have been raised
+        for place in list(self._state.lines):
+            self._state.lines.freed(place)  # a limit may have been raised
         if now - self._looked >= self.look_every:
             self._looked = now
             for bound in self._bound:

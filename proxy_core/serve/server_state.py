@@ -6,7 +6,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from proxy_core.errors import Problem
 from proxy_core.runtime.exchange import Exchange
@@ -14,36 +13,44 @@ from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.rule_set import Current, RuleSet
 from proxy_core.runtime.upstreams.connector import Upstreams
-from proxy_core.serve import fixed_bounds
 from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
-from proxy_core.serve.member_lines import MemberLines
-
-if TYPE_CHECKING:
-    from proxy_core.serve.client_connection import ClientConnection
+from proxy_core.serve.lines import Lines
+from proxy_core.serve.retries import RetryBudget
+from proxy_core.serve.sides import ClientSide
 
 
 @dataclass(slots=True)
 class ServerState:
-    """``clients`` holds every open connection, for the sweep over deadlines, and never more than ``most_clients``; more
-    would leave no file descriptors for members. ``waiting`` holds the requests that wait for a member with a free
-    place. ``retries`` is how many requests may be sent again before new ones have earned more."""
+    """What a server has once."""
 
     current: Current
+    """Holds the rules in force."""
     recorder: Recorder
+    """Knows the requests that are in flight, and the last finished ones."""
     upstreams: Upstreams
+    """Connections to members."""
     log: Callable[[Problem, Exception], None]
+    """Is told of our own mistakes."""
     outside: Outside
+    """Has the answers that rules ask for."""
     most_clients: int = 1 << 19
-    clients: set[ClientConnection] = field(default_factory=set)
-    waiting: MemberLines = field(default_factory=MemberLines)
-    retries: float = fixed_bounds.RETRY_CREDIT
+    """Connections of clients at a time; more would leave no file descriptors for members."""
+    clients: set[ClientSide] = field(default_factory=set)
+    """Every open connection, for the sweep over deadlines."""
+    lines: Lines = field(default_factory=Lines)
+    """Requests that wait for room in the proxy, or for a member with a free place."""
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    """What all requests together may still send again."""
     gate: Admission = field(init=False)
+    """Who may come in."""
     _rules: RuleSet | None = None
+    """Whom ``_terms`` were worked out of."""
     _terms: dict[str, ClientPolicy] = field(default_factory=dict)
+    """By listener; "" is the whole site's."""
 
     def __post_init__(self) -> None:
-        self.gate = Admission(self.recorder)
+        self.gate = Admission(self.recorder, self.lines)
 
     def terms(self, rules: RuleSet, listener: str = "") -> ClientPolicy:
         """What these rules say about clients, and about those of a listener; worked out once for each RuleSet."""
@@ -53,13 +60,6 @@ class ServerState:
         if known is None:
             known = self._terms[listener] = self._terms[""].through(rules.site.listeners.get(listener))
         return known
-
-    def may_retry(self) -> bool:
-        """Whether the budget still allows sending a request again: trouble upstream must not multiply the load."""
-        if self.retries < 1:
-            return False
-        self.retries -= 1
-        return True
 
     def record(self, exchange: Exchange, now: float) -> None:
         """It is over. Where recording it fails a record is missing, and serving goes on."""

@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.serve.request_fields import CHUNKED
+from proxy_core.serve.request_fields import CHUNKED, RequestFields
 
 _NO_BOUND = 1 << 20
 """Sizes are counted before a head comes here, by what the site says."""
@@ -45,10 +45,16 @@ _READER = _BodyReader()
 class StrictParser:
     """The parser of one connection. After a request with a body it starts anew."""
 
-    __slots__ = ("_loop", "_parser")
+    __slots__ = ("_fields", "_loop", "_may_go_on", "_method", "_parser", "payload")
+
+    payload: Payload
+    """Where the chunked body of the request that was judged last is decoded."""
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
+        self._fields: RequestFields | None = None
+        self._method = b""
+        self._may_go_on = False
         self.renew()
 
     def renew(self) -> None:
@@ -62,6 +68,19 @@ class StrictParser:
             auto_decompress=False,
             max_msg_queue_size=0,
         )
+
+    def judge(self, head: bytes, method: bytes, fields: RequestFields) -> bool:
+        """Judge one whole head that was read as these fields; whether the client may go on afterwards. Raises Refused.
+
+        The same method with the same block of fields, byte for byte, is judged once on a connection; what may differ
+        is the target, which is read by ``request_head`` more strictly than by this parser."""
+        length = fields.length
+        if fields is not self._fields or method != self._method or length < 0:
+            self._may_go_on, self.payload = self.head(head, length)
+            self._fields, self._method = fields, method
+            if length > 0:
+                self.renew()  # it would wait for the body that it is spared
+        return self._may_go_on
 
     def head(self, head: bytes, length: int) -> tuple[bool, Payload]:
         """Judge one whole head, its empty line included, that was read as announcing a body of this ``length``

@@ -15,15 +15,15 @@ import asyncio
 import math
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from proxy_core.balance.member_state import MemberState
 from proxy_core.http.upgrade import WEBSOCKET
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.upstreams.connection import Upstream
+from proxy_core.runtime.upstreams.pausable import Pausable
+from proxy_core.serve.sides import ClientSide
 from proxy_core.serve.websocket_frames import GOING_AWAY, Frames
-
-if TYPE_CHECKING:
-    from proxy_core.serve.client_connection import ClientConnection
 
 HALF_CLOSED: Final = 60.0
 """Seconds in which nothing moves that are borne once one side has ended its sending: it may be gone for good."""
@@ -31,10 +31,10 @@ LAST_BYTES: Final = 5.0
 """Seconds that the last bytes may take to leave when one end is gone already."""
 
 
-class End(asyncio.Protocol):
+class End(Pausable):
     """One end. ``pass_on`` gets what comes in; ``other`` is where it goes."""
 
-    __slots__ = ("lost", "other", "pass_on", "paused", "said_eof", "transport", "tunnel")
+    __slots__ = ("lost", "other", "pass_on", "said_eof", "tunnel")
 
     other: End
 
@@ -63,27 +63,33 @@ class End(asyncio.Protocol):
         self.lost = True
         self.tunnel.lost(self)
 
-    def pause(self) -> None:
-        if not self.paused and not self.transport.is_closing():
-            self.paused = True
-            self.transport.pause_reading()
-
-    def resume(self) -> None:
-        if self.paused and not self.transport.is_closing():
-            self.paused = False
-            self.transport.resume_reading()
-
 
 class Tunnel:
-    """``idle`` is in seconds; ``ended`` is called once, with why it ended ("" when both sides had done)."""
+    """Two connections and the bytes between them."""
 
     __slots__ = (
         "_ended", "_exchange", "_frames", "_idle", "_state", "client", "downstream", "stopping", "upstream", "why",
     )  # fmt: skip
 
+    client: ClientSide
+    downstream: End
+    upstream: End
+    why: str
+    """Why it ends, for the record; "" when both sides have done."""
+    stopping: bool
+    """The proxy stops, or the listener does."""
+    _exchange: Exchange
+    _state: MemberState
+    _idle: float
+    """Seconds in which nothing moves that are borne."""
+    _ended: Callable[[str], None]
+    """Is called once, with ``why``."""
+    _frames: Frames | None
+    """Where the frames of a WebSocket end, on the way to the client; None for other protocols."""
+
     def __init__(
         self,
-        client: ClientConnection,
+        client: ClientSide,
         upstream: Upstream,
         exchange: Exchange,
         protocol: bytes,

@@ -170,7 +170,7 @@ async def test_waiting_ends_with_its_time_and_when_the_client_leaves() -> None:
             assert proxy.records[-1].cause == "no member of pool was free within 0.3 s"
             holds.go.set()
             assert (await first)[1] == b"hello"
-            assert not proxy.server._service.waiting
+            assert not proxy.server._state.lines
 
 
 async def test_a_limit_that_is_raised_and_a_member_that_is_added_take_those_who_wait() -> None:

@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 
 from proxy_core.config.model import Limits
-from proxy_core.serve import fixed_bounds
+from proxy_core.serve import deadlines
 from tests.e2e.harness import (
     HELLO,
     Upstream,
@@ -263,7 +263,7 @@ async def test_the_client_says_whether_its_connection_stays_open(raw: bytes, kep
 
 
 async def test_a_slow_reader_gets_the_whole_of_its_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fixed_bounds, "LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(deadlines, "LINGER_SECONDS", 0.0)
     size = 6 << 20
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
     async with upstream(answers(raw)) as member, serving(site(member.port)) as proxy:
@@ -295,7 +295,7 @@ async def test_a_client_that_left_before_the_member_was_there_is_noticed() -> No
 
 async def test_more_clients_than_there_are_descriptors_for_are_turned_away_and_the_others_served() -> None:
     async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
-        proxy.server._service.most_clients = 2
+        proxy.server._state.most_clients = 2
         async with client(proxy.port) as one, client(proxy.port) as two, client(proxy.port) as three:
             for served in (one, two):
                 served.send(GET)

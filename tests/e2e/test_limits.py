@@ -21,6 +21,7 @@ from proxy_core.config.model import (
     Site,
 )
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.serve.lines import IN_PROXY
 from tests.e2e.harness import (
     HELLO,
     Running,
@@ -256,7 +257,7 @@ async def test_connections_of_one_client_over_its_bound_get_429_at_once_unless_i
                     assert b"\r\nRetry-After: " in raw
             await until(lambda: not proxy.server.states()[0].connections)
             assert (await get(proxy.port))[1] == b"hello"
-            await until(lambda: not proxy.server._service.gate._connections)
+            await until(lambda: not proxy.server._state.gate._connections)
 
 
 async def test_requests_over_a_clients_rate_get_429_and_when_to_come_again() -> None:
@@ -332,10 +333,10 @@ async def test_who_leaves_the_queue_leaves_no_gap_in_it() -> None:
             (first,) = await _asked(proxy, 1)
             async with client(proxy.port) as leaver:
                 leaver.send(GET)
-                await until(lambda: proxy.server._service.gate.waiting)
-            await until(lambda: not proxy.server._service.gate.waiting)
+                await until(lambda: proxy.server._state.lines)
+            await until(lambda: not proxy.server._state.lines)
             second = asyncio.create_task(get(proxy.port))
-            await until(lambda: proxy.server._service.gate.waiting)
+            await until(lambda: proxy.server._state.lines)
             slow.go.set()
             assert (await first)[1] == (await second)[1] == b"hello"
 
@@ -349,7 +350,7 @@ async def test_a_queue_of_requests_that_are_answered_here_empties_itself() -> No
             first.send(GET)
             await until(lambda: member.heads)
             others = [asyncio.create_task(get(proxy.port, "/nowhere")) for _ in range(50)]
-            await until(lambda: len(proxy.server._service.gate.waiting) == 50)
+            await until(lambda: proxy.server._state.lines.length(IN_PROXY) == 50)
             slow.go.set()
             assert all([(await other)[0].startswith(b"HTTP/1.1 404 ") for other in others])
 

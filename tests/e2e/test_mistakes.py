@@ -11,11 +11,13 @@ import pytest
 from proxy_core.config.model import Limits
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import Upstreams
-from proxy_core.serve import client_connection, flight
+from proxy_core.serve import client_connection, forwarding
 from proxy_core.serve import member_answer as answers_module
 from proxy_core.serve.flight import Flight
+from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.request_head import RequestReader
 from proxy_core.serve.strict_parser import StrictParser
+from proxy_core.serve.upstream_request import UpstreamRequest
 from tests.e2e.harness import HELLO, answers, ask, client, serving, site, until, upstream
 
 PLACES: list[tuple[Any, str]] = [
@@ -23,17 +25,16 @@ PLACES: list[tuple[Any, str]] = [
     (StrictParser, "head"),
     (StrictParser, "body"),
     (client_connection, "receive"),
-    (flight, "choose"),
+    (forwarding, "choose"),
     (Upstreams, "take"),
     (Upstreams, "connect"),
     (Upstreams, "give_back"),
     (Upstream, "ask"),
     (Upstream, "write"),
     (answers_module, "head"),
-    *[
-        (Flight, name)
-        for name in ("received", "proceed", "decided", "elected", "sent", "send_body", "interim", "answered", "body")
-    ],
+    *[(Flight, name) for name in ("received", "proceed", "send_body")],
+    *[(Forwarding, name) for name in ("decided", "elected")],
+    *[(UpstreamRequest, name) for name in ("sent", "send_body", "interim", "answered", "body", "ended")],
 ]
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 ANSWERS = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", CHUNKS

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import ErrorPage, Listener, Route, Site
-from proxy_core.serve import fixed_bounds
+from proxy_core.serve.buffers import WRITE_BUFFER
+from proxy_core.serve.client_connection import TURN
 from tests.e2e.harness import HELLO, PATIENCE, answers, ask, client, serving, site, until, upstream
 
 CLOSE = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -21,10 +22,10 @@ async def test_pipelines_and_never_reads_fills_no_memory() -> None:
     what = Site(listeners={"http": Listener(address="127.0.0.1:0")}, errors=(page,))
     async with serving(what) as proxy, client(proxy.port) as one:
         one.send(asked * 700 + CLOSE)
-        clients = proxy.server._service.clients
+        clients = proxy.server._state.clients
         await until(lambda: any(each.blocked and each.paused for each in clients))
         (there,) = clients
-        assert there._transport.get_write_buffer_size() < 2 * fixed_bounds.WRITE_BUFFER
+        assert there.transport.get_write_buffer_size() < 2 * WRITE_BUFFER
         pieces = []
         async with asyncio.timeout(PATIENCE):
             while piece := await one.reader.read(1 << 20):
@@ -41,7 +42,7 @@ async def test_who_is_answered_at_once_takes_turns_with_others() -> None:
             await asyncio.sleep(0)
             most, before = max(most, proxy.recorder.newest - before), proxy.recorder.newest
         assert before == 3001
-        assert most <= 3 * fixed_bounds.TURN
+        assert most <= 3 * TURN
 
 
 async def test_empty_lines_before_a_request_cost_next_to_nothing() -> None:
@@ -51,7 +52,7 @@ async def test_empty_lines_before_a_request_cost_next_to_nothing() -> None:
         assert process_time() - before < 1.0  # one line at a time took twice that
 
 
-@pytest.mark.parametrize("count", [2, fixed_bounds.TURN + 1, 3000])
+@pytest.mark.parametrize("count", [2, TURN + 1, 3000])
 async def test_who_sends_all_it_has_and_closes_its_side_is_answered_all_the_same(count: int) -> None:
     async with serving(Site(listeners={"http": Listener(address="127.0.0.1:0")})) as proxy, client(proxy.port) as one:
         one.send(b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" * count)

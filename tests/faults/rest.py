@@ -9,7 +9,7 @@ from tests.e2e.harness import Running, Upstream
 
 def left(proxy: Running, member: Upstream) -> dict[str, Any]:
     """What is not at rest, by what it is. Connections to the member are open where they are idle, and nowhere else."""
-    service = proxy.server._service
+    service = proxy.server._state
     stacks = service.upstreams.idle
     idle = sum(not each.closed for key, stack in stacks.items() if key.port == member.port for each in stack)
     things = {
@@ -17,8 +17,7 @@ def left(proxy: Running, member: Upstream) -> dict[str, Any]:
         "busy": [state.key for state in proxy.registry.members.values() if state.busy],
         "clients": service.clients,
         "connections": [state.connections for state in proxy.server.states() if state.connections],
-        "in line": service.waiting,
-        "in the queue": service.gate.waiting,
+        "in line": service.lines,
         "counted connections": service.gate._connections,
         "connections that are not idle": member.open - idle,
     }

@@ -107,16 +107,16 @@ class Here:
             reset(self.writer)
 
     def too_late(self, task: asyncio.Task[Any], awaited: Any) -> None:
-        for client in list(self.proxy.server._service.clients):
-            if not client._closing:
+        for client in list(self.proxy.server._state.clients):
+            if not client.closing:
                 asyncio.get_running_loop().call_soon(client.expired)
 
     async def forget(self) -> None:
         """As if nothing had been asked yet."""
         self.proxy.server.upstreams.close()
         self.proxy.server.upstreams.resolver.known.clear()
-        self.proxy.server._service.outside.passwords._files.clear()
-        self.proxy.server._service.outside.passwords._known.clear()
+        self.proxy.server._state.outside.passwords._files.clear()
+        self.proxy.server._state.outside.passwords._known.clear()
         await until(lambda: not self.member.open)
         self.member.connections = 0
 
@@ -297,7 +297,7 @@ async def one(here: Here, number: int, happening: Happening) -> None:
             holder.write(HOLD)
             await until(lambda: here.member.open)
             asking = asyncio.create_task(here.ask(*shape.pieces))
-            await until(lambda: proxy.server._service.waiting)
+            await until(lambda: proxy.server._state.lines)
             known += 1
             here.steps.at(number, happening)
             reset(holder)

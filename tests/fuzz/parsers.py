@@ -41,7 +41,7 @@ from proxy_core.runtime.maps import text_file as text_maps
 from proxy_core.runtime.maps.dbm import berkeley, gdbm, sdbm
 from proxy_core.runtime.maps.dbm.layout import BadDbmFile as BadDbm
 from proxy_core.serve import proxy_protocol
-from proxy_core.serve.chunked_body import Chunks
+from proxy_core.serve.request_body import RequestBody
 from proxy_core.serve.strict_parser import StrictParser
 from proxy_core.serve.websocket_frames import Frames
 
@@ -104,17 +104,18 @@ def chunks(raw: bytes) -> None:
     seen = set()
     for cut in {0, raw[0] % len(raw), len(raw) // 2} if raw else ():
         judge = StrictParser(LOOP)
-        _, payload = judge.head(CHUNKED_HEAD, -1)
-        reading, body, taken = Chunks(judge, payload), b"", 0
+        _, judge.payload = judge.head(CHUNKED_HEAD, -1)
+        reading, body, taken, ended = RequestBody(judge), b"", 0, False
+        reading.begin(-1)
         try:
             for piece in (raw[:cut], raw[cut:]):
-                while piece and not reading.ended:
-                    more, count = reading.take(piece)
+                while piece and not ended:
+                    more, count, ended = reading.take(piece)
                     assert count, "it would never end"
                     body, taken, piece = body + more, taken + count, piece[count:]
         except RefusedRequest:
             continue
-        if reading.ended:
+        if ended:
             seen.add((body, taken))
     assert len(seen) <= 1, seen
     assert not seen or seen == {_dechunked(raw)}, (seen, _dechunked(raw))

@@ -13,8 +13,8 @@ from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import Unreachable
+from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.client_connection import ClientConnection
-from proxy_core.serve.listeners import BoundListener
 from proxy_core.serve.server import ProxyServer
 from tests.e2e.harness import site
 from tests.fuzz.reader import answers, requests
@@ -65,7 +65,7 @@ class Wire:
         server = ProxyServer(
             Current(rules), recorder, registry, lambda problem, error=None: self.problems.append(str(problem))
         )
-        self.service = server._service
+        self.service = server._state
         self.upstreams: list[Upstream] = []
         self.answer = answer
         self.client = ClientConnection(self.service, BoundListener("http", "", 80, Listener(address=":80")))

@@ -129,6 +129,8 @@ def test_whatever_an_upstream_says_ends_in_one_way(junk: bytes, framed: bool) ->
     [
         (b"Content-Length: 7\r\n", 7, True),
         (b"Content-Length: 7\r\nConnection: close\r\n", 7, False),
+        (b"Content-Length: 0\r\n", 0, True),
+        (b"Content-Length: 0\r\nConnection: close\r\n", 0, False),
         (b"Transfer-Encoding: chunked\r\n", CHUNKED, True),
         (b"", UNTIL_CLOSE, False),
     ],

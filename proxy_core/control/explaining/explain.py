@@ -21,12 +21,11 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
 from proxy_core.http.target import endpoint
 from proxy_core.rules.decision import Forward, Respond, Step, Trace
-from proxy_core.rules.facts import Facts, Need
+from proxy_core.rules.facts import MOST_ANSWERS, Facts, Need
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.serve import fixed_bounds
 from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.request_fields import RequestFields
@@ -94,8 +93,8 @@ async def _gone(
         found = way(exchange, reader, fields, trace)
         if not isinstance(found, Need) or (unfinished and found.key[0] == "map"):
             return found, trace
-        if len(facts.answers) >= fixed_bounds.FACTS:
-            return Respond(500, None, f"rules asked for more than {fixed_bounds.FACTS} things"), trace
+        if len(facts.answers) >= MOST_ANSWERS:
+            return Respond(500, None, f"rules asked for more than {MOST_ANSWERS} things"), trace
         facts.answers[found.key] = await outside.answer(found.key)
 
 

@@ -1,4 +1,4 @@
-"""One connection to an upstream, some 320 lines because its states are one story.
+"""One connection to an upstream, some 310 lines because its states are one story.
 
 It writes a request, reads its answer, and says when it may be used again.
 
@@ -20,6 +20,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 
 from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.runtime.upstreams.pausable import Pausable
 from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
 
 HEAD_BYTES: Final = 32 * 1024
@@ -52,20 +53,23 @@ class Receiver(Protocol):
         """A mistake of ours was made over the answer: no more calls come."""
         ...
 
-    def pause_sending(self) -> None: ...
+    def pause_sending(self) -> None:
+        """The upstream is slow to read."""
+        ...
+
     def resume_sending(self) -> None: ...
 
 
 _HEAD, _LENGTH, _CHUNKS, _CLOSE, _DONE = range(5)
 
 
-class Upstream(asyncio.Protocol):
+class Upstream(Pausable):
     """``receiver`` is who waits for an answer now, None while the connection is idle. ``expires`` (monotonic) is when
     it has been idle for too long."""
 
     __slots__ = (
         "_asked_head", "_buffer", "_done", "_interims", "_keep", "_last", "_left", "_old", "_overhead", "_parser",
-        "_phase", "_pieces", "_upgrade", "closed", "connected", "expires", "key", "paused", "receiver", "transport",
+        "_phase", "_pieces", "_upgrade", "closed", "connected", "expires", "key", "receiver",
     )  # fmt: skip
 
     def __init__(self, key: UpstreamKey) -> None:
@@ -108,17 +112,6 @@ class Upstream(asyncio.Protocol):
     def use_up(self) -> None:
         """Nobody else may have this connection after the answer that is coming."""
         self._keep = False
-
-    def pause(self) -> None:
-        """Read no more of the answer for now."""
-        if not self.paused and not self.transport.is_closing():
-            self.paused = True
-            self.transport.pause_reading()
-
-    def resume(self) -> None:
-        if self.paused and not self.transport.is_closing():
-            self.paused = False
-            self.transport.resume_reading()
 
     def drop(self) -> None:
         """Close at once, whatever is going on; nobody is told."""

@@ -117,15 +117,18 @@ def read_head(raw: bytes) -> Answer:
             answer.length = length_of(length)
         except ValueError as error:
             raise RefusedRequest(502, f"the upstream's {error}") from error
-    if connection:
-        named = tokens(connection) - {b"close", b"keep-alive"}
-        if named:
-            _leave_out(answer, named)
+    options = tokens(connection) if connection else set()
+    named = options - {b"close", b"keep-alive"}
+    if named:
+        _leave_out(answer, named)
     if status < 200 and status != 101 and answer.length != UNTIL_CLOSE:  # of a 101 the one who asked judges
         raise RefusedRequest(502, "an interim answer of the upstream says that it has a body")
     # A body that must not be there may still come, and would be read as the next answer.
     lies = answer.length not in (UNTIL_CLOSE, 0) if status == 204 else status == 304 and answer.length == CHUNKED
-    answer.reusable = not lies and bool(parser.should_keep_alive())
+    # With a body of no bytes llhttp is through with the message and has forgotten that it had a length.
+    kept_open = raw[:8] == b"HTTP/1.1" or b"keep-alive" in options
+    alive = (kept_open and b"close" not in options) if answer.length == 0 else bool(parser.should_keep_alive())
+    answer.reusable = alive and not lies
     return answer
 
 

@@ -1,0 +1,70 @@
+"""Deadlines: whom a request waits for, what it means when that takes too long, and the waits that no site changes.
+
+Pure data. A flight has one word for whom it waits and one number for how long, set together (``Flight.wait``); the
+sweep compares the number with the clock five times a second. What sites differ in is ``[limits]`` of the site file
+(``config.model_limits``), the ``timeout`` of a route, a member or a balancer, and ``connect_timeout``. All are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+HALF_CLOSED_SECONDS: Final = 0.5
+"""Silence that is borne after the client closed its side: it may want its answer, or it may be gone for good."""
+LINGER_SECONDS: Final = 2.0
+"""How long input is read and thrown away after the last answer, so that a reset does not take that answer along."""
+SEND_SECONDS: Final = 60.0
+"""How long a client may take none of what is left of its last answer. httpd's Timeout."""
+SWEEP_SECONDS: Final = 0.2
+"""How often deadlines are looked at."""
+
+Wait = Literal["", "room", "fact", "member", "connect", "body", "sending", "answer", "closed", "reading", "tunnel"]
+"""Whom a flight waits for; "" while it waits for nobody."""
+
+ROOM: Final = "room"
+"""Room in the proxy: ``in_flight`` requests are worked on (``queue_time``)."""
+FACT: Final = "fact"
+"""An answer that a rule asked for: of a map, a file, a password. It has a deadline of its own."""
+MEMBER: Final = "member"
+"""A member with a free place (the balancer's ``timeout``)."""
+CONNECT: Final = "connect"
+"""A connection to the member. It has a deadline of its own (``connect_timeout``)."""
+BODY: Final = "body"
+"""The client, for more of its request body (``body_time``, ``body_rate``)."""
+SENDING: Final = "sending"
+"""The member, to take more of the request body (the route's or the member's ``timeout``)."""
+ANSWER: Final = "answer"
+"""The member, for its answer or more of it (``timeout``)."""
+CLOSED: Final = "closed"
+"""The same as ANSWER, CONNECT or FACT, for a client that closed its side (HALF_CLOSED_SECONDS)."""
+READING: Final = "reading"
+"""The client, to read more of the answer (``timeout``)."""
+TUNNEL: Final = "tunnel"
+"""Bytes in either direction (``tunnel_timeout``); the tunnel ends itself."""
+
+
+class Late(NamedTuple):
+    """What it means that a wait took too long."""
+
+    status: int
+    """Of the answer, or of the record alone where an answer has begun or nobody is left to read it."""
+    cause: str
+    """For the record; ``{seconds}`` and ``{pool}`` are filled in."""
+    limit: str = ""
+    """The limit that was reached, whose counter goes up."""
+    blames: bool = False
+    """Whether the member was at fault."""
+
+
+LATE: Final[dict[Wait, Late]] = {
+    ROOM: Late(503, "it waited in the queue for queue_time while others were worked on", "in_flight"),
+    FACT: Late(504, "an answer that a rule asked for did not come"),
+    MEMBER: Late(503, "no member of {pool} was free within {seconds:g} s"),
+    CONNECT: Late(504, "the upstream did not accept", blames=True),
+    BODY: Late(408, "the client stopped sending its request body", "body_time"),
+    SENDING: Late(504, "the upstream was silent for {seconds:g} s", blames=True),
+    ANSWER: Late(504, "the upstream was silent for {seconds:g} s", blames=True),
+    CLOSED: Late(499, "the client closed its side and the answer took too long"),
+    READING: Late(499, "the client stopped reading the answer"),
+}
+"""FACT and CONNECT are never late by this clock; their rows are for completeness."""

@@ -1,0 +1,209 @@
+"""Decided and elected: who of a pool gets a request, and who gets it next when that one cannot be reached.
+
+One Forwarding is one request's way to a member: it elects one, stands in line where all are at their limit, connects,
+and starts anew with another member or over another connection where nothing of the request can have been worked on.
+What comes over the connection then is an UpstreamRequest's business.
+
+From the election to its mark on the member (``busy``, ``elected``) there is no ``await``, so no other request can come
+between them; and the member is busy with it until ``release``, whatever happens.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from proxy_core.balance import (
+    passive_checks,
+    sticky,
+)
+from proxy_core.balance.choosing import Full, choose
+from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.rules.decision import Forward
+from proxy_core.rules.facts import NOTHING, Facts
+from proxy_core.rules.hash_key import hash_key
+from proxy_core.runtime.upstreams.connector import Unreachable
+from proxy_core.serve.deadlines import CONNECT, MEMBER
+from proxy_core.serve.open_request import OpenRequest
+from proxy_core.serve.retries import RETRIES, repeatable
+from proxy_core.serve.upstream_request import UpstreamRequest
+
+
+class Forwarding:
+    """A request that a route takes, and the members of the route's pool."""
+
+    __slots__ = ("_decision", "_flight", "_key", "_tried", "_worst", "member", "pool", "timeout")
+
+    member: BoundMember | None
+    """Who is busy with it."""
+    pool: Pool
+    """As it was at the last election."""
+    timeout: float
+    """Seconds of silence that are borne: the member's, else the route's."""
+    _key: bytes
+    """What a balancer by hash goes by."""
+    _tried: tuple[MemberKey, ...]
+    """Members that were of no use."""
+    _worst: int
+    """The status for when nobody is left."""
+
+    def __init__(self, flight: OpenRequest, decision: Forward) -> None:
+        self._flight = flight
+        self._decision = decision
+        self._key = b""
+        self._tried = ()
+        self._worst = 503
+        self.member = None
+        self.timeout = decision.route.timeout
+
+    # -- decided: a route takes it; who of its pool gets it?
+
+    def decided(self) -> None:
+        """Elect a member, or wait for one. Raises Unknown where its key needs a fact, at the first call."""
+        flight, exchange = self._flight, self._flight.exchange
+        name = self._decision.route.pool or ""
+        # Who stands in line has no member yet, and waits for those in force: an edit that makes room helps it too.
+        pool = flight.service.current.rules.pools.get(name) if flight.in_line else None
+        self.pool = pool = pool or exchange.rules.pools[name]
+        try:
+            if pool.asks and not exchange.attempts:
+                self._ask(pool)
+            now = monotonic() if self._tried or flight.in_line else exchange.started
+            member = choose(pool, now, self._tried, exchange.session, self._key)
+        except Full:
+            self._queue(pool)
+            return
+        if flight.in_line:
+            flight.leave_line(now)
+        if member is None:
+            if not self._tried:
+                exchange.cause = f"no member of {pool.name} takes requests"
+            flight.respond(self._worst, exchange.cause)
+            return
+        state = member.state
+        state.busy += 1
+        state.elected += 1
+        self.member = exchange.member = member
+        exchange.attempts += 1
+        self.elected(member)
+
+    def _ask(self, pool: Pool) -> None:
+        """What the request itself says about who should get it. Raises Unknown."""
+        flight, exchange = self._flight, self._flight.exchange
+        if pool.balancer.sticky is not None:
+            exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
+        if pool.method == "hash":
+            if exchange.facts is NOTHING:  # its rules ask for none, but the key may
+                exchange.facts = Facts(ask=flight.service.outside.ask)
+            name = exchange.rules.site.site.server_name
+            self._key = hash_key(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)
+
+    def _queue(self, pool: Pool) -> None:
+        """Every member that could take it is at its limit: wait in line, if the line is not too long."""
+        flight, balancer = self._flight, pool.balancer
+        if flight.in_line:
+            return
+        if not balancer.timeout:
+            flight.busy(f"every member of {pool.name} is at its limit", 1.0)
+        elif flight.service.lines.length(pool.name) >= balancer.queue:
+            flight.busy(f"{balancer.queue} requests wait for {pool.name} already", balancer.timeout)
+        else:
+            session = flight.exchange.session
+            wants = (session if session in pool.routes else "", self._tried)
+            flight.stand(MEMBER, balancer.timeout, pool.name, wants)
+
+    # -- elected: a member has it, and is busy with it until finished (or until it cannot be reached)
+
+    def elected(self, member: BoundMember) -> None:
+        self.timeout = member.member.timeout or self._decision.route.timeout
+        flight = self._flight
+        connection = flight.service.upstreams.take(member.upstream)
+        if connection is not None:
+            flight.upstream = request = UpstreamRequest(flight, self, member, connection)
+            request.sent(self._decision)
+        else:
+            self._connect(member)
+
+    def _connect(self, member: BoundMember) -> None:
+        self._flight.wait_for(CONNECT, self._connected(member))
+
+    async def _connected(self, member: BoundMember) -> None:
+        flight = self._flight
+        try:
+            try:
+                seconds = member.member.connect_timeout or flight.exchange.rules.site.site.connect_timeout
+                upstreams, keepalive = flight.service.upstreams, member.member.keepalive
+                connection = await upstreams.connect(member.upstream, seconds, keepalive)
+            except Unreachable as error:
+                flight.task = None
+                self._unreachable(member, error)
+            else:
+                flight.task = None
+                flight.upstream = request = UpstreamRequest(flight, self, member, connection)
+                request.sent(self._decision)
+        except Exception as error:
+            flight.task = None
+            flight.broke("connecting to a member", error)
+
+    # -- once more, or somebody else
+
+    def _unreachable(self, member: BoundMember, error: Unreachable) -> None:
+        """Nothing of the request was sent, so the next member may have it whatever its method is."""
+        if not error.ours:
+            member.state.errors += 1
+            passive_checks.unreachable(self.pool, member, monotonic(), error.why, error.unresolved)
+        self._next_member(member, error.status, error.why)
+
+    def failed(self, why: str, unanswered: bool) -> None:
+        """The connection is gone, or what came over it is not an answer. ``unanswered``: it was closed, or lost,
+        before any byte of one."""
+        flight, member = self._flight, self.member
+        exchange, retries = flight.exchange, flight.service.retries
+        assert member is not None
+        member.state.errors += 1
+        harmless = unanswered and repeatable(exchange.view.method, flight.fields.length)
+        if not (harmless and exchange.retries < RETRIES and retries.spend()):
+            passive_checks.broke(self.pool, member, monotonic())
+            flight.fail(502, why)
+            return
+        # An idle connection that closed while we wrote to it says nothing about the member, so it is asked once more
+        # over a fresh one; the last time another is.
+        exchange.retries += 1
+        member.state.retries += 1
+        if exchange.retries < RETRIES or len(self.pool.members) == 1:
+            self._connect(member)
+            return
+        passive_checks.broke(self.pool, member, monotonic())
+        self._next_member(member, 502, why)
+
+    def _next_member(self, member: BoundMember, status: int, why: str) -> None:
+        """This one is of no use for the request. ``status`` is for when nobody else is left."""
+        flight, most = self._flight, self.pool.balancer.maxattempts
+        member.state.busy -= 1
+        self.member = flight.exchange.member = None
+        flight.exchange.cause, self._worst = why, status
+        self._tried += (member.key,)
+        flight.service.lines.freed(self.pool.name)
+        if most is not None and len(self._tried) > most:
+            flight.respond(status, why)
+        else:
+            self.decided()
+
+    # -- the end
+
+    def silent(self) -> None:
+        """The member took too long, and is to blame."""
+        if self.member is not None:
+            self.member.state.errors += 1
+            passive_checks.silent(self.pool, self.member, monotonic(), self.timeout)
+
+    def release(self) -> None:
+        """The member is busy with it no longer."""
+        member, self.member = self.member, None
+        if member is not None:
+            exchange, state, lines = self._flight.exchange, member.state, self._flight.service.lines
+            state.busy -= 1
+            state.sent += len(exchange.forwarded) + exchange.received
+            state.received += len(exchange.answer) + exchange.sent
+            if lines:
+                lines.freed(self.pool.name)

@@ -1,0 +1,274 @@
+"""Sent and answered: one request over one connection to a member, from the first byte up to the last byte down.
+
+The connection (``runtime.upstreams.connection``) calls it with what the member answers, the flight with what the client
+sends. It frames the body for either side, stops whoever is faster than the other reads, and counts. Whatever goes wrong
+is the flight's to end, or the forwarding's to try again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic
+
+from proxy_core.balance import (
+    passive_checks,
+    sticky,
+)
+from proxy_core.balance.pool import BoundMember
+from proxy_core.rules.decision import Forward
+from proxy_core.runtime.upstreams.connection import Upstream
+from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
+from proxy_core.runtime.upstreams.response_head import Answer
+from proxy_core.serve import field_edits, member_answer
+from proxy_core.serve.buffers import DISCARD
+from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL
+from proxy_core.serve.member_answer import Reverse
+from proxy_core.serve.open_request import OpenRequest
+from proxy_core.serve.own_answer import CONTINUE, Recipient
+from proxy_core.serve.sides import ForwardingSide
+from proxy_core.serve.tunnel import Tunnel
+from proxy_core.serve.way import outgoing
+
+_PAGES = frozenset((200, 301, 302, 303, 307, 308))
+"""What a page for an error may be answered with: itself, or where else it is."""
+
+
+class UpstreamRequest:
+    """A Receiver: what came of one request over one connection goes to its client."""
+
+    __slots__ = ("_chunked", "_connection", "_flight", "_forwarding", "_full", "_hidden", "_member")
+
+    _chunked: bool
+    """The client gets the answer's body in chunks."""
+    _full: bool
+    """The member takes no more of the request's body for now."""
+    _hidden: bool
+    """A page of ours took the place of the answer, whose body is thrown away."""
+
+    def __init__(
+        self, flight: OpenRequest, forwarding: ForwardingSide, member: BoundMember, connection: Upstream
+    ) -> None:
+        self._flight = flight
+        self._forwarding = forwarding
+        self._member = member
+        self._connection = connection
+        self._chunked = self._full = self._hidden = False
+
+    # -- sent: the head is on its way upstream, and the body as far as it has come
+
+    def sent(self, decision: Forward) -> None:
+        flight, state = self._flight, self._member.state
+        exchange, client, connection = flight.exchange, flight.client, self._connection
+        exchange.connected = now = monotonic()
+        if state.last_error:
+            passive_checks.worked(self._member, now)
+        exchange.cause = ""
+        head, protocol = outgoing(exchange.view, decision, flight.fields, self._member)
+        exchange.forwarded = head
+        if flight.pending:
+            head += flight.pending
+            flight.pending = b""
+        elif flight.fields.expect:
+            client.write(CONTINUE)
+        state.transferred += len(head)
+        connection.ask(self, head, exchange.view.method == b"HEAD", protocol)
+        if client.blocked:
+            connection.pause()
+        self._turn(now)
+        if not (flight.complete or self._full):
+            client.resume()
+
+    def send_body(self, data: bytes, received: int, last: bool) -> None:
+        """A piece of the body, framed; ``received`` bytes of the client's were in it."""
+        flight = self._flight
+        self._member.state.transferred += len(data)
+        self._connection.write(data)
+        if last:
+            self._turn(monotonic())
+        elif flight.waits is BODY:
+            self._earn(received)
+
+    def _earn(self, count: int) -> None:
+        """Bytes of a body buy the client time, up to a whole silence; one that trickles runs out of it."""
+        client, limits = self._flight.client, self._flight.client.limits
+        most = monotonic() + limits.body_time
+        client.deadline = min(client.deadline + count / limits.body_rate, most) if limits.body_rate else most
+
+    def drop(self) -> None:
+        """Close the connection at once; nothing more comes of it."""
+        self._connection.drop()
+
+    # -- whose turn it is
+
+    def _turn(self, now: float) -> None:
+        """Whom the two wait for now. The client is waited for first: as long as it does not read or has not said all,
+        the member's silence is not its own."""
+        flight, timeout = self._flight, self._forwarding.timeout
+        if flight.client.blocked:
+            flight.wait(READING, timeout, now)
+        elif not flight.complete:
+            if self._full:
+                flight.wait(SENDING, timeout, now)
+            else:
+                flight.wait(BODY, flight.client.limits.body_time, now)
+        elif flight.client.half_closed:
+            flight.wait(CLOSED, min(timeout, HALF_CLOSED_SECONDS), now)
+        else:
+            flight.wait(ANSWER, timeout, now)
+
+    def _alive(self, now: float) -> None:
+        """The member said something, so its silence begins anew."""
+        flight = self._flight
+        if flight.waits is ANSWER:
+            flight.client.deadline = now + self._forwarding.timeout
+        elif flight.waits is CLOSED:
+            self._turn(now)
+
+    def pause_sending(self) -> None:
+        if not self._flight.complete:
+            self._full = True
+            self._flight.client.pause()
+            self._turn(monotonic())
+
+    def resume_sending(self) -> None:
+        if not self._flight.complete:
+            self._full = False
+            self._turn(monotonic())
+            self._flight.client.resume()
+
+    def pause_answer(self) -> None:
+        self._connection.pause()
+        self._turn(monotonic())
+
+    def resume_answer(self) -> None:
+        self._turn(monotonic())
+        self._connection.resume()
+
+    # -- answered: the head of the final answer is there; its body follows
+
+    def interim(self, answer: Answer) -> None:
+        flight = self._flight
+        self._alive(monotonic())
+        self._count_head(answer)
+        if flight.fields.http11 and answer.status != 100:
+            flight.client.write(member_answer.interim(answer))
+
+    def switched(self, answer: Answer, data: bytes) -> None:
+        """The member agreed to another protocol: its 101 goes to the client, and the two speak for themselves."""
+        flight = self._flight
+        exchange, client = flight.exchange, flight.client
+        exchange.answered = monotonic()
+        exchange.answer, exchange.status = answer.raw, 101
+        self._member.state.answered += 1
+        self._count_head(answer)
+        flight.started = True
+        flight.upstream = None
+        flight.waits = TUNNEL
+        client.write(member_answer.switching(answer))
+        idle = exchange.rules.site.site.tunnel_timeout
+        flight.tunnel = Tunnel(client, self._connection, exchange, answer.upgrade, idle, flight.tunnelled)
+        if data:
+            flight.tunnel.upstream.pass_on(data)
+
+    def answered(self, answer: Answer, data: bytes) -> None:
+        flight, forwarding, member, state = self._flight, self._forwarding, self._member, self._member.state
+        exchange, settings, page_for = flight.exchange, flight.settings, flight.page_for
+        exchange.answered = now = monotonic()
+        exchange.answer, exchange.status = answer.raw, answer.status
+        state.answered += 1
+        self._count_head(answer)
+        pool, own, route = forwarding.pool, flight.own_fields, exchange.route
+        assert route is not None
+        if pool.watched:
+            passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
+        if pool.issues and member.route and sticky.changed(pool, member, exchange.session):
+            own = (*own, sticky.issued(pool, member))
+        if flight.complete:
+            self._alive(now)
+        else:
+            self._connection.use_up()  # who answers before it has read all may take the rest for another request
+        if page_for:
+            if answer.status not in _PAGES:
+                flight.respond(502, f"it was answered {answer.status}")
+                return
+            if answer.status == 200:
+                exchange.status = page_for
+        flight.started = True
+        flight.keep = keep = flight.may_keep()
+        if answer.status >= 400 and route.hides(answer.status):
+            self._hide(answer, now)
+            return
+        rows, cookies = route.reverse, route.cookies
+        ready_for: object = route if cookies else None
+        steady = True
+        if settings is not None:
+            rows, cookies = settings.reverse + rows, settings.cookies + cookies
+            ready_for = (route, settings)
+            steady = settings.edits.steady_answer
+        plain = keep and flight.fields.http11 and answer.dated and answer.length >= 0 and not (own or page_for)
+        plain = plain and steady and not (answer.addresses and rows)
+        if plain and answer.ready and (answer.ready_for is ready_for or (settings and answer.ready_for == ready_for)):
+            head = answer.ready
+        else:
+            server_name = exchange.rules.site.site.server_name
+            base = member_answer.own_base(exchange.view, route, server_name) if answer.addresses else ""
+            head, self._chunked, flight.keep = member_answer.head(
+                answer,
+                Recipient(flight.fields.http11, exchange.view.method == b"HEAD", keep),
+                Reverse(rows, cookies, base),
+                change=None if settings is None else partial(field_edits.answered, settings, exchange, own=own),
+                fields=own,
+                status=exchange.status if page_for else 0,
+            )
+            if plain:
+                answer.ready, answer.ready_for = head, ready_for
+        if data:
+            exchange.sent += len(data)
+            state.read += len(data)
+            head += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        flight.client.write(head)
+
+    def _hide(self, answer: Answer, now: float) -> None:
+        """Send our page at once; what the member says is read and thrown away if it is short enough."""
+        flight = self._flight
+        if answer.status == 401:
+            flight.own_fields = (*flight.own_fields, *answer.challenges)
+        if flight.settings is not None and flight.settings.page(answer.status) is not None:
+            flight.started = False
+            flight.respond(answer.status, "")
+            return
+        self._hidden = True
+        flight.write_own(answer.status)
+        if not 0 <= answer.length <= DISCARD:
+            flight.drop_upstream()
+            flight.done(now)
+
+    def body(self, data: bytes) -> None:
+        self._alive(monotonic())
+        if not self._hidden:
+            self._flight.exchange.sent += len(data)
+            self._member.state.read += len(data)
+            self._flight.client.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def ended(self, reusable: bool) -> None:
+        flight, member = self._flight, self._member.member
+        flight.upstream = None
+        now = monotonic()
+        if reusable and flight.complete and not member.disablereuse:
+            flight.service.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
+        else:
+            self._connection.drop()
+        if self._chunked and not self._hidden:
+            flight.client.write(b"0\r\n\r\n")
+        flight.done(now)
+
+    def failed(self, why: str, unanswered: bool) -> None:
+        self._flight.upstream = None
+        self._forwarding.failed(why, unanswered)
+
+    def broke(self, where: str, error: Exception) -> None:
+        self._flight.broke(where, error)
+
+    def _count_head(self, answer: Answer) -> None:
+        """Of an answer's head httpd counts the status line alone (mod_proxy_http.c, "a real headers length")."""
+        self._member.state.read += answer.raw.index(b"\r\n")
