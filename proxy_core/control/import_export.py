@@ -3,7 +3,7 @@ says what was lost on the way.
 
 The file is written in any case but one: a site that has errors is not exported. The exit status is 0 when nothing was
 lost, 3 when something was, and 2 when what was given could not be read as a whole. A file that is there already is
-never overwritten without --force.
+never overwritten without --force. What knows Apache is loaded only here, when somebody asks: serving needs none of it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from pathlib import Path
 
 import msgspec
 
-from proxy_core.apache.export import MODULES, export_site
-from proxy_core.apache.export_words import Unsayable
-from proxy_core.apache.importer import import_file
-from proxy_core.apache.report import as_json, spelled
 from proxy_core.config.reading.document import read
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import errors
@@ -29,6 +25,9 @@ EXIT_LOSSES = 3
 
 def import_configuration(given: Sequence[str]) -> int:
     """Run ``rproxy import``; returns the exit status."""
+    from proxy_core.apache.importer import import_file
+    from proxy_core.apache.report import as_json, spelled
+
     parser = argparse.ArgumentParser("rproxy import", description="Make a site file of an Apache httpd configuration.")
     parser.add_argument("configuration", type=Path, help="httpd.conf, or what apache2 -t -D DUMP_CONFIG prints")
     parser.add_argument("-o", "--output", type=Path, help="the site file to write; without it standard output")
@@ -63,6 +62,9 @@ def import_configuration(given: Sequence[str]) -> int:
 
 def export_configuration(given: Sequence[str]) -> int:
     """Run ``rproxy export``; returns the exit status."""
+    from proxy_core.apache.export import MODULES, export_site
+    from proxy_core.apache.lexer import Unsayable
+
     parser = argparse.ArgumentParser(
         "rproxy export",
         description="Make a configuration of a site file that Apache httpd serves in the same way. What httpd cannot "
