@@ -51,6 +51,10 @@ class ImportContext:
         """Keep what a directive says of the whole server."""
         self.server.options[key] = (value, directive)
 
+    def add(self, directive: Directive, table: str, content: dict[str, Any]) -> None:
+        """A row more in a table of the server."""
+        getattr(self.server, table).append(DraftRow(content, [directive]))
+
     def servers(self) -> Iterable[DraftServer]:
         """The servers that hold here: the main one, and the virtual host at hand."""
         return dict.fromkeys((self.draft.main, self.server))

@@ -19,7 +19,7 @@ Handler = Callable[[ImportContext, Directive], None]
 """Puts what a directive says into the draft. Raises Unsupported or Ignored, or loses a part of it."""
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """A kind of value."""
 
     read: Callable[[str], Any]
@@ -33,7 +33,7 @@ def first(directive: Directive) -> str:
     return directive.args[0]
 
 
-def choice(words: Mapping[str, Any]) -> Kind:
+def choice(words: Mapping[str, Any]) -> ValueKind:
     """One of these words, in any case; of several for one value the first is spelled."""
     values = {name.lower(): value for name, value in words.items()}
 
@@ -42,7 +42,7 @@ def choice(words: Mapping[str, Any]) -> Kind:
             raise Unsupported(f"it is one of {', '.join(values)}")
         return values[text.lower()]
 
-    return Kind(read, lambda value: next(name for name, each in words.items() if each == value))
+    return ValueKind(read, lambda value: next(name for name, each in words.items() if each == value))
 
 
 def on(text: str) -> bool:
@@ -82,21 +82,21 @@ def _session(text: str) -> dict[str, str]:
     return {"cookie": cookie, "param": param or cookie}
 
 
-TEXT = Kind(str, str)
-PATH = Kind(str, str)
+TEXT = ValueKind(str, str)
+PATH = ValueKind(str, str)
 """A path, which the draft makes relative to the site file."""
-SWITCH = Kind(on, lambda value: "On" if value else "Off")
-OPPOSITE = Kind(lambda text: not on(text), lambda value: SWITCH.spell(not value))
-COUNT = Kind(count, str)
-WHOLE = Kind(int, str)
-NUMBER = Kind(float, "{:g}".format)
-TIME = Kind(span, _milliseconds)
-SECONDS = Kind(span, "{:g}".format)
+SWITCH = ValueKind(on, lambda value: "On" if value else "Off")
+OPPOSITE = ValueKind(lambda text: not on(text), lambda value: SWITCH.spell(not value))
+COUNT = ValueKind(count, str)
+WHOLE = ValueKind(int, str)
+NUMBER = ValueKind(float, "{:g}".format)
+TIME = ValueKind(span, _milliseconds)
+SECONDS = ValueKind(span, "{:g}".format)
 """A time that Apache counts in whole seconds."""
-LIST = Kind(lambda text: [each.strip() for each in text.split(",")], ",".join)
-ONE = Kind(lambda text: [text], ",".join)
+LIST = ValueKind(lambda text: [each.strip() for each in text.split(",")], ",".join)
+ONE = ValueKind(lambda text: [text], ",".join)
 
-Table = dict[str, tuple[str, Kind]]
+Table = dict[str, tuple[str, ValueKind]]
 """Directives or parameters by Apache's name, each with its key of the site and its kind."""
 
 SITE: Table = {
@@ -159,10 +159,10 @@ BALANCER: Table = {
     "timeout": ("timeout", SECONDS),
 }
 STICKY: Table = {
-    "stickysession": ("", Kind(_session, str)),
+    "stickysession": ("", ValueKind(_session, str)),
     "stickysessionsep": (
         "separator",
-        Kind(lambda text: "" if text.lower() == "off" else text, lambda text: text or "Off"),
+        ValueKind(lambda text: "" if text.lower() == "off" else text, lambda text: text or "Off"),
     ),
     "scolonpathdelim": ("scolonpathdelim", SWITCH),
     "nofailover": ("nofailover", SWITCH),
@@ -173,12 +173,12 @@ HEALTH: Table = {
     "hcfails": ("fails", WHOLE),
 }
 HEALTH_REQUEST: Table = {
-    "hcmethod": ("method", Kind(lambda text: text.lower().removesuffix("11"), str.upper)),
+    "hcmethod": ("method", ValueKind(lambda text: text.lower().removesuffix("11"), str.upper)),
     "hcuri": ("uri", TEXT),
     "hcexpr": ("expr", TEXT),
 }
 ROUTE: Table = {
-    "mapping": ("mapping", Kind(str.lower, str)),
+    "mapping": ("mapping", ValueKind(str.lower, str)),
     "timeout": ("timeout", SECONDS),
     "upgrade": ("upgrade", ONE),
 }
@@ -218,7 +218,7 @@ def handlers(options: Table) -> dict[str, Handler]:
     return {name.lower(): option(key, kind) for name, (key, kind) in options.items()}
 
 
-def option(key: str, kind: Kind) -> Handler:
+def option(key: str, kind: ValueKind) -> Handler:
     """A directive with one value for a whole server, or where [[locations]] have its key for a section."""
 
     def handler(context: ImportContext, directive: Directive) -> None:

@@ -32,25 +32,23 @@ _SECTION_FILES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What was read: directives in order, the faults met, the modules loaded (None where no file loads any)."""
+    """What was read: directives in order, the faults met, the ServerRoot."""
 
     directives: tuple[Directive, ...]
     problems: tuple[Problem, ...]
-    modules: frozenset[str] | None
     root: Path
 
 
 def read(file: Path, defines: Mapping[str, str]) -> Configuration:
     """Read a file and all that it includes. ``defines`` are what ``-D`` would say."""
-    first = ConfigurationReader(file.parent, dict(_environment(file.parent)) | dict(defines), {*defines}, None)
-    found = first.file(file)
-    if first.loaded:
-        second = ConfigurationReader(
-            file.parent, dict(_environment(file.parent)) | dict(defines), {*defines}, set(BUILT_IN)
-        )
-        found = second.file(file)
-        return Configuration(found, tuple(second.problems), frozenset(second.modules or ()), second.root)
-    return Configuration(found, tuple(first.problems), None, first.root)
+    modules = None
+    while True:
+        variables = dict(_environment(file.parent)) | dict(defines)
+        reader = ConfigurationReader(file.parent, variables, {*defines}, modules)
+        directives = reader.file(file)
+        if modules is not None or not reader.loaded:
+            return Configuration(directives, tuple(reader.problems), reader.root)
+        modules = set(BUILT_IN)
 
 
 def _environment(folder: Path) -> Iterator[tuple[str, str]]:
@@ -59,24 +57,34 @@ def _environment(folder: Path) -> Iterator[tuple[str, str]]:
         text = (folder / "envvars").read_text()
     except OSError:
         return
-    known = {"SUFFIX": ""}
+    variables = {"SUFFIX": ""}
     for found in re.finditer(r"^\s*(?:export\s+|:\s*\$\{)?(\w+):?=([^\n}]*)", text, re.MULTILINE):
         value = found[2].strip().strip("\"'")
-        value = re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda name: known.get(name[1] or name[2], ""), value)
-        known[found[1]] = value
+        value = re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda name: variables.get(name[1] or name[2], ""), value)
+        variables[found[1]] = value
         yield found[1], value
 
 
 @dataclass
 class ConfigurationReader:
+    """One reading of a file and all that it includes."""
+
     root: Path
+    """ServerRoot, which relative paths begin at."""
     variables: dict[str, str]
+    """What ${NAME} stands for."""
     defined: set[str]
+    """What <IfDefine> asks for."""
     modules: set[str] | None
+    """Modules that are loaded, None for all."""
     loaded: bool = False
+    """Whether any LoadModule was met."""
     problems: list[Problem] = field(default_factory=list)
+    """Faults met so far."""
     macros: dict[str, tuple[list[str], list[tuple[SourcePlace, str]]]] = field(default_factory=dict)
+    """Parameters and lines of each <Macro>, by its name in lower case."""
     top: Path | None = None
+    """The file that was read first."""
 
     def file(self, path: Path, depth: int = 0, place: SourcePlace | None = None) -> tuple[Directive, ...]:
         self.top = self.top or path
@@ -123,12 +131,12 @@ class ConfigurationReader:
         """The number of the line that closes a section; the end of the lines where none does."""
         opened = [(source[at - 1][0], name[1:].lower())]
         for number in range(at, len(source)):
-            here = split(source[number][1])[0]
-            if here.startswith("</"):
-                closed = here[2:].lower()
+            word = split(source[number][1])[0]
+            if word.startswith("</"):
+                closed = word[2:].lower()
                 if closed != opened[-1][1]:
                     where = opened[-1][0]
-                    self.fault(source[number][0], f"{here}> closes <{opened[-1][1]}> of {where}", "close that first")
+                    self.fault(source[number][0], f"{word}> closes <{opened[-1][1]}> of {where}", "close that first")
                     if closed not in [section for _, section in opened]:
                         continue
                     while opened[-1][1] != closed:
@@ -136,8 +144,8 @@ class ConfigurationReader:
                 opened.pop()
                 if not opened:
                     return number
-            elif here.startswith("<"):
-                opened.append((source[number][0], here[1:].lower()))
+            elif word.startswith("<"):
+                opened.append((source[number][0], word[1:].lower()))
         self.fault(opened[0][0], f"{name}> is never closed", f"add </{name[1:]}>")
         return len(source)
 
@@ -206,13 +214,13 @@ class ConfigurationReader:
         return found
 
     def used(self, directive: Directive, args: Sequence[str], depth: int) -> tuple[Directive, ...]:
-        known = self.macros.get(args[0].lower())
-        if known is None or len(known[0]) != len(args) - 1 or depth >= _DEPTH:
+        parameters, lines = self.macros.get(args[0].lower(), ([], []))
+        if args[0].lower() not in self.macros or len(parameters) != len(args) - 1 or depth >= _DEPTH:
             self.fault(
                 directive.place, f"there is no macro {args[0]} with {len(args) - 1} parameters", "define it first"
             )
             return ()
-        values = dict(zip(known[0], args[1:], strict=True))
+        values = dict(zip(parameters, args[1:], strict=True))
         longest_first = sorted(values, key=len, reverse=True)
 
         def put(line: str) -> str:
@@ -220,7 +228,7 @@ class ConfigurationReader:
                 line = line.replace(name, values[name])
             return line
 
-        return (directive, *self.directives([(place, put(line)) for place, line in known[1]], depth + 1))
+        return (directive, *self.directives([(place, put(line)) for place, line in lines], depth + 1))
 
 
 def _below(folder: Path) -> list[Path]:
@@ -238,10 +246,10 @@ def module(name: str) -> str:
 
 def _version(reader: ConfigurationReader, argument: str) -> bool:
     """IfVersion; ``argument`` is "2.4", ">= 2.4", "= 2.4.71", or "~ ^2\\.4"."""
-    sign, _, said = argument.partition(" ") if " " in argument else ("=", "", argument)
-    if sign in ("~", "=~") or said.startswith("/"):
-        return re.search(said.strip("/ "), ".".join(map(str, VERSION))) is not None
-    numbers = tuple(int(part) for part in re.findall(r"\d+", said))
+    sign, _, version = argument.partition(" ") if " " in argument else ("=", "", argument)
+    if sign in ("~", "=~") or version.startswith("/"):
+        return re.search(version.strip("/ "), ".".join(map(str, VERSION))) is not None
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version))
     compare = _COMPARISONS.get(sign.lstrip("!"))
     return compare is not None and compare(VERSION[: len(numbers)] if "=" in sign else VERSION, numbers)
 

@@ -18,14 +18,20 @@ Outcome = Literal["mapped", "ignored", "unsupported"]
 
 
 class ReportLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One directive. ``why`` says why it is ignored, or what is lost and what to do about it."""
+    """What became of one directive."""
 
     outcome: Outcome
+    """Mapped, ignored, or not supported where any part of it is lost."""
     directive: str
+    """Its name, as written."""
     text: str
+    """The whole of it, a section's first line."""
     file: str
+    """The file that it stands in."""
     line: int
+    """Its line, counted from 1."""
     why: str = ""
+    """Why it is ignored, or what is lost and what to do about it."""
 
 
 class Report(Struct, frozen=True, kw_only=True):

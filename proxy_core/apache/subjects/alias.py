@@ -40,7 +40,7 @@ def redirect(context: ImportContext, directive: Directive) -> None:
     row: dict[str, Any] = {"path_regex" if regex else "path": args[0], "redirect": {"status": status}}
     if goes:
         row["redirect"] = {"to": args[1], "status": status}
-    (context.server.redirects if context.section is None else context.server.located).append(DraftRow(row, [directive]))
+    context.add(directive, "redirects" if context.section is None else "located", row)
 
 
 def _where_it_holds(context: ImportContext, directive: Directive, status: int, args: list[str], regex: bool) -> None:
@@ -72,8 +72,8 @@ def alias(context: ImportContext, directive: Directive) -> None:
         raise Ignored("no path begins like this")
     if path.endswith("/") and not folder.endswith("/"):
         raise Unsupported(f"{folder} is put together with what follows {path}; end both with a slash, or neither")
-    row = DraftRow({"path": path, "folder": context.draft.path(folder)}, [directive])
-    (context.server.located_aliases if within else context.server.aliases).append(row)
+    row = {"path": path, "folder": context.draft.path(folder)}
+    context.add(directive, "located_aliases" if within else "aliases", row)
 
 
 _ALL_BELOW = re.compile(r"\^(/(?:[A-Za-z0-9/_-]|\\\.)*)\(\.[*+]\)\$?")
@@ -86,7 +86,7 @@ def alias_match(context: ImportContext, directive: Directive) -> None:
     found = _ALL_BELOW.fullmatch(regex)
     if found is not None and folder.endswith("/$1") and "$" not in folder[:-2] and found[1].endswith("/"):
         path = found[1].replace("\\", "")
-        context.server.aliases.append(DraftRow({"path": path, "folder": context.draft.path(folder[:-2])}, [directive]))
+        context.add(directive, "aliases", {"path": path, "folder": context.draft.path(folder[:-2])})
         return
     raise Unsupported("files are served below a path, not for an expression; write an Alias for each folder")
 

@@ -121,7 +121,7 @@ def proxy_set(context: ImportContext, directive: Directive) -> None:
     if not found.get("timeout"):
         return
     if context.section is None:
-        context.server.locations.append(DraftRow({"target": url, **found}, [directive]))
+        context.add(directive, "locations", {"target": url, **found})
     else:
         row = context.location()
         row.content |= found

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
-from proxy_core.apache.options import REMOTE_IP, Handler, Kind, directives, first
+from proxy_core.apache.options import REMOTE_IP, Handler, ValueKind, directives, first
 from proxy_core.config.model import Options, Site
 
 _KINDS = {"remoteiptrustedproxy": "trusted_proxies", "remoteipinternalproxy": "internal_proxies"}
 
 
-def header(key: str, kind: Kind) -> Handler:
+def header(key: str, kind: ValueKind) -> Handler:
     """RemoteIPHeader field, RemoteIPProxiesHeader field"""
 
     def handler(context: ImportContext, directive: Directive) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import ImportContext
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SWITCH, first, option
@@ -26,7 +25,7 @@ def error_document(context: ImportContext, directive: Directive) -> None:
     elif " " not in document:
         kind = "path" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
     row = {**context.place(), "status": [code], kind: kind == "builtin" or document}
-    context.server.errors.append(DraftRow(row, [directive]))
+    context.add(directive, "errors", row)
 
 
 def error_override(context: ImportContext, directive: Directive) -> None:

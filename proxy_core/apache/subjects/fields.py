@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
@@ -45,7 +44,7 @@ def header(context: ImportContext, directive: Directive) -> None:
             row["expr"] = word[5:]
         else:
             context.lose(f'"{word}" is not understood')
-    context.server.headers.append(DraftRow(row | context.place(), [directive]))
+    context.add(directive, "headers", row | context.place())
 
 
 def _early(context: ImportContext, row: dict[str, Any]) -> None:

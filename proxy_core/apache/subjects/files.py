@@ -155,7 +155,7 @@ def fallback(context: ImportContext, directive: Directive) -> None:
         raise Ignored(NOT_SERVED)
     if context.section is None:
         name = context.draft.location_id("fallback")
-        context.server.locations.append(DraftRow({"id": name, "folder": "/"}, [directive]))
+        context.add(directive, "locations", {"id": name, "folder": "/"})
     elif context.section.kind == "directory":
         name = context.location().content["id"]
     else:
@@ -163,7 +163,7 @@ def fallback(context: ImportContext, directive: Directive) -> None:
     file = "%{REQUEST_FILENAME}"
     row = {"location": name, "pattern": "^", "substitution": target, "flags": ["END"],
            "conditions": [{"test": file, "pattern": "!-f"}, {"test": file, "pattern": "!-d"}]}  # fmt: skip
-    context.server.inner.append(DraftRow(row, [directive]))
+    context.add(directive, "inner", row)
 
 
 def directory(context: ImportContext, directive: Directive) -> ImportContext:

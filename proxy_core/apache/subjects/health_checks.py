@@ -83,8 +83,8 @@ def _expected(statuses: tuple[str, ...]) -> str:
     parts = []
     for each in statuses:
         first, dash, last = each.partition("-")
-        here = f"%{{REQUEST_STATUS}} -ge {first} && %{{REQUEST_STATUS}} -le {last}"
-        parts.append(f"({here})" if dash else f"%{{REQUEST_STATUS}} -eq {first}")
+        between = f"(%{{REQUEST_STATUS}} -ge {first} && %{{REQUEST_STATUS}} -le {last})"
+        parts.append(between if dash else f"%{{REQUEST_STATUS}} -eq {first}")
     return " || ".join(parts)
 
 

@@ -55,14 +55,15 @@ def reached(draft: SiteDraft) -> dict[DraftServer, list[str]]:
     choose, for there is no Listen for it, is left out."""
     found: dict[DraftServer, list[str]] = {}
     for row in draft.listeners:
-        here, _, port = row.content["address"].rpartition(":")
+        bound, _, port = row.content["address"].rpartition(":")
+        every = bound in ("", "0.0.0.0", "[::]")
         fits: list[tuple[DraftServer, bool]] = []
         for server in draft.hosts:
             assert server.directive is not None
             given = [address(word) for word in server.directive.args or ("*",)]
-            there = [host for host, wanted in given if wanted in ("", "*", port)]
-            exact = here not in ("", "0.0.0.0", "[::]") and here in there
-            if exact or any(host == "*" or here in ("", "0.0.0.0", "[::]") for host in there):
+            addresses = [host for host, wanted in given if wanted in ("", "*", port)]
+            exact = not every and bound in addresses
+            if exact or (every and addresses) or "*" in addresses:
                 fits.append((server, exact))
         exactly = any(exact for _, exact in fits)
         for server, exact in fits:
@@ -180,9 +181,9 @@ def _halves(site: Site) -> Site:
         hosts = {}
         for key, each_host in site.hosts.items():
             hosts[key] = replace(each_host, listeners=tuple(first)) if key == name else each_host
-            for there in others if key == name else ():
-                made = unique(f"{name}-{there[0]}", {**site.hosts, **hosts})
-                hosts[made] = replace(host, listeners=tuple(there))
+            for others_of in others if key == name else ():
+                made = unique(f"{name}-{others_of[0]}", {**site.hosts, **hosts})
+                hosts[made] = replace(host, listeners=tuple(others_of))
                 site = _copied(site, name, made)
         site = replace(site, hosts=hosts)
     return site

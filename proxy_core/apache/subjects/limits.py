@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines
-from proxy_core.apache.options import COUNT, LIMITS, Handler, Kind, directives, first, option
+from proxy_core.apache.options import COUNT, LIMITS, Handler, ValueKind, directives, first, option
 from proxy_core.apache.report import Lose
 from proxy_core.config.model import Limits, ListenerLimits, Site
 
 _LEAST = {"request_line": 64, "field": 64, "fields": 1}
 
 
-def bound(key: str, kind: Kind) -> Handler:
+def bound(key: str, kind: ValueKind) -> Handler:
     """A directive that is a bound in [limits], or of a listener."""
 
     def handler(context: ImportContext, directive: Directive) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, only
@@ -24,7 +23,10 @@ _TRANSFORMS = {
     "urlencode": "urlencode", "urldecode": "urldecode", "length": "length",
 }  # fmt: skip
 
-_OPERATORS = {"rx": "{}", "streq": "^{}$", "contains": "{}", "beginswith": "^{}", "endswith": "{}$"}
+_OPERATORS = {
+    "pm": "(?i)({})", "within": "^({})$", "rx": "{}", "streq": "^{}$", "contains": "{}", "beginswith": "^{}",
+    "endswith": "{}$",
+}  # fmt: skip
 
 
 def sec_rule(context: ImportContext, directive: Directive) -> None:
@@ -67,39 +69,37 @@ def sec_rule(context: ImportContext, directive: Directive) -> None:
             row["unset"] = True
         else:
             row["value"] = _captured(value) if equals else "1"
-        context.server.env.append(DraftRow(row, [directive]))
+        context.add(directive, "env", row)
 
 
 def _subject(subject: str) -> str:
+    """A variable of ModSecurity's as one of ours. Raises Unsupported."""
     kind, _, name = subject.partition(":")
     if kind.lower() == "request_headers" and _TOKEN.fullmatch(name):
         return f"%{{HTTP:{name}}}"
-    if kind.lower() in ("env", "request_uri", "request_uri_raw", "request_basename"):
-        known = {"env": f"%{{ENV:{name}}}"}.get(kind.lower())
-        if known and name:
-            return known
+    if kind.lower() == "env" and name:
+        return f"%{{ENV:{name}}}"
     if kind.lower() not in _SUBJECTS or name:
         raise Unsupported(f"{subject} cannot be looked at here")
     return _SUBJECTS[kind.lower()]
 
 
 def _operator(operator: str) -> dict[str, Any]:
-    negated = operator.startswith("!")
-    operator = operator.removeprefix("!")
-    kind, argument = "rx", operator
-    if operator.startswith("@"):
-        kind, _, argument = operator[1:].partition(" ")
+    """What an operator looks for, as a regular expression. Raises Unsupported."""
+    negated = {"negate": True} if operator.startswith("!") else {}
+    kind, argument = "rx", operator.removeprefix("!")
+    if argument.startswith("@"):
+        kind, _, argument = argument[1:].partition(" ")
         kind = kind.lower()
-        if kind == "unconditionalmatch":
-            return {}
-        if kind in ("pm", "within"):
-            words = "|".join(map(re.escape, argument.split()))
-            capture = f"(?i)({words})" if kind == "pm" else f"^({words})$"
-            return {"capture": capture, **({"negate": True} if negated else {})}
-        if kind not in _OPERATORS:
-            raise Unsupported(f"there is no operator @{kind}")
-    capture = _OPERATORS[kind].format(argument if kind == "rx" else re.escape(argument))
-    return {"capture": capture, **({"negate": True} if negated else {})}
+    if kind == "unconditionalmatch":
+        return {}
+    if kind not in _OPERATORS:
+        raise Unsupported(f"there is no operator @{kind}")
+    if kind in ("pm", "within"):
+        argument = "|".join(map(re.escape, argument.split()))
+    elif kind != "rx":
+        argument = re.escape(argument)
+    return {"capture": _OPERATORS[kind].format(argument), **negated}
 
 
 def _captured(value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, SiteDraft
+from proxy_core.apache.draft import SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, word
 from proxy_core.apache.options import (
@@ -65,7 +65,7 @@ def proxy_pass(context: ImportContext, directive: Directive) -> None:
         if given.pop("interpolate", "") and "${" in url:
             row["interpolate"] = context.section.interpolates if context.section is not None else None
         _forwarded(context, directive, url, given, row)
-    (context.server.routes if context.section is None else context.server.located).append(DraftRow(row, [directive]))
+    context.add(directive, "routes" if context.section is None else "located", row)
 
 
 def _forwarded(
@@ -162,12 +162,12 @@ def spelled(site: Site, row: Route, folder: Path) -> Lines:
     if row.redirect is not None or row.folder is not None:
         return [alias.spelled(row, folder)]
     name, taken = ("ProxyPass", row.path) if row.path is not None else ("ProxyPassMatch", row.path_regex or "")
-    said = [name, word(taken), word(row.proxy or "!"), *["nocanon"] * row.nocanon, *["interpolate"] * row.interpolate]
-    said += words(ROUTE, row, Route())
+    parts = [name, word(taken), word(row.proxy or "!"), *["nocanon"] * row.nocanon, *["interpolate"] * row.interpolate]
+    parts += words(ROUTE, row, Route())
     wait = connect_timeout(site)
     if row.proxy is not None and wait is not None and balancer(row.proxy) is None:
-        said.append(f"connectiontimeout={TIME.spell(wait)}")
-    return [" ".join(said)]
+        parts.append(f"connectiontimeout={TIME.spell(wait)}")
+    return [" ".join(parts)]
 
 
 SPELL = {"routes": spelled}

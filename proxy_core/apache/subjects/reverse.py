@@ -7,7 +7,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, Unsayable, line
 from proxy_core.apache.names import unique
@@ -36,7 +35,7 @@ def reverse(kind: str) -> Handler:
             args.reverse()
         internal, public = args
         row |= {"internal": internal, "public": public, **context.place()}
-        context.server.reverse.append(DraftRow(row, [directive]))
+        context.add(directive, "reverse", row)
 
     return handler
 
@@ -66,12 +65,12 @@ def plain(site: Site, lose: Lose) -> Site:
     for rule in site.rewrites:
         if not rule.enabled or not flags.parse(rule.flags).proxy:
             continue
-        there = re.match(r"(?:https?|wss?|balancer)://[^/$%{\\]+(?=[/?]|\Z)", rule.substitution)
-        if there is None:
+        target = re.match(r"(?:https?|wss?|balancer)://[^/$%{\\]+(?=[/?]|\Z)", rule.substitution)
+        if target is None:
             why = f"{rule.id} finds its target at each request: write a row of [[reverse]] for each that it may find"
             lose(("site", "reverse"), why)
         else:
-            url = there[0] if there[0].startswith("balancer:") else _http(there[0])
+            url = target[0] if target[0].startswith("balancer:") else _http(target[0])
             rows.append(ReverseRule(host=rule.host, internal=f"{url}/", public="/"))
     kept = {(row.host, row.location, row.kind, row.internal, row.public): row for row in reversed(rows)}
     first = tuple(reversed(kept.values()))
@@ -98,8 +97,8 @@ def _both(row: Route, proxy: str) -> tuple[str, str]:
 
 
 def _http(url: str) -> str:
-    there = origin(url)
-    return f"{there.transport}://{there.authority}"
+    where = origin(url)
+    return f"{where.transport}://{where.authority}"
 
 
 def _spelled(path: str) -> str:

@@ -43,8 +43,8 @@ def set_env_if(context: ImportContext, directive: Directive) -> None:
     if attribute.lower() in ATTRIBUTES:
         looked = {"from": ATTRIBUTES[attribute.lower()]}
     elif _TOKEN.fullmatch(attribute):
-        known = {row.content["name"].lower() for row in (*context.draft.main.env, *context.server.env)}
-        kind = "ENV" if attribute.lower() in known else "HTTP"
+        variables_before = {row.content["name"].lower() for server in context.servers() for row in server.env}
+        kind = "ENV" if attribute.lower() in variables_before else "HTTP"
         looked = {"from": f"%{{{kind}:{attribute}}}"}
     else:
         looked = {"fields": attribute}
@@ -76,7 +76,7 @@ def _variable(
 
 def _put(context: ImportContext, directive: Directive, row: dict[str, Any]) -> None:
     """A row for the whole server, or for the section at hand."""
-    context.server.env.append(DraftRow(row | context.place(), [directive]))
+    context.add(directive, "env", row | context.place())
 
 
 def _literal(value: str) -> str:
@@ -115,11 +115,8 @@ def unset_env(context: ImportContext, directive: Directive) -> None:
     own, main = context.server.env, context.draft.main.env
     own[:] = [row for row in own if not _late(row, names)]
     if own is not main:
-        own += [
-            DraftRow({"name": row.content["name"], "unset": True, "late": True}, [directive])
-            for row in main
-            if _late(row, names)
-        ]
+        for row in [row for row in main if _late(row, names)]:
+            context.add(directive, "env", {"name": row.content["name"], "unset": True, "late": True})
 
 
 def _late(row: DraftRow, names: set[str]) -> bool:
@@ -131,7 +128,7 @@ def pass_env(context: ImportContext, directive: Directive) -> None:
     context.server_only()
     for name in directive.args:
         row = {"name": name, "from": f"%{{ENV:{name}}}", "capture": "(?s)^(.+)$", "late": True}
-        context.server.env.append(DraftRow(row, [directive]))
+        context.add(directive, "env", row)
 
 
 _AS_IT_COMES = Unsupported("how members are spoken to is not changed by variables here")
