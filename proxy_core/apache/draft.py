@@ -250,6 +250,7 @@ class SiteDraft:
         return posixpath.normpath(self.folder / self.path(text))
 
     def servers(self) -> list[DraftServer]:
+        """The main server, then the virtual hosts."""
         return [self.main, *self.hosts]
 
     def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
@@ -279,6 +280,7 @@ class Block:
 
 
 def table(path: tuple[str, ...], row: DraftRow) -> Block:
+    """A table of this path."""
     return Block(path, row.content, tuple(row.origins))
 
 

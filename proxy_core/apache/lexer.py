@@ -1,9 +1,13 @@
-"""Lines of httpd.conf as directives: httpd's ``ap_cfg_getline`` and ``ap_getword_conf`` (server/util.c).
+"""Lines of httpd.conf, read as directives and written: ``ap_cfg_getline`` and ``ap_getword_conf`` (server/util.c).
 
 A backslash at the end of a line joins it to the next, a comment too; ``#`` begins a comment only as the first thing of
 a line. Words are parted by blanks; one in quotes keeps them, and in it a backslash stands before its quote or another
 backslash. Everything keeps the file and line it came from. Nothing here knows what a directive means, and nothing
-raises: whoever reads decides what is a fault.
+raises while it reads: whoever reads decides what is a fault.
+
+A word is written in quotes only where it must be. In quotes a backslash hides a quote or another backslash, outside of
+them another backslash (``substring_conf`` in server/util.c); rewrite rules have quotes too, and hide nothing
+(``parseargline`` in mod_rewrite.c). What no line can hold raises ``Unsayable``.
 """
 
 from __future__ import annotations

@@ -78,12 +78,11 @@ _TABLES = ("env", "rewrites", "routes", "headers", "errors", "reverse", "locatio
 
 def _in_order(site: Site) -> Site:
     """The main server's rows before those of hosts, and each with an id of its own."""
-    order = ["", *site.hosts]
 
     def put(table: str) -> tuple[Any, ...]:
         taken: list[str] = []
         found = []
-        for row in sorted(getattr(site, table), key=lambda each: order.index(each.host)):
+        for row in hosts.by_host(site, getattr(site, table)):
             taken.append(unique(row.id or table, taken))
             found.append(replace(row, id=taken[-1]))
         return tuple(found)

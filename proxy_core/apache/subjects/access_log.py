@@ -45,6 +45,7 @@ def custom_log(context: ImportContext, directive: Directive) -> None:
 
 
 def log_format(context: ImportContext, directive: Directive) -> None:
+    """LogFormat format name"""
     form, *name = directive.args
     if name:
         context.draft.formats[name[0]] = form

@@ -65,6 +65,7 @@ def heard(site: Site, lose: Lose) -> Site:
 
 
 def plain(at: Address, health: HealthCheck | None, lose: Lose) -> HealthCheck | None:
+    """A check as Apache can do it."""
     if health is None or health.method == "none":
         return None
     if health.interval < 2 or not float(health.interval * 1000).is_integer():

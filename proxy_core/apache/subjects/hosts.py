@@ -8,9 +8,9 @@ differ in them becomes several, with the same rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import asdict, replace
 
@@ -23,6 +23,8 @@ from proxy_core.apache.subjects import error_pages, limits, tls
 from proxy_core.config.model import Host, Limits, Listener, ListenerLimits, Options, Site
 from proxy_core.http.target import endpoint
 from proxy_core.rules import hosts as hosts_of
+
+_Row = TypeVar("_Row", bound=Any)
 
 
 def server_name(context: ImportContext, directive: Directive) -> None:
@@ -245,6 +247,12 @@ def address_of(address: str) -> str:
     if host in ("", "0.0.0.0", "::") or literal is None:
         return f"*:{port}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def by_host(site: Site, rows: Iterable[_Row]) -> list[_Row]:
+    """Rows in the order in which they are tried: the main server's first."""
+    order = ["", *site.hosts]
+    return sorted(rows, key=lambda row: order.index(row.host))
 
 
 def unreached(site: Site) -> tuple[str, ...]:

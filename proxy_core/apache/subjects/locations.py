@@ -15,6 +15,7 @@ from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, word
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import access, error_pages
+from proxy_core.apache.subjects.hosts import by_host
 from proxy_core.apache.subjects.limits import whole_seconds
 from proxy_core.config.model import Location, Site
 
@@ -138,8 +139,7 @@ def _placed(site: Site, table: str, lose: Lose) -> tuple[Any, ...]:
             lose((table, row.id), f"it is for one host, and its location {row.location} for all or another")
             continue
         found.append(replace(row, host=hosts[row.location]) if row.location else row)
-    order = ["", *site.hosts]
-    return tuple(sorted(found, key=lambda row: (order.index(row.host), places.get(row.location, -1))))
+    return tuple(by_host(site, sorted(found, key=lambda row: places.get(row.location, -1))))
 
 
 def spelled(site: Site, row: Location, folder: Path) -> Lines:

@@ -24,7 +24,7 @@ from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_word
 from proxy_core.apache.options import by_name, first, is_on
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import files, rewrite_maps
-from proxy_core.apache.subjects.hosts import unreached
+from proxy_core.apache.subjects.hosts import by_host, unreached
 from proxy_core.config.model import RewriteRule, Site
 from proxy_core.rules.rewriting import flags
 
@@ -219,8 +219,8 @@ def rule_block(server: DraftServer, row: DraftRow, maps: Mapping[str, str], tabl
 def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dict[Path, str]]:
     """Rules and maps as Apache can say them, and the files that maps need."""
     maps, files = rewrite_maps.plain(site, folder, beside, lose)
-    rows = [row for host in ("", *site.hosts) for row in site.rewrites if row.host == host]
-    rows = [row for row in rows if not row.host or row.location or site.hosts[row.host].rewrites != "off"]
+    off = {name for name, host in site.hosts.items() if host.rewrites == "off"}
+    rows = [row for row in by_host(site, site.rewrites) if row.location or row.host not in off]
     targets = {
         row.id for row in site.locations
         if row.path is None and row.path_regex is None and (row.folder is None or row.files is not None)

@@ -2,7 +2,10 @@
 
 ``merge_proxy_config`` puts the main server's ProxyPass before a host's, ``merge_alias_config`` a host's Redirect and
 Alias before the main server's; mod_proxy is asked before mod_alias. In a site rows without a host come before a host's
-own, so where that would be another order, each host gets its own copy.
+own, so where that would be another order, each host gets its own copy, on the way in and on the way out.
+
+On the way out one list becomes three. A redirect or folder that stands above a row that forwards the same paths gets an
+exception in its place, which leaves the paths to it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from proxy_core.apache.draft import Block, DraftRow, DraftServer, SiteDraft, blo
 from proxy_core.apache.names import below, overlap, unique
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import reverse
-from proxy_core.apache.subjects.hosts import unreached
+from proxy_core.apache.subjects.hosts import by_host, unreached
 from proxy_core.apache.subjects.proxy import forwarded
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import Host, Redirection, Route, Site
@@ -82,19 +85,13 @@ def plain(site: Site, lose: Lose) -> Site:
     """Routes as Apache can say them."""
     site = replace(site, routes=tuple(forwarded(row, lose) for row in site.routes))
     site = reverse.plain(site, lose)
-    _order_of_last(_by_host(site, site.routes), lose)
+    _order_of_last(by_host(site, site.routes), lose)
     rows = [*site.routes]
     if serves_files(site) and not any(row.path_regex == DOTTED for row in rows):
         # it stands behind all else of the main server, so that it never takes what is forwarded
         at = max((number + 1 for number, row in enumerate(rows) if not row.host), default=0)
         rows.insert(at, Route(id="dotted", path_regex=DOTTED, redirect=Redirection(status=404)))
-    return _parted(replace(site, routes=tuple(_excepted(_by_host(site, rows)))))
-
-
-def _by_host(site: Site, rows: Iterable[Route]) -> list[Route]:
-    """Rows in the order in which they are tried: the main server's first."""
-    rows = list(rows)
-    return [row for host in ("", *site.hosts) for row in rows if row.host == host]
+    return _parted(replace(site, routes=tuple(_excepted(by_host(site, rows)))))
 
 
 def _is_last(row: Route) -> bool:

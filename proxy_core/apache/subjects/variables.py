@@ -17,6 +17,7 @@ from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects.hosts import by_host
 from proxy_core.config.model import EnvRule, Site
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.text import pattern, template
@@ -162,14 +163,13 @@ _MARKS = "/#|!,;:"
 
 def plain(site: Site, lose: Lose) -> Site:
     """Variables as SetEnv, SetEnvIf or SetEnvIfExpr says them, the main server's first."""
-    main = {row.name.lower() for row in site.env if not row.host}
     env: list[EnvRule] = []
-    for host in ("", *site.hosts):
-        known = set(main) if host else set()
-        for row in [row for row in site.env if row.host == host]:
-            made = _plain(row, known, lose)
-            known.add(row.name.lower())
-            env += [made] if made is not None else []
+    names: dict[str, set[str]] = {"": set()}
+    for row in by_host(site, site.env):
+        before = names.setdefault(row.host, set(names[""]))
+        made = _plain(row, before, lose)
+        before.add(row.name.lower())
+        env += [made] if made is not None else []
     return replace(site, env=tuple(env))
 
 
