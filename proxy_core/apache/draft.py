@@ -1,6 +1,6 @@
 """A site while it is being put together from directives: rows as plain data, each with the directive it came from.
 
-Handlers put rows into the Server that a directive stands in; ``assembly`` then lays the servers over each other, as
+Handlers put rows into the server that a directive stands in; ``assembly`` then lays the servers over each other, as
 httpd merges its main server into the virtual hosts. Names that must be unique in a site (locations, balancers, maps)
 are given here or there, never by a handler of its own.
 """
@@ -8,30 +8,24 @@ are given here or there, never by a handler of its own.
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from proxy_core.apache.lexer import Directive, Place
-from proxy_core.apache.report import Entry, Outcome
+from proxy_core.apache.lexer import Directive, SourcePlace
+from proxy_core.apache.names import below, unique
+from proxy_core.apache.report import Outcome, ReportLine
 
-
-class Unsupported(Exception):
-    """What a directive says is lost, because …"""
-
-
-class Ignored(Exception):
-    """What a directive says makes no difference here, because …"""
+OPEN = "all granted"
+CLOSED = "all denied"
 
 
 @dataclass(eq=False)
-class Row:
-    """One row or table of the site, in the spelling of site files. ``balanced`` names those of its keys that may name
-    a balancer."""
+class DraftRow:
+    """One row or table of the site, in the spelling of site files."""
 
     content: dict[str, Any]
     origins: list[Directive]
@@ -41,137 +35,208 @@ Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", 
 
 
 @dataclass(eq=False)
-class Group:
+class AccessGroup:
     """Conditions of access, and groups of them within; one that holds is enough, or all must, or none may."""
 
     match: Literal["any", "all", "none"]
-    conditions: list[str | Group]
+    conditions: list[str | AccessGroup]
     origins: list[Directive] = field(default_factory=list)
 
 
 @dataclass(eq=False)
-class Compat:
+class OldAccess:
     """What Order, Allow and Deny say, for these methods (empty: for all of them)."""
 
     method: str = ""
     order: Literal["deny,allow", "allow,deny"] = "deny,allow"
-    allow: list[str | Group] = field(default_factory=list)
-    deny: list[str | Group] = field(default_factory=list)
+    allow: list[str | AccessGroup] = field(default_factory=list)
+    deny: list[str | AccessGroup] = field(default_factory=list)
     origins: list[Directive] = field(default_factory=list)
 
 
 @dataclass(eq=False)
-class Section:
-    """A <Location>, <Proxy> or <Directory>; its row of [[locations]] is made when something needs it. ``limits`` are
-    the methods of the <Limit>s in it that say Require; ``rewriting`` says whether it says anything of rewriting;
-    ``closed`` that something is lost without which nobody may be let in. ``names`` are those of <Files>; ``expression``
-    is that of an <If>, in the section ``outer`` or in none. ``needs`` are conditions beside all others."""
+class DraftSection:
+    """A <Location>, <Proxy>, <Directory>, <Files> or <If>."""
 
     kind: Kind
+    """The section's name, in lower case."""
     argument: str
+    """The path, URL, folder or regular expression that it is for."""
     directive: Directive
-    row: Row | None = None
-    access: Group | None = None
+    """The section itself."""
+    row: DraftRow | None = None
+    """Its row of [[locations]], made when something needs it."""
+    access: AccessGroup | None = None
+    """What its Requires say."""
     engine: bool | None = None
+    """RewriteEngine, None where it is not said."""
     base: str = ""
+    """RewriteBase: the path that relative substitutions belong to."""
     inherits: str = ""
-    rules: list[Row] = field(default_factory=list)
+    """RewriteOptions: whether rules of the sections round it come "before" its own, "after" them, or ("") not."""
+    rules: list[DraftRow] = field(default_factory=list)
+    """Its rewrite rules."""
     rewriting: bool = False
+    """Whether it says anything of rewriting."""
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
+    """RewriteConds that wait for their rule."""
     limits: list[str] = field(default_factory=list)
-    compat: list[Compat] = field(default_factory=list)
+    """The methods of the <Limit>s in it that say Require."""
+    compat: list[OldAccess] = field(default_factory=list)
+    """What Order, Allow and Deny say, by methods."""
     satisfies_any: bool = False
+    """Satisfy Any."""
     closed: bool = False
+    """Whether something is lost without which nobody may be let in."""
     interpolates: bool | None = None
+    """ProxyPassInterpolateEnv, None where it is not said."""
     names: str = ""
-    outer: Section | None = None
+    """The file names of <Files>, as a regular expression."""
+    outer: DraftSection | None = None
+    """The section that an <If> stands in, None for a server."""
     expression: str = ""
+    """The expression of an <If>, with those before it denied."""
     merging: str = "off"
+    """AuthMerging: off, and, or."""
     needs: list[str] = field(default_factory=list)
+    """Conditions of access that hold beside all others."""
     auth: dict[str, str] = field(default_factory=dict)
+    """AuthType ("type"), AuthName ("name") and AuthUserFile ("file")."""
 
 
 @dataclass(eq=False)
-class Balancer:
+class DraftBalancer:
     """A balancer: its parameters, and its members by the order in which they stand."""
 
     origins: list[Directive]
     settings: dict[str, Any] = field(default_factory=dict)
-    members: list[Row] = field(default_factory=list)
+    members: list[DraftRow] = field(default_factory=list)
+
+
+def _rows() -> list[DraftRow]:
+    return []
 
 
 @dataclass(eq=False)
-class Server:
-    """The main server (``directive`` is None) or a virtual host. ``options`` are what directives with one value for a
-    whole server say, by the directive's name. Rules that ask ``refused_maps`` do not come in."""
+class DraftServer:
+    """The main server or a virtual host."""
 
     directive: Directive | None = None
+    """Its <VirtualHost>, None for the main server."""
     names: list[str] = field(default_factory=list)
+    """ServerAlias."""
     server_name: str = ""
+    """ServerName without its scheme, with its port."""
     options: dict[str, tuple[Any, Directive]] = field(default_factory=dict)
-    env: list[Row] = field(default_factory=list)
-    maps: dict[str, Row] = field(default_factory=dict)
+    """What directives with one value for a whole server say, by the key of the site or a name of the handler's."""
+    env: list[DraftRow] = field(default_factory=_rows)
+    """Rows of [[env]]."""
+    maps: dict[str, DraftRow] = field(default_factory=dict)
+    """Tables of [maps], by the name that the server gives them."""
     refused_maps: set[str] = field(default_factory=set)
-    rewrites: list[Row] = field(default_factory=list)
+    """Maps that do not come in; rules that ask them do not either."""
+    rewrites: list[DraftRow] = field(default_factory=_rows)
+    """Rewrite rules of the server itself."""
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
-    routes: list[Row] = field(default_factory=list)
-    located: list[Row] = field(default_factory=list)
-    redirects: list[Row] = field(default_factory=list)
-    located_aliases: list[Row] = field(default_factory=list)
-    aliases: list[Row] = field(default_factory=list)
-    locations: list[Row] = field(default_factory=list)
-    headers: list[Row] = field(default_factory=list)
-    reverse: list[Row] = field(default_factory=list)
-    errors: list[Row] = field(default_factory=list)
-    balancers: dict[str, Balancer] = field(default_factory=dict)
-    limits: Row = field(default_factory=lambda: Row({}, []))
-    inner: list[Row] = field(default_factory=list)
-    guarded: list[Section] = field(default_factory=list)
-    within: list[Section] = field(default_factory=list)
-    asking: list[Section] = field(default_factory=list)
+    """RewriteConds that wait for their rule."""
+    routes: list[DraftRow] = field(default_factory=_rows)
+    """ProxyPass outside of sections."""
+    located: list[DraftRow] = field(default_factory=_rows)
+    """ProxyPass and Redirect in sections."""
+    redirects: list[DraftRow] = field(default_factory=_rows)
+    """Redirect outside of sections."""
+    located_aliases: list[DraftRow] = field(default_factory=_rows)
+    """Alias in sections."""
+    aliases: list[DraftRow] = field(default_factory=_rows)
+    """Alias outside of sections."""
+    locations: list[DraftRow] = field(default_factory=_rows)
+    """Rows of [[locations]]."""
+    headers: list[DraftRow] = field(default_factory=_rows)
+    """Rows of [[headers]]."""
+    reverse: list[DraftRow] = field(default_factory=_rows)
+    """Rows of [[reverse]]."""
+    errors: list[DraftRow] = field(default_factory=_rows)
+    """Rows of [[errors]]."""
+    balancers: dict[str, DraftBalancer] = field(default_factory=dict)
+    """Balancers by name, in lower case."""
+    limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """Bounds: [limits], or those of its listener."""
+    inner: list[DraftRow] = field(default_factory=_rows)
+    """Rewrite rules of sections."""
+    guarded: list[DraftSection] = field(default_factory=list)
+    """Sections that say who may."""
+    within: list[DraftSection] = field(default_factory=list)
+    """Sections that say anything of rewriting."""
+    asking: list[DraftSection] = field(default_factory=list)
+    """Sections that ask for a password."""
     rewrites_anything: bool = False
+    """Whether the server itself says anything of rewriting."""
     name: str = ""
+    """The host's name in the site, "" for the main server."""
 
-    def said(self, name: str) -> Any:
+    def option(self, name: str) -> Any:
         """The value of an option, None where it is not said."""
         return self.options[name][0] if name in self.options else None
 
 
 @dataclass(eq=False)
-class Draft:
+class SiteDraft:
     """The whole of it."""
 
     allow_programs: bool = False
+    """Whether maps that run programs or ask databases come in."""
     root: Path = Path()
+    """httpd's ServerRoot."""
     folder: Path = Path()
-    main: Server = field(default_factory=Server)
-    hosts: list[Server] = field(default_factory=list)
-    listeners: list[Row] = field(default_factory=list)
-    access_log: Row | None = None
-    entries: list[Entry] = field(default_factory=list)
-    accesses: dict[str, Row] = field(default_factory=dict)
-    auths: dict[str, Row] = field(default_factory=dict)
+    """The folder of the site file, absolute."""
+    main: DraftServer = field(default_factory=DraftServer)
+    """The main server."""
+    hosts: list[DraftServer] = field(default_factory=list)
+    """Virtual hosts in order; ``assembly`` leaves out those that no listener leads to."""
+    listeners: list[DraftRow] = field(default_factory=_rows)
+    """[listeners], each with its name as a key."""
+    access_log: DraftRow | None = None
+    """[access_log]."""
+    report: list[ReportLine] = field(default_factory=list)
+    """What became of each directive so far."""
+    accesses: dict[str, DraftRow] = field(default_factory=dict)
+    """[access] by name."""
+    auths: dict[str, DraftRow] = field(default_factory=dict)
+    """[auth] by name."""
     served: dict[str, str] = field(default_factory=dict)
+    """Folders whose files are served (absolute), each with its path."""
     location_ids: set[str] = field(default_factory=set)
+    """Ids of [[locations]] that are taken."""
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """ProxyHCTemplate: parameters by the template's name in lower case."""
     formats: dict[str, str] = field(default_factory=dict)
+    """LogFormat: formats by name."""
     providers: dict[str, str] = field(default_factory=dict)
+    """<AuthzProviderAlias>: conditions by name in lower case."""
     connects: list[tuple[float, Directive]] = field(default_factory=list)
-    heartbeat: Row | None = None
+    """Seconds that plain targets say connecting may take."""
+    heartbeat: DraftRow | None = None
+    """[heartbeat]."""
     expressions: dict[str, str] = field(default_factory=dict)
+    """ProxyHCExpr: expressions by name in lower case."""
 
-    def lose(self, places: Collection[Place], why: str) -> None:
-        """What stands at these places is lost after all."""
-        self.entries = [
-            replace(entry, outcome="unsupported", why=why) if Place(entry.file, entry.line) in places else entry
-            for entry in self.entries
+    def lose(self, directives: Iterable[Directive], why: str) -> None:
+        """What these directives say is lost after all."""
+        places = {directive.place for directive in directives}
+        self.report = [
+            replace(line, outcome="unsupported", why=why) if SourcePlace(line.file, line.line) in places else line
+            for line in self.report
         ]
 
-    def close(self, server: Server, where: dict[str, str], said: Directive, name: str = "closed") -> None:
-        """Nobody is let in there, for what it was to be is lost."""
-        name = unique(name, self.location_ids)
+    def location_id(self, stem: str) -> str:
+        """An id of [[locations]] that is not taken, taken."""
+        name = unique(stem, self.location_ids)
         self.location_ids.add(name)
-        server.locations.append(Row({"id": name, **where, "require": ["all denied"]}, [said]))
+        return name
+
+    def close(self, server: DraftServer, where: dict[str, str], directive: Directive, name: str = "closed") -> None:
+        """Nobody is let in there, for what it was to be is lost."""
+        server.locations.append(DraftRow({"id": self.location_id(name), **where, "require": [CLOSED]}, [directive]))
 
     def path(self, text: str) -> str:
         """A path of httpd's (relative to its ServerRoot) as site files write it: relative to their own folder where it
@@ -184,96 +249,24 @@ class Draft:
         """A path of httpd's as an absolute one."""
         return posixpath.normpath(self.folder / self.path(text))
 
-    def servers(self) -> list[Server]:
+    def servers(self) -> list[DraftServer]:
+        """The main server, then the virtual hosts."""
         return [self.main, *self.hosts]
 
-    def note(self, said: Directive, outcome: Outcome, why: str = "") -> None:
-        file, line = said.place.file, said.place.line
-        self.entries.append(Entry(outcome=outcome, directive=said.name, text=str(said), file=file, line=line, why=why))
+    def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
+        """Report what became of a directive."""
+        file, line, name = directive.place.file, directive.place.line, directive.name
+        self.report.append(
+            ReportLine(outcome=outcome, directive=name, text=str(directive), file=file, line=line, why=why)
+        )
 
 
-@dataclass(eq=False)
-class Here:
-    """Where a directive stands: its server and the section round it; ``method`` is the condition that a <Limit> is,
-    ``conditions`` are the expressions of the <If> and <ElseIf> before."""
-
-    draft: Draft
-    server: Server
-    section: Section | None = None
-    group: Group | None = None
-    method: str = ""
-    losses: list[str] = field(default_factory=list)
-    conditions: list[str] = field(default_factory=list)
-
-    def lose(self, why: str) -> None:
-        """A part of the directive at hand is lost."""
-        self.losses.append(why)
-
-    def unconditional(self) -> None:
-        """Raises Unsupported inside <If>."""
-        if self.section is not None and self.section.kind == "if":
-            raise Unsupported("it stands inside <If>, where it cannot be told apart; move it out")
-
-    def server_only(self) -> None:
-        """Raises Unsupported inside a section."""
-        if self.section is not None:
-            raise Unsupported(f"it stands inside {self.section.directive}; move it out of the section")
-
-    def location(self, said: Directive) -> Row:
-        """The row of [[locations]] for the section round ``said``."""
-        section = self.section
-        assert section is not None
-        if section.row is None:
-            where = self._where(section)
-            stem = re.sub(r"[^A-Za-z0-9]+", "-", section.names or section.argument)
-            stem = stem.strip("-").lower() or "root"
-            name = unique(stem, self.draft.location_ids)
-            self.draft.location_ids.add(name)
-            section.row = Row({"id": name, **where}, [section.directive])
-            self.server.locations.append(section.row)
-        return section.row
-
-    def _where(self, section: Section) -> dict[str, str]:
-        """What the section's row is for."""
-        match section.kind:
-            case "location":
-                return located(section.argument)
-            case "locationmatch":
-                return {"path_regex": section.argument}
-            case "proxy":
-                target = section.argument.removesuffix("*") or "*"
-                return {"target": section.argument if set("*?[") & set(target) else target}
-            case "proxymatch":
-                return {"target_regex": section.argument}
-            case "directory":
-                return {"folder": self.draft.path(section.argument)}
-            case "files":
-                folder = {"folder": self.draft.path(section.argument)} if section.argument else {}
-                return folder | {"files": section.names}
-        where = self._where(section.outer) if section.outer is not None else {"path": "/"}
-        return where | {"expr": section.expression}
-
-
-def located(path: str) -> dict[str, str]:
-    """What a <Location> with this path says in [[locations]]: a prefix, or where it has wildcards an expression
-    (``*`` and ``?`` never take a slash)."""
-    if not set("*?[") & set(path):
-        return {"path": path if path.startswith("/") else "/" + path}
-    spelled = re.sub(r"\\\*", "[^/]*", re.escape(path)).replace(r"\?", "[^/]").replace(r"\[", "[").replace(r"\]", "]")
-    return {"path_regex": f"^{spelled}$"}
-
-
-def unique(stem: str, taken: Collection[str]) -> str:
-    """A name that is not taken: the stem, or the stem with a number."""
-    name, number = stem, 2
-    while name in taken:
-        name, number = f"{stem}-{number}", number + 1
-    return name
-
-
-def slug(text: str) -> str:
-    """A text as a name that site files take."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "x"
+def holds(outer: DraftSection, inner: DraftSection) -> bool:
+    """Whether paths of the inner section are in the outer one, as far as their arguments tell."""
+    kind = inner.kind
+    if kind == "if":
+        kind = inner.outer.kind if inner.outer is not None else "location"
+    return outer.kind == kind != "locationmatch" and below(inner.argument, outer.argument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +279,13 @@ class Block:
     row: bool = False
 
 
-def block(table: str, server: Server, row: Row) -> Block:
+def table(path: tuple[str, ...], row: DraftRow) -> Block:
+    """A table of this path."""
+    return Block(path, row.content, tuple(row.origins))
+
+
+def block(name: str, server: DraftServer, row: DraftRow) -> Block:
+    """A row of this table, for its server."""
     where = {"host": server.name} if server.name else {}
     named = {"id": row.content["id"]} if "id" in row.content else {}
-    return Block((table,), named | where | row.content, tuple(row.origins), row=True)
+    return Block((name,), named | where | row.content, tuple(row.origins), row=True)

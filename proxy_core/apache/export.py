@@ -1,6 +1,6 @@
 """A site as httpd.conf: ``rproxy export --to apache``.
 
-The site is first put in the words of Apache (``export_plain``); here its parts are laid out, the main server and a
+The site is first put in the words of Apache (``sayable``); here its parts are laid out, the main server and a
 virtual host for each host, and the modules that the lines need are loaded. Paths are relative to the ServerRoot, which
 is the folder of the site file, but for those of files that are served, which httpd does not take so.
 """
@@ -8,29 +8,30 @@ is the folder of the site file, but for those of files that are served, which ht
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
-from proxy_core.apache import (
-    export_access,
-    export_balancers,
-    export_fields,
-    export_hosts,
-    export_routes,
-    export_rules,
-    export_tls,
+from proxy_core.apache.lexer import Lines, line, off, section, word
+from proxy_core.apache.options import SWITCH
+from proxy_core.apache.registry import SPELL
+from proxy_core.apache.sayable import sayable
+from proxy_core.apache.subjects import (
+    access,
+    access_log,
+    balancing,
+    client_address,
+    core,
+    hosts,
+    limits,
+    rewriting,
+    tls,
 )
-from proxy_core.apache.export_plain import plain
-from proxy_core.apache.export_words import Lines, line, section, span, switch, word
 from proxy_core.config.folders import serves_files
-from proxy_core.config.log_directives import FORMATS
-from proxy_core.config.model import AccessLog, Host, Limits, Location, Options, Site
+from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.errors import Problem
-from proxy_core.http.target import endpoint
 
 MODULES = Path("/usr/lib/apache2/modules")
 """Where Debian has them."""
@@ -48,12 +49,12 @@ class Exported:
 def export_site(site: Site, file: Path, beside: Path, modules: Path = MODULES) -> Exported:
     """Export a sound site, which stands in ``file``. What else is needed is to stand in the folder ``beside``."""
     folder = file.parent.absolute()
-    said = plain(site, folder, beside.absolute())
-    inside = _main(said.site, folder)
-    for name, host in said.site.hosts.items():
-        inside += ["", *_virtual_host(said.site, name, host, folder)]
+    made = sayable(site, folder, beside.absolute())
+    inside = _main(made.site, folder)
+    for name, host in made.site.hosts.items():
+        inside += ["", *_virtual_host(made.site, name, host, folder)]
     text = "\n".join([f"# Exported from {file.name}.", "", *_loaded(inside, modules), "", *inside, ""])
-    return Exported(text, said.files, said.losses)
+    return Exported(text, made.files, made.losses)
 
 
 def _parts(*parts: Iterable[str]) -> Lines:
@@ -74,112 +75,63 @@ def _main(site: Site, folder: Path) -> Lines:
     return _parts(
         [line("ServerRoot", str(folder)), *process],
         [line("ServerName", site.site.server_name), *listens],
-        [f"TraceEnable {switch(site.site.trace)}", *_limits(site.limits)],
-        _log(site.access_log),
+        [f"TraceEnable {SWITCH.spell(site.site.trace)}", *limits.lines(site.limits)],
+        access_log.lines(site.access_log),
         ["TypesConfig /etc/mime.types"] * serves_files(site),
-        _remote(site.site),
-        [*_options(site.site, Options(), folder), *export_tls.lines_of_members(site)],
+        client_address.lines(site.site),
+        [*core.lines(site.site, Options(), folder), *tls.lines_of_members(site)],
         [line("HeartbeatListen", site.heartbeat.address)] if site.heartbeat is not None else [],
-        export_balancers.lines(site),
+        balancing.lines(site),
         _server(site, "", folder),
     )
 
 
-def _log(said: AccessLog | None) -> Lines:
-    if said is None:
-        return []
-    name = said.format if said.format in FORMATS else "own"
-    form = FORMATS.get(said.format, said.format).replace("\n", "\\n")
-    return [line("LogFormat", form, name), line("CustomLog", said.file, name)]
-
-
-def _remote(said: Options) -> Lines:
-    """Who is believed to name the client (mod_remoteip)."""
-    if not said.client_header:
-        return []
-    lists = (("RemoteIPTrustedProxy", said.trusted_proxies), ("RemoteIPInternalProxy", said.internal_proxies))
-    found = [line("RemoteIPHeader", said.client_header)]
-    found += [line("RemoteIPProxiesHeader", said.proxies_header)] * bool(said.proxies_header)
-    return [*found, *(line(name, *networks) for name, networks in lists if networks)]
-
-
-def _limits(said: Limits) -> Lines:
-    """[limits]. KeepAliveTimeout and RequestReadTimeout are always said, for they are not httpd's defaults."""
-    default = asdict(Limits())
-    always = ("idle_time", "head_time", "head_rate", "body_time", "body_rate")
-    found = _bounds({key: value for key, value in asdict(said).items() if value != default[key] or key in always})
-    return [*found, *[f"LimitRequestBody {said.body}"] * (said.body != default["body"])]
-
-
-_BOUNDS = {"request_line": "LimitRequestLine", "field": "LimitRequestFieldSize", "fields": "LimitRequestFields"}
-
-
-def _bounds(said: Mapping[str, Any]) -> Lines:
-    """The bounds that are not None."""
-    found = [f"{name} {said[key]}" for key, name in _BOUNDS.items() if said.get(key) is not None]
-    found += [f"KeepAliveTimeout {span(each)}" for each in (said.get("idle_time"),) if each is not None]
-    stages = [
-        (name, said.get(f"{key}_time"), said.get(f"{key}_rate")) for name, key in (("header", "head"), ("body", "body"))
-    ]
-    words = [f"{name}={time:.0f}" + f",MinRate={rate}" * bool(rate) for name, time, rate in stages if time is not None]
-    return [*found, *[f"RequestReadTimeout {' '.join(words)}"] * bool(words)]
-
-
-_SLASHES = {"refuse": "Off", "decode": "On", "keep": "NoDecode"}
-_OPTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "timeout": ("ProxyTimeout", span),
-    "preserve_host": ("ProxyPreserveHost", switch),
-    "add_forwarded": ("ProxyAddHeaders", switch),
-    "canonical_name": ("UseCanonicalName", switch),
-    "via": ("ProxyVia", str.title),
-    "encoded_slashes": ("AllowEncodedSlashes", _SLASHES.__getitem__),
-    "merge_slashes": ("MergeSlashes", switch),
-    "max_body": ("LimitRequestBody", str),
-}
-
-
-def _options(said: Any, default: Any, folder: Path) -> Lines:
-    """What [site], a host or a location sets by one directive each."""
-    found = []
-    for key, (name, spelled) in _OPTIONS.items():
-        value = getattr(said, key, None)
-        if value is not None and value != getattr(default, key, None):
-            found.append(line(name, spelled(value)))
-    overrides, codes = getattr(said, "error_override", None), getattr(said, "override_codes", None)
-    if codes or (overrides is not None and overrides != default.error_override):
-        found.append(" ".join(["ProxyErrorOverride", switch(overrides is not False), *(codes or ())]))
-    root, index = getattr(said, "document_root", None), getattr(said, "directory_index", None)
-    if root:
-        found.append(line("DocumentRoot", str((folder / root).absolute())))
-    if index is not None and index != getattr(default, "directory_index", None):
-        found.append(line("DirectoryIndex", *index))
+def _rows(site: Site, table: str, host: str, location: str, folder: Path) -> Lines:
+    """The rows of a table for a location, or for a server as a whole."""
+    found: Lines = []
+    for row in getattr(site, table):
+        place = getattr(row, "location", "")
+        if place == location if location else not place and row.host == host:
+            lines = SPELL[table](site, row, folder)
+            found += lines if row.enabled else off(lines)
     return found
 
 
 def _server(site: Site, host: str, folder: Path) -> Lines:
     """The rows of the main server or of a host, in the order of the site file."""
-    sections = [_section(site, row, folder) for row in site.locations if row.host == host]
+
+    def rows(table: str) -> Lines:
+        return _rows(site, table, host, "", folder)
+
+    interpolates = any(row.interpolate for row in site.routes if row.host == host)
     return _parts(
-        export_fields.variables(row for row in site.env if row.host == host and not row.location),
-        export_rules.lines(site, host),
-        export_routes.lines(site, (row for row in site.routes if row.host == host), folder),
-        export_fields.reverse(row for row in site.reverse if row.host == host and not row.location),
-        export_fields.headers(row for row in site.headers if row.host == host and not row.location),
-        export_fields.errors(row for row in site.errors if row.host == host and not row.location),
-        [each for lines in sections for each in lines],
+        rows("env"),
+        [*rewriting.lines(site, host), *rows("rewrites")],
+        [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
+        rows("reverse"),
+        rows("headers"),
+        rows("errors"),
+        [each for row in site.locations if row.host == host for each in _section(site, row, folder)],
     )
 
 
 def _section(site: Site, row: Location, folder: Path) -> Lines:
+    """A row of [[locations]] with the rows in it."""
+
+    def rows(table: str) -> Lines:
+        return _rows(site, table, "", row.id, folder)
+
+    rules = rows("rewrites")
     inside = [
-        *_options(replace(row, timeout=None), Location(), folder),
+        *core.lines(replace(row, timeout=None), Location(), folder),
         *(f"ProxySet timeout={each:g}" for each in (row.timeout,) if each is not None),
-        *export_access.lines(site, row),
-        *export_fields.variables(each for each in site.env if each.location == row.id),
-        *export_rules.lines_of_section(each for each in site.rewrites if each.location == row.id),
-        *export_fields.headers(each for each in site.headers if each.location == row.id),
-        *export_fields.reverse((each for each in site.reverse if each.location == row.id), row),
-        *export_fields.errors(each for each in site.errors if each.location == row.id),
+        *access.lines(site, row),
+        *rows("env"),
+        *["RewriteEngine On"] * bool(rules),
+        *rules,
+        *rows("headers"),
+        *rows("reverse"),
+        *rows("errors"),
     ]
     if row.expr:
         inside = section("If", word(row.expr), inside)
@@ -199,7 +151,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
 
 
 def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
-    addresses = " ".join(_address(site.listeners[each].address) for each in host.listeners or site.listeners)
+    addresses = " ".join(hosts.address_of(site.listeners[each].address) for each in host.listeners or site.listeners)
     names = list(host.names)
     if host.server_name:
         names[0] = host.server_name
@@ -207,22 +159,14 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
     inside = [line("ServerName", names[0])] if plain_first else []
     aliases = names[1:] if plain_first else names
     inside += [line("ServerAlias", *aliases)] if aliases else []
-    inside += _bounds(asdict(export_hosts.bounds(site, name)))
-    inside += [*export_tls.lines_of_host(site, host, folder), *_options(host, Host(), folder)]
+    inside += limits.bounds(hosts.bounds(site, name))
+    inside += [*tls.lines_of_host(site, host, folder), *core.lines(host, Host(), folder)]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]
 
 
-def _address(address: str) -> str:
-    """An address to listen on as <VirtualHost> has it: literal where it is one and stands for itself alone."""
-    host, port = endpoint(address)
-    literal = re.fullmatch(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", host)
-    if host in ("", "0.0.0.0", "::") or literal is None:
-        return f"*:{port}"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 _PROXY = ("proxy", "proxy_http")
+
 _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"", ("mpm_event", "authz_core", "reqtimeout")),
     (r"Proxy(?!Set)|BalancerMember|<Proxy|Rewrite(?:Rule|Cond) .*\[(?:.*,)?(?i:P|proxy)(?:,.*)?\]", _PROXY),
@@ -250,6 +194,6 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def _loaded(lines: Iterable[str], modules: Path) -> Lines:
     """LoadModule for what the lines need, in the order of the table."""
-    said = [each.strip() for each in lines if not each.strip().startswith("#")]
-    needed = [name for pattern, names in _NEEDED if any(re.match(pattern, each) for each in said) for name in names]
+    needing = [each.strip() for each in lines if not each.strip().startswith("#")]
+    needed = [name for pattern, names in _NEEDED if any(re.match(pattern, each) for each in needing) for name in names]
     return [line("LoadModule", f"{name}_module", str(modules / f"mod_{name}.so")) for name in dict.fromkeys(needed)]

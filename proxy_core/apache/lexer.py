@@ -1,20 +1,24 @@
-"""Lines of httpd.conf as directives: httpd's ``ap_cfg_getline`` and ``ap_getword_conf`` (server/util.c).
+"""Lines of httpd.conf, read as directives and written: ``ap_cfg_getline`` and ``ap_getword_conf`` (server/util.c).
 
 A backslash at the end of a line joins it to the next, a comment too; ``#`` begins a comment only as the first thing of
 a line. Words are parted by blanks; one in quotes keeps them, and in it a backslash stands before its quote or another
 backslash. Everything keeps the file and line it came from. Nothing here knows what a directive means, and nothing
-raises: whoever reads decides what is a fault.
+raises while it reads: whoever reads decides what is a fault.
+
+A word is written in quotes only where it must be. In quotes a backslash hides a quote or another backslash, outside of
+them another backslash (``substring_conf`` in server/util.c); rewrite rules have quotes too, and hide nothing
+(``parseargline`` in mod_rewrite.c). What no line can hold raises ``Unsayable``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcePlace:
     """Where something stands: a file, and a line counted from 1."""
 
     file: str
@@ -31,7 +35,7 @@ class Directive:
 
     name: str
     raw: str
-    place: Place
+    place: SourcePlace
     inside: tuple[Directive, ...] | None = None
 
     @property
@@ -49,10 +53,11 @@ class Directive:
 
 
 _IN_FILE = re.compile(r"#\s*In file:\s*(.*\S)\s*")
+
 _AT_LINE = re.compile(r"#\s*(\d+):\s*")
 
 
-def lines(text: str, file: str) -> Iterator[tuple[Place, str]]:
+def lines(text: str, file: str) -> Iterator[tuple[SourcePlace, str]]:
     """The lines that say something, stripped and joined where a backslash says so. In what ``apache2 -t -D
     DUMP_CONFIG`` prints, places are those that it tells of."""
     parts: list[str] = []
@@ -65,7 +70,7 @@ def lines(text: str, file: str) -> Iterator[tuple[Place, str]]:
         if line.endswith("\\"):
             continue
         whole, parts = "".join(parts).strip(), []
-        place, start = Place(told_file, told_line or start) if dumped else Place(file, start), 0
+        place, start = SourcePlace(told_file, told_line or start) if dumped else SourcePlace(file, start), 0
         if whole.startswith("#"):
             if dumped and (found := _IN_FILE.fullmatch(whole)):
                 told_file = found[1]
@@ -133,3 +138,54 @@ def split(line: str) -> tuple[str, str]:
     """Name and rest of a line; a section's name begins with ``<``, and its last ``>`` is gone."""
     name, *raw = (line.removesuffix(">") if line.startswith("<") else line).split(None, 1)
     return name, raw[0].strip() if raw else ""
+
+
+Lines = list[str]
+
+_QUOTED = re.compile(r"[\s\"'<>#]|\A\Z|\\\Z")
+
+
+class Unsayable(ValueError):
+    """A text that no line of httpd.conf can hold; the words say why."""
+
+
+def word(text: str) -> str:
+    """One word of a directive. Raises Unsayable."""
+    check(text)
+    if not _QUOTED.search(text):
+        return re.sub(r"\\{2,}", lambda run: run[0] * 2, text)
+    inside = re.sub(r'\\{2,}|\\+(?="|\Z)', lambda run: run[0] * 2, text)
+    return '"' + inside.replace('"', '\\"') + '"'
+
+
+def rewrite_word(text: str) -> str:
+    """One word of a RewriteRule or RewriteCond. Raises Unsayable."""
+    check(text)
+    if text and not re.search(r"\s|\A[\"']|\\\Z", text):
+        return text
+    for quote in "\"'":
+        if quote not in text:
+            return quote + text + quote
+    raise Unsayable("a rule cannot have blanks and both kinds of quotes in one word")
+
+
+def check(text: str) -> None:
+    """Raises Unsayable for what would end a line."""
+    if not text.isprintable() and re.search(r"[\0-\x1f\x7f]", text.replace("\t", "")):
+        raise Unsayable("a line of httpd.conf cannot hold control characters")
+
+
+def line(name: str, *words: str) -> str:
+    """A directive. Raises Unsayable."""
+    return " ".join([name, *map(word, words)])
+
+
+def section(name: str, argument: str, inside: Iterable[str]) -> Lines:
+    """A section with its lines; none where there is nothing in it."""
+    lines = [f"    {each}" if each else "" for each in inside]
+    return [f"<{name} {argument}>" if argument else f"<{name}>", *lines, f"</{name}>"] if lines else []
+
+
+def off(lines: Iterable[str]) -> Lines:
+    """Lines that are out of service."""
+    return [f"# {each}" for each in lines]

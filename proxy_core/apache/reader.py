@@ -17,36 +17,38 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from proxy_core.apache.lexer import Directive, Place, filled, lines, split
+from proxy_core.apache.lexer import Directive, SourcePlace, filled, lines, split
 from proxy_core.errors import Problem
 
 VERSION = (2, 4, 71)
 """The httpd whose meaning is imported, for IfVersion."""
 
 BUILT_IN = frozenset({"core", "so", "http", "http_core", "log_config", "logio", "version", "unixd", "watchdog"})
+
 _DEPTH = 32
+
 _SECTION_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What was read: directives in order, the faults met, the modules loaded (None where no file loads any)."""
+    """What was read: directives in order, the faults met, the ServerRoot."""
 
     directives: tuple[Directive, ...]
     problems: tuple[Problem, ...]
-    modules: frozenset[str] | None
     root: Path
 
 
 def read(file: Path, defines: Mapping[str, str]) -> Configuration:
     """Read a file and all that it includes. ``defines`` are what ``-D`` would say."""
-    first = _Reader(file.parent, dict(_environment(file.parent)) | dict(defines), {*defines}, None)
-    found = first.file(file)
-    if first.loaded:
-        second = _Reader(file.parent, dict(_environment(file.parent)) | dict(defines), {*defines}, set(BUILT_IN))
-        found = second.file(file)
-        return Configuration(found, tuple(second.problems), frozenset(second.modules or ()), second.root)
-    return Configuration(found, tuple(first.problems), None, first.root)
+    modules = None
+    while True:
+        variables = dict(_environment(file.parent)) | dict(defines)
+        reader = ConfigurationReader(file.parent, variables, {*defines}, modules)
+        directives = reader.file(file)
+        if modules is not None or not reader.loaded:
+            return Configuration(directives, tuple(reader.problems), reader.root)
+        modules = set(BUILT_IN)
 
 
 def _environment(folder: Path) -> Iterator[tuple[str, str]]:
@@ -55,31 +57,41 @@ def _environment(folder: Path) -> Iterator[tuple[str, str]]:
         text = (folder / "envvars").read_text()
     except OSError:
         return
-    known = {"SUFFIX": ""}
+    variables = {"SUFFIX": ""}
     for found in re.finditer(r"^\s*(?:export\s+|:\s*\$\{)?(\w+):?=([^\n}]*)", text, re.MULTILINE):
         value = found[2].strip().strip("\"'")
-        value = re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda name: known.get(name[1] or name[2], ""), value)
-        known[found[1]] = value
+        value = re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda name: variables.get(name[1] or name[2], ""), value)
+        variables[found[1]] = value
         yield found[1], value
 
 
 @dataclass
-class _Reader:
-    root: Path
-    variables: dict[str, str]
-    defined: set[str]
-    modules: set[str] | None
-    loaded: bool = False
-    problems: list[Problem] = field(default_factory=list)
-    macros: dict[str, tuple[list[str], list[tuple[Place, str]]]] = field(default_factory=dict)
-    top: Path | None = None
+class ConfigurationReader:
+    """One reading of a file and all that it includes."""
 
-    def file(self, path: Path, depth: int = 0, place: Place | None = None) -> tuple[Directive, ...]:
+    root: Path
+    """ServerRoot, which relative paths begin at."""
+    variables: dict[str, str]
+    """What ${NAME} stands for."""
+    defined: set[str]
+    """What <IfDefine> asks for."""
+    modules: set[str] | None
+    """Modules that are loaded, None for all."""
+    loaded: bool = False
+    """Whether any LoadModule was met."""
+    problems: list[Problem] = field(default_factory=list)
+    """Faults met so far."""
+    macros: dict[str, tuple[list[str], list[tuple[SourcePlace, str]]]] = field(default_factory=dict)
+    """Parameters and lines of each <Macro>, by its name in lower case."""
+    top: Path | None = None
+    """The file that was read first."""
+
+    def file(self, path: Path, depth: int = 0, place: SourcePlace | None = None) -> tuple[Directive, ...]:
         self.top = self.top or path
         try:
             content = path.read_bytes()
         except OSError as error:
-            self.fault(place or Place(str(path), 0), f"{path} cannot be read: {error.strerror}", "check the path")
+            self.fault(place or SourcePlace(str(path), 0), f"{path} cannot be read: {error.strerror}", "check the path")
             return ()
         try:
             text = content.decode()
@@ -92,10 +104,10 @@ class _Reader:
         assert self.top is not None
         return str(path.relative_to(self.top.parent)) if path.is_relative_to(self.top.parent) else str(path)
 
-    def fault(self, place: Place, what: str, todo: str) -> None:
+    def fault(self, place: SourcePlace, what: str, todo: str) -> None:
         self.problems.append(Problem(what=what, todo=todo, file=place.file, line=place.line, column=1))
 
-    def directives(self, source: Sequence[tuple[Place, str]], depth: int) -> tuple[Directive, ...]:
+    def directives(self, source: Sequence[tuple[SourcePlace, str]], depth: int) -> tuple[Directive, ...]:
         """Directives of a run of lines whose sections must be whole in it."""
         found: list[Directive] = []
         at = 0
@@ -115,16 +127,16 @@ class _Reader:
             found += self.plain(Directive(name, raw, place), depth)
         return tuple(found)
 
-    def closing(self, source: Sequence[tuple[Place, str]], at: int, name: str) -> int:
+    def closing(self, source: Sequence[tuple[SourcePlace, str]], at: int, name: str) -> int:
         """The number of the line that closes a section; the end of the lines where none does."""
         opened = [(source[at - 1][0], name[1:].lower())]
         for number in range(at, len(source)):
-            here = split(source[number][1])[0]
-            if here.startswith("</"):
-                closed = here[2:].lower()
+            word = split(source[number][1])[0]
+            if word.startswith("</"):
+                closed = word[2:].lower()
                 if closed != opened[-1][1]:
                     where = opened[-1][0]
-                    self.fault(source[number][0], f"{here}> closes <{opened[-1][1]}> of {where}", "close that first")
+                    self.fault(source[number][0], f"{word}> closes <{opened[-1][1]}> of {where}", "close that first")
                     if closed not in [section for _, section in opened]:
                         continue
                     while opened[-1][1] != closed:
@@ -132,13 +144,13 @@ class _Reader:
                 opened.pop()
                 if not opened:
                     return number
-            elif here.startswith("<"):
-                opened.append((source[number][0], here[1:].lower()))
+            elif word.startswith("<"):
+                opened.append((source[number][0], word[1:].lower()))
         self.fault(opened[0][0], f"{name}> is never closed", f"add </{name[1:]}>")
         return len(source)
 
     def section(
-        self, place: Place, name: str, raw: str, inside: Sequence[tuple[Place, str]], depth: int
+        self, place: SourcePlace, name: str, raw: str, inside: Sequence[tuple[SourcePlace, str]], depth: int
     ) -> tuple[Directive, ...]:
         if name.lower() == "macro":
             called, *parameters = raw.split() or [""]
@@ -150,11 +162,11 @@ class _Reader:
         wanted, argument = (False, raw[1:]) if raw.startswith("!") else (True, raw)
         return self.directives(inside, depth) if condition(self, argument.strip("\"' ")) is wanted else ()
 
-    def plain(self, said: Directive, depth: int) -> tuple[Directive, ...]:
-        args = said.args
-        match said.key:
+    def plain(self, directive: Directive, depth: int) -> tuple[Directive, ...]:
+        args = directive.args
+        match directive.key:
             case "include" | "includeoptional":
-                return self.included(said, depth)
+                return self.included(directive, depth)
             case "define" if args:
                 self.defined.add(args[0])
                 if len(args) > 1:
@@ -169,23 +181,25 @@ class _Reader:
             case "serverroot" if args:
                 self.root = Path(args[0])
             case "error":
-                self.fault(said.place, f"it says of itself: {said.raw}", "define what it asks for with --define")
+                self.fault(
+                    directive.place, f"it says of itself: {directive.raw}", "define what it asks for with --define"
+                )
             case "use" if args:
-                return self.used(said, args, depth)
-        return (said,)
+                return self.used(directive, args, depth)
+        return (directive,)
 
-    def included(self, said: Directive, depth: int) -> tuple[Directive, ...]:
+    def included(self, directive: Directive, depth: int) -> tuple[Directive, ...]:
         if depth >= _DEPTH:
-            self.fault(said.place, "files include one another without end", "remove one of the includes")
+            self.fault(directive.place, "files include one another without end", "remove one of the includes")
             return ()
         found: list[Directive] = []
-        for pattern in said.args:
+        for pattern in directive.args:
             files = self.files(pattern)
-            if not files and said.key == "include" and not glob.has_magic(pattern):
-                self.fault(said.place, f"there is no {pattern}", "check the path, or write IncludeOptional")
+            if not files and directive.key == "include" and not glob.has_magic(pattern):
+                self.fault(directive.place, f"there is no {pattern}", "check the path, or write IncludeOptional")
             for path in files[:_SECTION_FILES]:
-                found += self.file(path, depth + 1, said.place)
-        return (Directive(said.name, said.raw, said.place), *found)
+                found += self.file(path, depth + 1, directive.place)
+        return (Directive(directive.name, directive.raw, directive.place), *found)
 
     def files(self, pattern: str) -> list[Path]:
         """What a path or pattern stands for, in httpd's order: folders with all that is in them, by name."""
@@ -199,12 +213,14 @@ class _Reader:
                 break
         return found
 
-    def used(self, said: Directive, args: Sequence[str], depth: int) -> tuple[Directive, ...]:
-        known = self.macros.get(args[0].lower())
-        if known is None or len(known[0]) != len(args) - 1 or depth >= _DEPTH:
-            self.fault(said.place, f"there is no macro {args[0]} with {len(args) - 1} parameters", "define it first")
+    def used(self, directive: Directive, args: Sequence[str], depth: int) -> tuple[Directive, ...]:
+        parameters, lines = self.macros.get(args[0].lower(), ([], []))
+        if args[0].lower() not in self.macros or len(parameters) != len(args) - 1 or depth >= _DEPTH:
+            self.fault(
+                directive.place, f"there is no macro {args[0]} with {len(args) - 1} parameters", "define it first"
+            )
             return ()
-        values = dict(zip(known[0], args[1:], strict=True))
+        values = dict(zip(parameters, args[1:], strict=True))
         longest_first = sorted(values, key=len, reverse=True)
 
         def put(line: str) -> str:
@@ -212,7 +228,7 @@ class _Reader:
                 line = line.replace(name, values[name])
             return line
 
-        return (said, *self.directives([(place, put(line)) for place, line in known[1]], depth + 1))
+        return (directive, *self.directives([(place, put(line)) for place, line in lines], depth + 1))
 
 
 def _below(folder: Path) -> list[Path]:
@@ -228,12 +244,12 @@ def module(name: str) -> str:
     return name.lower().removesuffix(".c").removesuffix(".so").removeprefix("mod_").removesuffix("_module")
 
 
-def _version(reader: _Reader, argument: str) -> bool:
+def _version(reader: ConfigurationReader, argument: str) -> bool:
     """IfVersion; ``argument`` is "2.4", ">= 2.4", "= 2.4.71", or "~ ^2\\.4"."""
-    sign, _, said = argument.partition(" ") if " " in argument else ("=", "", argument)
-    if sign in ("~", "=~") or said.startswith("/"):
-        return re.search(said.strip("/ "), ".".join(map(str, VERSION))) is not None
-    numbers = tuple(int(part) for part in re.findall(r"\d+", said))
+    sign, _, version = argument.partition(" ") if " " in argument else ("=", "", argument)
+    if sign in ("~", "=~") or version.startswith("/"):
+        return re.search(version.strip("/ "), ".".join(map(str, VERSION))) is not None
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version))
     compare = _COMPARISONS.get(sign.lstrip("!"))
     return compare is not None and compare(VERSION[: len(numbers)] if "=" in sign else VERSION, numbers)
 
@@ -241,7 +257,8 @@ def _version(reader: _Reader, argument: str) -> bool:
 _COMPARISONS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     "=": operator.eq, "==": operator.eq, ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
 }  # fmt: skip
-_CONDITIONS: dict[str, Callable[[_Reader, str], bool]] = {
+
+_CONDITIONS: dict[str, Callable[[ConfigurationReader, str], bool]] = {
     "ifmodule": lambda reader, name: reader.modules is None or module(name) in reader.modules,
     "ifdefine": lambda reader, name: name in reader.defined,
     "ifversion": _version,

@@ -7,38 +7,44 @@ counts as not supported when any part of what it says is lost, so that "whole" m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct, json
 
-from proxy_core.errors import Problem
+from proxy_core.errors import Address, Problem
 
 Outcome = Literal["mapped", "ignored", "unsupported"]
 
 
-class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One directive. ``why`` says why it is ignored, or what is lost and what to do about it."""
+class ReportLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one directive."""
 
     outcome: Outcome
+    """Mapped, ignored, or not supported where any part of it is lost."""
     directive: str
+    """Its name, as written."""
     text: str
+    """The whole of it, a section's first line."""
     file: str
+    """The file that it stands in."""
     line: int
+    """Its line, counted from 1."""
     why: str = ""
+    """Why it is ignored, or what is lost and what to do about it."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
     """All of them in the order in which they were read, and what could not be read at all."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ReportLine, ...]
     problems: tuple[Problem, ...]
 
     def count(self, outcome: Outcome) -> int:
         return sum(entry.outcome == outcome for entry in self.entries)
 
     @property
-    def losses(self) -> list[Entry]:
+    def losses(self) -> list[ReportLine]:
         return [entry for entry in self.entries if entry.outcome == "unsupported"]
 
 
@@ -72,6 +78,10 @@ def as_json(report: Report) -> str:
     return json.format(json.encode(whole), indent=2).decode()
 
 
-def losses(entries: Sequence[Entry]) -> list[str]:
+def losses(entries: Sequence[ReportLine]) -> list[str]:
     """The losses as lines for a comment."""
     return [f"{entry.file}:{entry.line}  {entry.text}  ({entry.why})" for entry in entries]
+
+
+Lose = Callable[[Address, str], None]
+"""Told the address of what is lost, and why."""

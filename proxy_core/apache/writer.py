@@ -12,6 +12,7 @@ from proxy_core.apache.report import Report, losses, summary
 from proxy_core.config.editing import spelling
 
 _WIDTH = 120
+
 _TITLES = {
     "listeners": "Where requests come in.",
     "hosts": "Virtual hosts.",

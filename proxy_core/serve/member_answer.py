@@ -1,7 +1,7 @@
 """What the client gets of an upstream's answer: the head written anew, and how its body is framed.
 
-Pure. Hop-by-hop fields are gone already (``runtime.upstreams.answer_head``); here the framing is chosen for the client
-at hand (RFC 9112 §6), addresses of upstreams are mapped back to the ones that clients use, and answers that the site
+Pure. Hop-by-hop fields are gone already (``runtime.upstreams.response_head``). Here the framing is chosen for the
+client at hand (RFC 9112 §6), addresses of upstreams are mapped back to the ones that clients use, and answers that the site
 hides are replaced by a page of our own (Apache's ProxyErrorOverride).
 """
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.apache.lexer import Place, filled, lines, rest, rewrite_words, split, words
+from proxy_core.apache.lexer import SourcePlace, filled, lines, rest, rewrite_words, split, words
 
 LINES = [
     ("one\ntwo\n", [(1, "one"), (2, "two")]),
@@ -21,15 +21,15 @@ LINES = [
 
 @pytest.mark.parametrize(("text", "found"), LINES)
 def test_lines_are_joined_and_numbered(text: str, found: list[tuple[int, str]]) -> None:
-    assert list(lines(text, "f")) == [(Place("f", number), line) for number, line in found]
+    assert list(lines(text, "f")) == [(SourcePlace("f", number), line) for number, line in found]
 
 
 def test_a_dump_says_where_each_line_came_from() -> None:
     dump = "# In file: /etc/one\n#   5:\nServerName x\n#   8:\n<Location /a>\n  #   9:\n  Options None\n</Location>\n"
     assert list(lines(dump, "dump"))[:3] == [
-        (Place("/etc/one", 5), "ServerName x"),
-        (Place("/etc/one", 8), "<Location /a>"),
-        (Place("/etc/one", 9), "Options None"),
+        (SourcePlace("/etc/one", 5), "ServerName x"),
+        (SourcePlace("/etc/one", 8), "<Location /a>"),
+        (SourcePlace("/etc/one", 9), "Options None"),
     ]
 
 

@@ -7,10 +7,11 @@ from random import Random
 
 import pytest
 
-from proxy_core.apache.importer import HANDLERS, IGNORED, LOST, SECTIONS, import_file
+from proxy_core.apache.importer import import_file
+from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.config.reading.document import parse
 
-NAMES = [*HANDLERS, *IGNORED, *LOST]
+NAMES = [*HANDLERS, *IGNORED, *UNSUPPORTED]
 WORDS = [
     "On", "Off", "/", "/a/b", "http://h/", "balancer://b/", "!", "^/(.*)$", "(", "[", "$1", "%{X}", "${A}", "all",
     "granted", "denied", "from", "ip", "10.0.0.0/8", "env=A", "=", "timeout=5", "[R,L]", "[P]", "80", "*:80", "-", "~",

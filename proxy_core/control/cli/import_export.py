@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from proxy_core.apache.export import MODULES, export_site
-from proxy_core.apache.export_words import Unsayable
 from proxy_core.apache.importer import import_file
+from proxy_core.apache.lexer import Unsayable
 from proxy_core.apache.report import as_json, spelled
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, EXIT_LOSSES, Subcommand, report_all, site_argument, sound
 

@@ -1,0 +1,131 @@
+"""Where a directive stands while it is imported, and what its handler may do there.
+
+A handler puts what its directive says into the draft. It raises ``Unsupported`` where all of it is lost, ``Ignored``
+where it makes no difference, and says ``context.lose`` where a part is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy_core.apache.draft import AccessGroup, DraftRow, DraftSection, DraftServer, SiteDraft
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.names import located
+
+
+class Unsupported(Exception):
+    """What a directive says is lost, because …"""
+
+
+class Ignored(Exception):
+    """What a directive says makes no difference here, because …"""
+
+
+@dataclass(eq=False)
+class ImportContext:
+    """Where a directive stands."""
+
+    draft: SiteDraft
+    """The draft that it goes to."""
+    server: DraftServer
+    """The server round it."""
+    section: DraftSection | None = None
+    """The section round it."""
+    group: AccessGroup | None = None
+    """The <RequireAny> or its like round it."""
+    method: str = ""
+    """The condition that the <Limit> round it is."""
+    losses: list[str] = field(default_factory=list)
+    """What is lost of the directive at hand."""
+    conditions: list[str] = field(default_factory=list)
+    """The expressions of the <If> and <ElseIf> before it."""
+
+    def lose(self, why: str) -> None:
+        """A part of the directive at hand is lost."""
+        self.losses.append(why)
+
+    def set(self, directive: Directive, key: str, value: Any) -> None:
+        """Keep what a directive says of the whole server."""
+        self.server.options[key] = (value, directive)
+
+    def add(self, directive: Directive, table: str, content: dict[str, Any]) -> None:
+        """A row more in a table of the server."""
+        getattr(self.server, table).append(DraftRow(content, [directive]))
+
+    def servers(self) -> Iterable[DraftServer]:
+        """The servers that hold here: the main one, and the virtual host at hand."""
+        return dict.fromkeys((self.draft.main, self.server))
+
+    def unconditional(self) -> None:
+        """Raises Unsupported inside <If>."""
+        if self.section is not None and self.section.kind == "if":
+            raise Unsupported("it stands inside <If>, where it cannot be told apart; move it out")
+
+    def server_only(self) -> None:
+        """Raises Unsupported inside a section."""
+        if self.section is not None:
+            raise Unsupported(f"it stands inside {self.section.directive}; move it out of the section")
+
+    def section_only(self) -> DraftSection:
+        """The section round it. Raises Unsupported where there is none."""
+        if self.section is None:
+            raise Unsupported("it is for sections; put it into <Location />")
+        return self.section
+
+    def asked(self, directive: Directive) -> AccessGroup:
+        """What the section at hand asks by Require; outside of sections nobody is let in. Raises Unsupported."""
+        if self.section is None:
+            self.draft.close(self.server, {"path": "/"}, directive)
+            raise Unsupported("outside of sections it cannot be asked, so nobody is let in; put it into <Location />")
+        if self.section.access is None:
+            self.section.access = AccessGroup("any", [])
+        return self.section.access
+
+    def rewritten(self) -> DraftServer | DraftSection:
+        """What rewrite rules belong to: the server, or the section at hand. Raises Unsupported."""
+        if self.section is None:
+            self.server.rewrites_anything = True
+            return self.server
+        if self.section.kind not in ("location", "locationmatch", "directory", "if"):
+            raise Unsupported(f"rules inside {self.section.directive} are not tried here; move it into a <Location>")
+        self.section.rewriting = True
+        return self.section
+
+    def place(self) -> dict[str, str]:
+        """What a row says of where it holds: its location, or nothing for a whole server."""
+        return {} if self.section is None else {"location": self.location().content["id"]}
+
+    def location(self) -> DraftRow:
+        """The row of [[locations]] for the section at hand."""
+        section = self.section
+        assert section is not None
+        if section.row is None:
+            where = self._where(section)
+            stem = re.sub(r"[^A-Za-z0-9]+", "-", section.names or section.argument)
+            name = self.draft.location_id(stem.strip("-").lower() or "root")
+            section.row = DraftRow({"id": name, **where}, [section.directive])
+            self.server.locations.append(section.row)
+        return section.row
+
+    def _where(self, section: DraftSection) -> dict[str, str]:
+        """What the section's row is for."""
+        match section.kind:
+            case "location":
+                return located(section.argument)
+            case "locationmatch":
+                return {"path_regex": section.argument}
+            case "proxy":
+                target = section.argument.removesuffix("*") or "*"
+                return {"target": section.argument if set("*?[") & set(target) else target}
+            case "proxymatch":
+                return {"target_regex": section.argument}
+            case "directory":
+                return {"folder": self.draft.path(section.argument)}
+            case "files":
+                folder = {"folder": self.draft.path(section.argument)} if section.argument else {}
+                return folder | {"files": section.names}
+        where = self._where(section.outer) if section.outer is not None else {"path": "/"}
+        return where | {"expr": section.expression}

@@ -1,0 +1,149 @@
+"""mod_access_compat: Order, Allow, Deny and Satisfy of httpd 2.2, and <Limit>, put into the words of Require.
+
+With ``Order deny,allow`` everybody may who is allowed or not denied; with ``allow,deny`` who is allowed and not denied
+(``find_allowdeny`` in mod_access_compat.c). Satisfy All wants these and Require both, Any is content with one of them.
+A <Limit> limits what is said in it to its methods; for other methods it says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy_core.apache.draft import CLOSED, OPEN, AccessGroup, DraftSection, OldAccess
+from proxy_core.apache.import_context import ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.options import first
+
+_ORDERS = {"deny,allow": "deny,allow", "allow,deny": "allow,deny", "mutual-failure": "allow,deny"}
+
+_ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{0,3}){0,3}|[0-9a-f:]*:[0-9a-f:.]*)(?:/[\d.]+)?", re.IGNORECASE)
+
+
+def _of(context: ImportContext, directive: Directive) -> OldAccess:
+    """What has been said in this section for the methods at hand."""
+    if context.section is None:
+        raise Unsupported("it is understood in sections alone: put it into <Location />")
+    found = next((each for each in context.section.compat if each.method == context.method), None)
+    if found is None:
+        found = OldAccess(context.method)
+        context.section.compat.append(found)
+    found.origins.append(directive)
+    return found
+
+
+def order(context: ImportContext, directive: Directive) -> None:
+    """Order deny,allow | allow,deny | mutual-failure"""
+    word = "".join(directive.args).lower()
+    if word not in _ORDERS:
+        _of(context, directive).order = "allow,deny"
+        raise Unsupported(f"it is one of {', '.join(_ORDERS)}; until then nobody is let in but by Allow")
+    _of(context, directive).order = "deny,allow" if word == "deny,allow" else "allow,deny"
+
+
+def hosts(context: ImportContext, directive: Directive) -> None:
+    """Allow from …, Deny from …"""
+    old = _of(context, directive)
+    allows = directive.key == "allow"
+    words = list(directive.args)
+    if words[:1] and words[0].lower() == "from":
+        del words[0]
+    lost = [word for word in words if _condition(word) is None]
+    found = [each for word in words if (each := _condition(word)) is not None]
+    if allows:
+        old.allow += found
+    else:
+        old.deny += [OPEN] if lost else found
+    if lost:
+        why = "nobody is let in by it" if allows else "everybody is kept out by it"
+        raise Unsupported(f"nobody is looked up by name ({', '.join(lost)}), so {why}")
+
+
+def _condition(word: str) -> str | AccessGroup | None:
+    """Whom a word of Allow or Deny is about, as a condition; None for names of hosts."""
+    name, equals, value = word.partition("=")
+    if word.lower() == "all":
+        return OPEN
+    if name.lower() == "env" and equals:
+        return AccessGroup("all", [OPEN, f"not env {value[1:]}"]) if value.startswith("!") else f"env {value}"
+    return f"ip {word.rstrip('.')}" if _ADDRESS.fullmatch(word) else None
+
+
+def satisfy(context: ImportContext, directive: Directive) -> None:
+    """Satisfy All | Any"""
+    if context.section is None:
+        raise Unsupported("it is understood in sections alone: put it into <Location />")
+    word = first(directive).lower()
+    if word not in ("all", "any"):
+        raise Unsupported("it is All or Any")
+    context.section.satisfies_any = word == "any"
+
+
+def joined(section: DraftSection) -> AccessGroup | None:
+    """All that a section says of access, None where it says nothing."""
+    said = _said(section)
+    if not section.needs:
+        return said
+    return AccessGroup(
+        "any", [AccessGroup("all", [*section.needs, said if said is not None else OPEN], [section.directive])]
+    )
+
+
+def _said(section: DraftSection) -> AccessGroup | None:
+    asked = section.access if section.access is not None and section.access.conditions else None
+    if asked is not None and section.limits and len(section.limits) == len(asked.conditions):
+        asked.conditions.append(AccessGroup("all", [OPEN, *(_not(method) for method in dict.fromkeys(section.limits))]))
+    olds = [_group(old) for old in section.compat]
+    if not olds:
+        return asked
+    parts: list[str | AccessGroup] = [*olds, *([asked] if asked is not None else [])]
+    if len(parts) == 1:
+        return olds[0] if olds[0].match == "any" else AccessGroup("any", [olds[0]])
+    whole = AccessGroup("any" if section.satisfies_any else "all", parts)
+    return whole if whole.match == "any" else AccessGroup("any", [whole])
+
+
+def mixed(former: DraftSection, later: DraftSection) -> bool:
+    """Whether the later section leaves out what holds there from the former: httpd keeps Require and Order apart, here
+    one takes the place of the other."""
+    if later.merging != "off":
+        return False
+    asked = former.access is not None and former.access.conditions not in ([], [OPEN])
+    ordered = any(_group(each).conditions != [OPEN] for each in former.compat)
+    if not ((asked and later.access is None) or (ordered and not later.compat)):
+        return False
+    plain = former.kind == later.kind == "location"
+    one, other = (each.argument.rstrip("/") + "/" for each in (former, later))
+    return former.kind == later.kind and (not plain or one.startswith(other) or other.startswith(one))
+
+
+def _group(old: OldAccess) -> AccessGroup:
+    allowed: list[str | AccessGroup] = [OPEN] if OPEN in old.allow else old.allow
+    if OPEN in old.deny:
+        found = AccessGroup("any", (allowed if old.order == "deny,allow" else []) or [CLOSED])
+    elif old.order == "deny,allow":
+        rest = AccessGroup("all", [OPEN, *map(_refused, old.deny)]) if old.deny else OPEN
+        found = AccessGroup("any", [rest] if rest == OPEN else [*allowed, rest])
+    elif not old.deny:
+        found = AccessGroup("any", allowed or [CLOSED])
+    else:
+        found = AccessGroup("all", [AccessGroup("any", allowed or [CLOSED]), *map(_refused, old.deny)])
+    if old.method:
+        found = AccessGroup("any", [AccessGroup("all", [OPEN, _not(old.method)]), found])
+    found.origins += old.origins
+    return found
+
+
+def _refused(condition: str | AccessGroup) -> str | AccessGroup:
+    """A condition that keeps out whom it holds for."""
+    if isinstance(condition, str):
+        return f"not {condition}"
+    (name,) = (each for each in condition.conditions if each != OPEN)
+    assert isinstance(name, str)
+    return name.removeprefix("not ")
+
+
+def _not(method: str) -> str:
+    return method.removeprefix("not ") if method.startswith("not ") else f"not {method}"
+
+
+HANDLERS = {"order": order, "allow": hosts, "deny": hosts, "satisfy": satisfy}

@@ -1,0 +1,226 @@
+"""Sections about files: <Directory> and <Files>, which hold where a file of a folder is what answers.
+
+They never hold for what is forwarded (mod_proxy answers ``map_to_storage`` before core does), so they come in only as
+far as folders are served. What was to be run, not read, is closed: nobody gets the text of a program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+
+from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft
+from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.names import below, wildcards
+from proxy_core.apache.options import by_name, first, only
+
+NOT_SERVED = "nothing is served from there"
+
+_DOTTED = re.compile(r"\^\\\.|.*/\\?\.|.*\\\.\(?(?:\?:)?(?:git|svn|hg|bzr)\b")
+
+_GUARDS = {"require", "order", "deny", "allow", "requireall", "requireany", "requirenone", "authtype", "satisfy"}
+
+
+def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") -> Iterator[tuple[str, str]]:
+    """Each folder that is served, whole, and the path that it is served at."""
+    for directive in directives:
+        if directive.inside is not None:
+            yield from served(
+                draft, directive.inside, directive.args[0] if directive.key == "location" and directive.args else ""
+            )
+        elif directive.key == "documentroot" and directive.args:
+            yield draft.whole(directive.args[0]), "/"
+        elif directive.key == "alias" and directive.args:
+            yield draft.whole(directive.args[-1]), directive.args[0] if len(directive.args) > 1 else within
+
+
+def concerns(draft: SiteDraft, folder: str) -> bool:
+    """Whether files below a folder are served, or the folder is below one that is."""
+    if set("*?[") & set(folder):
+        folder = posixpath.dirname(re.split(r"[*?\[]", folder)[0])
+    return any(below(root, folder) or below(folder, root) for root in draft.served)
+
+
+def url(draft: SiteDraft, folder: str) -> str:
+    """The path that a folder is served at, with its last slash. Raises Unsupported where it is not served."""
+    roots = sorted((root for root in draft.served if below(folder, root)), key=len)
+    if not roots:
+        raise Unsupported("the folder is served at no path, so its own paths cannot be told; begin with a slash")
+    tail = folder[len(roots[-1].rstrip("/")) :]
+    return (draft.served[roots[-1]].rstrip("/") + tail).rstrip("/") + "/"
+
+
+def hidden(regex: str, whole_paths: bool = False) -> bool:
+    """Whether a regular expression is for names that begin with a dot, which are never served."""
+    plain = "|" not in re.sub(r"\([^()]*\)", "", regex)
+    return plain and (regex.startswith(r"^\.") or (whole_paths and _DOTTED.match(regex) is not None))
+
+
+def name_regex(directive: Directive) -> str:
+    """The names of <Files> and <FilesMatch> as a regular expression."""
+    args = [word for word in directive.args if word != "~"] or [""]
+    if directive.key == "filesmatch" or len(args) < len(directive.args):
+        return args[0]
+    return f"^{wildcards(args[0], '.')}$"
+
+
+def guards(directive: Directive) -> bool:
+    """Whether a section keeps anybody out."""
+    return any(
+        each.key in _GUARDS and [word.lower() for word in each.args] != ["all", "granted"]
+        for each in directive.inside or ()
+    )
+
+
+def merged(draft: SiteDraft) -> None:
+    """Of the sections round a folder that is served, only the innermost says who may: the others' words are left out,
+    and its own where they say no more than that everybody may."""
+    counts: set[int] = set()
+    opens: list[DraftRow] = []
+    for server in draft.servers():
+        rows = list(_folders(draft, server))
+        for root in draft.served:
+            asked = [(folder, row) for folder, row in rows if "require" in row.content and below(root, folder)]
+            asked.sort(key=lambda each: len(each[0]))
+            if asked:
+                counts.add(id(asked[-1][1]))
+                opens += [asked[-1][1]] * all(row.content["require"] == [OPEN] for _, row in asked[-1:])
+    rows = [each for server in draft.servers() for each in _folders(draft, server)]
+    for folder, row in rows:
+        if id(row) not in counts and any(below(root, folder) and root != folder for root in draft.served):
+            row.content.pop("require", None)
+    for row in opens:
+        around = [other for folder, other in rows if below(draft.whole(row.content["folder"]), folder)]
+        if all(other.content.get("require", [OPEN]) == [OPEN] for other in around):
+            row.content.pop("require", None)
+
+
+def _folders(draft: SiteDraft, server: DraftServer) -> Iterator[tuple[str, DraftRow]]:
+    """The rows for whole folders that hold in a server, each with its folder."""
+    for each in dict.fromkeys((draft.main, server)):
+        for row in each.locations:
+            if "folder" in row.content and "files" not in row.content:
+                yield draft.whole(row.content["folder"]), row
+
+
+_OF_CONSOLE = {"balancer-manager", "server-status", "server-info", "ldap-status"}
+
+_PROGRAMS = re.compile(r"proxy:|cgi|php|wsgi|server-parsed|perl|python|lua|passenger|isapi|action", re.IGNORECASE)
+
+
+def set_handler(context: ImportContext, directive: Directive) -> None:
+    """SetHandler name: what was to be made by a program is closed."""
+    name = first(directive)
+    if name.lower() in _OF_CONSOLE:
+        raise Ignored("the console does this")
+    if name.lower() in ("none", "default-handler"):
+        raise Ignored("files are served as files")
+    if context.section is not None:
+        context.section.closed = True
+    elif context.draft.served:
+        context.draft.close(context.server, {"folder": "/"}, directive)
+    raise Unsupported(f"there is no handler {name}, so nobody is let in there; let a member answer it")
+
+
+def add_handler(context: ImportContext, directive: Directive) -> None:
+    """AddHandler name extension …, AddType type extension …: programs among them are closed."""
+    name, *extensions = directive.args
+    if not (_PROGRAMS.search(name) and context.draft.served):
+        raise Ignored("files are served by their names")
+    found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
+    context.draft.close(context.server, {"files": rf"(?i)\.(?:{found})(?:\.|$)"}, directive, "programs")
+    raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
+
+
+def override(context: ImportContext, directive: Directive) -> None:
+    """AllowOverride: what files named .htaccess say is not known here."""
+    if context.section is None or directive.args in ((), ("None",), ("none",)):
+        raise Ignored("no file but this one says how a folder is served")
+    folder = context.draft.whole(context.section.argument)
+    if not posixpath.exists(posixpath.join(folder, ".htaccess")):
+        raise Ignored("no file but this one says how a folder is served")
+    context.section.closed = True
+    raise Unsupported("its .htaccess is not read, so nobody is let in there; put what it says into the <Directory>")
+
+
+def fallback(context: ImportContext, directive: Directive) -> None:
+    """FallbackResource path: what is no file is answered by this path (``fixup_dflt`` in mod_dir.c)."""
+    target = first(directive)
+    if target.lower() == "disabled":
+        raise Ignored("nothing else answers for what is not there")
+    if not context.draft.served:
+        raise Ignored(NOT_SERVED)
+    if context.section is None:
+        name = context.draft.location_id("fallback")
+        context.add(directive, "locations", {"id": name, "folder": "/"})
+    elif context.section.kind == "directory":
+        name = context.location().content["id"]
+    else:
+        raise Unsupported("it is for servers and for <Directory>")
+    file = "%{REQUEST_FILENAME}"
+    row = {"location": name, "pattern": "^", "substitution": target, "flags": ["END"],
+           "conditions": [{"test": file, "pattern": "!-f"}, {"test": file, "pattern": "!-d"}]}  # fmt: skip
+    context.add(directive, "inner", row)
+
+
+def directory(context: ImportContext, directive: Directive) -> ImportContext:
+    """<Directory folder>: holds for files that are served from there, and from below."""
+    draft, args = context.draft, directive.args
+    if not draft.served:
+        raise Ignored(NOT_SERVED)
+    if directive.key == "directorymatch" or args[:1] == ("~",) or not args:
+        if args and hidden(args[-1], whole_paths=True):
+            raise Ignored("names that begin with a dot are not served")
+        if guards(directive):
+            draft.close(context.server, {"folder": "/"}, directive)
+        raise Unsupported("write a <Directory> for each folder; until then no file is served if it guarded any")
+    if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
+        raise Ignored(NOT_SERVED)
+    return dataclasses.replace(context, section=DraftSection("directory", args[0], directive), losses=[])
+
+
+def named_files(context: ImportContext, directive: Directive) -> ImportContext:
+    """<Files name> and <FilesMatch regex>, in a <Directory> or not."""
+    if not context.draft.served:
+        raise Ignored(NOT_SERVED)
+    names = name_regex(directive) if directive.args else ""
+    if hidden(names):
+        raise Ignored("names that begin with a dot are not served")
+    outer = context.section
+    if not names or (outer is not None and outer.kind != "directory"):
+        raise Unsupported("it is for servers and for <Directory>")
+    folder = outer.argument if outer is not None else ""
+    return dataclasses.replace(context, section=DraftSection("files", folder, directive, names=names), losses=[])
+
+
+SECTIONS = {
+    **dict.fromkeys(("directory", "directorymatch"), directory),
+    **dict.fromkeys(("files", "filesmatch"), named_files),
+}
+IGNORED = by_name({
+    "folders are not listed, and links are followed inside of them alone": """
+        options allowoverridelist accessfilename indexoptions addicon addiconbytype addiconbyencoding defaulticon
+        readmename headername indexignore indexstylesheet adddescription indexheadinsert indexignorereset
+        indexorderdefault""",
+    "files have the type of their name, and one language": """
+        addlanguage addencoding addcharset typesconfig languagepriority mimemagicfile forcelanguagepriority
+        multiviewsmatch contentdigest fileetag removetype adddefaultcharset removehandler removeencoding defaulttype
+        scriptsock defaultlanguage modmimeusepathinfo enablesendfile enablemmap removecharset removelanguage""",
+})  # fmt: skip
+UNSUPPORTED = by_name({
+    "folders are served under fixed paths": "virtualdocumentroot virtualscriptalias userdir checkspelling",
+})  # fmt: skip
+HANDLERS = {
+    "sethandler": set_handler,
+    "forcetype": set_handler,
+    "addhandler": add_handler,
+    "addtype": add_handler,
+    "allowoverride": override,
+    "fallbackresource": fallback,
+    "directoryslash": only(
+        "on", "it is always on here", "a folder without its slash is always redirected to the one with"
+    ),
+}

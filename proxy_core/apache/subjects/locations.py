@@ -1,0 +1,150 @@
+"""Sections for paths, targets and expressions: <Location>, <Proxy>, <If> and their like, and rows of [[locations]]."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from proxy_core.apache.draft import DraftRow, DraftSection, Kind
+from proxy_core.apache.import_context import ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive, Lines, word
+from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects import access, error_pages
+from proxy_core.apache.subjects.hosts import by_host
+from proxy_core.apache.subjects.limits import whole_seconds
+from proxy_core.config.model import Location, Site
+
+
+def section_of(kind: Kind, regex: Kind = "location") -> Callable[[ImportContext, Directive], ImportContext]:
+    """<Location> and its like; ``~`` before the argument makes it an expression."""
+
+    def handler(context: ImportContext, directive: Directive) -> ImportContext:
+        args, found = directive.args, kind
+        if args[:1] == ("~",):
+            found, args = regex, args[1:]
+        if not args:
+            raise Unsupported("it does not say what it is for")
+        if found == "locationmatch":
+            context.server.env += named_groups(args[0], directive)
+        return dataclasses.replace(context, section=DraftSection(found, args[0], directive), losses=[])
+
+    return handler
+
+
+_GROUP = re.compile(r"\\.|\[(?:\\.|[^]\\])+\]|\((?!\?)|\(\?P?(?:<|')(\w+)(?:>|')", re.DOTALL)
+
+
+def named_groups(regex: str, directive: Directive) -> list[DraftRow]:
+    """What the groups of a <LocationMatch> with a name of their own found, as MATCH_NAME (``ap_location_walk``)."""
+    groups = [group[1] for group in _GROUP.finditer(regex) if group[0].startswith("(")]
+    return [
+        DraftRow(
+            {"name": f"MATCH_{name.upper()}", "from": "%{REQUEST_URI}", "capture": regex, "value": f"${number}"},
+            [directive],
+        )
+        for number, name in enumerate(groups, 1)
+        if name
+    ]
+
+
+def conditional(context: ImportContext, directive: Directive) -> ImportContext:
+    """<If>, <ElseIf> and <Else>: what is inside holds where the expression does."""
+    conditions = context.conditions
+    if directive.key == "if":
+        conditions.clear()
+    expression = directive.raw.strip()
+    if len(expression) > 1 and expression[0] in "\"'" and expression[-1] == expression[0]:
+        expression = expression[1:-1].replace("\\" + directive.raw.strip()[0], directive.raw.strip()[0])
+    before = [f"!({each})" for each in conditions]
+    if directive.key != "else":
+        conditions.append(expression)
+        before.append(f"({expression})")
+    outer = context.section
+    if outer is not None and outer.kind == "if":
+        before.insert(0, f"({outer.expression})")
+        outer = outer.outer
+    whole = before[0][1:-1] if len(before) == 1 and directive.key == "if" else " && ".join(before)
+    argument = outer.argument if outer is not None else "/"
+    section = DraftSection("if", argument, directive, outer=outer, expression=whole)
+    return dataclasses.replace(context, section=section, losses=[], conditions=[])
+
+
+SECTIONS = {
+    "location": section_of("location", "locationmatch"),
+    "locationmatch": section_of("locationmatch"),
+    "proxy": section_of("proxy", "proxymatch"),
+    "proxymatch": section_of("proxymatch"),
+    **dict.fromkeys(("if", "elseif", "else"), conditional),
+}
+
+
+def plain(site: Site, lose: Lose) -> Site:
+    """Locations in service, as Apache can say them."""
+    return replace(site, locations=tuple(_location(row, lose) for row in site.locations if row.enabled))
+
+
+def _location(row: Location, lose: Lose) -> Location:
+    at = ("locations", row.id, "timeout")
+    if row.path is not None and set("*?[") & set(row.path):
+        row = replace(row, path=None, path_regex=f"^{re.escape(row.path.rstrip('/'))}(?:/|$)")
+    row = replace(row, override_codes=error_pages.codes(row.override_codes) if row.error_override else ())
+    if row.timeout is not None and not re.match(r"(?!balancer:)[^*?[]+\Z", row.target or ""):
+        lose(at, "Apache has a time for the URL of a target alone, not for paths, patterns or balancers")
+        return replace(row, timeout=None)
+    if row.timeout is not None and not float(row.timeout).is_integer():
+        lose(at, "Apache counts whole seconds here")
+        return replace(row, timeout=whole_seconds(row.timeout))
+    return row
+
+
+def useful(site: Site) -> Site:
+    """The site without locations that say nothing, and without the rows in them, which are all off."""
+    tables = {name: getattr(site, name) for name in IN_LOCATIONS}
+    used = {row.location for rows in tables.values() for row in rows if row.enabled}
+    locations = tuple(row for row in site.locations if row.id in used or _says(row))
+    places = {"", *(row.id for row in locations)}
+    kept = {name: tuple(row for row in rows if row.location in places) for name, rows in tables.items()}
+    return replace(site, locations=locations, **kept)
+
+
+def _says(row: Location) -> bool:
+    return bool(row.require or row.auth or row.timeout) or any(
+        value is not None for value in (row.preserve_host, row.add_forwarded, row.error_override, row.max_body)
+    )
+
+
+IN_LOCATIONS = ("env", "rewrites", "headers", "errors", "reverse")
+"""The tables whose rows may be for a location."""
+
+
+def placed(site: Site, lose: Lose) -> Site:
+    """Rows of sections behind those of servers, in the order of the sections."""
+    return replace(site, **{table: _placed(site, table, lose) for table in IN_LOCATIONS})
+
+
+def _placed(site: Site, table: str, lose: Lose) -> tuple[Any, ...]:
+    """Each row with the host of its location, in the order in which sections have them."""
+    places = {row.id: number for number, row in enumerate(site.locations)}
+    hosts = {row.id: row.host for row in site.locations}
+    found = []
+    for row in getattr(site, table):
+        if row.location and row.location not in hosts:
+            continue
+        if row.location and row.host not in ("", hosts[row.location]):
+            lose((table, row.id), f"it is for one host, and its location {row.location} for all or another")
+            continue
+        found.append(replace(row, host=hosts[row.location]) if row.location else row)
+    return tuple(by_host(site, sorted(found, key=lambda row: places.get(row.location, -1))))
+
+
+def spelled(site: Site, row: Location, folder: Path) -> Lines:
+    """What may be wrong with a row of [[locations]]: its argument and its conditions. Raises Unsayable."""
+    return [word(row.path or row.path_regex or row.target or ""), *access.lines(site, row)]
+
+
+SPELL = {"locations": spelled}

@@ -1,0 +1,46 @@
+"""Directives of modules that have no part in a reverse proxy, or none in this one: why they make no difference, or what
+is lost without them. Tables only; a directive that is mapped has its handler in the file of its subject.
+"""
+
+from __future__ import annotations
+
+from proxy_core.apache.options import by_name
+
+IGNORED = by_name({
+    "clients are spoken to in HTTP/1.1, which those of HTTP/2 speak as well": """
+        h2push h2direct h2upgrade h2moderntlsonly h2maxsessionstreams h2windowsize h2earlyhints h2minworkers
+        h2maxworkers h2maxworkeridleseconds h2streammaxmemsize h2serializeheaders h2tlswarmupsize h2tlscooldownsecs
+        h2pushpriority h2pushdiarysize h2copyfiles h2padding h2outputbuffering h2streamtimeout h2proxyrequests""",
+    "it only says how ProxyHTMLEnable works": """
+        proxyhtmlextended proxyhtmllinks proxyhtmlevents proxyhtmlmeta proxyhtmlinterp proxyhtmlbufsize
+        proxyhtmlcharsetout proxyhtmldoctype proxyhtmlfixups proxyhtmlstripcomments xml2encdefault xml2encalias""",
+    "every method is passed on": "registerhttpmethod",
+    "a host that nobody is named has the first one's answer, as without it": "stricthostcheck",
+    "answers are passed on as they come, which clients take as well; members may compress": """
+        brotlicompressionquality brotlicompressionwindow brotlicompressionmaxinputblock brotlialteretag
+        brotlifilternote deflatealteretag deflateinflatelimitrequestbody deflateinflateratioburst
+        deflateinflateratiolimit""",
+    "there are no programs in Lua": "luaroot luapackagepath luapackagecpath luascope",
+    "nothing is cached": """
+        cachelock cachelockpath cachelockmaxage cacheheader cachedetailheader cachedirlevels cachedirlength
+        cachemaxfilesize cacheminfilesize""",
+})  # fmt: skip
+UNSUPPORTED = by_name({
+    "nothing is cached: members are asked each time": """
+        cacheenable cachedisable cacheroot cachedefaultexpire cachemaxexpire cacheignorecachecontrol
+        cacheignoreheaders cacheignorenolastmod cacheignorequerystring cachequickhandler cachestoreprivate
+        cachestorenostore cachesocache cachefile mmapfile cachelastmodifiedfactor cachekeybaseurl
+        cachestaleonerror""",
+    "bodies are passed on as they come: let members change them, or a proxy in front": """
+        substitute substitutemaxlinelength substituteinheritbefore filterdeclare filterprovider filterchain
+        extfilterdefine setinputfilter addinputfilter proxyhtmlenable proxyhtmlurlmap outputsed inputsed""",
+    'no dates are worked out: say max-age with Header set Cache-Control "max-age=…"':
+        "expiresactive expiresdefault expiresbytype",
+    "there are no programs here: let a member run them": """
+        wsgiscriptalias wsgidaemonprocess wsgiprocessgroup wsgipythonhome wsgipythonpath php_value php_flag
+        php_admin_value php_admin_flag action script fcgidwrapper passengerroot passengerruby passengerenabled
+        luahooktranslatename luahookaccesschecker luamaphandler perlresponsehandler suexecusergroup dav svnpath
+        svnparentpath davlockdb""",
+    "there are no sessions but members'": "session sessioncookiename sessioncryptopassphrase",
+    "hosts are told by their names alone": "serverpath",
+})  # fmt: skip

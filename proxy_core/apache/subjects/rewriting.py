@@ -1,0 +1,294 @@
+"""mod_rewrite: rules with their conditions, and what a virtual host makes of the main server's. Maps are in
+``rewrite_maps``.
+
+Words are taken over as they stand, for site files spell rules as Apache does. In, RewriteOptions and RewriteEngine are
+kept as options of the server; ``rewriting`` makes of them what ``config_server_merge`` in mod_rewrite.c does: where the
+main server's rules hold as they stand, its rows have no host, and each host says whether they come before its own,
+after them, or not at all. Out, a virtual host says so itself, and one that takes none of the main server's rules knows
+none of its maps either. Rules for a target are lost; where one refuses requests, the target is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from proxy_core.apache.draft import CLOSED, Block, DraftRow, DraftSection, DraftServer, SiteDraft, block, holds, table
+from proxy_core.apache.import_context import ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_words
+from proxy_core.apache.options import by_name, first, is_on
+from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects import files, rewrite_maps
+from proxy_core.apache.subjects.hosts import by_host, unreached
+from proxy_core.config.model import RewriteRule, Site
+from proxy_core.rules.rewriting import flags
+
+_ALL = "^"
+"""A pattern for what an empty one is found in."""
+_WITHOUT_EFFECT = {"allownoslash", "allowanyuri", "mergebase", "ignorecontextinfo", "longurloptimization"}
+_OF_SECTIONS = {"inherit", "inheritbefore", *_WITHOUT_EFFECT}
+_OF_SERVERS = {*_OF_SECTIONS, "inheritdown", "inheritdownbefore", "ignoreinherit", "legacyprefixdocroot"}
+
+
+def engine(context: ImportContext, directive: Directive) -> None:
+    """RewriteEngine On|Off"""
+    place = context.rewritten()
+    if isinstance(place, DraftSection):
+        place.engine = is_on(directive)
+    else:
+        context.set(directive, "engine", is_on(directive))
+
+
+def options(context: ImportContext, directive: Directive) -> None:
+    """RewriteOptions word …"""
+    place = context.rewritten()
+    if isinstance(place, DraftSection):
+        words = {word.lower() for word in directive.args}
+        if unknown := words - _OF_SECTIONS:
+            context.lose(f"{', '.join(sorted(unknown))} is for servers")
+        place.inherits = "before" if "inheritbefore" in words else "after" if "inherit" in words else ""
+        return
+    for word in directive.args:
+        if word.lower() not in _OF_SERVERS:
+            context.lose(f"the option {word} is not known")
+    words = {*(context.server.option("rewriteoptions") or ()), *map(str.lower, directive.args)}
+    context.set(directive, "rewriteoptions", words)
+
+
+def flag_words(word: str) -> list[str]:
+    """[a,b=c] as a list."""
+    inside = word.removeprefix("[").removesuffix("]")
+    return [flag.strip() for flag in inside.split(",") if flag.strip()]
+
+
+def condition(context: ImportContext, directive: Directive) -> None:
+    """RewriteCond test pattern [flags]"""
+    place = context.rewritten()
+    test, pattern, *more = rewrite_words(directive.raw)
+    row: dict[str, Any] = {"test": test, "pattern": pattern or _ALL}
+    if more:
+        row["flags"] = flag_words(more[0])
+    place.conditions.append((row, directive))
+
+
+def rule(context: ImportContext, directive: Directive) -> None:
+    """RewriteRule pattern substitution [flags]"""
+    place = context.rewritten()
+    pattern, substitution, *more = rewrite_words(directive.raw)
+    row: dict[str, Any] = {"pattern": pattern or _ALL, "substitution": substitution}
+    if more and flag_words(more[0]):
+        row["flags"] = flag_words(more[0])
+    waiting, place.conditions = place.conditions, []
+    if waiting:
+        row["conditions"] = [each for each, _ in waiting]
+    made = DraftRow(row, [*(origin for _, origin in waiting), directive])
+    (place.rules if isinstance(place, DraftSection) else place.rewrites).append(made)
+
+
+def base(context: ImportContext, directive: Directive) -> None:
+    """RewriteBase path: where paths without a slash in front belong."""
+    place = context.rewritten()
+    if not isinstance(place, DraftSection):
+        raise Unsupported("it is for sections")
+    place.base = first(directive)
+
+
+def finished(context: ImportContext) -> None:
+    """A section is over: its rules get its row. Of several that hold, the last that says anything of rewriting counts,
+    and its engine is that of those round it unless it says so itself (``config_perdir_merge``)."""
+    section = context.section
+    if section is None or not section.rewriting:
+        return
+    around = [each for server in context.servers() for each in server.within if holds(each, section)]
+    if section.engine is None:
+        section.engine = around[-1].engine if around else False
+    context.server.within.append(section)
+    base = [DraftRow(dict(row.content), row.origins) for row in around[-1].rules] if around and section.inherits else []
+    section.rules = [*base, *section.rules] if section.inherits == "before" else [*section.rules, *base]
+    if not section.engine:
+        section.rules = []
+    if not section.rules and not any(each.rules for each in around):
+        return
+    where = context.location().content["id"]
+    section.rules = section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]
+    for row in section.rules:
+        row.content = {**row.content, "location": where}
+        substitution = row.content["substitution"]
+        if section.kind == "directory" and _RELATIVE(substitution):
+            try:
+                start = section.base or files.url(context.draft, context.draft.whole(section.argument))
+            except Unsupported as why:
+                context.draft.lose(row.origins[-1:], str(why))
+                row.content["enabled"] = False
+            else:
+                row.content["substitution"] = start + substitution
+        context.server.inner.append(row)
+
+
+_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
+HANDLERS = {
+    "rewriteengine": engine,
+    "rewriteoptions": options,
+    "rewritecond": condition,
+    "rewriterule": rule,
+    "rewritebase": base,
+}
+IGNORED = by_name({"explain says what rules do": "rewritelog rewriteloglevel"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """Blocks of rules and maps, and what hosts say about the server's rules."""
+
+    blocks: list[Block]
+    inherits: dict[DraftServer, str]
+
+
+def rewriting(draft: SiteDraft, answers: bool) -> Rewriting:
+    """``answers`` says that some listener leads to no virtual host, so that the main server has requests of its own."""
+    main = draft.main
+    ways = {server: way(main, server) for server in draft.hosts}
+    inherited = any(each in ("before", "after") for each in ways.values())
+    runs = bool(main.option("engine"))
+    shared = bool(main.rewrites) and (inherited or (answers and runs))
+    copied = shared and (answers and not runs)
+    blocks: list[Block] = []
+    tables: dict[str, DraftRow] = {}
+    maps = rewrite_maps.name_maps(draft, ways, tables)
+    if main.rewrites and shared and not copied:
+        blocks += [rule_block(main, row, maps[main], tables) for row in main.rewrites]
+    blocks += [rule_block(main, row, maps[main], tables) for row in main.inner]
+    inherits: dict[DraftServer, str] = {}
+    for server, how in ways.items():
+        own = server.rewrites if how != "off" else []
+        if copied and how == "before":
+            own = [*main.rewrites, *own]
+        elif copied and how == "after":
+            own = [*own, *main.rewrites]
+        blocks += [rule_block(server, row, maps[server], tables) for row in (*own, *server.inner)]
+        if main.rewrites and shared and not copied and how != "before":
+            inherits[server] = how
+    blocks += [table(("maps", name), row) for name, row in tables.items()]
+    return Rewriting(blocks, inherits)
+
+
+def way(main: DraftServer, server: DraftServer) -> str:
+    """What a virtual host makes of the main server's rules: config_server_merge in mod_rewrite.c."""
+    engine, own = server.option("engine"), server.option("rewriteoptions")
+    if not server.rewrites_anything or not (main.option("engine") if engine is None else engine):
+        return "off"
+    base = main.option("rewriteoptions") or set()
+    own = base if own is None else own
+    ignores = "ignoreinherit" in own
+    if "inherit" in own or ("inheritdown" in base and not ignores):
+        return "after"
+    if "inheritbefore" in own or ("inheritdownbefore" in base and not ignores):
+        return "before"
+    return "own"
+
+
+_LOOKUP = re.compile(r"\$\{([^:}]+):")
+
+
+def rule_block(server: DraftServer, row: DraftRow, maps: Mapping[str, str], tables: dict[str, DraftRow]) -> Block:
+    """A rule, with its maps and balancers under the names that they have in the site."""
+
+    def named(found: re.Match[str]) -> str:
+        empty = DraftRow({"type": "txt"}, row.origins[-1:])
+        return f"${{{maps.get(found[1]) or rewrite_maps.named_map(found[1], empty, tables)}:"
+
+    def filled(text: str) -> str:
+        return _LOOKUP.sub(named, text)
+
+    content = dict(row.content)
+    content["substitution"] = filled(content["substitution"])
+    for key in ("flags", "conditions"):
+        if key in content:
+            content[key] = [
+                filled(each) if isinstance(each, str) else {**each, "test": filled(each["test"])}
+                for each in content[key]
+            ]
+    return block("rewrites", server, DraftRow(content, row.origins))
+
+
+def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dict[Path, str]]:
+    """Rules and maps as Apache can say them, and the files that maps need."""
+    maps, files = rewrite_maps.plain(site, folder, beside, lose)
+    off = {name for name, host in site.hosts.items() if host.rewrites == "off"}
+    rows = [row for row in by_host(site, site.rewrites) if row.location or row.host not in off]
+    targets = {
+        row.id for row in site.locations
+        if row.path is None and row.path_regex is None and (row.folder is None or row.files is not None)
+    }  # fmt: skip
+    kept = [row for row in rows if _fits(row, targets, lose)]
+    lost = [row for row in rows if row not in kept and row.enabled and row.location]
+    guards = {row.location for row in lost if flags.parse(row.flags).answers}
+    locations = tuple(
+        replace(row, require=(CLOSED,), merging="off") if row.id in guards else row for row in site.locations
+    )
+    return replace(site, maps=maps, rewrites=tuple(kept), locations=locations), files
+
+
+def inherited(site: Site) -> Site:
+    """Rules of the main server that nobody has are left out; without any, hosts say nothing of them."""
+    shared = any(host.rewrites in ("before", "after") for host in site.hosts.values())
+    rows = site.rewrites
+    if not shared and site.hosts and not unreached(site):
+        rows = tuple(row for row in rows if row.host or row.location)
+    if any(not row.host and not row.location and row.enabled for row in rows):
+        return replace(site, rewrites=rows)
+    hosts = {name: replace(host, rewrites="before") for name, host in site.hosts.items()}
+    return replace(site, rewrites=rows, hosts=hosts)
+
+
+def _fits(row: RewriteRule, targets: Set[str], lose: Lose) -> bool:
+    """Whether there is a line for a rule."""
+    if row.location in targets:
+        closed = "; what it guards is closed until then" if flags.parse(row.flags).answers else ""
+        lose(("rewrites", row.id), f"Apache tries no rules in <Proxy> and <Files>: write it for a path{closed}")
+    elif any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words):
+        lose(("rewrites", row.id, "flags"), "a comma ends a flag")
+    else:
+        return True
+    return False
+
+
+def lines(site: Site, host: str) -> Lines:
+    """What one server says of rules and maps, before its rules. Raises Unsayable."""
+    own = any(row.host == host and not row.location for row in site.rewrites)
+    shared = bool(site.maps) or any(not row.host and not row.location for row in site.rewrites)
+    if not own and not shared:
+        return []
+    if not host:
+        return ["RewriteEngine On", *["RewriteOptions InheritDownBefore"] * bool(site.hosts), *rewrite_maps.lines(site)]
+    match site.hosts[host].rewrites:
+        case "off":
+            return ["RewriteEngine Off"]
+        case "own":
+            return ["RewriteEngine On", "RewriteOptions IgnoreInherit", *rewrite_maps.lines(site)]
+        case "after":
+            return ["RewriteEngine On", "RewriteOptions Inherit"]
+        case _:
+            return ["RewriteEngine On"]
+
+
+def spelled(site: Site, row: RewriteRule, folder: Path) -> Lines:
+    """A row of [[rewrites]]: its conditions, then the rule. Raises Unsayable."""
+    conditions = [
+        " ".join(["RewriteCond", *map(rewrite_word, (each.test, each.pattern)), *_flags(each.flags)])
+        for each in row.conditions
+    ]
+    words = map(rewrite_word, (row.pattern, row.substitution))
+    return [*conditions, " ".join(["RewriteRule", *words, *_flags(row.flags)])]
+
+
+def _flags(words: Sequence[str]) -> list[str]:
+    return [rewrite_word(f"[{','.join(words)}]")] if words else []
+
+
+SPELL = {"rewrites": spelled}

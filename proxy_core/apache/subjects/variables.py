@@ -1,0 +1,277 @@
+"""mod_setenvif and mod_env: variables of requests.
+
+SetEnvIf looks at some attributes and at fields; out, whatever else a row of [[env]] looks at, and what it does to it
+first, becomes an expression of SetEnvIfExpr, whose functions do what the transforms do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from proxy_core.apache.draft import DraftRow
+from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive, Lines, line
+from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects.hosts import by_host
+from proxy_core.config.model import EnvRule, Site
+from proxy_core.http.target import as_bytes_text
+from proxy_core.rules.text import pattern, template
+from proxy_core.rules.text.template import Fixed
+
+ATTRIBUTES = {
+    "remote_host": "%{REMOTE_HOST}", "remote_addr": "%{REMOTE_ADDR}", "server_addr": "%{SERVER_ADDR}",
+    "request_method": "%{REQUEST_METHOD}", "request_protocol": "%{SERVER_PROTOCOL}", "request_uri": "%{REQUEST_URI}",
+}  # fmt: skip
+
+_OF_HTTPD = {
+    "nokeepalive", "downgrade-1.0", "force-response-1.0", "redirect-carefully", "no-gzip", "gzip-only-text/html",
+    "force-no-vary", "ssl-unclean-shutdown", "ssl-accurate-shutdown", "suppress-error-charset",
+}  # fmt: skip
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def set_env_if(context: ImportContext, directive: Directive) -> None:
+    """SetEnvIf[NoCase] attribute regex [!]name[=value] …; BrowserMatch[NoCase] regex …"""
+    args = list(directive.args)
+    attribute = "User-Agent" if directive.key.startswith("browser") else args.pop(0)
+    regex, *variables = args
+    if attribute.lower() in ATTRIBUTES:
+        looked = {"from": ATTRIBUTES[attribute.lower()]}
+    elif _TOKEN.fullmatch(attribute):
+        variables_before = {row.content["name"].lower() for server in context.servers() for row in server.env}
+        kind = "ENV" if attribute.lower() in variables_before else "HTTP"
+        looked = {"from": f"%{{{kind}:{attribute}}}"}
+    else:
+        looked = {"fields": attribute}
+    nocase = {"nocase": True} if directive.key.endswith("nocase") else {}
+    fills = PLAIN.fullmatch(regex) is None
+    useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
+    if not useful:
+        raise Ignored("clients of the last century are treated like any other")
+    for word in sorted(useful, key=lambda word: word.partition("=")[0].removeprefix("!").lower() == attribute.lower()):
+        _variable(context, directive, word, {**looked, "capture": regex, **nocase}, fills)
+
+
+PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
+"""A pattern that is plain text: groups are not filled into the value then (``non_regex_pattern``)."""
+
+
+def _variable(
+    context: ImportContext, directive: Directive, word: str, looked: dict[str, Any], fills: bool = True
+) -> None:
+    """A name that is set or, with a !, unset (``add_envvars``): an empty value is 1, and !… as a value unsets too."""
+    name, _, value = word.partition("=")
+    row = {"name": name if value else name.removeprefix("!"), **looked}
+    if value.startswith("!") or (name.startswith("!") and not value):
+        row["unset"] = True
+    else:
+        row["value"] = (_filled(value) if fills else _literal(value)) or "1"
+    _put(context, directive, row)
+
+
+def _put(context: ImportContext, directive: Directive, row: dict[str, Any]) -> None:
+    """A row for the whole server, or for the section at hand."""
+    context.add(directive, "env", row | context.place())
+
+
+def _literal(value: str) -> str:
+    """A text in which nothing is filled in."""
+    return re.sub(r"[\\$%]", r"\\\g<0>", value)
+
+
+def _filled(value: str) -> str:
+    """A text with $N and nothing else filled in (``ap_pregsub``)."""
+    return re.sub(r"(\\.)|(\$\{|%)", lambda found: found[1] or f"\\{found[2]}", value, flags=re.DOTALL)
+
+
+def set_env_if_expr(context: ImportContext, directive: Directive) -> None:
+    """SetEnvIfExpr expression [!]name[=value] …"""
+    expression, *variables = directive.args
+    for word in variables:
+        _variable(context, directive, word, {"expr": expression})
+
+
+def set_env(context: ImportContext, directive: Directive) -> None:
+    """SetEnv name [value]: behind the rules, which do not see it."""
+    name = directive.args[0]
+    if name.lower() in _OF_FORWARDING:
+        raise _OF_FORWARDING[name.lower()]
+    late = {"late": True} if context.section is None else {}
+    _put(context, directive, {"name": name, "value": _literal(" ".join(directive.args[1:2])), **late})
+
+
+def unset_env(context: ImportContext, directive: Directive) -> None:
+    """UnsetEnv name …: takes back SetEnv, the server's too, and nothing that SetEnvIf sets (mod_env.c)."""
+    if context.section is not None:
+        for name in directive.args:
+            _put(context, directive, {"name": name, "unset": True})
+        return
+    names = {name.lower() for name in directive.args}
+    own, main = context.server.env, context.draft.main.env
+    own[:] = [row for row in own if not _late(row, names)]
+    if own is not main:
+        for row in [row for row in main if _late(row, names)]:
+            context.add(directive, "env", {"name": row.content["name"], "unset": True, "late": True})
+
+
+def _late(row: DraftRow, names: set[str]) -> bool:
+    return "late" in row.content and row.content["name"].lower() in names
+
+
+def pass_env(context: ImportContext, directive: Directive) -> None:
+    """PassEnv name …: variables of the process, where it has them."""
+    context.server_only()
+    for name in directive.args:
+        row = {"name": name, "from": f"%{{ENV:{name}}}", "capture": "(?s)^(.+)$", "late": True}
+        context.add(directive, "env", row)
+
+
+_AS_IT_COMES = Unsupported("how members are spoken to is not changed by variables here")
+
+_OF_FORWARDING: dict[str, Unsupported | Ignored] = {
+    **dict.fromkeys(("force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendcl", "proxy-chain-auth"), _AS_IT_COMES),
+    **dict.fromkeys(
+        ("proxy-sendchunked", "proxy-sendchunks"),
+        Ignored("a body is passed on as it comes, chunked or with a length"),
+    ),
+    "proxy-initial-not-pooled": Ignored("a connection that was kept and breaks is made anew for GET and its like"),
+    "proxy-interim-response": Ignored("interim answers of members are passed on"),
+}
+HANDLERS = {
+    **dict.fromkeys(("setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase"), set_env_if),
+    "setenvifexpr": set_env_if_expr,
+    "setenv": set_env,
+    "passenv": pass_env,
+    "unsetenv": unset_env,
+}
+
+_LOOKED = {subject: name.title() for name, subject in ATTRIBUTES.items()}
+
+_FUNCTIONS: dict[tuple[str, ...], str] = {
+    ("sha1", "hex"): "sha1", ("md5", "hex"): "md5", ("base64",): "base64", ("base64decode",): "unbase64",
+    ("lowercase",): "tolower", ("uppercase",): "toupper", ("urlencode",): "escape", ("urldecode",): "unescape",
+}  # fmt: skip
+
+_MARKS = "/#|!,;:"
+
+
+def plain(site: Site, lose: Lose) -> Site:
+    """Variables as SetEnv, SetEnvIf or SetEnvIfExpr says them, the main server's first."""
+    env: list[EnvRule] = []
+    names: dict[str, set[str]] = {"": set()}
+    for row in by_host(site, site.env):
+        before = names.setdefault(row.host, set(names[""]))
+        made = _plain(row, before, lose)
+        before.add(row.name.lower())
+        env += [made] if made is not None else []
+    return replace(site, env=tuple(env))
+
+
+def _plain(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
+    """A row as SetEnv, SetEnvIf or SetEnvIfExpr says it; None where none of them does."""
+    at = ("env", row.id)
+    tested = bool(row.from_ or row.fields or row.capture or row.expr or row.negate)
+    if row.late and tested:
+        lose(at, "SetEnv has no conditions, and SetEnvIf sets before the rules")
+        return None
+    value = None if row.unset else row.value
+    if value is None and not row.unset:
+        groups = pattern.compile(row.capture).groups if row.capture and not row.negate else 0
+        whole = not row.capture and not row.expr and bool(row.from_ or row.fields) and not row.late
+        value = "$1" if groups or whole else "1"
+    if value is not None and not row.late and re.search(r"(?<!\\)(?:%\{|\$\{)|\\\$[0-9]", value):
+        lose((*at, "value"), "SetEnvIf puts nothing into a value but the groups of its expression")
+        return None
+    if value is not None and row.late and re.search(r"(?<!\\)(?:%\{|\$)", value):
+        lose((*at, "value"), "SetEnv takes a value as it stands")
+        return None
+    row = replace(row, value=value)
+    if row.late:
+        return replace(row, nocase=False, transform=())
+    if row.expr:
+        expression = f"!({row.expr})" if row.negate else row.expr
+        return _expression(row, expression)
+    name = row.fields or _attribute(row.from_, known)
+    if row.fields and re.fullmatch(r"[A-Za-z0-9_-]+", row.fields):
+        row = replace(row, fields=f"(?:{row.fields})")  # or it would be the name of one
+    if name and row.capture and not row.negate and not row.transform:
+        # A pattern without any sign of one fills nothing in: there $0 would stand for itself.
+        unfilled = PLAIN.fullmatch(row.capture) and re.search(r"(?<!\\)\$\d", value or "")
+        return replace(row, capture=f"(?:{row.capture})") if unfilled else row
+    if row.fields and row.transform == () and not row.negate:
+        return replace(row, capture="^((?s:.*))$" if "$1" in (value or "") else "^")
+    if row.fields:
+        lose((*at, "fields"), "SetEnvIf alone finds fields by a pattern, and knows neither transform nor negate")
+        return None
+    subject = _subject(row) if row.from_ else "''"
+    if subject is None:
+        lose(at, "no function of Apache's expressions does what transform says, or looks at what from names")
+        return None
+    if not row.capture:
+        spelled = "true" if value is None or not re.search(r"\$[0-9]", value) else f"{subject} =~ /^((?s:.*))$/"
+        return _expression(row, "false" if row.negate else spelled)
+    capture = row.capture
+    if "$0" in (value or "") and not pattern.compile(capture).groups:
+        capture = f"({capture})"  # or an expression would not tell what was found
+    mark = next((each for each in _MARKS if each not in capture), "")
+    if not mark:
+        lose((*at, "capture"), f"an expression needs a mark round it that is not in it, one of {_MARKS}")
+        return None
+    spelled = f"{subject} =~ {'m' * (mark != '/')}{mark}{capture}{mark}{'i' * row.nocase}"
+    return _expression(row, f"!({spelled})" if row.negate else spelled)
+
+
+def _expression(row: EnvRule, expression: str) -> EnvRule:
+    kept = replace(row, from_="", transform=(), capture="", nocase=False, negate=False)
+    return replace(kept, expr=expression)
+
+
+def _attribute(text: str, known: Set[str]) -> str:
+    """What SetEnvIf calls what a row looks at: one of its attributes, a variable that is known, or else a field; ""
+    where it has no name for it."""
+    found = re.fullmatch(r"%\{(HTTP|ENV):([A-Za-z0-9_-]+)\}", text)
+    if found is None or found[2].lower() in ATTRIBUTES:
+        return _LOOKED.get(text, "")
+    return found[2] if (found[1] == "ENV") == (found[2].lower() in known) else ""
+
+
+def _subject(row: EnvRule) -> str | None:
+    """What a row looks at as a word of an expression; None where there is none."""
+    parts = template.compile(as_bytes_text(row.from_)).parts
+    names = [part.name for part in parts if not isinstance(part, Fixed)]
+    if any(re.fullmatch(r"%\{(?:[A-Z_]+|(?:HTTP|ENV|SSL):[A-Za-z0-9_-]+)\}", name) is None for name in names):
+        return None
+    if len(parts) == 1 and names:
+        spelled = names[0]
+    else:
+        fixed = (re.sub(r"([\"\\])", r"\\\1", p.text) if isinstance(p, Fixed) else p.name for p in parts)
+        spelled = '"' + "".join(fixed) + '"'
+    left = list(row.transform)
+    while left:
+        count = 2 if tuple(left[:2]) in _FUNCTIONS else 1
+        function = _FUNCTIONS.get(tuple(left[:count]))
+        if function is None:
+            return None
+        spelled, left = f"{function}({spelled})", left[count:]
+    return spelled
+
+
+def spelled(site: Site, row: EnvRule, folder: Path) -> Lines:
+    """A row of [[env]]. Raises Unsayable."""
+    value = re.sub(r"\\([%$])", r"\1", row.value or "")
+    if row.late:
+        return [line("UnsetEnv", row.name) if row.unset else line("SetEnv", row.name, value)]
+    word = f"!{row.name}" if row.unset else row.name if row.value == "1" else f"{row.name}={value}"
+    if row.expr:
+        return [line("SetEnvIfExpr", row.expr, word)]
+    subject = row.fields or _LOOKED.get(row.from_) or row.from_[2:-1].partition(":")[2]
+    return [line("SetEnvIf" + "NoCase" * row.nocase, subject, row.capture, word)]
+
+
+SPELL = {"env": spelled}

@@ -1,0 +1,40 @@
+"""Redirects and folders come in and go out as rows of [[routes]]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apache.conversions import exported, rows_of
+
+IN: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("AliasMatch ^/static/(.*)$ /srv/s/$1", "routes", [{"path": "/static/", "folder": "/srv/s"}]),
+    ("Redirect permanent /a http://h/b\nAlias /f /srv/f", "routes",
+     [{"path": "/a", "redirect": {"to": "http://h/b", "status": 301}}, {"path": "/f", "folder": "/srv/f"}]),
+    ("Alias /f/ /srv/f/\nRedirectMatch gone ^/a$", "routes",
+     [{"path_regex": "^/a$", "redirect": {"status": 410}}, {"path": "/f/", "folder": "/srv/f"}]),
+    ("ProxyPass /a http://h/\n<Location /a/f>\nAlias /srv/f\n</Location>", "routes",
+     [{"path": "/a", "proxy": "http://h/"}, {"path": "/a/f", "folder": "/srv/f"}]),
+    ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "locations",
+     [{"id": "closed", "path": "/cgi-bin/", "require": ["all denied"]}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table", "found"), IN)
+def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
+    assert rows_of(tmp_path, text, table) == found
+
+
+OUT = [
+    ('[[routes]]\npath = "/a"\nredirect = { to = "http://h/b", status = 301 }', "Redirect 301 /a http://h/b"),
+    ('[[routes]]\npath = "/a"\nredirect = { status = 410 }', "Redirect 410 /a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "lines"), OUT)
+def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
+    made, losses = exported(text, tmp_path)
+    assert lines in made
+    assert losses == []

@@ -1,0 +1,75 @@
+"""Sections about files come in as far as folders are served."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apache.conversions import imported, site_of
+
+SERVED = "DocumentRoot {0}/www\nAlias /al {0}/files\n"
+
+OF_FILES: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("<Directory />\nRequire all denied\n</Directory>\n<Directory {0}>\nRequire all granted\n</Directory>",
+     "locations", []),
+    ("<Directory />\nRequire all denied\n</Directory>\n<Directory {0}/www>\nRequire ip 10\n</Directory>", "locations",
+     [{"folder": "/", "require": ["all denied"]}, {"folder": "www", "require": ["ip 10"]}]),
+    ("<Directory {0}/www/s>\nRequire ip 10\nOptions None\n</Directory>", "locations",
+     [{"folder": "www/s", "require": ["ip 10"]}]),
+    ("<Directory /elsewhere>\nRequire ip 10\n</Directory>", "locations", []),
+    ("<Files \"*.b?k\">\nRequire all denied\n</Files>", "locations",
+     [{"files": "^.*\\.b.k$", "require": ["all denied"]}]),
+    ("<Directory {0}/www>\n<FilesMatch \\.js$>\nHeader set A b\n</FilesMatch>\n</Directory>", "locations",
+     [{"folder": "www", "files": "\\.js$"}]),
+    ("<FilesMatch ^\\.ht>\nRequire all denied\n</FilesMatch>", "locations", []),
+    ("<Directory {0}/www/s>\nRewriteEngine On\nRewriteRule ^a$ b [L]\nRewriteRule ^c$ /d\n</Directory>", "rewrites",
+     [{"pattern": "^a$", "substitution": "/s/b", "flags": ["L"]}, {"pattern": "^c$", "substitution": "/d"}]),
+    ("<Directory {0}/files>\nRewriteEngine On\nRewriteRule ^a$ b\n</Directory>", "rewrites",
+     [{"pattern": "^a$", "substitution": "/al/b"}]),
+    ("<Directory {0}/www>\nRewriteEngine On\nRewriteBase /x/\nRewriteRule ^a$ b\n</Directory>", "rewrites",
+     [{"pattern": "^a$", "substitution": "/x/b"}]),
+    ("FallbackResource /index.html", "rewrites",
+     [{"pattern": "^", "substitution": "/index.html", "flags": ["END"],
+       "conditions": [{"test": "%{REQUEST_FILENAME}", "pattern": "!-f"},
+                      {"test": "%{REQUEST_FILENAME}", "pattern": "!-d"}]}]),
+    ("<Directory {0}/www>\nRewriteRule ^a$ b\n</Directory>", "rewrites", []),
+    ("<Location /a>\nRewriteEngine On\nRewriteCond %{{HTTPS}} off\nRewriteRule ^ https://h/ [R]\n</Location>",
+     "rewrites", [{"pattern": "^", "substitution": "https://h/", "flags": ["R"],
+                   "conditions": [{"test": "%{HTTPS}", "pattern": "off"}]}]),
+    ("<Location /a>\nRewriteEngine On\nRewriteRule x - [F]\n</Location>\n"
+     "<Location /a/b>\nRewriteEngine Off\n</Location>", "rewrites",
+     [{"pattern": "x", "substitution": "-", "flags": ["F"]}, {"pattern": "^", "substitution": "-"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table", "found"), OF_FILES)
+def test_sections_about_files_and_their_rules(
+    tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]
+) -> None:
+    rows = site_of(tmp_path, "Listen 1\n" + (SERVED + text).format(tmp_path)).get(table, [])
+    assert [{key: value for key, value in row.items() if key not in ("location", "id")} for row in rows] == found
+
+
+CLOSES = [
+    ("<FilesMatch \\.php$>\nSetHandler proxy:fcgi://localhost\n</FilesMatch>", {"files": "\\.php$"}),
+    ("AddHandler cgi-script .cgi .pl", {"files": "(?i)\\.(?:cgi|pl)(?:\\.|$)"}),
+    ("AddType application/x-httpd-php .php", {"files": "(?i)\\.(?:php)(?:\\.|$)"}),
+    ("<DirectoryMatch /private/>\nRequire ip 10\n</DirectoryMatch>", {"folder": "/"}),
+    ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", {"path": "/cgi-bin/"}),
+    ("<Directory {0}/www>\nAllowOverride All\n</Directory>", {"folder": "www"}),
+]
+
+
+@pytest.mark.parametrize(("text", "where"), CLOSES)
+def test_nobody_reads_a_program_or_what_a_lost_section_guarded(
+    tmp_path: Path, text: str, where: dict[str, str]
+) -> None:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / ".htaccess").touch()
+    found = imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path) + text.replace("{0}", str(tmp_path)))
+    (row,) = tomllib.loads(found.text)["locations"]
+    assert {key: value for key, value in row.items() if key != "id"} == {**where, "require": ["all denied"]}
+    assert found.report.losses

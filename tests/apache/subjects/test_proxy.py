@@ -1,0 +1,57 @@
+"""What is forwarded where: ProxyPass, and rows of [[routes]]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apache.conversions import exported, rows_of
+
+IN: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("ProxyPass /a http://h/b", "routes", [{"path": "/a", "proxy": "http://h/b"}]),
+    ("ProxyPass /a !", "routes", [{"path": "/a", "except": True}]),
+    ("ProxyPassMatch ^/(.*)$ http://h/$1 nocanon", "routes",
+     [{"path_regex": "^/(.*)$", "proxy": "http://h/$1", "nocanon": True}]),
+    ("ProxyPass /a http://h/ timeout=5 upgrade=websocket", "routes",
+     [{"path": "/a", "proxy": "http://h/", "timeout": 5, "upgrade": ["websocket"]}]),
+    ("ProxyPass /s http://h/\n<Location /a>\nProxyPass http://i/\n</Location>\n"
+     "<Location /a/b>\nProxyPass !\n</Location>", "routes",
+     [{"path": "/a/b", "except": True}, {"path": "/a", "proxy": "http://i/"}, {"path": "/s", "proxy": "http://h/"}]),
+    ("ProxyPass /a http://h/${A} interpolate\nProxyPass /b http://h/${A}\nProxyPassInterpolateEnv On", "routes",
+     [{"path": "/a", "proxy": "http://h/${A}", "interpolate": True}, {"path": "/b", "proxy": "http://h/${A}"}]),
+    ("ProxyPass /a http://h/${A} interpolate", "routes", [{"path": "/a", "proxy": "http://h/${A}"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table", "found"), IN)
+def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
+    assert rows_of(tmp_path, text, table) == found
+
+
+OUT = [
+    ('[[routes]]\npath = "/a"\nexcept = true', "ProxyPass /a !"),
+    ('[[routes]]\npath = "/a"\nproxy = "http://h/b"\ntimeout = 5\nnocanon = true',
+     "ProxyPass /a http://h/b nocanon timeout=5"),
+    ("[[routes]]\npath_regex = '^/(.*)$'\nproxy = 'http://h/$1'", "ProxyPassMatch ^/(.*)$ http://h/$1"),
+    ('[[routes]]\npath = "/a"\nproxy = "http://h"\nenabled = false', "# ProxyPass /a http://h"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "lines"), OUT)
+def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
+    made, losses = exported(text, tmp_path)
+    assert lines in made
+    assert losses == []
+
+
+LOST = [
+    ('[[routes]]\nid = "r"\npath = "/a"\nproxy = "http://h"\npreserve_host = true', "routes.r.preserve_host"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "address"), LOST)
+def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
+    _, losses = exported(text, tmp_path)
+    assert [loss.partition(":")[0] for loss in losses] == [address]

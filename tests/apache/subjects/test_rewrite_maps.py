@@ -1,0 +1,66 @@
+"""Maps come in and go out, programs only when allowed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy_core.apache.importer import import_file
+from proxy_core.control.cli.__main__ import main
+from tests.apache.conversions import PROXIED, exported, rows_of, site_of
+
+IN: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("RewriteEngine On\nRewriteRule ^/a ${gone:b} [PT]", "maps", [{"type": "txt"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table", "found"), IN)
+def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
+    assert rows_of(tmp_path, text, table) == found
+
+
+OUT = [
+    ('[maps.m]\ntype = "dbm"\nfile = "x"\nformat = "sdbm"', "RewriteMap m dbm=sdbm:x"),
+    ('[maps.m]\ntype = "prg"\ncommand = ["bin/ask", "it"]', "RewriteMap m \"prg:bin/ask it\""),
+    ('[maps.m]\ntype = "fastdbd"\ndsn = "postgresql://me:pw@db/names"\nquery = "SELECT a FROM b WHERE c = %s"',
+     'DBDParams "host=db user=me password=pw dbname=names"\n'
+     'RewriteMap m "fastdbd:SELECT a FROM b WHERE c = %s"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "lines"), OUT)
+def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
+    made, losses = exported(text, tmp_path)
+    assert lines in made
+    assert losses == []
+
+
+def test_a_map_of_a_host_with_a_name_that_is_taken_gets_another(tmp_path: Path) -> None:
+    host = (
+        "<VirtualHost *:80>\nServerName {0}\nRewriteEngine On\nRewriteMap m int:{1}\nRewriteRule ^/(.*) /${{m:$1}} [R]"
+    )
+    text = "\n".join(
+        ["Listen 80", *(host.format(*x) + "\n</VirtualHost>" for x in (("a", "toupper"), ("b", "tolower")))]
+    )
+    site = site_of(tmp_path, text)
+    assert {name: row["function"] for name, row in site["maps"].items()} == {"m": "toupper", "m-2": "tolower"}
+    assert [row["substitution"] for row in site["rewrites"]] == ["/${m:$1}", "/${m-2:$1}"]
+
+
+def test_programs_and_databases_come_in_only_when_allowed(tmp_path: Path) -> None:
+    text = "Listen 1\nRewriteEngine On\nRewriteMap m prg:/bin/x\nRewriteRule ^/a ${m:b} [PT]\n" + PROXIED
+    (tmp_path / "httpd.conf").write_text(text)
+    site = tomllib.loads(import_file(tmp_path / "httpd.conf", {}, False).text)
+    assert "maps" not in site
+    assert not any(row.get("enabled", True) for row in site.get("rewrites", []))
+    assert tomllib.loads(import_file(tmp_path / "httpd.conf", {}, True).text)["maps"]["m"]["command"] == ["/bin/x"]
+
+
+def test_entries_of_a_map_get_a_file(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text('[maps.m]\ntype = "txt"\n[maps.m.entries]\na = "one"\nb = "two"\n')
+    assert main(["export", "--to", "apache", str(tmp_path / "site.toml"), "-o", str(tmp_path / "httpd.conf")]) == 0
+    assert (tmp_path / "m.txt").read_text() == "a one\nb two\n"
+    assert "RewriteMap m txt:m.txt" in (tmp_path / "httpd.conf").read_text()

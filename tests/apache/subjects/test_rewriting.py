@@ -1,0 +1,65 @@
+"""Rewrite rules come in and go out, and hosts inherit as in httpd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apache.conversions import exported, rows_of, site_of
+
+IN: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("<If \"true\">\nRedirect 301 /a http://b/\n</If>", "rewrites",
+     [{"pattern": "^", "substitution": "http://b/%1", "flags": ["R=301", "L"],
+       "conditions": [{"test": "%{REQUEST_URI}", "pattern": "^/a(/.*)?$"}]}]),
+    ("RewriteEngine On\nRewriteCond %{HTTP_HOST} ^a [NC]\nRewriteRule ^/x$ /y [R=301,L]", "rewrites",
+     [{"pattern": "^/x$", "substitution": "/y", "flags": ["R=301", "L"],
+       "conditions": [{"test": "%{HTTP_HOST}", "pattern": "^a", "flags": ["NC"]}]}]),
+    ("RewriteRule ^/x$ /y [R]", "rewrites", []),
+    ("RewriteEngine On\nRewriteCond %{HTTP:A} \"\"\nRewriteRule \"\" /x/${gone:$0|y} [PT]", "rewrites",
+     [{"pattern": "^", "substitution": "/x/${gone:$0|y}", "flags": ["PT"],
+       "conditions": [{"test": "%{HTTP:A}", "pattern": "^"}]}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table", "found"), IN)
+def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
+    assert rows_of(tmp_path, text, table) == found
+
+
+OUT = [
+    ("[[rewrites]]\npattern = '^/a b'\nflags = ['F']\nconditions = [{ test = '%{HTTPS}', pattern = '!on' }]",
+     "RewriteCond %{HTTPS} !on\nRewriteRule \"^/a b\" - [F]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "lines"), OUT)
+def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
+    made, losses = exported(text, tmp_path)
+    assert lines in made
+    assert losses == []
+
+
+INHERITS = [
+    ("InheritDownBefore", "RewriteEngine On", None),
+    ("InheritDown", "RewriteEngine On", "after"),
+    ("InheritDown", "RewriteEngine On\nRewriteOptions IgnoreInherit", "own"),
+    ("InheritDown", "RewriteEngine Off", "off"),
+    ("InheritDown", "", "off"),
+    ("AllowNoSlash", "RewriteOptions InheritBefore", None),
+    ("AllowNoSlash", "RewriteOptions Inherit", "after"),
+]
+
+
+@pytest.mark.parametrize(("main", "host", "way"), INHERITS)
+def test_a_host_inherits_rules_as_mod_rewrite_merges_them(
+    tmp_path: Path, main: str, host: str, way: str | None
+) -> None:
+    text = (
+        f"Listen 80\nRewriteEngine On\nRewriteOptions {main}\nRewriteRule ^/m /x [R]\n"
+        "<VirtualHost *:80>\nServerName c.test\nRewriteOptions Inherit\nRewriteRule ^/c /z [R]\n</VirtualHost>\n"
+        f"<VirtualHost *:80>\nServerName d.test\n{host}\n</VirtualHost>"
+    )
+    site = site_of(tmp_path, text)
+    assert site["hosts"]["d"].get("rewrites") == way
