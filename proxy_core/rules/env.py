@@ -1,8 +1,8 @@
 """Variables of a request: SetEnvIf, SetEnvIfExpr, SetEnv, and ModSecurity's SecRule with setenv.
 
-Each row looks at a text, does something to it (``TRANSFORMS``, ModSecurity's t:…: sha1 and md5 give bytes, hex spells
-them), and sets its variable where a pattern is found. Rows run in order and later ones see what earlier ones set, as
-in modules/metadata/mod_setenvif.c; rewrite conditions see all of it, but for rows that are ``late`` or for a location.
+A row takes a text, transforms it (``TRANSFORMS``, ModSecurity's t:…), and sets its variable where a pattern is found.
+Rows run in order, and later ones see what earlier ones set (modules/metadata/mod_setenvif.c). Rewrite conditions see
+all of it, but for rows that are ``late`` or for a location.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Which host a request is for: ``check_hostalias`` and ``matches_aliases`` in server/vhost.c.
 
-For each listener the hosts stand in file order; the first that a name belongs to has the request, be it by the name
-itself or by a wildcard, and the first of all has what no name takes. Port and trailing dot of the Host field do not
-count, nor does case.
+The hosts of a listener stand in file order. The first that has the name, by itself or by a wildcard, has the request;
+where none has it, the first of all. Port, trailing dot and case of the Host field do not count.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Who may ask for what: Require and its groups, and Basic authentication, decided before any upstream is asked.
 
-Conditions are put together as mod_authz_core does it (``apply_authz_sections``): a result is granted, denied, neutral,
-or denied for want of a user, and what a group makes of its members' results is httpd's, neutral ones counting for
-nothing. Without a user first; only where one may change the result is the user asked for (RFC 7617), and then the
-result counts. A password is never judged here: it is a fact, looked up where passwords are kept. Pure; nothing that is
-shown to people holds a password.
+A condition grants, denies, says nothing, or denies for want of a user. A group joins such verdicts as
+``apply_authz_sections`` in mod_authz_core does. Conditions are first judged without a user. The client is asked for one
+(RFC 7617) only where a user may change the verdict; then they are judged again. A password is never judged here: it is
+a fact, looked up where passwords are kept. Pure. Nothing that is shown to people holds a password.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The kinds of conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
+"""The conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
 
-Each is made of its words once, raising ValueError with a sentence for words that are none, and then says of a request
-whether it is granted, denied, or denied for want of a user. Pure.
+A condition is made of its words once; words that are none raise ValueError with a sentence. Then it says of each
+request whether it grants, denies, or denies for want of a user. Pure.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""What is wrong with a balancer where one field alone does not show it: sessions that no member owns, statuses that are
-none, methods that lack what they go by."""
+"""What is wrong with a balancer and its members, where one field alone does not show it."""
 
 from __future__ import annotations
 

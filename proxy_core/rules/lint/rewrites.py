@@ -1,9 +1,8 @@
-"""What is wrong with the environment, rewrite rules, maps and locations: the part of ``lint`` for them.
+"""What is wrong with [[env]], [[rewrites]], [maps] and [[locations]].
 
-Errors are what does not compile or names what is not there. Warnings are what works but hardly means what it says:
-rules that can never match, routes whose requests a rule takes first, patterns that look as if they could run away,
-%20 where a condition's group is meant to Apache, decoded text put into a query. Words are for operators; each problem
-carries the address of the field at fault.
+An error does not compile, or names what is not there. A warning works but hardly means what it says: a rule that can
+never match, a route whose requests a rule takes first, a pattern that looks as if it could run away, %20 where a
+condition's group is meant to Apache, decoded text put into a query.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is wrong with how a route says which paths it takes, with where it sends them, and with what it makes of them.
+"""What is wrong with the paths that a route says it takes, with where it sends them, and with what it makes of them.
 
-A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match; a
+A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match. A
 regular expression may not compile, or its target may name groups that it does not have.
 """
 

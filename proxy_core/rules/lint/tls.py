@@ -1,6 +1,6 @@
-"""What is wrong with TLS and PROXY headers, as far as the site alone can tell; the part of ``lint`` for them.
+"""What is wrong with TLS and PROXY headers, as far as the site alone can tell.
 
-Whether files can be used is found when they are read. Pure.
+Whether certificates can be used is found when their files are read. Pure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Cookies that rules set: the flag CO=NAME:VALUE:DOMAIN[:minutes[:path[:secure[:httponly[:samesite]]]]].
+"""[CO]: cookies that rules set, NAME:VALUE:DOMAIN[:minutes[:path[:secure[:httponly[:samesite]]]]].
 
-``add_cookie`` in modules/mappers/mod_rewrite.c: a leading ; makes that the separator, empty parts do not count, a name
-is set once for each request, and without a domain nothing is set.
+``add_cookie`` in modules/mappers/mod_rewrite.c: a leading ; makes that the separator, and empty parts do not count. A
+name is set once for each request. Without a domain nothing is set.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The flags of a RewriteRule: ``cmd_rewriterule_setflag`` in modules/mappers/mod_rewrite.c, as a table.
+"""The flags of a RewriteRule, as a table: ``cmd_rewriterule_setflag`` in modules/mappers/mod_rewrite.c.
 
 Flags are written as in Apache, long or short, in any case: "R=301", "redirect=permanent", "L", "E=NAME:value". What
-Apache would refuse when it starts is a FlagError here, with the nearest flag that there is.
+Apache would refuse when it starts is a FlagError, with the nearest flag that there is.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Rewrite rules: one request's way through a list of them.
 
-This is ``apply_rewrite_list`` and ``apply_rewrite_rule`` of modules/mappers/mod_rewrite.c in server context: the
-pattern is tried first, then the conditions, then the substitution is filled in, then E= and CO= are; what one rule
-made of the path, the next one sees. ``hook_uri2file``, what comes of it in the end, is in ``outcome``. Loops are
-bounded three times over: by the rounds of [N], by the length of the path as in httpd, and by the number of rules tried
-for one request, so that no list of rules can hold up the others.
+This is ``apply_rewrite_list`` and ``apply_rewrite_rule`` of modules/mappers/mod_rewrite.c in server context. The
+pattern is tried first, then the conditions; then the substitution is filled in, then [E] and [CO] are. What one rule
+made of the path, the next one sees. What comes of it in the end (``hook_uri2file``) is in ``outcome``. No list of rules
+can hold up other requests: the rounds of [N], the length of the path and the number of rules tried are bounded.
 """
 
 from __future__ import annotations

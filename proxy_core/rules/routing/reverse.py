@@ -1,8 +1,8 @@
 """Reverse mapping: an upstream's own address in its answers becomes the address that the client used.
 
 Without it a redirect from an upstream leads the client round the proxy, or nowhere. The rows are what an Apache
-operator would write as ProxyPassReverse, one for each way that an upstream may spell its own address; the mapping is
-``ap_proxy_location_reverse_map`` in modules/proxy/proxy_util.c. It is meant for Location, Content-Location, URI and
+operator would write as ProxyPassReverse, one for each way in which an upstream may spell its own address. The mapping
+is ``ap_proxy_location_reverse_map`` in modules/proxy/proxy_util.c. It is for Location, Content-Location, URI and
 Destination; relative values mean the same on both sides and pass as they are.
 """
 
