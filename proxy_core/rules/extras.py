@@ -1,4 +1,4 @@
-"""What rules leave behind for a request besides where it goes: Extras, and how one phase's join the next one's. Pure."""
+"""What rules leave for a request besides where it goes: Extras, and how those of two phases are joined. Pure."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class Names:
 
 def names(host: Host) -> Names:
     """The names that a host answers to, its server_name among them."""
-    said = [host_name(name) for name in (*host.names, host.server_name) if name]
-    return Names(frozenset(n for n in said if not is_wild(n)), tuple(wildcard(n) for n in said if is_wild(n)))
+    every = [host_name(name) for name in (*host.names, host.server_name) if name]
+    return Names(frozenset(n for n in every if not is_wild(n)), tuple(wildcard(n) for n in every if is_wild(n)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,10 @@ def table(hosts: Sequence[tuple[str, Host]]) -> Table:
     plain: dict[str, int] = {}
     wild = []
     for number, (_, host) in enumerate(hosts):
-        known = names(host)
-        for name in known.plain:
+        its = names(host)
+        for name in its.plain:
             plain.setdefault(name, number)
-        wild += [(number, fits) for fits in known.wild]
+        wild += [(number, fits) for fits in its.wild]
     return Table(tuple(name for name, _ in hosts), plain, tuple(wild))
 
 

@@ -62,8 +62,8 @@ def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
     text = " and ".join("(" + " or ".join(each.text for each in rule.conditions) + ")" for rule in (before, later))
 
     def check(scope: Scope) -> AccessVerdict:
-        said = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
-        return joined("all", said)
+        verdicts = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
+        return joined("all", verdicts)
 
     return AccessRule(later.address, (AccessCondition(text, check),))
 
@@ -154,10 +154,10 @@ def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond 
     if asked is None:
         return _challenge(auth, "no user and password were sent")
     user = asked.partition(":")[0]
-    known = scope.fact("password", auth.file, asked)
-    if known is None:
+    right = scope.fact("password", auth.file, asked)
+    if right is None:
         return Respond(500, None, f"the passwords in {auth.file} cannot be read")
-    if not known:
+    if not right:
         return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
     scope.user, scope.auth = user, name
     if _judged(guard.rule, scope, trace) is AccessVerdict.GRANTED:
@@ -172,11 +172,11 @@ def credentials(field: str) -> str | None:
     if scheme.lower() != "basic":
         return None
     try:
-        said = base64.b64decode(token.strip(), validate=True).decode("latin-1")
+        decoded = base64.b64decode(token.strip(), validate=True).decode("latin-1")
     except ValueError:
         return None
-    user, colon, _ = said.partition(":")
-    return said if colon and user and "\0" not in said else None
+    user, colon, _ = decoded.partition(":")
+    return decoded if colon and user and "\0" not in decoded else None
 
 
 def _challenge(auth: Auth, cause: str, user: str = "") -> Respond:

@@ -32,10 +32,10 @@ def _granted(holds: object) -> AccessVerdict:
 
 
 def _all(arguments: list[str]) -> Check:
-    said = [each.lower() for each in arguments]
-    if said not in (["granted"], ["denied"]):
+    words = [each.lower() for each in arguments]
+    if words not in (["granted"], ["denied"]):
         raise ValueError("write all granted or all denied")
-    verdict = _granted(said == ["granted"])
+    verdict = _granted(words == ["granted"])
     return lambda scope: verdict
 
 

@@ -194,7 +194,7 @@ class _Parser(Scanner):
     def variable(self, opening: str) -> Text:
         """What stands behind "%{" or "%{:", up to its end."""
         if opening == "%{:":
-            return self.bracketed(self.said, ":}", "what stands in %{:")
+            return self.bracketed(self.condition_or_text, ":}", "what stands in %{:")
         begins = self.at
         name = _NAME.match(self.text, self.at)
         if not name:
@@ -212,7 +212,7 @@ class _Parser(Scanner):
             raise self.fail(_unknown("variable", upper, EXPRESSION_VARIABLES), begins)
         return operations.variable(upper)
 
-    def said(self) -> Text:
+    def condition_or_text(self) -> Text:
         found = self.either()
         return operations.spelled(found) if isinstance(found, Truth) else found
 

@@ -102,8 +102,8 @@ def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem
         yield error((*address, "public"), f'"{row.public}" is neither a path nor a URL', "begin it with a slash")
 
 
-def _statuses(address: Address, said: Sequence[str]) -> Iterator[Problem]:
-    yield from refused(address, "name statuses from 400 to 599", error_statuses, said)
+def _statuses(address: Address, statuses: Sequence[str]) -> Iterator[Problem]:
+    yield from refused(address, "name statuses from 400 to 599", error_statuses, statuses)
 
 
 def _nobody(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:

@@ -13,13 +13,13 @@ from proxy_core.rules.expression.functions import number
 from proxy_core.rules.text.variables import Scope
 
 
-def add(scope: Scope, said: str, details: list[str] | None) -> None:
+def add(scope: Scope, written: str, details: list[str] | None) -> None:
     """Add the cookie that an expanded flag asks for to those of the request, by name. Raises Unknown for the clock."""
     cookies = scope.cookies
     separator = ":"
-    if said.startswith(";"):
-        separator, said = ";", said[1:]
-    parts = [part for part in said.split(separator) if part]
+    if written.startswith(";"):
+        separator, written = ";", written[1:]
+    parts = [part for part in written.split(separator) if part]
     if len(parts) < 3 or parts[0] in cookies:
         return
     name, value, domain, minutes, path, secure, httponly, samesite = (*parts, *[""] * 5)[:8]
