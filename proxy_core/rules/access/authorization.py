@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check, expression
+from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check
 from proxy_core.rules.decision import Extras, Respond, Step, Trace
 from proxy_core.rules.text.variables import Scope
 
@@ -96,14 +96,12 @@ def condition(text: str, inside: Match, site: Site, seen: tuple[str, ...]) -> Ac
             raise ValueError("not has an effect only where every condition must hold: in a table with match = all")
         inner = condition(rest, inside, site, seen)
         return AccessCondition(text, lambda scope: _negated(inner.check(scope)))
-    arguments = words(as_bytes_text(rest))
+    arguments = [rest] if name == "expr" else words(as_bytes_text(rest))
     if name == "access":
         return AccessCondition(text, _group(arguments, inside, site, seen))
     maker = KINDS.get(name)
     if maker is None:
         raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
-    if name == "expr":
-        return AccessCondition(text, expression([rest]))
     return AccessCondition(text, maker(arguments))
 
 

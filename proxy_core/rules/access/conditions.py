@@ -77,7 +77,7 @@ def _env(arguments: list[str]) -> Check:
     return lambda scope: _granted(any(name in scope.env for name in names))
 
 
-def expression(arguments: list[str]) -> Check:
+def _expression(arguments: list[str]) -> Check:
     text = arguments[0]
     try:
         compiled = compile_expr(text)
@@ -114,7 +114,7 @@ KINDS: Mapping[str, Callable[[list[str]], Check]] = {
     "local": _local,
     "method": _method,
     "env": _env,
-    "expr": expression,
+    "expr": _expression,
     "user": _user,
     "valid-user": _valid_user,
 }
