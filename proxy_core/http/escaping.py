@@ -1,6 +1,6 @@
-"""Escapes: how texts are spelled in URLs and field lines, and what may not stand there raw.
+"""Escapes of URLs and field values, and what may not stand in them raw.
 
-``target.escaped`` is how a path is spelled towards an upstream; here is the rest. Texts have one character for each
+How a path is spelled towards an upstream is ``target.escaped``; here is the rest. Texts have one character for each
 byte. Pure.
 """
 

@@ -1,7 +1,7 @@
-"""What rules may know of a request: the RequestView.
+"""The RequestView: what rules may know of a request.
 
-One is built for every request on the fast path. So it holds the bytes as they came and works nothing out that no rule
-asked for: ``fields`` and ``request_line`` are for rules that do. Pure.
+One is built for every request on the fast path, so it holds the bytes as they came. What only some rules ask for
+(``fields``, ``request_line``) is worked out when they ask. Pure.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Request targets and URLs: what a path means, and how it is spelled towards an upstream.
+"""Request-targets and URLs: what a path means, and how it is spelled towards an upstream.
 
-Everything that rules match is the *normalised* path: escapes decoded once, slashes merged, dot segments removed, so
-that every spelling of a path is one path and an exception cannot be walked round. What goes upstream is spelled anew
-from that normalised path, never copied from the client. The meaning is Apache httpd's with AllowEncodedSlashes and
-MergeSlashes as ``Reading`` says: ``ap_normalize_path`` and ``ap_unescape_url`` in server/util.c, their order in
-``ap_process_request_internal``, and ``ap_proxy_canonenc`` in modules/proxy/proxy_util.c. Paths in here are ``str`` of
-which each character is one byte (latin-1); ``as_bytes_text`` turns configured text into that view. Pure functions; no
-configuration, no I/O.
+Rules match the *normalised* path alone: its escapes are decoded once, its slashes merged, its dot segments removed. So
+every spelling of a path is one path, and no spelling walks round an exception. What goes upstream is spelled anew from
+the normalised path and never copied from the client. The meaning is httpd's, with AllowEncodedSlashes and MergeSlashes
+as ``Reading`` says: ``ap_normalize_path`` and ``ap_unescape_url`` in server/util.c in the order of
+``ap_process_request_internal``, and ``ap_proxy_canonenc`` in modules/proxy/proxy_util.c. A path is a ``str`` of which
+each character is one byte (latin-1); ``as_bytes_text`` turns configured text into one. Pure; no configuration, no I/O.
 """
 
 from __future__ import annotations

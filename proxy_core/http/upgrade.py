@@ -1,8 +1,8 @@
 """Which other protocols a connection may change to (RFC 9110 §7.8), as httpd's ``upgrade=`` parameter grants them.
 
-Pure. A client asks with Upgrade and the token ``upgrade`` in Connection; it gets what it asked for only when a route
-or member allows that very protocol, and only when the upstream agrees with a 101 that names the same. HTTP/2 in clear
-text is never one of them: what follows would be requests that nobody here reads, past every rule.
+A client asks with Upgrade and the token ``upgrade`` in Connection. It gets what it asked for where a route or a member
+allows that very protocol and the upstream agrees with a 101 that names the same. HTTP/2 in clear text is never granted:
+requests would follow that nobody here reads, past every rule. Pure.
 """
 
 from __future__ import annotations

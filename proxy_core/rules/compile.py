@@ -50,7 +50,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
     rows = _Rows(
         site,
         tuple(rewrite.compile(row, state("rewrites", row.id)) for row in site.rewrites if row.enabled),
-        tuple(env.compile(row, state("env", row.id)) for row in site.env if row.enabled),
+        tuple(env.compile(row) for row in site.env if row.enabled),
         state,
         scopes is not None and scopes.located,
     )

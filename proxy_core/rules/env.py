@@ -1,8 +1,8 @@
 """Variables of a request: SetEnvIf, SetEnvIfExpr, SetEnv, and ModSecurity's SecRule with setenv.
 
-Each row looks at a text, does something to it (``TRANSFORMS``, ModSecurity's t:…: sha1 and md5 give bytes, hex spells
-them), and sets its variable where a pattern is found. Rows run in order and later ones see what earlier ones set, as
-in modules/metadata/mod_setenvif.c; rewrite conditions see all of it, but for rows that are ``late`` or for a location.
+A row takes a text, transforms it (``TRANSFORMS``, ModSecurity's t:…), and sets its variable where a pattern is found.
+Rows run in order, and later ones see what earlier ones set (modules/metadata/mod_setenvif.c). Rewrite conditions see
+all of it, but for rows that are ``late`` or for a location.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from proxy_core.config.model import EnvRule
 from proxy_core.http.escaping import base64_decoded, uri_escaped
 from proxy_core.http.request_view import spellings
 from proxy_core.http.target import readable
-from proxy_core.rules.decision import RuleState, Step, Trace
+from proxy_core.rules.decision import Step, Trace
 from proxy_core.rules.expression import evaluation
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups, Pattern
@@ -61,10 +61,6 @@ TRANSFORMS: dict[str, Transform] = {
 class Setter:
     """A row of [[env]] as requests meet it."""
 
-    id: str
-    """The row's own."""
-    name: str
-    """The variable that is set."""
     subject: Callable[[Scope], str]
     """Makes the text that is looked at."""
     transforms: tuple[Transform, ...]
@@ -73,62 +69,51 @@ class Setter:
     """Is looked for in it; None where every text will do."""
     value: Template | None
     """What the variable is set to; None for what was found."""
-    negated: bool
-    """Whether the variable is set where nothing is found."""
-    unset: bool
-    """Whether the variable is taken away instead."""
     test: Callable[[Scope], bool] | None
     """The row's expression; it stands in place of subject and capture."""
-    state: RuleState
-    """Where its hits are counted."""
     row: EnvRule
     """The row as configured."""
 
 
-def compile(row: EnvRule, state: RuleState) -> Setter:
+def compile(row: EnvRule) -> Setter:
     """Compile a row that ``lint`` found no error in. Raises PatternError and ExprError."""
     return Setter(
-        id=row.id,
-        name=row.name,
         subject=_field(pattern.compile(row.fields, row.nocase)) if row.fields else template.compile(row.from_).expand,
         transforms=tuple(TRANSFORMS[name] for name in row.transform),
         capture=pattern.compile(row.capture, row.nocase) if row.capture else None,
         value=None if row.value is None else template.compile(row.value),
-        negated=row.negate,
-        unset=row.unset,
         test=expression(row.expr) if row.expr else None,
-        state=state,
         row=row,
     )
 
 
 def run_late(setters: Sequence[Setter], scope: Scope, trace: Trace | None = None) -> None:
     """Set what the rows say behind all others, where nothing else has (mod_env.c). Raises Unknown and Runaway."""
-    run([setter for setter in setters if setter.name.lower() not in scope.env], scope, trace)
+    run([setter for setter in setters if setter.row.name.lower() not in scope.env], scope, trace)
 
 
 def run(setters: Sequence[Setter], scope: Scope, trace: Trace | None = None) -> None:
     """Set what the rows say. Raises Unknown and Runaway."""
     for setter in setters:
+        row = setter.row
         details: list[str] | None = None
         if trace is not None:
             details = scope.looked_up = []
         subject, groups, held = _looked(setter, scope)
-        if held is setter.negated:
+        if held is row.negate:
             if trace is not None:
-                found = setter.row.capture or setter.row.expr
-                why = f'"{found}" is {"" if setter.negated else "not "}found in "{readable(subject)}"'
-                trace.append(Step(("env", setter.id), "no match", why, details or ()))
+                found = row.capture or row.expr
+                why = f'"{found}" is {"" if row.negate else "not "}found in "{readable(subject)}"'
+                trace.append(Step(("env", row.id), "no match", why, details or ()))
             continue
-        if setter.unset:
-            scope.unset(setter.name)
+        if row.unset:
+            scope.unset(row.name)
         else:
-            scope.set(setter.name, _value(setter, scope, subject, groups))
+            scope.set(row.name, _value(setter, scope, subject, groups))
         if trace is not None:
-            why = f"unset {setter.name}"
-            if not setter.unset:
-                why = f'{setter.name} = "{readable(scope.env[setter.name.lower()][1])}"'
-            trace.append(Step(("env", setter.id), "match", why, details or ()))
+            value = scope.env.get(row.name.lower())
+            why = f"unset {row.name}" if value is None else f'{row.name} = "{readable(value[1])}"'
+            trace.append(Step(("env", row.id), "match", why, details or ()))
 
 
 def _looked(setter: Setter, scope: Scope) -> tuple[str, Groups | None, bool]:

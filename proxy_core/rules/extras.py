@@ -1,4 +1,4 @@
-"""What rules leave behind for a request besides where it goes: how one phase's Extras and the next one's are joined."""
+"""What rules leave for a request besides where it goes: Extras, and how those of two phases are joined. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The key that a request is told apart by: a configured text filled in with what is known of the request.
+"""The key by which a balancer with method hash tells requests apart: a configured text, filled in for a request.
 
-Used where requests have to be put into groups (method hash of a balancer). Pure, as deciding is; where the text asks
-a map that takes waiting, Unknown passes through.
+Pure, as deciding is. Where the text asks a map that takes waiting, Unknown passes through.
 """
 
 from __future__ import annotations

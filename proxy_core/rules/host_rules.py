@@ -4,9 +4,9 @@
 that rules asked for. A host that has nothing but routes is decided by its route table alone. For the rest this module
 is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
 another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
-locations that hold: their variables, who may ask (``access``), and their rules (``per_directory``), whose result may be
-looked up anew. A decision says which locations hold, so that nobody has to find out again.
-Rows without a host come before a host's own, as Apache merges a server into its virtual hosts.
+locations that hold: their variables, who may ask (``authorization``), and their rules (``per_directory``), whose result
+may be looked up anew. A decision says which locations hold, so that nobody has to find out again. Rows without a host
+come before a host's own, as Apache merges a server into its virtual hosts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Which host a request is for: ``check_hostalias`` and ``matches_aliases`` in server/vhost.c.
 
-For each listener the hosts stand in file order; the first that a name belongs to has the request, be it by the name
-itself or by a wildcard, and the first of all has what no name takes. Port and trailing dot of the Host field do not
-count, nor does case.
+The hosts of a listener stand in file order. The first that has the name, by itself or by a wildcard, has the request;
+where none has it, the first of all. Port, trailing dot and case of the Host field do not count.
 """
 
 from __future__ import annotations
@@ -83,8 +82,8 @@ class Names:
 
 def names(host: Host) -> Names:
     """The names that a host answers to, its server_name among them."""
-    said = [host_name(name) for name in (*host.names, host.server_name) if name]
-    return Names(frozenset(n for n in said if not is_wild(n)), tuple(wildcard(n) for n in said if is_wild(n)))
+    every = [host_name(name) for name in (*host.names, host.server_name) if name]
+    return Names(frozenset(n for n in every if not is_wild(n)), tuple(wildcard(n) for n in every if is_wild(n)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,10 @@ def table(hosts: Sequence[tuple[str, Host]]) -> Table:
     plain: dict[str, int] = {}
     wild = []
     for number, (_, host) in enumerate(hosts):
-        known = names(host)
-        for name in known.plain:
+        its = names(host)
+        for name in its.plain:
             plain.setdefault(name, number)
-        wild += [(number, fits) for fits in known.wild]
+        wild += [(number, fits) for fits in its.wild]
     return Table(tuple(name for name, _ in hosts), plain, tuple(wild))
 
 

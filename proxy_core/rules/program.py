@@ -95,10 +95,4 @@ class Program:
     @property
     def keys(self) -> set[tuple[str, str]]:
         """The identity of every row that counts its hits: (list, id)."""
-        servers = (self.server, *self.hosts.values())
-        rows = {("routes", bound.id) for bound in self.routes} | {("rewrites", rule.id) for rule in self.rewrites}
-        return (
-            rows
-            | {("env", each.id) for server in servers for each in (*server.env, *server.late)}
-            | {("env", each.id) for server in servers for section in server.sections for each in section.setters}
-        )
+        return {("routes", bound.id) for bound in self.routes} | {("rewrites", rule.id) for rule in self.rewrites}

@@ -1,8 +1,8 @@
 """What the client gets of an upstream's answer: the head written anew, and how its body is framed.
 
 Pure. Hop-by-hop fields are gone already (``runtime.upstreams.response_head``). Here the framing is chosen for the
-client at hand (RFC 9112 §6), addresses of upstreams are mapped back to the ones that clients use, and answers that the site
-hides are replaced by a page of our own (Apache's ProxyErrorOverride).
+client at hand (RFC 9112 §6), addresses of upstreams are mapped back to the ones that clients use, and answers that the
+site hides are replaced by a page of our own (Apache's ProxyErrorOverride).
 """
 
 from __future__ import annotations

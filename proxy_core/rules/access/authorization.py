@@ -1,10 +1,9 @@
 """Who may ask for what: Require and its groups, and Basic authentication, decided before any upstream is asked.
 
-Conditions are put together as mod_authz_core does it (``apply_authz_sections``): a result is granted, denied, neutral,
-or denied for want of a user, and what a group makes of its members' results is httpd's, neutral ones counting for
-nothing. Without a user first; only where one may change the result is the user asked for (RFC 7617), and then the
-result counts. A password is never judged here: it is a fact, looked up where passwords are kept. Pure; nothing that is
-shown to people holds a password.
+A condition grants, denies, says nothing, or denies for want of a user. A group joins such verdicts as
+``apply_authz_sections`` in mod_authz_core does. Conditions are first judged without a user. The client is asked for one
+(RFC 7617) only where a user may change the verdict; then they are judged again. A password is never judged here: it is
+a fact, looked up where passwords are kept. Pure. Nothing that is shown to people holds a password.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Literal, NamedTuple
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check, expression
+from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check
 from proxy_core.rules.decision import Extras, Respond, Step, Trace
 from proxy_core.rules.text.variables import Scope
 
@@ -63,8 +62,8 @@ def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
     text = " and ".join("(" + " or ".join(each.text for each in rule.conditions) + ")" for rule in (before, later))
 
     def check(scope: Scope) -> AccessVerdict:
-        said = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
-        return joined("all", said)
+        verdicts = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
+        return joined("all", verdicts)
 
     return AccessRule(later.address, (AccessCondition(text, check),))
 
@@ -97,14 +96,12 @@ def condition(text: str, inside: Match, site: Site, seen: tuple[str, ...]) -> Ac
             raise ValueError("not has an effect only where every condition must hold: in a table with match = all")
         inner = condition(rest, inside, site, seen)
         return AccessCondition(text, lambda scope: _negated(inner.check(scope)))
-    arguments = words(as_bytes_text(rest))
+    arguments = [rest] if name == "expr" else words(as_bytes_text(rest))
     if name == "access":
         return AccessCondition(text, _group(arguments, inside, site, seen))
     maker = KINDS.get(name)
     if maker is None:
         raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
-    if name == "expr":
-        return AccessCondition(text, expression([rest]))
     return AccessCondition(text, maker(arguments))
 
 
@@ -155,10 +152,10 @@ def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond 
     if asked is None:
         return _challenge(auth, "no user and password were sent")
     user = asked.partition(":")[0]
-    known = scope.fact("password", auth.file, asked)
-    if known is None:
+    right = scope.fact("password", auth.file, asked)
+    if right is None:
         return Respond(500, None, f"the passwords in {auth.file} cannot be read")
-    if not known:
+    if not right:
         return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
     scope.user, scope.auth = user, name
     if _judged(guard.rule, scope, trace) is AccessVerdict.GRANTED:
@@ -173,11 +170,11 @@ def credentials(field: str) -> str | None:
     if scheme.lower() != "basic":
         return None
     try:
-        said = base64.b64decode(token.strip(), validate=True).decode("latin-1")
+        decoded = base64.b64decode(token.strip(), validate=True).decode("latin-1")
     except ValueError:
         return None
-    user, colon, _ = said.partition(":")
-    return said if colon and user and "\0" not in said else None
+    user, colon, _ = decoded.partition(":")
+    return decoded if colon and user and "\0" not in decoded else None
 
 
 def _challenge(auth: Auth, cause: str, user: str = "") -> Respond:

@@ -1,7 +1,7 @@
-"""The kinds of conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
+"""The conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
 
-Each is made of its words once, raising ValueError with a sentence for words that are none, and then says of a request
-whether it is granted, denied, or denied for want of a user. Pure.
+A condition is made of its words once; words that are none raise ValueError with a sentence. Then it says of each
+request whether it grants, denies, or denies for want of a user. Pure.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def _granted(holds: object) -> AccessVerdict:
 
 
 def _all(arguments: list[str]) -> Check:
-    said = [each.lower() for each in arguments]
-    if said not in (["granted"], ["denied"]):
+    words = [each.lower() for each in arguments]
+    if words not in (["granted"], ["denied"]):
         raise ValueError("write all granted or all denied")
-    verdict = _granted(said == ["granted"])
+    verdict = _granted(words == ["granted"])
     return lambda scope: verdict
 
 
@@ -77,7 +77,7 @@ def _env(arguments: list[str]) -> Check:
     return lambda scope: _granted(any(name in scope.env for name in names))
 
 
-def expression(arguments: list[str]) -> Check:
+def _expression(arguments: list[str]) -> Check:
     text = arguments[0]
     try:
         compiled = compile_expr(text)
@@ -114,7 +114,7 @@ KINDS: Mapping[str, Callable[[list[str]], Check]] = {
     "local": _local,
     "method": _method,
     "env": _env,
-    "expr": expression,
+    "expr": _expression,
     "user": _user,
     "valid-user": _valid_user,
 }

@@ -34,10 +34,10 @@ class Run:
     captures: Captures = field(default_factory=Captures)
     detail: list[str] | None = None
 
-    def says(self, truth: bool, said: str) -> bool:
+    def says(self, truth: bool, comparison: str) -> bool:
         """What a comparison came to; in words where somebody wants to know."""
         if self.detail is not None:
-            self.detail.append(f"{readable(said)}: {'true' if truth else 'false'}")
+            self.detail.append(f"{readable(comparison)}: {'true' if truth else 'false'}")
         return truth
 
 

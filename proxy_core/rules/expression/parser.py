@@ -1,11 +1,11 @@
 """Reads httpd's expression language (ap_expr) into ``operations``.
 
-The language is that of httpd 2.4's manual, "Expressions in Apache HTTP Server"; where the manual is silent,
-server/util_expr_parse.y and util_expr_scan.l say what is one. ``join``, ``split``, ``sub``, ``replace`` and the flags
-s, m and g are httpd 2.5's, which takes everything that 2.4 takes. One pass from left to right, no backtracking: a
-parenthesis may hold a condition or a text, and which of the two is known when it closes. Nesting is bounded,
-and so is evaluating. Names are checked here, so evaluating meets none that is unknown. Whatever the text, the only
-exception is ExprError, with words and a place.
+The language is that of httpd 2.4's manual, "Expressions in Apache HTTP Server". Where the manual is silent,
+server/util_expr_parse.y and util_expr_scan.l decide. ``join``, ``split``, ``sub``, ``replace`` and the flags s, m and g
+are httpd 2.5's, which takes everything that 2.4 takes. The parser goes from left to right once, without backtracking. A
+parenthesis may hold a condition or a text; which of the two is known when it closes. Nesting is bounded, and so is
+evaluating. Names are checked here, so evaluating meets none that is unknown. Whatever the text, the only exception is
+ExprError, with words and a place.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class _Parser(Scanner):
     def variable(self, opening: str) -> Text:
         """What stands behind "%{" or "%{:", up to its end."""
         if opening == "%{:":
-            return self.bracketed(self.said, ":}", "what stands in %{:")
+            return self.bracketed(self.condition_or_text, ":}", "what stands in %{:")
         begins = self.at
         name = _NAME.match(self.text, self.at)
         if not name:
@@ -212,7 +212,7 @@ class _Parser(Scanner):
             raise self.fail(_unknown("variable", upper, EXPRESSION_VARIABLES), begins)
         return operations.variable(upper)
 
-    def said(self) -> Text:
+    def condition_or_text(self) -> Text:
         found = self.either()
         return operations.spelled(found) if isinstance(found, Truth) else found
 

@@ -1,9 +1,9 @@
 """The tokens of httpd's expression language, read on demand.
 
-What a character means depends on where it stands (server/util_expr_scan.l keeps a stack of states for it), so there is
-no list of tokens made beforehand: the parser asks for the next token, or reads a text or a pattern from there on.
-Outside of texts the longest token wins, as with flex. Positions are those of the configured text, so that an error
-points at what the operator wrote; texts leave here with one character for each byte.
+What a character means depends on where it stands (server/util_expr_scan.l keeps a stack of states for it). So the
+parser asks for the next token, or for a text or a pattern from there on, and there is no list of tokens. Outside of
+texts the longest token wins, as with flex. Positions are those of the configured text, so that an error points at what
+the operator wrote. Texts leave here with one character for each byte.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From match to match through a text: what ``sub`` and ``split`` of httpd's expressions do.
 
-Each step looks at what the last one left as at a text of its own, so that ``^`` matches there again; after an empty
-match the next must be non-empty and begin at once, or one character is passed over (``ap_expr_regexec`` in httpd 2.5's
-server/util_expr_eval.c, which loses that character; here it is kept). ``Pattern`` tells what matched, not where, so a
-pattern is compiled with the rest of the text as one more group behind it: its own groups keep their numbers.
+Each step looks at what the last one left as at a text of its own, so ``^`` matches there again. After an empty match
+the next one must take something and begin at once; else one character is passed over. (``ap_expr_regexec`` in httpd
+2.5's server/util_expr_eval.c loses that character; here it is kept.) A Pattern tells what matched, not where. So a
+pattern is compiled with the rest of the text as one more group behind it, and its own groups keep their numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What edits of fields may know of a request and its answer, and how a field is found among lines. Pure."""
+"""What edits of fields may know of a message: a Moment, with its HeaderScope. And how a field is found among lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a header edit did to a message, as a line of a Trace; or why it did nothing. Pure, and only asked by people."""
+"""What an edit did to a message, or why it did nothing, as a line of a Trace. Pure; made only where people ask."""
 
 from __future__ import annotations
 

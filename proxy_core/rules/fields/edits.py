@@ -1,8 +1,8 @@
-"""Rows of [[headers]] compiled: what each will do to the fields of a request or an answer, and to which.
+"""Rows of [[headers]] compiled into Edits: what each does to the fields of a request or an answer.
 
-A row becomes an Edit, which ``apply_edits`` does; values are read as ``parse_format_string`` in
-modules/metadata/mod_headers.c reads them. An edit that says the same for every request is *steady*: what it makes of
-one block of lines may be used again for an equal block. Pure.
+``apply_edits`` does them. Values are read as ``parse_format_string`` in modules/metadata/mod_headers.c reads them. An
+edit that says the same for every request is *steady*: what it makes of one block of lines may be used again for an
+equal block. Pure.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""What is wrong with require, [access.NAME] and [auth.NAME]: conditions that are none, users that nobody asks for, and
-tables that nothing names."""
+"""What is wrong with require, [access.NAME] and [auth.NAME]: bad conditions, and tables that nothing names."""
 
 from __future__ import annotations
 

@@ -13,21 +13,21 @@ from proxy_core.rules.lint.problems import error, refused, warning
 
 
 def lint_trust(site: Site) -> Iterator[Problem]:
-    said = site.site
+    options = site.site
     for key in ("trusted_proxies", "internal_proxies", "deny"):
-        for text in getattr(said, key):
+        for text in getattr(options, key):
             yield from _network(("site", key), text)
-    if said.client_header and not (said.trusted_proxies or said.internal_proxies):
-        what = f"nobody is believed in {said.client_header}, so the client is who connects"
+    if options.client_header and not (options.trusted_proxies or options.internal_proxies):
+        what = f"nobody is believed in {options.client_header}, so the client is who connects"
         yield warning(
             ("site", "client_header"), what, "name the proxies in front in trusted_proxies or internal_proxies"
         )
     for key in ("client_header", "proxies_header"):
-        name = getattr(said, key).lower().encode()
+        name = getattr(options, key).lower().encode()
         if name == b"host" or name in FRAMING:
-            yield error(("site", key), f"{getattr(said, key)} says something else already", "name another field")
-    if said.proxies_header and not said.client_header:
-        what = f"{said.proxies_header} is never written: no field names clients"
+            yield error(("site", key), f"{getattr(options, key)} says something else already", "name another field")
+    if options.proxies_header and not options.client_header:
+        what = f"{options.proxies_header} is never written: no field names clients"
         yield warning(("site", "proxies_header"), what, 'add client_header = "X-Forwarded-For"')
     for ban in site.bans:
         yield from _network(("bans", ban.id, "network"), ban.network)

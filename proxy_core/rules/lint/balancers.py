@@ -1,5 +1,4 @@
-"""What is wrong with a balancer where one field alone does not show it: sessions that no member owns, statuses that are
-none, methods that lack what they go by."""
+"""What is wrong with a balancer and its members, where one field alone does not show it."""
 
 from __future__ import annotations
 
@@ -46,19 +45,19 @@ def _sessions(address: Address, group: Balancer) -> Iterator[Problem]:
     sticky, routes = group.sticky, {member.route for member in group.members.values()} - {""}
     if sticky is None:
         return
-    here = (*address, "sticky")
+    where = (*address, "sticky")
     if not sticky.cookie and not sticky.param:
-        yield error(here, "it says neither which cookie nor which parameter", 'write cookie = "ROUTEID"')
+        yield error(where, "it says neither which cookie nor which parameter", 'write cookie = "ROUTEID"')
     if sticky.issue and not sticky.cookie:
-        yield error((*here, "issue"), "a cookie is to be issued and has no name", 'write cookie = "ROUTEID"')
+        yield error((*where, "issue"), "a cookie is to be issued and has no name", 'write cookie = "ROUTEID"')
     if sticky.same_site == "None" and sticky.issue and not sticky.secure:
         what = "browsers refuse a cookie with same_site None that is not secure"
-        yield warning((*here, "same_site"), what, "write secure = true")
+        yield warning((*where, "same_site"), what, "write secure = true")
     if sticky.issue:
         routes |= {name for name, member in group.members.items() if not member.route}
     elif not routes and group.members:
         todo = "give each member a route, or let sticky issue cookies"
-        yield warning(here, "no member has a route, so no session stays anywhere", todo)
+        yield warning(where, "no member has a route, so no session stays anywhere", todo)
     for name, member in group.members.items():
         if member.redirect and member.redirect not in routes:
             yield unknown((*address, "members", name, "redirect"), "route", member.redirect, routes, warn=True)
@@ -94,12 +93,12 @@ def _members(site: Site, address: Address, name: str, group: Balancer, used: boo
 def _member(site: Site, address: Address, member: Member) -> Iterator[Problem]:
     yield from upgrades((*address[:-1], "upgrade"), member.upgrade)
     try:
-        there = origin(member.url)
+        upstream = origin(member.url)
     except ValueError as reason:
         yield error(address, str(reason), 'write "http://host:port"')
         return
-    yield from loop(site, address, there)
-    yield from escapes(address, there.path)
-    if there.path.endswith("/"):
-        what = f"the member's path ends in a slash: /x is sent as {there.path}/x"
+    yield from loop(site, address, upstream)
+    yield from escapes(address, upstream.path)
+    if upstream.path.endswith("/"):
+        what = f"the member's path ends in a slash: /x is sent as {upstream.path}/x"
         yield warning(address, what, f'write "{member.url.rstrip("/")}"')

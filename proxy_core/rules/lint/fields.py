@@ -1,5 +1,7 @@
-"""What is wrong with [[headers]], [[reverse]] and [[errors]]: rows that name what is not there, that cannot be read, or
-that meddle with what the proxy writes itself."""
+"""What is wrong with [[headers]], [[reverse]] and [[errors]].
+
+A row may name what is not there, may not compile, or may meddle with what the proxy writes itself.
+"""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ from proxy_core.rules.text import pattern
 _WHOLE = re.compile(r"\^(?P<prefix>(?:[A-Za-z0-9/_~-]|\\\W)*)(?:\(?\.\*\)?\$?)?")
 
 
-def _ends(row: RewriteRule, said: Flags) -> bool:
+def _ends(row: RewriteRule, given: Flags) -> bool:
     """Whether nothing below is tried for a request that the rule takes."""
-    return said.answers or said.proxy or said.last or said.end or said.passthrough
+    return given.answers or given.proxy or given.last or given.end or given.passthrough
 
 
 def tried(site: Site, host: str) -> list[RewriteRule]:
@@ -38,8 +38,8 @@ def _read(rows: Sequence[RewriteRule]) -> Iterator[tuple[RewriteRule, Flags, str
     own, and here it is not there."""
     for row in rows:
         try:
-            said = flags.parse(row.flags)
-            yield row, said, pattern.compile(row.pattern, said.nocase).prefix if row.pattern[:1] != "!" else ""
+            given = flags.parse(row.flags)
+            yield row, given, pattern.compile(row.pattern, given.nocase).prefix if row.pattern[:1] != "!" else ""
         except ValueError:
             continue
 
@@ -49,15 +49,15 @@ def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
     found: dict[str, RewriteRule] = {}
     takers: list[tuple[str, RewriteRule]] = []
     chained = False
-    for row, said, prefix in _read(tried(site, host)):
+    for row, given, prefix in _read(tried(site, host)):
         above = next((taker for whole, taker in takers if prefix.startswith(whole)), None)
         if above is not None:
             found[row.id] = above
-        alone = not row.conditions and not said.chain and not chained
+        alone = not row.conditions and not given.chain and not chained
         whole = _WHOLE.fullmatch(row.pattern)
-        if _ends(row, said) and alone and whole is not None and not said.nocase:
+        if _ends(row, given) and alone and whole is not None and not given.nocase:
             takers.append((re.sub(r"\\(\W)", r"\1", whole["prefix"]) or "/", row))
-        chained = said.chain
+        chained = given.chain
     return found
 
 
@@ -66,23 +66,23 @@ def order(site: Site, host: str) -> Iterator[Problem]:
     rows, hidden = tried(site, host), shadows(site, host)
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
-    for number, (row, said, prefix) in enumerate(_read(rows)):
+    for number, (row, given, prefix) in enumerate(_read(rows)):
         if row.host == host:
             if above := hidden.get(row.id):
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'
                 yield warning(("rewrites", row.id, "pattern"), what, f"move it above {above.id}")
-            yield from _clash(row, said, prefix, routes, last=number == len(rows) - 1, files=files)
+            yield from _clash(row, given, prefix, routes, last=number == len(rows) - 1, files=files)
 
 
 def _clash(
-    row: RewriteRule, said: Flags, prefix: str, routes: Sequence[Route], last: bool, files: bool
+    row: RewriteRule, given: Flags, prefix: str, routes: Sequence[Route], last: bool, files: bool
 ) -> Iterator[Problem]:
     """A rule that ends the way of requests that a route is for; with ``files`` what it makes may be one."""
-    local = not said.answers and row.substitution.startswith("/") and not (said.redirect or said.proxy)
-    if local and not files and not said.passthrough and (last or said.last or said.end):
+    local = not given.answers and row.substitution.startswith("/") and not (given.redirect or given.proxy)
+    if local and not files and not given.passthrough and (last or given.last or given.end):
         what = "the rule makes another path and that is the end: it is no file, so it is answered 404"
         yield warning(("rewrites", row.id, "flags"), what, "add PT, so that the routes see the new path")
-    if not prefix.strip("/") or not (said.proxy or said.answers or scheme_length(row.substitution)):
+    if not prefix.strip("/") or not (given.proxy or given.answers or scheme_length(row.substitution)):
         return
     asked = as_bytes_text(prefix).encode("latin-1")
     for route in routes:

@@ -1,9 +1,8 @@
-"""What is wrong with the environment, rewrite rules, maps and locations: the part of ``lint`` for them.
+"""What is wrong with [[env]], [[rewrites]], [maps] and [[locations]].
 
-Errors are what does not compile or names what is not there. Warnings are what works but hardly means what it says:
-rules that can never match, routes whose requests a rule takes first, patterns that look as if they could run away,
-%20 where a condition's group is meant to Apache, decoded text put into a query. Words are for operators; each problem
-carries the address of the field at fault.
+An error does not compile, or names what is not there. A warning works but hardly means what it says: a rule that can
+never match, a route whose requests a rule takes first, a pattern that looks as if it could run away, %20 where a
+condition's group is meant to Apache, decoded text put into a query.
 """
 
 from __future__ import annotations
@@ -106,10 +105,10 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
     address: Address = ("rewrites", row.id)
     wrong = [*each_refused((*address, "flags"), "", flags.parse, row.flags)]
     yield from wrong
-    said = Flags() if wrong else flags.parse(row.flags)
+    given = Flags() if wrong else flags.parse(row.flags)
     negated = row.pattern.startswith("!")
     text = row.pattern.removeprefix("!")
-    yield from patterns((*address, "pattern"), text, said.nocase)
+    yield from patterns((*address, "pattern"), text, given.nocase)
     groups = 0 if negated else group_count(text)
     found = 0
     for number, each in enumerate(row.conditions):
@@ -128,12 +127,12 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
         if number == len(row.conditions) - 1 and "or" in {conditions.FLAGS.get(f.upper()) for f in each.flags}:
             what = "the last condition has OR, and nothing follows: the rule acts whatever the conditions say"
             yield warning((*where, "flags"), what, "remove OR")
-    if not said.answers:
+    if not given.answers:
         yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
-    for extra in (*said.env, *said.cookies):
+    for extra in (*given.env, *given.cookies):
         yield from texts(site, (*address, "flags"), extra, groups, found)
     if not wrong:
-        yield from _flags(site, row, said)
+        yield from _flags(site, row, given)
 
 
 def _condition(
@@ -148,29 +147,29 @@ def _condition(
         yield from texts(site, (*address, "test"), row.test, groups, found)
 
 
-def _flags(site: Site, row: RewriteRule, said: Flags) -> Iterator[Problem]:
+def _flags(site: Site, row: RewriteRule, given: Flags) -> Iterator[Problem]:
     """Flags that contradict each other, or the substitution."""
     address: Address = ("rewrites", row.id, "flags")
     made, local = row.substitution, row.substitution.startswith("/")
-    if said.proxy and (said.redirect or said.answers):
-        wins = "P has no say beside a status that is answered" if said.answers else "R has no say beside P"
+    if given.proxy and (given.redirect or given.answers):
+        wins = "P has no say beside a status that is answered" if given.answers else "R has no say beside P"
         yield warning(address, f"P forwards and R, F or G answer: {wins}", "remove one of them")
-    if said.proxy and said.passthrough:
+    if given.proxy and given.passthrough:
         yield warning(address, "P forwards at once, so PT has nothing to pass on", "remove PT")
-    if said.answers and made != "-":
+    if given.answers and made != "-":
         yield warning(
             ("rewrites", row.id, "substitution"), "the rule answers at once and makes nothing of it", "write -"
         )
-    if made == "-" and not said.answers and (said.proxy or said.redirect):
+    if made == "-" and not given.answers and (given.proxy or given.redirect):
         yield warning(address, "there is nothing to forward or redirect to: - changes nothing", "write the URL")
-    if said.proxy and local:
+    if given.proxy and local:
         what = "the rule forwards to a path, which is this proxy itself: requests would go round"
         yield warning(("rewrites", row.id, "substitution"), what, "write a URL, or PT instead of P")
-    for word, value in (("T", said.type), ("H", said.handler)):
+    for word, value in (("T", given.type), ("H", given.handler)):
         if value:
             yield warning(address, f"{word} is for files that a server serves: nothing is served here", "remove it")
     query = made.partition("?")[2]
-    if any(kind in ("rule", "condition") for kind, _ in template.compile(query).names) and not said.backrefs:
+    if any(kind in ("rule", "condition") for kind, _ in template.compile(query).names) and not given.backrefs:
         what = (
             "what the pattern found is decoded, and goes into the query as it is: a & in it would begin another field"
         )

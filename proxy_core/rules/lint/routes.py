@@ -1,6 +1,6 @@
-"""What is wrong with how a route says which paths it takes, with where it sends them, and with what it makes of them.
+"""What is wrong with the paths that a route says it takes, with where it sends them, and with what it makes of them.
 
-A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match; a
+A prefix is compared with decoded paths that have neither query nor dot segments, so some prefixes never match. A
 regular expression may not compile, or its target may name groups that it does not have.
 """
 
@@ -59,16 +59,16 @@ def _answering(row: Route) -> Iterator[Problem]:
     if (row.folder is not None or row.redirect is not None) and row.mapping != "decoded":
         what = "only what is forwarded can be matched before it is decoded"
         yield error((*address, "mapping"), what, "remove it, or forward the path")
-    said = row.redirect
-    if said is None:
+    redirection = row.redirect
+    if redirection is None:
         return
-    where, moves = (*address, "redirect", "to"), is_redirect(said.status)
-    if moves and not said.to:
-        yield error(where, f"a {said.status} has to say where to", 'add to = "https://…"')
-    if said.to and not moves:
-        yield warning(where, f"a {said.status} does not say where to", "remove it")
-    if said.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", said.to):
-        yield error(where, f'"{said.to}" is neither a URL nor a path', 'write "https://host/path" or "/path"')
+    where, moves = (*address, "redirect", "to"), is_redirect(redirection.status)
+    if moves and not redirection.to:
+        yield error(where, f"a {redirection.status} has to say where to", 'add to = "https://…"')
+    if redirection.to and not moves:
+        yield warning(where, f"a {redirection.status} does not say where to", "remove it")
+    if redirection.to and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:|\$", redirection.to):
+        yield error(where, f'"{redirection.to}" is neither a URL nor a path', 'write "https://host/path" or "/path"')
 
 
 def _prefix(row: Route, path: str) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
-"""What is wrong with TLS and PROXY headers, as far as the site alone can tell; the part of ``lint`` for them.
+"""What is wrong with TLS and PROXY headers, as far as the site alone can tell.
 
-Whether files can be used is found when they are read. Pure.
+Whether certificates can be used is found when their files are read. Pure.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ def _listener(address: Address, tls: ListenerTls) -> Iterator[Problem]:
         what = f'client_verify = "{tls.client_verify}" needs the authorities whose certificates are accepted'
         yield error((*address, "client_verify"), what, 'name their file: client_ca = "clients-ca.pem"')
     for name, variable in tls.client_headers.items():
-        here = (*address, "client_headers", name)
+        where = (*address, "client_headers", name)
         if not is_token(name.encode("utf-8")):
-            yield error(here, f'"{name}" cannot be the name of a field', "use letters, digits and -")
+            yield error(where, f'"{name}" cannot be the name of a field', "use letters, digits and -")
         elif REQUEST_KINDS[name.encode()] != Kind.PASS:
             todo = "choose another name, as X-SSL-Client-S-DN"
-            yield error(here, f"{name} has a meaning of its own for proxies", todo)
+            yield error(where, f"{name} has a meaning of its own for proxies", todo)
         if not variable.startswith("SSL_"):
-            yield error(here, f'"{variable}" is no variable of TLS', "use one of those that the manual lists")
+            yield error(where, f'"{variable}" is no variable of TLS', "use one of those that the manual lists")
         elif variable.startswith("SSL_CLIENT_") and tls.client_verify == "off":
             what = f"{variable} is never there: clients are not asked for a certificate"
-            yield warning(here, what, 'set client_verify = "optional" or "require"')
+            yield warning(where, what, 'set client_verify = "optional" or "require"')
 
 
 def _proxy_protocol(site: Site, address: Address, listener: Listener) -> Iterator[Problem]:

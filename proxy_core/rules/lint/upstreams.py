@@ -26,14 +26,14 @@ def escapes(address: Address, path: str) -> Iterator[Problem]:
         yield warning(address, what, "write the characters themselves")
 
 
-def loop(site: Site, address: Address, there: Origin) -> Iterator[Problem]:
+def loop(site: Site, address: Address, to: Origin) -> Iterator[Problem]:
     """A target that is one of our own listeners sends a request round for ever."""
     for name, listener in site.listeners.items():
         try:
             host, port = endpoint(listener.address)
         except ValueError:
             continue
-        if port == there.port and (host == there.host or (host in ("", "0.0.0.0", "::") and is_loopback(there.host))):
-            what = f"{there.url} is this proxy's own listener {name}: requests would go round in a circle"
+        if port == to.port and (host == to.host or (host in ("", "0.0.0.0", "::") and is_loopback(to.host))):
+            what = f"{to.url} is this proxy's own listener {name}: requests would go round in a circle"
             yield warning(address, what, "name the upstream server instead")
             return

@@ -1,8 +1,8 @@
 """Conditions of rewrite rules: ``cmd_rewritecond`` and ``apply_rewrite_cond`` in modules/mappers/mod_rewrite.c.
 
-A condition is read once into a test of the expanded text. Only regular expressions and expressions that matched, and
-are not negated, set what %N stands for. Comparisons by < and > are by length first and only then by bytes, which is
-odd and is Apache's.
+A condition is read once into a test of the expanded text. Only regular expressions and expressions set what %N stands
+for, where they match and are not negated. < and > compare by length first and only then by bytes, which is odd and is
+Apache's.
 """
 
 from __future__ import annotations

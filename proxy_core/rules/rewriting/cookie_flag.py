@@ -1,7 +1,7 @@
-"""Cookies that rules set: the flag CO=NAME:VALUE:DOMAIN[:minutes[:path[:secure[:httponly[:samesite]]]]].
+"""[CO]: cookies that rules set, NAME:VALUE:DOMAIN[:minutes[:path[:secure[:httponly[:samesite]]]]].
 
-``add_cookie`` in modules/mappers/mod_rewrite.c: a leading ; makes that the separator, empty parts do not count, a name
-is set once for each request, and without a domain nothing is set.
+``add_cookie`` in modules/mappers/mod_rewrite.c: a leading ; makes that the separator, and empty parts do not count. A
+name is set once for each request. Without a domain nothing is set.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from proxy_core.rules.expression.functions import number
 from proxy_core.rules.text.variables import Scope
 
 
-def add(scope: Scope, said: str, details: list[str] | None) -> None:
+def add(scope: Scope, written: str, details: list[str] | None) -> None:
     """Add the cookie that an expanded flag asks for to those of the request, by name. Raises Unknown for the clock."""
     cookies = scope.cookies
     separator = ":"
-    if said.startswith(";"):
-        separator, said = ";", said[1:]
-    parts = [part for part in said.split(separator) if part]
+    if written.startswith(";"):
+        separator, written = ";", written[1:]
+    parts = [part for part in written.split(separator) if part]
     if len(parts) < 3 or parts[0] in cookies:
         return
     name, value, domain, minutes, path, secure, httponly, samesite = (*parts, *[""] * 5)[:8]

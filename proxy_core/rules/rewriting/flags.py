@@ -1,7 +1,7 @@
-"""The flags of a RewriteRule: ``cmd_rewriterule_setflag`` in modules/mappers/mod_rewrite.c, as a table.
+"""The flags of a RewriteRule, as a table: ``cmd_rewriterule_setflag`` in modules/mappers/mod_rewrite.c.
 
 Flags are written as in Apache, long or short, in any case: "R=301", "redirect=permanent", "L", "E=NAME:value". What
-Apache would refuse when it starts is a FlagError here, with the nearest flag that there is.
+Apache would refuse when it starts is a FlagError, with the nearest flag that there is.
 """
 
 from __future__ import annotations
@@ -132,18 +132,18 @@ _WORDS = {"permanent": 301, "temp": 302, "seeother": 303}
 
 def parse(flags: Sequence[str]) -> Flags:
     """The flags of a rule. Raises FlagError for the first that is wrong."""
-    said = Flags()
+    given = Flags()
     for flag in flags:
-        said = _with(said, flag.strip())
-    return said
+        given = _with(given, flag.strip())
+    return given
 
 
 _WITHOUT_EFFECT = ("dpi", "H", "T", "unsafe_prefixstat")
 
 
-def without_effect(said: Sequence[str]) -> tuple[str, ...]:
+def without_effect(flags: Sequence[str]) -> tuple[str, ...]:
     """Those of some flags that are read and do nothing."""
-    names = [(flag, flag.partition("=")[0].strip().upper()) for flag in said]
+    names = [(flag, flag.partition("=")[0].strip().upper()) for flag in flags]
     return tuple(flag for flag, name in names if (SWITCHES.get(name) or VALUED.get(name)) in _WITHOUT_EFFECT)
 
 
@@ -152,33 +152,33 @@ def is_redirect(status: int) -> bool:
     return 300 <= status < 400
 
 
-def _with(said: Flags, flag: str) -> Flags:
+def _with(before: Flags, flag: str) -> Flags:
     name, _, value = flag.partition("=")
     folded = name.strip().upper()
     changes: dict[str, Any]
     if folded in SWITCHES:
         changes = {SWITCHES[folded]: True}
     elif folded in VALUED:
-        changes = _CHANGES[VALUED[folded]](said, flag, value)
+        changes = _CHANGES[VALUED[folded]](before, flag, value)
     else:
         near = get_close_matches(folded, [*SWITCHES, *VALUED], 1)
         raise FlagError(f'there is no flag "{flag}"', f"did you mean {near[0]}?" if near else "remove it")
-    return replace(said, **changes)
+    return replace(before, **changes)
 
 
-def _kept(said: Flags, flag: str, value: str) -> dict[str, Any]:
+def _kept(before: Flags, flag: str, value: str) -> dict[str, Any]:
     if not value:
         raise FlagError("BNE names no characters", "write BNE=/ or whichever characters are to be kept")
     return {"keeps": value}
 
 
-def _redirecting(said: Flags, flag: str, value: str) -> dict[str, Any]:
+def _redirecting(before: Flags, flag: str, value: str) -> dict[str, Any]:
     if not value:
         return {"redirect": True}
     status = _WORDS.get(value.lower()) or _number(flag, value)
     if status not in REASONS or status == 418:
         raise FlagError(f'{status} in "{flag}" is no status that can be answered', "write R=301, R=302 or R=404")
-    return {"redirect": True, "status": status, "answers": said.answers or not is_redirect(status)}
+    return {"redirect": True, "status": status, "answers": before.answers or not is_redirect(status)}
 
 
 def _number(flag: str, value: str) -> int:
@@ -188,17 +188,17 @@ def _number(flag: str, value: str) -> int:
 
 
 _CHANGES: Mapping[str, Callable[[Flags, str, str], dict[str, Any]]] = {
-    "B": lambda said, flag, value: {"backrefs": True, "escapes": value or said.escapes},
+    "B": lambda before, flag, value: {"backrefs": True, "escapes": value or before.escapes},
     "BNE": _kept,
-    "BCTLS": lambda said, flag, value: {"backrefs": True, "ctls": True},
-    "CO": lambda said, flag, value: {"cookies": (*said.cookies, value)},
-    "E": lambda said, flag, value: {"env": (*said.env, value)},
-    "F": lambda said, flag, value: {"answers": True, "status": 403},
-    "G": lambda said, flag, value: {"answers": True, "status": 410},
-    "H": lambda said, flag, value: {"handler": value},
-    "N": lambda said, flag, value: {"next": True, "rounds": _number(flag, value) if value else said.rounds},
+    "BCTLS": lambda before, flag, value: {"backrefs": True, "ctls": True},
+    "CO": lambda before, flag, value: {"cookies": (*before.cookies, value)},
+    "E": lambda before, flag, value: {"env": (*before.env, value)},
+    "F": lambda before, flag, value: {"answers": True, "status": 403},
+    "G": lambda before, flag, value: {"answers": True, "status": 410},
+    "H": lambda before, flag, value: {"handler": value},
+    "N": lambda before, flag, value: {"next": True, "rounds": _number(flag, value) if value else before.rounds},
     "R": _redirecting,
-    "S": lambda said, flag, value: {"skip": _number(flag, value)},
-    "T": lambda said, flag, value: {"type": value},
+    "S": lambda before, flag, value: {"skip": _number(flag, value)},
+    "T": lambda before, flag, value: {"type": value},
 }
 """What a flag sets, by its short name: made of the flags before it, itself and its value."""

@@ -1,8 +1,9 @@
 """Look-aheads: what a path would become as a request of its own, for -U and %{LA-U:…}.
 
-``ap_sub_req_lookup_uri`` in server/request.c: a path beside that of the request counts from its folder, environment
-goes down and not up, and cookies that rules set there are set for the request. Files and access are not asked. In a
-look-ahead only a few more are made, for each could cost a pass through all rules. Pure.
+``ap_sub_req_lookup_uri`` in server/request.c. A path beside that of the request counts from its folder. Variables go
+down into the look-ahead and do not come back; cookies that rules set there are set for the request. Files and access
+are not asked. Look-aheads stand inside of each other to a small depth only, for each could cost a pass through all
+rules. Pure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What comes of rewriting in the end: the answers, redirects and targets that rules decide themselves.
 
-The end of ``hook_uri2file`` and of ``hook_fixup`` in modules/mappers/mod_rewrite.c, with their escaping of a Location.
-Nothing leaves here with a control character in it, so no rule, map or path can put a line into a head. Pure.
+This is the end of ``hook_uri2file`` and of ``hook_fixup`` in modules/mappers/mod_rewrite.c, with their escaping of a
+Location. Nothing leaves here with a control character in it, so no rule, map or path can put a line into a head. Pure.
 """
 
 from __future__ import annotations

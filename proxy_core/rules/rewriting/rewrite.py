@@ -1,10 +1,9 @@
 """Rewrite rules: one request's way through a list of them.
 
-This is ``apply_rewrite_list`` and ``apply_rewrite_rule`` of modules/mappers/mod_rewrite.c in server context: the
-pattern is tried first, then the conditions, then the substitution is filled in, then E= and CO= are; what one rule
-made of the path, the next one sees. ``hook_uri2file``, what comes of it in the end, is in ``outcome``. Loops are
-bounded three times over: by the rounds of [N], by the length of the path as in httpd, and by the number of rules tried
-for one request, so that no list of rules can hold up the others.
+This is ``apply_rewrite_list`` and ``apply_rewrite_rule`` of modules/mappers/mod_rewrite.c in server context. The
+pattern is tried first, then the conditions; then the substitution is filled in, then [E] and [CO] are. What one rule
+made of the path, the next one sees. What comes of it in the end (``hook_uri2file``) is in ``outcome``. No list of rules
+can hold up other requests: the rounds of [N], the length of the path and the number of rules tried are bounded.
 """
 
 from __future__ import annotations
@@ -91,30 +90,30 @@ class RewriteResult(NamedTuple):
 
 def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
     """Compile a row that ``lint`` found no error in. Raises PatternError, FlagError or ConditionError."""
-    said = flags.parse(row.flags)
+    given = flags.parse(row.flags)
     text, negated = row.pattern, row.pattern.startswith("!")
-    found = pattern.compile(text[1:] if negated else text, said.nocase)
+    found = pattern.compile(text[1:] if negated else text, given.nocase)
     output, drops = row.substitution, False
     if output.endswith("?"):
-        if said.qsappend:
-            said = flags.parse((*row.flags, "QSL"))
+        if given.qsappend:
+            given = flags.parse((*row.flags, "QSL"))
         else:
             output, drops = output[:-1], True
-    elif said.qsdiscard and "?" not in output:
+    elif given.qsdiscard and "?" not in output:
         drops = True
     return BoundRewrite(
         id=row.id,
         search=found.search,
         prefix="" if negated else found.prefix,
         negated=negated,
-        substitution=None if said.answers or row.substitution == "-" else template.compile(output),
+        substitution=None if given.answers or row.substitution == "-" else template.compile(output),
         slashes=output.startswith("//"),
         drops=drops,
         conditions=tuple(conditions.compile(each) for each in row.conditions),
-        flags=said,
-        env=tuple(template.compile(each) for each in said.env),
-        cookies=tuple(template.compile(each) for each in said.cookies),
-        escape=reference_escape(said) if said.backrefs else None,
+        flags=given,
+        env=tuple(template.compile(each) for each in given.env),
+        cookies=tuple(template.compile(each) for each in given.cookies),
+        escape=reference_escape(given) if given.backrefs else None,
         state=state,
         row=row,
         by=BoundRoute(row.id, "", None, b"", 0.0, False, (), state, "rewrites"),
@@ -154,9 +153,9 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
     while at < count:
         rule = rules[at]
         at += 1
-        said = rule.flags
+        given = rule.flags
         uri = scope.uri
-        if not uri.startswith(rule.prefix) or (scope.subrequest and (said.nosubreq or said.redirect)):
+        if not uri.startswith(rule.prefix) or (scope.subrequest and (given.nosubreq or given.redirect)):
             verdict: Verdict = "nothing"
             if trace is not None:
                 trace.append(Step(rule.address, "no match", f'"{rule.row.pattern}" is not found in "{readable(uri)}"'))
@@ -166,39 +165,39 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
                 return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
             verdict = _apply(rule, scope, hits, trace)
         if verdict == "nothing":
-            while said.chain and at < count:
+            while given.chain and at < count:
                 if trace is not None:
                     trace.append(
                         Step(rules[at].address, "skipped", f"rule {rule.id} above is chained and did not match")
                     )
-                said = rules[at].flags
+                given = rules[at].flags
                 at += 1
             continue
         if verdict == "refused":
             return RewriteResult("status", rule, 403, why="a ? from the request would begin the query (UnsafeAllow3F)")
         if len(scope.uri) > LONGEST:
             return RewriteResult("status", rule, 500, why=f"the path was rewritten to more than {LONGEST} bytes")
-        if said.answers:
-            return RewriteResult("status", rule, said.status, why=f"rule {rule.id} answers {said.status}")
+        if given.answers:
+            return RewriteResult("status", rule, given.status, why=f"rule {rule.id} answers {given.status}")
         if verdict == "changed":
-            if said.proxy:
-                return RewriteResult("proxy", rule, raw=said.noescape)
-            ending = RewriteResult("changed", rule, said.status if scheme_length(scope.uri) else 0, said.noescape)
-        if said.passthrough:
+            if given.proxy:
+                return RewriteResult("proxy", rule, raw=given.noescape)
+            ending = RewriteResult("changed", rule, given.status if scheme_length(scope.uri) else 0, given.noescape)
+        if given.passthrough:
             return ending._replace(kind="pass", rule=rule, raw=False)
-        scope.ended = said.end
-        if said.end or said.proxy or said.last:
+        scope.ended = given.end
+        if given.end or given.proxy or given.last:
             break
-        if said.next:
+        if given.next:
             rounds += 1
-            if rounds >= said.rounds:
+            if rounds >= given.rounds:
                 return RewriteResult("status", rule, 500, why=f"[N] went round {rounds - 1} times")
             at = 0
-        elif said.skip:
-            for skipped in rules[at : at + said.skip] if trace is not None else ():
+        elif given.skip:
+            for skipped in rules[at : at + given.skip] if trace is not None else ():
                 assert trace is not None
-                trace.append(Step(skipped.address, "skipped", f"rule {rule.id} above skips {said.skip}"))
-            at += said.skip
+                trace.append(Step(skipped.address, "skipped", f"rule {rule.id} above skips {given.skip}"))
+            at += given.skip
     return ending
 
 
@@ -219,7 +218,7 @@ def _apply(rule: BoundRewrite, scope: Scope, hits: list[RuleState], trace: Trace
 
 
 def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: list[str] | None) -> tuple[Verdict, str]:
-    uri, said = scope.uri, rule.flags
+    uri, given = scope.uri, rule.flags
     groups = rule.search(uri)
     if (groups is None) is not rule.negated:
         if details is None:
@@ -238,10 +237,10 @@ def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: l
             details.append(f"looked at: {', '.join(dict.fromkeys(vary))}")
     made = ""
     if rule.substitution is not None:
-        if said.unsafe_allow3f:
+        if given.unsafe_allow3f:
             made = rule.substitution.expand(scope, rule.escape)
         else:
-            made, unsafe = rule.substitution.expand_watching(scope, rule.escape, said.qslast)
+            made, unsafe = rule.substitution.expand_watching(scope, rule.escape, given.qslast)
             if unsafe:
                 return "refused", "a ? from the request would begin the query"
     for each in rule.env:
@@ -285,18 +284,18 @@ def _conditions(rows: Sequence[Condition], scope: Scope, vary: list[str], detail
 
 def _substitute(rule: BoundRewrite, scope: Scope, made: str) -> None:
     """The substitution, filled in, becomes the path or URL that the next rule sees."""
-    said = rule.flags
-    leaves = said.proxy or said.redirect
-    known = made.startswith("/") or scheme_length(made)
-    prefixed = not (known or leaves)
-    made, scope.args = split_query("/" + made if prefixed else made, scope.args, said, rule.drops)
+    given = rule.flags
+    leaves = given.proxy or given.redirect
+    rooted = made.startswith("/") or scheme_length(made)
+    prefixed = not (rooted or leaves)
+    made, scope.args = split_query("/" + made if prefixed else made, scope.args, given, rule.drops)
     if leaves:
         slash = "" if made.startswith("/") else "/"
         # A path to be forwarded stays one and is refused later: the name of ourselves is the client's to choose.
-        scope.uri = made if said.proxy or (known and slash) else f"{ourselves(scope)}{slash}{made}"
+        scope.uri = made if given.proxy or (rooted and slash) else f"{ourselves(scope)}{slash}{made}"
         return
     made = _reduced(scope, made)
-    if not (said.unc or prefixed or rule.slashes or scheme_length(made)):
+    if not (given.unc or prefixed or rule.slashes or scheme_length(made)):
         while made.startswith("//"):
             made = made[1:]
     scope.uri = made
@@ -315,12 +314,12 @@ def _reduced(scope: Scope, uri: str) -> str:
     return slash + path or "/"
 
 
-def _set(scope: Scope, said: str, details: list[str] | None) -> None:
-    if said.startswith("!"):
-        scope.unset(said[1:])
-        change = f"unset {said[1:]}"
+def _set(scope: Scope, assignment: str, details: list[str] | None) -> None:
+    if assignment.startswith("!"):
+        scope.unset(assignment[1:])
+        change = f"unset {assignment[1:]}"
     else:
-        name, _, value = said.partition(":")
+        name, _, value = assignment.partition(":")
         scope.set(name, value)
         change = f'set {name} = "{readable(value)}"'
     if details is not None:

@@ -1,7 +1,7 @@
-"""URLs as mod_rewrite sees them: schemes, escaping for redirects and of backreferences, queries split off.
+"""URLs as mod_rewrite sees them: schemes, the escaping of redirects and of what groups hold, queries split off.
 
 The functions are those of modules/mappers/mod_rewrite.c: ``is_absolute_uri``, ``escape_absolute_uri``,
-``escape_backref``, ``splitout_queryargs``. Texts have one character for each byte.
+``escape_backref``, ``splitout_queryargs``. Texts have one character for each byte. Pure.
 """
 
 from __future__ import annotations

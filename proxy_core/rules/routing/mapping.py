@@ -1,9 +1,9 @@
 """How one row of the route table takes a path, and what it makes of it: mod_proxy's ``ap_proxy_trans_match``.
 
-A prefix is compared as ``alias_match`` does: whole segments, and a run of slashes matches any other. A regular
-expression is searched in the path, and its groups go into the target; a target without any of them has the whole path
-appended. ``nocanon`` sends the client's own spelling, but only where what was matched is spelled plainly. Rows with a
-``mapping`` other than "decoded" look at the path before it is decoded, and what they send is never spelled anew
+A prefix is compared by whole segments, and a run of slashes matches any other (``alias_match``). A regular expression
+is searched in the path and its groups go into the target; a target without any of them has the whole path appended.
+``nocanon`` sends the client's own spelling, but only where what was matched is spelled plainly. Rows with a ``mapping``
+other than "decoded" look at the path before it is decoded, and what they send is never spelled anew
 (``alias_match_servlet`` and the pre_translate_name hook). Texts have one character for each byte. Pure.
 """
 

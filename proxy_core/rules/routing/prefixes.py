@@ -1,10 +1,10 @@
 """The prefix index: which of many path prefixes, in order, is the first that takes a path.
 
-``takes`` is the rule (Apache's ``alias_match`` in modules/proxy/mod_proxy.c, on paths that are already normalised);
-the index is only a quicker way to it. Prefixes are laid out by segment; each spot knows the first row that takes a
-path which ends there, and the first that takes a path which goes on below it, rows of the spots above included. So a
-lookup is one walk down the path's own segments, however many rows there are, and a path that leaves the index is
-decided by where it left. Rows are numbered in their order; paths are bytes. Knows nothing of what a row means.
+``takes`` is the rule (``alias_match`` in modules/proxy/mod_proxy.c, on normalised paths); the index is a quicker way to
+it. It has a spot for each segment. A spot knows the first row that takes a path which ends there, and the first that
+takes a path which goes on below it, rows of the spots above included. So a lookup walks down the path's own segments
+once, however many rows there are; a path that leaves the index is decided by where it left. Rows are numbered in their
+order; paths are bytes. The index knows nothing of what a row means.
 """
 
 from __future__ import annotations

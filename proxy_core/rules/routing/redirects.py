@@ -15,14 +15,14 @@ from proxy_core.rules.text.variables import Scope, ourselves
 
 def redirected(route: BoundRoute, scope: Scope, extras: Extras | None) -> Decision:
     """The answer of a route that redirects, or that says that something is gone. Raises Runaway."""
-    said = route.redirect
-    assert said is not None
-    if not is_redirect(said.status):
-        return Respond(said.status, route, f"route {route.id} answers {said.status}", extras)
-    location = _location(route, as_bytes_text(said.to), scope.path, scope.args, ourselves(scope))
+    row = route.redirect
+    assert row is not None
+    if not is_redirect(row.status):
+        return Respond(row.status, route, f"route {route.id} answers {row.status}", extras)
+    location = _location(route, as_bytes_text(row.to), scope.path, scope.args, ourselves(scope))
     if location is None or breaks_field(location):
         return Respond(500, route, f"route {route.id} redirects to what is no URL", extras)
-    return Redirect(said.status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, route)
+    return Redirect(row.status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, route)
 
 
 def _location(route: BoundRoute, to: str, path: str, args: str | None, ourselves: str) -> str | None:

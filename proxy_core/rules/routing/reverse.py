@@ -1,8 +1,8 @@
 """Reverse mapping: an upstream's own address in its answers becomes the address that the client used.
 
 Without it a redirect from an upstream leads the client round the proxy, or nowhere. The rows are what an Apache
-operator would write as ProxyPassReverse, one for each way that an upstream may spell its own address; the mapping is
-``ap_proxy_location_reverse_map`` in modules/proxy/proxy_util.c. It is meant for Location, Content-Location, URI and
+operator would write as ProxyPassReverse, one for each way in which an upstream may spell its own address. The mapping
+is ``ap_proxy_location_reverse_map`` in modules/proxy/proxy_util.c. It is for Location, Content-Location, URI and
 Destination; relative values mean the same on both sides and pass as they are.
 """
 
@@ -33,7 +33,7 @@ def reverse_rows(site: Site, route: Route) -> tuple[ReverseRow, ...]:
     lone = named is not None and path == "/" and not prefix.endswith("/")
     target = "" if lone else effective_target(prefix, path)
     public = _spelled(prefix)
-    return _rows(_upstreams(site, pool), lambda there: (there.path if named is not None else "") + target, public)
+    return _rows(_upstreams(site, pool), lambda upstream: (upstream.path if named is not None else "") + target, public)
 
 
 def _upstreams(site: Site, pool: str) -> list[Origin]:
@@ -44,7 +44,7 @@ def _upstreams(site: Site, pool: str) -> list[Origin]:
 
 def _rows(upstreams: Iterable[Origin], path: Callable[[Origin], str], public: str) -> tuple[ReverseRow, ...]:
     """A row for each spelling of each upstream, with the path that it has there."""
-    rows = [ReverseRow(start + _spelled(path(there)), public) for there in upstreams for start in _spellings(there)]
+    rows = [ReverseRow(start + _spelled(path(each)), public) for each in upstreams for start in _spellings(each)]
     return tuple(dict.fromkeys(rows))
 
 
@@ -54,7 +54,7 @@ def rule_rows(site: Site, pool: str) -> tuple[ReverseRow, ...]:
     ``ProxyPassReverse / http://member/`` for it."""
     if site.site.reverse == "off":
         return ()
-    return _rows(_upstreams(site, pool), lambda there: there.path + "/", "/")
+    return _rows(_upstreams(site, pool), lambda upstream: upstream.path + "/", "/")
 
 
 def _whole_paths(route: Route, proxy: str) -> tuple[str | None, str]:
@@ -80,12 +80,12 @@ def _spelled(path: str) -> str:
 
 
 @lru_cache(4096)
-def _spellings(there: Origin) -> tuple[str, ...]:
+def _spellings(upstream: Origin) -> tuple[str, ...]:
     """The ways to write an origin, as http or https even where it is ws or wss; the longer comes first, for the shorter
     is a prefix of it."""
-    url = f"{there.transport}://{there.authority}"
-    if there.port == PORTS[there.scheme]:
-        return f"{url}:{there.port}", url
+    url = f"{upstream.transport}://{upstream.authority}"
+    if upstream.port == PORTS[upstream.scheme]:
+        return f"{url}:{upstream.port}", url
     return (url,)
 
 
@@ -119,28 +119,28 @@ def mapped_cookie(value: str, rows: tuple[CookieRow, ...]) -> str:
     counts = {attribute.partition("=")[0].lstrip(" \t").lower(): at for at, attribute in enumerate(attributes)}
     kept: list[str] = []
     for at, attribute in enumerate(attributes):
-        name, equals, said = attribute.partition("=")
+        name, equals, old = attribute.partition("=")
         kind = name.lstrip(" \t").lower()
-        new = _cookie(kind, said, rows) if equals and kind in ("path", "domain") and counts[kind] == at else said
-        if new or not said:
+        new = _cookie(kind, old, rows) if equals and kind in ("path", "domain") and counts[kind] == at else old
+        if new or not old:
             kept.append(name + equals + new)
     return ";".join(kept)
 
 
-def _cookie(kind: str, said: str, rows: tuple[CookieRow, ...]) -> str:
+def _cookie(kind: str, value: str, rows: tuple[CookieRow, ...]) -> str:
     for row in rows:
         if row.attribute != kind:
             continue
         if not row.rest:
-            compared = (said, row.internal) if kind == "path" else (said.lower(), row.internal.lower())
+            compared = (value, row.internal) if kind == "path" else (value.lower(), row.internal.lower())
             if compared[0].startswith(compared[1]):
                 return row.public
         elif kind == "domain":
-            if said.removeprefix(".").lower() == row.internal:
+            if value.removeprefix(".").lower() == row.internal:
                 return row.public
-        elif said == row.internal or said.startswith(row.internal + "/"):
-            return row.public + said[len(row.internal) :] or "/"
-    return said
+        elif value == row.internal or value.startswith(row.internal + "/"):
+            return row.public + value[len(row.internal) :] or "/"
+    return value
 
 
 def explicit_rows(site: Site, rules: Iterable[ReverseRule]) -> tuple[tuple[ReverseRow, ...], tuple[CookieRow, ...]]:
@@ -177,11 +177,11 @@ def cookie_rows(site: Site, route: Route) -> tuple[CookieRow, ...]:
     if site.site.reverse == "off" or route.proxy is None:
         return ()
     pool, path = destination(route)
-    there = _upstreams(site, pool or "")
-    rows = [CookieRow("domain", each.host, "", rest=True) for each in there]
+    upstreams = _upstreams(site, pool or "")
+    rows = [CookieRow("domain", each.host, "", rest=True) for each in upstreams]
     if route.path is not None:
         public = _spelled(route.path).rstrip("/")
-        for each in there:
+        for each in upstreams:
             base = each.path if balancer(route.proxy) is not None else ""
             internal = _spelled(base + effective_target(route.path, path)).rstrip("/")
             if internal != public:

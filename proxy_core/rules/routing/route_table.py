@@ -1,12 +1,11 @@
 """The compiled route table: where a request goes that no rewrite rule has decided.
 
-Deciding follows ProxyPass (``ap_proxy_trans_match`` in modules/proxy/mod_proxy.c): the path is normalised, the first
-row in file order whose prefix takes it wins, never the longest, and what the prefix did not match is appended to the
-target as it is. The query takes no part and goes along untouched. The result is spelled from the decoded path, never
-copied from the client's spelling; a plain path is its own spelling and is decided without the detour. Rows that are
-no plain prefix are tried one by one, but only those above the prefix that takes the path; what a row makes of a path
-is ``mapping``'s. Deciding is pure; compiling is done outside the request path and reuses every row that has not
-changed.
+Deciding follows ProxyPass (``ap_proxy_trans_match`` in modules/proxy/mod_proxy.c). The path is normalised. The first
+row in file order whose prefix takes it wins, never the longest. What the prefix did not match is appended to the
+target; the query goes along untouched. The result is spelled from the decoded path, never copied from the client's
+spelling; a plain path is its own spelling and is decided without the detour. Rows that are no plain prefix are tried
+one by one, but only those above the prefix that takes the path. ``mapping`` says what a row makes of a path. Deciding
+is pure. Compiling is done outside the request path and reuses every row that has not changed.
 """
 
 from __future__ import annotations

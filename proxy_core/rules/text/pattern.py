@@ -1,11 +1,11 @@
 """Regular expressions that mean what PCRE means under httpd's defaults, and that cannot hold up the loop.
 
 httpd compiles patterns with DOTALL and DOLLAR_ENDONLY, on bytes, without Unicode (server/util_pcre.c). Python's ``re``
-is seven times faster to call than PCRE but reads some patterns differently, and it cannot be stopped: a pattern that
-backtracks without end would hold every request. So a pattern is read by a small, conservative parser (``subset``):
-what it knows means the same in both languages, and it says how many steps a search may take. ``re`` gets the texts for
-which that bound is small; all else goes to ``pcre2``, whose match limit ends a runaway search (the request that caused
-it is answered 500). Texts have one character for each byte (latin-1).
+is seven times faster to call than PCRE. But it reads some patterns differently, and nothing stops a search that
+backtracks without end. So ``pattern_subset`` reads each pattern first: what it knows means the same in both languages,
+and it says how many steps a search may take. Texts for which that bound is small go to ``re``. All else goes to
+``pcre2``, whose match limit ends a runaway search; the request that caused it is answered 500. Texts have one character
+for each byte (latin-1).
 """
 
 from __future__ import annotations

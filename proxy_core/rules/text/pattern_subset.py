@@ -1,11 +1,11 @@
 """The part of PCRE's language that Python's ``re`` reads in the same way: what is in it, and what a search costs.
 
-A recursive-descent parser that refuses (``Unread``) whatever it is not certain of: named and atomic groups, POSIX
-classes, references back, groups inside repetitions, and all that PCRE and ``re`` read differently (``$``, ``\\v``,
-classes with brackets in them). What it accepts it spells anew for ``re`` in one unambiguous way. With it comes a bound
-for the steps of a search that finds nothing, as ``times * n ** degree`` for a text of length n: each repetition may
-stop at any place, each optional part doubles the ways, alternatives add up. Repetitions in repetitions multiply
-without bound, so they are refused. See pcre2pattern(3) for the language.
+The parser refuses (``Unread``) whatever it is not certain of: named and atomic groups, POSIX classes, references back,
+groups inside repetitions, and all that PCRE and ``re`` read differently (``$``, ``\\v``, classes with brackets in
+them). What it accepts it spells anew for ``re``, in one unambiguous way. With it comes a bound for the steps of a
+search that finds nothing, ``times * n ** degree`` for a text of length n: each repetition may stop at any place, each
+optional part doubles the ways, alternatives add up. Repetitions in repetitions multiply without bound, so they are
+refused. The language is that of pcre2pattern(3).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Texts with ``$1``, ``%1``, ``%{VARIABLE}`` and ``${map:key|default}`` in them, read once and filled in per request.
 
-The reading is ``do_expand``'s in modules/mappers/mod_rewrite.c, to the byte: a backslash makes the next character
-ordinary, ``%{…}`` takes its name as it stands (nothing nests in it), keys and defaults of maps are texts of the same
-kind, and what a lookup gives is never read again. That last rule is what keeps a request from writing its own rules.
+They are read to the byte as ``do_expand`` in modules/mappers/mod_rewrite.c reads them. A backslash makes the next
+character ordinary. ``%{…}`` takes its name as it stands; nothing nests in it. Keys and defaults of maps are texts of
+the same kind. What a lookup gives is never read again, which keeps a request from writing its own rules.
 """
 
 from __future__ import annotations

@@ -78,13 +78,13 @@ class Scope:
 
     def header(self, name: str) -> str | None:
         """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
-        known = self._fields
-        if known is None:
-            known = self._fields = fields(self.view.head)
+        fields_by_name = self._fields
+        if fields_by_name is None:
+            fields_by_name = self._fields = fields(self.view.head)
         folded = name.lower()
         if folded == "host":
-            return self.view.host.decode("latin-1") or known.get("host")
-        value = known.get(folded)
+            return self.view.host.decode("latin-1") or fields_by_name.get("host")
+        value = fields_by_name.get(folded)
         if value is not None:
             self.vary.append(name)
         return value
@@ -98,9 +98,9 @@ class Scope:
     def env_value(self, name: str) -> str:
         """A variable of the request, else of the process: as %{ENV:…} looks for it. SCRIPT_URL and SCRIPT_URI are
         there from the start (``hook_uri2file``)."""
-        known = self.env.get(name.lower())
-        if known is not None:
-            return known[1]
+        variable = self.env.get(name.lower())
+        if variable is not None:
+            return variable[1]
         match name.upper():
             case "SCRIPT_URL":
                 return self.path
@@ -150,8 +150,8 @@ class Scope:
             case "env":
                 return self.env_value(name)
             case "reqenv":
-                known = self.env.get(name.lower())
-                return known[1] if known is not None else ""
+                variable = self.env.get(name.lower())
+                return variable[1] if variable is not None else ""
             case "osenv":
                 return self.fact("osenv", name, "") or ""
         return ""
@@ -186,8 +186,8 @@ def ourselves(scope: Scope) -> str:
 
 def _remote_port(scope: Scope) -> str:
     """The client's port; where proxies name the client nobody knows it (mod_remoteip says 0)."""
-    here = scope.view.connection
-    return str(here.client_port if here.peer in ("", scope.view.client) else 0)
+    connection = scope.view.connection
+    return str(connection.client_port if connection.peer in ("", scope.view.client) else 0)
 
 
 def _header(name: str) -> Reader:
