@@ -9,7 +9,7 @@ import pytest
 from proxy_core.balance.latency_histogram import bucket_of
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.config.model import Balancer, Member, Route, Site
-from proxy_core.http.view import RequestView
+from proxy_core.http.request_view import RequestView
 from proxy_core.runtime import recorder as module
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
