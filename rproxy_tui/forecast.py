@@ -73,12 +73,12 @@ def handover(members: Sequence[MemberLoad], names: Collection[str], **fields: An
         return f"{flight} No other member can take {'its' if len(names) == 1 else 'their'} requests: they will get 503."
     if len(others) == 1:
         (other,) = others
-        said = f"{flight} {other} goes from {words.percent(before[other])} to {words.percent(after[other])}."
+        sentence = f"{flight} {other} goes from {words.percent(before[other])} to {words.percent(after[other])}."
     else:
-        said = f"{flight} The others go: {shifts({name: before[name] for name in others}, after)}."
+        sentence = f"{flight} The others go: {shifts({name: before[name] for name in others}, after)}."
     down = [load.member for load in members if load.status == "enabled" and load.weight and not load.well]
     missed = [name for name in down if name not in names and not after.get(name)]
-    return f"{said} {listed(missed)} {'is' if len(missed) == 1 else 'are'} down." if missed else said
+    return f"{sentence} {listed(missed)} {'is' if len(missed) == 1 else 'are'} down." if missed else sentence
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

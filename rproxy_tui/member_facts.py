@@ -68,8 +68,8 @@ def address(load: MemberLoad) -> str:
 
 
 def state(load: MemberLoad) -> str:
-    glyph, said, _style = words.member_state(load)
-    return f"{glyph} {said}"
+    glyph, text, _style = words.member_state(load)
+    return f"{glyph} {text}"
 
 
 def classes(load: MemberLoad) -> str:

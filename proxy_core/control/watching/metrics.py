@@ -141,10 +141,10 @@ _MEMBER_COUNTERS = (
 
 
 def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
-    known = [(_labels(state), state) for state in registry.members.values()]
+    states = [(_labels(state), state) for state in registry.members.values()]
     now = [({"balancer": load.balancer, "member": load.member}, load) for load in snapshot.members]
     yield from _family("member_in_flight", "gauge", "Requests that a member has.",
-                       [("", labels, state.busy) for labels, state in known])  # fmt: skip
+                       [("", labels, state.busy) for labels, state in states])  # fmt: skip
     yield from _family("member_weight", "gauge", "Weight of a member in force.",
                        [("", labels, load.weight) for labels, load in now])  # fmt: skip
     yield from _family("member_up", "gauge",
@@ -155,11 +155,11 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[str]:
                        [("", labels, load.check.passed) for labels, load in now if load.check and load.check.at],
                        )  # fmt: skip
     for name, field, meaning in _MEMBER_COUNTERS:
-        yield from _family(name, "counter", meaning, [("", labels, getattr(state, field)) for labels, state in known])
+        yield from _family(name, "counter", meaning, [("", labels, getattr(state, field)) for labels, state in states])
     yield from _family("member_requests_total", "counter", "Finished requests by member and class of their status.",
-                       [s for labels, state in known for s in _classes(labels, state.classes)])  # fmt: skip
+                       [s for labels, state in states for s in _classes(labels, state.classes)])  # fmt: skip
     yield from _family("member_duration_seconds", "histogram", "From the head of a request to the end of its answer.",
-                       [s for labels, state in known
+                       [s for labels, state in states
                         for s in _histogram(labels, dict(enumerate(state.histogram)), state.seconds)])  # fmt: skip
 
 
