@@ -1,9 +1,9 @@
-"""Binding members: configuration worked out once, beside the state that outlives it.
+"""Compiles the pools of a site: each member's configuration is worked out once and bound to its state.
 
-Each balancer becomes a Pool under its name, and each origin of a plain URL a direct Pool of one member under that
+Each balancer becomes a Pool under its name. Each origin of a plain URL becomes a direct Pool of one member under that
 origin ("http://localhost:8000"), so that everything that is sent anywhere goes through a member with counters.
-Members and pools that have not changed are taken from the previous set. Done at compile time; the data path only
-reads what is made here.
+Members and pools that have not changed are taken from the previous set. This is done when a site is compiled; the
+data path only reads what is made here.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def compile_pools(
     for name, configured in site.balancers.items():
         keys = {MemberKey(name, key): value for key, value in configured.members.items()}
         pools[name] = _pool(name, configured, keys, member, previous.get(name), tls)
-    own = [there for row in site.routes if (there := destination(row)[0]) and "://" in there]
-    for there in dict.fromkeys([*own, *origins]):
-        pools[there] = direct_pool(there, member, tls, previous.get(there))
+    own = [url for row in site.routes if (url := destination(row)[0]) and "://" in url]
+    for url in dict.fromkeys([*own, *origins]):
+        pools[url] = direct_pool(url, member, tls, previous.get(url))
     if serves_files(site):
         inside = {MemberKey("", FILES): Member(url=f"{INSIDE}|http://files")}
         pools[FILES] = _pool(FILES, _PLAIN, inside, member, previous.get(FILES), tls)
     return pools
 
 
-def direct_pool(there: str, member: MemberStates, tls: UpstreamTls, previous: Pool | None = None) -> Pool:
+def direct_pool(url: str, member: MemberStates, tls: UpstreamTls, previous: Pool | None = None) -> Pool:
     """The pool of an origin ("http://localhost:8000"): itself is its one member."""
-    return _pool(there, _PLAIN, {MemberKey("", there): Member(url=there)}, member, previous, tls)
+    return _pool(url, _PLAIN, {MemberKey("", url): Member(url=url)}, member, previous, tls)
 
 
 _PLAIN = Balancer()
@@ -61,9 +61,9 @@ def _pool(
     previous: Pool | None,
     tls: UpstreamTls,
 ) -> Pool:
-    known = {bound.key: bound for bound in previous.members} if previous is not None else {}
+    before = {bound.key: bound for bound in previous.members} if previous is not None else {}
     named = balancer.sticky is not None and balancer.sticky.issue
-    bound = tuple(_bound(key, value, state(key), named, known.get(key), tls) for key, value in members.items())
+    bound = tuple(_bound(key, value, state(key), named, before.get(key), tls) for key, value in members.items())
     if previous is not None and previous.balancer == balancer and all(map(is_, previous.members, bound)):
         return previous
     routes: dict[str, tuple[BoundMember, ...]] = {}
@@ -94,16 +94,18 @@ def _bound(
     same = previous is not None and previous.member == member and previous.state is state
     if previous is not None and same and previous.route == route and previous.upstream.tls in (None, secured):
         return previous
-    there = origin(member.url)
+    target = origin(member.url)
     return BoundMember(
         key=key,
         member=member,
-        upstream=UpstreamKey(there.transport, there.host, there.port, secured if there.transport == "https" else None),
-        host=there.authority.encode("ascii"),
-        base=escaped(as_bytes_text(there.path)),
+        upstream=UpstreamKey(
+            target.transport, target.host, target.port, secured if target.transport == "https" else None
+        ),
+        host=target.authority.encode("ascii"),
+        base=escaped(as_bytes_text(target.path)),
         factor=lbfactor(member.weight),
         state=state,
-        upgrades=protocols(member.upgrade, there.scheme),
+        upgrades=protocols(member.upgrade, target.scheme),
         route=route,
         limit=member.max_connections or UNLIMITED,
         salt=blake2b(key.member.encode(), digest_size=16).digest(),

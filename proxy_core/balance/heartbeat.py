@@ -1,7 +1,7 @@
-"""Heartbeats: what a member says of its load, for method heartbeat.
+"""Heartbeats: reads what a member reports of its load, for method heartbeat.
 
 The form is mod_heartbeat's, as mod_heartmonitor reads it: ``v=1&ready=5&busy=2``, with ``&port=8001`` where several
-members share an address. A report that is not so is nothing; nothing a sender writes can be an error here. Pure.
+members share an address. A report of another form is ignored; nothing that a sender writes is an error. Pure.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class LoadReport(NamedTuple):
 
 def report(raw: bytes) -> LoadReport | None:
     """What the text says; None when it is no report of version 1."""
-    said = dict(parse_qsl(raw[:LONGEST].decode("latin-1").strip(), keep_blank_values=True, max_num_fields=None))
-    if said.get("v") != "1":
+    fields = dict(parse_qsl(raw[:LONGEST].decode("latin-1").strip(), keep_blank_values=True, max_num_fields=None))
+    if fields.get("v") != "1":
         return None
     try:
-        numbers = [_number(said[name]) for name in ("ready", "busy")]
-        return LoadReport(numbers[0], numbers[1], _number(said.get("port", "0")))
+        numbers = [_number(fields[name]) for name in ("ready", "busy")]
+        return LoadReport(numbers[0], numbers[1], _number(fields.get("port", "0")))
     except (KeyError, ValueError):
         return None
 
@@ -45,15 +45,15 @@ def _number(text: str) -> int:
 
 
 def heard(
-    said: LoadReport, sender: str, members: Iterable[BoundMember], addresses: Callable[[str], Iterable[str]], now: float
+    load: LoadReport, sender: str, members: Iterable[BoundMember], addresses: Callable[[str], Iterable[str]], now: float
 ) -> int:
     """Note a report for the members that it is about, and return how many those are. ``addresses`` knows what a
     member's name stands for."""
     found = 0
     for member in members:
-        there = member.upstream
-        mine = there.host == sender or sender in addresses(there.host)
-        if mine and said.port in (0, there.port):
-            member.state.beat = Beat(said.ready, said.busy, now)
+        upstream = member.upstream
+        mine = upstream.host == sender or sender in addresses(upstream.host)
+        if mine and load.port in (0, upstream.port):
+            member.state.beat = Beat(load.ready, load.busy, now)
             found += 1
     return found

@@ -1,4 +1,4 @@
-"""Sessions: which route a request carries, the cookie that gives it one, and what is told about it.
+"""Sticky sessions: the route that a request carries, the cookie that gives it one, and the variables about it.
 
 Reading is httpd's (``find_session_route``, ``get_path_param`` and ``get_cookie_param`` in mod_proxy_balancer.c),
 accidents included, for applications have grown round them: the parameter is looked for anywhere in the target, before

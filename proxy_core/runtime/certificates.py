@@ -151,10 +151,10 @@ class ClientContexts:
         """Raises BadTls."""
         named = (settings.ca, settings.cert, settings.key)
         now = stamp([self.folder / name for name in named if name])
-        known = self._known.get(settings)
-        if known is None or known[0] != now:
-            known = self._known[settings] = now, client_side(settings, self.folder)
-        return known[1]
+        made = self._known.get(settings)
+        if made is None or made[0] != now:
+            made = self._known[settings] = now, client_side(settings, self.folder)
+        return made[1]
 
 
 def _load_chain(context: ssl.SSLContext, cert: str, key: str, folder: Path, where: Address) -> None:

@@ -22,8 +22,8 @@ def compile_site(site: Site, registry: Registry, generation: int, previous: Rule
     """Compile a site that ``lint`` found no error in, reusing the parts of ``previous`` that are equal and bound to
     this registry. Raises ValueError, with a sentence, for a URL that does not parse."""
     program = compile_rules(site, registry.rule, previous.program if previous is not None else None)
-    known = previous.pools if previous is not None else {}
-    fixed = compile_pools(site, registry.member, known, program.origins)
+    pools = previous.pools if previous is not None else {}
+    fixed = compile_pools(site, registry.member, pools, program.origins)
     return RuleSet(generation, site, program, Pools(fixed, registry, site.upstream_tls))
 
 

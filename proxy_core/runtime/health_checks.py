@@ -68,8 +68,8 @@ class Checks:
                     wanted[member.key] = (target(check, member), member.state)
                 elif member.state.check is not None:
                     member.state.failing, member.state.check = False, None
-        for key, (known, task) in list(self._running.items()):
-            if key not in wanted or wanted[key][0] != known:
+        for key, (asked, task) in list(self._running.items()):
+            if key not in wanted or wanted[key][0] != asked:
                 task.cancel()
                 del self._running[key]
         for key, (whom, state) in wanted.items():

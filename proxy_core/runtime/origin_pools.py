@@ -1,9 +1,9 @@
-"""The pools of a rule set, and those of origins that only a request makes known.
+"""The pools of a rule set, with those of origins that only requests make known.
 
 A rewrite rule may forward to an origin that a map or a capture names. Such an origin gets a pool of its own when it is
-first asked for, so that it has counters and connections like any other. How many there can be is bounded: whoever
-can choose origins could otherwise fill the memory. The oldest goes first; its state is retired as that of a removed
-member is.
+first asked for, so that it has counters and connections like any other. There are at most ``MOST`` of them, for
+whoever can choose origins could otherwise fill the memory. The oldest goes first; its state is retired like that of a
+removed member.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Pools(dict[str, Pool]):
         self._tls = tls
         self._found: OrderedDict[str, None] = OrderedDict()
 
-    def __missing__(self, there: str) -> Pool:
+    def __missing__(self, url: str) -> Pool:
         if len(self._found) >= MOST:
             oldest, _ = self._found.popitem(last=False)
             del self[oldest]
             self._registry.retired_members.setdefault(MemberKey("", oldest), monotonic())
-        pool = self[there] = direct_pool(there, self._registry.member, self._tls)
-        self._found[there] = None
+        pool = self[url] = direct_pool(url, self._registry.member, self._tls)
+        self._found[url] = None
         (member,) = pool.members
         member.state.drain_at, member.state.upstream = 0.0, member.upstream
-        self._registry.retired_members.pop(MemberKey("", there), None)
+        self._registry.retired_members.pop(MemberKey("", url), None)
         return pool

@@ -84,12 +84,12 @@ class Passwords:
     def _judged(self, name: str, asked: str) -> bool:
         """In a thread. Raises OSError for a file that cannot be read."""
         file = self._files[name] = self._read(name)
-        known = (name, file.stamp, self._digest(asked))
-        right = self._known.get(known)
+        key = (name, file.stamp, self._digest(asked))
+        right = self._known.get(key)
         if right is None:
             user, _, password = asked.encode("latin-1").partition(b":")
             right = is_of(file.users, user, password)
-            self._known[known] = right
+            self._known[key] = right
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
         return right
@@ -98,8 +98,8 @@ class Passwords:
         with (self._folder / name).open("rb") as file:
             found = os.fstat(file.fileno())
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
-            known = self._files.get(name)
-            users = known.users if known is not None and known.stamp == stamp else users_in(file.read(_MOST_BYTES))
+            before = self._files.get(name)
+            users = before.users if before is not None and before.stamp == stamp else users_in(file.read(_MOST_BYTES))
         return File(stamp, users, monotonic())
 
 

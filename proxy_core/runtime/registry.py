@@ -70,8 +70,8 @@ class Registry:
             del self.rules[rule], self.retired_rules[rule]
 
 
-def _retire(retired: dict[Key, float], known: Iterable[Key], in_force: set[Key], now: float) -> None:
-    for key in known:
+def _retire(retired: dict[Key, float], keys: Iterable[Key], in_force: set[Key], now: float) -> None:
+    for key in keys:
         if key in in_force:
             retired.pop(key, None)
         else:

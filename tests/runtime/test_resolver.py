@@ -75,7 +75,7 @@ async def test_a_known_name_is_never_waited_for_while_it_is_asked_for_anew(monke
     assert names.asked == 2
     assert await resolver.addresses("a.example") == ("192.0.2.1",)
     names.hold.set()
-    await until(lambda: resolver.known["a.example"].addresses == ("192.0.2.9",))
+    await until(lambda: resolver.names["a.example"].addresses == ("192.0.2.9",))
 
 
 async def test_fresh_names_are_left_alone_and_forgotten_when_nobody_uses_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ async def test_fresh_names_are_left_alone_and_forgotten_when_nobody_uses_them(mo
     resolver.refresh({"a.example"}, 10, monotonic() + 9)
     assert names.asked == 1
     resolver.refresh(set(), 10, monotonic())
-    assert not resolver.known
+    assert not resolver.names
 
 
 async def test_the_last_good_address_is_kept_and_the_trouble_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,12 +92,12 @@ async def test_the_last_good_address_is_kept_and_the_trouble_said(monkeypatch: p
     await resolver.addresses("a.example")
     names.found = GONE
     resolver.refresh({"a.example"}, 10, monotonic() + 11)
-    await until(lambda: resolver.known["a.example"].trouble)
+    await until(lambda: resolver.names["a.example"].trouble)
     assert await resolver.addresses("a.example") == ("192.0.2.1",)
-    assert "a.example has no address" in resolver.known["a.example"].trouble
+    assert "a.example has no address" in resolver.names["a.example"].trouble
     names.found = ["192.0.2.2"]
     resolver.refresh({"a.example"}, 10, monotonic() + 22)
-    await until(lambda: not resolver.known["a.example"].trouble)
+    await until(lambda: not resolver.names["a.example"].trouble)
     assert await resolver.addresses("a.example") == ("192.0.2.2",)
 
 
@@ -111,7 +111,7 @@ async def test_a_name_without_address_fails_at_once_and_is_looked_for_again_soon
     assert names.asked == 1
     names.found = ["192.0.2.1"]
     resolver.refresh({"a.example"}, 30, monotonic() + 1.1)
-    await until(lambda: resolver.known["a.example"].addresses)
+    await until(lambda: resolver.names["a.example"].addresses)
     assert await resolver.addresses("a.example") == ("192.0.2.1",)
 
 

@@ -89,7 +89,7 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
     closed = newest(recorder)
     window = list(islice(reversed(recorder.seconds), MINUTE))
     recent = window[:RATE]
-    known = {second.at: second for second in before.seconds} if before else {}
+    worked_out = {second.at: second for second in before.seconds} if before else {}
     return Minute(
         rules=rules,
         closed=closed,
@@ -101,7 +101,7 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         promised={member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)},
         routes=_rules("routes", rules.program.routes, recorder, window),
         rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
-        seconds=tuple(known.get(second.at) or _second(second) for second in recorder.seconds),
+        seconds=tuple(worked_out.get(second.at) or _second(second) for second in recorder.seconds),
     )
 
 
@@ -256,9 +256,9 @@ def _check(seen: Checked, monotonic: float) -> Check:
 
 
 def _name(resolver: Resolver, host: str, monotonic: float) -> Name | None:
-    known = resolver.known.get(host)
-    if known is None:
+    found = resolver.names.get(host)
+    if found is None:
         return None
     return Name(
-        addresses=known.addresses, age=monotonic - known.since if known.addresses else 0.0, trouble=known.trouble
+        addresses=found.addresses, age=monotonic - found.since if found.addresses else 0.0, trouble=found.trouble
     )

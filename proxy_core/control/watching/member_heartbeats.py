@@ -49,5 +49,5 @@ class MemberHeartbeats:
         heard(said, sender, members, self._addresses, monotonic())
 
     def _addresses(self, host: str) -> tuple[str, ...]:
-        known = self._resolver.known.get(host)
+        known = self._resolver.names.get(host)
         return known.addresses if known is not None else ()

@@ -26,16 +26,16 @@ def member_problems(pools: Mapping[str, Pool], resolver: Resolver) -> list[Probl
             if state.failing and state.check is not None:
                 todo = "start it, or drain it; it gets requests again when its checks pass"
                 found.append(_problem(member.key, f"its checks fail: {state.check.result}", todo))
-            elif state.last_error or state.unresolved:
+            elif state.last_error:
                 retry = (
                     f"{member.member.retry:.0f} s after its last failure" if state.error_at else "by the next request"
                 )
                 todo = f"start it, or drain it; it is tried again {retry}"
                 found.append(_problem(member.key, state.last_error, todo))
-            known = resolver.known.get(member.upstream.host)
-            if known is not None and known.addresses and known.trouble:
-                todo = f"mend the name; it is still reached at {known.addresses[0]}"
-                found.append(_problem(member.key, known.trouble, todo))
+            name = resolver.names.get(member.upstream.host)
+            if name is not None and name.addresses and name.trouble:
+                todo = f"mend the name; it is still reached at {name.addresses[0]}"
+                found.append(_problem(member.key, name.trouble, todo))
     return found
 
 

@@ -1,9 +1,9 @@
-"""Connections to upstreams that are shared between requests: a stack of idle ones for each UpstreamKey.
+"""Makes connections to upstreams, and keeps the idle ones for the next request: a stack for each UpstreamKey.
 
-Last in, first out, so that under a light load few connections stay warm and the others grow old and are closed. A
-connection belongs to its key and to nothing that can be edited: swapping the rules leaves the stacks as they are.
-Connecting is the one thing on a request's way that has to be waited for. Where a name has several addresses they race,
-each with a small head start over the next (Happy Eyeballs, RFC 8305, by aiohappyeyeballs, which aiohttp uses too).
+The last one in is the first one out, so under a light load few connections stay warm and the others grow old and are
+closed. A connection belongs to its key and to nothing that can be edited: swapping the rules leaves the stacks as they
+are. Connecting is the one thing on a request's way that has to be waited for. Where a name has several addresses they
+race, each with a small head start over the next (Happy Eyeballs, RFC 8305, by aiohappyeyeballs).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Upstreams:
         serves files."""
         self.idle: dict[UpstreamKey, list[Upstream]] = {}
         self.resolver = resolver or Resolver()
-        self.resolver.told = self._moved
+        self.resolver.on_resolved = self._moved
         self.inside: Callable[[], Awaitable[socket.socket]] | None = None
         self._write_buffer = write_buffer
         self._contexts = ClientContexts(folder)

@@ -1,8 +1,8 @@
-"""Reading the head of an upstream's answer: cut into lines here, judged by llhttp, refused where the two could differ.
+"""Reads the head of an upstream's answer: cut into lines here, judged by llhttp, refused where the two could differ.
 
-A parser is made for this one head and thrown away, so nothing of one answer can leak into the next (RFC 9112 §6.3,
-§11.2). What is passed on are the upstream's own field lines, in their order and spelling, without those that belong
-to one hop (RFC 9110 §7.6.1; httpd's ap_proxy_http_process_response).
+Each head has a parser of its own, so nothing of one answer can leak into the next (RFC 9112 §6.3, §11.2). The field
+lines that are passed on keep their order and spelling; hop-by-hop fields are left out (RFC 9110 §7.6.1; httpd's
+ap_proxy_http_process_response).
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _status_line(line: bytes) -> tuple[int, bytes]:
     if reason.translate(None, _TEXT):
         raise RefusedRequest(502, "the upstream's status line holds a control character")
     status = int(code)
-    known = status, b"HTTP/1.1 %b %b" % (code, reason or REASONS.get(status, b""))
+    read = status, b"HTTP/1.1 %b %b" % (code, reason or REASONS.get(status, b""))
     if len(_status_lines) < 512 and len(line) < 128:
-        _status_lines[line] = known
-    return known
+        _status_lines[line] = read
+    return read
