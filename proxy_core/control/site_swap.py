@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxy_core.config.model import Listener, Site
@@ -25,29 +26,28 @@ from proxy_core.serve.metrics_listener import MetricsListener
 from proxy_core.serve.server import ProxyServer
 
 
+@dataclass(slots=True)
 class SiteSwap:
     """Takes turns: an edit and a new try to bind wait for each other, from what is prepared to its commit."""
 
-    def __init__(
-        self,
-        folder: Path,
-        current: Current,
-        registry: Registry,
-        maps: MapStore,
-        pages: ErrorFiles,
-        server: ProxyServer,
-        metrics: MetricsText,
-    ) -> None:
-        """``folder`` is that of the site file."""
-        self._folder = folder
-        self._current = current
-        self._registry = registry
-        self._maps = maps
-        self._pages = pages
-        self._server = server
-        self._metrics = metrics
-        self._turn = asyncio.Lock()
-        self._unbound: dict[str, tuple[Listener, Problem]] = {}
+    folder: Path
+    """That of the site file."""
+    current: Current
+    """Where the rule set in force is assigned."""
+    registry: Registry
+    """What outlives a rule set."""
+    maps: MapStore
+    """The maps in force."""
+    pages: ErrorFiles
+    """Pages for errors that are in files."""
+    server: ProxyServer
+    """The listeners."""
+    metrics: MetricsText
+    """The listener of the metrics page."""
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from what is prepared to its commit."""
+    _unbound: dict[str, tuple[Listener, Problem]] = field(default_factory=dict)
+    """By name, the listeners that could not be bound, and why."""
 
     @property
     def unbound(self) -> list[Problem]:
@@ -56,48 +56,48 @@ class SiteSwap:
 
     async def begin(self, document: Document) -> None:
         """Serve the site that is in force already: read its maps and pages, bind what can be bound."""
-        site = self._current.rules.site
-        self._maps.commit(await self._maps.prepare(site, self._folder))
-        await self._pages.read(site)
+        site = self.current.rules.site
+        self.maps.commit(await self.maps.prepare(site, self.folder))
+        await self.pages.read(site)
         await self.bind_what_can(document)
 
     async def bring(self, site: Site, generation: int) -> tuple[Problem, ...]:
         """Bring a site into force; the problems when that cannot be done, in which case nothing has changed."""
         async with self._turn:
-            rules = compile_site(site, self._registry, generation, self._current.rules)
+            rules = compile_site(site, self.registry, generation, self.current.rules)
             unbound = {name: listener for name, (listener, _) in self._unbound.items()}
             wanted = {name: listener for name, listener in site.listeners.items() if unbound.get(name) != listener}
-            maps = await self._maps.prepare(site, self._folder)
+            maps = await self.maps.prepare(site, self.folder)
             page: MetricsListener | None = None
             try:
                 if maps.problems:
                     raise ListenError(maps.problems)
-                page = await self._metrics.prepare(site)
-                prepared = await self._server.prepare(wanted)
-                await self._pages.read(site)
+                page = await self.metrics.prepare(site)
+                prepared = await self.server.prepare(wanted)
+                await self.pages.read(site)
             except ListenError as error:
-                self._maps.discard(maps)
-                await self._metrics.discard(page)
+                self.maps.discard(maps)
+                await self.metrics.discard(page)
                 return error.problems
-            self._current.rules = rules
-            self._maps.commit(maps)
-            self._server.commit(prepared)
-            self._metrics.commit(page, site)
-            adopt(rules, self._registry, time.monotonic())
+            self.current.rules = rules
+            self.maps.commit(maps)
+            self.server.commit(prepared)
+            self.metrics.commit(page, site)
+            adopt(rules, self.registry, time.monotonic())
             self._unbound = {name: each for name, each in self._unbound.items() if site.listeners.get(name) == each[0]}
             return ()
 
     async def bind_what_can(self, document: Document) -> None:
         """Bind every listener that can be bound; the others become problems, with their places in ``document``."""
         async with self._turn:
-            site = self._current.rules.site
-            if self._metrics.page is None:
-                await self._metrics.open(site)
+            site = self.current.rules.site
+            if self.metrics.page is None:
+                await self.metrics.open(site)
             failed: dict[str, Problem] = {}
             while True:
                 wanted = {name: listener for name, listener in site.listeners.items() if name not in failed}
                 try:
-                    self._server.commit(await self._server.prepare(wanted))
+                    self.server.commit(await self.server.prepare(wanted))
                     break
                 except ListenError as error:
                     failed |= {problem.address[1]: problem for problem in error.problems}

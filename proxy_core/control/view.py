@@ -16,7 +16,6 @@ from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.watching.request_records import Record
 from proxy_core.control.watching.snapshot import (
     Check,
-    Classes,
     ListenerState,
     MemberLoad,
     Name,
@@ -31,7 +30,7 @@ from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
 __all__ = [
-    "Check", "Classes", "EngineView", "Explanation", "Generation", "Health", "Inspection", "ListenerState",
+    "Check", "EngineView", "Explanation", "Generation", "Health", "Inspection", "ListenerState",
     "MemberLoad", "Name", "Percentiles", "Question", "Record", "RouteLoad", "Saved", "Second", "Setting", "SiteState",
     "Snapshot", "Verdict",
 ]  # fmt: skip
@@ -122,7 +121,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One applied state of the site file. ``author`` is "console", "file", "start" or a client's own name."""
+    """One applied state of the site file. ``at`` is in seconds since the epoch; ``author`` is "console", "file",
+    "start", "signal" or a client's own name; ``diff`` shows the site file and map files. A generation that is amended
+    keeps its number."""
 
     number: int
     at: float

@@ -325,20 +325,21 @@ async def test_a_new_try_to_bind_does_not_undo_an_edit_that_overtakes_it(
             taken = other.getsockname()[1]
             file.write_text(site_with(port) + f'[listeners.taken]\naddress = "127.0.0.1:{taken}"\n')
             async with serving(file) as (engine, _):
-                prepare, slow = engine._server.prepare, asyncio.Event()
+                prepare, begun, slow = engine._server.prepare, asyncio.Event(), asyncio.Event()
 
                 async def held(wanted: object) -> object:
                     prepared = await prepare(wanted)  # type: ignore[arg-type]
+                    begun.set()
                     await slow.wait()
                     return prepared
 
                 monkeypatch.setattr(engine._server, "prepare", held)
                 trying = asyncio.create_task(engine._swap.bind_what_can(engine._editor.document))
-                await asyncio.sleep(0.05)
+                await begun.wait()
                 monkeypatch.setattr(engine._server, "prepare", prepare)
                 edit = Change(edits=(Set(("listeners", "more"), {"address": "127.0.0.1:0"}),), sentence="listen")
                 submitted = asyncio.create_task(engine.submit(edit))
-                await asyncio.sleep(0.05)
+                await until(lambda: engine._swap._turn._waiters)  # type: ignore[attr-defined]
                 slow.set()
                 await trying
                 assert isinstance(await submitted, Applied)

@@ -114,7 +114,7 @@ class Here:
     async def forget(self) -> None:
         """As if nothing had been asked yet."""
         self.proxy.server.upstreams.close()
-        self.proxy.server.upstreams.resolver.known.clear()
+        self.proxy.server.upstreams.resolver.names.clear()
         self.proxy.server._state.outside.passwords._files.clear()
         self.proxy.server._state.outside.passwords._known.clear()
         await until(lambda: not self.member.open)

@@ -85,9 +85,9 @@ def _export(given: Namespace) -> int:
 def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: bool) -> bool:
     """Write the text, and files that belong to it; False, with the reason told, when that cannot be."""
     files = beside if output is None else {**beside, output: text}
-    there = next((file for file in files if file.exists() and not force), None)
-    if there is not None:
-        print(f"{there} is there already; --force overwrites it", file=sys.stderr)
+    existing = next((file for file in files if file.exists() and not force), None)
+    if existing is not None:
+        print(f"{existing} is there already; --force overwrites it", file=sys.stderr)
         return False
     for file, content in files.items():
         try:

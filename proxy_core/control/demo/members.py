@@ -34,6 +34,8 @@ BEAT = 0.5
 """Seconds from one look at a member's mood to the next, and from one heartbeat to the next."""
 LONG = 0.004
 """Part of the answers that take their time, so that a drain has something to wait for."""
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request line or field that a member takes."""
 CUT = 0.01
 """Seconds that requests have left when a member goes (0 would be no end)."""
 SLOTS = 20
@@ -55,7 +57,9 @@ class DemoMember:
         self._started = time.monotonic()
         self._random = Random(port)
         self._servers: list[asyncio.Server] = []
-        self._connections = web.Server(self._answer, access_log=None)
+        self._connections = web.Server(
+            self._answer, access_log=None, max_line_size=HEAD_LIMIT, max_field_size=HEAD_LIMIT
+        )
         self._living: asyncio.Task[None] | None = None
 
     @property
@@ -115,7 +119,8 @@ class DemoMember:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         from aiohttp import web
 
-        await request.read()
+        while await request.content.readany():
+            pass
         page = page_for(self._random, self.mood)
         await asyncio.sleep(page.delay)
         line = f"Server response, port {self.port}.\n" if page.status == 200 else f"{HTTPStatus(page.status).phrase}\n"

@@ -72,10 +72,10 @@ def _rewritten(site: Site) -> list[str]:
     found = []
     for row in site.rewrites:
         with contextlib.suppress(pattern.PatternError, pattern.Runaway):
-            known = pattern.compile(row.pattern)
-            if row.enabled and known.prefix.startswith("/"):
-                paths = [known.prefix.rstrip("/") + page for page in _PAGES]
-                found += [path for path in paths if known.search(path.partition("?")[0])]
+            compiled = pattern.compile(row.pattern)
+            if row.enabled and compiled.prefix.startswith("/"):
+                paths = [compiled.prefix.rstrip("/") + page for page in _PAGES]
+                found += [path for path in paths if compiled.search(path.partition("?")[0])]
     return found
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
 
 from proxy_core.control.editing.map_files import MapEdit
 from proxy_core.control.view import Generation
@@ -23,21 +22,11 @@ from proxy_core.control.view import Generation
 KEPT = 200
 
 
-class HistoryEntry(Struct, frozen=True, kw_only=True):
+class HistoryEntry(Generation, frozen=True, kw_only=True):
     """One generation, as the journal keeps it."""
 
-    number: int
-    """It grows by one a generation; an amended one keeps its own."""
-    at: float
-    """When it was applied, in seconds since the epoch."""
-    author: str
-    """"console", "file", "start" or the name of another client."""
-    sentence: str
-    """What was done, for people."""
     text: str
     """The whole site file."""
-    diff: str
-    """What it changed in the site file and in map files, as a unified diff."""
     kind: Literal["change", "undo", "redo"] = "change"
     """A change, or a step of the walk over changes."""
     map_edits: tuple[MapEdit, ...] = ()

@@ -111,8 +111,8 @@ class Saver:
         if now == self._glimpse or not settled:
             return False
         self._glimpse = now
-        seen, known = version(self.file), self._on_disk
-        if (seen and seen.sha256) != (known and known.sha256):
+        found, ours = version(self.file), self._on_disk
+        if (found and found.sha256) != (ours and ours.sha256):
             return True
         if self.state == "drift":  # what was known is back: drift has ended by itself
             self.state, self.problems = ("saved", ()) if self._text is None else ("unsaved", self.problems)

@@ -57,9 +57,9 @@ def clf_time(second: int) -> bytes:
     ).encode()
 
 
-def _conditional(said: LogDirective) -> Line:
-    value = _WITH_ARGUMENT[said.letter](said.argument) if said.letter in _WITH_ARGUMENT else _PLAIN[said.letter]
-    codes, negated = said.codes, said.negated
+def _conditional(directive: LogDirective) -> Line:
+    letter, argument, codes, negated = directive
+    value = _WITH_ARGUMENT[letter](argument) if letter in _WITH_ARGUMENT else _PLAIN[letter]
     if not codes:
         return value
     return lambda exchange: value(exchange) if (exchange.status in codes) != negated else b"-"
@@ -108,8 +108,8 @@ def _connection(exchange: Exchange) -> bytes:
     """%X, as the request asked for it: X the client left, + the connection stays, - it ends."""
     if exchange.status == CLIENT_LEFT:
         return b"X"
-    said = field("Connection", exchange.head).lower()
-    return b"+" if b"keep-alive" in said or (exchange.version != "1.0" and b"close" not in said) else b"-"
+    connection = field("Connection", exchange.head).lower()
+    return b"+" if b"keep-alive" in connection or (exchange.version != "1.0" and b"close" not in connection) else b"-"
 
 
 def _query(exchange: Exchange) -> bytes:
@@ -199,8 +199,8 @@ def _variable(name: str) -> Line:
         member = exchange.member
         if wanted.startswith("balancer_") and member is not None and member.key.balancer:
             pool = exchange.rules.pools[member.key.balancer]
-            told = sticky.environment(pool, member, exchange.session, exchange.view.target.decode("latin-1"))
-            env |= {key.lower(): found for key, found in told.items()}
+            variables = sticky.environment(pool, member, exchange.session, exchange.view.target.decode("latin-1"))
+            env |= {key.lower(): found for key, found in variables.items()}
         return _text(env[wanted]) if env.get(wanted) else b"" if wanted in env else b"-"
 
     return value

@@ -44,9 +44,9 @@ class MemberHeartbeats:
         if opened is not None:
             await opened.close()
 
-    def _heard(self, said: LoadReport, sender: str) -> None:
+    def _heard(self, report: LoadReport, sender: str) -> None:
         members = [member for pool in self._current.rules.pools.values() for member in pool.members]
-        heard(said, sender, members, self._addresses, monotonic())
+        heard(report, sender, members, self._addresses, monotonic())
 
     def _addresses(self, host: str) -> tuple[str, ...]:
         known = self._resolver.names.get(host)

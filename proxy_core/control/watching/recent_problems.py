@@ -32,10 +32,10 @@ class RecentProblems:
 
     def add(self, problem: Problem, error: BaseException | None = None) -> None:
         """Show ``problem``, and log the trace of the ``error`` that it tells of."""
-        known = {shown.what for shown in self.current()}
+        already = {shown.what for shown in self.current()}
         self._shown.pop(problem.what, None)
         self._shown[problem.what] = (monotonic() + SHOWN, problem)
-        if problem.what in known:
+        if problem.what in already:
             return
         if len(self._shown) > MOST:
             del self._shown[next(iter(self._shown))]
@@ -51,7 +51,7 @@ class RecentProblems:
 
     def crashed(self, where: str, error: BaseException, outcome: str) -> None:
         """A mistake of ours; ``outcome`` says what became of it."""
-        self.add(Problem(what=f"{where} failed: {told(error)}", todo=f"{outcome}; please report this"), error)
+        self.add(Problem(what=f"{where} failed: {in_a_line(error)}", todo=f"{outcome}; please report this"), error)
 
     def from_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The loop's exception handler: what a callback raised, and no code of ours caught."""
@@ -63,7 +63,7 @@ class RecentProblems:
             self.crashed(what[:1].lower() + what[1:].removesuffix("."), error, "serving goes on")
 
 
-def told(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
     """An exception in a line: its kind, its words, and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""

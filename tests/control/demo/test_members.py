@@ -76,12 +76,17 @@ async def test_a_member_speaks_as_the_tutorials_servers_do_and_keeps_the_connect
 @pytest.mark.usefixtures("_always_well")
 @pytest.mark.parametrize(
     "body",
-    [b"Content-Length: 5\r\n\r\nGET /", b"Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nGET /\r\n0\r\nTrailer: 1\r\n\r\n"],
+    [
+        b"Content-Length: 5\r\n\r\nGET /",
+        b"Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nGET /\r\n0\r\nTrailer: 1\r\n\r\n",
+        b"Content-Length: 2000000\r\n\r\n" + b"x" * 2_000_000,
+    ],
+    ids=["length", "chunks", "long"],
 )
 async def test_a_member_reads_past_the_body_of_a_request(body: bytes) -> None:
     member = await a_member()
     try:
-        last = b"HEAD /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        last = b"HEAD /" + b"b" * 20_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         answer = await say(member.port, b"POST /a HTTP/1.1\r\nHost: x\r\n" + body + last)
         assert answer.count(b"HTTP/1.1 200") == 2
         assert answer.endswith(b"\r\n\r\n"), "the answer to HEAD has no body"
