@@ -187,9 +187,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     async def edit(self, address: Address) -> None:
         await self._fill(existing(self.engine.site().site, address), address)
 
-    async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> str:
+    async def add(self, address: Address, row: dict[str, Any], before: str = "") -> str:
         taken = names_at(self.engine.site().site, address)
-        await self._fill(fresh(self.engine.site().site, address, row, before, named), address)
+        await self._fill(fresh(self.engine.site().site, address, row, before), address)
         return next(iter(names_at(self.engine.site().site, address) - taken), "")
 
     async def _fill(self, draft: Draft | None, address: Address) -> None:

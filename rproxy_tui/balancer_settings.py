@@ -16,14 +16,12 @@ from rproxy_tui.widgets.confirm import Choice
 
 
 class BalancerSetting(NamedTuple):
-    """``table`` is the name of the table under the balancer, "" for the balancer itself. ``set`` says that it is
-    there."""
+    """``table`` is the name of the table under the balancer, "" for the balancer itself."""
 
     key: str
     name: str
     says: str
     table: str
-    set: bool
 
     @property
     def label(self) -> str:
@@ -36,10 +34,10 @@ def settings(balancer: Balancer) -> tuple[BalancerSetting, ...]:
     keyed = f" of {balancer.key}" if balancer.method == "hash" else ""
     sticky, health, ejection = balancer.sticky, balancer.health, balancer.ejection
     return (
-        BalancerSetting("m", "Method and limits", f"{balancer.method}{keyed}{slow}", "", True),
-        BalancerSetting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky", sticky is not None),
-        BalancerSetting("c", "Health checks", _health(health) if health else "none", "health", health is not None),
-        BalancerSetting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection", ejection is not None),
+        BalancerSetting("m", "Method and limits", f"{balancer.method}{keyed}{slow}", ""),
+        BalancerSetting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky"),
+        BalancerSetting("c", "Health checks", _health(health) if health else "none", "health"),
+        BalancerSetting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection"),
     )
 
 
@@ -51,7 +49,7 @@ async def choose_setting(console: ConsoleVerbs, name: str, balancer: Balancer) -
     if (chosen := by_key.get(key or "")) is None:
         return
     address = ("balancers", name, chosen.table) if chosen.table else ("balancers", name)
-    if chosen.table and chosen.set:
+    if chosen.table and getattr(balancer, chosen.table) is not None:
         what = (("e", "Edit"), ("o", "Switch off"), ("n", "Close"))
         key = await console.ask(Choice(chosen.label, "", what))
         if key == "o":

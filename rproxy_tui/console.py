@@ -66,9 +66,9 @@ class ConsoleVerbs(Protocol):
         """A form for the row or table at ``address``."""
         ...
 
-    async def add(self, address: Address, row: dict[str, Any], before: str = "", named: bool = False) -> str:
-        """A form for a new row of the list at ``address``, above the row ``before``; with ``named``, for a new named
-        table under it. ``row`` is what the form starts with. Returns the id or name of what was added, "" for none."""
+    async def add(self, address: Address, row: dict[str, Any], before: str = "") -> str:
+        """A form for a new row of the list at ``address``, above the row ``before``, or for a new named table under
+        it. ``row`` is what the form starts with. Returns the id or name of what was added, "" for none."""
         ...
 
     async def go_to(self, address: Address) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from proxy_core.config.model import Site
-from proxy_core.config.schema import Field, fields, struct_at
+from proxy_core.config.schema import Field, fields, names_something, struct_at
 from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Address, Problem
 
@@ -114,7 +114,7 @@ def existing(site: Site, address: Address) -> Draft | None:
     return Draft(address, shown, _texts(shown, table or {}))
 
 
-def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "", named: bool = False) -> Draft | None:
+def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "") -> Draft | None:
     """A draft of a new row of the list, or a new named table under the table, at ``address``."""
     struct = struct_at((*address, "new"))
     if struct is None:
@@ -122,7 +122,7 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "",
     shown = _shown_fields(struct)
     texts = _texts(shown, row)
     taken = names_at(site, address)
-    if not named:
+    if not names_something((*address, "new")):
         return Draft(address, shown, texts, "row", above, taken)
     what = KINDS.get(address[-1], address[-1])
     naming = Field(

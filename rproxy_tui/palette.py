@@ -20,9 +20,6 @@ from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
 from rproxy_tui.theme import THEMES
 
-ROWS = frozenset(("bans", "env", "locations", "headers", "reverse", "errors"))
-"""Lists whose rows the palette adds; what it adds besides is named."""
-
 
 class PaletteEntry(NamedTuple):
     """A line of the palette. ``run`` may ask the person."""
@@ -120,7 +117,7 @@ def edit(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
 def add(console: ConsoleVerbs, address: Address, start: dict[str, Any], about: str) -> PaletteEntry:
     what = thing((*address, "")).partition(" ")[0]
     name = f"add {what} to {address[1]}" if len(address) > 1 else f"add {what}"
-    return PaletteEntry(name, about, partial(console.add, address, start, named=address[-1] not in ROWS))
+    return PaletteEntry(name, about, partial(console.add, address, start))
 
 
 def remove(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:

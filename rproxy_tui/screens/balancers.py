@@ -235,7 +235,7 @@ class BalancersPage(Page):
         if not self._chosen:
             return self.console.say(NO_BALANCER)
         address = ("balancers", self._chosen, "members")
-        if new := await self.console.add(address, {"url": "http://"}, named=True):
+        if new := await self.console.add(address, {"url": "http://"}):
             self.table.go_to(f"{self._chosen}/{new}")
 
     @work
@@ -253,7 +253,7 @@ class BalancersPage(Page):
 
     @work
     async def action_add_balancer(self) -> None:
-        if new := await self.console.add(("balancers",), {}, named=True):
+        if new := await self.console.add(("balancers",), {}):
             self._chosen = new
 
     @work

@@ -262,7 +262,7 @@ class MapsPage(Page):
 
     @work
     async def action_new(self) -> None:
-        if new := await self.console.add(("maps",), {"type": "txt"}, named=True):
+        if new := await self.console.add(("maps",), {"type": "txt"}):
             self.go_to(new)
 
     @work

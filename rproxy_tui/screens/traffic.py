@@ -89,19 +89,16 @@ class TrafficPage(Page):
         self._say_state()
 
     def action_why(self) -> None:
-        record = self.requests.tail.current
-        if record is not None:
+        if record := self.requests.tail.current:
             self.console.explain_request(record.number)
 
     def action_copy(self) -> None:
-        record = self.requests.tail.current
-        if record is not None:
+        if record := self.requests.tail.current:
             self.console.copy(as_line(record), f"request {record.number} as a line")
 
     @work
     async def action_ban(self) -> None:
-        record = self.requests.tail.current
-        if record is None:
+        if not (record := self.requests.tail.current):
             return
         site, now, client = self.console.state.site, self.console.snapshot.at, record.client
         question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"

@@ -105,7 +105,7 @@ def test_a_new_row_comes_above_the_row_that_was_named(site: Site) -> None:
 
 
 def test_a_new_named_table_needs_a_name_that_is_free_and_well_formed(site: Site) -> None:
-    draft = fresh(site, ("balancers", "backend", "members"), {"url": "http://127.0.0.1:8005"}, named=True)
+    draft = fresh(site, ("balancers", "backend", "members"), {"url": "http://127.0.0.1:8005"})
     for name, words in [("", "needs"), ("a", "there is a member a already"), ("x y", "wants a name")]:
         made, wrong = typed(draft, **{NAME: name})
         assert made is None
@@ -176,7 +176,7 @@ def test_a_problem_belongs_to_a_field_only_where_its_address_lies_in_the_very_ta
 def test_a_problem_of_a_new_table_belongs_to_its_form_and_one_of_a_table_beside_it_does_not(
     site: Site, address: Address, field: str | None
 ) -> None:
-    draft = fresh(site, MEMBER[:3], {}, named=True)
+    draft = fresh(site, MEMBER[:3], {})
     assert draft is not None
     assert draft.field_at(address, draft.before) == field
 

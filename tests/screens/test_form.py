@@ -89,7 +89,7 @@ async def test_escape_asks_only_when_something_would_be_lost() -> None:
 async def test_a_new_member_is_named_in_the_form() -> None:
     engine = FakeEngine()
     async with console(engine) as pilot:
-        await open_form(pilot, ("balancers", "backend", "members"), row={"url": "http://127.0.0.1:8009"}, named=True)
+        await open_form(pilot, ("balancers", "backend", "members"), row={"url": "http://127.0.0.1:8009"})
         await shows(pilot, "needs a name")
         await pilot.press("z")
         await shows(pilot, "enter: add member backend/z")
