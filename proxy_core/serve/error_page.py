@@ -8,7 +8,6 @@ built-in page is sent. It never asks for another (``ap_die``).
 from __future__ import annotations
 
 from time import monotonic
-from typing import Final
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.exchange import Exchange
@@ -23,13 +22,15 @@ class PageFlight(Flight):
 
     __slots__ = ("_first",)
 
-    def __init__(
-        self, first: FlightSide, service: ServerState, client: ClientSide, exchange: Exchange, fields: RequestFields
-    ) -> None:
-        super().__init__(service, client, exchange, fields, first.may_keep())
-        self.own_fields = first.own_fields
-        self.page_for = first.exchange.status
-        self._first: Final = first
+    _first: FlightSide
+
+    def __init__(self, first: FlightSide, service: ServerState, client: ClientSide, exchange: Exchange,
+                 fields: RequestFields) -> None:  # fmt: skip
+        complete, status = fields.length == 0, first.exchange.status
+        super().__init__(
+            service, client, exchange, fields, first.may_keep(), first.own_fields, complete, page_for=status
+        )
+        self._first = first
 
     def respond(self, status: int, cause: str, moved: bytes = b"") -> None:
         """A redirect is as good as a page; anything else means that there is none."""

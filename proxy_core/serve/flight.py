@@ -83,7 +83,8 @@ class Flight(OpenRequest):
             route.state.hits += 1
             route.state.last_hit = exchange.at
         if isinstance(decision, Forward):
-            self.client.bound_body(decision.route.max_body)
+            if self.fields.length:
+                self.client.bound_body(decision.route.max_body)
             self.forwarding = forwarding = Forwarding(self, decision)
             try:
                 forwarding.decided()
@@ -204,7 +205,8 @@ def receive(
 ) -> None:  # fmt: skip
     """A request was read as far as its head goes: its record begins and its way starts. ``body`` is what came of a
     body with a length in the same breath; ``refused`` says why its client may not ask."""
-    client.flight = flight = Flight(service, client, exchange, fields, keep, body)
+    complete = len(body) == fields.length
+    client.flight = flight = Flight(service, client, exchange, fields, keep, client.bound.fields, complete, body)
     service.recorder.begin(exchange)
     exchange.received = len(body)
     if refused is not None:

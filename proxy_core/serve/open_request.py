@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from time import monotonic
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.serve.deadlines import MEMBER, Wait
-from proxy_core.serve.lines import IN_PROXY, Wants
+from proxy_core.serve.lines import ANYTHING, IN_PROXY, Wants
 from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.server_state import ServerState
@@ -25,76 +26,50 @@ from proxy_core.serve.sides import ClientSide, ForwardingSide, UpstreamSide
 from proxy_core.serve.tunnel import Tunnel
 
 
+@dataclass(slots=True, eq=False)
 class OpenRequest:
     """One request between its client and whoever answers it."""
 
-    __slots__ = (
-        "client", "complete", "exchange", "fields", "forwarding", "in_line", "keep", "over", "own_fields", "page_for",
-        "pending", "place", "service", "settings", "started", "task", "tunnel", "upstream", "waits", "wants",
-    )  # fmt: skip
-
     service: ServerState
+    """What all connections share."""
     client: ClientSide
+    """Where it comes from."""
     exchange: Exchange
     """What its record will say."""
     fields: RequestFields
     """What its header fields say, after the site's edits."""
-    complete: bool
-    """Its body has come whole."""
-    pending: bytes
-    """What has come of the body, framed, while there is no member to take it."""
-    settings: Settings | None
-    """What holds for it besides its route, None for nothing; known once it is decided."""
-    own_fields: tuple[bytes, ...]
-    """Field lines of the proxy's own for its answer."""
-    waits: Wait
-    """Whom it waits for; how long is the client connection's ``deadline``."""
-    place: str
-    """What it stands in line for (``lines``)."""
-    wants: Wants
-    """Who else can take no place that it cannot take."""
-    in_line: float
-    """Since when it stands in line (monotonic); 0.0: it does not."""
-    task: asyncio.Task[None] | None
-    """Connects, or gets a fact."""
-    forwarding: ForwardingSide | None
-    """How it comes to a member; None until it is decided, and for what the proxy answers itself."""
-    upstream: UpstreamSide | None
-    """What is under way to a member."""
-    tunnel: Tunnel | None
-    """What has become of its connections after a 101."""
     keep: bool
     """The client's connection may go on after the answer."""
-    started: bool
-    """The head of an answer went to the client."""
-    over: bool
-    """It is finished, and whatever still arrives is ignored."""
-    page_for: int
+    own_fields: tuple[bytes, ...]
+    """Field lines of the proxy's own for its answer."""
+    complete: bool
+    """Its body has come whole."""
+    pending: bytes = b""
+    """What has come of the body, framed, while there is no member to take it."""
+    page_for: int = 0
     """The status of the error that it fetches the page for (``error_page``); 0 for what a client asks for."""
-
-    def __init__(
-        self, service: ServerState, client: ClientSide, exchange: Exchange, fields: RequestFields, keep: bool,
-        body: bytes = b"",
-    ) -> None:  # fmt: skip
-        """``body`` is what has come of a body with a length."""
-        self.service = service
-        self.client = client
-        self.exchange = exchange
-        self.fields = fields
-        self.complete = len(body) == fields.length
-        self.pending = body
-        self.settings = None
-        self.own_fields = client.bound.fields
-        self.waits = ""
-        self.in_line = 0.0
-        self.task = None
-        self.upstream = None
-        self.keep = keep
-        self.started = False
-        self.over = False
-        self.page_for = 0
-        self.forwarding = None
-        self.tunnel = None
+    settings: Settings | None = None
+    """What holds for it besides its route, None for nothing; known once it is decided."""
+    waits: Wait = ""
+    """Whom it waits for; how long is the client connection's ``deadline``."""
+    place: str = IN_PROXY
+    """What it stands in line for (``lines``)."""
+    wants: Wants = ANYTHING
+    """What could be of use to it there."""
+    in_line: float = 0.0
+    """Since when it stands in line (monotonic); 0.0: it does not."""
+    task: asyncio.Task[None] | None = None
+    """Connects, or gets a fact."""
+    forwarding: ForwardingSide | None = None
+    """How it comes to a member; None until it is decided, and for what the proxy answers itself."""
+    upstream: UpstreamSide | None = None
+    """What is under way to a member."""
+    tunnel: Tunnel | None = None
+    """What has become of its connections after a 101."""
+    started: bool = False
+    """The head of an answer went to the client."""
+    over: bool = False
+    """It is finished, and whatever still arrives is ignored."""
 
     # -- whom it waits for
 

@@ -21,7 +21,7 @@ from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve import field_edits, member_answer
 from proxy_core.serve.buffers import DISCARD
-from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL
+from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL, Wait
 from proxy_core.serve.member_answer import Reverse
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.own_answer import CONTINUE, Recipient
@@ -103,18 +103,16 @@ class UpstreamRequest:
     def _turn(self, now: float) -> None:
         """Whom the two wait for now. The client is waited for first: as long as it does not read or has not said all,
         the member's silence is not its own."""
-        flight, timeout = self._flight, self._forwarding.timeout
-        if flight.client.blocked:
-            flight.wait(READING, timeout, now)
+        flight, client, seconds = self._flight, self._flight.client, self._forwarding.timeout
+        waits: Wait = ANSWER
+        if client.blocked:
+            waits = READING
         elif not flight.complete:
-            if self._full:
-                flight.wait(SENDING, timeout, now)
-            else:
-                flight.wait(BODY, flight.client.limits.body_time, now)
-        elif flight.client.half_closed:
-            flight.wait(CLOSED, min(timeout, HALF_CLOSED_SECONDS), now)
-        else:
-            flight.wait(ANSWER, timeout, now)
+            waits, seconds = (SENDING, seconds) if self._full else (BODY, client.limits.body_time)
+        elif client.half_closed:
+            waits, seconds = CLOSED, min(seconds, HALF_CLOSED_SECONDS)
+        flight.waits = waits
+        client.deadline = now + seconds
 
     def _alive(self, now: float) -> None:
         """The member said something, so its silence begins anew."""
