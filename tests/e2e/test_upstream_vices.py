@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from proxy_core.balance.state import MemberKey
 from proxy_core.config.model import Limits, Member
+from tests.clock import Clock
 from tests.e2e.harness import (
     HELLO,
     Talk,
@@ -397,14 +398,18 @@ async def test_connect_timeout_tries_the_next_member_and_then_is_504() -> None:
             assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 504 ")
 
 
-async def test_a_body_that_comes_while_a_member_is_connected_to_ends_no_wait_of_its_own() -> None:
+async def test_a_body_that_comes_while_a_member_is_connected_to_ends_no_wait_of_its_own(clock: Clock) -> None:
     async with full() as port, upstream(answers(HELLO)) as good:
-        what = replace(site(port, good.port, connect_timeout=1.0), limits=Limits(body_time=0.2, body_rate=0))
+        what = replace(site(port, good.port, connect_timeout=0.5), limits=Limits(body_time=30, body_rate=0))
         async with serving(what) as proxy, client(proxy.port) as one:
             one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
-            await asyncio.sleep(0.05)
+            await until(lambda: proxy.recorder.live)
             one.send(b"ab")
-            await asyncio.sleep(1.0)
+            (exchange,) = proxy.recorder.live
+            await until(lambda: exchange.received == 2)
+            assert not good.heads
+            clock.passes(60, proxy)
+            await until(lambda: good.heads)
             one.send(b"cd")
             assert (await one.rest()).endswith(b"hello")
             assert (await proxy.finished()).attempts == 2
