@@ -112,6 +112,7 @@ class Demo:
         task = asyncio.create_task(self._serve(reader, writer))
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -119,8 +120,6 @@ class Demo:
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # the other side left or talks nonsense: a demo has nothing to say to that
-        finally:
-            writer.close()
 
 
 async def start_members(site: Site) -> list[Demo]:

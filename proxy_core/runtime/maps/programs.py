@@ -258,6 +258,10 @@ class Child(asyncio.SubprocessProtocol):
         self.kill(signal.SIGKILL)  # what it has started and left
         self._gone.set()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._process is not None:
+            self._process.close()  # or asyncio's complains of it when it is collected
+
     def _over(self, why: str) -> None:
         if self.ended:
             return
