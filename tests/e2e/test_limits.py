@@ -204,7 +204,7 @@ async def test_a_head_earns_time_by_what_comes_of_it_and_no_more_than_as_much_ag
             async with client(proxy.port) as one:
                 one.send(b"G" * count)
                 clients = proxy.server._service.clients
-                await until(lambda count=count: [each for each in clients if len(each._held) == count])
+                await until(lambda count=count, clients=clients: [each for each in clients if len(each._held) == count])
                 clock.passes(seconds - 2, proxy)
                 assert len(proxy.records) == number
                 clock.passes(4, proxy)
