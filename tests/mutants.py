@@ -242,7 +242,7 @@ MUTANTS = [
         SERVE,
         "self._upstream.use_up()",
         "pass",
-        "tests/e2e/test_upstream_vices.py tests/e2e/test_flow.py",
+        "tests/e2e/test_upstream_vices.py tests/e2e/test_streaming.py",
     ),
     # -- what a deadline means
     Mutant(
@@ -257,7 +257,7 @@ MUTANTS = [
         SERVE,
         "elif self.client.blocked:",
         "elif False:",
-        "tests/e2e/test_client_vices.py tests/e2e/test_upstream_vices.py tests/e2e/test_flow.py",
+        "tests/e2e/test_client_vices.py tests/e2e/test_upstream_vices.py tests/e2e/test_streaming.py",
     ),
     Mutant(
         "deadlines: who closed its side is waited for shortly",
@@ -540,7 +540,7 @@ MUTANTS = [
         ROUTING,
         "for number in self.answering if number > above)",
         "for number in self.answering)",
-        "tests/rules tests/e2e/test_files.py tests/semantics",
+        "tests/rules tests/e2e/test_local_files.py tests/semantics",
     ),
     Mutant(
         "routes: a row that is reused has its own counts",
@@ -555,7 +555,7 @@ MUTANTS = [
         SERVE,
         "if self._wire > fixed_bounds.CHUNK_OVERHEAD + fixed_bounds.CHUNK_RATIO * self._received:",
         "if False:",
-        "tests/e2e/test_strictness.py tests/e2e/test_limits.py tests/e2e/test_bytes.py tests/e2e/test_client_vices.py",
+        "tests/e2e/test_strictness.py tests/e2e/test_limits.py tests/e2e/test_counted_bytes.py tests/e2e/test_client_vices.py",
     ),
     Mutant(
         "chunks: the body is bound",
@@ -569,7 +569,7 @@ MUTANTS = [
         SERVE,
         "(self._tail + piece)[-3:]",
         'b""',
-        "tests/e2e/test_client_vices.py tests/e2e/test_bytes.py",
+        "tests/e2e/test_client_vices.py tests/e2e/test_counted_bytes.py",
     ),
     # -- connections after what went wrong
     Mutant(
@@ -599,7 +599,7 @@ MUTANTS = [
         SERVE,
         "if self.in_line else None",
         "if False else None",
-        "tests/e2e/test_balancing.py tests/e2e/test_swap.py",
+        "tests/e2e/test_balancing.py tests/e2e/test_edits_while_serving.py",
     ),
     Mutant(
         "swap: a member that moved is well again",
@@ -620,7 +620,7 @@ MUTANTS = [
         SERVE,
         "if rules is not self._rules:\n            self._adopt(rules)",
         "pass",
-        "tests/e2e/test_limits.py tests/e2e/test_swap.py",
+        "tests/e2e/test_limits.py tests/e2e/test_edits_while_serving.py",
     ),
 ]
 

@@ -260,8 +260,7 @@ async def test_the_client_says_whether_its_connection_stays_open(raw: bytes, kep
             assert await one.rest() == b""
 
 
-async def test_a_slow_reader_gets_the_whole_of_its_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fixed_bounds, "LINGER_SECONDS", 0.0)
+async def test_a_slow_reader_gets_the_whole_of_its_last_answer(clock: Clock) -> None:
     size = 6 << 20
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
     async with upstream(answers(raw)) as member, serving(site(member.port)) as proxy:
@@ -275,7 +274,7 @@ async def test_a_slow_reader_gets_the_whole_of_its_last_answer(monkeypatch: pyte
             got += len(data)
             if proxy.records and not paused:
                 paused = True  # all that is left lies in buffers on its way to us
-                await asyncio.sleep(0.7)
+                clock.passes(2 * fixed_bounds.LINGER_SECONDS, proxy)
         assert paused
         assert got > size
         writer.close()
