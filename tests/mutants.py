@@ -555,7 +555,7 @@ MUTANTS = [
         SERVE,
         "if self._wire > fixed_bounds.CHUNK_OVERHEAD + fixed_bounds.CHUNK_RATIO * self._received:",
         "if False:",
-        "tests/e2e/test_strictness.py tests/e2e/test_limits.py tests/e2e/test_counted_bytes.py tests/e2e/test_client_vices.py",
+        "tests/e2e/test_strictness.py tests/e2e/test_limits.py tests/e2e/test_client_vices.py",
     ),
     Mutant(
         "chunks: the body is bound",
