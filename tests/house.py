@@ -69,6 +69,11 @@ def parsed(text: str) -> ast.Module:
     return ast.parse(text)
 
 
+@lru_cache(maxsize=1024)
+def nodes(text: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(text)))
+
+
 def module(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -78,7 +83,7 @@ def imports(path: str, text: str) -> frozenset[tuple[str, str]]:
     """What a file imports at whichever place, TYPE_CHECKING and functions included: (module, name or "")."""
     found = set[tuple[str, str]]()
     package = PurePosixPath(path).parent.parts
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         if isinstance(node, ast.Import):
             found |= {(alias.name, "") for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -157,15 +162,24 @@ def _way(arrows: Mapping[str, set[str]], start: str) -> list[str]:
 
 def classes(tree: Tree) -> Iterator[tuple[str, str, ast.ClassDef]]:
     """Path, qualified name and body of each class, nested ones included."""
-
-    def inside(path: str, node: ast.AST, within: str) -> Iterator[tuple[str, str, ast.ClassDef]]:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.ClassDef):
-                yield path, f"{within}{child.name}", child
-            yield from inside(path, child, f"{within}{child.name}." if isinstance(child, ast.ClassDef) else within)
-
     for path, text in product(tree).items():
-        yield from inside(path, parsed(text), "")
+        for name, node in classes_of(text):
+            yield path, name, node
+
+
+@lru_cache(maxsize=1024)
+def classes_of(text: str) -> tuple[tuple[str, ast.ClassDef], ...]:
+    found, waiting = [], [("", node) for node in ast.iter_child_nodes(parsed(text))]
+    for within, node in waiting:
+        if isinstance(node, ast.ClassDef):
+            within = f"{within}{node.name}."
+            found.append((within[:-1], node))
+        waiting += [(within, child) for child in ast.iter_child_nodes(node) if isinstance(child, _HOLDING)]
+    return tuple(found)
+
+
+_HOLDING = ast.stmt | ast.ExceptHandler | ast.match_case
+"""What classes may stand in."""
 
 
 def names_twice(tree: Tree) -> Iterator[Offence]:
@@ -203,7 +217,7 @@ def _is_text(rows: list[ast.stmt]) -> bool:
 
 def many_parameters(tree: Tree) -> Iterator[Offence]:
     for path, text in product(tree).items():
-        for node in ast.walk(parsed(text)):
+        for node in nodes(text):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             given = node.args
@@ -241,7 +255,7 @@ def words(path: str, text: str) -> Iterator[tuple[int, str]]:
     if path.endswith(".md"):
         yield from enumerate(text.splitlines(), 1)
         return
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield node.lineno, node.value.value
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -282,15 +296,26 @@ def _names(tree: Tree) -> set[str]:
     """Every name that is given or used, and the words of short texts."""
     found = {part.removesuffix(".py") for path in tree for part in path.split("/")}
     for text in tree.values():
-        said = {id(node.value) for node in ast.walk(parsed(text)) if isinstance(node, ast.Expr)}
-        for node in ast.walk(parsed(text)):
-            if id(node) in said:
-                continue
-            for kind in ("id", "attr", "name", "arg", "asname", "module"):
-                found |= {*str(getattr(node, kind, "")).split(".")}
+        said = {id(node.value) for node in nodes(text) if isinstance(node, ast.Expr)}
+        for node in nodes(text):
+            for kind in _NAMING.get(type(node), ()):
+                found |= {*str(getattr(node, kind)).split(".")}
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 40:
-                found |= {*re.findall(r"\w+", node.value)}
+                found |= {*re.findall(r"\w+", node.value)} if id(node) not in said else set()
     return found
+
+
+_NAMING: dict[type, tuple[str, ...]] = {
+    ast.Name: ("id",),
+    ast.Attribute: ("attr",),
+    ast.ClassDef: ("name",),
+    ast.FunctionDef: ("name",),
+    ast.AsyncFunctionDef: ("name",),
+    ast.arg: ("arg",),
+    ast.keyword: ("arg",),
+    ast.alias: ("name", "asname"),
+    ast.ImportFrom: ("module",),
+}
 
 
 def _paths(tree: Tree) -> set[str]:
