@@ -284,8 +284,8 @@ MUTANTS = [
     Mutant(
         "guards: what is denied is denied without asking who it is",
         ACCESS,
-        "(AccessVerdict.DENIED, AccessVerdict.WANTS_USER)",
-        "(AccessVerdict.WANTS_USER, AccessVerdict.DENIED)",
+        "ranked = (decides, AccessVerdict.WANTS_USER, otherwise)",
+        "ranked = (AccessVerdict.WANTS_USER, decides, otherwise)",
         "tests/rules/test_access.py",
     ),
     Mutant(
@@ -304,23 +304,27 @@ MUTANTS = [
     ),
     # -- the gate
     Mutant(
-        "gate: a burst is granted", SERVE, "- terms.limits.client_burst * terms.gap", "", "tests/serve/test_gate.py"
+        "gate: a burst is granted", SERVE, "- policy.limits.client_burst * policy.gap", "", "tests/serve/test_gate.py"
     ),
     Mutant(
-        "gate: a request costs its gap", SERVE, "known[name] = full_at", "known[name] = now", "tests/serve/test_gate.py"
+        "gate: a request costs its gap",
+        SERVE,
+        " = self._next_full(client, policy, now)\n\n",
+        " = now\n\n",
+        "tests/serve/test_gate.py",
     ),
     Mutant(
         "gate: nobody overtakes those who wait",
         SERVE,
-        "if inside <= limits.in_flight and not self.waiting:",
-        "if inside <= limits.in_flight:",
+        "if self._inside() <= limits.in_flight and not self.waiting:",
+        "if self._inside() <= limits.in_flight:",
         "tests/serve/test_gate.py tests/e2e/test_limits.py",
     ),
     Mutant(
         "gate: trusted proxies have no rate",
         SERVE,
-        "if not terms.gap or terms.trusted.find(client):",
-        "if not terms.gap:",
+        "if not policy.gap or policy.trusted.find(client):\n            return None",
+        "if not policy.gap:\n            return None",
         "tests/serve/test_gate.py tests/e2e/test_limits.py",
     ),
     Mutant(
@@ -356,8 +360,8 @@ MUTANTS = [
     Mutant(
         "edits: an edit is not done where its condition does not hold",
         FIELDS,
-        "if edit.holds is None or edit.holds(moment):",
-        "if True:",
+        "if edit.holds is None or edit.holds(moment):\n                _do(",
+        "if True:\n                _do(",
         "tests/rules/test_headers.py tests/e2e/test_rules.py",
     ),
     # -- heads are read strictly

@@ -231,9 +231,20 @@ async def test_an_http11_answer_without_a_length_that_breaks_off_is_never_taken_
 
 
 @pytest.mark.parametrize("vice", [resets, closes_at_once])
-async def test_resets_before_an_answer_is_502_and_a_post_is_sent_once(vice: Talk) -> None:
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET"])
+async def test_resets_before_an_answer_is_502_and_a_body_is_sent_once_whatever_its_method(
+    method: bytes, vice: Talk
+) -> None:
     async with upstream(vice) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
-        one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        one.send(method + b" / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        assert (await one.answer())[0].startswith(b"HTTP/1.1 502 ")
+        assert member.connections == 1
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PATCH"])
+async def test_what_may_do_harm_twice_is_sent_once_without_a_body_too(method: bytes) -> None:
+    async with upstream(resets) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+        one.send(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert (await one.answer())[0].startswith(b"HTTP/1.1 502 ")
         assert member.connections == 1
 
