@@ -321,13 +321,6 @@ MUTANTS = [
         "tests/serve/test_gate.py tests/e2e/test_limits.py",
     ),
     Mutant(
-        "gate: trusted proxies have no rate",
-        SERVE,
-        "if not policy.gap or policy.trusted.find(client):\n            return None",
-        "if not policy.gap:\n            return None",
-        "tests/serve/test_gate.py tests/e2e/test_limits.py",
-    ),
-    Mutant(
         "gate: connections of a client are bound",
         SERVE,
         "return not most or count <= most or",
