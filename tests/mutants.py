@@ -519,13 +519,6 @@ MUTANTS = [
         "tests/rules/test_prefixes.py tests/rules/test_routes.py",
     ),
     Mutant(
-        "routes: what lies above an exception does not answer below it",
-        ROUTING,
-        "for number in self.answering if number > above)",
-        "for number in self.answering)",
-        "tests/rules tests/e2e/test_local_files.py tests/semantics tests/conformance/test_files.py",
-    ),
-    Mutant(
         "routes: a row that is reused has its own counts",
         ROUTING,
         " or known[1].state is not state",
