@@ -1,101 +1,118 @@
-"""Imports run strictly downward, so that a reader can learn the house one floor at a time."""
+"""The house keeps its rules, and each rule is known to find what breaks it."""
 
 from __future__ import annotations
 
-import ast
-import re
-from functools import cache
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.house import RULES, Tree, checkout
 
-FLOORS = [
-    {"rproxy_tui"},
-    {"proxy_core.control"},
-    {"proxy_core.apache", "proxy_core.serve"},
-    {"proxy_core.runtime"},
-    {"proxy_core.rules", "proxy_core.balance"},
-    {"proxy_core.config"},
-    {"proxy_core.http"},
-    {"proxy_core.errors"},
+
+@pytest.fixture(scope="session")
+def house() -> Tree:
+    return checkout()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_house_keeps_the_rule(rule: str, house: Tree) -> None:
+    found = [f"{who}: {what}" for who, what in RULES[rule](house)]
+    assert not found, "\n".join(["", *found])
+
+
+def klass(name: str, fields: int, *, documented: bool) -> str:
+    rows = [f"    f{n}: int\n" + ('    """A number."""\n' if documented else "") for n in range(fields)]
+    return f"class {name}:\n" + "".join(rows)
+
+
+def long(head: str, lines: int) -> str:
+    return head + "    x = 1\n" * (lines - 1)
+
+
+def room(guard: str) -> str:
+    return f"## Rooms\n\n| Folder | What | Guarded by |\n|---|---|---|\n| `proxy_core/serve` | Bytes | `{guard}` |\n"
+
+
+SERVE, RULE = "proxy_core/serve/a.py", "proxy_core/rules/a.py"
+TABLE = "docs/architecture.md"
+
+BROKEN: list[tuple[str, Tree, set[str]]] = [
+    ("no import runs upward", {RULE: "import proxy_core.serve.a", SERVE: ""}, {"proxy_core.rules.a"}),
+    (
+        "no import runs upward",
+        {"proxy_core/apache/a.py": "from proxy_core.serve import a", SERVE: ""},
+        {"proxy_core.apache.a"},
+    ),
+    (
+        "no import runs upward",
+        {RULE: "def f():\n    from ..serve.a import x", SERVE: "x = 1"},
+        {"proxy_core.rules.a"},
+    ),
+    ("a library is imported only in its room", {RULE: "from aiohttp.web import Request"}, {RULE}),
+    (
+        "no circle of imports",
+        {
+            "proxy_core/serve/a.py": "if TYPE_CHECKING:\n    from proxy_core.serve import b",
+            "proxy_core/serve/b.py": "from proxy_core.serve.c import x",
+            "proxy_core/serve/c.py": "def x():\n    import proxy_core.serve.a",
+            "proxy_core/serve/d.py": "from proxy_core.serve.a import y",
+        },
+        {"proxy_core.serve.a", "proxy_core.serve.b", "proxy_core.serve.c"},
+    ),
+    ("no class name twice", {SERVE: "class A: pass", RULE: "class B:\n    class A: pass"}, {"A"}),
+    ("no class name twice", {SERVE: "class A: pass\ndef f():\n    class A: pass"}, {"A"}),
+    ("fields of a large data class are documented", {SERVE: klass("A", 6, documented=False)}, {"A"}),
+    ("fields of a large data class are documented", {SERVE: klass("A", 6, documented=True) + "    g: int\n"}, {"A"}),
+    (
+        "fields of a large data class are documented",
+        {SERVE: "class Outer:\n    " + klass("A", 6, documented=False).replace("\n", "\n    ")},
+        {"Outer.A"},
+    ),
+    ("no function with many parameters", {SERVE: "def f(a, b, /, c, d, *e, g, h, **i): pass"}, {"f"}),
+    (
+        "no function with many parameters",
+        {SERVE: "class A:\n    async def f(self, a, b, c, d, e, f, g, h): pass"},
+        {"f"},
+    ),
+    ("no long file", {SERVE: "x = 1\n" * 401}, {SERVE}),
+    ("no long class", {SERVE: long("class A:\n", 301)}, {"A"}),
+    ("a module says what it is for", {SERVE: "x = 1"}, {SERVE}),
+    ("words name what is there", {SERVE: "# see rules/b.py"}, {f"{SERVE}: rules/b.py"}),
+    ("words name what is there", {SERVE: '"""As `nowhere.py` says."""'}, {f"{SERVE}: nowhere.py"}),
+    ("words name what is there", {RULE: '"""It is in ``rules.lint``."""'}, {f"{RULE}: rules.lint"}),
+    ("words name what is there", {RULE: "x = 1", SERVE: '"""``rules.a.y``"""\ny = 1'}, {f"{SERVE}: rules.a.y"}),
+    ("words name what is there", {RULE: 'x = 1\n"""``a.y`` or ``x``."""'}, {f"{RULE}: a.y"}),
+    ("words name what is there", {RULE: '"""Made by ``maker``."""'}, {f"{RULE}: maker"}),
+    ("words name what is there", {RULE: 'x = 1\n"""The rest is in ``x``."""'}, {f"{RULE}: x"}),
+    ("words name what is there", {"docs/a.md": "see `serve/a*.py`", RULE: ""}, {"docs/a.md: serve/a*.py"}),
+    (
+        "the table of rooms is true",
+        {TABLE: room("tests/serve"), SERVE: "", RULE: "", "tests/serve/a.py": ""},
+        {"proxy_core/rules"},
+    ),
+    ("the table of rooms is true", {TABLE: room("tests/serve"), "tests/serve/a.py": ""}, {"proxy_core/serve"}),
+    ("the table of rooms is true", {TABLE: room("tests/serve"), SERVE: ""}, {"proxy_core/serve"}),
 ]
-ONLY_IN = {
-    "aiohttp": {"proxy_core/serve/", "proxy_core/control/demo/"},
-    "httptools": {"proxy_core/runtime/upstreams/"},
-    "textual": {"rproxy_tui/"},
-    "rich": {"rproxy_tui/"},
+
+
+@pytest.mark.parametrize(("rule", "tree", "who"), BROKEN, ids=[f"{row[0]} {sorted(row[2])[0]}" for row in BROKEN])
+def test_a_rule_finds_what_breaks_it(rule: str, tree: Tree, who: set[str]) -> None:
+    assert {offence.who for offence in RULES[rule](tree)} == who
+
+
+def test_every_rule_is_known_to_find_something() -> None:
+    assert {row[0] for row in BROKEN} == set(RULES)
+
+
+KEPT: Tree = {
+    TABLE: room("tests/serve/test_*.py"),
+    "tests/serve/test_a.py": "",
+    SERVE: '"""See ``b.A`` and `serve/`; ``ap_die``, `a/b.c` and text/html are not ours."""\n' + "x = 1\n" * 399,
+    "proxy_core/serve/b.py": '"""B."""\nfrom proxy_core.serve import a\n' + klass("A", 5, documented=False),
+    "proxy_core/serve/c.py": '"""C."""\n' + klass("B", 6, documented=True) + "    g: ClassVar[int]\n",
+    "proxy_core/serve/d.py": '"""D."""\n' + long("class C:\n", 300) + "def f(a, b, c, d, e, f, g): pass\n",
+    "proxy_core/serve/e.py": '"""E."""\nimport aiohttp\nclass D:\n    def f(self, a, b, c, d, e, f, g): pass\n',
 }
-LONG = 400
-"""Lines of a module that need no reason."""
 
 
-def floor(module: str) -> tuple[int, str] | None:
-    """The floor of a module, counted from the top, and its room on it."""
-    return next(
-        ((n, room) for n, rooms in enumerate(FLOORS) for room in rooms if f"{module}.".startswith(f"{room}.")), None
-    )
-
-
-@cache
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
-
-
-SOURCES = sorted(path for package in ("proxy_core", "rproxy_tui") for path in (ROOT / package).rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_from_its_own_floor_and_below(path: Path) -> None:
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    here = floor(name)
-    for module in imports(path):
-        there = floor(module)
-        if here is None or there is None:
-            continue
-        assert there[0] >= here[0], f"{name} reaches up to {module}"
-        assert there[0] > here[0] or there == here, f"{name} reaches across to {module}"
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_library_is_imported_only_in_its_room(path: Path) -> None:
-    here = str(path.relative_to(ROOT))
-    for module in imports(path):
-        rooms = ONLY_IN.get(module.split(".")[0])
-        assert rooms is None or any(here.startswith(room) for room in rooms), f"{here} imports {module}"
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_says_what_it_is_for_and_stays_readable(path: Path) -> None:
-    text = path.read_text()
-    if not text.strip():
-        return
-    doc = ast.get_docstring(ast.parse(text))
-    assert doc, f"{path} has no opening paragraph"
-    lines = text.count("\n")
-    said = re.search(r"\b(\d+) lines\b", doc.splitlines()[0])
-    assert lines <= LONG or said, f"{path} has {lines} lines and its first line gives no reason"
-    assert said is None or abs(lines - int(said[1])) <= lines / 10, f"{path} has {lines} lines and says {said[1]}"
-
-
-def listed(row: int) -> list[str]:
-    """A column of the table of rooms, by its backticks."""
-    table = (ROOT / "docs" / "architecture.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
-    cells = [line.split("|")[row] for line in table.splitlines() if line.startswith("| `")]
-    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
-
-
-def test_the_table_of_rooms_lists_every_folder_and_none_that_is_not_there() -> None:
-    folders = {str(path.parent.relative_to(ROOT)) for path in SOURCES if path.stem != "__init__"}
-    assert sorted(listed(1)) == sorted(folders - {"proxy_core"})
-
-
-def test_what_guards_a_room_is_there() -> None:
-    assert not [name for name in listed(3) if not list(ROOT.glob(name))]
+@pytest.mark.parametrize("rule", RULES)
+def test_what_keeps_a_rule_is_not_complained_of(rule: str) -> None:
+    assert not list(RULES[rule](KEPT))

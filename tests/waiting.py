@@ -16,3 +16,12 @@ async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     while not true():
         assert monotonic() < end, "it did not happen in time"
         await asyncio.sleep(0.005)
+
+
+async def still(number: Callable[[], int]) -> int:
+    """Wait until a number no longer changes, however often all others have had their turn; returns it."""
+    before, looks = number(), 0
+    while looks < 20:
+        await asyncio.sleep(0.01)
+        before, looks = (before, looks + 1) if number() == before else (number(), 0)
+    return before

@@ -67,6 +67,15 @@ def test_when_all_are_in_error_all_are_cleared_and_tried() -> None:
     assert [chosen(given, 101.0) for _ in range(2)] == ["m1", "m2"]
 
 
+def test_when_all_are_in_error_whoever_fails_its_checks_is_not_cleared() -> None:
+    given = pool(1, 1)
+    for member in given.members:
+        failed(member.state, 100.0, "refused")
+    given.members[0].state.failing = True
+    assert [chosen(given, 101.0) for _ in range(2)] == ["m1", "m1"]
+    assert [member.state.error_at for member in given.members] == [100.0, 0.0]
+
+
 def test_when_all_are_in_error_a_session_finds_its_own_member_also_without_failover() -> None:
     here = roles("a b c", sticky=Sticky(cookie="S", nofailover=True))
     for member in here.members:

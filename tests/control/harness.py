@@ -9,6 +9,7 @@ from pathlib import Path
 
 from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Result, Set
 from proxy_core.control.engine import Engine
+from tests.e2e.harness import Upstream, upstream
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -17,20 +18,14 @@ Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 async def member(name: str = "m", port: int = 0) -> AsyncIterator[int]:
     """A small keep-alive upstream that answers with its name; gives its port."""
 
-    async def serve(reader: Reader, writer: Writer) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = f"{name} {head.split()[1].decode()}".encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+    async def serve(this: Upstream, reader: Reader, writer: Writer) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = f"{name} {head.split()[1].decode()}".encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with upstream(serve, port=port) as running:
+        yield running.port
 
 
 async def get(port: int, path: str = "/", fields: str = "") -> tuple[int, str]:

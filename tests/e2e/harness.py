@@ -138,8 +138,8 @@ class Upstream:
 
 
 @asynccontextmanager
-async def upstream(talk: Talk, ssl: SSLContext | None = None) -> AsyncIterator[Upstream]:
-    """Serve ``talk`` for each connection on a port of its own."""
+async def upstream(talk: Talk, ssl: SSLContext | None = None, port: int = 0) -> AsyncIterator[Upstream]:
+    """Serve ``talk`` for each connection, on a port of its own where none is given."""
     this = Upstream(0)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,7 +157,9 @@ async def upstream(talk: Talk, ssl: SSLContext | None = None) -> AsyncIterator[U
             this.tasks.discard(task)
             writer.close()
 
-    this.server = server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20, backlog=2048, ssl=ssl)
+    this.server = server = await asyncio.start_server(
+        connected, "127.0.0.1", port, limit=1 << 20, backlog=2048, ssl=ssl
+    )
     this.port = server.sockets[0].getsockname()[1]
     try:
         yield this

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Ejection, HeaderRule, Member, Site, Sticky
+from tests.clock import Clock
 from tests.e2e.harness import (
     HELLO,
     Talk,
@@ -110,14 +111,16 @@ async def test_failonstatus_sends_the_next_requests_elsewhere() -> None:
             assert [await who(proxy.port) for _ in range(4)] == ["a", "b", "b", "b"]
 
 
-async def test_an_ejected_member_gets_no_request_until_its_time_is_over() -> None:
+async def test_an_ejected_member_gets_no_request_until_its_time_is_over(clock: Clock) -> None:
     async with upstream(says(b"a", b"500 Sick")) as a, upstream(says(b"b")) as b:
-        rule = Ejection(consecutive=2, seconds=0.3)
+        rule = Ejection(consecutive=2, seconds=30)
         async with serving(balanced(a.port, b.port, ejection=rule)) as proxy:
             assert Counter([await who(proxy.port) for _ in range(10)]) == {"a": 2, "b": 8}
             state = proxy.registry.members[MemberKey("pool", "m0")]
             assert state.ejections == 1
-            await asyncio.sleep(0.35)
+            clock.passes(29, proxy)
+            assert {await who(proxy.port) for _ in range(3)} == {"b"}
+            clock.passes(2, proxy)
             assert "a" in {await who(proxy.port) for _ in range(3)}
 
 
@@ -322,7 +325,9 @@ async def test_what_a_request_meets_at_an_origin_that_was_mended_meanwhile_is_no
             assert await who(proxy.port) == "right"
 
 
-async def test_a_member_may_have_times_of_its_own_and_connections_that_are_never_used_twice() -> None:
+async def test_a_member_may_have_times_of_its_own_and_connections_that_are_never_used_twice(
+    clock: Clock,
+) -> None:
     async def silent(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(this, reader)
         await asyncio.sleep(60)
@@ -335,11 +340,11 @@ async def test_a_member_may_have_times_of_its_own_and_connections_that_are_never
             for _ in range(3):
                 await get(proxy.port)
             assert a.connections == 3
-        async with serving(balanced(a.port, each={"ttl": 0.1})) as proxy:
-            for count in (4, 5):
+        async with serving(balanced(a.port, each={"ttl": 3})) as proxy:
+            for passing, count in ((0, 4), (2, 4), (4, 5)):
+                clock.passes(passing, proxy)
                 await get(proxy.port)
                 assert a.connections == count
-                await asyncio.sleep(0.4)
 
 
 async def test_an_added_member_starts_slowly() -> None:

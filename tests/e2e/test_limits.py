@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 
 import pytest
 from msgspec.structs import replace
@@ -22,6 +21,7 @@ from proxy_core.config.model import (
 )
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.serve.lines import IN_PROXY
+from tests.clock import Clock
 from tests.e2e.harness import (
     HELLO,
     Running,
@@ -198,24 +198,20 @@ async def test_no_bound_on_bodies_is_no_bound() -> None:
             assert (await one.answer())[1] == b"hello"
 
 
-async def test_a_head_earns_time_by_what_comes_of_it_and_no_more_than_as_much_again() -> None:
-    bounds = Limits(head_time=0.8, head_rate=50)
+async def test_a_head_earns_time_by_what_comes_of_it_and_no_more_than_as_much_again(clock: Clock) -> None:
+    bounds = Limits(head_time=80, head_rate=2)
     async with serving(site(free_port(), limits=bounds)) as proxy:
-        for pause, least, most in ((10.0, 0.7, 1.5), (0.05, 1.5, 8.0)):
+        for number, (count, seconds) in enumerate(((1, 80.5), (100, 130), (160, 160), (1000, 160))):
             async with client(proxy.port) as one:
-                started = monotonic()
-                one.send(b"G")
-                trickle = asyncio.create_task(_dribble(one.writer, pause))
+                one.send(b"G" * count)
+                clients = proxy.server._service.clients
+                await until(lambda count=count, clients=clients: [each for each in clients if len(each._held) == count])
+                clock.passes(seconds - 2, proxy)
+                assert len(proxy.records) == number
+                clock.passes(4, proxy)
                 assert (await one.rest()).startswith(b"HTTP/1.1 408 ")
-                trickle.cancel()
-                assert least < monotonic() - started < most
-        assert proxy.server.reached() == {"head_time": 2}
-
-
-async def _dribble(writer: asyncio.StreamWriter, pause: float) -> None:
-    while True:
-        await asyncio.sleep(pause)
-        writer.write(b"X: aaaa\r\n")
+            await until(lambda: not proxy.server._service.clients)
+        assert proxy.server.reached() == {"head_time": 4}
 
 
 async def test_a_body_that_stops_is_408_and_counted() -> None:
@@ -260,17 +256,17 @@ async def test_connections_of_one_client_over_its_bound_get_429_at_once_unless_i
             await until(lambda: not proxy.server._state.gate._connections)
 
 
-async def test_requests_over_a_clients_rate_get_429_and_when_to_come_again() -> None:
+async def test_requests_over_a_clients_rate_get_429_and_when_to_come_again(clock: Clock) -> None:
     async with upstream(answers(HELLO)) as member:
-        async with serving(site(member.port, limits=Limits(client_rate=5, client_burst=3))) as proxy:
+        async with serving(site(member.port, limits=Limits(client_rate=0.01, client_burst=3))) as proxy:
             async with client(proxy.port) as one:
                 for _ in range(3):
                     one.send(GET)
                     assert (await one.answer())[1] == b"hello"
             head, _ = await get(proxy.port)
             assert head.startswith(b"HTTP/1.1 429 ")
-            assert b"\r\nRetry-After: 1\r\n" in head
-            await asyncio.sleep(0.25)  # one more is earned
+            assert b"\r\nRetry-After: 100\r\n" in head
+            clock.passes(100, proxy)  # one more is earned
             assert (await get(proxy.port))[1] == b"hello"
             assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 429 ")
             assert proxy.server.reached() == {"client_rate": 2}
@@ -299,7 +295,7 @@ async def _asked(proxy: Running, count: int) -> list[asyncio.Task[tuple[bytes, b
 async def test_requests_over_the_bound_wait_in_a_queue_and_go_on_in_turn() -> None:
     slow = Slow()
     async with upstream(slow) as member:
-        async with serving(site(member.port, limits=Limits(in_flight=2, queue=4, queue_time=5))) as proxy:
+        async with serving(site(member.port, limits=Limits(in_flight=2, queue=4, queue_time=3600))) as proxy:
             tasks = await _asked(proxy, 6)
             await until(lambda: len(member.heads) == 2)
             await asyncio.sleep(0.02)
@@ -309,16 +305,16 @@ async def test_requests_over_the_bound_wait_in_a_queue_and_go_on_in_turn() -> No
             assert not proxy.server.reached()
 
 
-async def test_a_full_queue_is_a_fast_503_and_a_long_wait_ends_in_one() -> None:
+async def test_a_full_queue_is_a_fast_503_and_a_long_wait_ends_in_one(clock: Clock) -> None:
     slow = Slow()
     async with upstream(slow) as member:
-        async with serving(site(member.port, limits=Limits(in_flight=1, queue=2, queue_time=1.0))) as proxy:
-            started = monotonic()
+        async with serving(site(member.port, limits=Limits(in_flight=1, queue=2, queue_time=30))) as proxy:
             tasks = await _asked(proxy, 6)
             await until(lambda: len(proxy.recorder.ring) == 3)
-            assert monotonic() - started < 0.9
-            await until(lambda: len(proxy.recorder.ring) == 5)
-            assert 0.9 < monotonic() - started < 8
+            clock.passes(28, proxy)
+            assert len(proxy.recorder.ring) == 3
+            clock.passes(4, proxy)
+            assert len(proxy.recorder.ring) == 5
             slow.go.set()
             heads = [(await task)[0] for task in tasks]
             assert sorted(head[9:12] for head in heads) == [b"200"] + [b"503"] * 5
@@ -329,7 +325,7 @@ async def test_a_full_queue_is_a_fast_503_and_a_long_wait_ends_in_one() -> None:
 async def test_who_leaves_the_queue_leaves_no_gap_in_it() -> None:
     slow = Slow()
     async with upstream(slow) as member:
-        async with serving(site(member.port, limits=Limits(in_flight=1, queue=2, queue_time=5))) as proxy:
+        async with serving(site(member.port, limits=Limits(in_flight=1, queue=2, queue_time=3600))) as proxy:
             (first,) = await _asked(proxy, 1)
             async with client(proxy.port) as leaver:
                 leaver.send(GET)
@@ -344,7 +340,7 @@ async def test_who_leaves_the_queue_leaves_no_gap_in_it() -> None:
 async def test_a_queue_of_requests_that_are_answered_here_empties_itself() -> None:
     slow = Slow()
     async with upstream(slow) as member:
-        what = site(member.port, limits=Limits(in_flight=1, queue=2000, queue_time=9))
+        what = site(member.port, limits=Limits(in_flight=1, queue=2000, queue_time=3600))
         what = replace(what, routes=(replace(what.routes[0], path="/a"),))
         async with serving(what) as proxy, client(proxy.port) as first:
             first.send(GET)
@@ -358,7 +354,7 @@ async def test_a_queue_of_requests_that_are_answered_here_empties_itself() -> No
 async def test_a_bound_that_is_lifted_lets_the_queue_go_on() -> None:
     slow = Slow()
     async with upstream(slow) as member:
-        what = site(member.port, limits=Limits(in_flight=1, queue=5, queue_time=9))
+        what = site(member.port, limits=Limits(in_flight=1, queue=5, queue_time=3600))
         async with serving(what) as proxy:
             tasks = await _asked(proxy, 3)
             proxy.swap(replace(what, limits=Limits()))

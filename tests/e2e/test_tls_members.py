@@ -13,7 +13,7 @@ import trustme
 from msgspec.structs import replace
 
 from proxy_core.config.model import Balancer, Listener, Member, Route, Site, UpstreamTls
-from tests.e2e.harness import HELLO, Talk, Upstream, answers, client, get, serving
+from tests.e2e.harness import HELLO, Talk, Upstream, answers, client, get, serving, upstream
 from tests.e2e.test_tunnels import ASK, switches, take
 from tests.ports import free_port
 
@@ -130,14 +130,13 @@ async def test_a_member_that_wants_a_certificate_gets_ours(authority: trustme.CA
 
 
 async def test_a_member_that_does_not_speak_tls_is_502(files: Path) -> None:
-    plain = await asyncio.start_server(lambda r, w: w.write(b"HTTP/1.1 400 no\r\n\r\n"), "127.0.0.1", 0)
-    port = plain.sockets[0].getsockname()[1]
-    try:
-        async with serving(site(port, UpstreamTls(ca="ca.pem")), files) as proxy:
-            assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 502 ")
-            assert "TLS handshake" in (await proxy.finished()).cause
-    finally:
-        plain.close()
+    async def says_no(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 no\r\n\r\n")
+        await reader.read()
+
+    async with upstream(says_no) as plain, serving(site(plain.port, UpstreamTls(ca="ca.pem")), files) as proxy:
+        assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 502 ")
+        assert "TLS handshake" in (await proxy.finished()).cause
     async with serving(site(free_port(), UpstreamTls(ca="ca.pem")), files) as proxy:
         assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 503 ")
 

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from proxy_core.config.model import Site
+from tests.clock import Clock
 from tests.e2e.harness import (
     HELLO,
+    PATIENCE,
     Client,
     Running,
     Talk,
@@ -25,6 +27,7 @@ from tests.e2e.harness import (
     upstream,
 )
 from tests.serve.test_websocket import frame
+from tests.waiting import still
 
 ASK = (
     b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
@@ -187,12 +190,13 @@ async def test_either_side_may_end_its_sending_and_still_hear_the_other() -> Non
         assert (await proxy.finished()).cause == ""
 
 
-async def test_a_tunnel_in_which_nothing_moves_is_closed() -> None:
-    async with tunnel(switches(), tunnel_timeout=0.3) as (proxy, member, one):
+async def test_a_tunnel_in_which_nothing_moves_is_closed(clock: Clock) -> None:
+    async with tunnel(switches(), tunnel_timeout=30) as (proxy, member, one):
         for _ in range(3):
-            await asyncio.sleep(0.15)
+            clock.passes(29, proxy)
             one.send(b"x")
             assert await take(one, 1) == b"x"
+        clock.passes(31, proxy)
         assert await one.rest() == b""
         assert "nothing moved" in (await proxy.finished()).cause
         await until(lambda: not member.open)
@@ -208,9 +212,9 @@ async def test_a_side_that_breaks_off_takes_the_other_along_and_is_named(side: s
         if side == "upstream":
             one.send(b"x")
             assert await one.rest() == b""
-            for _ in range(2):  # a closed socket answers the first write; the second fails
+            while not proxy.records:  # a closed socket answers the first write; the second fails
                 one.send(b"to nobody")
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.01)
         else:
             one.writer.transport.abort()
         record = await proxy.finished()
@@ -232,11 +236,9 @@ async def test_who_reads_slowly_stops_who_writes() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port, limit=1024)
         writer.write(ASK)
         await reader.readuntil(b"\r\n\r\n")
-        before = -1
-        while written != before:
-            before = written
-            await asyncio.sleep(0.3)
-        assert written < 40 << 20, "sockets buffer some, the proxy must not"
+        await until(lambda: written)
+        before = await still(lambda: written)
+        assert before < 40 << 20, "sockets buffer some, the proxy must not"
         while written < before + (1 << 20):
             assert await reader.read(1 << 16)
         writer.transport.abort()
@@ -256,7 +258,7 @@ async def test_a_websocket_is_told_1001_when_the_proxy_stops_and_closes_by_itsel
     async with tunnel(switches()) as (proxy, _, one):
         one.send(frame(1, b"hello", b"mask"))
         await take(one, 11)
-        draining = asyncio.create_task(proxy.server.drain(5))
+        draining = asyncio.create_task(proxy.server.drain(PATIENCE))
         assert await take(one, 4) == GOING_AWAY
         one.send(frame(8, (1001).to_bytes(2, "big"), b"mask"))
         one.writer.write_eof()
@@ -277,7 +279,7 @@ async def test_the_close_frame_waits_for_the_end_of_the_frame_begun() -> None:
 
     async with tunnel(switches(in_pieces)) as (proxy, _, one):
         assert await take(one, 100) == long[:100]
-        draining = asyncio.create_task(proxy.server.drain(5))
+        draining = asyncio.create_task(proxy.server.drain(PATIENCE))
         await asyncio.sleep(0.05)
         more.set()
         assert await take(one, 204 + len(GOING_AWAY)) == long[100:] + GOING_AWAY

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Limits, Member
+from tests.clock import Clock
 from tests.e2e.harness import (
     HELLO,
     Talk,
@@ -230,9 +231,20 @@ async def test_an_http11_answer_without_a_length_that_breaks_off_is_never_taken_
 
 
 @pytest.mark.parametrize("vice", [resets, closes_at_once])
-async def test_resets_before_an_answer_is_502_and_a_post_is_sent_once(vice: Talk) -> None:
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET"])
+async def test_resets_before_an_answer_is_502_and_a_body_is_sent_once_whatever_its_method(
+    method: bytes, vice: Talk
+) -> None:
     async with upstream(vice) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
-        one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        one.send(method + b" / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        assert (await one.answer())[0].startswith(b"HTTP/1.1 502 ")
+        assert member.connections == 1
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PATCH"])
+async def test_what_may_do_harm_twice_is_sent_once_without_a_body_too(method: bytes) -> None:
+    async with upstream(resets) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+        one.send(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert (await one.answer())[0].startswith(b"HTTP/1.1 502 ")
         assert member.connections == 1
 
@@ -397,14 +409,18 @@ async def test_connect_timeout_tries_the_next_member_and_then_is_504() -> None:
             assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 504 ")
 
 
-async def test_a_body_that_comes_while_a_member_is_connected_to_ends_no_wait_of_its_own() -> None:
+async def test_a_body_that_comes_while_a_member_is_connected_to_ends_no_wait_of_its_own(clock: Clock) -> None:
     async with full() as port, upstream(answers(HELLO)) as good:
-        what = replace(site(port, good.port, connect_timeout=1.0), limits=Limits(body_time=0.2, body_rate=0))
+        what = replace(site(port, good.port, connect_timeout=0.5), limits=Limits(body_time=30, body_rate=0))
         async with serving(what) as proxy, client(proxy.port) as one:
             one.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
-            await asyncio.sleep(0.05)
+            await until(lambda: proxy.recorder.live)
             one.send(b"ab")
-            await asyncio.sleep(1.0)
+            (exchange,) = proxy.recorder.live
+            await until(lambda: exchange.received == 2)
+            assert not good.heads
+            clock.passes(60, proxy)
+            await until(lambda: good.heads)
             one.send(b"cd")
             assert (await one.rest()).endswith(b"hello")
             assert (await proxy.finished()).attempts == 2

@@ -8,7 +8,6 @@ more visits every await on the way of a request, those inside of asyncio and of 
 from __future__ import annotations
 
 import asyncio
-import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -48,28 +47,10 @@ class Steps:
         code = getattr(what, "cr_code", None)
         if code is None or "/proxy_core/" not in code.co_filename:
             return asyncio.Task(what, loop=loop, **options)
-        task = asyncio.Task(self._run(what), loop=loop, **options)
+        task = asyncio.Task(_Watched(what, self._waits), loop=loop, **options)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
-
-    async def _run(self, what: Coroutine[Any, Any, Any]) -> Any:
-        return await self._watched(what)
-
-    @types.coroutine
-    def _watched(self, what: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        try:
-            awaited = what.send(None)
-            while True:
-                self._waits(awaited)
-                try:
-                    given = yield awaited
-                except BaseException as error:
-                    awaited = what.throw(error)
-                else:
-                    awaited = what.send(given)
-        except StopIteration as end:
-            return end.value
 
     def _waits(self, awaited: Any) -> None:
         self._left -= 1
@@ -78,3 +59,27 @@ class Steps:
             task = asyncio.current_task()
             assert task is not None
             self._happening(task, awaited)
+
+
+class _Watched(Coroutine[Any, Any, Any]):
+    """A coroutine that tells of each wait before it begins, and is otherwise the one that it stands for."""
+
+    def __init__(self, what: Coroutine[Any, Any, Any], waits: Callable[[Any], None]) -> None:
+        self._what = what
+        self._waits = waits
+
+    def send(self, value: Any) -> Any:
+        awaited = self._what.send(value)
+        self._waits(awaited)
+        return awaited
+
+    def throw(self, *error: Any) -> Any:
+        awaited = self._what.throw(*error)
+        self._waits(awaited)
+        return awaited
+
+    def close(self) -> None:
+        self._what.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._what.__await__()

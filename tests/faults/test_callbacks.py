@@ -28,6 +28,9 @@ POST = b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+"""What a function that broke had in its hands nobody closes but the collector."""
+
 SPARED = {
     "ClientConnection.__init__",
     "ClientConnection._go_on",

@@ -178,25 +178,50 @@ async def test_the_uri_is_asked_behind_the_members_own_path_with_its_host() -> N
 # Following the site
 
 
-async def test_checks_of_one_member_never_overlap_and_keep_their_interval() -> None:
-    now, most, times = 0, 0, []
+async def test_checks_of_one_member_never_overlap() -> None:
+    now = most = done = 0
 
     async def slow(this: Upstream, reader: Reader, writer: Writer) -> None:
-        nonlocal now, most
+        nonlocal now, most, done
         await read_request(this, reader)
-        now, times[len(times) :] = now + 1, [monotonic()]
+        now += 1
         most = max(most, now)
         await asyncio.sleep(0.15)
-        now -= 1
+        now, done = now - 1, done + 1
         writer.write(OK)
 
     check = HealthCheck(method="get", interval=0.1, timeout=2)
     async with upstream(slow) as there, checking(Upstreams(65536)) as checks:
         checks.adopt(bound(Registry(), Member(url=f"http://127.0.0.1:{there.port}"), check=check))
-        await until(lambda: len(times) >= 5)
+        await until(lambda: done >= 3)
         assert most == 1
-        gaps = [b - a for a, b in pairwise(times)]
-        assert all(0.14 < gap < 0.5 for gap in gaps), gaps
+
+
+@pytest.mark.parametrize(("lasts", "least", "most"), [(0.0, 9.0, 11.0), (8.0, 9.0, 11.0), (30.0, 30.0, 30.0)])
+async def test_checks_keep_their_interval_from_beginning_to_beginning_or_follow_each_other(
+    lasts: float, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, times, others = 0.0, list[float](), asyncio.sleep
+
+    async def passes(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        await others(0)
+
+    async def asked(upstreams: Upstreams, whom: health_checks.Target) -> tuple[bool, str]:
+        times.append(now)
+        await passes(lasts)
+        return True, ""
+
+    monkeypatch.setattr(health_checks, "ask", asked)
+    monkeypatch.setattr(health_checks, "monotonic", lambda: now)
+    monkeypatch.setattr(health_checks.asyncio, "sleep", passes)
+    async with checking(Upstreams(65536)) as checks:
+        checks.adopt(bound(Registry(), Member(url="http://127.0.0.1:1"), check=HealthCheck(interval=10)))
+        while len(times) < 10:
+            await others(0)
+    gaps = [round(after - before, 6) for before, after in pairwise(times)]
+    assert all(least <= gap <= most for gap in gaps), gaps
 
 
 async def test_the_first_checks_of_many_members_do_not_come_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

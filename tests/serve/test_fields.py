@@ -8,7 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import Auth, HeaderRule, Options, Site
+from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.serve.client_policy import client_policy
+from proxy_core.serve.request_fields import Hop, read_fields
 from proxy_core.serve.request_head import RequestReader
 from tests.e2e.harness import echoes, get, serving, site, upstream
 
@@ -107,3 +109,23 @@ async def test_connection_still_takes_away_what_the_client_says_before_the_site_
             _, seen = await get(proxy.port, "/", "Connection: X-Seen, Other", "X-Seen: theirs", "Other: theirs")
     assert b"X-Seen: site\r\n" in seen
     assert b"theirs" not in seen
+
+
+@pytest.mark.parametrize(
+    ("fields", "http11"),
+    [
+        (b"Host: a\r\nContent-Length: 1\r\nContent-Length: 1", True),
+        (b"Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", True),
+        (b"Host: a\r\nTransfer-Encoding: chunked", False),
+        (b"Host: a\r\nHost: a", True),
+        (b"Host: a\r\nHost: b", False),
+        (b"X: y", True),
+    ],
+)
+def test_what_may_be_read_in_two_ways_is_refused_here_whatever_the_other_parser_says(
+    fields: bytes, http11: bool
+) -> None:
+    hop = Hop(client_policy(Site()), "192.0.2.1", False, "http", ())
+    with pytest.raises(RefusedRequest) as refused:
+        read_fields(b"\r\n" + fields + b"\r\n\r\n", http11, b"", hop)
+    assert refused.value.status == 400

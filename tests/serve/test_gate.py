@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
-from proxy_core.config.model import Limits, Site
+from proxy_core.config.model import Limits, Options, Site
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.serve import admission
@@ -32,3 +34,24 @@ def test_clients_whose_bucket_is_full_again_are_forgotten(monkeypatch: pytest.Mo
     for number in range(5_000):
         this.admit(f"10.0.{number // 256}.{number % 256}", SLOW, number * 1.0)
     assert len(this._full_at) <= 101
+
+
+def test_a_trusted_proxy_may_come_as_often_as_it_likes() -> None:
+    policy = client_policy(
+        Site(limits=Limits(client_rate=0.1, client_burst=1), site=Options(trusted_proxies=("10.0.0.0/8",)))
+    )
+    this = Admission(Recorder())
+    for _ in range(3):
+        this.admit("10.0.0.1", policy, 1.0)
+    this.admit("11.0.0.1", policy, 1.0)
+    with pytest.raises(RefusedRequest):
+        this.admit("11.0.0.1", policy, 1.0)
+
+
+def test_nobody_overtakes_those_who_wait_though_there_is_room() -> None:
+    first, second = cast(Any, object()), cast(Any, object())
+    this = Admission(Recorder(live={first, second}))
+    this.waiting.append(first)
+    assert not this.enter(second, Limits(in_flight=1, queue=5))
+    this.waiting.clear()
+    assert this.enter(second, Limits(in_flight=2, queue=5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from aiohttp import http_parser
@@ -15,8 +16,10 @@ HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
 @pytest.fixture
-def judge() -> StrictParser:
-    return StrictParser(asyncio.new_event_loop())
+def judge() -> Iterator[StrictParser]:
+    loop = asyncio.new_event_loop()
+    yield StrictParser(loop)
+    loop.close()
 
 
 def test_it_is_the_parser_written_in_c() -> None:

@@ -62,6 +62,7 @@ class MapProgram:
         self._tally = tally
         self._said = said
         self._child: Child | None = None
+        self._killed: list[Child] = []
         self._waiting: deque[ProgramQuestion] = deque()
         self._asking: asyncio.Task[None] | None = None
         self._failures = 0
@@ -151,6 +152,7 @@ class MapProgram:
         """Let go of a child that is of no use any more; a pause begins unless one is on already."""
         if self._child is not None:
             self._child.kill(signal.SIGKILL)
+            self._killed = [child for child in self._killed if not child.gone] + [self._child]
             self._child = None
         if time.monotonic() >= self._rests_until:
             self._rests_until = time.monotonic() + PAUSES[min(self._failures, len(PAUSES) - 1)]
@@ -171,6 +173,8 @@ class MapProgram:
                 await self._asking
         if self._child is not None:
             await self._child.end()
+        for child in self._killed:
+            await child.end()
 
 
 class Child(asyncio.SubprocessProtocol):
@@ -188,6 +192,11 @@ class Child(asyncio.SubprocessProtocol):
         self._stderr = bytearray()
         self._second = (0, 0)
         self._gone = asyncio.Event()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the system has said that it is no more."""
+        return self._gone.is_set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._process = cast(asyncio.SubprocessTransport, transport)  # uvloop's is none by inheritance
@@ -260,6 +269,10 @@ class Child(asyncio.SubprocessProtocol):
             self._process.close()
         self._gone.set()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._process is not None:
+            self._process.close()  # or asyncio's complains of it when it is collected
+
     def _over(self, why: str) -> None:
         if self.ended:
             return
@@ -278,7 +291,8 @@ class Child(asyncio.SubprocessProtocol):
 
     async def end(self) -> None:
         """End it: SIGTERM, and SIGKILL if that does not do."""
-        self.kill(signal.SIGTERM)
+        if not self.gone:
+            self.kill(signal.SIGTERM)
         try:
             async with asyncio.timeout(GRACE):
                 await self._gone.wait()

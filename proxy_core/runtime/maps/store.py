@@ -23,7 +23,7 @@ from proxy_core.runtime.maps.functions import FUNCTIONS
 from proxy_core.runtime.maps.programs import MapProgram
 from proxy_core.runtime.maps.source import WAIT, Known, MapState, MapTally, Source, words
 from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
-from proxy_core.runtime.maps.tables import Dbm, Function, Text
+from proxy_core.runtime.maps.tables import DbmMap, FunctionMap, TextMap
 
 Key = tuple[str, ...]
 """What makes two maps one source: the type, and what it reads."""
@@ -151,7 +151,7 @@ class MapStore:
         opened = self._maps.get(name)
         if opened is None or opened.settings.type not in ("txt", "rnd"):
             return ()
-        if not isinstance(opened.source, Text):
+        if not isinstance(opened.source, TextMap):
             return tuple(text_file.MapRow(key, value, 0) for key, value in opened.settings.entries.items())
         return text_file.rows((await asyncio.to_thread(opened.source.path.read_bytes)).decode(errors="replace"))
 
@@ -203,14 +203,14 @@ class MapStore:
         """A source that is not open yet. Raises ValueError for settings that make none."""
         match settings.type:
             case "int" if settings.function is not None:
-                return Function(FUNCTIONS[settings.function])
+                return FunctionMap(FUNCTIONS[settings.function])
             case "txt" | "rnd" if not settings.file:
                 table = {as_bytes_text(key): as_bytes_text(value) for key, value in settings.entries.items()}
-                return Function(table.get, len(table))
+                return FunctionMap(table.get, len(table))
             case "txt" | "rnd":
-                return Text(folder / settings.file, tally)
+                return TextMap(folder / settings.file, tally)
             case "dbm" if settings.file:
-                return Dbm(folder / settings.file, settings.format, tally)
+                return DbmMap(folder / settings.file, settings.format, tally)
             case "prg" if settings.command:
                 return MapProgram(settings.command, folder, tally, lambda line: self._heard(settings, line))
             case "dbd" | "fastdbd" if settings.dsn and settings.query:

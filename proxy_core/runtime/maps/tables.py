@@ -28,7 +28,7 @@ Version = tuple[int, ...]
 its time was set back to the old one."""
 
 
-class Text:
+class TextMap:
     """A text file of keys and values."""
 
     def __init__(self, path: Path, tally: MapTally) -> None:
@@ -90,7 +90,7 @@ class Text:
         return
 
 
-class Dbm:
+class DbmMap:
     """A DBM file, of which the keys that were asked for are kept."""
 
     def __init__(self, path: Path, kind: str, tally: MapTally) -> None:
@@ -139,7 +139,7 @@ class Dbm:
         return
 
 
-class Function:
+class FunctionMap:
     """A function of the key: an internal one of httpd's, or the look-up of an entry in the site file itself."""
 
     changed = 0.0

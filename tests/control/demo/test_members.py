@@ -176,6 +176,7 @@ async def test_closing_a_member_cuts_its_clients_and_says_nothing() -> None:
     assert said == []
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # asyncio loses one that it just accepted
 @pytest.mark.parametrize("steps", range(7))
 async def test_a_client_that_has_only_just_come_is_cancelled_without_a_word(steps: int) -> None:
     said: list[object] = []

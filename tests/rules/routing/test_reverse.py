@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.config.model import Options, Site
-from proxy_core.rules.decision import ReverseRow
-from proxy_core.rules.routing.reverse import mapped, reverse_rows
+from proxy_core.rules.decision import CookieRow, ReverseRow
+from proxy_core.rules.routing.reverse import mapped, mapped_cookie, reverse_rows
 from tests.semantics.table import members, site
 
 BASE = "http://shop.example"
@@ -63,3 +63,9 @@ def test_what_no_row_takes_stays_as_it_is(value: str) -> None:
 def test_the_first_row_that_fits_counts() -> None:
     rows = (ReverseRow("http://one:81/a", "/first"), ReverseRow("http://one:81/a/b", "/second"))
     assert mapped("http://one:81/a/b", rows, BASE) == f"{BASE}/first/b"
+
+
+def test_of_two_paths_of_a_cookie_the_last_counts_and_is_mapped() -> None:
+    rows = (CookieRow("path", "/in", "/out"),)
+    assert mapped_cookie("a=1; Path=/in; Path=/in/x", rows) == "a=1; Path=/in; Path=/out"
+    assert mapped_cookie("a=1; Path=/in; Path=/else", rows) == "a=1; Path=/in; Path=/else"

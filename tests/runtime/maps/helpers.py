@@ -11,11 +11,14 @@ from typing import Any
 
 from proxy_core.config.model import RewriteMap, Site
 from proxy_core.runtime.maps.store import MapStore
+from tests.waiting import PATIENCE
 
 
 @asynccontextmanager
 async def maps_of(folder: Path, **settings: Any) -> AsyncIterator[MapStore]:
-    """The maps of a site with one map, ``m``, in force."""
+    """The maps of a site with one map, ``m``, in force; a program may take its time unless ``timeout`` is given."""
+    if settings["type"] == "prg":
+        settings = {"timeout": PATIENCE} | settings
     async with maps_in_force(folder, {"m": RewriteMap(**settings)}) as maps:
         yield maps
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from proxy_core.runtime.maps import tables
 from proxy_core.runtime.maps.store import MapStore
 from tests.runtime.maps.helpers import asked, maps_in_force, maps_of, python
 from tests.runtime.maps.test_dbm import made
+from tests.steps import steps
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ async def test_a_rnd_map_takes_each_part_alike_and_an_empty_part_is_a_miss(table
 
 async def test_a_text_map_follows_its_file_also_backwards_in_time(table: Path) -> None:
     async with maps_of(table.parent, type="txt", file="t.txt") as maps:
-        now = time.time_ns()
+        now = time_ns()
         for value, at in [("2", now + 10**9), ("3", now - 10**12), ("4", now - 10**12 + 1)]:
             touched(table, f"a {value}\n", at)
             assert maps.ask("m", "a") == (True, value)
@@ -203,13 +204,12 @@ async def test_inline_entries_are_those_of_the_site_in_force(tmp_path: Path) -> 
         assert maps.states()[0].hits == 3
 
 
-async def test_looking_up_in_files_costs_less_than_a_tenth_of_a_millisecond(tmp_path: Path) -> None:
+async def test_looking_up_in_files_takes_few_steps_and_no_more_of_them_in_a_large_one(tmp_path: Path) -> None:
     entries = {b"key%d" % n: b"value%d" % n for n in range(1000)}
     made(tmp_path, "SDBM", entries)
     named = {"txt": RewriteMap(type="txt", file="map.txt"), "dbm": RewriteMap(type="dbm", file="map")}
     async with maps_in_force(tmp_path, named) as maps:
         for name in named:
-            began = time.process_time()
-            for n in range(10_000):
-                maps.ask(name, f"key{n % 1000}")
-            assert time.process_time() - began < 1.0, name
+            for number in (0, 1, 999):
+                assert maps.ask(name, f"key{number}") == (True, f"value{number}")
+                assert steps(lambda name=name, number=number: maps.ask(name, f"key{number}")) < 100, name

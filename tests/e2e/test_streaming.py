@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Upstream, client, serving, site, until, upstream
+from tests.waiting import still
 
 MIB = 1 << 20
 SIZE = 64 * MIB
@@ -43,11 +44,8 @@ async def test_a_large_answer_waits_for_a_slow_reader(chunked: bool) -> None:
         one.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await one.reader.readuntil(b"\r\n\r\n")
         before = memory()
-        await asyncio.sleep(0.3)
-        stalled_at = sent
-        assert stalled_at < SOCKETS
-        await asyncio.sleep(0.1)
-        assert sent == stalled_at
+        await until(lambda: any(each.blocked for each in proxy.server._service.clients))
+        assert await still(lambda: sent) < SOCKETS
         got, worst = 0, 0
         while data := await one.reader.read(MIB):
             got += len(data)
@@ -89,8 +87,7 @@ async def test_a_large_upload_waits_for_a_slow_upstream(chunked: bool) -> None:
         before = memory()
         sending = asyncio.create_task(sends())
         await until(lambda: sent)
-        await asyncio.sleep(0.3)
-        assert sent < SOCKETS
+        assert await still(lambda: sent) < SOCKETS
         go.set()
         head, _ = await one.answer()
         assert head.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from time import monotonic
 
 import pytest
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from proxy_core.config.model import Listener, Site
 from proxy_core.serve.listeners import ListenError
 from tests.e2e.harness import (
     HELLO,
+    PATIENCE,
     Client,
     Upstream,
     answers,
@@ -168,15 +168,13 @@ async def test_draining_finishes_what_is_in_flight_and_cuts_the_rest() -> None:
     async with upstream(slow) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
         one.send(GET + GET)
         await until(lambda: member.heads)
-        started = monotonic()
-        drained = asyncio.create_task(proxy.server.drain(20))
+        drained = asyncio.create_task(proxy.server.drain(3600))
         head, body = await one.answer()
         assert body == b"hello"
         assert b"Connection: close\r\n" in head
         assert await one.rest() == b""
         one.writer.close()
-        assert await drained == 0
-        assert monotonic() - started < 10
+        assert await asyncio.wait_for(drained, PATIENCE) == 0
     async with upstream(slow) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
         one.send(GET)
         await until(lambda: member.heads)
