@@ -2,7 +2,7 @@
 
 Pure data. A flight has one word for whom it waits and one number for how long, set together (``Flight.wait``); the
 sweep compares the number with the clock five times a second. What sites differ in is ``[limits]`` of the site file
-(``config.model_limits``), the ``timeout`` of a route, a member or a balancer, and ``connect_timeout``. All are seconds.
+(``config.model.limits``), the ``timeout`` of a route, a member or a balancer, and ``connect_timeout``. All are seconds.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ One Forwarding is one request's way to a member: it elects one, stands in line w
 and starts anew with another member or over another connection where nothing of the request can have been worked on.
 What comes over the connection then is an UpstreamRequest's business.
 
-From the election to its mark on the member (``busy``, ``elected``) there is no ``await``, so no other request can come
+From the election to its mark on the member (``busy``, ``elected``) there is no await, so no other request can come
 between them; and the member is busy with it until ``release``, whatever happens.
 """
 

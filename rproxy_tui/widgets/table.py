@@ -2,7 +2,7 @@
 
 Textual's DataTable costs a quarter of a core for twenty moving rows. This one uses the Line API: only visible rows are
 drawn, a row becomes a Strip once for each state that it is shown in, nothing asks for a layout, and no style is
-``dim`` (Textual works that out cell by cell). What is visible is worked out by ``Window``, which knows no terminal, so
+dim text (Textual works that out cell by cell). What is visible is worked out by ``Window``, which knows no terminal, so
 that its rules can be tested as such.
 """
 
