@@ -40,7 +40,7 @@ async def test_every_page_shows_tabs_vital_signs_and_hints_within_the_width(size
             lines = text(app_of(pilot)).splitlines()
             assert f"{key} {page.heading}" in lines[0]
             assert "saved" in lines[0]
-            assert "route api above" in lines[1]
+            assert "does not cover /service/inde" in lines[1], "the first in the order of lines"
             assert "req/s" in lines[-2]
             assert "Help" in lines[-1]
             assert "Quit" in lines[-1]
@@ -139,7 +139,7 @@ async def test_problems_are_listed_with_what_to_do_and_enter_opens_the_form_of_t
         assert "s starts demo members" in text(app_of(pilot))
         assert "move it above api" in text(app_of(pilot))
         await pilot.press("enter")
-        await shows(pilot, "edit route old-api")
+        await shows(pilot, "edit route no-index")
 
 
 @pytest.mark.parametrize(("key", "command"), [("t", Reload()), ("o", Keep())])
