@@ -273,9 +273,10 @@ async def everywhere(shape: Shape, happening: Callable[[Here], Happening], folde
         for number in range(1, 200):
             await here.forget()
             await one(here, number, happening(here))
-            if not here.steps.done:
+            done = here.steps.done
+            here.steps.at(0, cancelled)  # what did not happen must not happen to what comes after
+            if not done:
                 return number - 1
-            here.steps.at(0, cancelled)
             here.writer = None
             await here.forget()
             async with asyncio.timeout(10):
