@@ -265,8 +265,6 @@ class Child(asyncio.SubprocessProtocol):
         code = self._process.get_returncode() if self._process is not None else None
         self._over(f"it ended with status {code}" if code is None or code >= 0 else f"signal {-code} ended it")
         self.kill(signal.SIGKILL)  # what it has started and left
-        if self._process is not None:
-            self._process.close()
         self._gone.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
