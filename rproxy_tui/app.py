@@ -34,8 +34,8 @@ from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.problems import ProblemsScreen
-from rproxy_tui.widgets.confirm import Choice
-from rproxy_tui.widgets.key_hints import KeyHints
+from rproxy_tui.widgets.dialogs import Choice
+from rproxy_tui.widgets.frame import KeyHints
 
 TICK = 0.05
 """Seconds between looks at the clock; a page is pulled at its own ``hertz``."""

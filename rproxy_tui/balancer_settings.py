@@ -12,7 +12,7 @@ from proxy_core.control.editing.commands import Change, Delete
 from rproxy_tui import words
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import thing
-from rproxy_tui.widgets.confirm import Choice
+from rproxy_tui.widgets.dialogs import Choice
 
 
 class BalancerSetting(NamedTuple):

@@ -14,10 +14,10 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from proxy_core.control.editing.commands import Change, Command, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
-from rproxy_tui.bans import about
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
+from rproxy_tui.sentences import about_ban
 from rproxy_tui.theme import THEMES
 
 
@@ -46,7 +46,9 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield do(console, Reload(), "reload the site file", "take it as it stands on disk")
     yield edit(console, ("site",), "timeouts, names, trusted proxies")
     yield edit(console, ("limits",), "sizes, times, rates and numbers")
-    yield from rows(console, "bans", lambda ban: about(ban, console.snapshot.at), {}, "keep an address or network out")
+    yield from rows(
+        console, "bans", lambda ban: about_ban(ban, console.snapshot.at), {}, "keep an address or network out"
+    )
     yield edit(console, ("console",), "theme and keys")
     yield edit(console, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
     if site.access_log is not None:

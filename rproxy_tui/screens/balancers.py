@@ -24,13 +24,12 @@ from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.balancer_settings import choose_setting
+from rproxy_tui.member_facts import about
 from rproxy_tui.page import Page
 from rproxy_tui.screens.compare import ComparePage
 from rproxy_tui.sentences import MemberName
-from rproxy_tui.widgets.about_member import about
-from rproxy_tui.widgets.balancer_table import BalancerTable
-from rproxy_tui.widgets.member_table import MemberTable, key
-from rproxy_tui.widgets.prompt import Prompt
+from rproxy_tui.widgets.dialogs import Prompt
+from rproxy_tui.widgets.member_tables import BalancerTable, MemberTable, key
 
 NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer://name."
 NO_MEMBER = "No member yet: requests are answered 503. Press a to add one."

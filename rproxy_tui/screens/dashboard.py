@@ -20,8 +20,8 @@ from proxy_core.errors import Problem
 from rproxy_tui import words
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.charts import Chart
-from rproxy_tui.widgets.line import Line
-from rproxy_tui.widgets.member_table import MemberTable
+from rproxy_tui.widgets.frame import Line
+from rproxy_tui.widgets.member_tables import MemberTable
 from rproxy_tui.widgets.request_log import RequestLog, nothing_yet
 
 NOW = 5.0

@@ -24,8 +24,8 @@ from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.page import Page
+from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, ShownEntry, ShownMap, entries
-from rproxy_tui.widgets.prompt import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 
 NO_MAP = """\
