@@ -160,10 +160,6 @@ class DraftBalancer:
     members: list[DraftRow] = field(default_factory=list)
 
 
-def _rows() -> list[DraftRow]:
-    return []
-
-
 @dataclass(eq=False)
 class DraftServer:
     """The main server or a virtual host."""
@@ -176,39 +172,39 @@ class DraftServer:
     """ServerName without its scheme, with its port."""
     options: dict[str, tuple[Any, Directive]] = field(default_factory=dict)
     """What directives with one value for a whole server say, by the key of the site or a name of the handler's."""
-    env: list[DraftRow] = field(default_factory=_rows)
+    env: list[DraftRow] = field(default_factory=list)
     """Rows of [[env]]."""
     maps: dict[str, DraftRow] = field(default_factory=dict)
     """Tables of [maps], by the name that the server gives them."""
     refused_maps: set[str] = field(default_factory=set)
     """Maps that do not come in; rules that ask them do not either."""
-    rewrites: list[DraftRow] = field(default_factory=_rows)
+    rewrites: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of the server itself."""
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
     """RewriteConds that wait for their rule."""
-    routes: list[DraftRow] = field(default_factory=_rows)
+    routes: list[DraftRow] = field(default_factory=list)
     """ProxyPass outside of sections."""
-    located: list[DraftRow] = field(default_factory=_rows)
+    located: list[DraftRow] = field(default_factory=list)
     """ProxyPass and Redirect in sections."""
-    redirects: list[DraftRow] = field(default_factory=_rows)
+    redirects: list[DraftRow] = field(default_factory=list)
     """Redirect outside of sections."""
-    located_aliases: list[DraftRow] = field(default_factory=_rows)
+    located_aliases: list[DraftRow] = field(default_factory=list)
     """Alias in sections."""
-    aliases: list[DraftRow] = field(default_factory=_rows)
+    aliases: list[DraftRow] = field(default_factory=list)
     """Alias outside of sections."""
-    locations: list[DraftRow] = field(default_factory=_rows)
+    locations: list[DraftRow] = field(default_factory=list)
     """Rows of [[locations]]."""
-    headers: list[DraftRow] = field(default_factory=_rows)
+    headers: list[DraftRow] = field(default_factory=list)
     """Rows of [[headers]]."""
-    reverse: list[DraftRow] = field(default_factory=_rows)
+    reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
-    errors: list[DraftRow] = field(default_factory=_rows)
+    errors: list[DraftRow] = field(default_factory=list)
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """Bounds: [limits], or those of its listener."""
-    inner: list[DraftRow] = field(default_factory=_rows)
+    inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)
     """Sections that say who may."""
@@ -240,7 +236,7 @@ class SiteDraft:
     """The main server."""
     hosts: list[DraftServer] = field(default_factory=list)
     """Virtual hosts in order; ``assembly`` leaves out those that no listener leads to."""
-    listeners: list[DraftRow] = field(default_factory=_rows)
+    listeners: list[DraftRow] = field(default_factory=list)
     """[listeners], each with its name as a key."""
     access_log: DraftRow | None = None
     """[access_log]."""

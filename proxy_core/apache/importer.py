@@ -96,7 +96,8 @@ def walk(context: ImportContext, directives: Iterable[Directive]) -> None:
             if inner is not None:
                 walk(inner, directive.inside or ())
                 if inner.section is not context.section:
-                    finished(inner)
+                    for subject in (access, users, rewriting):  # what the section said goes to its row
+                        subject.finished(inner)
 
 
 _BARE = frozenset(("else", "requireall", "requireany", "requirenone", "virtualhost"))
@@ -131,13 +132,6 @@ def left_out(draft: SiteDraft, directive: Directive, outcome: Outcome, why: str)
         else:
             within = f" (in <{directive.name} {directive.raw}>)" * (outcome == "unsupported")
             draft.note(each, outcome, f"{why}{within}")
-
-
-def finished(context: ImportContext) -> None:
-    """A section is over: what it said goes to its row."""
-    access.finished(context)
-    users.finished(context)
-    rewriting.finished(context)
 
 
 _WIDTH = 120

@@ -63,12 +63,8 @@ def spelled(report: Report) -> str:
     ignored = Counter((entry.directive, entry.why) for entry in report.entries if entry.outcome == "ignored")
     if ignored:
         parts.append("safely ignored:")
-        parts += [f"    {_times(name, count)}: {why}" for (name, why), count in ignored.items()]
+        parts += [f"    {name}{f' ({count} times)' * (count > 1)}: {why}" for (name, why), count in ignored.items()]
     return "\n".join([*parts, summary(report)])
-
-
-def _times(name: str, count: int) -> str:
-    return name if count == 1 else f"{name} ({count} times)"
 
 
 def as_json(report: Report) -> str:

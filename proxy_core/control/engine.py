@@ -27,9 +27,8 @@ from proxy_core.control.view import Explanation, Generation, Inspection, Listene
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogWriter
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
-from proxy_core.control.watching.member_problems import look_for_members, member_problems
 from proxy_core.control.watching.metrics import MetricsText, exposition
-from proxy_core.control.watching.recent_problems import RecentProblems
+from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
 from proxy_core.control.watching.request_records import Record, record
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site

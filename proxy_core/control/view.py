@@ -347,53 +347,42 @@ class EngineView(Protocol):
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         """The first ``limit`` finished requests with a number greater than ``after``, oldest first: who reads on from
         the last number it got misses nothing that is still in the ring."""
-        ...
 
     def inspect(self, number: int) -> Inspection | None:
         """None when the request has left the ring."""
-        ...
 
     async def explain(self, question: Question) -> Explanation:
         """What would become of a request now, and why; nothing is sent to any member. Raises ValueError for what is
         no URL."""
-        ...
 
     def site(self) -> SiteState: ...
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a file on disk that does not parse, a save that failed, a member
         that refuses connections."""
-        ...
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""
-        ...
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         """The entries of a txt or rnd map, in the order of its file, those that are never reached as well; of other
         maps none. Raises OSError when the file cannot be read."""
-        ...
 
     async def look_up(self, name: str, key: str) -> str | None:
         """What the map ``name`` says for ``key`` now, None for a miss. It counts as no lookup."""
-        ...
 
     def history(self) -> tuple[Generation, ...]:
         """Oldest first, at most 200."""
-        ...
 
     def can_undo(self) -> str:
         """The sentence of what Undo would take back, "" for nothing."""
-        ...
 
     def can_redo(self) -> str: ...
 
     async def preview(self, command: Command) -> Preview:
         """What the command would do; touches nothing."""
-        ...
 
     async def submit(self, command: Command, author: str = "console") -> Result: ...
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections; the answer says which."""
-        ...
