@@ -102,10 +102,6 @@ def remove_members(balancer: str, *members: str) -> Change:
     )
 
 
-def remove_balancer(balancer: str) -> Change:
-    return Change(edits=(Delete(("balancers", balancer)),), sentence=f"remove balancer {balancer}")
-
-
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 

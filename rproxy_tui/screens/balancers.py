@@ -306,7 +306,7 @@ class BalancersPage(Page):
     @work
     async def action_remove(self) -> None:
         if self._chosen and not self._loads[self._chosen]:
-            change = sentences.remove_balancer(self._chosen)
+            change = sentences.remove(("balancers", self._chosen))
             await self.console.do(change, sentences.question(change), "It has no member.", "Remove")
         elif aimed_at := self._aimed_at():
             names = [load.member for load in aimed_at]
