@@ -71,7 +71,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
         what = f"{'.'.join(address)} is lost"
         losses.setdefault((address, why), Problem(what=what, todo=why, severity="warning", address=address))
 
-    site = access_log.plain(without_lost(site, lose), lose)
+    site = access_log.plain(_without_lost(site, (), lose), lose)
     site = listeners.plain(hosts.own_options(client_address.plain(core.plain(site))), lose)
     site = tls.plain(hosts.plain(site, folder), folder, lose)
     site = core.connecting(balancing.plain(site, lose))
@@ -129,13 +129,9 @@ def _held(site: Site, lose: Lose) -> Site:
 _S = TypeVar("_S", bound=Struct)
 
 
-def without_lost(site: Site, lose: Lose) -> Site:
-    """The site without what is in the tables. Only what somebody has said counts: an option at its default is what the
-    site does anyway, and telling it for every site would bury what matters."""
-    return _walked(site, (), lose)
-
-
-def _walked(struct: _S, address: Address, lose: Lose) -> _S:
+def _without_lost(struct: _S, address: Address, lose: Lose) -> _S:
+    """The site, or a table or row of it, without what is in the tables. Only what somebody has said counts: an option
+    at its default is what the site does anyway, and telling it for every site would bury what matters."""
     changed: dict[str, Any] = {}
     for field in structs.fields(type(struct)):
         value = getattr(struct, field.name)
@@ -147,12 +143,12 @@ def _walked(struct: _S, address: Address, lose: Lose) -> _S:
                 if name in LOST:
                     lose(at, LOST[name])
         elif isinstance(value, Struct):
-            changed[field.name] = _walked(value, at, lose)
+            changed[field.name] = _without_lost(value, at, lose)
         elif isinstance(value, dict) and value and all(isinstance(each, Struct) for each in value.values()):
-            changed[field.name] = {name: _walked(each, (*at, name), lose) for name, each in value.items()}
+            changed[field.name] = {name: _without_lost(each, (*at, name), lose) for name, each in value.items()}
         elif isinstance(value, tuple) and value and all(isinstance(each, Struct) for each in value):
-            changed[field.name] = tuple(_walked(each, (*at, each.id), lose) for each in value)
-    return structs.replace(struct, **changed)
+            changed[field.name] = tuple(_without_lost(each, (*at, each.id), lose) for each in value)
+    return replace(struct, **changed)
 
 
 def export_site(site: Site, file: Path, beside: Path, modules: Path = MODULES) -> Exported:

@@ -68,10 +68,7 @@ class DashboardPage(Page):
         log = self.query_one(RequestLog)
         log.empty = nothing_yet(snapshot, self.console.state.site)
         log.pull(self.engine, snapshot.newest_record)
-        self._show_problems(self.console.problems)
-
-    def _show_problems(self, problems: Sequence[Problem]) -> None:
-        if problems != self._listed:
+        if (problems := self.console.problems) != self._listed:
             self._listed = problems
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 
