@@ -26,7 +26,7 @@ class Failing(Page):
     def pull(self, snapshot):
         raise RuntimeError("this page fails")
 
-rproxy_tui.app.PAGES["7"] = Failing
+rproxy_tui.app.ConsoleApp.MODES["7"] = Failing
 """
 Start = Callable[..., Terminal]
 
