@@ -28,14 +28,28 @@ from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver
 from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
-from rproxy_tui.pages import PAGE_OF, PAGES
 from rproxy_tui.palette import Commands
+from rproxy_tui.screens.balancers import BalancersPage
+from rproxy_tui.screens.dashboard import DashboardPage
 from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
+from rproxy_tui.screens.history import HistoryPage
+from rproxy_tui.screens.maps import MapsPage
 from rproxy_tui.screens.problems import ProblemsScreen
-from rproxy_tui.widgets.confirm import Choice
-from rproxy_tui.widgets.key_hints import KeyHints
+from rproxy_tui.screens.rewrites import RewritesPage
+from rproxy_tui.screens.routes import RoutesPage
+from rproxy_tui.screens.traffic import TrafficPage
+from rproxy_tui.widgets.dialogs import Choice
+from rproxy_tui.widgets.frame import KeyHints
+
+PAGES: dict[str, type[Page]] = {
+    page.key: page
+    for page in (DashboardPage, TrafficPage, RoutesPage, BalancersPage, RewritesPage, MapsPage, HistoryPage)
+}
+
+PAGE_OF = {"routes": "3", "balancers": "4", "rewrites": "5", "maps": "6"}
+"""The page that shows the rows or tables of a name."""
 
 TICK = 0.05
 """Seconds between looks at the clock; a page is pulled at its own ``hertz``."""

@@ -36,53 +36,40 @@ class ConsoleVerbs(Protocol):
     @property
     def stalled(self) -> bool:
         """The terminal has stopped reading: what would be painted now is lost."""
-        ...
 
     def tick(self) -> None:
         """Pull once and let the page on screen show it."""
-        ...
 
     def say(self, text: str, severity: str = "muted") -> None:
         """Put a sentence into the last row for some seconds. ``severity``: success, warning, error or muted."""
-        ...
 
     def copy(self, text: str, what: str) -> None:
         """Put a text into the clipboard, and say ``what`` was copied."""
-        ...
 
     async def ask(self, dialog: Screen[Outcome]) -> Outcome | None:
         """Show a dialog and wait for what it ends with; None when it was left."""
-        ...
 
     async def submit(self, command: Command) -> Result:
         """The one door for changes. A read-only console refuses."""
-        ...
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
-        ...
 
     async def edit(self, address: Address) -> None:
         """A form for the row or table at ``address``."""
-        ...
 
     async def add(self, address: Address, row: dict[str, Any], before: str = "") -> str:
         """A form for a new row of the list at ``address``, above the row ``before``, or for a new named table under
         it. ``row`` is what the form starts with. Returns the id or name of what was added, "" for none."""
-        ...
 
     async def go_to(self, address: Address) -> None:
         """Show the row or table at an address: on its page, or in a form where it has none."""
-        ...
 
     def explain_request(self, number: int) -> None:
         """Show why a request that came went where it went."""
-        ...
 
     async def start_demo(self) -> None:
         """Start an upstream for every loopback member that refuses connections."""
-        ...
 
     async def run_action(self, action: str) -> bool:
         """Do what a key of the console does, by the name of its action."""
-        ...

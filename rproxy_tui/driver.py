@@ -76,11 +76,9 @@ class Attendant(Protocol):
 
     def terminal_lost(self) -> None:
         """Nobody is there any more."""
-        ...
 
     def terminal_recovered(self, dropped: int, seconds: float) -> None:
         """A stalled terminal reads again: it missed ``dropped`` frames in ``seconds``."""
-        ...
 
 
 class ConsoleDriver(LinuxDriver):

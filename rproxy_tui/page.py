@@ -20,8 +20,7 @@ from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
 from rproxy_tui.console import ConsoleVerbs
-from rproxy_tui.widgets.key_hints import KeyHints
-from rproxy_tui.widgets.status_line import Banner, Masthead, StatusLine, banner, masthead, vital_signs
+from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs
 
 
 class Page(Screen[None]):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from proxy_core.control.editing.commands import Change, Command, Delete, Keep, Reload, Set
+from proxy_core.control.editing.commands import Change, Command, Keep, Reload, Set
 from proxy_core.errors import Address
-from rproxy_tui.bans import about
+from rproxy_tui import sentences
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
@@ -46,7 +46,8 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield do(console, Reload(), "reload the site file", "take it as it stands on disk")
     yield edit(console, ("site",), "timeouts, names, trusted proxies")
     yield edit(console, ("limits",), "sizes, times, rates and numbers")
-    yield from rows(console, "bans", lambda ban: about(ban, console.snapshot.at), {}, "keep an address or network out")
+    left = partial(sentences.about_ban, now=console.snapshot.at)
+    yield from rows(console, "bans", left, {}, "keep an address or network out")
     yield edit(console, ("console",), "theme and keys")
     yield edit(console, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
     if site.access_log is not None:
@@ -121,9 +122,8 @@ def add(console: ConsoleVerbs, address: Address, start: dict[str, Any], about: s
 
 
 def remove(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
-    name = f"remove {thing(address)}"
-    command = Change(edits=(Delete(address),), sentence=name)
-    return PaletteEntry(name, about, partial(console.do, command, f"Remove {thing(address)}?"))
+    change = sentences.remove(address)
+    return PaletteEntry(change.sentence, about, partial(console.do, change, sentences.question(change)))
 
 
 class Commands(Provider):

@@ -1,8 +1,11 @@
 """Commands in the operator's words: what a key on a screen means, and what it will do.
 
-The first half builds Changes: each takes names and plain values and returns the edits with the sentence that history
-will show. The second half says who takes a deleted route's requests (``forecast`` says it of members). All of it is
+Most of it builds Changes: each function takes names and plain values and returns the edits with the sentence that
+history will show. The rest says who takes a deleted route's requests (``forecast`` says it of members). All of it is
 pure: nothing here reads an engine, a clock or a screen.
+
+A ban is an edit like any other: it survives a restart, can be taken back, and ends by itself. A new one takes those
+with it that have ended, so the list does not grow for ever.
 
 Paths follow mod_proxy's alias_match: the first row in file order that takes a path by whole segments decides.
 """
@@ -10,12 +13,14 @@ Paths follow mod_proxy's alias_match: the first row in file order that takes a p
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
-from proxy_core.config.editing.site_edits import Edit
-from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route, Site
-from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Set
+from proxy_core.config.model import Ban, MemberRole, MemberStatus, RewriteRule, Route, Site
+from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Address
+from proxy_core.rules.access.networks import ends, seen_as
 from proxy_core.rules.lint.rewrite_order import shadows
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from rproxy_tui import words
@@ -35,6 +40,9 @@ VERBS: dict[MemberStatus, str] = {
 }
 ROLES: dict[MemberRole, str] = {"regular": "a regular member", "standby": "a standby", "spare": "a spare"}
 PLURALS: dict[MemberRole, str] = {"regular": "regular members", "standby": "standbys", "spare": "spares"}
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d+)?) ?(s|m|h|d)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST = 3650 * 86_400
 
 
 # Members ------------------------------------------------------------------------------------------------------------
@@ -92,10 +100,6 @@ def remove_members(balancer: str, *members: str) -> Change:
         edits=tuple(Delete(_member((balancer, name))) for name in members),
         sentence=f"remove {balancer}/{listed(members)}",
     )
-
-
-def remove_balancer(balancer: str) -> Change:
-    return Change(edits=(Delete(("balancers", balancer)),), sentence=f"remove balancer {balancer}")
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------
@@ -169,6 +173,50 @@ def fix_rules(site: Site, rule: RewriteRule) -> Change | None:
     if above is None or above.host != rule.host or above.pattern == rule.pattern:
         return None
     return move_row("rewrites", rule.id, above.id)
+
+
+# Bans -----------------------------------------------------------------------------------------------------------------
+
+
+def ban(site: Site, client: str, span: str, now: float) -> Change | str:
+    """Keep a client out for ``span`` ("30m", "1h", "7d", "" for good) from ``now`` (epoch seconds) on; or what is
+    wrong with the span. Of IPv6 it is the client's whole /64."""
+    until = ""
+    if span.strip():
+        found = _SPAN.fullmatch(span.strip().lower())
+        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+        if not 0 < seconds <= _LONGEST:
+            return "A time is a number with its unit: 30m, 1h or 7d; nothing keeps it out for good."
+        moment = datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
+        until = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    network = seen_as(client)
+    if not network:
+        return "The request says no address."
+    edits: list[Edit] = [Delete(("bans", row.id)) for row in site.bans if row.network != network and _ended(row, now)]
+    same = next((row for row in site.bans if row.network == network), None)
+    if same is None:
+        edits.append(Insert(("bans",), {"network": network} | ({"until": until} if until else {})))
+    elif until:
+        edits.append(Set(("bans", same.id, "until"), until))
+    elif same.until:
+        edits.append(Delete(("bans", same.id, "until")))
+    else:
+        return f"{network} is banned for good already."
+    return Change(edits=tuple(edits), sentence=f"ban {network}{f' for {span.strip()}' if until else ''}")
+
+
+def about_ban(row: Ban, now: float) -> str:
+    """How long a ban still holds, and why it was made."""
+    left = ends(row.until) - now
+    when = "for good" if math.isinf(left) else "has ended" if left <= 0 else f"{words.span(left)} left"
+    return f"{row.network}: {when}{f', {row.note}' if row.note else ''}"
+
+
+def _ended(row: Ban, now: float) -> bool:
+    try:
+        return ends(row.until) <= now
+    except ValueError:
+        return False
 
 
 # What it will do: routes --------------------------------------------------------------------------------------------

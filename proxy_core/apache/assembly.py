@@ -16,10 +16,10 @@ from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
-from proxy_core.apache.subjects.proxy import interpolating
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import rewriting
 from proxy_core.apache.subjects.route_order import routes
+from proxy_core.apache.subjects.routes import interpolating
 
 
 def assembled(draft: SiteDraft) -> list[Block]:

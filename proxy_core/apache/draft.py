@@ -2,13 +2,14 @@
 
 Handlers put rows into the server that a directive stands in; ``assembly`` then lays the servers over each other, as
 httpd merges its main server into the virtual hosts. Names that must be unique in a site (locations, balancers, maps)
-are given here or there, never by a handler of its own.
+are given here or there, never by a handler of its own. Names and paths are made unique and compared here too.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +17,54 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from proxy_core.apache.lexer import Directive, SourcePlace
-from proxy_core.apache.names import below, unique
 from proxy_core.apache.report import Outcome, ReportLine
+
+
+def below(path: str, folder: str) -> bool:
+    """Whether a path is that of the folder, or lies below it."""
+    return (path.rstrip("/") + "/").startswith(folder.rstrip("/") + "/")
+
+
+def overlap(one: str | None, other: str | None) -> bool:
+    """Whether there may be paths that are below both; None stands for any path."""
+    return below(one or "/", other or "/") or below(other or "/", one or "/")
+
+
+def located(path: str) -> dict[str, str]:
+    """What a <Location> with this path says in [[locations]]: a prefix, or where it has wildcards an expression
+    (``*`` and ``?`` never take a slash)."""
+    if not set("*?[") & set(path):
+        return {"path": path if path.startswith("/") else "/" + path}
+    return {"path_regex": f"^{wildcards(path, '[^/]')}$"}
+
+
+def wildcards(text: str, one: str) -> str:
+    """A text with ``*``, ``?`` and ``[…]`` as a regular expression; ``one`` is what takes one character."""
+    return re.escape(text).replace(r"\*", f"{one}*").replace(r"\?", one).replace(r"\[", "[").replace(r"\]", "]")
+
+
+def unique(stem: str, taken: Collection[str]) -> str:
+    """A name that is not taken: the stem, or the stem with a number."""
+    name, number = stem, 2
+    while name in taken:
+        name, number = f"{stem}-{number}", number + 1
+    return name
+
+
+def slug(text: str) -> str:
+    """A text as a name that site files take."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "x"
+
+
+def with_balancers(text: str, names: Mapping[str, str]) -> str:
+    """A URL with the balancer that it names under its new name; ``names`` have old ones in lower case or as given."""
+    return re.sub(
+        r"^balancer://([^/$%{]+)",
+        lambda found: f"balancer://{names.get(found[1], names.get(found[1].lower(), found[1]))}",
+        text,
+        flags=re.IGNORECASE,
+    )
+
 
 OPEN = "all granted"
 CLOSED = "all denied"
@@ -113,10 +160,6 @@ class DraftBalancer:
     members: list[DraftRow] = field(default_factory=list)
 
 
-def _rows() -> list[DraftRow]:
-    return []
-
-
 @dataclass(eq=False)
 class DraftServer:
     """The main server or a virtual host."""
@@ -129,39 +172,39 @@ class DraftServer:
     """ServerName without its scheme, with its port."""
     options: dict[str, tuple[Any, Directive]] = field(default_factory=dict)
     """What directives with one value for a whole server say, by the key of the site or a name of the handler's."""
-    env: list[DraftRow] = field(default_factory=_rows)
+    env: list[DraftRow] = field(default_factory=list)
     """Rows of [[env]]."""
     maps: dict[str, DraftRow] = field(default_factory=dict)
     """Tables of [maps], by the name that the server gives them."""
     refused_maps: set[str] = field(default_factory=set)
     """Maps that do not come in; rules that ask them do not either."""
-    rewrites: list[DraftRow] = field(default_factory=_rows)
+    rewrites: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of the server itself."""
     conditions: list[tuple[dict[str, Any], Directive]] = field(default_factory=list)
     """RewriteConds that wait for their rule."""
-    routes: list[DraftRow] = field(default_factory=_rows)
+    routes: list[DraftRow] = field(default_factory=list)
     """ProxyPass outside of sections."""
-    located: list[DraftRow] = field(default_factory=_rows)
+    located: list[DraftRow] = field(default_factory=list)
     """ProxyPass and Redirect in sections."""
-    redirects: list[DraftRow] = field(default_factory=_rows)
+    redirects: list[DraftRow] = field(default_factory=list)
     """Redirect outside of sections."""
-    located_aliases: list[DraftRow] = field(default_factory=_rows)
+    located_aliases: list[DraftRow] = field(default_factory=list)
     """Alias in sections."""
-    aliases: list[DraftRow] = field(default_factory=_rows)
+    aliases: list[DraftRow] = field(default_factory=list)
     """Alias outside of sections."""
-    locations: list[DraftRow] = field(default_factory=_rows)
+    locations: list[DraftRow] = field(default_factory=list)
     """Rows of [[locations]]."""
-    headers: list[DraftRow] = field(default_factory=_rows)
+    headers: list[DraftRow] = field(default_factory=list)
     """Rows of [[headers]]."""
-    reverse: list[DraftRow] = field(default_factory=_rows)
+    reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
-    errors: list[DraftRow] = field(default_factory=_rows)
+    errors: list[DraftRow] = field(default_factory=list)
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """Bounds: [limits], or those of its listener."""
-    inner: list[DraftRow] = field(default_factory=_rows)
+    inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)
     """Sections that say who may."""
@@ -193,7 +236,7 @@ class SiteDraft:
     """The main server."""
     hosts: list[DraftServer] = field(default_factory=list)
     """Virtual hosts in order; ``assembly`` leaves out those that no listener leads to."""
-    listeners: list[DraftRow] = field(default_factory=_rows)
+    listeners: list[DraftRow] = field(default_factory=list)
     """[listeners], each with its name as a key."""
     access_log: DraftRow | None = None
     """[access_log]."""

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy_core.apache.draft import AccessGroup, DraftRow, DraftSection, DraftServer, SiteDraft
+from proxy_core.apache.draft import AccessGroup, DraftRow, DraftSection, DraftServer, SiteDraft, located
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.names import located
 
 
 class Unsupported(Exception):

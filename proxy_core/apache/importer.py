@@ -1,7 +1,8 @@
 """httpd.conf as a site: ``rproxy import``.
 
 A configuration is read as one tree (``reader``), each directive is looked up in the tables of the subjects and put into
-a draft, the draft is laid out as rows (``assembly``) and written with comments (``writer``). What the site file's own
+a draft, the draft is laid out as rows (``assembly``) and written: tables in the order in which people read them, each
+with the directives it came from, and at the end, as comments, what could not be taken over. What the site file's own
 check then finds wrong is taken out of service and counted as a loss, so that the file that is written can be served
 in any case. Every directive is in the report once.
 """
@@ -9,7 +10,7 @@ in any case. Every directive is in the report once.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
-from proxy_core.apache.report import Outcome, Report
+from proxy_core.apache.report import Outcome, Report, summary
 from proxy_core.apache.subjects import access, files, rewriting, users
-from proxy_core.apache.writer import written
+from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
 from proxy_core.rules.lint.site import lint
@@ -95,7 +96,8 @@ def walk(context: ImportContext, directives: Iterable[Directive]) -> None:
             if inner is not None:
                 walk(inner, directive.inside or ())
                 if inner.section is not context.section:
-                    finished(inner)
+                    for subject in (access, users, rewriting):  # what the section said goes to its row
+                        subject.finished(inner)
 
 
 _BARE = frozenset(("else", "requireall", "requireany", "requirenone", "virtualhost"))
@@ -132,8 +134,50 @@ def left_out(draft: SiteDraft, directive: Directive, outcome: Outcome, why: str)
             draft.note(each, outcome, f"{why}{within}")
 
 
-def finished(context: ImportContext) -> None:
-    """A section is over: what it said goes to its row."""
-    access.finished(context)
-    users.finished(context)
-    rewriting.finished(context)
+_WIDTH = 120
+
+_TITLES = {
+    "listeners": "Where requests come in.",
+    "hosts": "Virtual hosts.",
+    "env": "Variables of requests.",
+    "maps": "Tables that rules look keys up in.",
+    "rewrites": "Rules that act before the routes.",
+    "routes": "Where requests go; the first row that takes one decides.",
+    "locations": "Settings for some paths or targets.",
+    "access": "Conditions of access, by name.",
+    "auth": "Users and passwords.",
+    "upstream_tls": "How https members are spoken to.",
+    "headers": "Changes to fields of requests and answers.",
+    "reverse": "Addresses in answers, mapped back.",
+    "errors": "Pages for errors.",
+    "balancers": "Groups of members.",
+}
+
+
+def written(name: str, blocks: Sequence[Block], report: Report) -> tuple[str, list[int]]:
+    """The text of a site file, and for each block the line on which it begins. ``name`` is that of the configuration
+    it was imported from."""
+    text = f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"
+    starts: list[int] = []
+    title = ""
+    for block in blocks:
+        if block.path[0] != title:
+            title = block.path[0]
+            text += f"\n\n# {_TITLES[title]}\n" if title in _TITLES else ""
+        starts.append(text.count("\n") + 1)
+        text += "\n" + _told(block)
+    if report.losses:
+        lost = [f"{each.file}:{each.line}  {each.text}  ({each.why})" for each in report.losses]
+        text += "\n\n# Not taken over:\n" + "".join(f"#   {_printable(line)}\n" for line in lost)
+    return text, starts
+
+
+def _told(block: Block) -> str:
+    lines = "".join(
+        f"# {_printable(f'{origin.place}  {origin}')[:_WIDTH]}\n" for origin in dict.fromkeys(block.origins)
+    )
+    return lines + spelling.table(block.path, block.content, row=block.row)
+
+
+def _printable(line: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in line)

@@ -182,34 +182,11 @@ ROUTE: Table = {
     "timeout": ("timeout", SECONDS),
     "upgrade": ("upgrade", ONE),
 }
-POOL = frozenset(
-    [
-        "min",
-        "max",
-        "smax",
-        "ttl",
-        "acquire",
-        "flushpackets",
-        "flushwait",
-        "iobuffersize",
-        "responsefieldsize",
-        "keepalive",
-        "disablereuse",
-        "enablereuse",
-        "addressttl",
-        "retry",
-        "growth",
-        "nonce",
-        "receivebuffersize",
-        "ping",
-        "noquery",
-        "loadfactor",
-        "route",
-        "redirect",
-        "lbset",
-        "secret",
-    ]
-)
+POOL = {
+    "min", "max", "smax", "ttl", "acquire", "flushpackets", "flushwait", "iobuffersize", "responsefieldsize",
+    "keepalive", "disablereuse", "enablereuse", "addressttl", "retry", "growth", "nonce", "receivebuffersize", "ping",
+    "noquery", "loadfactor", "route", "redirect", "lbset", "secret",
+}  # fmt: skip
 """What says how connections are pooled, or what a plain URL has no use for."""
 
 
@@ -222,10 +199,8 @@ def option(key: str, kind: ValueKind) -> Handler:
     """A directive with one value for a whole server, or where [[locations]] have its key for a section."""
 
     def handler(context: ImportContext, directive: Directive) -> None:
-        row = None
-        if context.section is not None and key in OF_SECTIONS:
-            row = context.location()
-        else:
+        row = context.location() if context.section is not None and key in OF_SECTIONS else None
+        if row is None:
             context.server_only()
         value = kind.read(first(directive))
         if kind is PATH:
@@ -254,15 +229,6 @@ def only(wanted: Any, why: str, otherwise: str = "", read: Callable[[Directive],
 def is_on(directive: Directive) -> bool:
     """Whether its first word is On; it must be On or Off."""
     return on(first(directive))
-
-
-def lost(why: str) -> Handler:
-    """A directive that has no counterpart."""
-
-    def handler(context: ImportContext, directive: Directive) -> None:
-        raise Unsupported(why)
-
-    return handler
 
 
 def by_name(reasons: Mapping[str, str]) -> dict[str, str]:

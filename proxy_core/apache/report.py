@@ -7,7 +7,7 @@ counts as not supported when any part of what it says is lost, so that "whole" m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct, json
@@ -63,12 +63,8 @@ def spelled(report: Report) -> str:
     ignored = Counter((entry.directive, entry.why) for entry in report.entries if entry.outcome == "ignored")
     if ignored:
         parts.append("safely ignored:")
-        parts += [f"    {_times(name, count)}: {why}" for (name, why), count in ignored.items()]
+        parts += [f"    {name}{f' ({count} times)' * (count > 1)}: {why}" for (name, why), count in ignored.items()]
     return "\n".join([*parts, summary(report)])
-
-
-def _times(name: str, count: int) -> str:
-    return name if count == 1 else f"{name} ({count} times)"
 
 
 def as_json(report: Report) -> str:
@@ -76,11 +72,6 @@ def as_json(report: Report) -> str:
     numbers = {outcome: report.count(outcome) for outcome in ("mapped", "ignored", "unsupported")}
     whole = {"counts": numbers, "directives": report.entries, "problems": report.problems}
     return json.format(json.encode(whole), indent=2).decode()
-
-
-def losses(entries: Sequence[ReportLine]) -> list[str]:
-    """The losses as lines for a comment."""
-    return [f"{entry.file}:{entry.line}  {entry.text}  ({entry.why})" for entry in entries]
 
 
 Lose = Callable[[Address, str], None]

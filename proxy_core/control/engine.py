@@ -21,26 +21,15 @@ from proxy_core.config.reading.document import read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
-from proxy_core.control.explaining.explain import explain
-from proxy_core.control.explaining.inspection import inspection
+from proxy_core.control.explaining.explain import explain, inspection
 from proxy_core.control.site_swap import SiteSwap
-from proxy_core.control.view import (
-    Explanation,
-    Generation,
-    Inspection,
-    ListenerState,
-    Question,
-    Record,
-    SiteState,
-    Snapshot,
-)
+from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogWriter
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
-from proxy_core.control.watching.member_problems import look_for_members, member_problems
 from proxy_core.control.watching.metrics import MetricsText, exposition
-from proxy_core.control.watching.recent_problems import RecentProblems
-from proxy_core.control.watching.request_records import record
+from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
+from proxy_core.control.watching.request_records import Record, record
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.fact_lookups import Outside

@@ -1,7 +1,8 @@
 """EngineView: all that a console may know of a proxy, and the one door for commands.
 
 The console pulls; the data path never pushes. Everything here is plain data that msgspec can carry over a wire, so
-that a console in the same process and one at the far end of a socket see the same.
+that a console in the same process and one at the far end of a socket see the same. ``watching.figures`` works out the
+numbers of this moment. Clock values named ``at`` are seconds since the epoch, for people; durations are seconds.
 """
 
 from __future__ import annotations
@@ -11,29 +12,226 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from proxy_core.balance.condition import Health
-from proxy_core.config.model import Site
+from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.watching.request_records import Record
-from proxy_core.control.watching.snapshot import (
-    Check,
-    ListenerState,
-    MemberLoad,
-    Name,
-    Percentiles,
-    RouteLoad,
-    Saved,
-    Second,
-    Snapshot,
-)
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
-__all__ = [
-    "Check", "EngineView", "Explanation", "Generation", "Health", "Inspection", "ListenerState",
-    "MemberLoad", "Name", "Percentiles", "Question", "Record", "RouteLoad", "Saved", "Second", "Setting", "SiteState",
-    "Snapshot", "Verdict",
-]  # fmt: skip
+Saved = Literal["saved", "unsaved", "failed", "drift"]
+"""saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
+drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
+Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
+
+Classes = tuple[int, ...]
+"""Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
+
+
+class Percentiles(Struct, frozen=True, array_like=True):
+    """Seconds until the answer was complete, over the last minute; -1 where nothing was measured."""
+
+    p50: float = -1.0
+    p95: float = -1.0
+    p99: float = -1.0
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """Active checks of a member. ``at`` is 0 before the first one is done; ``streak`` counts results in a row that came
+    out as the last; the next begins ``next_in`` seconds from now."""
+
+    at: float
+    passed: bool
+    result: str
+    streak: int
+    next_in: float
+
+
+class Name(Struct, frozen=True, kw_only=True):
+    """A member's name resolved. ``age`` is how long ago its addresses were confirmed; ``trouble`` says why asking for
+    them fails since then, "" if it does not."""
+
+    addresses: tuple[str, ...]
+    age: float
+    trouble: str
+
+
+class MemberLoad(Struct, frozen=True, kw_only=True):
+    """One member now."""
+
+    balancer: str
+    """Empty for a server that a route names by its URL."""
+    member: str
+    """Its name in the balancer, or the origin of its URL."""
+    url: str
+    """As the site says it; "-" for one that is retired."""
+    weight: float
+    """As the site says it."""
+    status: MemberStatus
+    """What the site says that it may get."""
+    health: Health
+    """What was seen of it."""
+    retry_in: float
+    """Seconds until it is tried again after an error, or its ejection ends; 0 when neither holds."""
+    last_error: str
+    """What its last connection failed for, in words; "" when it did not."""
+    retired: bool
+    """It is no longer in the site, and has requests left."""
+    busy: int
+    """Requests that it has now."""
+    oldest: float
+    """Seconds since the oldest of them began."""
+    elected: int
+    """Attempts that it was chosen for, since it exists."""
+    rate: float
+    """Attempts a second, over the last five."""
+    promised: float
+    """The part of the balancer's requests that the weights say, 0 to 1."""
+    share: float
+    """The part that it was elected for in the last minute, 0 to 1."""
+    sent: int
+    """Bytes to it, since it exists."""
+    received: int
+    """Bytes from it, since it exists."""
+    errors: int
+    """Connections and answers that failed, since it exists."""
+    latency: Percentiles
+    """Of its answers in the last minute."""
+    per_second: tuple[int, ...]
+    """Its answers in each second of the last minute, oldest first."""
+    classes: Classes = ()
+    """Its answers since it exists."""
+    retries: int = 0
+    """Requests that were sent again because their connection broke, since it exists."""
+    ejections: int = 0
+    """Times that it was ejected for bad answers, since it exists."""
+    check: Check | None = None
+    """None where nothing is checked."""
+    name: Name | None = None
+    """None where the URL has an address."""
+    role: MemberRole = "regular"
+    """When it may be chosen at all: regular, spare or standby."""
+    lbset: int = 0
+    """Its set; the lowest that has somebody well is chosen from."""
+    ramp: float = 1.0
+    """The part of its weight that it has by now in slow start, 0 to 1."""
+    drained: bool = False
+    """It takes no new requests, not even those of sessions, and has none left: it is safe to stop."""
+    cut_in: float = -1.0
+    """Seconds that the requests of a member that drains may still take; -1 for no end."""
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is known that speaks against the member."""
+        return self.health in ("up", "unknown")
+
+
+class RouteLoad(Struct, frozen=True, kw_only=True):
+    """What one route or rewrite rule did since its id exists."""
+
+    id: str
+    """The id of its row."""
+    hits: int
+    """Decisions that it took part in."""
+    last_hit_at: float
+    """When it last did; 0 for never."""
+    requests: int = 0
+    """Requests that it forwarded and that are finished."""
+    in_flight: int = 0
+    """Requests that it forwarded and that are not."""
+    classes: Classes = ()
+    """Those requests by class of their status."""
+    sent: int = 0
+    """Body bytes to clients."""
+    received: int = 0
+    """Body bytes from clients."""
+    rate: float = 0.0
+    """Finished requests a second, over the last five."""
+    latency: Percentiles = Percentiles()
+    """Of those of the last minute."""
+
+
+class Second(Struct, frozen=True, array_like=True):
+    """One second of the whole site."""
+
+    at: float
+    """When it began, in seconds since the epoch."""
+    requests: int
+    """Requests that finished in it."""
+    status_4xx: int
+    """Those of them with a status of 4xx."""
+    status_5xx: int
+    """Those of them with a status of 5xx."""
+    p50: float
+    """Seconds in which half of them were complete; -1 where there were none."""
+    p95: float
+    """The same for 95 of 100."""
+    p99: float
+    """The same for 99 of 100."""
+    generation: int
+    """The newest that was applied in it; 0 for none."""
+
+
+class ListenerState(Struct, frozen=True, kw_only=True):
+    """One bound listener."""
+
+    name: str
+    """Its name in the site."""
+    address: str
+    """As the site says it."""
+    port: int
+    """The real one where the site says 0."""
+    connections: int
+    """Connections that are open now."""
+    draining: bool
+    """It accepts no more, and waits for those that are open."""
+    turned_away: int = 0
+    """Connections that ended before HTTP: no PROXY header, no handshake, or too late."""
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """The numbers of this moment."""
+
+    at: float
+    """When it was taken, in seconds since the epoch."""
+    uptime: float
+    """Seconds since the start."""
+    generation: int
+    """Of the rule set in force."""
+    saved: Saved
+    """How the site file on disk stands to what is in force."""
+    requests: int
+    """Finished since the start."""
+    in_flight: int
+    """Requests that are not finished."""
+    connections: int
+    """Open connections of clients."""
+    rate: float
+    """Finished requests a second, over the last five."""
+    rate_4xx: float
+    """Those of them with a status of 4xx."""
+    rate_5xx: float
+    """Those of them with a status of 5xx."""
+    latency: Percentiles
+    """Of all requests of the last minute."""
+    lateness: float
+    """Seconds that the event loop was late at worst in the last second."""
+    newest_record: int
+    """Number of the newest Record."""
+    members: tuple[MemberLoad, ...]
+    """Those in force in the order of the file, then those removed that have requests left."""
+    routes: tuple[RouteLoad, ...]
+    """Each route of the site, in its order."""
+    rewrites: tuple[RouteLoad, ...] = ()
+    """Each rewrite rule of the site, in its order."""
+    listeners: tuple[ListenerState, ...]
+    """Those that accept, and those that drain."""
+    seconds: tuple[Second, ...]
+    """Those that are kept, oldest first."""
+    demo: bool
+    """Demo members were started."""
+    limited: dict[str, int] = {}
+    """How often each of [limits] was reached, and "deny" for who is denied or banned."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -149,53 +347,42 @@ class EngineView(Protocol):
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         """The first ``limit`` finished requests with a number greater than ``after``, oldest first: who reads on from
         the last number it got misses nothing that is still in the ring."""
-        ...
 
     def inspect(self, number: int) -> Inspection | None:
         """None when the request has left the ring."""
-        ...
 
     async def explain(self, question: Question) -> Explanation:
         """What would become of a request now, and why; nothing is sent to any member. Raises ValueError for what is
         no URL."""
-        ...
 
     def site(self) -> SiteState: ...
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a file on disk that does not parse, a save that failed, a member
         that refuses connections."""
-        ...
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""
-        ...
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         """The entries of a txt or rnd map, in the order of its file, those that are never reached as well; of other
         maps none. Raises OSError when the file cannot be read."""
-        ...
 
     async def look_up(self, name: str, key: str) -> str | None:
         """What the map ``name`` says for ``key`` now, None for a miss. It counts as no lookup."""
-        ...
 
     def history(self) -> tuple[Generation, ...]:
         """Oldest first, at most 200."""
-        ...
 
     def can_undo(self) -> str:
         """The sentence of what Undo would take back, "" for nothing."""
-        ...
 
     def can_redo(self) -> str: ...
 
     async def preview(self, command: Command) -> Preview:
         """What the command would do; touches nothing."""
-        ...
 
     async def submit(self, command: Command, author: str = "console") -> Result: ...
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections; the answer says which."""
-        ...

@@ -4,6 +4,9 @@ The upper table lists the balancers, the lower one the members of the balancer t
 the next keys would do to the shares. A risky key asks first, and says what is in flight and who will carry the rest.
 Draining is watched to its end: ``drained: safe to stop``. Keys that change a weight, status or role act on the members
 that are marked, in one command, or else on the one under the cursor.
+
+What can be set of a balancer besides its members is chosen from a list that says how each of it stands. Method and
+limits are its own options; stickiness, checks and ejection are tables of theirs, which may not be there.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import work
 from textual.app import ComposeResult
@@ -19,18 +22,80 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from proxy_core.config.model import MemberRole, MemberStatus, Site
-from proxy_core.control.editing.commands import Change, Set
+from proxy_core.config.model import Balancer, Ejection, HealthCheck, MemberRole, MemberStatus, Site, Sticky
+from proxy_core.control.editing.commands import Change, Delete, Set
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
-from rproxy_tui.balancer_settings import choose_setting
+from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.draft import thing
+from rproxy_tui.member_facts import about
 from rproxy_tui.page import Page
 from rproxy_tui.screens.compare import ComparePage
 from rproxy_tui.sentences import MemberName
-from rproxy_tui.widgets.about_member import about
-from rproxy_tui.widgets.balancer_table import BalancerTable
-from rproxy_tui.widgets.member_table import MemberTable, key
-from rproxy_tui.widgets.prompt import Prompt
+from rproxy_tui.widgets.dialogs import Choice, Prompt
+from rproxy_tui.widgets.member_tables import BalancerTable, MemberTable, key
+
+
+class BalancerSetting(NamedTuple):
+    """``table`` is the name of the table under the balancer, "" for the balancer itself."""
+
+    key: str
+    name: str
+    says: str
+    table: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}: {self.says}"
+
+
+def settings(balancer: Balancer) -> tuple[BalancerSetting, ...]:
+    """In the order in which they matter for a request."""
+    slow = f", slow start {words.span(balancer.slow_start)}" if balancer.slow_start else ""
+    keyed = f" of {balancer.key}" if balancer.method == "hash" else ""
+    sticky, health, ejection = balancer.sticky, balancer.health, balancer.ejection
+    return (
+        BalancerSetting("m", "Method and limits", f"{balancer.method}{keyed}{slow}", ""),
+        BalancerSetting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky"),
+        BalancerSetting("c", "Health checks", _health(health) if health else "none", "health"),
+        BalancerSetting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection"),
+    )
+
+
+async def choose_setting(console: ConsoleVerbs, name: str, balancer: Balancer) -> None:
+    """Ask which, and edit it; what has a table of its own can be switched off as well."""
+    by_key = {each.key: each for each in settings(balancer)}
+    answers = tuple((key, each.label) for key, each in by_key.items())
+    key = await console.ask(Choice(f"Settings of {name}", "", (*answers, ("n", "Close"))))
+    if (chosen := by_key.get(key or "")) is None:
+        return
+    address = ("balancers", name, chosen.table) if chosen.table else ("balancers", name)
+    if chosen.table and getattr(balancer, chosen.table) is not None:
+        what = (("e", "Edit"), ("o", "Switch off"), ("n", "Close"))
+        key = await console.ask(Choice(chosen.label, "", what))
+        if key == "o":
+            await console.do(Change(edits=(Delete(address),), sentence=f"switch off {thing(address)}"))
+        if key != "e":
+            return
+    await console.edit(address)
+
+
+def _sticky(sticky: Sticky) -> str:
+    by = [f"cookie {sticky.cookie}"] if sticky.cookie else []
+    by += [f"parameter {sticky.param}"] if sticky.param else []
+    return " and ".join(by) + (", issued here" if sticky.issue else "")
+
+
+def _health(health: HealthCheck) -> str:
+    what = f"{health.method} {health.uri}" if health.method not in ("tcp", "none") else health.method
+    return f"{what} every {health.interval:g} s"
+
+
+def _ejection(ejection: Ejection) -> str:
+    bounds = [f"{ejection.consecutive} failures in a row"] if ejection.consecutive else []
+    bounds += [f"{words.percent(ejection.ratio)} failing"] if ejection.ratio else []
+    return f"after {' or '.join(bounds) or 'nothing'}, for {ejection.seconds:g} s"
+
 
 NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer://name."
 NO_MEMBER = "No member yet: requests are answered 503. Press a to add one."
@@ -241,7 +306,7 @@ class BalancersPage(Page):
     @work
     async def action_remove(self) -> None:
         if self._chosen and not self._loads[self._chosen]:
-            change = sentences.remove_balancer(self._chosen)
+            change = sentences.remove(("balancers", self._chosen))
             await self.console.do(change, sentences.question(change), "It has no member.", "Remove")
         elif aimed_at := self._aimed_at():
             names = [load.member for load in aimed_at]

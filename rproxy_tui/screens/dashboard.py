@@ -20,8 +20,8 @@ from proxy_core.errors import Problem
 from rproxy_tui import words
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.charts import Chart
-from rproxy_tui.widgets.line import Line
-from rproxy_tui.widgets.member_table import MemberTable
+from rproxy_tui.widgets.frame import Line
+from rproxy_tui.widgets.member_tables import MemberTable
 from rproxy_tui.widgets.request_log import RequestLog, nothing_yet
 
 NOW = 5.0
@@ -68,10 +68,7 @@ class DashboardPage(Page):
         log = self.query_one(RequestLog)
         log.empty = nothing_yet(snapshot, self.console.state.site)
         log.pull(self.engine, snapshot.newest_record)
-        self._show_problems(self.console.problems)
-
-    def _show_problems(self, problems: Sequence[Problem]) -> None:
-        if problems != self._listed:
+        if (problems := self.console.problems) != self._listed:
             self._listed = problems
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 

@@ -1,28 +1,87 @@
 """Why a request goes where it goes: every rule that was tried, with what came of it and the reason.
 
 One screen for a request that came, under the rules and facts it ran under, and for one that is typed, under the rules
-in force: as soon as somebody changes the line at the top, it is the latter. Each verdict leads to its rule.
+in force: as soon as somebody changes the line at the top, it is the latter. Each verdict leads to its rule. The line is
+that of ``rproxy explain``: a URL or a path is enough, a method, a client and fields may be added, and the engine's own
+rules answer while one types. Nothing is sent to any member.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
+from msgspec.structs import replace
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Label, Static
+from textual.message import Message
+from textual.widgets import Input, Label, Static
 
-from proxy_core.control.explaining.question_line import spelled
-from proxy_core.control.view import Explanation, Inspection, Question, Snapshot, Verdict
+from proxy_core.control.explaining.question_line import asked, spelled
+from proxy_core.control.view import EngineView, Explanation, Inspection, Question, Snapshot, Verdict
 from rproxy_tui import words
 from rproxy_tui.draft import thing
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.line import heading
-from rproxy_tui.widgets.question import QuestionLine
+from rproxy_tui.widgets.frame import heading
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
+
+PAUSE = 0.15
+"""Seconds without a key before the rules are asked."""
+EXAMPLE = "/path or URL; also  POST /path --client 192.0.2.7 -H 'Cookie: a=b'"
+
+
+class QuestionLine(Input):
+    """Posts ``Answered`` when there is an answer. ``leave`` is called at once when the person is done typing, so that
+    the next key is not typed as well."""
+
+    BINDINGS = [Binding("escape", "leave", "Back", key_display="esc", id="question.back")]
+
+    class Answered(Message):
+        """``explanation`` is None where nothing was asked, or where ``wrong`` says what is wrong with the line."""
+
+        def __init__(self, explanation: Explanation | None, wrong: str = "") -> None:
+            super().__init__()
+            self.explanation, self.wrong = explanation, wrong
+
+    def __init__(self, engine: EngineView, leave: Callable[[], None], text: str = "") -> None:
+        super().__init__(text, placeholder=EXAMPLE, compact=True, select_on_focus=False)
+        self._engine, self._leave, self._entered = engine, leave, text.strip()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.ask(PAUSE)
+
+    async def action_submit(self) -> None:
+        self._entered = self.value.strip()
+        self.ask()
+        self._leave()
+
+    def action_leave(self) -> None:
+        self._leave()
+
+    def on_focus(self, _event: events.Focus) -> None:
+        self.cursor_position = len(self.value)
+
+    @work(exclusive=True, group="ask")
+    async def ask(self, pause: float = 0.0) -> None:
+        """Ask what is in the line now: programs and databases only for what was entered."""
+        await asyncio.sleep(pause)
+        line = self.value.strip()
+        if not line:
+            self.post_message(self.Answered(None))
+            return
+        try:
+            question = replace(asked(line), unfinished=line != self._entered)
+            answer = self.Answered(await self._engine.explain(question))
+        except ValueError as error:
+            answer = self.Answered(None, str(error))
+        self.post_message(answer)
+
 
 EMPTY = """\
 Type a URL or a path above: every rule that it meets is listed here, with the reason."""

@@ -22,10 +22,8 @@ from proxy_core.control.editing.commands import Applied, Change
 from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.draft import Draft, change, placed
-from rproxy_tui.widgets.confirm import Choice
-from rproxy_tui.widgets.diff import Diff
-from rproxy_tui.widgets.form import Chooser, FieldRow, manual
-from rproxy_tui.widgets.rows_input import Cell, RowsInput
+from rproxy_tui.widgets.dialogs import Choice, Diff
+from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
 
 PAUSE = 0.15
 """Seconds without a key after which the outcome is checked."""

@@ -19,7 +19,7 @@ from proxy_core.control.editing.commands import Restore
 from proxy_core.control.view import Generation, Saved, Snapshot
 from rproxy_tui import words
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.diff import Diff
+from rproxy_tui.widgets.dialogs import Diff
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
 

@@ -17,11 +17,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from proxy_core.control.view import Inspection, ListenerState, Record, Verdict
+from proxy_core.control.view import Inspection, ListenerState, Verdict
+from proxy_core.control.watching.request_records import Record
 from rproxy_tui import words
 from rproxy_tui.page import Page
 from rproxy_tui.theme import STYLES
-from rproxy_tui.widgets.line import heading
+from rproxy_tui.widgets.frame import heading
 from rproxy_tui.widgets.request_log import as_line
 
 NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade")

@@ -2,15 +2,16 @@
 
 The upper table lists the maps, the lower one the entries of the one that is marked; the line at the bottom asks a map
 for a key, as rules do. An entry of a map's file is changed like anything else: one command, checked and shown before,
-saved at once, taken back with ``u``. What only a program or a database knows is asked when Enter says so, never letter
-by letter.
+saved at once, taken back with ``u``. Lines that are never reached, because a line above has the same key, stay in
+sight: they are what puzzles whoever edited the file by hand. What only a program or a database knows is asked when
+Enter says so, never letter by letter.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
 
 from textual import work
 from textual.app import ComposeResult
@@ -22,11 +23,90 @@ from textual.widgets import Input, Label, Static
 from proxy_core.control.editing.commands import SetEntry
 from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
+from proxy_core.runtime.maps.text_file import MapRow
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.map_tables import ELSEWHERE, ENTRIES, MAPS, NO_ENTRY, ShownEntry, ShownMap, entries
-from rproxy_tui.widgets.prompt import Prompt
+from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.row_table import RowTable
+from rproxy_tui.widgets.table import Column
+
+NO_ENTRY = """\
+No entry yet: every lookup misses, and rules take their defaults.
+Press a to add one."""
+ELSEWHERE: dict[str, str] = {
+    "int": "A function: it has no entries. / shows what it makes of a key.",
+    "prg": "A program: only it knows its entries. / asks it.",
+    "dbm": "Entries of a dbm file are not listed: change its source and run httxt2dbm. / looks a key up.",
+    "dbd": "A database: only it knows its entries. / asks it.",
+    "fastdbd": "A database: only it knows its entries. / asks it; its answers are remembered.",
+}
+"""What stands in place of entries that are not listed, by the map's type."""
+
+
+class ShownMap(NamedTuple):
+    state: MapState
+    marked: bool
+    changed: str
+
+
+class ShownEntry(NamedTuple):
+    """A line of a map. ``above`` is the line that is found instead of it, 0 for none."""
+
+    row: MapRow
+    above: int
+
+
+def _health(row: ShownMap, _: int) -> tuple[tuple[str, str], ...]:
+    if row.state.fault:
+        return (("▲ fault", "error"),)
+    return (("● ok", "good"),)
+
+
+def _number(number: int) -> tuple[tuple[str, str], ...]:
+    return ((words.count(number), "" if number else "muted"),)
+
+
+MAPS: tuple[Column[ShownMap], ...] = (
+    Column("", 1, lambda row, _: (("›" if row.marked else " ", "accent"),), priority=1),
+    Column("map", 10, lambda row, w: ((words.clip(row.state.name, w), ""),), grow=2, most=30),
+    Column("state", 7, _health),
+    Column("type", 7, lambda row, _: ((row.state.type, ""),)),
+    Column("reads", 12, lambda row, w: ((words.middle(words.printable(row.state.reads), w), "muted"),), priority=3,
+           grow=3, most=60),
+    Column("entries", 7, lambda row, _: ((words.count(row.state.entries) if row.state.entries >= 0 else words.NOTHING,
+                                          "" if row.state.entries >= 0 else "muted"),), priority=2, right=True),
+    Column("hits", 6, lambda row, _: _number(row.state.hits), right=True),
+    Column("misses", 6, lambda row, _: _number(row.state.misses), right=True),
+    Column("errors", 6, lambda row, _: ((words.count(row.state.errors), "error" if row.state.errors else "muted"),),
+           right=True),
+    Column("changed", 10, lambda row, _: ((row.changed, "muted"),), priority=4, right=True),
+)  # fmt: skip
+
+ENTRIES: tuple[Column[ShownEntry], ...] = (
+    Column("line", 5, lambda row, _: ((str(row.row.line or ""), "muted"),), priority=2, right=True),
+    Column("key", 12, lambda row, w: ((words.middle(words.printable(row.row.key), w), _faint(row)),), grow=2, most=40),
+    Column(
+        "value", 16, lambda row, w: ((words.clip(words.printable(row.row.value), w), _faint(row)),), grow=4, most=80
+    ),
+    Column("", 16, lambda row, w: ((f"▲ line {row.above} wins" if row.above else "", "warning"),), priority=1),
+)
+
+
+def _faint(row: ShownEntry) -> str:
+    return "muted" if row.above else ""
+
+
+def entries(rows: Sequence[MapRow]) -> dict[str, ShownEntry]:
+    """The lines of a map by their key; those that are never reached under a name that no key can have."""
+    found: dict[str, ShownEntry] = {}
+    for row in rows:
+        first = found.get(row.key)
+        if first is None:
+            found[row.key] = ShownEntry(row, 0)
+        else:
+            found[f"{row.key} {row.line}"] = ShownEntry(row, first.row.line)
+    return found
+
 
 NO_MAP = """\
 No map yet: press n to add one. Rules ask it as ${NAME:key|default}."""

@@ -20,9 +20,8 @@ from proxy_core.config.model import RewriteRule
 from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Explanation, Verdict
 from rproxy_tui import rule_words, sentences, words
-from rproxy_tui.screens.explain import ExplainPage, outcome
+from rproxy_tui.screens.explain import ExplainPage, QuestionLine, outcome
 from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain, used
-from rproxy_tui.widgets.question import QuestionLine
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 

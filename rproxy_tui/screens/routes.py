@@ -21,7 +21,7 @@ from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Snapshot
 from rproxy_tui import sentences, words
 from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain, used
-from rproxy_tui.widgets.prompt import Prompt
+from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 

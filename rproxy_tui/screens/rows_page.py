@@ -19,7 +19,7 @@ from proxy_core.control.view import RouteLoad, Snapshot
 from proxy_core.errors import Problem, errors
 from rproxy_tui import sentences
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.prompt import worded
+from rproxy_tui.widgets.dialogs import worded
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 

@@ -14,14 +14,15 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input
 
-from proxy_core.control.view import Record, Snapshot
+from proxy_core.control.view import Snapshot
+from proxy_core.control.watching.request_records import Record
 from proxy_core.rules.access.networks import seen_as
 from rproxy_tui import words
-from rproxy_tui.bans import ban
 from rproxy_tui.page import Page
 from rproxy_tui.screens.inspector import InspectorPage
-from rproxy_tui.widgets.line import Line, Part, fit
-from rproxy_tui.widgets.prompt import Prompt
+from rproxy_tui.sentences import ban
+from rproxy_tui.widgets.dialogs import Prompt
+from rproxy_tui.widgets.frame import Line, Part, fit
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
 
 

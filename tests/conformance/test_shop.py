@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from proxy_core.apache.export import export_site
+from proxy_core.apache.export import export_site, sayable
 from proxy_core.apache.importer import Imported, import_file
-from proxy_core.apache.sayable import sayable
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from tests.apache.sites import normal
@@ -120,7 +119,7 @@ def test_it_comes_in_and_goes_out_without_a_loss(folder: Path, ports: dict[str, 
     (folder / "again.conf").write_text(made.text)
     again = import_file(folder / "again.conf", {}, True, folder)
     assert again.report.losses == []
-    assert normal(site_of(again)) == normal(sayable(site, folder, folder).site)
+    assert normal(site_of(again)) == normal(sayable(site, folder, folder)[0])
 
 
 @pytest.mark.parametrize(("name", "request_"), REQUESTS)

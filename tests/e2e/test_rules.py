@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as struct_replace
 
 from proxy_core.config.model import HeaderRule, Listener, Options, Redirection, RewriteCond, RewriteRule, Route, Site
-from proxy_core.control.explaining.inspection import inspection
+from proxy_core.control.explaining.explain import inspection
 from proxy_core.control.watching import access_log
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime import origin_pools

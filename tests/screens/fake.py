@@ -32,7 +32,7 @@ from proxy_core.control.view import (
     Inspection,
     Question,
     SiteState,
-)  # fmt: skip
+)
 from proxy_core.errors import Problem
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside

@@ -10,18 +10,18 @@ from typing import Any
 
 import msgspec
 
+from proxy_core.balance.condition import Health
 from proxy_core.config.model import Member, Route, Site
 from proxy_core.control.view import (
-    Health,
     ListenerState,
     MemberLoad,
     Percentiles,
-    Record,
     RouteLoad,
     Saved,
     Second,
     Snapshot,
-)  # fmt: skip
+)
+from proxy_core.control.watching.request_records import Record
 from tests.screens.traffic import answer, asked_at
 
 START = 1_790_000_000.0

@@ -8,8 +8,7 @@ from textual.pilot import Pilot
 
 from proxy_core.control.editing.commands import Change, Insert, Keep, Refused, Reload, Set
 from proxy_core.errors import Problem
-from rproxy_tui.app import ConsoleApp
-from rproxy_tui.pages import PAGES
+from rproxy_tui.app import PAGES, ConsoleApp
 from rproxy_tui.screens.problems import ProblemsScreen
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until

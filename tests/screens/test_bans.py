@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Ban, Site
 from proxy_core.control.editing.commands import Change, Delete, Insert, Set
-from rproxy_tui.bans import about, ban
 from rproxy_tui.palette import entries
+from rproxy_tui.sentences import about_ban, ban
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import console, settled, text, until
 
@@ -60,9 +60,9 @@ def test_a_ban_made_again_is_made_longer_and_ended_ones_go() -> None:
 
 
 def test_how_long_a_ban_holds_is_said() -> None:
-    assert about(Ban(network="10.0.0.1", note="scans"), NOW) == "10.0.0.1: for good, scans"
-    assert about(Ban(network="10.0.0.1", until="2023-01-01T00:00:00Z"), NOW) == "10.0.0.1: has ended"
-    assert about(Ban(network="10.0.0.1", until="2023-11-14T23:13:20Z"), NOW).endswith(" left")
+    assert about_ban(Ban(network="10.0.0.1", note="scans"), NOW) == "10.0.0.1: for good, scans"
+    assert about_ban(Ban(network="10.0.0.1", until="2023-01-01T00:00:00Z"), NOW) == "10.0.0.1: has ended"
+    assert about_ban(Ban(network="10.0.0.1", until="2023-11-14T23:13:20Z"), NOW).endswith(" left")
 
 
 async def test_a_key_bans_the_client_under_the_cursor_and_the_palette_lifts_it() -> None:

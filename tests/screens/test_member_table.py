@@ -12,9 +12,9 @@ from textual.message import Message
 from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import words
+from rproxy_tui.app import PAGES
 from rproxy_tui.page import Page
-from rproxy_tui.pages import PAGES
-from rproxy_tui.widgets.member_table import MemberTable
+from rproxy_tui.widgets.member_tables import MemberTable
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import console, settled, text
 

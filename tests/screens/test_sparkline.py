@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rproxy_tui.widgets.sparkline import bar, columns, sparkline
+from rproxy_tui.widgets.charts import bar, columns, sparkline
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=200), st.integers(1, 130), st.integers(0, 10**9))

@@ -10,8 +10,7 @@ from textual.content import Content
 
 from proxy_core.control.view import Percentiles, Saved
 from proxy_core.errors import Problem
-from rproxy_tui.widgets.line import Part, fit
-from rproxy_tui.widgets.status_line import banner, masthead, milliseconds, vital_signs
+from rproxy_tui.widgets.frame import Part, banner, fit, masthead, milliseconds, vital_signs
 from tests.screens.fake import FakeEngine
 
 

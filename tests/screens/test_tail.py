@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.control.view import Record
-from rproxy_tui.widgets.tail import Tail
+from proxy_core.control.watching.request_records import Record
+from rproxy_tui.widgets.request_log import Tail
 from tests.screens.fake import FakeEngine
 
 

@@ -18,7 +18,7 @@ PAINTED = "req/s"
 WHOLE = "Dashboard"
 """Words of the first row, which is painted only with the whole screen."""
 FAILING = """\
-import rproxy_tui.pages
+import rproxy_tui.app
 from rproxy_tui.page import Page
 
 class Failing(Page):
@@ -26,7 +26,7 @@ class Failing(Page):
     def pull(self, snapshot):
         raise RuntimeError("this page fails")
 
-rproxy_tui.pages.PAGES["7"] = Failing
+rproxy_tui.app.ConsoleApp.MODES["7"] = Failing
 """
 Start = Callable[..., Terminal]
 

@@ -16,10 +16,9 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, OPEN, AccessGroup, DraftRow, DraftSection, SiteDraft, holds
+from proxy_core.apache.draft import CLOSED, OPEN, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, check, rest, section, word
-from proxy_core.apache.names import unique
 from proxy_core.apache.options import Handler, first
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import access_compat, users
@@ -153,7 +152,7 @@ def group(match: Literal["any", "all", "none"]) -> Callable[[ImportContext, Dire
         context.section_only()
         made = AccessGroup(match, [])
         add(context, directive, made)
-        return dataclasses.replace(context, group=made, losses=[])
+        return dataclasses.replace(context, group=made)
 
     return handler
 
@@ -161,7 +160,7 @@ def group(match: Literal["any", "all", "none"]) -> Callable[[ImportContext, Dire
 def limited(context: ImportContext, directive: Directive) -> ImportContext:
     """<Limit> and <LimitExcept>: what is said in them of access is for some methods."""
     method = ("not method " if directive.key == "limitexcept" else "method ") + " ".join(directive.args)
-    return dataclasses.replace(context, method=method, losses=[])
+    return dataclasses.replace(context, method=method)
 
 
 def provider_alias(context: ImportContext, directive: Directive) -> None:

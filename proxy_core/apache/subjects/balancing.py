@@ -13,14 +13,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import Block, DraftBalancer, DraftRow, SiteDraft, table
+from proxy_core.apache.draft import Block, DraftBalancer, DraftRow, SiteDraft, slug, table, unique, with_balancers
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, section, word
-from proxy_core.apache.names import slug, unique, with_balancers
 from proxy_core.apache.options import BALANCER, MEMBER, ROUTE, STICKY, left_over, parameters, span, taken, words
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import health_checks
-from proxy_core.apache.subjects.limits import whole_seconds
+from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.config.model import Balancer, HeaderRule, Member, Site, Sticky
 from proxy_core.errors import Address
 

@@ -13,20 +13,19 @@ from msgspec.structs import replace
 
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
-from proxy_core.apache.options import REMOTE_IP, Handler, ValueKind, directives, first
+from proxy_core.apache.options import REMOTE_IP, Handler, directives, first, handlers
 from proxy_core.config.model import Options, Site
 
 _KINDS = {"remoteiptrustedproxy": "trusted_proxies", "remoteipinternalproxy": "internal_proxies"}
 
 
-def header(key: str, kind: ValueKind) -> Handler:
+_HEADERS = handlers(REMOTE_IP)
+
+
+def header(context: ImportContext, directive: Directive) -> None:
     """RemoteIPHeader field, RemoteIPProxiesHeader field"""
-
-    def handler(context: ImportContext, directive: Directive) -> None:
-        _of_the_site(context)
-        context.set(directive, key, kind.read(first(directive)))
-
-    return handler
+    _of_the_site(context)
+    _HEADERS[directive.key](context, directive)
 
 
 def proxies(context: ImportContext, directive: Directive) -> None:
@@ -63,7 +62,7 @@ def _of_the_site(context: ImportContext) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
-    **{name.lower(): header(key, kind) for name, (key, kind) in REMOTE_IP.items()},
+    **dict.fromkeys(_HEADERS, header),
     **{name + kind: proxies for name in _KINDS for kind in ("", "list")},
 }
 

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages, limits
+from proxy_core.apache.subjects import error_pages
+from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
 
@@ -45,7 +46,7 @@ _OF_SERVERS = handlers(SERVER)
 HANDLERS = {
     **handlers(SITE),
     **_OF_SERVERS,
-    "limitrequestbody": limits.limit_request_body,
+    "limitrequestbody": limit_request_body,
     "directoryindex": directory_index,
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
     "usecanonicalname": use_canonical_name,
@@ -110,8 +111,8 @@ def plain(site: Site) -> Site:
     options = replace(
         options,
         forwarded="append",
-        timeout=limits.milliseconds(options.timeout),
-        connect_timeout=limits.milliseconds(options.connect_timeout),
+        timeout=milliseconds(options.timeout),
+        connect_timeout=milliseconds(options.connect_timeout),
         override_codes=error_pages.codes(options.override_codes) if options.error_override else (),
     )
     return replace(site, site=options, headers=(*headers, *site.headers))

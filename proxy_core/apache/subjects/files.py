@@ -11,10 +11,9 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
-from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft
+from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.names import below, wildcards
 from proxy_core.apache.options import by_name, first, only
 
 NOT_SERVED = "nothing is served from there"
@@ -179,7 +178,7 @@ def directory(context: ImportContext, directive: Directive) -> ImportContext:
         raise Unsupported("write a <Directory> for each folder; until then no file is served if it guarded any")
     if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
         raise Ignored(NOT_SERVED)
-    return dataclasses.replace(context, section=DraftSection("directory", args[0], directive), losses=[])
+    return dataclasses.replace(context, section=DraftSection("directory", args[0], directive))
 
 
 def named_files(context: ImportContext, directive: Directive) -> ImportContext:
@@ -193,7 +192,7 @@ def named_files(context: ImportContext, directive: Directive) -> ImportContext:
     if not names or (outer is not None and outer.kind != "directory"):
         raise Unsupported("it is for servers and for <Directory>")
     folder = outer.argument if outer is not None else ""
-    return dataclasses.replace(context, section=DraftSection("files", folder, directive, names=names), losses=[])
+    return dataclasses.replace(context, section=DraftSection("files", folder, directive, names=names))
 
 
 SECTIONS = {

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 from msgspec.structs import asdict, replace
 
-from proxy_core.apache.draft import Block, DraftServer, SiteDraft
+from proxy_core.apache.draft import Block, DraftServer, SiteDraft, slug, unique
 from proxy_core.apache.import_context import ImportContext
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.names import slug, unique
 from proxy_core.apache.options import first
-from proxy_core.apache.subjects import error_pages, limits, tls
+from proxy_core.apache.subjects import error_pages, tls
+from proxy_core.apache.subjects.listeners import milliseconds, whole_seconds
 from proxy_core.config.model import Host, Limits, Listener, ListenerLimits, Options, Site
 from proxy_core.http.syntax import host_name
 from proxy_core.http.target import endpoint
@@ -144,7 +144,7 @@ def _bounds(whole: Limits, own: ListenerLimits) -> ListenerLimits:
     changed: dict[str, Any] = {"body": None}
     for time, rate in (("head_time", "head_rate"), ("body_time", "body_rate")):
         if getattr(own, time) is not None or getattr(own, rate) is not None:
-            changed |= {time: limits.whole_seconds(both[time]), rate: both[rate]}
+            changed |= {time: whole_seconds(both[time]), rate: both[rate]}
     return replace(own, **changed)
 
 
@@ -215,7 +215,7 @@ def own_options(site: Site) -> Site:
 
 def _own_options(options: Options, host: Host) -> Host:
     if host.timeout is not None:
-        host = replace(host, timeout=limits.milliseconds(host.timeout))
+        host = replace(host, timeout=milliseconds(host.timeout))
     overrides = options.error_override if host.error_override is None else host.error_override
     codes = options.override_codes if host.override_codes is None else error_pages.codes(host.override_codes)
     if options.override_codes and not codes:

@@ -16,7 +16,7 @@ from proxy_core.apache.lexer import Directive, Lines, word
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import access, error_pages
 from proxy_core.apache.subjects.hosts import by_host
-from proxy_core.apache.subjects.limits import whole_seconds
+from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.config.model import Location, Site
 
 
@@ -31,7 +31,7 @@ def section_of(kind: Kind, regex: Kind = "location") -> Callable[[ImportContext,
             raise Unsupported("it does not say what it is for")
         if found == "locationmatch":
             context.server.env += named_groups(args[0], directive)
-        return dataclasses.replace(context, section=DraftSection(found, args[0], directive), losses=[])
+        return dataclasses.replace(context, section=DraftSection(found, args[0], directive))
 
     return handler
 
@@ -71,7 +71,7 @@ def conditional(context: ImportContext, directive: Directive) -> ImportContext:
     whole = before[0][1:-1] if len(before) == 1 and directive.key == "if" else " && ".join(before)
     argument = outer.argument if outer is not None else "/"
     section = DraftSection("if", argument, directive, outer=outer, expression=whole)
-    return dataclasses.replace(context, section=section, losses=[], conditions=[])
+    return dataclasses.replace(context, section=section, conditions=[])
 
 
 SECTIONS = {

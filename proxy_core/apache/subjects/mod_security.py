@@ -54,8 +54,6 @@ def sec_rule(context: ImportContext, directive: Directive) -> None:
                 raise Unsupported(f"there is no transformation {value}")
             case "deny" | "block" | "drop" | "redirect" | "proxy" | "chain" | "skip" | "skipafter" | "exec":
                 raise Unsupported(f"{name} is for a firewall; a RewriteRule with [F] can refuse requests")
-            case _:
-                pass
     if not variables:
         raise Unsupported("a rule that sets no variable is for a firewall")
     if transforms:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from proxy_core.apache.draft import unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, Unsayable, line
-from proxy_core.apache.names import unique
 from proxy_core.apache.options import Handler
 from proxy_core.apache.report import Lose
 from proxy_core.config.model import Location, ReverseRule, Route, Site

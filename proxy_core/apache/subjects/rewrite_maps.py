@@ -15,10 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft
+from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, slug, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
-from proxy_core.apache.names import slug, unique
 from proxy_core.apache.options import by_name
 from proxy_core.apache.report import Lose
 from proxy_core.config.model import RewriteMap, Site

@@ -14,12 +14,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import Block, DraftRow, DraftServer, SiteDraft, block
-from proxy_core.apache.names import below, overlap, unique
+from proxy_core.apache.draft import Block, DraftRow, DraftServer, SiteDraft, below, block, overlap, unique
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import reverse
 from proxy_core.apache.subjects.hosts import by_host, unreached
-from proxy_core.apache.subjects.proxy import forwarded
+from proxy_core.apache.subjects.routes import forwarded
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import Host, Redirection, Route, Site
 

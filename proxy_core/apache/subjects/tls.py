@@ -27,7 +27,6 @@ from proxy_core.apache.options import (
     directives,
     first,
     handlers,
-    lost,
     option,
 )
 from proxy_core.apache.report import Lose
@@ -91,7 +90,6 @@ HANDLERS = {
     "sslverifyclient": verify,
     "sslproxyengine": option("ssl_proxy", SWITCH),
     "sslproxyverify": option("ssl_proxy_verify", choice({"none": False, "optional": True, "require": True})),
-    "sslcertificatechainfile": lost("put the chain behind the certificate, into one file"),
 }
 IGNORED = by_name({
     "the TLS library here looks after it": """
@@ -109,6 +107,7 @@ UNSUPPORTED = by_name({
     "put the certificates of the folder into one file":
         "sslproxycacertificatepath sslcacertificatepath sslproxymachinecertificatepath",
     "clients that name no host are answered by the first one": "sslstrictsnivhostcheck",
+    "put the chain behind the certificate, into one file": "sslcertificatechainfile",
 })  # fmt: skip
 LOST = {
     "UpstreamTls.server_name": "Apache asks for the host of the member's URL",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from proxy_core.apache.draft import CLOSED, DraftRow, holds
+from proxy_core.apache.draft import CLOSED, DraftRow, holds, slug, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
-from proxy_core.apache.names import slug, unique
 from proxy_core.apache.options import Handler, by_name, first, is_on, only
 from proxy_core.config.model import HeaderRule, Location, Site
 

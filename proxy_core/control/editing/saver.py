@@ -19,7 +19,7 @@ from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save, stamp
 from proxy_core.config.editing.site_edits import Edit
 from proxy_core.control.editing import history
 from proxy_core.control.editing.history import History, HistoryEntry
-from proxy_core.control.watching.snapshot import Saved
+from proxy_core.control.view import Saved
 from proxy_core.errors import Problem
 
 RETRY = 5.0

@@ -4,10 +4,15 @@ A request is made up from a URL, read as the front reads it, asked for at the ga
 that serves, with a Trace. What rules ask of the outside is really asked; what came back is part of the explanation.
 Nothing is sent to any member, nothing is counted, and a member is named only where there is no choice: whose turn it
 would be is not told, for asking must not take a turn.
+
+Of a finished request (``inspection``) the trace is not stored: its way is pure, so it is gone again with the rule set,
+the head and the facts that the exchange kept. Nothing of that is paid for by a request that nobody looks at.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from time import monotonic, time
 from urllib.parse import urlsplit
 
@@ -16,7 +21,8 @@ from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Member, Site
 from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
-from proxy_core.control.view import Explanation, Question
+from proxy_core.control.view import Explanation, Inspection, Question
+from proxy_core.control.watching.request_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
 from proxy_core.http.target import endpoint
@@ -131,3 +137,36 @@ def spelled(explained: Explanation) -> str:
     lines += [f"  {line}" for line in explained.fields]
     lines += [f"  > {line}" for line in explained.forwarded.split("\n") if line]
     return "\n".join(lines)
+
+
+def inspection(exchange: Exchange) -> Inspection:
+    """All that is known of a finished request."""
+    site = exchange.rules.site
+    return Inspection(
+        record=record(exchange),
+        request_head=masked(exchange.head, site),
+        forwarded_head=masked(exchange.forwarded, site),
+        answer_head=masked(exchange.answer, site),
+        explanation=_explanation(exchange),
+    )
+
+
+def _explanation(exchange: Exchange) -> Explanation:
+    """Why it went where it went. A head that was refused met no rule, and neither did who was turned away."""
+    view, site = exchange.view, exchange.rules.site
+    connection = view.connection
+    trace: Trace = asked_by(view, site)
+    found: Way | Need | Respond = Respond(exchange.status, None, exchange.cause)
+    if exchange.limit and exchange.route is None:
+        trace += turned_away(exchange.limit, exchange.cause)
+    elif view.head:
+        reader = RequestReader(connection.peer or view.client, connection)
+        policy = client_policy(site).through(site.listeners.get(connection.listener))
+        with suppress(RefusedRequest):
+            came, fields = reader.read(ascii_line(exchange.head), policy)
+            again = replace(exchange, view=came, facts=Facts(dict(exchange.facts.answers)))
+            found = way(again, reader, fields, trace)
+    if isinstance(found, Way):
+        trace += of_answer(exchange, found)
+    member = exchange.member if isinstance(found, Way) and isinstance(found.decision, Forward) else None
+    return explanation(Findings(exchange, found, trace, connection.listener, member, exchange.forwarded))

@@ -21,14 +21,7 @@ from proxy_core.balance.lbsets import shares
 from proxy_core.balance.member_state import Checked, MemberKey, MemberState
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Balancer, Member
-from proxy_core.control.watching.snapshot import (
-    Check,
-    MemberLoad,
-    Name,
-    Percentiles,
-    RouteLoad,
-    Second,
-)
+from proxy_core.control.view import Check, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, Tally

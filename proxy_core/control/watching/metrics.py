@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from proxy_core.balance.member_state import MemberState
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.model import Metrics as Settings
-from proxy_core.control.watching.snapshot import Snapshot
+from proxy_core.control.view import Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry

@@ -8,9 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Host, Location, Options, Site
-from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.explain import explain, inspection, spelled
 from proxy_core.control.explaining.explanation import masked
-from proxy_core.control.explaining.inspection import inspection
 from proxy_core.control.view import Explanation, Question
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside

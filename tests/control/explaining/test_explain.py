@@ -13,8 +13,7 @@ import pytest
 from proxy_core.config.model import Listener
 from proxy_core.config.reading.document import parse
 from proxy_core.control.cli.__main__ import main
-from proxy_core.control.explaining.explain import explain
-from proxy_core.control.explaining.inspection import inspection
+from proxy_core.control.explaining.explain import explain, inspection
 from proxy_core.control.view import Question
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside

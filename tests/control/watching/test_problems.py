@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from proxy_core.control.watching import recent_problems
-from proxy_core.control.watching.recent_problems import RecentProblems
+from proxy_core.control.watching import problems
+from proxy_core.control.watching.problems import RecentProblems
 from proxy_core.errors import Problem
 
 
@@ -25,13 +25,13 @@ def test_what_is_repeated_is_told_and_logged_once_as_long_as_it_is_shown(
     told: list[Problem] = []
     kept = RecentProblems(told.append)
     now = 0.0
-    monkeypatch.setattr(recent_problems, "monotonic", lambda: now)
+    monkeypatch.setattr(problems, "monotonic", lambda: now)
     for _ in range(100):
         kept.crashed("deciding a request", raised("x"), "serving goes on")
     assert len(told) == len(kept.current()) == len(caplog.records) == 1
     assert "ValueError: x" in told[0].what
     assert "Traceback" in (caplog.text)
-    now = recent_problems.SHOWN + 1
+    now = problems.SHOWN + 1
     assert kept.current() == []
     kept.crashed("deciding a request", raised("x"), "serving goes on")
     assert len(told) == 2
@@ -39,16 +39,16 @@ def test_what_is_repeated_is_told_and_logged_once_as_long_as_it_is_shown(
 
 def test_only_so_many_are_kept() -> None:
     kept = RecentProblems(lambda problem: None)
-    for number in range(3 * recent_problems.MOST):
+    for number in range(3 * problems.MOST):
         kept.add(Problem(what=str(number)))
-    assert len(kept.current()) == recent_problems.MOST
-    assert kept.current()[-1].what == str(3 * recent_problems.MOST - 1)
+    assert len(kept.current()) == problems.MOST
+    assert kept.current()[-1].what == str(3 * problems.MOST - 1)
 
 
 async def test_an_error_in_a_protocols_callback_is_a_notice_and_prints_nothing(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("proxy_core.control.watching.recent_problems"), "disabled", True)
+    monkeypatch.setattr(logging.getLogger("proxy_core.control.watching.problems"), "disabled", True)
     kept = RecentProblems(lambda problem: None)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(kept.from_loop)

@@ -1,17 +1,75 @@
-"""The two rows that are on every page: where one is and what is applied, and the vital signs of the traffic.
+"""The rows of the frame that every page has: masthead and banner on top, vital signs and key hints at the bottom.
 
-Both are worked out from a Snapshot by pure functions that take the width they may use. A state is always a word;
-colour only repeats it. Numbers have a stable width, so that rows do not jitter.
+The upper ones are worked out from a Snapshot by pure functions that take the width they may use. A state is always a
+word; colour only repeats it. Numbers have a stable width, so that rows do not jitter. A row's text is a list of parts,
+so that one that is too narrow gives up what matters least instead of being cut at the end (``fit``), and it is painted
+only when it changes.
+
+Hints come from the bindings that are active, so they are never out of date and show remapped keys. The outcome of a
+command takes their place for some seconds: where one looks for the next key, and without covering anything, as a toast
+would.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from textual.binding import Binding
 from textual.content import Content
+from textual.events import Resize
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
 
 from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui.keys import PAGES
-from rproxy_tui.widgets.line import Line, Part, fit
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a row. ``forms`` go from the fullest to the shortest (which may be empty: the part can be left
+    out); among parts the one with the lowest ``worth`` gives way first."""
+
+    worth: int
+    forms: tuple[Content, ...]
+
+
+def fit(parts: list[Part], width: int, gap: str = "  ") -> Content:
+    """The fullest row of ``parts`` that is not wider than ``width`` cells, or the shortest there is."""
+    chosen = [0] * len(parts)
+
+    def row() -> Content:
+        return Content(gap).join(part.forms[n] for part, n in zip(parts, chosen, strict=True) if part.forms[n].plain)
+
+    while (line := row()).cell_length > width:
+        shrinkable = [n for n, part in enumerate(parts) if chosen[n] < len(part.forms) - 1]
+        if not shrinkable:
+            break
+        chosen[min(shrinkable, key=lambda n: parts[n].worth)] += 1
+    return line
+
+
+def heading(text: str) -> Content:
+    """The line above a block of text."""
+    return Content.styled(text, "bold $text-accent")
+
+
+class Line(Widget):
+    """A row; ``show`` paints it anew when the text differs."""
+
+    ALLOW_SELECT = False
+
+    content = Content("")
+
+    def show(self, content: Content) -> None:
+        if content != self.content:
+            self.content = content
+            self.refresh()
+
+    def render(self) -> Content:
+        return self.content
+
 
 SAVED = {
     "saved": ("saved", "$text-muted"),
@@ -138,3 +196,66 @@ class Banner(Line):
 
 class StatusLine(Line):
     """The row of vital signs, above the key hints."""
+
+
+NOTICE_SECONDS = 8.0
+ALWAYS = ("help", "quit")
+
+
+class KeyHints(Line):
+    """Hints, or the notice that ``say`` was given last."""
+
+    _notice: Timer | None = None
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+
+    def on_resize(self, _event: Resize) -> None:
+        self._hint()
+
+    def _changed(self, _screen: Screen[object]) -> None:
+        self.call_after_refresh(self._hint)
+
+    def say(self, notice: Content) -> None:
+        """Show an outcome for some seconds instead of the hints."""
+        if self._notice is not None:
+            self._notice.stop()
+        self._notice = self.set_timer(NOTICE_SECONDS, self._hush)
+        self.show(notice)
+
+    def _hush(self) -> None:
+        self._notice = None
+        self._hint()
+
+    def _hint(self) -> None:
+        if self._notice is not None or not self.is_attached:
+            return
+        shown = [active.binding for active in self.screen.active_bindings.values() if active.enabled]
+        self.show(hints([(each, self.app.get_key_display(each)) for each in shown if each.show], self.size.width))
+
+
+def hints(bindings: list[tuple[Binding, str]], width: int) -> Content:
+    """``key what`` for each binding, the console's own keys last; one hint for keys that do the same.
+
+    Where there is no room for all, those of ``ALWAYS`` stay: who is lost needs them most.
+    """
+    first: dict[str, tuple[Binding, str]] = {}
+    for binding, key in bindings:
+        if binding.description:
+            first.setdefault(binding.action, (binding, key))
+    shown = [
+        (
+            binding.id in ALWAYS,
+            Content.assemble(" ", (key, "bold $text-accent"), " ", (binding.description, "$text-muted"), " "),
+        )
+        for binding, key in first.values()
+    ]
+    spare = width - sum(hint.cell_length for always, hint in shown if always)
+    row = Content("")
+    for always, hint in shown:
+        if not always:
+            if hint.cell_length > spare:
+                continue
+            spare -= hint.cell_length
+        row = row + hint
+    return row

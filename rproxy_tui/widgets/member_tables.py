@@ -1,21 +1,28 @@
-"""The members of one balancer or of all: who gets what, who is sick, who can be stopped.
+"""The two tables of the Balancers page: the balancers, and the members of one of them or of all.
 
-The dashboard shows it, and the balancers page edits through it with a cursor. The cursor stays on its member, whatever
-rows come and go, and so do marks, which are for changing several members in one go. Share stands beside the share
-that the weights promise, because their difference is what one looks for.
+A line for each balancer says how many members are up, what they carry, and which routes use it. One line is chosen: the
+balancer whose members stand beneath. It has a sign and not a cursor, because the cursor is on a member.
+
+The dashboard shows the members too, and the balancers page edits through them with a cursor. The cursor stays on its
+member, whatever rows come and go, and so do marks, which are for changing several members in one go. Share stands
+beside the share that the weights promise, because their difference is what one looks for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from textual.binding import Binding
 
+from proxy_core.config.destination import destination
+from proxy_core.config.model import Route, Site
 from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.http.target import balancer
 from rproxy_tui import words
+from rproxy_tui.widgets.charts import bar, sparkline
 from rproxy_tui.widgets.row_table import RowTable
-from rproxy_tui.widgets.sparkline import bar, sparkline
 from rproxy_tui.widgets.table import Cell, Column
 
 
@@ -68,7 +75,7 @@ def _weight(shown: ShownMember, width: int) -> Cell:
     return ((words.weight(shown.load.weight), "" if shown.load.balancer else "muted"),)
 
 
-COLUMNS: tuple[Column[ShownMember], ...] = (
+MEMBERS: tuple[Column[ShownMember], ...] = (
     Column("member", 12, _name, grow=1, most=30),
     Column("state", 23, _state),
     Column("weight", 6, _weight, priority=3, right=True),
@@ -106,7 +113,7 @@ class MemberTable(RowTable[ShownMember]):
 
     def __init__(self, *, qualified: bool = True, id: str | None = None) -> None:
         """``qualified``: a member's name begins with that of its balancer."""
-        super().__init__(COLUMNS, id=id)
+        super().__init__(MEMBERS, id=id)
         self._qualified = qualified
         self._loads: dict[str, MemberLoad] = {}
         self._end = 0
@@ -135,7 +142,7 @@ class MemberTable(RowTable[ShownMember]):
         """The names of the members get as much room as they need: more than the least only where it takes nothing
         from columns that matter more than a name's middle."""
         marks = () if self._qualified else (MARKS,)
-        first, *others = COLUMNS if self._qualified else (replace(COLUMNS[0], cell=_bare_name), *COLUMNS[1:])
+        first, *others = MEMBERS if self._qualified else (replace(MEMBERS[0], cell=_bare_name), *MEMBERS[1:])
         longest = max((len(words.member_name("", load.member)) for load in self._loads.values()), default=0)
         taken = sum(column.width + 1 for column in (*marks, *others) if column.priority <= KEPT)
         width = max(first.width, min(longest, max(LEAST, min(first.most, self.size.width - taken))))
@@ -148,3 +155,73 @@ class MemberTable(RowTable[ShownMember]):
 
     def _markable(self, marks: frozenset[str]) -> frozenset[str]:
         return marks & {name for name, load in self._loads.items() if not load.retired}
+
+
+class ShownBalancer(NamedTuple):
+    """A balancer as it stands in the upper table."""
+
+    name: str
+    """The balancer's name."""
+    chosen: bool
+    """Whether its members stand beneath."""
+    method: str
+    """How it chooses, or that it was removed."""
+    state: tuple[str, str]
+    """How many of its members are up, in words, and the style of them."""
+    rate: float
+    """Requests a second."""
+    busy: int
+    """Requests in flight."""
+    users: str
+    """The ids of the routes that lead to it, in a row."""
+
+
+BALANCERS: tuple[Column[ShownBalancer], ...] = (
+    Column("", 1, lambda row, _: (("▸" if row.chosen else " ", "accent"),)),
+    Column("balancer", 12, lambda row, w: ((words.clip(row.name, w), ""),), grow=1, most=28),
+    Column("method", 11, lambda row, _: ((row.method, "muted"),), priority=3),
+    Column("members", 12, lambda row, _: (row.state,)),
+    Column("req/s", 6, lambda row, _: ((words.rate(row.rate), ""),), priority=1, right=True),
+    Column("in flight", 9, lambda row, _: ((words.count(row.busy), ""),), priority=2, right=True),
+    Column("  used by", 16, lambda row, w: ((words.clip(f"  {row.users}", w), "muted"),), priority=4, grow=2),
+)
+
+
+class BalancerTable(RowTable[ShownBalancer]):
+    """``show_site`` gives it the balancers; ``cursor`` is the name of the chosen one."""
+
+    def __init__(self) -> None:
+        super().__init__(BALANCERS, selectable=False)
+        self._routes: tuple[Route, ...] = ()
+        self._users: dict[str, list[str]] = {}
+
+    def show_site(self, site: Site, loads: Mapping[str, Sequence[MemberLoad]], chosen: str) -> None:
+        """``loads`` holds the members by balancer; one that is not in the site any more is there for their sake."""
+        if site.routes is not self._routes:
+            self._routes, self._users = site.routes, users(site.routes)
+
+        def shown(name: str) -> ShownBalancer:
+            members = [load for load in loads[name] if not load.retired]
+            up = sum(load.status == "enabled" and load.well for load in members)
+            style = "muted" if not members else "good" if up == len(members) else "warning" if up else "error"
+            return ShownBalancer(
+                name=name,
+                chosen=name == chosen,
+                method=site.balancers[name].method if name in site.balancers else "removed",
+                state=(f"{up} of {len(members)} up" if members else "none", style),
+                rate=sum(load.rate for load in loads[name]),
+                busy=sum(load.busy for load in loads[name]),
+                users=", ".join(self._users.get(name, ())) or "no route",
+            )
+
+        self.show(tuple(loads), shown)
+        self.go_to(chosen)
+
+
+def users(routes: Sequence[Route]) -> dict[str, list[str]]:
+    """The routes of each balancer."""
+    found: dict[str, list[str]] = {}
+    for row in routes:
+        if row.proxy and balancer(row.proxy):
+            found.setdefault(destination(row)[0] or "", []).append(row.id)
+    return found

@@ -1,27 +1,50 @@
-"""One line to type, and what it would do: the shortest way from a wish to a command.
+"""Dialogs: one line to type and what it would do, a question before something that hurts, and a diff in colour.
 
 While one types, the text becomes a command, and the engine's own checker says beneath it what the site file would
 look like and what would be wrong with it. Nothing is submitted here: the prompt ends with the command, or with None.
+
+The blast radius is in a question or its detail ("14 in flight; the others go from 38 % to 57 %"), written by the
+caller; the safe answer has the focus, so that a second Enter by habit does no harm. ``y`` and ``n`` answer too. In a
+diff the sign in front of a line says the same as its colour.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Button, Input, Static
 
 from proxy_core.control.editing.commands import Change, Command
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
-from rproxy_tui.widgets.diff import coloured
+
+STYLES = {"+": "$text-success", "-": "$text-error", "…": "$text-muted"}
+HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+).*")
+
+
+def coloured(diff: str) -> Content:
+    """The lines that are removed and added, with the unchanged ones round them. The names of the files are left out
+    (a site has one), and a hunk says the line that it begins at."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    lines = [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
+    return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in lines)
+
+
+class Diff(Static):
+    """Shows a diff; ``otherwise`` is said when there is none."""
+
+    def show(self, diff: str, otherwise: str = "nothing changes") -> None:
+        self.update(coloured(diff) if diff else Content.styled(otherwise, "$text-muted"))
+
 
 C = TypeVar("C", bound=Command)
 PAUSE = 0.1
@@ -92,3 +115,37 @@ def worded(problem: Problem) -> Content:
     glyph, style = ("✗", "$text-error") if problem.severity == "error" else ("▲", "$text-warning")
     todo = f" — {problem.todo}" if problem.todo else ""
     return Content.assemble((f"{glyph} ", style), problem.what, (todo, "$secondary"))
+
+
+class Choice(ModalScreen[str]):
+    """Ends with the key of the chosen answer, "" for none. ``answers`` are (key, label); the last is the safe one."""
+
+    BINDINGS = [
+        Binding("escape", "choose('')", "Cancel", id="choice.cancel"),
+        Binding("left,up,h", "app.focus_previous", show=False, id="choice.previous"),
+        Binding("right,down,l", "app.focus_next", show=False, id="choice.next"),
+    ]
+
+    def __init__(self, question: str, detail: str, answers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self._question, self._detail, self._answers = question, detail, answers
+        for key, _label in answers:
+            self._bindings.bind(key, f"choose('{key}')", show=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="question", markup=False)
+            if self._detail:
+                yield Static(self._detail, classes="detail", markup=False)
+            with Horizontal(classes="answers") if len(self._answers) <= 2 else Vertical(classes="answers"):
+                for key, label in self._answers:
+                    yield Button(f"{label} ({key})", id=f"answer-{key}", compact=True)
+
+    def on_mount(self) -> None:
+        self.query(Button).last().focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.action_choose((event.button.id or "").removeprefix("answer-"))
+
+    def action_choose(self, key: str) -> None:
+        self.dismiss(key)
