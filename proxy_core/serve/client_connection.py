@@ -24,7 +24,7 @@ from proxy_core.serve.admission import too_many_connections
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.buffers import HELD, WRITE_BUFFER
 from proxy_core.serve.client_certificate import client_lines, facts
-from proxy_core.serve.flight import receive
+from proxy_core.serve.flight import Flight
 from proxy_core.serve.lingering import Lingering
 from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.proxy_protocol import Ends
@@ -32,7 +32,6 @@ from proxy_core.serve.request_body import RequestBody
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.request_head import RequestReader, ascii_line, guessed
 from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import FlightSide
 from proxy_core.serve.strict_parser import StrictParser
 
 TURN: Final = 64
@@ -45,12 +44,14 @@ class ClientConnection(Lingering):
     """A ClientSide: what a flight and the server may ask of it is said there."""
 
     __slots__ = (
-        "_began", "_body", "_ends", "_held", "_judge", "_policy", "_rules", "_state", "_watched", "blocked",
+        "_began", "_body", "_clients", "_ends", "_held", "_judge", "_policy", "_rules", "_state", "_watched", "blocked",
         "bound", "flight", "limits", "reader", "write",
     )  # fmt: skip
 
     write: Callable[[bytes], None]
-    flight: FlightSide | None
+    _clients: set[ClientConnection]
+    """Every open connection of the server, for the sweep over deadlines."""
+    flight: Flight | None
     _ends: Ends | None
     """Those of a PROXY header, in place of the socket's."""
     _held: bytes
@@ -65,8 +66,11 @@ class ClientConnection(Lingering):
     _watched: bool
     """Each request has to be asked for at the gate."""
 
-    def __init__(self, service: ServerState, bound: BoundListener, ends: Ends | None = None) -> None:
-        self._state = service
+    def __init__(
+        self, state: ServerState, clients: set[ClientConnection], bound: BoundListener, ends: Ends | None = None
+    ) -> None:
+        self._state = state
+        self._clients = clients
         self._ends = ends
         self.bound = bound
         self._began = 0.0
@@ -148,10 +152,10 @@ class ClientConnection(Lingering):
         state = self._state
         self._adopt(state.current.rules)
         self.deadline = monotonic() + self.limits.idle_time
-        if len(state.clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
+        if len(self._clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
             state.gate.reached["connections"] += 1
             self.cut()
-        state.clients.add(self)
+        self._clients.add(self)
         self.bound.connections += 1
         if not state.gate.opened(self.reader.peer, self._policy) and not self.closing:
             self._refuse(too_many_connections(self._policy), b"")
@@ -192,22 +196,23 @@ class ClientConnection(Lingering):
         if self.flight is not None:
             self.flight.client_left()
             self.flight = None
-        if self in self._state.clients:
-            self._state.clients.remove(self)
+        if self in self._clients:
+            self._clients.remove(self)
             self.bound.connections -= 1
             self._state.gate.closed(self.reader.peer)
 
     def pause_writing(self) -> None:
         self.blocked = True
         flight = self.flight
-        if flight is not None:
-            flight.pause_answer()
+        if flight is not None and flight.upstream is not None:
+            flight.upstream.pause_answer()
 
     def resume_writing(self) -> None:
         self.blocked = False
         flight = self.flight
         if flight is not None:
-            flight.resume_answer()
+            if flight.upstream is not None:
+                flight.upstream.resume_answer()
         elif self._held:
             self._go_on()
 
@@ -291,7 +296,9 @@ class ClientConnection(Lingering):
         if length:
             self._body.begin(length - len(first) if length > 0 else CHUNKED)
         exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
-        receive(self._state, self, exchange, fields, fields.keep and may_go_on, first, refused)
+        complete, keep = len(first) == length, fields.keep and may_go_on
+        self.flight = flight = Flight(self._state, self, exchange, fields, keep, self.bound.fields, complete, first)
+        flight.received(refused)
         return data[rest:] if rest < len(data) else b""
 
     def _unfinished(self, data: bytes) -> bytes:

@@ -8,13 +8,20 @@ built-in page is sent. It never asks for another (``ap_die``).
 from __future__ import annotations
 
 from time import monotonic
+from typing import Protocol
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.flight import Flight
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import ClientSide, FlightSide
+from proxy_core.serve.sides import ClientSide
+
+
+class PageClient(ClientSide, Protocol):
+    """A client connection whose request in flight gives way to the one for its page."""
+
+    flight: Flight | None
 
 
 class PageFlight(Flight):
@@ -22,9 +29,10 @@ class PageFlight(Flight):
 
     __slots__ = ("_first",)
 
-    _first: FlightSide
+    client: PageClient
+    _first: Flight
 
-    def __init__(self, first: FlightSide, service: ServerState, client: ClientSide, exchange: Exchange,
+    def __init__(self, first: Flight, service: ServerState, client: PageClient, exchange: Exchange,
                  fields: RequestFields) -> None:  # fmt: skip
         complete, status = fields.length == 0, first.exchange.status
         super().__init__(
@@ -60,7 +68,7 @@ class PageFlight(Flight):
         self.client.flight = self._first
 
 
-def fetch(service: ServerState, client: ClientSide, path: str) -> bool:
+def fetch(service: ServerState, client: PageClient, path: str) -> bool:
     """Whether another request asks for the page of an error now; the client has what comes of it."""
     first = client.flight
     assert first is not None

@@ -17,15 +17,13 @@ from time import monotonic
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, FactKey, Facts, Need, Unknown
-from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
+from proxy_core.runtime.exchange import CLIENT_LEFT
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, LATE, MEMBER, ROOM, Wait
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.lines import ANYTHING, IN_PROXY
 from proxy_core.serve.open_request import OpenRequest
-from proxy_core.serve.request_fields import CHUNKED, RequestFields
+from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
-from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import ClientSide
 from proxy_core.serve.way import way
 
 
@@ -36,15 +34,25 @@ class Flight(OpenRequest):
 
     # -- received: the head is whole and was not refused
 
-    def received(self) -> None:
-        rules, view = self.exchange.rules, self.exchange.view
+    def received(self, refused: RefusedRequest | None) -> None:
+        """A request was read as far as its head goes: its record begins and its way starts. ``refused`` says why its
+        client may not ask."""
+        service, exchange = self.service, self.exchange
+        service.recorder.begin(exchange)
+        exchange.received = len(self.pending)
+        if refused is not None:
+            self.turn_away(refused)
+            return
+        if service.retries.credit < RETRY_CREDIT:
+            service.retries.earn()
+        rules, view = exchange.rules, exchange.view
         if view.target == b"*":
             self.respond(200, "")
             return
         bounds = rules.site.limits
         if bounds.in_flight:
             try:
-                if not self.service.gate.enter(bounds):
+                if not service.gate.enter(bounds):
                     self.stand(ROOM, bounds.queue_time, IN_PROXY, ANYTHING)
                     return
             except RefusedRequest as full:
@@ -146,15 +154,6 @@ class Flight(OpenRequest):
         else:
             self.upstream.send_body(data, received, last)
 
-    def pause_answer(self) -> None:
-        """The client is slow to read, so the member has to wait."""
-        if self.upstream is not None:
-            self.upstream.pause_answer()
-
-    def resume_answer(self) -> None:
-        if self.upstream is not None:
-            self.upstream.resume_answer()
-
     # -- what goes wrong
 
     def expired(self) -> None:
@@ -197,21 +196,3 @@ class Flight(OpenRequest):
         """``fail``, and the connection ends with it: nobody knows where the next request would begin."""
         self.keep = False
         self.fail(status, cause)
-
-
-def receive(
-    service: ServerState, client: ClientSide, exchange: Exchange, fields: RequestFields, keep: bool, body: bytes,
-    refused: RefusedRequest | None,
-) -> None:  # fmt: skip
-    """A request was read as far as its head goes: its record begins and its way starts. ``body`` is what came of a
-    body with a length in the same breath; ``refused`` says why its client may not ask."""
-    complete = len(body) == fields.length
-    client.flight = flight = Flight(service, client, exchange, fields, keep, client.bound.fields, complete, body)
-    service.recorder.begin(exchange)
-    exchange.received = len(body)
-    if refused is not None:
-        flight.turn_away(refused)
-        return
-    if service.retries.credit < RETRY_CREDIT:
-        service.retries.earn()
-    flight.received()

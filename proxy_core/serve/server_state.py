@@ -17,7 +17,6 @@ from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
 from proxy_core.serve.lines import Lines
 from proxy_core.serve.retries import RetryBudget
-from proxy_core.serve.sides import ClientSide
 
 
 @dataclass(slots=True)
@@ -36,8 +35,6 @@ class ServerState:
     """Has the answers that rules ask for."""
     most_clients: int = 1 << 19
     """Connections of clients at a time; more would leave no file descriptors for members."""
-    clients: set[ClientSide] = field(default_factory=set)
-    """Every open connection, for the sweep over deadlines."""
     lines: Lines = field(default_factory=Lines)
     """Requests that wait for room in the proxy, or for a member with a free place."""
     retries: RetryBudget = field(default_factory=RetryBudget)

@@ -15,8 +15,8 @@ def left(proxy: Running, member: Upstream) -> dict[str, Any]:
     things = {
         "requests": proxy.recorder.live,
         "busy": [state.key for state in proxy.registry.members.values() if state.busy],
-        "clients": service.clients,
-        "connections": [state.connections for state in proxy.server.states() if state.connections],
+        "clients": proxy.server._clients,
+        "connections": [state.connections for state in proxy.server.listeners if state.connections],
         "in line": service.lines,
         "counted connections": service.gate._connections,
         "connections that are not idle": member.open - idle,

@@ -68,7 +68,7 @@ class Wire:
         self.service = server._state
         self.upstreams: list[Upstream] = []
         self.answer = answer
-        self.client = ClientConnection(self.service, BoundListener("http", "", 80, Listener(address=":80")))
+        self.client = ClientConnection(self.service, set(), BoundListener("http", "", 80, Listener(address=":80")))
         self.transport = Transport()
         self.service.upstreams.take = self._take  # type: ignore[method-assign, assignment]
         self.service.upstreams.connect = self._connect  # type: ignore[method-assign]
