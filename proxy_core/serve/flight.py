@@ -18,7 +18,7 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, FactKey, Facts, Need, Unknown
 from proxy_core.runtime.exchange import CLIENT_LEFT
-from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, LATE, MEMBER, ROOM, Wait
+from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.lines import ANYTHING, IN_PROXY
 from proxy_core.serve.open_request import OpenRequest
@@ -137,7 +137,7 @@ class Flight(OpenRequest):
 
     def half_closed(self) -> None:
         """The client sends no more: it may want its answer still, or be gone. The answer gets a short deadline."""
-        waits: Wait = CLOSED if self.waits in (FACT, CONNECT, ANSWER) else self.waits
+        waits = CLOSED if self.waits in (FACT, CONNECT, ANSWER) else self.waits
         self.wait(waits, HALF_CLOSED_SECONDS, monotonic())
 
     def send_body(self, data: bytes, last: bool) -> None:
@@ -161,12 +161,12 @@ class Flight(OpenRequest):
         if self.tunnel is not None:
             self.tunnel.expired()
             return
-        late, forwarding = LATE[self.waits], self.forwarding
-        if self.waits is ROOM:
+        late, forwarding = self.waits, self.forwarding
+        if late is ROOM:
             self.turn_away(RefusedRequest(late.status, late.cause, late.limit, 1.0))
         elif forwarding is None:
             self.fail(late.status, late.cause)
-        elif self.waits is MEMBER:
+        elif late is MEMBER:
             seconds = forwarding.pool.balancer.timeout
             self.busy(late.cause.format(seconds=seconds, pool=forwarding.pool.name), seconds)
         else:

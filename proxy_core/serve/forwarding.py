@@ -12,10 +12,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from proxy_core.balance import (
-    passive_checks,
-    sticky,
-)
+from proxy_core.balance import passive_checks, sticky
 from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
@@ -93,7 +90,7 @@ class Forwarding:
         if pool.balancer.sticky is not None:
             exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
         if pool.method == "hash":
-            if exchange.facts is NOTHING:  # its rules ask for none, but the key may
+            if exchange.facts is NOTHING:  # its rules ask for none, but the key may, and an edit may have brought it
                 exchange.facts = Facts(ask=flight.service.outside.ask)
             name = exchange.rules.site.site.server_name
             self._key = hash_key(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)

@@ -17,7 +17,7 @@ from time import monotonic
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
-from proxy_core.serve.deadlines import MEMBER, Wait
+from proxy_core.serve.deadlines import MEMBER, NOBODY, Wait
 from proxy_core.serve.lines import ANYTHING, IN_PROXY, Wants
 from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.request_fields import RequestFields
@@ -50,7 +50,7 @@ class OpenRequest:
     """The status of the error that it fetches the page for (``error_page``); 0 for what a client asks for."""
     settings: Settings | None = None
     """What holds for it besides its route, None for nothing; known once it is decided."""
-    waits: Wait = ""
+    waits: Wait = NOBODY
     """Whom it waits for; how long is the client connection's ``deadline``."""
     place: str = IN_PROXY
     """What it stands in line for (``lines``)."""

@@ -31,7 +31,7 @@ from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
-from proxy_core.serve import error_page
+from proxy_core.serve import deadlines, error_page
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.flight import Flight
 from proxy_core.serve.request_head import RequestReader
@@ -227,7 +227,7 @@ class Play:
             case "body":  # of what was written to a member just now
                 return self.up.partition(b"\r\n\r\n")[2]
             case "waits":
-                return self.flight.waits
+                return next(name.lower() for name, wait in vars(deadlines).items() if wait is self.flight.waits)
             case "seconds":
                 return round(self.client.deadline - self.now, 3)
             case "after" | "paused":
