@@ -298,6 +298,7 @@ class ClientConnection(Lingering):
         exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
         complete, keep = len(first) == length, fields.keep and may_go_on
         self.flight = flight = Flight(self._state, self, exchange, fields, keep, self.bound.fields, complete, first)
+        self._state.recorder.begin(exchange)
         flight.received(refused)
         return data[rest:] if rest < len(data) else b""
 

@@ -35,10 +35,8 @@ class Flight(OpenRequest):
     # -- received: the head is whole and was not refused
 
     def received(self, refused: RefusedRequest | None) -> None:
-        """A request was read as far as its head goes: its record begins and its way starts. ``refused`` says why its
-        client may not ask."""
+        """A request was read as far as its head goes: its way starts. ``refused`` says why its client may not ask."""
         service, exchange = self.service, self.exchange
-        service.recorder.begin(exchange)
         exchange.received = len(self.pending)
         if refused is not None:
             self.turn_away(refused)

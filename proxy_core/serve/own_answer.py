@@ -40,12 +40,8 @@ _SENTENCES = {
     504: "The proxy server did not receive a timely response from an upstream server.",
     505: "The HTTP version of the request is not supported by this server.",
 }
-_MOVED = {
-    301: b"The document has moved",
-    302: b"The document has moved",
-    303: b"The answer to your request is located",
-    307: b"The document has moved",
-    308: b"The document has moved",
+_MOVED = dict.fromkeys((301, 302, 307, 308), b"The document has moved") | {
+    303: b"The answer to your request is located"
 }
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

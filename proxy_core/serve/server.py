@@ -87,7 +87,7 @@ class ProxyServer:
             self._sweep()
         prepared = PreparedListeners()
         problems = []
-        known = {bound.key: bound for bound in self.listeners if not bound.draining}
+        known = {key(bound.name, bound.address): bound for bound in self.listeners if not bound.draining}
         for name, listener in listeners.items():
             try:
                 there = known.get(key(name, listener.address))

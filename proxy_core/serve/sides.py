@@ -41,23 +41,18 @@ class ClientSide(Protocol):
     def resume(self) -> None: ...
     def bound_body(self, own: int | None) -> None:
         """The body may have so many bytes, or as many as the listener allows (0: any number)."""
-        ...
 
     def fetch_page(self, path: str) -> bool:
         """Ask for the page of an error in place of the request in flight; whether it is asked for."""
-        ...
 
     def next(self, keep: bool, now: float) -> None:
         """The flight is over; ``keep``: another request may follow."""
-        ...
 
     def cut(self) -> None:
         """Break the connection, so that what was sent so far cannot be taken for the whole."""
-        ...
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes]:
         """The connection becomes a tunnel's, with what was read early."""
-        ...
 
     def connection_lost(self, exc: Exception | None) -> None: ...
 
@@ -72,20 +67,16 @@ class ForwardingSide(Protocol):
 
     def decided(self) -> None:
         """Elect a member. Raises Unknown at the first call."""
-        ...
 
     def failed(self, why: str, unanswered: bool) -> None:
         """The connection is gone, or what came over it is not an answer. ``unanswered``: it was closed, or lost,
         before any byte of one."""
-        ...
 
     def silent(self) -> None:
         """The member took too long, and is to blame."""
-        ...
 
     def release(self) -> None:
         """The member is busy with it no longer."""
-        ...
 
 
 class UpstreamSide(Protocol):
@@ -93,13 +84,10 @@ class UpstreamSide(Protocol):
 
     def send_body(self, data: bytes, received: int, last: bool) -> None:
         """A piece of the body, framed; ``received`` bytes of the client's were in it."""
-        ...
 
     def pause_answer(self) -> None:
         """The client is slow to read."""
-        ...
 
     def resume_answer(self) -> None: ...
     def drop(self) -> None:
         """Close the connection at once; nothing more comes of it."""
-        ...

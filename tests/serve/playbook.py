@@ -283,6 +283,7 @@ def asks(head: bytes, body: bytes = b"", refused: RefusedRequest | None = None) 
         try:
             complete, own = len(body) == fields.length, client.bound.fields
             client.flight = Flight(play.state, client, exchange, fields, fields.keep, own, complete, body)
+            play.recorder.begin(exchange)
             client.flight.received(refused)
         except Exception as error:  # as the connection that reads it does
             play.state.crashed("reading a request", error)
