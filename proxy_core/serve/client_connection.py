@@ -64,7 +64,7 @@ class ClientConnection(Lingering):
     _rules: RuleSet | None
     """Those that were in force at the last request; ``_policy`` is what they say of clients."""
     _watched: bool
-    """Each request has to be asked for at the gate."""
+    """Each request has to be asked for at admission."""
 
     def __init__(
         self, state: ServerState, clients: set[ClientConnection], bound: BoundListener, ends: Ends | None = None
@@ -153,17 +153,17 @@ class ClientConnection(Lingering):
         self._adopt(state.current.rules)
         self.deadline = monotonic() + self.limits.idle_time
         if len(self._clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
-            state.gate.reached["connections"] += 1
+            state.admission.reached["connections"] += 1
             self.cut()
         self._clients.add(self)
         self.bound.connections += 1
-        if not state.gate.opened(self.reader.peer, self._policy) and not self.closing:
+        if not state.admission.opened(self.reader.peer, self._policy) and not self.closing:
             self._refuse(too_many_connections(self._policy), b"")
 
     def _adopt(self, rules: RuleSet) -> None:
         """These rules are in force from this request on."""
         self._rules = rules
-        self._policy = policy = self._state.terms(rules, self.bound.name)
+        self._policy = policy = self._state.policy(rules, self.bound.name)
         self.limits = policy.limits
         self._watched = policy.watches(self.reader.peer, time())
 
@@ -199,7 +199,7 @@ class ClientConnection(Lingering):
         if self in self._clients:
             self._clients.remove(self)
             self.bound.connections -= 1
-            self._state.gate.closed(self.reader.peer)
+            self._state.admission.closed(self.reader.peer)
 
     def pause_writing(self) -> None:
         self.blocked = True
@@ -281,12 +281,12 @@ class ClientConnection(Lingering):
         if rules is not self._rules:
             self._adopt(rules)
         if self._watched:
-            self._state.gate.admit(self.reader.peer, self._policy, monotonic())
+            self._state.admission.admit(self.reader.peer, self._policy, monotonic())
         plain = head if head.isascii() else ascii_line(head)
         view, fields = self.reader.read(plain, self._policy)
         client, refused = view.client, None
         if client != self.reader.peer:  # a proxy names it, whose connection this is: others come over it
-            refused = self._state.gate.turned_away(client, self._policy, monotonic())
+            refused = self._state.admission.turned_away(client, self._policy, monotonic())
         length = fields.length
         may_go_on = self._judge.judge(plain, view.method, fields)
         first, rest = b"", end
@@ -325,7 +325,7 @@ class ClientConnection(Lingering):
     def _refuse(self, refused: RefusedRequest, data: bytes) -> None:
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""
         if refused.limit:
-            self._state.gate.reached[refused.limit] += 1
+            self._state.admission.reached[refused.limit] += 1
         flight = self.flight
         if flight is not None:
             flight.refuse(refused.status, refused.why)

@@ -59,7 +59,7 @@ class PageFlight(Flight):
         self.client.flight = self.first
 
 
-def fetch(service: ServerState, client: PageClient, path: str) -> bool:
+def fetch(state: ServerState, client: PageClient, path: str) -> bool:
     """Whether another request asks for the page of an error now; the client has what comes of it."""
     first = client.flight
     assert first is not None
@@ -70,7 +70,7 @@ def fetch(service: ServerState, client: PageClient, path: str) -> bool:
         return False
     own = Exchange(exchange.rules, view, view.head, exchange.version, exchange.at, monotonic())
     client.flight = page = PageFlight(
-        service, client, own, fields, first.may_keep(), first.own_fields, not fields.length,
+        state, client, own, fields, first.may_keep(), first.own_fields, not fields.length,
         page_for=exchange.status, first=first,
     )  # fmt: skip
     try:

@@ -36,13 +36,13 @@ class Flight(OpenRequest):
 
     def received(self, refused: RefusedRequest | None) -> None:
         """A request was read as far as its head goes: its way starts. ``refused`` says why its client may not ask."""
-        service, exchange = self.service, self.exchange
+        state, exchange = self.state, self.exchange
         exchange.received = len(self.pending)
         if refused is not None:
             self.turn_away(refused)
             return
-        if service.retries.credit < RETRY_CREDIT:
-            service.retries.earn()
+        if state.retries.credit < RETRY_CREDIT:
+            state.retries.earn()
         rules, view = exchange.rules, exchange.view
         if view.target == b"*":
             self.respond(200, "")
@@ -50,7 +50,7 @@ class Flight(OpenRequest):
         bounds = rules.site.limits
         if bounds.in_flight:
             try:
-                if not service.gate.enter(bounds):
+                if not state.admission.enter(bounds):
                     self.stand(ROOM, bounds.queue_time, IN_PROXY, ANYTHING)
                     return
             except RefusedRequest as full:
@@ -62,7 +62,7 @@ class Flight(OpenRequest):
         """There is room for it now, if there was none before."""
         rules = self.exchange.rules
         if rules.program.asks:
-            self.exchange.facts = Facts(ask=self.service.outside.ask)
+            self.exchange.facts = Facts(ask=self.state.outside.ask)
         self._decide()
 
     def _decide(self) -> None:
@@ -70,7 +70,7 @@ class Flight(OpenRequest):
         try:
             found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
         except Exception as error:
-            self.service.crashed("deciding a request", error)
+            self.state.crashed("deciding a request", error)
             self.respond(500, "deciding the request failed")
             return
         if isinstance(found, Need):
@@ -100,7 +100,7 @@ class Flight(OpenRequest):
             self.respond(decision.status, "", decision.location)
         else:
             if limit:
-                self.service.gate.reached[limit] += 1
+                self.state.admission.reached[limit] += 1
             self.respond(decision.status, decision.cause)
 
     def _fetch(self, key: FactKey) -> None:
@@ -112,7 +112,7 @@ class Flight(OpenRequest):
 
     async def _fetched(self, key: FactKey) -> None:
         try:
-            answer = await self.service.outside.answer(key)
+            answer = await self.state.outside.answer(key)
             self.task = None
             self.exchange.facts.answers[key] = answer
             if self.forwarding is None:
@@ -129,7 +129,7 @@ class Flight(OpenRequest):
         """There may be the place that it stands in line for."""
         if self.forwarding is not None:
             self.forwarding.decided()
-        elif self.service.gate.has_room(self.exchange.rules.site.limits):
+        elif self.state.admission.has_room(self.exchange.rules.site.limits):
             self.leave_line(monotonic())
             self.proceed()
 
@@ -169,7 +169,7 @@ class Flight(OpenRequest):
             self.busy(late.cause.format(seconds=seconds, pool=forwarding.pool.name), seconds)
         else:
             if late.limit:
-                self.service.gate.reached[late.limit] += 1
+                self.state.admission.reached[late.limit] += 1
             if late.blames:
                 forwarding.silent()
             self.fail(late.status, late.cause.format(seconds=forwarding.timeout))

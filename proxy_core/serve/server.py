@@ -114,7 +114,7 @@ class ProxyServer:
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         kept = set(prepared.kept)
-        trusted = self._state.terms(self._state.current.rules).trusted
+        trusted = self._state.policy(self._state.current.rules).trusted
         for bound, (name, listener, secure) in prepared.uses.items():
             bound.use(name, listener, secure, trusted)
         for bound in self.listeners:
@@ -151,12 +151,12 @@ class ProxyServer:
     @property
     def admission(self) -> Admission:
         """Who is kept out, and how many are inside."""
-        return self._state.gate
+        return self._state.admission
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""
-        service, wrong = self._state, self._state.outside.passwords.failed
-        return {**service.gate.reached, **({"passwords": wrong} if wrong else {})}
+        state, wrong = self._state, self._state.outside.passwords.failed
+        return {**state.admission.reached, **({"passwords": wrong} if wrong else {})}
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""

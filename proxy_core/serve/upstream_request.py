@@ -250,7 +250,7 @@ class UpstreamRequest:
         flight.upstream = None
         now = monotonic()
         if reusable and flight.complete and not member.disablereuse:
-            flight.service.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
+            flight.state.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
         else:
             self._connection.drop()
         if self._chunked and not self._hidden:

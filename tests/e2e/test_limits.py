@@ -257,7 +257,7 @@ async def test_connections_of_one_client_over_its_bound_get_429_at_once_unless_i
                     assert b"\r\nRetry-After: " in raw
             await until(lambda: not proxy.server.listeners[0].connections)
             assert (await get(proxy.port))[1] == b"hello"
-            await until(lambda: not proxy.server._state.gate._connections)
+            await until(lambda: not proxy.server._state.admission._connections)
 
 
 async def test_requests_over_a_clients_rate_get_429_and_when_to_come_again() -> None:

@@ -247,7 +247,7 @@ class Play:
             case "asked":
                 return len(self.upstreams.asked)
             case "reached":
-                return dict(self.state.gate.reached)
+                return dict(self.state.admission.reached)
             case "problems":
                 return len(self.problems)
             case "errors" | "elected" | "busy" | "answered" | "read" | "transferred":
@@ -277,7 +277,7 @@ def asks(head: bytes, body: bytes = b"", refused: RefusedRequest | None = None) 
 
     def step(play: Play) -> None:
         client = play.client
-        view, fields = client.reader.read(head, play.state.terms(play.rules))
+        view, fields = client.reader.read(head, play.state.policy(play.rules))
         exchange = Exchange(play.state.current.rules, view, head, "1.1" if fields.http11 else "1.0", 0.0, play.now)
         client.after = ""
         try:
