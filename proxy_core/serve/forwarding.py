@@ -89,7 +89,7 @@ class Forwarding:
         flight, exchange = self._flight, self._flight.exchange
         if pool.balancer.sticky is not None:
             exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
-        if pool.method == "hash":
+        if pool.balancer.method == "hash":
             if exchange.facts is NOTHING:  # its rules ask for none, but the key may, and an edit may have brought it
                 exchange.facts = Facts(ask=flight.state.outside.ask)
             name = exchange.rules.site.site.server_name
@@ -119,10 +119,7 @@ class Forwarding:
             flight.upstream = request = UpstreamRequest(flight, self, member, connection)
             request.sent(self._decision)
         else:
-            self._connect(member)
-
-    def _connect(self, member: BoundMember) -> None:
-        self._flight.wait_for(CONNECT, self._connected(member))
+            flight.wait_for(CONNECT, self._connected(member))
 
     async def _connected(self, member: BoundMember) -> None:
         flight = self._flight
@@ -168,7 +165,7 @@ class Forwarding:
         exchange.retries += 1
         member.state.retries += 1
         if exchange.retries < RETRIES or len(self.pool.members) == 1:
-            self._connect(member)
+            flight.wait_for(CONNECT, self._connected(member))
             return
         passive_checks.broke(self.pool, member, monotonic())
         self._next_member(member, 502, why)

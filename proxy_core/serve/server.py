@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 from proxy_core.balance.condition import cut_off
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
-from proxy_core.runtime.certificates import BadTls, Secure, now_utc, server_side, stamp_of
+from proxy_core.runtime.certificates import BadTls, Secure, server_side, stamp_of
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.process_limits import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
@@ -188,7 +189,7 @@ class ProxyServer:
 
     def problems(self) -> list[Problem]:
         """What is wrong with certificates now: files that cannot be used, ends that are near."""
-        now = now_utc()
+        now = datetime.now(UTC)
         found = [bound.trouble for bound in self.listeners if bound.trouble is not None]
         for bound in self.listeners:
             if bound.secure is not None:
