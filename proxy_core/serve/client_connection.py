@@ -77,10 +77,7 @@ class ClientConnection(Lingering):
         self._held = b""
         self._rules = None
         self._unsent = 0
-        self.closing = False
-        self.blocked = False
-        self.paused = False
-        self.half_closed = False
+        self.closing = self.blocked = self.paused = self.half_closed = False
         self.flight = None
 
     # -- used by the flight
@@ -332,14 +329,8 @@ class ClientConnection(Lingering):
             if flight.over:  # else its page is still to come
                 self.linger()
             return
-        exchange = Exchange(
-            self._state.current.rules,
-            guessed(data, self.reader),
-            data[: self.limits.head],
-            "",
-            time(),
-            monotonic(),
-        )
+        view, head = guessed(data, self.reader), data[: self.limits.head]
+        exchange = Exchange(self._state.current.rules, view, head, "", time(), monotonic())
         exchange.status, exchange.cause, exchange.limit = refused.status, refused.why, refused.limit
         settings, pages = exchange.rules.program.general, self._state.outside.pages
         own = (*again(refused.again), *self.bound.fields)
