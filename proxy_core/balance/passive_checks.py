@@ -75,7 +75,7 @@ def answered(pool: Pool, member: BoundMember, now: float, status: int, seconds: 
     """An answer began after so many seconds. To be called for pools that are ``watched``."""
     if _left(member):
         return
-    if pool.method == "latency":
+    if pool.balancer.method == "latency":
         measured(member.state, seconds, now)
     if status in pool.fails and not member.member.ignore_errors:
         failed(member.state, now, f"answered {status}")
@@ -95,6 +95,6 @@ def silent(pool: Pool, member: BoundMember, now: float, seconds: float) -> None:
     if pool.balancer.failontimeout and not member.member.ignore_errors:
         failed(member.state, now, f"was silent for {seconds:g} s")
     if pool.watched:
-        if pool.method == "latency":
+        if pool.balancer.method == "latency":
             measured(member.state, seconds, now)
         judge(pool, member, now, True)

@@ -96,7 +96,3 @@ class Pool:
     direct: bool = False
     """Whether this is the pool of a plain URL: its one member is tried at every request, whatever happened before, as
     Apache's workers outside balancers are."""
-
-    @property
-    def method(self) -> str:
-        return self.balancer.method

@@ -143,7 +143,7 @@ class Engine:
         minute = self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
             minute = self._minute = figures.minute(rules, recorder, minute)
-        states = self._server.states()
+        listeners = self._server.listeners
         return Snapshot(
             at=at,
             uptime=now - self._began,
@@ -151,7 +151,7 @@ class Engine:
             saved=self._editor.saver.state,
             requests=recorder.newest,
             in_flight=len(recorder.live),
-            connections=sum(state.connections for state in states),
+            connections=sum(listener.connections for listener in listeners),
             rate=minute.rate,
             rate_4xx=minute.rate_4xx,
             rate_5xx=minute.rate_5xx,
@@ -161,7 +161,7 @@ class Engine:
             members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now),
             routes=minute.routes,
             rewrites=minute.rewrites,
-            listeners=tuple(convert(state, ListenerState, from_attributes=True) for state in states),
+            listeners=tuple(convert(listener, ListenerState, from_attributes=True) for listener in listeners),
             seconds=minute.seconds,
             demo=self.demo,
             limited=self._server.reached(),
@@ -242,7 +242,7 @@ class Engine:
 
     async def start_demo_traffic(self, rate: float) -> None:
         """Send gentle, varied traffic to the first listener until the engine stops."""
-        port = next((state.port for state in self._server.states()), None)
+        port = next((listener.port for listener in self._server.listeners), None)
         if port is not None:
             self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))
 

@@ -21,8 +21,8 @@ from proxy_core.runtime.error_files import ErrorFiles
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
+from proxy_core.serve.auxiliary_listeners import AuxiliaryListener
 from proxy_core.serve.listeners import ListenError
-from proxy_core.serve.metrics_listener import MetricsListener
 from proxy_core.serve.server import ProxyServer
 
 
@@ -68,7 +68,7 @@ class SiteSwap:
             unbound = {name: listener for name, (listener, _) in self._unbound.items()}
             wanted = {name: listener for name, listener in site.listeners.items() if unbound.get(name) != listener}
             maps = await self.maps.prepare(site, self.folder)
-            page: MetricsListener | None = None
+            page: AuxiliaryListener | None = None
             try:
                 if maps.problems:
                     raise ListenError(maps.problems)

@@ -9,8 +9,9 @@ wildcard stands for one leftmost label.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,9 +58,9 @@ class Secure:
         return found
 
 
-def stamp(files: list[Path]) -> Stamp:
+def stamp(names: Iterable[str], folder: Path) -> Stamp:
     found = []
-    for file in files:
+    for file in [folder / name for name in names if name]:
         try:
             status = file.stat()
             found.append((str(file), status.st_mtime_ns, status.st_size))
@@ -68,13 +69,9 @@ def stamp(files: list[Path]) -> Stamp:
     return tuple(found)
 
 
-def listener_files(settings: ListenerTls, folder: Path) -> list[Path]:
-    named = [name for row in settings.certificates for name in (row.cert, row.key)] + [settings.client_ca]
-    return [folder / name for name in named if name]
-
-
 def stamp_of(settings: ListenerTls, folder: Path) -> Stamp:
-    return stamp(listener_files(settings, folder))
+    named = [name for row in settings.certificates for name in (row.cert, row.key)] + [settings.client_ca]
+    return stamp(named, folder)
 
 
 def server_side(settings: ListenerTls, folder: Path) -> Secure:
@@ -149,8 +146,7 @@ class ClientContexts:
 
     def of(self, settings: UpstreamTls) -> ssl.SSLContext:
         """Raises BadTls."""
-        named = (settings.ca, settings.cert, settings.key)
-        now = stamp([self.folder / name for name in named if name])
+        now = stamp((settings.ca, settings.cert, settings.key), self.folder)
         made = self._known.get(settings)
         if made is None or made[0] != now:
             made = self._known[settings] = now, client_side(settings, self.folder)
@@ -213,7 +209,3 @@ def _names_and_end(row: Certificate, folder: Path) -> tuple[tuple[str, ...], dat
             return (), found.not_valid_after_utc
     except (OSError, ValueError) as error:
         raise BadTls(("certificates", row.id, "cert"), f"{row.cert} cannot be read: {error}") from error
-
-
-def now_utc() -> datetime:
-    return datetime.now(UTC)

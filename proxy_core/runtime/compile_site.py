@@ -37,7 +37,7 @@ def adopt(rules: RuleSet, registry: Registry, now: float) -> None:
         {member.key for pool in pools for member in pool.members},
         rules.program.keys,
         {
-            pool.name: (pool.method, tuple((m.key.member, m.factor if serves(m) else 0) for m in pool.members))
+            pool.name: (pool.balancer.method, tuple((m.key.member, m.factor if serves(m) else 0) for m in pool.members))
             for pool in pools
             if not pool.direct
         },

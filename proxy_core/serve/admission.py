@@ -1,4 +1,4 @@
-"""The gate: who may not come in, who comes too often, and who has to wait because enough are inside.
+"""Admission: who may not come in, who comes too often, and who has to wait because enough are inside.
 
 Here is what is counted: connections by client, the rate of each client's requests, requests that wait for room, and
 how often each limit was reached. A rate is a token bucket in the form of one number for each client, the time at
@@ -41,12 +41,12 @@ class Admission:
     _most: int = _MOST
     """How many of these are borne."""
 
-    def opened(self, client: str, terms: ClientPolicy) -> bool:
+    def opened(self, client: str, policy: ClientPolicy) -> bool:
         """A connection of this client is open, and to be ``closed``; whether it may stay."""
         name = seen_as(client)
         self._connections[name] = count = self._connections.get(name, 0) + 1
-        most = terms.limits.client_connections
-        return not most or count <= most or bool(terms.trusted.find(client))
+        most = policy.limits.client_connections
+        return not most or count <= most or bool(policy.trusted.find(client))
 
     def closed(self, client: str) -> None:
         name = seen_as(client)

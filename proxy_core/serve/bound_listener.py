@@ -58,11 +58,6 @@ class BoundListener:
     _starting: asyncio.Future[list[BaseException | None]] | None = None
     """Kept, so that the task is not collected."""
 
-    @property
-    def key(self) -> tuple[str, int, str]:
-        """What makes it the same listener: its address, or its name where any port would do."""
-        return key(self.name, self.address)
-
     def use(self, name: str, listener: Listener, secure: Secure | None, trusted: Networks) -> None:
         """What holds for new connections from now on."""
         self.name, self.address, self.settings, self.secure = name, listener.address, listener, secure
@@ -82,5 +77,6 @@ class BoundListener:
 
 
 def key(name: str, address: str) -> tuple[str, int, str]:
+    """What makes it the same listener: its address, or its name where any port would do."""
     host, port = endpoint(address)
     return (host, port, "" if port else name)

@@ -24,7 +24,7 @@ from proxy_core.serve.admission import too_many_connections
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.buffers import HELD, WRITE_BUFFER
 from proxy_core.serve.client_certificate import client_lines, facts
-from proxy_core.serve.flight import receive
+from proxy_core.serve.flight import Flight
 from proxy_core.serve.lingering import Lingering
 from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.proxy_protocol import Ends
@@ -32,7 +32,6 @@ from proxy_core.serve.request_body import RequestBody
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.request_head import RequestReader, ascii_line, guessed
 from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import FlightSide
 from proxy_core.serve.strict_parser import StrictParser
 
 TURN: Final = 64
@@ -45,12 +44,14 @@ class ClientConnection(Lingering):
     """A ClientSide: what a flight and the server may ask of it is said there."""
 
     __slots__ = (
-        "_began", "_body", "_ends", "_held", "_judge", "_policy", "_rules", "_state", "_watched", "blocked",
+        "_began", "_body", "_clients", "_ends", "_held", "_judge", "_policy", "_rules", "_state", "_watched", "blocked",
         "bound", "flight", "limits", "reader", "write",
     )  # fmt: skip
 
     write: Callable[[bytes], None]
-    flight: FlightSide | None
+    _clients: set[ClientConnection]
+    """Every open connection of the server, for the sweep over deadlines."""
+    flight: Flight | None
     _ends: Ends | None
     """Those of a PROXY header, in place of the socket's."""
     _held: bytes
@@ -63,20 +64,20 @@ class ClientConnection(Lingering):
     _rules: RuleSet | None
     """Those that were in force at the last request; ``_policy`` is what they say of clients."""
     _watched: bool
-    """Each request has to be asked for at the gate."""
+    """Each request has to be asked for at admission."""
 
-    def __init__(self, service: ServerState, bound: BoundListener, ends: Ends | None = None) -> None:
-        self._state = service
+    def __init__(
+        self, state: ServerState, clients: set[ClientConnection], bound: BoundListener, ends: Ends | None = None
+    ) -> None:
+        self._state = state
+        self._clients = clients
         self._ends = ends
         self.bound = bound
         self._began = 0.0
         self._held = b""
         self._rules = None
         self._unsent = 0
-        self.closing = False
-        self.blocked = False
-        self.paused = False
-        self.half_closed = False
+        self.closing = self.blocked = self.paused = self.half_closed = False
         self.flight = None
 
     # -- used by the flight
@@ -148,18 +149,18 @@ class ClientConnection(Lingering):
         state = self._state
         self._adopt(state.current.rules)
         self.deadline = monotonic() + self.limits.idle_time
-        if len(state.clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
-            state.gate.reached["connections"] += 1
+        if len(self._clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
+            state.admission.reached["connections"] += 1
             self.cut()
-        state.clients.add(self)
+        self._clients.add(self)
         self.bound.connections += 1
-        if not state.gate.opened(self.reader.peer, self._policy) and not self.closing:
+        if not state.admission.opened(self.reader.peer, self._policy) and not self.closing:
             self._refuse(too_many_connections(self._policy), b"")
 
     def _adopt(self, rules: RuleSet) -> None:
         """These rules are in force from this request on."""
         self._rules = rules
-        self._policy = policy = self._state.terms(rules, self.bound.name)
+        self._policy = policy = self._state.policy(rules, self.bound.name)
         self.limits = policy.limits
         self._watched = policy.watches(self.reader.peer, time())
 
@@ -192,22 +193,23 @@ class ClientConnection(Lingering):
         if self.flight is not None:
             self.flight.client_left()
             self.flight = None
-        if self in self._state.clients:
-            self._state.clients.remove(self)
+        if self in self._clients:
+            self._clients.remove(self)
             self.bound.connections -= 1
-            self._state.gate.closed(self.reader.peer)
+            self._state.admission.closed(self.reader.peer)
 
     def pause_writing(self) -> None:
         self.blocked = True
         flight = self.flight
-        if flight is not None:
-            flight.pause_answer()
+        if flight is not None and flight.upstream is not None:
+            flight.upstream.pause_answer()
 
     def resume_writing(self) -> None:
         self.blocked = False
         flight = self.flight
         if flight is not None:
-            flight.resume_answer()
+            if flight.upstream is not None:
+                flight.upstream.resume_answer()
         elif self._held:
             self._go_on()
 
@@ -276,12 +278,12 @@ class ClientConnection(Lingering):
         if rules is not self._rules:
             self._adopt(rules)
         if self._watched:
-            self._state.gate.admit(self.reader.peer, self._policy, monotonic())
+            self._state.admission.admit(self.reader.peer, self._policy, monotonic())
         plain = head if head.isascii() else ascii_line(head)
         view, fields = self.reader.read(plain, self._policy)
         client, refused = view.client, None
         if client != self.reader.peer:  # a proxy names it, whose connection this is: others come over it
-            refused = self._state.gate.turned_away(client, self._policy, monotonic())
+            refused = self._state.admission.turned_away(client, self._policy, monotonic())
         length = fields.length
         may_go_on = self._judge.judge(plain, view.method, fields)
         first, rest = b"", end
@@ -291,7 +293,10 @@ class ClientConnection(Lingering):
         if length:
             self._body.begin(length - len(first) if length > 0 else CHUNKED)
         exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
-        receive(self._state, self, exchange, fields, fields.keep and may_go_on, first, refused)
+        complete, keep = len(first) == length, fields.keep and may_go_on
+        self.flight = flight = Flight(self._state, self, exchange, fields, keep, self.bound.fields, complete, first)
+        self._state.recorder.begin(exchange)
+        flight.received(refused)
         return data[rest:] if rest < len(data) else b""
 
     def _unfinished(self, data: bytes) -> bytes:
@@ -317,21 +322,15 @@ class ClientConnection(Lingering):
     def _refuse(self, refused: RefusedRequest, data: bytes) -> None:
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""
         if refused.limit:
-            self._state.gate.reached[refused.limit] += 1
+            self._state.admission.reached[refused.limit] += 1
         flight = self.flight
         if flight is not None:
             flight.refuse(refused.status, refused.why)
             if flight.over:  # else its page is still to come
                 self.linger()
             return
-        exchange = Exchange(
-            self._state.current.rules,
-            guessed(data, self.reader),
-            data[: self.limits.head],
-            "",
-            time(),
-            monotonic(),
-        )
+        view, head = guessed(data, self.reader), data[: self.limits.head]
+        exchange = Exchange(self._state.current.rules, view, head, "", time(), monotonic())
         exchange.status, exchange.cause, exchange.limit = refused.status, refused.why, refused.limit
         settings, pages = exchange.rules.program.general, self._state.outside.pages
         own = (*again(refused.again), *self.bound.fields)

@@ -61,7 +61,7 @@ class ClientPolicy:
         return self.append or bool(self.trusted.find(client))
 
     def watches(self, client: str, at: float) -> bool:
-        """Whether each request of this client has to be asked at the gate: it is kept out, or comes under a rate."""
+        """Whether each request of this client has to be asked at admission: it is kept out, or comes under a rate."""
         return bool(self.kept_out.find(client, at)) or (bool(self.gap) and not self.trusted.find(client))
 
 

@@ -154,9 +154,7 @@ async def _tell(sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(sock, _WRONG_PORT)
     sock.shutdown(socket.SHUT_WR)
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(1):
             while await loop.sock_recv(sock, 65536):
                 pass
-    except TimeoutError:
-        pass

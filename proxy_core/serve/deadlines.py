@@ -7,7 +7,8 @@ sweep compares the number with the clock five times a second. What sites differ 
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 HALF_CLOSED_SECONDS: Final = 0.5
 """Silence that is borne after the client closed its side: it may want its answer, or it may be gone for good."""
@@ -18,37 +19,14 @@ SEND_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 0.2
 """How often deadlines are looked at."""
 
-Wait = Literal["", "room", "fact", "member", "connect", "body", "sending", "answer", "closed", "reading", "tunnel"]
-"""Whom a flight waits for; "" while it waits for nobody."""
 
-ROOM: Final = "room"
-"""Room in the proxy: ``in_flight`` requests are worked on (``queue_time``)."""
-FACT: Final = "fact"
-"""An answer that a rule asked for: of a map, a file, a password. It has a deadline of its own."""
-MEMBER: Final = "member"
-"""A member with a free place (the balancer's ``timeout``)."""
-CONNECT: Final = "connect"
-"""A connection to the member. It has a deadline of its own (``connect_timeout``)."""
-BODY: Final = "body"
-"""The client, for more of its request body (``body_time``, ``body_rate``)."""
-SENDING: Final = "sending"
-"""The member, to take more of the request body (the route's or the member's ``timeout``)."""
-ANSWER: Final = "answer"
-"""The member, for its answer or more of it (``timeout``)."""
-CLOSED: Final = "closed"
-"""The same as ANSWER, CONNECT or FACT, for a client that closed its side (HALF_CLOSED_SECONDS)."""
-READING: Final = "reading"
-"""The client, to read more of the answer (``timeout``)."""
-TUNNEL: Final = "tunnel"
-"""Bytes in either direction (``tunnel_timeout``); the tunnel ends itself."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """Whom a flight waits for, and what it means that this takes too long."""
 
-
-class Late(NamedTuple):
-    """What it means that a wait took too long."""
-
-    status: int
+    status: int = 0
     """Of the answer, or of the record alone where an answer has begun or nobody is left to read it."""
-    cause: str
+    cause: str = ""
     """For the record; ``{seconds}`` and ``{pool}`` are filled in."""
     limit: str = ""
     """The limit that was reached, whose counter goes up."""
@@ -56,15 +34,25 @@ class Late(NamedTuple):
     """Whether the member was at fault."""
 
 
-LATE: Final[dict[Wait, Late]] = {
-    ROOM: Late(503, "it waited in the queue for queue_time while others were worked on", "in_flight"),
-    FACT: Late(504, "an answer that a rule asked for did not come"),
-    MEMBER: Late(503, "no member of {pool} was free within {seconds:g} s"),
-    CONNECT: Late(504, "the upstream did not accept", blames=True),
-    BODY: Late(408, "the client stopped sending its request body", "body_time"),
-    SENDING: Late(504, "the upstream was silent for {seconds:g} s", blames=True),
-    ANSWER: Late(504, "the upstream was silent for {seconds:g} s", blames=True),
-    CLOSED: Late(499, "the client closed its side and the answer took too long"),
-    READING: Late(499, "the client stopped reading the answer"),
-}
-"""FACT and CONNECT are never late by this clock; their rows are for completeness."""
+NOBODY: Final = Wait()
+"""It does not wait."""
+ROOM: Final = Wait(503, "it waited in the queue for queue_time while others were worked on", "in_flight")
+"""Room in the proxy: ``in_flight`` requests are worked on (``queue_time``)."""
+FACT: Final = Wait(504, "an answer that a rule asked for did not come")
+"""An answer that a rule asked for: of a map, a file, a password. It has a deadline of its own."""
+MEMBER: Final = Wait(503, "no member of {pool} was free within {seconds:g} s")
+"""A member with a free place (the balancer's ``timeout``)."""
+CONNECT: Final = Wait(504, "the upstream did not accept", blames=True)
+"""A connection to the member. It has a deadline of its own (``connect_timeout``)."""
+BODY: Final = Wait(408, "the client stopped sending its request body", "body_time")
+"""The client, for more of its request body (``body_time``, ``body_rate``)."""
+SENDING: Final = Wait(504, "the upstream was silent for {seconds:g} s", blames=True)
+"""The member, to take more of the request body (the route's or the member's ``timeout``)."""
+ANSWER: Final = Wait(504, "the upstream was silent for {seconds:g} s", blames=True)
+"""The member, for its answer or more of it (``timeout``)."""
+CLOSED: Final = Wait(499, "the client closed its side and the answer took too long")
+"""The same as ANSWER, CONNECT or FACT, for a client that closed its side (HALF_CLOSED_SECONDS)."""
+READING: Final = Wait(499, "the client stopped reading the answer")
+"""The client, to read more of the answer (``timeout``)."""
+TUNNEL: Final = Wait()
+"""Bytes in either direction (``tunnel_timeout``); the tunnel ends itself."""

@@ -7,30 +7,29 @@ built-in page is sent. It never asks for another (``ap_die``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from time import monotonic
+from typing import Protocol
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.flight import Flight
-from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import ClientSide, FlightSide
+from proxy_core.serve.sides import ClientSide
 
 
+class PageClient(ClientSide, Protocol):
+    """A client connection whose request in flight gives way to the one for its page."""
+
+    flight: Flight | None
+
+
+@dataclass(slots=True, eq=False)
 class PageFlight(Flight):
     """Fetches the page for the error of ``first``."""
 
-    __slots__ = ("_first",)
-
-    _first: FlightSide
-
-    def __init__(self, first: FlightSide, service: ServerState, client: ClientSide, exchange: Exchange,
-                 fields: RequestFields) -> None:  # fmt: skip
-        complete, status = fields.length == 0, first.exchange.status
-        super().__init__(
-            service, client, exchange, fields, first.may_keep(), first.own_fields, complete, page_for=status
-        )
-        self._first = first
+    client: PageClient
+    first: Flight = field(kw_only=True)
 
     def respond(self, status: int, cause: str, moved: bytes = b"") -> None:
         """A redirect is as good as a page; anything else means that there is none."""
@@ -40,27 +39,27 @@ class PageFlight(Flight):
             return
         self.exchange.cause = cause
         self._hand_back()
-        self._first.reply(self._first.exchange.status, self._first.exchange.cause)
+        self.first.reply(self.first.exchange.status, self.first.exchange.cause)
 
     def finished(self, now: float) -> None:
         assert not self.over
-        self._first.exchange.status = self.exchange.status
+        self.first.exchange.status = self.exchange.status
         self._hand_back()
-        self._first.finished(now)
+        self.first.finished(now)
 
     def _hand_back(self) -> None:
         """The page has come, or will not: the rest is the first flight's again."""
         self.over = True
         self.release(monotonic())
-        own, exchange = self.exchange, self._first.exchange
+        own, exchange = self.exchange, self.first.exchange
         exchange.attempts += own.attempts
         exchange.sent += own.sent
         if own.cause:
             exchange.cause += f"; its page {own.view.target.decode('latin-1')} failed: {own.cause}"
-        self.client.flight = self._first
+        self.client.flight = self.first
 
 
-def fetch(service: ServerState, client: ClientSide, path: str) -> bool:
+def fetch(state: ServerState, client: PageClient, path: str) -> bool:
     """Whether another request asks for the page of an error now; the client has what comes of it."""
     first = client.flight
     assert first is not None
@@ -70,7 +69,10 @@ def fetch(service: ServerState, client: ClientSide, path: str) -> bool:
     except RefusedRequest:
         return False
     own = Exchange(exchange.rules, view, view.head, exchange.version, exchange.at, monotonic())
-    client.flight = page = PageFlight(first, service, client, own, fields)
+    client.flight = page = PageFlight(
+        state, client, own, fields, first.may_keep(), first.own_fields, not fields.length,
+        page_for=exchange.status, first=first,
+    )  # fmt: skip
     try:
         page.proceed()
     except Exception as error:

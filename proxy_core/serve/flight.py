@@ -17,15 +17,13 @@ from time import monotonic
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, FactKey, Facts, Need, Unknown
-from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
-from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, LATE, MEMBER, ROOM, Wait
+from proxy_core.runtime.exchange import CLIENT_LEFT
+from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.lines import ANYTHING, IN_PROXY
 from proxy_core.serve.open_request import OpenRequest
-from proxy_core.serve.request_fields import CHUNKED, RequestFields
+from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
-from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import ClientSide
 from proxy_core.serve.way import way
 
 
@@ -36,15 +34,23 @@ class Flight(OpenRequest):
 
     # -- received: the head is whole and was not refused
 
-    def received(self) -> None:
-        rules, view = self.exchange.rules, self.exchange.view
+    def received(self, refused: RefusedRequest | None) -> None:
+        """A request was read as far as its head goes: its way starts. ``refused`` says why its client may not ask."""
+        state, exchange = self.state, self.exchange
+        exchange.received = len(self.pending)
+        if refused is not None:
+            self.turn_away(refused)
+            return
+        if state.retries.credit < RETRY_CREDIT:
+            state.retries.earn()
+        rules, view = exchange.rules, exchange.view
         if view.target == b"*":
             self.respond(200, "")
             return
         bounds = rules.site.limits
         if bounds.in_flight:
             try:
-                if not self.service.gate.enter(bounds):
+                if not state.admission.enter(bounds):
                     self.stand(ROOM, bounds.queue_time, IN_PROXY, ANYTHING)
                     return
             except RefusedRequest as full:
@@ -56,7 +62,7 @@ class Flight(OpenRequest):
         """There is room for it now, if there was none before."""
         rules = self.exchange.rules
         if rules.program.asks:
-            self.exchange.facts = Facts(ask=self.service.outside.ask)
+            self.exchange.facts = Facts(ask=self.state.outside.ask)
         self._decide()
 
     def _decide(self) -> None:
@@ -64,7 +70,7 @@ class Flight(OpenRequest):
         try:
             found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
         except Exception as error:
-            self.service.crashed("deciding a request", error)
+            self.state.crashed("deciding a request", error)
             self.respond(500, "deciding the request failed")
             return
         if isinstance(found, Need):
@@ -94,7 +100,7 @@ class Flight(OpenRequest):
             self.respond(decision.status, "", decision.location)
         else:
             if limit:
-                self.service.gate.reached[limit] += 1
+                self.state.admission.reached[limit] += 1
             self.respond(decision.status, decision.cause)
 
     def _fetch(self, key: FactKey) -> None:
@@ -106,7 +112,7 @@ class Flight(OpenRequest):
 
     async def _fetched(self, key: FactKey) -> None:
         try:
-            answer = await self.service.outside.answer(key)
+            answer = await self.state.outside.answer(key)
             self.task = None
             self.exchange.facts.answers[key] = answer
             if self.forwarding is None:
@@ -123,13 +129,13 @@ class Flight(OpenRequest):
         """There may be the place that it stands in line for."""
         if self.forwarding is not None:
             self.forwarding.decided()
-        elif self.service.gate.has_room(self.exchange.rules.site.limits):
+        elif self.state.admission.has_room(self.exchange.rules.site.limits):
             self.leave_line(monotonic())
             self.proceed()
 
     def half_closed(self) -> None:
         """The client sends no more: it may want its answer still, or be gone. The answer gets a short deadline."""
-        waits: Wait = CLOSED if self.waits in (FACT, CONNECT, ANSWER) else self.waits
+        waits = CLOSED if self.waits in (FACT, CONNECT, ANSWER) else self.waits
         self.wait(waits, HALF_CLOSED_SECONDS, monotonic())
 
     def send_body(self, data: bytes, last: bool) -> None:
@@ -146,15 +152,6 @@ class Flight(OpenRequest):
         else:
             self.upstream.send_body(data, received, last)
 
-    def pause_answer(self) -> None:
-        """The client is slow to read, so the member has to wait."""
-        if self.upstream is not None:
-            self.upstream.pause_answer()
-
-    def resume_answer(self) -> None:
-        if self.upstream is not None:
-            self.upstream.resume_answer()
-
     # -- what goes wrong
 
     def expired(self) -> None:
@@ -162,17 +159,17 @@ class Flight(OpenRequest):
         if self.tunnel is not None:
             self.tunnel.expired()
             return
-        late, forwarding = LATE[self.waits], self.forwarding
-        if self.waits is ROOM:
+        late, forwarding = self.waits, self.forwarding
+        if late is ROOM:
             self.turn_away(RefusedRequest(late.status, late.cause, late.limit, 1.0))
         elif forwarding is None:
             self.fail(late.status, late.cause)
-        elif self.waits is MEMBER:
+        elif late is MEMBER:
             seconds = forwarding.pool.balancer.timeout
             self.busy(late.cause.format(seconds=seconds, pool=forwarding.pool.name), seconds)
         else:
             if late.limit:
-                self.service.gate.reached[late.limit] += 1
+                self.state.admission.reached[late.limit] += 1
             if late.blames:
                 forwarding.silent()
             self.fail(late.status, late.cause.format(seconds=forwarding.timeout))
@@ -197,21 +194,3 @@ class Flight(OpenRequest):
         """``fail``, and the connection ends with it: nobody knows where the next request would begin."""
         self.keep = False
         self.fail(status, cause)
-
-
-def receive(
-    service: ServerState, client: ClientSide, exchange: Exchange, fields: RequestFields, keep: bool, body: bytes,
-    refused: RefusedRequest | None,
-) -> None:  # fmt: skip
-    """A request was read as far as its head goes: its record begins and its way starts. ``body`` is what came of a
-    body with a length in the same breath; ``refused`` says why its client may not ask."""
-    complete = len(body) == fields.length
-    client.flight = flight = Flight(service, client, exchange, fields, keep, client.bound.fields, complete, body)
-    service.recorder.begin(exchange)
-    exchange.received = len(body)
-    if refused is not None:
-        flight.turn_away(refused)
-        return
-    if service.retries.credit < RETRY_CREDIT:
-        service.retries.earn()
-    flight.received()

@@ -20,7 +20,7 @@ OPTIONS: Final = {b"close", b"keep-alive"}
 class Hop(NamedTuple):
     """What a connection adds to each of its requests, under the same policy."""
 
-    terms: ClientPolicy
+    policy: ClientPolicy
     """The policy."""
     client: str
     """The address of who asks."""
@@ -48,7 +48,7 @@ def believed(lines: list[bytes], hop: Hop) -> list[bytes]:
 
 def not_ours(lines: list[bytes], hop: Hop) -> list[bytes]:
     """Without the fields that only this proxy sets, or a proxy in front, under any name that is the same to CGI."""
-    names, claimed = hop.terms.own, hop.terms.claimed
+    names, claimed = hop.policy.own, hop.policy.claimed
     if claimed and not hop.appends:
         names |= claimed
     return [line for line in lines if as_cgi(line.partition(b":")[0].lower()) not in names] if names else lines
@@ -59,9 +59,9 @@ def forwarded(special: dict[int, list[bytes]], host: bytes, hop: Hop) -> list[by
     writes neither, so under ``append`` they stay as they came."""
     out = []
     for name, kind, own in (
-        (b"For", Kind.FORWARDED_FOR, hop.client.encode() if hop.terms.adds else b""),
-        (b"Host", Kind.FORWARDED_HOST, host if hop.terms.adds else b""),
-        (b"Server", Kind.FORWARDED_SERVER, hop.terms.server if hop.terms.adds else b""),
+        (b"For", Kind.FORWARDED_FOR, hop.client.encode() if hop.policy.adds else b""),
+        (b"Host", Kind.FORWARDED_HOST, host if hop.policy.adds else b""),
+        (b"Server", Kind.FORWARDED_SERVER, hop.policy.server if hop.policy.adds else b""),
     ):
         values = [value for value in special.get(kind, ()) if value] if hop.appends else []
         if own:
@@ -69,10 +69,10 @@ def forwarded(special: dict[int, list[bytes]], host: bytes, hop: Hop) -> list[by
         if values:
             out.append(b"X-Forwarded-%b: %b" % (name, b", ".join(values)))
     kept = special if hop.appends or hop.edited else {}
-    protos = [] if hop.terms.append or not hop.terms.adds else [hop.scheme.encode()]
+    protos = [] if hop.policy.append or not hop.policy.adds else [hop.scheme.encode()]
     out += [b"X-Forwarded-Proto: " + value for value in kept.get(Kind.FORWARDED_PROTO, protos)]
     elements = kept.get(Kind.FORWARDED, [])
-    if hop.terms.standard:
+    if hop.policy.standard:
         elements = [*elements, _element(host, hop)]
     return [*out, b"Forwarded: " + b", ".join(elements)] if elements else out
 

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from proxy_core.balance import (
-    passive_checks,
-    sticky,
-)
+from proxy_core.balance import passive_checks, sticky
 from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
@@ -63,7 +60,7 @@ class Forwarding:
         flight, exchange = self._flight, self._flight.exchange
         name = self._decision.route.pool or ""
         # Who stands in line has no member yet, and waits for those in force: an edit that makes room helps it too.
-        pool = flight.service.current.rules.pools.get(name) if flight.in_line else None
+        pool = flight.state.current.rules.pools.get(name) if flight.in_line else None
         self.pool = pool = pool or exchange.rules.pools[name]
         try:
             if pool.asks and not exchange.attempts:
@@ -92,9 +89,9 @@ class Forwarding:
         flight, exchange = self._flight, self._flight.exchange
         if pool.balancer.sticky is not None:
             exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
-        if pool.method == "hash":
-            if exchange.facts is NOTHING:  # its rules ask for none, but the key may
-                exchange.facts = Facts(ask=flight.service.outside.ask)
+        if pool.balancer.method == "hash":
+            if exchange.facts is NOTHING:  # its rules ask for none, but the key may, and an edit may have brought it
+                exchange.facts = Facts(ask=flight.state.outside.ask)
             name = exchange.rules.site.site.server_name
             self._key = hash_key(pool.balancer.key, exchange.view, exchange.facts, exchange.extras, name)
 
@@ -105,7 +102,7 @@ class Forwarding:
             return
         if not balancer.timeout:
             flight.busy(f"every member of {pool.name} is at its limit", 1.0)
-        elif flight.service.lines.length(pool.name) >= balancer.queue:
+        elif flight.state.lines.length(pool.name) >= balancer.queue:
             flight.busy(f"{balancer.queue} requests wait for {pool.name} already", balancer.timeout)
         else:
             session = flight.exchange.session
@@ -117,22 +114,19 @@ class Forwarding:
     def elected(self, member: BoundMember) -> None:
         self.timeout = member.member.timeout or self._decision.route.timeout
         flight = self._flight
-        connection = flight.service.upstreams.take(member.upstream)
+        connection = flight.state.upstreams.take(member.upstream)
         if connection is not None:
             flight.upstream = request = UpstreamRequest(flight, self, member, connection)
             request.sent(self._decision)
         else:
-            self._connect(member)
-
-    def _connect(self, member: BoundMember) -> None:
-        self._flight.wait_for(CONNECT, self._connected(member))
+            flight.wait_for(CONNECT, self._connected(member))
 
     async def _connected(self, member: BoundMember) -> None:
         flight = self._flight
         try:
             try:
                 seconds = member.member.connect_timeout or flight.exchange.rules.site.site.connect_timeout
-                upstreams, keepalive = flight.service.upstreams, member.member.keepalive
+                upstreams, keepalive = flight.state.upstreams, member.member.keepalive
                 connection = await upstreams.connect(member.upstream, seconds, keepalive)
             except Unreachable as error:
                 flight.task = None
@@ -158,7 +152,7 @@ class Forwarding:
         """The connection is gone, or what came over it is not an answer. ``unanswered``: it was closed, or lost,
         before any byte of one."""
         flight, member = self._flight, self.member
-        exchange, retries = flight.exchange, flight.service.retries
+        exchange, retries = flight.exchange, flight.state.retries
         assert member is not None
         member.state.errors += 1
         harmless = unanswered and repeatable(exchange.view.method, flight.fields.length)
@@ -171,7 +165,7 @@ class Forwarding:
         exchange.retries += 1
         member.state.retries += 1
         if exchange.retries < RETRIES or len(self.pool.members) == 1:
-            self._connect(member)
+            flight.wait_for(CONNECT, self._connected(member))
             return
         passive_checks.broke(self.pool, member, monotonic())
         self._next_member(member, 502, why)
@@ -183,7 +177,7 @@ class Forwarding:
         self.member = flight.exchange.member = None
         flight.exchange.cause, self._worst = why, status
         self._tried += (member.key,)
-        flight.service.lines.freed(self.pool.name)
+        flight.state.lines.freed(self.pool.name)
         if most is not None and len(self._tried) > most:
             flight.respond(status, why)
         else:
@@ -201,7 +195,7 @@ class Forwarding:
         """The member is busy with it no longer."""
         member, self.member = self.member, None
         if member is not None:
-            exchange, state, lines = self._flight.exchange, member.state, self._flight.service.lines
+            exchange, state, lines = self._flight.exchange, member.state, self._flight.state.lines
             state.busy -= 1
             state.sent += len(exchange.forwarded) + exchange.received
             state.received += len(exchange.answer) + exchange.sent

@@ -35,11 +35,9 @@ class Waiter(Protocol):
 
     def try_again(self) -> None:
         """There may be a place; if there is, it leaves the line."""
-        ...
 
     def broke(self, where: str, error: Exception) -> None:
         """A mistake of ours was made over it."""
-        ...
 
 
 class Lines(dict[str, dict[Wants, deque[Waiter]]]):

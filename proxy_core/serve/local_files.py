@@ -116,17 +116,19 @@ def look(folder: Path, root: Root, spelled: str) -> Found:
     try:
         top = os.path.realpath(os.fsencode(folder / root.folder), strict=True)
         there = os.path.realpath(top + path, strict=True)
+        files = [] if path.endswith(b"/") else [there]
         if os.path.isdir(there):
             if not _inside(top, there):
                 return Found(404)
             if not path.endswith(b"/"):
                 return Found(301, location=uri_escaped(path.decode("latin-1")) + "/")
-            return _index(top, there, root.names)
+            files = [os.path.realpath(os.path.join(there, os.fsencode(name))) for name in root.names]
+        for file in files:
+            if os.path.isfile(file) and _inside(top, file):
+                return Found(200, os.fsdecode(file)) if os.access(file, os.R_OK) else Found(403)
     except (OSError, ValueError):
-        return Found(404)
-    if path.endswith(b"/") or not _inside(top, there) or not os.path.isfile(there):
-        return Found(404)
-    return Found(200, os.fsdecode(there)) if os.access(there, os.R_OK) else Found(403)
+        pass
+    return Found(404)
 
 
 def _inside(top: bytes, there: bytes) -> bool:
@@ -140,12 +142,3 @@ def _inside(top: bytes, there: bytes) -> bool:
 def _hidden(path: bytes) -> bool:
     """Whether a name in a path begins with a dot; .well-known is there to be seen (RFC 8615)."""
     return any(part.startswith(b".") and part != b".well-known" for part in path.split(b"/"))
-
-
-def _index(top: bytes, folder: bytes, names: tuple[str, ...]) -> Found:
-    """The file that stands for a folder: the first of its names that is there."""
-    for name in names:
-        there = os.path.realpath(os.path.join(folder, os.fsencode(name)))
-        if os.path.isfile(there) and _inside(top, there):
-            return Found(200, os.fsdecode(there)) if os.access(there, os.R_OK) else Found(403)
-    return Found(404)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import REASONS
 from proxy_core.rules.decision import BoundRoute, CookieRow, ReverseRow
+from proxy_core.rules.fields.edit_scope import found
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.own_answer import Recipient, date
@@ -53,9 +54,9 @@ def head(
     if status:
         lines[0] = b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Error"))
     for at in answer.addresses if back.rows else ():
-        lines[at] = _mapped(lines[at], back.rows, back.base)
-    if back.cookies:
-        lines = [_cookie(line, back.cookies) for line in lines]
+        lines[at] = _changed(lines[at], lambda address: mapped(address, back.rows, back.base))
+    for at in found(lines, b"set-cookie") if back.cookies else ():
+        lines[at] = _changed(lines[at], lambda cookie: mapped_cookie(cookie, back.cookies))
     lines = [*lines, *fields] if change is None else change(lines)
     if not answer.dated:
         lines.append(date())
@@ -77,20 +78,11 @@ def head(
     return b"\r\n".join(lines), chunked, keep
 
 
-def _mapped(line: bytes, rows: tuple[ReverseRow, ...], base: str) -> bytes:
+def _changed(line: bytes, change: Callable[[str], str]) -> bytes:
     name, _, value = line.partition(b":")
-    address = value.strip(b" \t").decode("latin-1")
-    public = mapped(address, rows, base)
-    return line if public == address else b"%b: %b" % (name, public.encode("latin-1", "replace"))
-
-
-def _cookie(line: bytes, rows: tuple[CookieRow, ...]) -> bytes:
-    name, _, value = line.partition(b":")
-    if name.lower() != b"set-cookie":
-        return line
-    cookie = value.strip(b" \t").decode("latin-1")
-    public = mapped_cookie(cookie, rows)
-    return line if public == cookie else b"%b: %b" % (name, public.encode("latin-1", "replace"))
+    before = value.strip(b" \t").decode("latin-1")
+    after = change(before)
+    return line if after == before else b"%b: %b" % (name, after.encode("latin-1", "replace"))
 
 
 def switching(answer: Answer) -> bytes:

@@ -17,7 +17,7 @@ from time import monotonic
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
-from proxy_core.serve.deadlines import MEMBER, Wait
+from proxy_core.serve.deadlines import MEMBER, NOBODY, Wait
 from proxy_core.serve.lines import ANYTHING, IN_PROXY, Wants
 from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.request_fields import RequestFields
@@ -30,7 +30,7 @@ from proxy_core.serve.tunnel import Tunnel
 class OpenRequest:
     """One request between its client and whoever answers it."""
 
-    service: ServerState
+    state: ServerState
     """What all connections share."""
     client: ClientSide
     """Where it comes from."""
@@ -50,7 +50,7 @@ class OpenRequest:
     """The status of the error that it fetches the page for (``error_page``); 0 for what a client asks for."""
     settings: Settings | None = None
     """What holds for it besides its route, None for nothing; known once it is decided."""
-    waits: Wait = ""
+    waits: Wait = NOBODY
     """Whom it waits for; how long is the client connection's ``deadline``."""
     place: str = IN_PROXY
     """What it stands in line for (``lines``)."""
@@ -99,10 +99,10 @@ class OpenRequest:
         self.in_line = now = monotonic()
         self.place, self.wants = place, wants
         self.wait(waits, seconds, now)
-        self.service.lines.join(self)
+        self.state.lines.join(self)
 
     def leave_line(self, now: float) -> None:
-        self.service.lines.leave(self)
+        self.state.lines.leave(self)
         if self.waits is MEMBER:
             self.exchange.queued += now - self.in_line
         self.in_line = 0.0
@@ -133,7 +133,7 @@ class OpenRequest:
         exchange = self.exchange
         exchange.status = status
         recipient = Recipient(self.fields.http11, exchange.view.method == b"HEAD", self.keep)
-        answer = own_answer(exchange, self.settings, self.service.outside.pages, recipient, self.own_fields, moved)
+        answer = own_answer(exchange, self.settings, self.state.outside.pages, recipient, self.own_fields, moved)
         self.started = True
         self.client.write(answer)
 
@@ -144,7 +144,7 @@ class OpenRequest:
     def turn_away(self, refused: RefusedRequest) -> None:
         """A fast refusal by a limit: nothing has been worked on. The next request of the connection is another's,
         perhaps, so it goes on if it can."""
-        self.service.gate.reached[refused.limit] += 1
+        self.state.admission.reached[refused.limit] += 1
         self.exchange.limit = refused.limit
         self.own_fields = (*self.own_fields, *again(refused.again))
         self.settings = self.exchange.rules.program.general
@@ -157,7 +157,7 @@ class OpenRequest:
 
     def broke(self, where: str, error: Exception) -> None:
         """A mistake of ours, which costs this one request."""
-        self.service.crashed(where, error)
+        self.state.crashed(where, error)
         self._end(500, f"{where} failed")
 
     def _end(self, status: int, cause: str) -> None:
@@ -167,7 +167,7 @@ class OpenRequest:
                 self.fail(status, cause)
                 return
         except Exception as error:
-            self.service.crashed("ending a request", error)
+            self.state.crashed("ending a request", error)
         self.client.cut()
 
     def fail(self, status: int, cause: str) -> None:
@@ -197,9 +197,9 @@ class OpenRequest:
         try:
             self.release(now)
         finally:
-            self.service.record(self.exchange, now)
-        if self.service.lines:
-            self.service.lines.freed(IN_PROXY)
+            self.state.record(self.exchange, now)
+        if self.state.lines:
+            self.state.lines.freed(IN_PROXY)
 
     def drop_upstream(self) -> None:
         """Nothing more is waited for, and nothing more comes of the member."""

@@ -40,12 +40,8 @@ _SENTENCES = {
     504: "The proxy server did not receive a timely response from an upstream server.",
     505: "The HTTP version of the request is not supported by this server.",
 }
-_MOVED = {
-    301: b"The document has moved",
-    302: b"The document has moved",
-    303: b"The answer to your request is located",
-    307: b"The document has moved",
-    308: b"The document has moved",
+_MOVED = dict.fromkeys((301, 302, 307, 308), b"The document has moved") | {
+    303: b"The answer to your request is located"
 }
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -121,28 +117,6 @@ def reply(
     return b"\r\n".join(lines), b"" if recipient.head_only else body
 
 
-class ErrorAnswer(NamedTuple):
-    """An answer of the proxy's own: its status, the URL that it sends to (b"" for none), and the site's page for it
-    (None for the built-in one)."""
-
-    status: int
-    moved: bytes = b""
-    own: bytes | None = None
-
-
-def error_answer(settings: Settings | None, exchange: Exchange, status: int, files: ErrorFiles) -> ErrorAnswer:
-    """What the site gives for a status (``ap_die`` and ErrorDocument)."""
-    row = settings.page(status) if settings is not None else None
-    if row is None:
-        return ErrorAnswer(status)
-    exchange.replaced = status
-    if row.path is not None:
-        return ErrorAnswer(status)
-    if row.url is not None:
-        return ErrorAnswer(302, row.url.encode("utf-8"))
-    return ErrorAnswer(status, own=row.text.encode("utf-8") if row.text is not None else files.get(row.file or ""))
-
-
 def own_answer(
     exchange: Exchange, settings: Settings | None, files: ErrorFiles, recipient: Recipient,
     fields: tuple[bytes, ...], moved: bytes = b"",
@@ -150,9 +124,16 @@ def own_answer(
     """The answer under ``exchange.status``, whole: the page that the site has for it, be it a text, a file or a URL,
     or the built-in one, or a redirect to ``moved``. The exchange gets the status that it is sent under, and its size.
     """
-    status, elsewhere, own = error_answer(settings, exchange, exchange.status, files)
+    status, own = exchange.status, None
+    row = settings.page(status) if settings is not None else None
+    if row is not None:  # ErrorDocument, as ``ap_die`` has it
+        exchange.replaced = status
+        if row.url is not None:
+            status, moved = 302, row.url.encode("utf-8")
+        elif row.path is None:
+            own = row.text.encode("utf-8") if row.text is not None else files.get(row.file or "")
     exchange.status = status
     fields = field_edits.replied(settings, exchange, status, fields)
-    head, body = reply(status, recipient, fields, elsewhere or moved, own)
+    head, body = reply(status, recipient, fields, moved, own)
     exchange.sent += len(body)
     return head + body

@@ -45,7 +45,7 @@ class RequestFields(NamedTuple):
 def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> RequestFields:
     """Read a block of field lines; what stands before its first line end is not looked at. Raises Refused."""
     lines = block[:-4].split(b"\r\n")
-    limits = hop.terms.limits
+    limits = hop.policy.limits
     if len(lines) > limits.fields + 1:
         raise RefusedRequest(431, f"there are more than {limits.fields} header fields", "fields")
     longest = limits.field

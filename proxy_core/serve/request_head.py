@@ -2,7 +2,7 @@
 
 The head is cut into lines here and judged by a strict parser (``judge``); the two must agree, and what either does
 not like is refused (RFC 9112 §3, §5). What fields say is ``fields``' business. Clients repeat their header block on a
-connection byte for byte, so the block read last is remembered with what became of it, for as long as the same Terms
+connection byte for byte, so the block read last is remembered with what became of it, for as long as the same policy
 hold.
 """
 
@@ -53,32 +53,32 @@ class RequestReader:
         self._fields: RequestFields | None = None
         self._hop: Hop | None = None
 
-    def read(self, head: bytes, terms: ClientPolicy) -> tuple[RequestView, RequestFields]:
+    def read(self, head: bytes, policy: ClientPolicy) -> tuple[RequestView, RequestFields]:
         """``head`` is whole, from the request line to the empty line. Raises Refused."""
         plain = _PLAIN_LINE(head)
         authority = told = b""
-        if plain is not None and plain.end() <= terms.limits.request_line:
+        if plain is not None and plain.end() <= policy.limits.request_line:
             method, target, version = plain.groups()
             block = head[plain.end(2) + 1 :]
-            if method in _NOT_SERVED and not (method == b"TRACE" and terms.trace):
+            if method in _NOT_SERVED and not (method == b"TRACE" and policy.trace):
                 raise RefusedRequest(405, f"{method.decode()} is not served")
         else:
             cut = head.find(b"\r\n")
-            method, target, version = request_line(head[:cut], terms.limits.request_line, terms.trace)
+            method, target, version = request_line(head[:cut], policy.limits.request_line, policy.trace)
             if target[:1] != b"/":
                 target, authority = _other_form(method, target, self.scheme.encode())
             block = head[cut - len(version) :]
         hop = self._hop
-        if hop is None or hop.terms is not terms:
-            hop = self._hop = Hop(terms, self.peer, terms.appends(self.peer), self.scheme, self._lines)
+        if hop is None or hop.policy is not policy:
+            hop = self._hop = Hop(policy, self.peer, policy.appends(self.peer), self.scheme, self._lines)
             self._block, self.client = b"", self.peer
         if block == self._block and not authority and self._fields is not None:
             fields = self._fields
-            if terms.naming is not None:
+            if policy.naming is not None:
                 self.client, told = self._asked
         else:
-            if terms.naming is not None:
-                self.client, told = _named(block, self.peer, terms.naming)
+            if policy.naming is not None:
+                self.client, told = _named(block, self.peer, policy.naming)
                 hop = hop._replace(client=self.client)
             fields = read_fields(told or block, _VERSIONS[version], authority, hop)
             if fields.spent:
@@ -97,7 +97,7 @@ class RequestReader:
         says nothing the listener's bound holds."""
         if own is not None:
             return own
-        return self._hop.terms.limits.body if self._hop is not None else 0
+        return self._hop.policy.limits.body if self._hop is not None else 0
 
     def changed(
         self, fields: RequestFields, edits: Edits, basis: EditBasis, trace: Trace | None = None
@@ -113,7 +113,7 @@ class RequestReader:
             lines[at] = b"Host: " + fields.host
         now = moment(basis, trusted=hop.appends)
         block = b"\r\n".join([b"", *edited(edits.request, joined(lines, edits.request), now, trace), b"", b""])
-        made = read_fields(block, fields.http11, b"", hop._replace(terms=hop.terms.under(edits), edited=True))
+        made = read_fields(block, fields.http11, b"", hop._replace(policy=hop.policy.under(edits), edited=True))
         if edits.steady_request:
             self._changed = edits, fields, made
         return made
@@ -129,7 +129,7 @@ class RequestReader:
         block = b"\r\n".join(
             [b"", *edited(edits.early, joined(believed(lines, hop), edits.early), now, trace), b"", b""]
         )
-        made = read_fields(block, fields.http11, view.host, hop._replace(terms=hop.terms.under(edits), edited=True))
+        made = read_fields(block, fields.http11, view.host, hop._replace(policy=hop.policy.under(edits), edited=True))
         return replace(view, head=line + block), made
 
     def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 from proxy_core.balance.condition import cut_off
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
-from proxy_core.runtime.certificates import BadTls, Secure, now_utc, server_side, stamp_of
+from proxy_core.runtime.certificates import BadTls, Secure, server_side, stamp_of
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.process_limits import raise_descriptor_limit
 from proxy_core.runtime.recorder import Recorder
@@ -44,18 +45,6 @@ _LATE = 1.0
 """A sweep that is later than this found the loop blocked: the deadlines move along with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerNow:
-    """A listener as it is now: for people to look at. ``turned_away`` are connections that ended before HTTP."""
-
-    name: str
-    address: str
-    port: int
-    connections: int
-    draining: bool
-    turned_away: int
-
-
 @dataclass(slots=True)
 class PreparedListeners:
     """Listeners of a site to come: ``kept`` go on, ``new`` are bound and wait; ``uses`` says what holds for each."""
@@ -81,7 +70,8 @@ class ProxyServer:
         self._files = LocalFiles(lambda: current.rules.program.roots, folder)
         self.upstreams.inside = self._files.connect
         self._registry = registry
-        self._bound: list[BoundListener] = []
+        self.listeners: list[BoundListener] = []
+        self._clients: set[ClientConnection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._folder = folder
@@ -98,7 +88,7 @@ class ProxyServer:
             self._sweep()
         prepared = PreparedListeners()
         problems = []
-        known = {bound.key: bound for bound in self._bound if not bound.draining}
+        known = {key(bound.name, bound.address): bound for bound in self.listeners if not bound.draining}
         for name, listener in listeners.items():
             try:
                 there = known.get(key(name, listener.address))
@@ -125,16 +115,16 @@ class ProxyServer:
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         kept = set(prepared.kept)
-        trusted = self._state.terms(self._state.current.rules).trusted
+        trusted = self._state.policy(self._state.current.rules).trusted
         for bound, (name, listener, secure) in prepared.uses.items():
             bound.use(name, listener, secure, trusted)
-        for bound in self._bound:
+        for bound in self.listeners:
             if bound not in kept and not bound.draining:
                 self._stop(bound, self._state.current.rules.site.site.drain_timeout)
         for bound in prepared.new:
             bound.start()
-        draining = [bound for bound in self._bound if bound.draining]
-        self._bound = prepared.kept + prepared.new + draining
+        draining = [bound for bound in self.listeners if bound.draining]
+        self.listeners = prepared.kept + prepared.new + draining
 
     def refresh_names(self, now: float) -> None:
         """Have the names of the members in force asked for anew where that is due."""
@@ -143,7 +133,7 @@ class ProxyServer:
         self.upstreams.resolver.refresh(hosts, rules.site.site.address_ttl, now)
 
     def _enter(self, bound: BoundListener, ends: Ends | None) -> ClientConnection:
-        return ClientConnection(self._state, bound, ends)
+        return ClientConnection(self._state, self._clients, bound, ends)
 
     def _secure(self, there: BoundListener | None, listener: Listener) -> Secure | None:
         """What a listener will speak TLS with: what it has, where neither settings nor files changed. Raises BadTls."""
@@ -159,28 +149,23 @@ class ProxyServer:
         for bound in prepared.new:
             bound.stop()
 
-    def states(self) -> tuple[ListenerNow, ...]:
-        return tuple(
-            ListenerNow(b.name, b.address, b.port, b.connections, b.draining, b.turned_away) for b in self._bound
-        )
-
     @property
     def admission(self) -> Admission:
         """Who is kept out, and how many are inside."""
-        return self._state.gate
+        return self._state.admission
 
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong."""
-        service, wrong = self._state, self._state.outside.passwords.failed
-        return {**service.gate.reached, **({"passwords": wrong} if wrong else {})}
+        state, wrong = self._state, self._state.outside.passwords.failed
+        return {**state.admission.reached, **({"passwords": wrong} if wrong else {})}
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""
-        for bound in self._bound:
+        for bound in self.listeners:
             if not bound.draining:
                 self._stop(bound, seconds + 1)  # who is left is cut here, and counted
         end = monotonic() + seconds
-        clients = self._state.clients
+        clients = self._clients
         while clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice
             await asyncio.sleep(0.02)
         left = [client for client in clients if client.flight is not None]
@@ -190,9 +175,9 @@ class ProxyServer:
 
     async def close(self) -> None:
         """Stop at once: cut what is open, and free every socket and timer."""
-        for bound in self._bound:
+        for bound in self.listeners:
             bound.stop()
-        for client in list(self._state.clients):
+        for client in list(self._clients):
             client.cut()
         self._state.upstreams.close()
         await self._files.close()
@@ -200,13 +185,13 @@ class ProxyServer:
             self._sweeper.cancel()
             self._sweeper = None
         await asyncio.sleep(0)  # connection_lost of what was cut
-        self._bound = []
+        self.listeners = []
 
     def problems(self) -> list[Problem]:
         """What is wrong with certificates now: files that cannot be used, ends that are near."""
-        now = now_utc()
-        found = [bound.trouble for bound in self._bound if bound.trouble is not None]
-        for bound in self._bound:
+        now = datetime.now(UTC)
+        found = [bound.trouble for bound in self.listeners if bound.trouble is not None]
+        for bound in self.listeners:
             if bound.secure is not None:
                 found += bound.secure.warnings(bound.name, now)
         return found
@@ -235,7 +220,7 @@ class ProxyServer:
         bound.stop()
         now = monotonic()
         bound.cut_at = now + seconds
-        for client in self._state.clients:
+        for client in self._clients:
             if client.bound is not bound:
                 continue
             if client.idle:
@@ -250,7 +235,7 @@ class ProxyServer:
             for state in self._registry.members.values()
             if state.busy and cut_off(state, now)
         }
-        for client in list(self._state.clients) if late else ():
+        for client in list(self._clients) if late else ():
             flight = client.flight
             if flight is not None and flight.exchange.member is not None and flight.exchange.member.key in late:
                 flight.give_up(f"its member was drained for {late[flight.exchange.member.key]:g} s")
@@ -261,7 +246,7 @@ class ProxyServer:
         now = monotonic()
         late = now - self._swept - SWEEP_SECONDS if self._swept else 0.0
         self._swept = now
-        clients = self._state.clients
+        clients = self._clients
         if late > _LATE:
             # Nobody was heard while the loop stood still; silence is not theirs.
             for client in clients:
@@ -278,13 +263,13 @@ class ProxyServer:
             self._state.lines.freed(place)  # a limit may have been raised
         if now - self._looked >= self.look_every:
             self._looked = now
-            for bound in self._bound:
+            for bound in self.listeners:
                 self._renew(bound)
-        gone = [bound for bound in self._bound if bound.draining and (not bound.connections or bound.cut_at < now)]
+        gone = [bound for bound in self.listeners if bound.draining and (not bound.connections or bound.cut_at < now)]
         for bound in gone:
             for client in [client for client in clients if client.bound is bound]:
                 client.cut()
-            self._bound.remove(bound)
-            for heir in self._bound:
+            self.listeners.remove(bound)
+            for heir in self.listeners:
                 if heir.name == bound.name and not heir.draining:
                     heir.turned_away += bound.turned_away  # counters of a name never go down

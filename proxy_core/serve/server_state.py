@@ -17,7 +17,6 @@ from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
 from proxy_core.serve.lines import Lines
 from proxy_core.serve.retries import RetryBudget
-from proxy_core.serve.sides import ClientSide
 
 
 @dataclass(slots=True)
@@ -36,29 +35,27 @@ class ServerState:
     """Has the answers that rules ask for."""
     most_clients: int = 1 << 19
     """Connections of clients at a time; more would leave no file descriptors for members."""
-    clients: set[ClientSide] = field(default_factory=set)
-    """Every open connection, for the sweep over deadlines."""
     lines: Lines = field(default_factory=Lines)
     """Requests that wait for room in the proxy, or for a member with a free place."""
     retries: RetryBudget = field(default_factory=RetryBudget)
     """What all requests together may still send again."""
-    gate: Admission = field(init=False)
+    admission: Admission = field(init=False)
     """Who may come in."""
     _rules: RuleSet | None = None
-    """Whom ``_terms`` were worked out of."""
-    _terms: dict[str, ClientPolicy] = field(default_factory=dict)
+    """Whom ``_policies`` were worked out of."""
+    _policies: dict[str, ClientPolicy] = field(default_factory=dict)
     """By listener; "" is the whole site's."""
 
     def __post_init__(self) -> None:
-        self.gate = Admission(self.recorder, self.lines)
+        self.admission = Admission(self.recorder, self.lines)
 
-    def terms(self, rules: RuleSet, listener: str = "") -> ClientPolicy:
+    def policy(self, rules: RuleSet, listener: str = "") -> ClientPolicy:
         """What these rules say about clients, and about those of a listener; worked out once for each RuleSet."""
         if rules is not self._rules:
-            self._rules, self._terms = rules, {"": client_policy(rules.site)}
-        known = self._terms.get(listener)
+            self._rules, self._policies = rules, {"": client_policy(rules.site)}
+        known = self._policies.get(listener)
         if known is None:
-            known = self._terms[listener] = self._terms[""].through(rules.site.listeners.get(listener))
+            known = self._policies[listener] = self._policies[""].through(rules.site.listeners.get(listener))
         return known
 
     def record(self, exchange: Exchange, now: float) -> None:

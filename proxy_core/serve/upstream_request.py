@@ -10,10 +10,7 @@ from __future__ import annotations
 from functools import partial
 from time import monotonic
 
-from proxy_core.balance import (
-    passive_checks,
-    sticky,
-)
+from proxy_core.balance import passive_checks, sticky
 from proxy_core.balance.pool import BoundMember
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.connection import Upstream
@@ -21,7 +18,7 @@ from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve import field_edits, member_answer
 from proxy_core.serve.buffers import DISCARD
-from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL, Wait
+from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL
 from proxy_core.serve.member_answer import Reverse
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.own_answer import CONTINUE, Recipient
@@ -104,7 +101,7 @@ class UpstreamRequest:
         """Whom the two wait for now. The client is waited for first: as long as it does not read or has not said all,
         the member's silence is not its own."""
         flight, client, seconds = self._flight, self._flight.client, self._forwarding.timeout
-        waits: Wait = ANSWER
+        waits = ANSWER
         if client.blocked:
             waits = READING
         elif not flight.complete:
@@ -253,7 +250,7 @@ class UpstreamRequest:
         flight.upstream = None
         now = monotonic()
         if reusable and flight.complete and not member.disablereuse:
-            flight.service.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
+            flight.state.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
         else:
             self._connection.drop()
         if self._chunked and not self._hidden:

@@ -6,7 +6,7 @@ before the rules (``RequestHeader … early``), the host and its rules, the sett
 bound of the body, the edits of the request. Where a rule or an edit asks a fact, the way ends in its ``Need``; whoever
 went it gets the answer, adds it to the facts and goes it again from the start.
 
-Nothing here counts, waits, or changes the exchange. What happens before, at the gate, is ``admission``'s.
+Nothing here counts, waits, or changes the exchange. What happens before, at admission, is ``admission``'s.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_a_change_of_method_is_a_new_pool() -> None:
     before = compile_pools(SITE, states)
     other = replace(SITE.balancers["q"], method="bytraffic")
     after = compile_pools(replace(SITE, balancers={**SITE.balancers, "q": other}), states, before)
-    assert after["q"].method == "bytraffic"
+    assert after["q"].balancer.method == "bytraffic"
 
 
 def test_a_pool_of_other_states_is_not_reused() -> None:

@@ -65,7 +65,7 @@ def _serving(current: Current) -> Iterator[int]:
 
     async def start() -> int:
         server.commit(await server.prepare({"http": Listener(address="127.0.0.1:0")}))
-        return server.states()[0].port
+        return server.listeners[0].port
 
     try:
         yield asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE)

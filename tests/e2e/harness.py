@@ -63,7 +63,7 @@ class Running:
 
     @property
     def port(self) -> int:
-        return next(state.port for state in self.server.states() if not state.draining)
+        return next(state.port for state in self.server.listeners if not state.draining)
 
     @property
     def records(self) -> list[Exchange]:

@@ -298,5 +298,5 @@ async def test_more_clients_than_there_are_descriptors_for_are_turned_away_and_t
                 served.send(GET)
                 assert (await served.answer())[1] == b"hello"
             assert await three.rest() == b""
-        await until(lambda: proxy.server.states()[0].connections == 0)
+        await until(lambda: proxy.server.listeners[0].connections == 0)
         assert (await ask(proxy.port, CLOSE)).endswith(b"hello")

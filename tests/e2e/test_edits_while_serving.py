@@ -108,13 +108,13 @@ async def test_listeners_that_stay_keep_their_connections_new_ones_accept_and_go
             listeners={"stays": Listener(address="127.0.0.1:0"), "goes": Listener(address="127.0.0.1:0")},
         )
         async with serving(what) as proxy:
-            ports = {state.name: state.port for state in proxy.server.states()}
+            ports = {state.name: state.port for state in proxy.server.listeners}
             async with client(ports["stays"]) as stays, client(ports["goes"]) as goes, client(ports["goes"]) as idle:
                 goes.send(GET)
                 await until(lambda: member.heads)
                 names = {"stays": Listener(address="127.0.0.1:0"), "comes": Listener(address="127.0.0.1:0")}
                 await proxy.apply(replace(what, listeners=names))
-                assert [(s.name, s.draining) for s in proxy.server.states()] == [
+                assert [(s.name, s.draining) for s in proxy.server.listeners] == [
                     ("stays", False), ("comes", False), ("goes", True),
                 ]  # fmt: skip
                 with pytest.raises(OSError):  # noqa: PT011
@@ -126,9 +126,9 @@ async def test_listeners_that_stay_keep_their_connections_new_ones_accept_and_go
                 assert await idle.rest() == b""
                 stays.send(GET)
                 assert (await stays.answer())[1] == b"hello"
-                comes = next(state.port for state in proxy.server.states() if state.name == "comes")
+                comes = next(state.port for state in proxy.server.listeners if state.name == "comes")
                 assert (await get(comes))[1] == b"hello"
-                await until(lambda: len(proxy.server.states()) == 2)
+                await until(lambda: len(proxy.server.listeners) == 2)
 
 
 async def test_a_listener_may_be_renamed_without_anybody_noticing() -> None:
@@ -141,7 +141,7 @@ async def test_a_listener_may_be_renamed_without_anybody_noticing() -> None:
             await proxy.apply(replace(what, listeners={"b": Listener(address=f"127.0.0.1:{port}")}))
             one.send(GET)
             assert (await one.answer())[1] == b"hello"
-            assert [state.name for state in proxy.server.states()] == ["b"]
+            assert [state.name for state in proxy.server.listeners] == ["b"]
 
 
 async def test_a_taken_port_refuses_the_whole_edit_and_leaves_nothing_bound() -> None:
@@ -161,7 +161,7 @@ async def test_a_taken_port_refuses_the_whole_edit_and_leaves_nothing_bound() ->
             assert "has this address" in refused.value.problems[0].what
             with pytest.raises(OSError):  # noqa: PT011
                 await asyncio.open_connection("127.0.0.1", port)
-            assert len(proxy.server.states()) == 1
+            assert len(proxy.server.listeners) == 1
 
 
 async def test_draining_finishes_what_is_in_flight_and_cuts_the_rest() -> None:

@@ -35,7 +35,7 @@ async def test_the_plain_port_redirects_and_the_tls_port_serves(folder: Path) ->
         document = parse(text.replace("%{SERVER_NAME}:0", "%{SERVER_NAME}:8443"))
         assert document.site is not None
         async with serving(document.site, folder) as proxy:
-            ports = {state.name: state.port for state in proxy.server.states()}
+            ports = {state.name: state.port for state in proxy.server.listeners}
             head, _ = await get(ports["http"], "/service/x?q=1")
             assert head.startswith(b"HTTP/1.1 302 Found\r\n")
             assert b"\r\nLocation: https://localhost:8443/service/x?q=1\r\n" in head

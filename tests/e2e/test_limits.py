@@ -171,7 +171,7 @@ async def test_a_listener_has_sizes_and_times_of_its_own_and_others_do_not() -> 
         plain = site(member.port)
         small = replace(plain.listeners["http"], limits=ListenerLimits(request_line=300, fields=2, head_time=0.2))
         async with serving(replace(plain, listeners={"small": small, **plain.listeners})) as proxy:
-            ports = {state.name: state.port for state in proxy.server.states()}
+            ports = {state.name: state.port for state in proxy.server.listeners}
             long, many = PLAIN % (b"a" * 300), CLOSE[:-2] + b"A: b\r\n\r\n"
             for raw, status in ((long, 414), (many, 431), (b"GET /", 408)):
                 assert (await ask(ports["small"], raw)).startswith(b"HTTP/1.1 %d " % status)
@@ -229,7 +229,7 @@ async def test_connections_over_the_bound_are_closed_and_the_others_served() -> 
                 assert await two.rest() == b""
             one.send(GET)
             await one.answer()
-        await until(lambda: not proxy.server.states()[0].connections)
+        await until(lambda: not proxy.server.listeners[0].connections)
         assert (await get(proxy.port))[1] == b"hello"
         assert proxy.server.reached() == {"connections": 1}
 
@@ -251,9 +251,9 @@ async def test_connections_of_one_client_over_its_bound_get_429_at_once_unless_i
                         raw = await two.rest()  # it did not even ask
                     assert raw.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
                     assert b"\r\nRetry-After: " in raw
-            await until(lambda: not proxy.server.states()[0].connections)
+            await until(lambda: not proxy.server.listeners[0].connections)
             assert (await get(proxy.port))[1] == b"hello"
-            await until(lambda: not proxy.server._state.gate._connections)
+            await until(lambda: not proxy.server._state.admission._connections)
 
 
 async def test_requests_over_a_clients_rate_get_429_and_when_to_come_again(clock: Clock) -> None:

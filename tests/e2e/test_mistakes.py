@@ -24,7 +24,7 @@ PLACES: list[tuple[Any, str]] = [
     (RequestReader, "read"),
     (StrictParser, "head"),
     (StrictParser, "body"),
-    (client_connection, "receive"),
+    (client_connection, "Flight"),
     (forwarding, "choose"),
     (Upstreams, "take"),
     (Upstreams, "connect"),

@@ -22,7 +22,7 @@ async def test_pipelines_and_never_reads_fills_no_memory() -> None:
     what = Site(listeners={"http": Listener(address="127.0.0.1:0")}, errors=(page,))
     async with serving(what) as proxy, client(proxy.port) as one:
         one.send(asked * 700 + CLOSE)
-        clients = proxy.server._state.clients
+        clients = proxy.server._clients
         await until(lambda: any(each.blocked and each.paused for each in clients))
         (there,) = clients
         assert there.transport.get_write_buffer_size() < 2 * WRITE_BUFFER

@@ -53,7 +53,7 @@ async def test_who_is_not_trusted_is_turned_away_whatever_it_says() -> None:
     header = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
     async with upstream(echoes) as member, serving(proxied(member.port, trusted=("10.0.0.0/8",))) as proxy:
         assert await ask(proxy.port, header + REQUEST) == b""
-        await until(lambda: proxy.server.states()[0].turned_away == 1)
+        await until(lambda: proxy.server.listeners[0].turned_away == 1)
         await proxy.apply(proxied(member.port))
         assert b"200 OK" in await ask(proxy.port, header + REQUEST), "an edit of the trusted holds at once"
 
@@ -66,7 +66,7 @@ async def test_who_opens_for_longest_makes_room_when_too_many_do(monkeypatch: py
         assert await slow[0].rest() == b""
         slow[2].send(b"PROXY UNKNOWN\r\n" + REQUEST)
         assert b"200 OK" in await slow[2].rest()
-        assert proxy.server.states()[0].turned_away == 1
+        assert proxy.server.listeners[0].turned_away == 1
 
 
 async def test_a_header_stands_before_the_handshake(tmp_path: Path) -> None:

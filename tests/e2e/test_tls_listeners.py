@@ -236,7 +236,7 @@ async def test_facts_of_a_client_certificate_go_to_members_and_forged_ones_do_no
         made = site(member.port, tls=settings)
         both = replace(made, listeners={**made.listeners, "http": Listener(address="127.0.0.1:0")})
         async with serving(both, tls.folder) as proxy:
-            ports = {state.name: state.port for state in proxy.server.states()}
+            ports = {state.name: state.port for state in proxy.server.listeners}
             tls.context.load_cert_chain(tls.folder / "client.pem")
             async with secured(ports["https"], tls.context) as one:
                 one.send(forged)

@@ -1,4 +1,4 @@
-"""What explain and the inspector tell of a request is what the proxy does with it, at the gate and behind it."""
+"""What explain and the inspector tell of a request is what the proxy does with it, at admission and behind it."""
 
 from __future__ import annotations
 

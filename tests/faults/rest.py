@@ -9,16 +9,16 @@ from tests.e2e.harness import Running, Upstream
 
 def left(proxy: Running, member: Upstream) -> dict[str, Any]:
     """What is not at rest, by what it is. Connections to the member are open where they are idle, and nowhere else."""
-    service = proxy.server._state
-    stacks = service.upstreams.idle
+    state = proxy.server._state
+    stacks = state.upstreams.idle
     idle = sum(not each.closed for key, stack in stacks.items() if key.port == member.port for each in stack)
     things = {
         "requests": proxy.recorder.live,
         "busy": [state.key for state in proxy.registry.members.values() if state.busy],
-        "clients": service.clients,
-        "connections": [state.connections for state in proxy.server.states() if state.connections],
-        "in line": service.lines,
-        "counted connections": service.gate._connections,
+        "clients": proxy.server._clients,
+        "connections": [state.connections for state in proxy.server.listeners if state.connections],
+        "in line": state.lines,
+        "counted connections": state.admission._connections,
         "connections that are not idle": member.open - idle,
     }
     return {name: thing for name, thing in things.items() if thing}

@@ -107,7 +107,7 @@ class Here:
             reset(self.writer)
 
     def too_late(self, task: asyncio.Task[Any], awaited: Any) -> None:
-        for client in list(self.proxy.server._state.clients):
+        for client in list(self.proxy.server._clients):
             if not client.closing:
                 asyncio.get_running_loop().call_soon(client.expired)
 

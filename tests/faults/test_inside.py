@@ -124,6 +124,6 @@ async def test_a_client_may_leave_after_any_number_of_turns_of_the_loop(raw: byt
                     await asyncio.sleep(0)
                 one.writer.transport.abort()
             await until(lambda: not proxy.recorder.live)
-            await until(lambda: proxy.server.states()[0].connections == 0)
+            await until(lambda: proxy.server.listeners[0].connections == 0)
             proxy.at_rest()
         assert await ask(proxy.port) == 200

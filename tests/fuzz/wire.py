@@ -65,13 +65,13 @@ class Wire:
         server = ProxyServer(
             Current(rules), recorder, registry, lambda problem, error=None: self.problems.append(str(problem))
         )
-        self.service = server._state
+        self.state = server._state
         self.upstreams: list[Upstream] = []
         self.answer = answer
-        self.client = ClientConnection(self.service, BoundListener("http", "", 80, Listener(address=":80")))
+        self.client = ClientConnection(self.state, set(), BoundListener("http", "", 80, Listener(address=":80")))
         self.transport = Transport()
-        self.service.upstreams.take = self._take  # type: ignore[method-assign, assignment]
-        self.service.upstreams.connect = self._connect  # type: ignore[method-assign]
+        self.state.upstreams.take = self._take  # type: ignore[method-assign, assignment]
+        self.state.upstreams.connect = self._connect  # type: ignore[method-assign]
         self.client.connection_made(self.transport)
 
     def _take(self, key: Any) -> Upstream:

@@ -31,12 +31,11 @@ from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
-from proxy_core.serve import error_page
+from proxy_core.serve import deadlines, error_page
 from proxy_core.serve.bound_listener import BoundListener
-from proxy_core.serve.flight import Flight, receive
+from proxy_core.serve.flight import Flight
 from proxy_core.serve.request_head import RequestReader
 from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.sides import FlightSide
 
 Step = Callable[["Play"], object]
 Bytes = bytes | int
@@ -95,7 +94,7 @@ class Client:
         self.limits = play.rules.site.limits
         self.deadline = 0.0
         self.blocked = self.half_closed = self.paused = False
-        self.flight: FlightSide | None = None
+        self.flight: Flight | None = None
         self.wire = Wire()
         self.write: Callable[[bytes], None] = self.wire.write
         self.after = ""
@@ -228,7 +227,7 @@ class Play:
             case "body":  # of what was written to a member just now
                 return self.up.partition(b"\r\n\r\n")[2]
             case "waits":
-                return self.flight.waits
+                return next(name.lower() for name, wait in vars(deadlines).items() if wait is self.flight.waits)
             case "seconds":
                 return round(self.client.deadline - self.now, 3)
             case "after" | "paused":
@@ -248,7 +247,7 @@ class Play:
             case "asked":
                 return len(self.upstreams.asked)
             case "reached":
-                return dict(self.state.gate.reached)
+                return dict(self.state.admission.reached)
             case "problems":
                 return len(self.problems)
             case "errors" | "elected" | "busy" | "answered" | "read" | "transferred":
@@ -277,11 +276,15 @@ def asks(head: bytes, body: bytes = b"", refused: RefusedRequest | None = None) 
     """The client sends a head; ``body`` is what came of a body with a length in the same breath."""
 
     def step(play: Play) -> None:
-        view, fields = play.client.reader.read(head, play.state.terms(play.rules))
+        client = play.client
+        view, fields = client.reader.read(head, play.state.policy(play.rules))
         exchange = Exchange(play.state.current.rules, view, head, "1.1" if fields.http11 else "1.0", 0.0, play.now)
-        play.client.after = ""
+        client.after = ""
         try:
-            receive(play.state, play.client, exchange, fields, fields.keep, body, refused)
+            complete, own = len(body) == fields.length, client.bound.fields
+            client.flight = Flight(play.state, client, exchange, fields, fields.keep, own, complete, body)
+            play.recorder.begin(exchange)
+            client.flight.received(refused)
         except Exception as error:  # as the connection that reads it does
             play.state.crashed("reading a request", error)
             play.flight.refuse(500, "reading the request failed")
@@ -314,12 +317,14 @@ def half_closes(play: Play) -> None:
 def reads_no_more(play: Play) -> None:
     """The client stops reading: the buffer towards it is full."""
     play.client.blocked = True
-    play.flight.pause_answer()
+    if play.flight.upstream is not None:
+        play.flight.upstream.pause_answer()
 
 
 def reads_on(play: Play) -> None:
     play.client.blocked = False
-    play.flight.resume_answer()
+    if play.flight.upstream is not None:
+        play.flight.upstream.resume_answer()
 
 
 def says(data: bytes) -> Step:

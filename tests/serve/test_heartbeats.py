@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from time import monotonic
+from typing import Any
+
+import pytest
 
 from proxy_core.balance.heartbeat import LoadReport
-from proxy_core.serve.heartbeat_listener import listen
+from proxy_core.serve.auxiliary_listeners import hear_heartbeats
 
 GROUP = "239.7.7.7"
 
@@ -28,7 +31,7 @@ def send(there: tuple[str, int], *datagrams: bytes) -> None:
 
 async def test_datagrams_are_heard_and_rubbish_is_not() -> None:
     said: list[tuple[LoadReport, str]] = []
-    beats = await listen("127.0.0.1:0", lambda *heard: said.append(heard))
+    beats = await hear_heartbeats("127.0.0.1:0", lambda *heard: said.append(heard))
     try:
         send(("127.0.0.1", beats.port), b"\xff" * 900, b"v=1", b"v=1&ready=5&busy=2")
         await arrived(said, 1)
@@ -48,7 +51,7 @@ async def post(port: int, body: bytes, method: str = "POST") -> bytes:
 
 async def test_a_post_of_the_same_text_does_as_well() -> None:
     said: list[tuple[LoadReport, str]] = []
-    beats = await listen("127.0.0.1:0", lambda *heard: said.append(heard))
+    beats = await hear_heartbeats("127.0.0.1:0", lambda *heard: said.append(heard))
     try:
         assert b" 200 " in await post(beats.port, b"v=1&ready=3&busy=0&port=81")
         assert b" 400 " in await post(beats.port, b"hello")
@@ -58,13 +61,22 @@ async def test_a_post_of_the_same_text_does_as_well() -> None:
         await beats.close()
 
 
-async def test_a_multicast_group_is_joined() -> None:
+async def test_a_multicast_group_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[LoadReport, str]] = []
-    beats = await listen(f"{GROUP}:0", lambda *heard: said.append(heard))
+    loop = asyncio.get_running_loop()
+    real, ends = loop.create_datagram_endpoint, list[Any]()
+
+    async def kept(*arguments: Any, **named: Any) -> Any:
+        ends.extend(await real(*arguments, **named))
+        return ends
+
+    monkeypatch.setattr(loop, "create_datagram_endpoint", kept)
+    beats = await hear_heartbeats(f"{GROUP}:0", lambda *heard: said.append(heard))
     try:
-        opened = beats._datagrams.get_extra_info("socket")
+        transport, protocol = ends
+        opened = transport.get_extra_info("socket")
         assert opened.getsockname() == (GROUP, beats.port)
-        beats._datagrams._protocol.datagram_received(b"v=1&ready=5&busy=2", ("10.0.0.9", 5))  # type: ignore[attr-defined]
+        protocol.datagram_received(b"v=1&ready=5&busy=2", ("10.0.0.9", 5))
         assert said == [(LoadReport(5, 2), "10.0.0.9")]
     finally:
         await beats.close()

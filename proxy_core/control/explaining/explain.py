@@ -1,6 +1,6 @@
 """Why a request goes where it goes: ``rproxy explain``, and the same question asked in the console.
 
-A request is made up from a URL, read as the front reads it, asked for at the gate as it is now, and goes the very way
+A request is made up from a URL, read as the front reads it, asked for at admission as it is now, and goes the very way
 that serves, with a Trace. What rules ask of the outside is really asked; what came back is part of the explanation.
 Nothing is sent to any member, nothing is counted, and a member is named only where there is no choice: whose turn it
 would be is not told, for asking must not take a turn.
@@ -69,8 +69,8 @@ async def explain(
         )  # fmt: skip
     exchange = Exchange(rules, view, head, "1.1", time(), monotonic(), facts=Facts(ask=outside.ask))
     trace = asked_by(view, rules.site)
-    gate = admission or Admission(Recorder())
-    refused_there = gate.verdict((question.client, view.client), policy)
+    admission = admission or Admission(Recorder())
+    refused_there = admission.verdict((question.client, view.client), policy)
     if refused_there is not None:
         answer = Respond(refused_there.status, None, refused_there.why)
         trace += turned_away(refused_there.limit, refused_there.why)

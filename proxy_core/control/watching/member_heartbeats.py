@@ -13,7 +13,7 @@ from proxy_core.config.model import Listener, Site
 from proxy_core.errors import Problem
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.resolver import Resolver
-from proxy_core.serve.heartbeat_listener import HeartbeatListener, listen
+from proxy_core.serve.auxiliary_listeners import AuxiliaryListener, hear_heartbeats
 from proxy_core.serve.listeners import problem_of
 
 
@@ -22,7 +22,7 @@ class MemberHeartbeats:
 
     def __init__(self, current: Current, resolver: Resolver) -> None:
         self.problem: Problem | None = None
-        self.open: HeartbeatListener | None = None
+        self.open: AuxiliaryListener | None = None
         self._current = current
         self._resolver = resolver
 
@@ -34,7 +34,7 @@ class MemberHeartbeats:
         self.problem = None
         if wanted and self.open is None:
             try:
-                self.open = await listen(wanted, self._heard)
+                self.open = await hear_heartbeats(wanted, self._heard)
             except (OSError, ValueError) as error:
                 problem = problem_of("heartbeat", Listener(address=wanted), error)
                 self.problem = Problem(what=problem.what, todo=problem.todo, address=("heartbeat", "address"))

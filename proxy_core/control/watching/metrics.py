@@ -22,8 +22,8 @@ from proxy_core.control.view import Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
+from proxy_core.serve.auxiliary_listeners import AuxiliaryListener, serve_page
 from proxy_core.serve.listeners import ListenError, problem_of
-from proxy_core.serve.metrics_listener import MetricsListener, serve_page
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -36,7 +36,7 @@ class MetricsText:
 
     def __init__(self, text: Callable[[], str]) -> None:
         self.problem: Problem | None = None
-        self.page: MetricsListener | None = None
+        self.page: AuxiliaryListener | None = None
         self._text = text
         self._failed: Settings | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -49,7 +49,7 @@ class MetricsText:
         except ListenError as error:
             self._failed, self.problem = site.metrics, error.problems[0]
 
-    async def prepare(self, site: Site) -> MetricsListener | None:
+    async def prepare(self, site: Site) -> AuxiliaryListener | None:
         """The page for a site to come: the one that is there where the address stays, none where opening it has failed
         already. Raises ListenError."""
         settings = site.metrics
@@ -63,12 +63,12 @@ class MetricsText:
             problem = problem_of("metrics", Listener(address=settings.address), error)
             raise ListenError((replace(problem, address=("metrics", "address")),)) from error
 
-    async def discard(self, page: MetricsListener | None) -> None:
+    async def discard(self, page: AuxiliaryListener | None) -> None:
         """The prepared site is not applied."""
         if page is not None and page is not self.page:
             await page.close()
 
-    def commit(self, page: MetricsListener | None, site: Site) -> None:
+    def commit(self, page: AuxiliaryListener | None, site: Site) -> None:
         """The prepared page is in force."""
         old, self.page = self.page, page
         if site.metrics != self._failed:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from proxy_core.runtime.maps.source import WAIT, Known, MapTally, words
+from proxy_core.runtime.maps.source import WAIT, Known, MapTally, Source, words
 
 LONGEST = 65_536
 """Bytes of an answer at most, and of what a program may write unasked."""
@@ -50,11 +50,8 @@ class ProgramQuestion:
     asked: bool = False
 
 
-class MapProgram:
+class MapProgram(Source):
     """Raises nothing once it is open: what goes wrong is in the tally."""
-
-    entries = -1
-    changed = 0.0
 
     def __init__(self, command: tuple[str, ...], folder: Path, tally: MapTally, said: Callable[[str], None]) -> None:
         self.command = command

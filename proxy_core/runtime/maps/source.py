@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -73,27 +72,26 @@ class MapState(Struct, frozen=True, kw_only=True):
     """As in MapTally."""
 
 
-class Source(Protocol):
-    """``entries`` is how many are known, -1 where nobody can say; ``changed`` is the epoch second at which what it
-    reads was last changed, 0.0 where there is no such thing."""
+class Source:
+    """What a map reads. One of the kinds that answer without waiting says what it knows in ``ask`` alone."""
 
-    @property
-    def entries(self) -> int: ...
-
-    @property
-    def changed(self) -> float: ...
+    entries: int = -1
+    """How many are known; -1 where nobody can say."""
+    changed: float = 0.0
+    """The epoch second at which what it reads was last changed; 0.0 where there is no such thing."""
 
     async def open(self) -> None:
         """Get ready. Raises OSError or ValueError, worded for people, where it cannot; it may be asked all the same."""
-        ...
 
-    def ask(self, key: str) -> Known: ...
+    def ask(self, key: str) -> Known:
+        return WAIT
 
     async def answer(self, key: str, timeout: float) -> str | None:
         """The value, within ``timeout`` seconds; a miss where it is not to be had."""
-        ...
+        return self.ask(key)[1]
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of what is open."""
 
 
 class Kept:

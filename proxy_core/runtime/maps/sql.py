@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, words
+from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, Source, words
 
 MOST_CONNECTIONS = 8
 """Connections to PostgreSQL that one map uses at most."""
@@ -35,16 +35,12 @@ Choose = Callable[[Sequence[str]], str]
 class Database(Protocol):
     async def select(self, key: str, timeout: float) -> list[Any]:
         """The first column of every row. Raises OSError, ValueError or the library's own error."""
-        ...
 
     async def close(self) -> None: ...
 
 
-class Query:
+class Query(Source):
     """A query on a database; ``fast`` keeps the answers."""
-
-    entries = -1
-    changed = 0.0
 
     def __init__(self, database: Database, fast: bool, tally: MapTally, choose: Choose = random.choice) -> None:
         self._database = database

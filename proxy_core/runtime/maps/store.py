@@ -12,7 +12,7 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from proxy_core.config.model import MapType, RewriteMap, Site
@@ -113,14 +113,9 @@ class MapStore:
                 name=name,
                 type=opened.settings.type,
                 reads=_reads(opened.settings),
-                hits=opened.tally.hits,
-                misses=opened.tally.misses,
-                errors=opened.tally.errors,
                 entries=opened.source.entries,
                 changed_at=opened.source.changed,
-                fault=opened.tally.fault,
-                last_error=opened.tally.last_error,
-                error_at=opened.tally.error_at,
+                **asdict(opened.tally),
             )
             for name, opened in self._maps.items()
         )

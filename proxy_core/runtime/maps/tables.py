@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proxy_core.runtime.maps import dbm
-from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, words
+from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, Source, words
 from proxy_core.runtime.maps.text_file import table
 
 READ_AT_ONCE = 256 * 1024
@@ -28,20 +28,16 @@ Version = tuple[int, ...]
 its time was set back to the old one."""
 
 
-class TextMap:
+class TextMap(Source):
     """A text file of keys and values."""
 
     def __init__(self, path: Path, tally: MapTally) -> None:
         self.path = path
-        self.changed = 0.0
+        self.entries = 0
         self._tally = tally
         self._table: dict[str, str] = {}
         self._version: Version = ()
         self._reading: asyncio.Task[None] | None = None
-
-    @property
-    def entries(self) -> int:
-        return len(self._table)
 
     async def open(self) -> None:
         await asyncio.to_thread(self._read)
@@ -79,25 +75,21 @@ class TextMap:
         with self.path.open("rb") as file:
             status = os.fstat(file.fileno())
             found = table(file.read().decode("latin-1"))
-        self._table, self._version, self.changed = found, _version(status), status.st_mtime
+        self._table, self.entries = found, len(found)
+        self._version, self.changed = _version(status), status.st_mtime
         self._tally.fault = ""
 
     def _gone(self, error: OSError) -> None:
-        self._table, self._version = {}, ()
+        self._table, self.entries, self._version = {}, 0, ()
         self._tally.failed(f"{self.path}: {words(error)}", time.time())
 
-    async def close(self) -> None:
-        return
 
-
-class DbmMap:
+class DbmMap(Source):
     """A DBM file, of which the keys that were asked for are kept."""
 
     def __init__(self, path: Path, kind: str, tally: MapTally) -> None:
         self.path = path
         self.kind = kind
-        self.entries = -1
-        self.changed = 0.0
         self._tally = tally
         self._kept = Kept()
         self._version: Version = ()
@@ -132,33 +124,16 @@ class DbmMap:
         """Find out what kind of file it is; it may have been made anew in another format."""
         self._found = dbm.files(self.path, self.kind)
 
-    async def answer(self, key: str, timeout: float) -> str | None:
-        return self.ask(key)[1]
 
-    async def close(self) -> None:
-        return
-
-
-class FunctionMap:
+class FunctionMap(Source):
     """A function of the key: an internal one of httpd's, or the look-up of an entry in the site file itself."""
-
-    changed = 0.0
 
     def __init__(self, function: Callable[[str], str | None], entries: int = -1) -> None:
         self._function = function
         self.entries = entries
 
-    async def open(self) -> None:
-        return
-
     def ask(self, key: str) -> Known:
         return True, self._function(key)
-
-    async def answer(self, key: str, timeout: float) -> str | None:
-        return self._function(key)
-
-    async def close(self) -> None:
-        return
 
 
 def _version(status: os.stat_result) -> Version:

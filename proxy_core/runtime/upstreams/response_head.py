@@ -46,11 +46,8 @@ class Answer:
         self.upgrade = b""
 
 
-class _Judge:
-    """llhttp calls nobody: it is asked for its opinion only."""
-
-
-_JUDGE = _Judge()
+_JUDGE = object()
+"""llhttp calls nobody: it is asked for its opinion only."""
 _TEXT = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 _status_lines: dict[bytes, tuple[int, bytes]] = {}
 

@@ -1,4 +1,4 @@
-"""The gate's memory of clients: what is past is forgotten, and a crowd costs each of its clients no more than one."""
+"""Admission's memory of clients: what is past is forgotten, and a crowd costs each of its clients no more than one."""
 
 from __future__ import annotations
 
