@@ -49,9 +49,11 @@ class ClientConnection(Lingering):
     )  # fmt: skip
 
     write: Callable[[bytes], None]
+    """The transport's own."""
     _clients: set[ClientConnection]
     """Every open connection of the server, for the sweep over deadlines."""
     flight: Flight | None
+    """The request in flight, None between two."""
     _ends: Ends | None
     """Those of a PROXY header, in place of the socket's."""
     _held: bytes
@@ -59,6 +61,7 @@ class ClientConnection(Lingering):
     _began: float
     """When the head that is not whole yet began (monotonic); 0.0: there is none."""
     _judge: StrictParser
+    """Judges each head and each chunk."""
     _body: RequestBody
     """Of the request in flight."""
     _rules: RuleSet | None
@@ -200,9 +203,8 @@ class ClientConnection(Lingering):
 
     def pause_writing(self) -> None:
         self.blocked = True
-        flight = self.flight
-        if flight is not None and flight.upstream is not None:
-            flight.upstream.pause_answer()
+        if self.flight is not None and self.flight.upstream is not None:
+            self.flight.upstream.pause_answer()
 
     def resume_writing(self) -> None:
         self.blocked = False

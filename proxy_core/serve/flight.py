@@ -108,7 +108,7 @@ class Flight(OpenRequest):
         if len(self.exchange.facts.answers) >= MOST_ANSWERS:
             self.respond(500, f"rules asked for more than {MOST_ANSWERS} things")
             return
-        self.wait_for(FACT, self._fetched(key))
+        self.wait_for(FACT, self._fetched, key)
 
     async def _fetched(self, key: FactKey) -> None:
         try:

@@ -119,7 +119,7 @@ class Forwarding:
             flight.upstream = request = UpstreamRequest(flight, self, member, connection)
             request.sent(self._decision)
         else:
-            flight.wait_for(CONNECT, self._connected(member))
+            flight.wait_for(CONNECT, self._connected, member)
 
     async def _connected(self, member: BoundMember) -> None:
         flight = self._flight
@@ -165,7 +165,7 @@ class Forwarding:
         exchange.retries += 1
         member.state.retries += 1
         if exchange.retries < RETRIES or len(self.pool.members) == 1:
-            flight.wait_for(CONNECT, self._connected(member))
+            flight.wait_for(CONNECT, self._connected, member)
             return
         passive_checks.broke(self.pool, member, monotonic())
         self._next_member(member, 502, why)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.settings import Settings
@@ -78,10 +79,10 @@ class OpenRequest:
         self.waits = waits
         self.client.deadline = now + seconds
 
-    def wait_for(self, waits: Wait, what: Coroutine[None, None, None]) -> None:
+    def wait_for(self, waits: Wait, what: Callable[[Any], Coroutine[None, None, None]], of: Any) -> None:
         """A task gets it, which has a deadline of its own and sets ``task`` to None when it is done."""
         self.wait(waits, math.inf, 0.0)
-        self.task = asyncio.get_running_loop().create_task(what)
+        self.task = asyncio.get_running_loop().create_task(what(of))
         self.task.add_done_callback(self._waited)
 
     def _waited(self, task: asyncio.Task[None]) -> None:

@@ -72,14 +72,19 @@ class Tunnel:
     )  # fmt: skip
 
     client: ClientSide
+    """The connection that was the client's."""
     downstream: End
+    """Passes on what comes from the client."""
     upstream: End
+    """Passes on what comes from the member."""
     why: str
     """Why it ends, for the record; "" when both sides have done."""
     stopping: bool
     """The proxy stops, or the listener does."""
     _exchange: Exchange
+    """The request that asked for it; what passes is counted there."""
     _state: MemberState
+    """The member's."""
     _idle: float
     """Seconds in which nothing moves that are borne."""
     _ended: Callable[[str], None]

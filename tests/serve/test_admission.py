@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +13,7 @@ from proxy_core.runtime.recorder import Recorder
 from proxy_core.serve import admission
 from proxy_core.serve.admission import Admission
 from proxy_core.serve.client_policy import client_policy
+from proxy_core.serve.lines import ANYTHING, IN_PROXY
 
 SLOW = client_policy(Site(limits=Limits(client_rate=0.1, client_burst=1)))
 
@@ -49,9 +51,9 @@ def test_a_trusted_proxy_may_come_as_often_as_it_likes() -> None:
 
 
 def test_nobody_overtakes_those_who_wait_though_there_is_room() -> None:
-    first, second = cast(Any, object()), cast(Any, object())
+    first, second = cast(Any, SimpleNamespace(place=IN_PROXY, wants=ANYTHING)), cast(Any, object())
     this = Admission(Recorder(live={first, second}))
-    this.waiting.append(first)
-    assert not this.enter(second, Limits(in_flight=1, queue=5))
-    this.waiting.clear()
-    assert this.enter(second, Limits(in_flight=2, queue=5))
+    this.lines.join(first)
+    assert not this.enter(Limits(in_flight=1, queue=5))
+    this.lines.leave(first)
+    assert this.enter(Limits(in_flight=2, queue=5))
