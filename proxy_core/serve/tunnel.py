@@ -72,14 +72,19 @@ class Tunnel:
     )  # fmt: skip
 
     client: ClientSide
+    """The client connection, whose transport it took over."""
     downstream: End
+    """The end towards the client."""
     upstream: End
+    """The end towards the member."""
     why: str
     """Why it ends, for the record; "" when both sides have done."""
     stopping: bool
     """The proxy stops, or the listener does."""
     _exchange: Exchange
+    """Counts the bytes of the client's side."""
     _state: MemberState
+    """Counts the bytes of the member's side."""
     _idle: float
     """Seconds in which nothing moves that are borne."""
     _ended: Callable[[str], None]
