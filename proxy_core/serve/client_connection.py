@@ -50,7 +50,9 @@ class ClientConnection(Lingering):
     )  # fmt: skip
 
     write: Callable[[bytes], None]
+    """Writes to the client."""
     flight: FlightSide | None
+    """Its request in flight."""
     _ends: Ends | None
     """Those of a PROXY header, in place of the socket's."""
     _held: bytes
@@ -58,6 +60,7 @@ class ClientConnection(Lingering):
     _began: float
     """When the head that is not whole yet began (monotonic); 0.0: there is none."""
     _judge: StrictParser
+    """Judges its heads, and decodes chunked bodies."""
     _body: RequestBody
     """Of the request in flight."""
     _rules: RuleSet | None

@@ -136,8 +136,8 @@ def _negated(verdict: AccessVerdict) -> AccessVerdict:
 
 
 def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond | None:
-    """None where the request may go on, else its answer. ``scope`` gets the user, where one was asked for. Raises Unknown
-    where a password has to be looked at."""
+    """None where the request may go on, else its answer. ``scope`` gets the user, where one was asked for. Raises
+    Unknown where a password has to be looked at."""
     if guard.rule is None:
         return None
     verdict = _judged(guard.rule, scope, trace)
