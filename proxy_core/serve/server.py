@@ -46,14 +46,20 @@ _LATE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ListenerNow:
-    """A listener as it is now: for people to look at. ``turned_away`` are connections that ended before HTTP."""
+    """A listener as it is now, for people to look at."""
 
     name: str
+    """Its name in the site."""
     address: str
+    """As configured."""
     port: int
+    """The real one, where 0 is configured as well."""
     connections: int
+    """Those that are open."""
     draining: bool
+    """It accepts no more."""
     turned_away: int
+    """Connections that ended before HTTP."""
 
 
 @dataclass(slots=True)
