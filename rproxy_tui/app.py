@@ -3,7 +3,7 @@
 The app holds an EngineView and nothing else of the engine. Once a tick it pulls one Snapshot for the whole console
 and hands it to the page on screen; pages and widgets that are not on screen cost nothing. Whatever a person wants to
 change becomes a Command that ``do`` submits; the outcome is said in the last row, a refusal lists its problems. It
-ends with what shall become of the engine (see ``Ending``), which its owner heeds.
+ends with an ``Ending``, which tells its owner what is to become of the engine.
 """
 
 from __future__ import annotations

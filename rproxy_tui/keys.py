@@ -1,7 +1,7 @@
 """Keys that work on every page.
 
 Each binding has an id: ``[console] keys = { undo = "ctrl+z" }`` in the site file gives it another key, through
-Textual's keymap. Nothing here may be bound to suspend: a stopped process serves nobody. A page adds its own bindings,
+Textual's keymap. No key may suspend the process: a stopped process serves nobody. A page adds its own bindings,
 also with ids, in its class.
 """
 

@@ -1,9 +1,9 @@
 """From a draft to the rows of a site: the main server laid under its virtual hosts as httpd merges them.
 
 Rows without a host belong to every host and come before its own, which is what httpd makes of ProxyPass, Header and
-ErrorDocument of a main server. Where httpd's order is another one (a <Location>'s ProxyPass beats the main server's,
-a virtual host inherits rules in its own way, maps and balancers of one name differ), rows are copied into the hosts
-or renamed, so that the site means the same. Blocks come out in the order in which a person would read them.
+ErrorDocument of a main server. Where httpd's order is another one, rows are copied into the hosts or renamed, so that
+the site means the same: a <Location>'s ProxyPass beats the main server's, a virtual host inherits rules in its own way,
+maps and balancers of one name differ. Blocks come out in the order in which a person would read them.
 """
 
 from __future__ import annotations

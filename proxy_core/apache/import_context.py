@@ -1,7 +1,7 @@
 """Where a directive stands while it is imported, and what its handler may do there.
 
-A handler puts what its directive says into the draft. It raises ``Unsupported`` where all of it is lost, ``Ignored``
-where it makes no difference, and says ``context.lose`` where a part is lost.
+A handler puts what its directive says into the draft. It raises ``Unsupported`` where all of it is lost, and
+``Ignored`` where it makes no difference. It calls ``context.lose`` where a part is lost.
 """
 
 from __future__ import annotations

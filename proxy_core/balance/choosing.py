@@ -1,11 +1,11 @@
 """Choosing the member for an attempt of a request.
 
 The order is that of httpd (``find_session_route``, ``proxy_balancer_pre_request`` and ``force_recovery`` in
-modules/proxy/mod_proxy_balancer.c, ``ap_proxy_balancer_get_best_worker`` in proxy_util.c): a session's own member
-first; else those whom the lowest lbset with anybody able has (``lbsets``), of whom a method elects one. When nothing
+modules/proxy/mod_proxy_balancer.c, ``ap_proxy_balancer_get_best_worker`` in proxy_util.c). A session's own member
+comes first. Otherwise the method elects one member of the lowest lbset that has anybody able (``lbsets``). When nothing
 but members in error is left, all are cleared at once and tried (forcerecovery). A set whose members are all at their
-limits is waited for, and does not spill over into standbys or the next set. How long a member in error is left alone
-is said in ``condition``.
+limits is waited for; it does not spill over into standbys or the next set. ``condition`` says how long a member in
+error is left alone.
 
 Synchronous, no I/O, no clock: ``now`` is ``time.monotonic``. Nothing here counts requests; the caller does.
 """
@@ -23,7 +23,7 @@ from proxy_core.balance.pool import BoundMember, Pool
 
 
 class Full(Exception):
-    """Somebody could take the request but for ``max_connections``: it may wait."""
+    """Every member that could take the request has as many as ``max_connections`` allows: the request may wait."""
 
 
 def choose(
@@ -81,7 +81,7 @@ def _able(now: float, tried: Collection[MemberKey], members: Sequence[BoundMembe
 
 
 def _all_fit(lbset: LbSet[BoundMember], now: float) -> bool:
-    """Whether the regular members are it, all of them: a shortcut for the usual case, in which nobody is ill."""
+    """Whether all regular members can take the request: a shortcut for the usual case, in which nobody is ill."""
     for member in lbset.regular:
         state = member.state
         if (
@@ -95,7 +95,7 @@ def _all_fit(lbset: LbSet[BoundMember], now: float) -> bool:
 
 
 def _recover(pool: Pool, now: float, tried: Collection[MemberKey]) -> None:
-    """All that take requests are out: forget why, but for what active checks say."""
+    """All members that take requests are out: clear their errors and ejections, but not what active checks found."""
     for lbset in pool.lbsets:
         for member in (*lbset.regular, *lbset.spares, *lbset.standbys):
             state = member.state

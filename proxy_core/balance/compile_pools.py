@@ -1,7 +1,7 @@
 """Compiles the pools of a site: each member's configuration is worked out once and bound to its state.
 
 Each balancer becomes a Pool under its name. Each origin of a plain URL becomes a direct Pool of one member under that
-origin ("http://localhost:8000"), so that everything that is sent anywhere goes through a member with counters.
+origin ("http://localhost:8000"), so that every request that is forwarded has a member with counters.
 Members and pools that have not changed are taken from the previous set. This is done when a site is compiled; the
 data path only reads what is made here.
 """

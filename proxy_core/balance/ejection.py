@@ -46,8 +46,8 @@ def judge(pool: Pool, member: BoundMember, now: float, bad: bool) -> None:
 
 
 def may_eject(pool: Pool, member: BoundMember, now: float) -> bool:
-    """Whether this one of the pool's members may be ejected too: its share allows it, and somebody else is left to take
-    the requests, so neither one that is drained nor one that is down itself."""
+    """Whether this member of the pool may be ejected too: the share allows one more, and somebody else is left to take
+    the requests, who is neither draining nor down."""
     rule = pool.balancer.ejection
     ejected = sum(now < each.state.ejected_until for each in pool.members)
     return (

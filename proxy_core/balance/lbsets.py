@@ -30,7 +30,7 @@ class Configured(Protocol):
 ROLES: tuple[MemberRole, ...] = ("regular", "spare", "standby")
 M = TypeVar("M", bound=Configured)
 Able = Callable[[Sequence[M]], list[M]]
-"""Those of some members that can take requests now, in the same order."""
+"""Of the given members, those that can take requests now, in the same order."""
 
 
 class LbSet(NamedTuple, Generic[M]):

@@ -1,9 +1,9 @@
 """Passive health checks: what came of an attempt, and what it does to the condition of the member.
 
 A failed connection puts a member in error, as in httpd; so do the statuses of ``failonstatus`` and, with
-``failontimeout``, silence. Every outcome counts for ejection too. What an origin did that the member has left since
-counts for nothing: a wrong URL that was mended must not go on hurting. Pure but for the states; ``now`` is
-``time.monotonic``. Active checks are in ``runtime.health_checks``.
+``failontimeout``, silence. Every outcome counts for ejection too. Where an edit gave the member another URL meanwhile,
+what the old origin did counts for nothing: a wrong URL that was mended must not go on hurting. Pure but for the states;
+``now`` is ``time.monotonic``. Active checks are in ``runtime.health_checks``.
 """
 
 from __future__ import annotations

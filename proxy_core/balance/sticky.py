@@ -60,7 +60,7 @@ def issued(pool: Pool, member: BoundMember) -> bytes:
 
 
 def changed(pool: Pool, member: BoundMember, route: str) -> bool:
-    """Whether a client leaves with another member than it came for; a new client does."""
+    """Whether the member is another than the session's; for a client without a session it is."""
     return pool.balancer.sticky is not None and (not route or route != member.route)
 
 

@@ -1,7 +1,7 @@
 """Where a route sends to: the pool and the path that its ``proxy`` names.
 
-The one place that reads it, for a route with a regular expression has $N in its target, which may follow the host
-without a slash between: "http://host:8000$1". Pure.
+This is the one place that reads ``proxy``. The target of a route with a regular expression has $N in it, which may
+follow the host without a slash between: "http://host:8000$1". Pure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Folders whose files answer requests: what a site says of them, and what they are called inside.
 
-Files are served by an internal member, through the same way as everything else. What it is asked for begins with the
-key of a Root, so it can serve nothing that the site in force does not name. Pure.
+An internal member serves files, and requests reach it as they reach every member. Their target begins with the key of a
+Root, so it can serve nothing that the site in force does not name. Pure.
 """
 
 from __future__ import annotations

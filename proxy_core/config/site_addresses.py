@@ -1,8 +1,8 @@
 """Addresses and what they stand for in a site's plain data.
 
 People and commands name a row by its id (``("routes", "shop", "path")``), plain data counts rows: a Path has the
-position where the Address has the id. Here are the ids of rows that have none of their own, the way from Address to
-Path and back, and what data means, for comparing. Nothing here knows text or does I/O.
+position where the Address has the id. This module makes ids for rows that have none, turns Addresses into Paths and
+back, and says what data means, so that two spellings of it can be compared. Nothing here knows text or does I/O.
 """
 
 from __future__ import annotations

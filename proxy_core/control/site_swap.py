@@ -28,7 +28,7 @@ from proxy_core.serve.server import ProxyServer
 
 @dataclass(slots=True)
 class SiteSwap:
-    """Takes turns: an edit and a new try to bind wait for each other, from what is prepared to its commit."""
+    """Brings sites into force, one at a time: whoever prepares one keeps others waiting until it is committed."""
 
     folder: Path
     """That of the site file."""
@@ -45,7 +45,7 @@ class SiteSwap:
     metrics: MetricsText
     """The listener of the metrics page."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held from what is prepared to its commit."""
+    """Held from preparing to committing."""
     _unbound: dict[str, tuple[Listener, Problem]] = field(default_factory=dict)
     """By name, the listeners that could not be bound, and why."""
 

@@ -91,9 +91,11 @@ def as_cgi(name: bytes) -> bytes:
 
 
 def _request_kind(name: bytes) -> int:
-    """A field that says who asks is a CLAIM, whatever it is called behind X-Forwarded-; a twin of a field that we
-    answer for would be that field to many members, so it goes no further; a TWIN of X-Forwarded-* does where the site
-    itself has put it."""
+    """The kind of a request's field, by its name in lower case.
+
+    A field that says who asks is a CLAIM, whatever follows ``X-Forwarded-`` in its name. A twin of a field that this
+    proxy answers for (``Content_Length``) is that field to many members, so it goes no further. A twin of
+    ``X-Forwarded-*`` is a TWIN: it goes on where the site itself has set it."""
     kind = _REQUEST.get(name)
     if kind is None:
         seen = as_cgi(name)

@@ -22,11 +22,11 @@ class Connection(NamedTuple):
     port: int = 0
     """The port that the client connected to."""
     client_port: int = 0
-    """The port that who connected has."""
+    """The port that the peer connected from."""
     tls: Mapping[str, str] = MappingProxyType({})
     """mod_ssl's variables ("SSL_PROTOCOL"), empty without TLS."""
     peer: str = ""
-    """The address of who connected, be it a client or a proxy that asks for one."""
+    """The address of the peer: a client, or a proxy that asks for one."""
 
 
 NOWHERE = Connection()
@@ -44,11 +44,11 @@ class RequestView:
     host: bytes
     """The authority that counts: from the target, else from Host; b"" where there is none (HTTP/1.0)."""
     client: str
-    """The address of who asks."""
+    """The address of the client that asks; proxies in front may have named it."""
     scheme: str = "http"
     """What the client speaks: "http" or "https"."""
     head: bytes = b""
-    """The whole head as it came, without what was believed of a client_header."""
+    """The whole head as it came, but for what was believed of a ``client_header``."""
     connection: Connection = NOWHERE
     """Where the request came in."""
     env: tuple[tuple[str, str], ...] = ()

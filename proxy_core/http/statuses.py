@@ -1,4 +1,4 @@
-"""Statuses of answers: their reason phrases, and sets of them as a site file spells them (RFC 9110 §15)."""
+"""Statuses of answers (RFC 9110 §15): their reason phrases, and how a site file spells sets of them. Pure."""
 
 from __future__ import annotations
 

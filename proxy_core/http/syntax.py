@@ -69,7 +69,7 @@ def length_of(value: bytes) -> int:
 
 def hops_left(value: bytes) -> int:
     """The number in a Max-Forwards (RFC 9110 §7.6.2) of a request that goes one hop further; -1: it may not. Raises
-    Refused."""
+    RefusedRequest."""
     if not value.isdigit() or len(value) > 18:
         raise RefusedRequest(400, "Max-Forwards is not a plain number")
     return int(value) - 1

@@ -1,6 +1,6 @@
-"""Compiling the rules of a site: its hosts, each with the server's rows and its own, and the way in.
+"""Compiles the rules of a site into a Program: the rules of each host, and the names by which a request finds its host.
 
-What is equal in the program before is used again. Done outside the request path. Rows without a host come before a
+Runs outside the request path, and uses again what is equal in the previous Program. Rows without a host come before a
 host's own, as Apache merges a server into its virtual hosts.
 """
 

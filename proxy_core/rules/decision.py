@@ -20,7 +20,7 @@ from proxy_core.rules.text.pattern import Pattern
 
 @dataclass(slots=True)
 class RuleState:
-    """Hits of one rule, kept in the registry by (list, id). The handler adds to it; deciding never does. ``last_hit``
+    """Hits of one rule, kept in the registry by (list, id). The flight adds to it; deciding never does. ``last_hit``
     is the epoch second of the last one, 0 for never."""
 
     hits: int = 0

@@ -1,4 +1,4 @@
-"""What rules leave for a request besides where it goes: Extras, and how those of two phases are joined. Pure."""
+"""Extras: what rules leave for a request besides where it goes, and how the Extras of two phases are joined. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What deciding a request may have to ask the outside: maps, files, passwords, the clock, the environment.
 
 Deciding is pure, so a rule never fetches anything: it looks the answer up in the request's Facts. Where the answer is
-missing the decision is a ``Need``; whoever serves gets the answer, adds it and decides again. Answers that can be had
+missing the decision is a ``Need``: whoever decides gets the answer, adds it and decides again. Answers that can be had
 without waiting (text tables, internal functions) come from ``ask`` in the middle of deciding. All answers stay with the
 request, so that explaining it later replays the very decision that was taken.
 """

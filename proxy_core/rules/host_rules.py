@@ -5,8 +5,8 @@ that rules asked for. A host that has nothing but routes is decided by its route
 is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
 another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
 locations that hold: their variables, who may ask (``authorization``), and their rules (``per_directory``), whose result
-may be looked up anew. A decision says which locations hold, so that nobody has to find out again. Rows without a host
-come before a host's own, as Apache merges a server into its virtual hosts.
+may be looked up anew. A decision carries the locations that hold, so nobody has to find them again. Rows without a host
+come before a host's own, as Apache merges a server into its virtual hosts. No I/O, no clock, and nothing is counted.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class HostRules:
 
     @property
     def settles(self) -> bool:
-        """Whether anything is still to be said when it is known where a request goes."""
+        """Whether sections or access may change anything once it is known where a request goes."""
         return bool(self.sections) or self.guard.rule is not None
 
     @property
@@ -168,8 +168,8 @@ class HostRules:
     def _lately(
         self, decision: Decision | InternalRedirect, scope: Scope, trace: Trace | None
     ) -> Decision | InternalRedirect:
-        """The decision with the variables that are set behind it, which what rules or access answered never sees
-        (httpd's fixups)."""
+        """The decision with the ``late`` variables (httpd's fixups). What rules or access have answered goes without
+        them."""
         if not is_open(decision):
             return decision
         env.run_late(self.late, scope, trace)
@@ -242,7 +242,7 @@ class HostRules:
         return self._local(decision, scope.path, scope.args)
 
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
-        """What nothing forwards is looked for in files, if there are any; an exception has its hit all the same."""
+        """What nothing forwards is looked for in files, where the site serves any. An exception still has its hit."""
         files = self.files
         if files is None or not (isinstance(decision, Respond) and decision.local and path.startswith("/")):
             return decision
@@ -251,8 +251,8 @@ class HostRules:
         return Forward(files, mapping.target(files, path, query, b"", self.reading), extras)
 
     def _answered(self, decision: Decision, path: str, scope: Scope) -> Decision:
-        """What rules have answered themselves, with the locations that hold for the path as it came: in httpd names are
-        translated before access is checked, but sections are known of. Raises Runaway and Unknown."""
+        """What rules have answered themselves, with the locations that hold for the path as it came: httpd translates
+        names before it checks access, but knows the sections by then. Raises Runaway and Unknown."""
         if not self.laid_on_answers or isinstance(decision, Need):
             return decision
         scope = replace(scope, path=path, uri=path, args=split(scope.view.target)[1][1:].decode("latin-1") or None)

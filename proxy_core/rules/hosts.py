@@ -1,7 +1,7 @@
 """Which host a request is for: ``check_hostalias`` and ``matches_aliases`` in server/vhost.c.
 
-The hosts of a listener stand in file order. The first that has the name, by itself or by a wildcard, has the request;
-where none has it, the first of all. Port, trailing dot and case of the Host field do not count.
+The hosts of a listener stand in file order. The first that has the name, itself or by a wildcard, takes the request.
+Where none has it, the first of all takes it. Port, trailing dot and case of the Host field do not count. Pure.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def table(hosts: Sequence[tuple[str, Host]]) -> Table:
 
 
 def tables(hosts: Mapping[str, Host], listeners: Sequence[str]) -> dict[str, Table]:
-    """A table for each listener that hosts are reached through; what is not in it belongs to the server alone. The
-    listener "" stands for one that the site does not know (any more), which reaches every host."""
+    """A table for each listener that hosts are reached through. A listener without a table belongs to the server alone.
+    The listener "" stands for one that the site does not know (any more), which reaches every host."""
 
     def reaches(host: Host, listener: str) -> bool:
         return not (listener and host.listeners) or listener in host.listeners

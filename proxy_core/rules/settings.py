@@ -1,8 +1,8 @@
 """What holds for a request besides where it goes: its header edits and its pages for errors.
 
 Rows are laid over each other in Apache's order: the server's, then the host's, then those of the route, then those of
-the locations that hold (``merge_headers_config``, ``merge_core_dir_configs``). Each mix of them is put together once
-and remembered. A site without such rows has no Scopes at all, and its requests pay nothing. Pure.
+the locations that hold (``merge_headers_config``, ``merge_core_dir_configs``). Each combination is made once and
+remembered. A site without such rows has no Scopes at all, and its requests pay nothing. Pure.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Scopes:
     asks: bool
     """Whether some edit may ask for a fact."""
     kept: dict[Key, Settings] = field(default_factory=dict)
-    """The mixes that were asked for."""
+    """The combinations that were asked for."""
 
     def find(self, host: str, route: str, locations: tuple[str, ...] = ()) -> Settings:
         """What holds for requests of a host, of the route with this id ("" for none) and of these rows of

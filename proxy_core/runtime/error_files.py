@@ -1,8 +1,8 @@
 """Pages for errors that are in files: read when a site comes into force, kept in memory and looked after.
 
-An error is no time to wait for a disk, so a request only ever asks what is here. Files are read in a thread and anew
-when they change; one that cannot be read any more leaves what it last said, and a problem that says so. httpd opens
-the file of an ErrorDocument at each request; what clients get is the same.
+An error is no time to wait for a disk, so a request gets what is in memory. Files are read in a thread, and anew when
+they change. One that cannot be read any more keeps its last content and becomes a problem. httpd opens the file of an
+ErrorDocument at each request; what clients get is the same.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Looks up the facts that rules ask for: maps, files, passwords, the clock, the process's environment.
 
 ``ask`` gives what needs no waiting and is called in the middle of deciding. ``answer`` waits, off the request path and
-never for longer than its deadline: a fact that does not come in time is taken for absent, and the request goes on with
-its default. Files are looked at in a thread, for a file system that hangs must hang nobody else.
+never for longer than its deadline: a fact that does not come in time is taken for absent, and the request goes on
+without it. Files are looked at in a thread, for a file system that hangs must hang nobody else.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 The meaning is that of httpd's mod_proxy_hcheck: a member whose checks fail is out until they pass again, whatever
 happens to the others, and passing clears the error state that requests put it in. Here ``fails`` and ``passes`` count
-results in a row; httpd never starts its count anew, so that there ten failures in a month are as bad as ten in ten
-seconds.
+results in a row. httpd never starts its count anew, so ten failures in a month are as bad there as ten in ten seconds.
 
 A check goes the way of a request: the same names, connections and reading of answers, so that what it finds well is
 well for requests too. Each member has a task of its own, which ends with the member: checks of one member never

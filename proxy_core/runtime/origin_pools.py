@@ -1,9 +1,8 @@
 """The pools of a rule set, with those of origins that only requests make known.
 
 A rewrite rule may forward to an origin that a map or a capture names. Such an origin gets a pool of its own when it is
-first asked for, so that it has counters and connections like any other. There are at most ``MOST`` of them, for
-whoever can choose origins could otherwise fill the memory. The oldest goes first; its state is retired like that of a
-removed member.
+first asked for, so that it has counters and connections like any other. At most ``MOST`` of them are kept, or a client
+that chooses origins could fill the memory. The oldest goes first; its state is retired like that of a removed member.
 """
 
 from __future__ import annotations

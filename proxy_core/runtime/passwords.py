@@ -1,11 +1,11 @@
 """Passwords: whether a user of an htpasswd file has the one that was sent.
 
-A password is judged in a thread of its own few, for judging one is slow by design (bcrypt), and never for longer than
-the deadline; what was found is kept for a while, by a digest that is of no use outside of this process, so that each
-further request pays a look-up. A file that has changed is read anew, within a second. A user that is not in the file
-costs as much as one that is. The forms are those that htpasswd writes, but for plain text: bcrypt, apr1, SHA-1 and
-crypt (DES, MD5, SHA-256, SHA-512). They are judged by bcrypt and by libpass, which compare in constant time. A
-password is never kept, logged or shown.
+Judging a password is slow by design (bcrypt), so it is done in two threads of its own and never takes longer than the
+deadline. What was found is kept for a while under a digest that is of no use outside of this process, so each further
+request costs a look-up. A file that has changed is read anew within a second. A user that is not in the file costs as
+much as one that is. The forms are those that htpasswd writes, but for plain text: bcrypt, apr1, SHA-1 and crypt (DES,
+MD5, SHA-256, SHA-512); forms that only the system's crypt(3) knows, such as yescrypt, are refused. bcrypt and libpass
+judge them, in constant time. A password is never kept, logged or shown.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class File(NamedTuple):
 
 
 class Passwords:
-    """``failed`` counts what was wrong. Files are relative to ``folder``."""
+    """``failed`` counts wrong passwords. Files are relative to ``folder``."""
 
     def __init__(self, folder: Path = Path()) -> None:
         self.failed = 0
@@ -123,7 +123,7 @@ def is_of(users: dict[bytes, bytes], user: bytes, password: bytes) -> bool:
 
 
 def verify(kept: bytes, password: bytes) -> bool:
-    """Whether a password is the one of which this was kept; False for a form that is none of those above."""
+    """Whether ``kept`` was made of this password; False for a form that is none of those above."""
     try:
         if kept.startswith((b"$2y$", b"$2b$", b"$2a$")):
             return b"\0" not in password and bcrypt.checkpw(password[:72], kept)

@@ -1,4 +1,4 @@
-"""What a process that serves asks of its interpreter and its system, once, when it starts."""
+"""What a process that serves asks of its interpreter and its system, once at the start: memory and descriptors."""
 
 from __future__ import annotations
 

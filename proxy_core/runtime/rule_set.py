@@ -17,7 +17,7 @@ from proxy_core.rules.program import Program
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """A compiled site: ``program.decide`` says where a request goes, ``pools`` holds who can take it there."""
+    """A compiled site: ``program`` says where a request goes, ``pools`` holds who can take it there."""
 
     generation: int
     site: Site

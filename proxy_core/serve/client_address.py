@@ -1,9 +1,9 @@
 """Who asks, where proxies in front of this one say so in a field: httpd's mod_remoteip.
 
 Written after ``remoteip_modify_request`` in modules/metadata/mod_remoteip.c. The field is read from its right end, for
-there stands what the nearest proxy saw. As long as the address that was reached is one of a proxy that is believed,
-the next one counts; what is no address ends it, and so does a private address, unless the proxy that names it is one
-of our own. What was not read stays in the field. Pure.
+there stands what the nearest proxy saw. As long as the address is that of a proxy that is believed, the next one to the
+left counts. Reading ends at what is no address, and at a private address that is not named by a proxy of our own. What
+was not read stays in the field. Pure.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Naming(NamedTuple):
 
 
 def naming(options: Options, trusted: Networks) -> Naming | None:
-    """None where nobody but the connection says who asks."""
+    """How proxies name clients on a site; None where none does."""
     if not options.client_header:
         return None
     return Naming(options.client_header, options.proxies_header, trusted, networks(options.internal_proxies))

@@ -302,8 +302,7 @@ class ClientConnection(Lingering):
         return data[rest:] if rest < len(data) else b""
 
     def _unfinished(self, data: bytes) -> bytes:
-        """Hold the beginning of a head, unless it is too large already; it has so much time, and what its bytes earn
-        it, to be whole."""
+        """Hold the beginning of a head, unless it is too large already. Its bytes earn it time to become whole."""
         bounds = self.limits
         _refuse_large(data, bounds)
         if self.half_closed:

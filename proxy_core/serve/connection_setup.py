@@ -1,9 +1,9 @@
-"""The entrance: how connections come in where more than accepting is needed, a PROXY header or a TLS handshake.
+"""Sets up connections that need more than accepting: a PROXY header or a TLS handshake.
 
-It stands where asyncio's Server stands for plain listeners, which pay nothing for it. Each connection is opened in a
-task of its own with one deadline for everything before HTTP; how many may be opening at once is bounded, and one more
-costs the oldest of them its place. What does not get through is closed without a word, but for one: who speaks plain
-HTTP to a TLS port is told so, since that is nearly always a mistake in a URL.
+It takes the place of asyncio's Server; plain listeners keep that and pay nothing. Each connection is opened in a task
+of its own, with one deadline for everything before HTTP. How many may be opening at once is bounded; one more costs
+the oldest of them its place. What does not get through is closed without a word, but for plain HTTP on a TLS port:
+that is nearly always a mistake in a URL, and is answered 400.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ConnectionSetup:
             task.add_done_callback(lambda done: self._opening.pop(done, None))
 
     def _end_oldest(self) -> None:
-        """Make room: opening takes a moment, and who is at it for longest is in trouble or means it."""
+        """Make room: opening takes a moment, so the one that takes longest is in trouble, or an attack."""
         oldest, sock = next(iter(self._opening.items()))
         del self._opening[oldest]
         with suppress(OSError):

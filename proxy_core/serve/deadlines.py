@@ -1,6 +1,6 @@
 """Deadlines: whom a request waits for, what it means when that takes too long, and the waits that no site changes.
 
-Pure data. A flight has one word for whom it waits and one number for how long, set together (``Flight.wait``); the
+Pure data. A flight has one word for whom it waits and one number for how long, set together (``OpenRequest.wait``). The
 sweep compares the number with the clock five times a second. What sites differ in is ``[limits]`` of the site file
 (``config.model.limits``), the ``timeout`` of a route, a member or a balancer, and ``connect_timeout``. All are seconds.
 """

@@ -1,7 +1,7 @@
 """Header edits at work: what the rules of ``rules.fields.edits`` know of a request in flight, and where its lines go.
 
-Called for sites that have such rules, and for no others. What is the same for every request is told apart there
-(``steady``), so that a repeated head is not worked out twice.
+Called only for sites that have such rules. Edits that say the same for every request are marked there (``steady``), so
+a repeated head is not worked out twice. No I/O.
 """
 
 from __future__ import annotations

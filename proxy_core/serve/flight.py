@@ -1,13 +1,13 @@
 """The flight of a request: from its head to the member that gets it, and what its client does meanwhile.
 
 A Flight is a request on its way, through ``received → decided → elected → sent → answered → finished``. ``received`` is
-here. Who of a pool gets it is a Forwarding (``forwarding``: decided, elected); what goes over a connection to a member
-is an UpstreamRequest (``upstream_request``: sent, answered); how it waits and ends is an OpenRequest's
-(``open_request``: finished). docs/life-of-a-request.md tells the same story with the same words.
+here. A Forwarding finds the member that gets it (``forwarding``: decided, elected). An UpstreamRequest is what goes
+over a connection to that member (``upstream_request``: sent, answered). The base class, OpenRequest, says how it waits
+and ends (``open_request``: finished). docs/life-of-a-request.md tells the same story with the same words.
 
-The client connection calls it with what the client sends, and in the common case everything from the last byte of the
-head to the write upstream is one synchronous call, with no task, future or timer. A task exists only to connect or to
-ask.
+The client connection calls it with what the client sends. In the common case everything from the last byte of the head
+to the write upstream is one synchronous call, with no task, future or timer. A task exists only to connect or to get a
+fact.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Flight(OpenRequest):
             self.respond(decision.status, decision.cause)
 
     def _fetch(self, key: FactKey) -> None:
-        """A rule, or the balancer, needs to know something that takes waiting: get it, and decide again."""
+        """A rule, or the balancer, asks a fact that takes waiting: get it, and decide again."""
         if len(self.exchange.facts.answers) >= MOST_ANSWERS:
             self.respond(500, f"rules asked for more than {MOST_ANSWERS} things")
             return
@@ -139,8 +139,8 @@ class Flight(OpenRequest):
         self.wait(waits, HALF_CLOSED_SECONDS, monotonic())
 
     def send_body(self, data: bytes, last: bool) -> None:
-        """A piece of the request body from the client; ``last`` completes it. It buys the client time as soon as there
-        is somebody to have it; what is waited for until then has a deadline of its own."""
+        """A piece of the request body from the client; ``last`` completes it. Once a member has the request, each piece
+        buys the client time; whatever is waited for before has a deadline of its own."""
         received = len(data)
         self.exchange.received += received
         if self.fields.length == CHUNKED:

@@ -1,8 +1,8 @@
 """X-Forwarded-*, Forwarded and the like: what the proxy says of a client, and what of that a client may say itself.
 
 X-Forwarded-For, -Host and -Server are written as httpd's ap_proxy_create_hdrbrgd writes them, Forwarded as RFC 7239
-says. Who is not trusted to say for whom it asks loses the fields that say so, and everybody those that only this proxy
-sets. Pure.
+says. A peer that is not trusted to name its clients loses the fields that name them; every peer loses the fields that
+only this proxy sets. Pure.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Decided and elected: who of a pool gets a request, and who gets it next when that one cannot be reached.
+"""Decided and elected: which member of a pool gets a request, and which one next when that one cannot be reached.
 
-One Forwarding is one request's way to a member: it elects one, stands in line where all are at their limit, connects,
-and starts anew with another member or over another connection where nothing of the request can have been worked on.
-What comes over the connection then is an UpstreamRequest's business.
+One Forwarding is one request's way to a member. It elects one, stands in line where all are at their limit, and
+connects. It starts anew, with another member or over another connection, where nothing of the request can have been
+worked on. What goes over the connection is an UpstreamRequest's.
 
-From the election to its mark on the member (``busy``, ``elected``) there is no await, so no other request can come
-between them; and the member is busy with it until ``release``, whatever happens.
+Between the election and its mark on the member (``busy``, ``elected``) there is no await, so no other request can come
+between them. The member is busy with the request until ``release``, whatever happens.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Forwarding:
     __slots__ = ("_decision", "_flight", "_key", "_tried", "_worst", "member", "pool", "timeout")
 
     member: BoundMember | None
-    """Who is busy with it."""
+    """The member that is busy with it, None for none."""
     pool: Pool
     """As it was at the last election."""
     timeout: float
@@ -40,9 +40,9 @@ class Forwarding:
     _key: bytes
     """What a balancer by hash goes by."""
     _tried: tuple[MemberKey, ...]
-    """Members that were of no use."""
+    """Members that could not take it."""
     _worst: int
-    """The status for when nobody is left."""
+    """The status of the answer when no member is left."""
 
     def __init__(self, flight: OpenRequest, decision: Forward) -> None:
         self._flight = flight
@@ -85,7 +85,7 @@ class Forwarding:
         self.elected(member)
 
     def _ask(self, pool: Pool) -> None:
-        """What the request itself says about who should get it. Raises Unknown."""
+        """Take session and hash key from the request, as far as the pool goes by them. Raises Unknown."""
         flight, exchange = self._flight, self._flight.exchange
         if pool.balancer.sticky is not None:
             exchange.session = sticky.session_route(pool.balancer.sticky, self._decision.target, exchange.head)
@@ -171,7 +171,7 @@ class Forwarding:
         self._next_member(member, 502, why)
 
     def _next_member(self, member: BoundMember, status: int, why: str) -> None:
-        """This one is of no use for the request. ``status`` is for when nobody else is left."""
+        """This member cannot take the request. ``status`` is that of the answer when no other is left."""
         flight, most = self._flight, self.pool.balancer.maxattempts
         member.state.busy -= 1
         self.member = flight.exchange.member = None

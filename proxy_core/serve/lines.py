@@ -1,9 +1,9 @@
 """Lines: who waits for a place, in the proxy or with a member. First come, first served, as far as they want the same.
 
-A session waits for its own member while others would take anybody, so each place has a line for everything that is
-wanted: whoever stands first in one must not keep a place empty that the first of another could have. Whoever gives a
-place back calls ``freed``; the first of each line then try again, longest wait first. How long a line may be and how
-long one may stand in it is for others to say (``limits.queue``, ``queue_time``; a balancer's ``queue``, ``timeout``).
+A session waits for its own member while others would take any. So each place has one line for each thing that is
+wanted: the first of one line must not keep a place empty that the first of another could have. Whoever gives a place
+back calls ``freed``; then the first of each line try again, the longest wait first. The callers bound how long a line
+may be and how long one may stand in it (``limits.queue``, ``queue_time``; a balancer's ``queue``, ``timeout``).
 Nothing here is touched as long as nobody waits.
 """
 

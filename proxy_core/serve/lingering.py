@@ -1,6 +1,6 @@
 """Closing a client connection so that its last answer arrives, or so that nobody takes half an answer for a whole one.
 
-Closing with unread input resets the connection, and a reset may overtake the answer (RFC 9112 §9.6): so our side is
+Closing with unread input resets the connection, and a reset may overtake the answer (RFC 9112 §9.6). So our side is
 closed first, and what still comes is read and thrown away for a while.
 """
 

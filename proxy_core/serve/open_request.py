@@ -1,8 +1,8 @@
 """A request that is not finished yet: how it waits, how the proxy itself answers it, and how it ends.
 
-The lower half of a Flight, which knows nothing of where requests go. Its state is one word: whom it waits for
-(``deadlines``), set together with the deadline in ``wait``. Whatever goes wrong ends in ``finished``, exactly once:
-gauges down, record written. Before the answer's head went to the client a failure is a page of our own; after it, the
+The base of a Flight, which knows nothing of where requests go. Its state is one word: whom it waits for
+(``deadlines``), set together with the deadline in ``wait``. Whatever happens, it ends in ``finished`` exactly once:
+gauges down, record written. A failure before the answer's head went to the client is a page of our own. After it the
 connection can only be cut, so that nobody takes half an answer for a whole one.
 """
 
@@ -86,7 +86,8 @@ class OpenRequest:
         self.task.add_done_callback(self._waited)
 
     def _waited(self, task: asyncio.Task[None]) -> None:
-        """Whoever gives a wait up and every wait that ends well says so first: this one was cancelled by others."""
+        """Others cancelled this wait, if it is still in ``task``: one that ends well or is given up is taken out
+        first."""
         if task is self.task:
             self.task = None
             self._end(503, "what it waited for was cancelled")

@@ -1,8 +1,8 @@
 """The PROXY protocol, versions 1 and 2: who a connection comes from, said by the balancer in front of this proxy.
 
 Pure but for ``receive``, which takes exactly the header off a socket and not a byte more. Written after
-"The PROXY protocol Versions 1 & 2" (HAProxy Technologies, 2020/03/05). Nothing is guessed: what is not a header as the
-text has it is Malformed, and its connection is closed. Whether a peer may say such things at all is decided before.
+"The PROXY protocol Versions 1 & 2" (HAProxy Technologies, 2020/03/05). Nothing is guessed: what is no header by that
+text raises BadProxyHeader, and its connection is closed. Whether a peer may send one at all is decided before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Ends(NamedTuple):
 
 
 def version_1(line: bytes) -> Ends | None:
-    """Read a line without its CRLF; None for UNKNOWN, whose connection speaks for itself. Raises Malformed."""
+    """Read a line without its CRLF; None for UNKNOWN, whose connection speaks for itself. Raises
+    BadProxyHeader."""
     words = line.split(b" ")
     if words[:2] == [b"PROXY", b"UNKNOWN"]:
         return None
@@ -54,7 +55,8 @@ def _port(word: bytes) -> int:
 
 def version_2(head: bytes, rest: bytes) -> Ends | None:
     """Read the 16 bytes of the head and what its length says follows; None where the connection speaks for itself
-    (LOCAL, or a family that has no addresses of the internet). Extensions are passed over. Raises Malformed."""
+    (LOCAL, or a family that has no addresses of the internet). Extensions are passed over. Raises
+    BadProxyHeader."""
     command, family = head[12], head[13]
     if command >> 4 != 2 or command & 0x0F > 1:
         raise BadProxyHeader("the version is not 2, or the command neither LOCAL nor PROXY")
@@ -82,7 +84,7 @@ def _said(address: IPv4Address | IPv6Address) -> str:
 
 
 async def receive(sock: socket.socket) -> Ends | None:
-    """Take a header off a non-blocking socket. Raises Malformed; the caller bounds the time."""
+    """Take a header off a non-blocking socket. Raises BadProxyHeader; the caller bounds the time."""
     start = await _exactly(sock, len(SIGNATURE))
     if start == SIGNATURE:
         head = start + await _exactly(sock, 4)

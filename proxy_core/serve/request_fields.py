@@ -1,9 +1,9 @@
 """The fields of a request: what they say of its message, and which of them go upstream (RFC 9112 §6.3, §11.2; RFC 9110
 §7.2, §7.6.1).
 
-Nothing is repaired: what two readers might understand differently is refused. Passed on is what was read, written
-anew: hop-by-hop fields left out, one line each of X-Forwarded-For, -Host and -Server at the end, as httpd's
-ap_proxy_create_hdrbrgd orders them. Pure.
+Nothing is repaired: what two readers might understand differently is refused. What was read is written anew: without
+hop-by-hop fields, and with one line each of X-Forwarded-For, -Host and -Server at the end, in the order of httpd's
+ap_proxy_create_hdrbrgd. Pure.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class RequestFields(NamedTuple):
 
 
 def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> RequestFields:
-    """Read a block of field lines; what stands before its first line end is not looked at. Raises Refused."""
+    """Read a block of field lines; what stands before its first line end is not looked at. Raises
+    RefusedRequest."""
     lines = block[:-4].split(b"\r\n")
     limits = hop.policy.limits
     if len(lines) > limits.fields + 1:

@@ -1,9 +1,9 @@
-"""Reading a request: one head in, what rules may know and what is passed on out, or Refused with status and reason.
+"""Reads the head of a request: makes the RequestView that rules see and the RequestFields that go upstream.
 
-The head is cut into lines here and judged by a strict parser (``judge``); the two must agree, and what either does
-not like is refused (RFC 9112 §3, §5). What fields say is ``fields``' business. Clients repeat their header block on a
-connection byte for byte, so the block read last is remembered with what became of it, for as long as the same policy
-hold.
+The head is cut into lines here, and ``strict_parser`` judges it. The two must agree; what either does not like is
+refused, never repaired (RFC 9112 §3, §5). ``request_fields`` says what the fields mean. Clients repeat their header
+block on a connection byte for byte, so the last block is remembered with what became of it, as long as the same policy
+holds.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class RequestReader:
         self._hop: Hop | None = None
 
     def read(self, head: bytes, policy: ClientPolicy) -> tuple[RequestView, RequestFields]:
-        """``head`` is whole, from the request line to the empty line. Raises Refused."""
+        """``head`` is whole, from the request line to the empty line. Raises RefusedRequest."""
         plain = _PLAIN_LINE(head)
         authority = told = b""
         if plain is not None and plain.end() <= policy.limits.request_line:
@@ -135,7 +135,7 @@ class RequestReader:
     def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:
         """The request for the page of an error, made of the one that was read last: a GET (or HEAD) of another path,
         without the body. It knows what became of the first (``ap_internal_redirect``, ``rename_original_env``), whose
-        request line it keeps. Raises Refused."""
+        request line it keeps. Raises RefusedRequest."""
         view, extras = exchange.view, exchange.extras or NO_EXTRAS
         line, *lines = view.head.split(b"\r\n")[:-2]
         lines = without(lines, _OF_ITS_BODY)
@@ -187,7 +187,8 @@ def guessed(data: bytes, reader: RequestReader) -> RequestView:
 
 
 def request_line(line: bytes, most: int = 8190, trace: bool = False) -> tuple[bytes, bytes, bytes]:
-    """Method, target and version of a request line of at most ``most`` bytes (RFC 9112 §3). Raises Refused."""
+    """Method, target and version of a request line of at most ``most`` bytes (RFC 9112 §3). Raises
+    RefusedRequest."""
     if len(line) > most:
         raise RefusedRequest(414, f"the request line is longer than {most} bytes", "request_line")
     parts = line.split(b" ")

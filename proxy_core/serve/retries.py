@@ -21,7 +21,7 @@ RETRY_CREDIT: Final = 20.0
 
 @dataclass(slots=True)
 class RetryBudget:
-    """``credit`` is how many requests may be sent again before new ones have earned more."""
+    """``credit``: how many requests may be sent again before new requests have earned more."""
 
     credit: float = RETRY_CREDIT
 

@@ -70,7 +70,8 @@ class StrictParser:
         )
 
     def judge(self, head: bytes, method: bytes, fields: RequestFields) -> bool:
-        """Judge one whole head that was read as these fields; whether the client may go on afterwards. Raises Refused.
+        """Judge one whole head that was read as these fields; whether the client may go on afterwards. Raises
+        RefusedRequest.
 
         The same method with the same block of fields, byte for byte, is judged once on a connection; what may differ
         is the target, which is read by ``request_head`` more strictly than by this parser."""
@@ -85,7 +86,7 @@ class StrictParser:
     def head(self, head: bytes, length: int) -> tuple[bool, Payload]:
         """Judge one whole head, its empty line included, that was read as announcing a body of this ``length``
         (CHUNKED for one that tells its end itself). Says whether the client may go on afterwards, and where a chunked
-        body will be decoded. Raises Refused."""
+        body will be decoded. Raises RefusedRequest."""
         try:
             try:
                 messages, _, _ = self._parser.feed_data(head)
@@ -103,7 +104,7 @@ class StrictParser:
         return not message.should_close, cast(Payload, payload)
 
     def body(self, piece: bytes) -> None:
-        """Decode a slice of a chunked body into its payload. Raises Refused."""
+        """Decode a slice of a chunked body into its payload. Raises RefusedRequest."""
         try:
             messages, _, _ = self._parser.feed_data(piece)
         except (HttpProcessingError, ValueError) as error:

@@ -72,19 +72,19 @@ class Tunnel:
     )  # fmt: skip
 
     client: ClientSide
-    """The connection that was the client's."""
+    """The client connection, whose transport it took over."""
     downstream: End
-    """Passes on what comes from the client."""
+    """The end towards the client."""
     upstream: End
-    """Passes on what comes from the member."""
+    """The end towards the member."""
     why: str
     """Why it ends, for the record; "" when both sides have done."""
     stopping: bool
     """The proxy stops, or the listener does."""
     _exchange: Exchange
-    """The request that asked for it; what passes is counted there."""
+    """Counts the bytes of the client's side."""
     _state: MemberState
-    """The member's."""
+    """Counts the bytes of the member's side."""
     _idle: float
     """Seconds in which nothing moves that are borne."""
     _ended: Callable[[str], None]

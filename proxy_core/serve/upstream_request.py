@@ -1,8 +1,8 @@
 """Sent and answered: one request over one connection to a member, from the first byte up to the last byte down.
 
 The connection (``runtime.upstreams.connection``) calls it with what the member answers, the flight with what the client
-sends. It frames the body for either side, stops whoever is faster than the other reads, and counts. Whatever goes wrong
-is the flight's to end, or the forwarding's to try again.
+sends. It frames the body for either side, pauses the side that sends faster than the other reads, and counts. What goes
+wrong is ended by the flight, or tried again by the forwarding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from proxy_core.serve.tunnel import Tunnel
 from proxy_core.serve.way import outgoing
 
 _PAGES = frozenset((200, 301, 302, 303, 307, 308))
-"""What a page for an error may be answered with: itself, or where else it is."""
+"""Statuses with which the page of an error is answered: the page itself, or a redirect to it."""
 
 
 class UpstreamRequest:

@@ -1,12 +1,12 @@
 """The way of a request through the rules, from the head that was read to the head that goes upstream. Pure.
 
-There is one way, and three that go it: the flight that serves a request, ``explain`` that asks of one that might come,
-and the inspector that asks of one that came. So what is told is what is done. The order is httpd's: edits that come
-before the rules (``RequestHeader … early``), the host and its rules, the settings that hold for what was decided, the
-bound of the body, the edits of the request. Where a rule or an edit asks a fact, the way ends in its ``Need``; whoever
-went it gets the answer, adds it to the facts and goes it again from the start.
+There is one way, and three callers: the flight that serves a request, ``explain`` for a request that might come, and
+the inspector for one that came. So what they tell is what is done. The order is httpd's: edits that come before the
+rules (``RequestHeader … early``), the host and its rules, the settings that hold for what was decided, the bound of the
+body, the edits of the request. Where a rule or an edit asks a fact, the way ends in a ``Need``: the caller gets the
+answer, adds it to the facts and calls again.
 
-Nothing here counts, waits, or changes the exchange. What happens before, at admission, is ``admission``'s.
+Nothing here counts, waits, or changes the exchange. What happens before is ``admission``'s.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def way(
     *,
     internal: bool = False,
 ) -> Need | Way:
-    """The way of a request that ``reader`` has read, as far as the facts of ``exchange`` lead. ``internal``: it is made
-    of another, whose early edits are done. With a trace, each rule and edit says what it did."""
+    """What becomes of the request that ``reader`` has read, or the Need of a fact that is missing in ``exchange``.
+    ``internal``: it was made of another request, whose early edits are done. With a trace, each rule and edit says what
+    it did."""
     try:
         return _way(exchange, reader, fields, trace, internal)
     except Unknown as unknown:

@@ -1,7 +1,7 @@
 """The Dashboard: is all well, and if not, who is sick and since when.
 
 Members with what they get and how they answer, two minutes of traffic with the edits marked under it, what is wrong,
-and the newest requests. It only shows; from a member one goes on to the page that edits it.
+and the newest requests. It changes nothing; from a member one goes to the page that edits it.
 """
 
 from __future__ import annotations

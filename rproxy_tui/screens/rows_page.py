@@ -1,4 +1,4 @@
-"""What the pages of routes and of rules share: the rows of a list in file order, which is the order of trying.
+"""What the pages of routes and of rules share: the rows of a list in file order, which is the order they are tried in.
 
 Each row stands with its state, what is wrong with it and how much it is used; the keys edit, add, switch, move, delete
 and put it right. Every change is one command; the cursor stays on its row, also when the row moves.

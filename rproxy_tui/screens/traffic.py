@@ -1,7 +1,7 @@
 """The Traffic page: every finished request as it comes, and whatever one wants to know of one.
 
-Following and paused, search and filter never change what the proxy does; they decide what is read. A request under the
-cursor opens in the inspector.
+Following, pausing, searching and filtering decide what is shown; they never change what the proxy does. A request under
+the cursor opens in the inspector.
 """
 
 from __future__ import annotations

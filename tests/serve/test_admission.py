@@ -51,8 +51,8 @@ def test_a_trusted_proxy_may_come_as_often_as_it_likes() -> None:
 
 
 def test_nobody_overtakes_those_who_wait_though_there_is_room() -> None:
-    first, second = cast(Any, SimpleNamespace(place=IN_PROXY, wants=ANYTHING)), cast(Any, object())
-    this = Admission(Recorder(live={first, second}))
+    first = cast(Any, SimpleNamespace(place=IN_PROXY, wants=ANYTHING))
+    this = Admission(Recorder(live={cast(Any, "first"), cast(Any, "second")}))
     this.lines.join(first)
     assert not this.enter(Limits(in_flight=1, queue=5))
     this.lines.leave(first)

@@ -1,4 +1,4 @@
-"""Who may: Require with its groups (mod_authz_core, mod_authz_host). Users are in ``users``, Order and Allow in
+"""Who may ask: Require with its groups (mod_authz_core, mod_authz_host). Users are in ``users``, Order and Allow in
 ``access_compat``.
 
 In, a section's conditions become the ``require`` of its row in [[locations]], its groups tables of [access]. What

@@ -1,8 +1,8 @@
 """mod_access_compat: Order, Allow, Deny and Satisfy of httpd 2.2, and <Limit>, put into the words of Require.
 
-With ``Order deny,allow`` everybody may who is allowed or not denied; with ``allow,deny`` who is allowed and not denied
-(``find_allowdeny`` in mod_access_compat.c). Satisfy All wants these and Require both, Any is content with one of them.
-A <Limit> limits what is said in it to its methods; for other methods it says nothing.
+``Order deny,allow`` lets in clients that are allowed or not denied; ``allow,deny`` lets in those that are allowed and
+not denied (``find_allowdeny`` in mod_access_compat.c). Satisfy All wants both these and Require to hold, Any one of
+them. What stands in a <Limit> holds for its methods alone; for other methods it says nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every fault of a site's plain data, in one go and in words for people.
 
 msgspec stops at the first fault and leaves keys out of its paths, so the data is walked here against the model's
-fields (``schema``). What one table alone can tell is checked here, what needs two places is ``rules.lint.site``'s.
+fields (``schema``). What one table alone can tell is checked here; what needs two places is checked by
+``rules.lint.site``.
 Nothing here knows text: a Fault has a path, and ``document`` finds where that stands.
 """
 

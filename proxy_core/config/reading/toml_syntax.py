@@ -1,8 +1,8 @@
 """The values of a site file's text, and every error of its syntax.
 
-tomllib stops at the first error. What stands there is left out then (a line, or a table with a broken header and all
-below it) and the rest is read, so that one error hides no other. What was lost that way is remembered, for whoever
-must not take it for missing. See TOML 1.0.0 for the language.
+tomllib stops at the first error. So what stands there is left out (a line, or a table with a broken header and all
+below it) and the rest is read: no error hides another. What was left out is remembered, so that later checks do not
+take it for missing. The language is TOML 1.0.0.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""``rproxy import`` and ``rproxy export``: an httpd.conf becomes a site file, a site file an httpd.conf, and a report
-says what was lost on the way.
+"""``rproxy import`` makes a site file of an httpd.conf, ``rproxy export`` the reverse; a report says what was lost.
 
 The file is written in any case but one: a site that has errors is not exported. The exit status is 0 when nothing was
 lost, 3 when something was, and 2 when what was given could not be read as a whole. A file that is there already is

@@ -77,9 +77,9 @@ class Plan:
     edits: tuple[Edit, ...] | None = None
     """The edits that it was made of; None when it was made of none."""
     uncommented: str | None = None
-    """The text that loses its comments by it; None when none does."""
+    """The text whose comments the command costs; None where they are kept."""
     map_edits: tuple[MapEdit, ...] = ()
-    """What it does to map files."""
+    """What the command does to map files."""
     files: tuple[Rewritten, ...] = ()
     """The map files as ``map_edits`` make them."""
 

@@ -1,9 +1,9 @@
 """The saver: brings the applied text to the disk, and notices when somebody else changes the file.
 
 Writing happens in a thread, one write at a time, always the newest text. The file on disk is replaced only while it
-is the version that was last read or written here; anything else is *drift*, which a person decides. A write that
-fails is tried again until it works. The journal is written along with the file and is allowed to fail: it is a
-convenience, the file is not.
+is the version that was last read or written here. Anything else is *drift*, about which a person decides. A write that
+fails is tried again until it works. The journal is written along with the file and may fail: it is a convenience, the
+file is not.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Saver:
         return None if None in made else tuple(edit for edits in made if edits for edit in edits)
 
     def drifted(self, problems: tuple[Problem, ...]) -> None:
-        """Somebody else's file could not simply be taken over."""
+        """The file that somebody else wrote could not be taken over; ``problems`` say why."""
         self.state, self.problems = "drift", problems
         self._due = math.inf
         self._wake.set()

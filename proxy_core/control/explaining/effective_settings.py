@@ -1,7 +1,8 @@
-"""What holds for a decided request besides where it goes, for people: what rows of [[headers]] do to its answer, which
-page of the site an error gets, and the options in force with the place where each is set.
+"""What holds for a decided request besides where it goes, for people.
 
-The edits are those that serve, done once more with a Trace. Nothing is sent, and nothing that serves is changed.
+That is what rows of [[headers]] do to its answer, which page of the site an error gets, and the options in force with
+the place where each is set. The edits are those that serve, done once more with a Trace. Nothing is sent, and nothing
+that serves is changed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from proxy_core.serve.way import Way
 
 
 def asked_by(view: RequestView, site: Site) -> Trace:
-    """How it is known who asks, where that is not who connected."""
+    """How the client is known, where it is not the peer that connected."""
     peer = view.connection.peer
     if peer in ("", view.client):
         return []

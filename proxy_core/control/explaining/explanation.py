@@ -1,5 +1,7 @@
-"""The way of a request with its trace, as plain data for people: what ``explain`` tells of a request that might come,
-and ``inspect`` of one that came. Secrets are masked here, and only here.
+"""The way of a request with its trace, as plain data for people.
+
+``explain`` tells it of a request that might come, ``inspect`` of one that came. Secrets are masked here, and only here:
+nothing that is shown may leave without it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
 
 
 class Findings(NamedTuple):
-    """What somebody found who went the way of a request again."""
+    """What going the way of a request again has found."""
 
     exchange: Exchange
     """The request, with the facts that its rules asked for."""

@@ -1,7 +1,7 @@
 """Heartbeats of the site in force: the listener that ``[heartbeat]`` wants, and the members that reports are about.
 
-It is opened after a site is in force, for without it the other methods serve as well; what keeps it from opening is a
-problem to show and to try again.
+The listener is opened after a site is in force, for the other methods serve without it. Where it cannot be opened, that
+is shown as a problem and tried again.
 """
 
 from __future__ import annotations

@@ -131,13 +131,13 @@ def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:
 
 
 def _negated(verdict: AccessVerdict) -> AccessVerdict:
-    """That nothing speaks against it grants nothing."""
+    """Granted becomes denied, and everything else nothing: that a condition does not hold grants nothing."""
     return AccessVerdict.DENIED if verdict is AccessVerdict.GRANTED else AccessVerdict.NEUTRAL
 
 
 def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond | None:
-    """None where the request may go on, with the user, if one was asked for, in ``scope``; else what it is answered.
-    Raises Unknown where a password has to be looked at."""
+    """None where the request may go on, else its answer. ``scope`` gets the user, where one was asked for. Raises
+    Unknown where a password has to be looked at."""
     if guard.rule is None:
         return None
     verdict = _judged(guard.rule, scope, trace)

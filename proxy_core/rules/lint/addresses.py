@@ -1,4 +1,4 @@
-"""What is wrong with what a site says of addresses: who is believed, and who is kept out."""
+"""What is wrong with the addresses of a site: proxies that are believed, and clients that are kept out."""
 
 from __future__ import annotations
 

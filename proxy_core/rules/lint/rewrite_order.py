@@ -62,7 +62,7 @@ def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
 
 
 def order(site: Site, host: str) -> Iterator[Problem]:
-    """Rules that are never reached, and routes whose requests a rule has already. Told once, for rows of ``host``."""
+    """Rules that are never reached, and routes whose requests a rule takes first; each once, for rows of ``host``."""
     rows, hidden = tried(site, host), shadows(site, host)
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)

@@ -2,8 +2,7 @@
 
 ``ap_sub_req_lookup_uri`` in server/request.c. A path beside that of the request counts from its folder. Variables go
 down into the look-ahead and do not come back; cookies that rules set there are set for the request. Files and access
-are not asked. Look-aheads stand inside of each other to a small depth only, for each could cost a pass through all
-rules. Pure.
+are not asked. Look-aheads may nest to a small depth only, for each can cost a pass through all rules. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from proxy_core.rules.text.variables import Scope
 
 Ahead = Callable[[Scope, str], tuple[Scope, int]]
 DEEPEST = 3
-"""Look-aheads that stand inside of each other."""
+"""How deep look-aheads may nest."""
 
 
 def look(

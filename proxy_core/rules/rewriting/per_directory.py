@@ -1,9 +1,9 @@
 """Rewrite rules of sections, tried when it is known where a request goes: mod_rewrite in <Location> and <Directory>.
 
-``hook_fixup`` in modules/mappers/mod_rewrite.c, which comes behind access: patterns are searched in "proxy:" and the
-URL that a request is forwarded to, or in the path of the file that answers, for a row with a folder as seen from there.
-A path as result is not forwarded by itself: the request is looked up anew (``ap_internal_redirect``), and the rules
-that hold there are tried. Pure.
+This is ``hook_fixup`` in modules/mappers/mod_rewrite.c, which runs behind access. A pattern is searched in "proxy:" and
+the URL that the request is forwarded to, or in the path of the file that answers it; a row with a folder sees the path
+from its folder. A path as result is not forwarded by itself: the request is looked up anew (``ap_internal_redirect``),
+and the rules that hold there are tried. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proxy_core.rules.text.variables import Scope
 
 
 class InternalRedirect(NamedTuple):
-    """Another request-target to look up instead; ``env`` and ``extras`` go along. ``ended``: [END] was said."""
+    """Another request-target to look up instead; ``env`` and ``extras`` go along. ``ended``: by [END]."""
 
     target: bytes
     env: tuple[tuple[str, str], ...]

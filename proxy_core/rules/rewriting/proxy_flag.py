@@ -1,7 +1,7 @@
 """[P]: a rewrite rule that forwards by itself, and the route that this is like.
 
-A route is made for each origin or balancer that a rule names, and remembered: 1,024 of them and no more, for maps and
-requests may name any number (``hook_uri2file`` in mod_rewrite.c, "proxy:"; mod_proxy takes it from there).
+A route is made for each origin or balancer that a rule names, and remembered: at most 1,024, for maps and requests may
+name any number. This is "proxy:" in ``hook_uri2file`` of mod_rewrite.c; mod_proxy takes it from there.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 This is ``apply_rewrite_list`` and ``apply_rewrite_rule`` of modules/mappers/mod_rewrite.c in server context. The
 pattern is tried first, then the conditions; then the substitution is filled in, then [E] and [CO] are. What one rule
-made of the path, the next one sees. What comes of it in the end (``hook_uri2file``) is in ``outcome``. No list of rules
-can hold up other requests: the rounds of [N], the length of the path and the number of rules tried are bounded.
+made of the path, the next one sees. ``outcome`` says what comes of it in the end (``hook_uri2file``). No list of rules
+can hold up other requests: the rounds of [N], the length of the path and the number of rules tried are bounded. Pure.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def redirected(route: BoundRoute, scope: Scope, extras: Extras | None) -> Decisi
 
 
 def _location(route: BoundRoute, to: str, path: str, args: str | None, ourselves: str) -> str | None:
-    """Where a row that redirects sends a path that it takes, as mod_alias spells it (``translate_alias_redir``); None
-    where that is no URL. ``ourselves`` is ``scheme://host`` in use. Raises Runaway."""
+    """The URL that a row redirects ``path`` to, as mod_alias spells it (``translate_alias_redir``); None where that is
+    no URL. ``ourselves`` is ``scheme://host`` in use. Raises Runaway."""
     if route.regex is None:
         made = to + uri_escaped(path[prefix_length(route.path, path) :])
     else:

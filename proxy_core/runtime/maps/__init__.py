@@ -1,7 +1,7 @@
 """Rewrite maps: tables, functions, programs and databases that rules look keys up in, one file a kind.
 
-``store.Maps`` is what the rest of the house sees. A map answers one character for each byte (latin-1), as paths are
-held; None is a miss, which makes the rule take its default. The meaning is that of ``lookup_map`` in httpd's
+``MapStore`` (``store``) is all that the other modules use. A map answers one character for each byte (latin-1), as
+paths are held; None is a miss, which makes the rule take its default. The meaning is that of ``lookup_map`` in httpd's
 modules/mappers/mod_rewrite.c; docs/semantics.md says where ours differs.
 """
 

@@ -2,11 +2,11 @@
 
 The protocol is that of ``lookup_map_program`` in mod_rewrite.c: the key and a newline go to the program, one line
 comes back, NULL (in any case) is a miss and an empty line an empty value; a key that holds a newline is not sent and
-misses. One question is out at a time. What httpd leaves to the author of the program is held here: a program that
-does not answer in time, dies, or floods costs the question that is out its answer, is killed with all that it
-started, and is started again at the next question, after a pause that grows while it goes on failing. What it writes
-without having been asked is thrown away, so that one line too many cannot give every later request the answer of the
-one before. It runs in the site's folder, in a session of its own.
+misses. One question is out at a time. Two things that httpd leaves to the author of the program are done here. A
+program that does not answer in time, dies, or floods is killed with all that it started; the question that is out
+misses. The next question starts it again, after a pause that grows while it goes on failing. And what it writes without
+having been asked is thrown away, so that one line too many cannot give every later request the answer of the one
+before. It runs in the site's folder, in a session of its own.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Maps in files and in the site itself: txt, rnd, dbm, int and inline entries; all answer without waiting.
 
-As in httpd, each lookup looks at the file's time and whatever was learnt before is forgotten when that has changed,
-backwards too (``get_cache_value`` in mod_rewrite.c). A file that is gone answers nothing: every lookup is a miss, as
-in httpd. A text file is read whole; where that takes long it happens in a thread, and the requests that ask
-meanwhile wait for it.
+As in httpd, each lookup looks at the file's time. When that has changed, backwards too, what was read before is
+forgotten (``get_cache_value`` in mod_rewrite.c). While the file is gone, every lookup is a miss, as in httpd. A text
+file is read whole; where that takes long it happens in a thread, and the requests that ask meanwhile wait for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""One connection to an upstream, some 310 lines because its states are one story.
-
-It writes a request, reads its answer, and says when it may be used again.
+"""One connection to an upstream: it writes a request, reads its answer, and says when it may be used again.
 
 An asyncio Protocol with no task, future or timer of its own. The head of each answer is found by its empty line, cut
 into lines, and judged by llhttp (httptools) in a parser that sees this one head and nothing else; so HEAD, 204, 1xx
@@ -8,7 +6,7 @@ and keep-alive hold no traps. Bodies are counted (RFC 9112 §6.3): by length, by
 the connection closes. An answer that could be read in two ways is refused and its connection never used again.
 
 Two traps of httptools: a body callback may come after the message is complete, and an error may follow the last
-byte in the same read; a connection goes back to the pool only after the parser returned without complaint.
+byte in the same read. So a connection is reused only after the parser returned without complaint.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Makes connections to upstreams, and keeps the idle ones for the next request: a stack for each UpstreamKey.
 
-The last one in is the first one out, so under a light load few connections stay warm and the others grow old and are
+The last one in is the first one out. So under a light load few connections are used, and the others grow old and are
 closed. A connection belongs to its key and to nothing that can be edited: swapping the rules leaves the stacks as they
 are. Connecting is the one thing on a request's way that has to be waited for. Where a name has several addresses they
 race, each with a small head start over the next (Happy Eyeballs, RFC 8305, by aiohappyeyeballs).

@@ -53,7 +53,7 @@ _status_lines: dict[bytes, tuple[int, bytes]] = {}
 
 
 def read_head(raw: bytes) -> Answer:
-    """Read a whole answer head. Raises Refused(502)."""
+    """Read a whole answer head. Raises RefusedRequest with 502."""
     parser = HttpResponseParser(_JUDGE)
     try:
         parser.feed_data(raw)

@@ -24,7 +24,7 @@ def files(path: Path, kind: str) -> tuple[str, tuple[Path, ...]]:
     """The format of a DBM map ("sdbm", "gdbm", "db") and the files that it is made of; ``kind`` may be "auto".
 
     SDBM is a pair of files, NAME.dir and NAME.pag, named by NAME or by one of the two. Raises OSError where there is
-    no such file, and Malformed where it is none of the three.
+    no such file, and BadDbmFile where it is none of the three.
     """
     base = path.with_suffix("") if path.suffix in (".dir", ".pag") else path
     pair = (base.with_name(f"{base.name}.dir"), base.with_name(f"{base.name}.pag"))
@@ -40,7 +40,7 @@ def files(path: Path, kind: str) -> tuple[str, tuple[Path, ...]]:
 
 
 def fetch(kind: str, paths: tuple[Path, ...], key: bytes) -> bytes | None:
-    """The value of a key, None where there is none. Raises OSError, and Malformed for a file that cannot be read."""
+    """The value of a key, None where there is none. Raises OSError, and BadDbmFile for a file of another form."""
     descriptors: list[int] = []
     try:
         for path in paths:
