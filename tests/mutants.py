@@ -93,7 +93,7 @@ MUTANTS = [
         SAVER_TESTS,
     ),
     Mutant(
-        "saver: drift that goes away ends by itself", EDITING, 'if self.state == "drift":', "if False:", SAVER_TESTS
+        "saver: drift that goes away ends by itself", EDITING, 'if self.state == "drift":', "if False:", EDITOR_TESTS
     ),
     Mutant(
         "saver: only the version that was read or written last is written over",
@@ -121,7 +121,7 @@ MUTANTS = [
         EDITING,
         "if self.saver.unsaved() != ():",
         "if False:",
-        "tests/control/editing/test_editor.py tests/control/editing/test_saver.py",
+        SAVER_TESTS,
     ),
     # -- what is remembered of requests
     Mutant("recorder: the ring is bounded in bytes", RECORDER, " or self.weight > RING_BYTES", "", RECORDER_TESTS),
@@ -328,7 +328,7 @@ MUTANTS = [
         SERVE,
         "self.credit = min(self.credit + RETRY_RATIO, RETRY_CREDIT)",
         "self.credit += RETRY_RATIO",
-        FLIGHT_TESTS,
+        "tests/serve/test_retries.py",
     ),
     Mutant("retries: who was tried is not elected again", SERVE, "self._tried += (member.key,)", "pass", FLIGHT_TESTS),
     Mutant("retries: an early answer uses its connection up", SERVE, "self._connection.use_up()", "pass", FLIGHT_TESTS),
@@ -575,7 +575,7 @@ MUTANTS = [
         HOST_RULES,
         'if "no-proxy" in scope.env:',
         "if False:",
-        "tests/rules/test_env.py",
+        SECTION_TESTS,
     ),
     Mutant(
         "host: [END] in one turn ends rewriting in the next",

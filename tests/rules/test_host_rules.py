@@ -1,4 +1,4 @@
-"""What the rules of a host decide, and what they say of it: the locations that hold, variables, a target of one line."""
+"""What the rules of a host decide, and what they say of it: locations, variables, a target of one line."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.request_head import RequestReader
 from proxy_core.serve.way import Way, outgoing, way
 
+
 class Asked(NamedTuple):
     """What became of a request, and the rules that it went through."""
 
