@@ -721,9 +721,15 @@ MUTANTS = [
         REWRITING_TESTS,
     ),
     Mutant("rewriting: [S] skips so many", REWRITING, "at += given.skip\n", "at += given.skip - 1\n", REWRITING_TESTS),
-    Mutant("rewriting: [QSD] drops the query", REWRITING, "if flags.qsdiscard:", "if False:", REWRITING_TESTS),
     Mutant(
-        "rewriting: [QSD] leaves a ? that variables put in",
+        "rewriting: [QSD] drops the query",
+        REWRITING,
+        "if flags.qsdiscard:",
+        "if False:",
+        "tests/rules/rewriting/test_urls.py",
+    ),
+    Mutant(
+        "rewriting: [QSD] takes no query from the path",
         REWRITING,
         'elif given.qsdiscard and "?" not in output:',
         "elif False:",
