@@ -209,7 +209,7 @@ MUTANTS = [
         BALANCE,
         "return member.state.upstream not in (None, member.upstream)",
         "return False",
-        "tests/balance/test_passive_checks.py tests/runtime/test_compile_site.py",
+        "tests/balance/test_passive_checks.py tests/runtime/test_registry.py",
     ),
     # -- who gets a request
     Mutant(
@@ -589,7 +589,7 @@ MUTANTS = [
         HOST_RULES,
         "extras = after(before.extras, extras)",
         "pass",
-        "tests/rules/rewriting/test_per_directory.py",
+        SECTION_TESTS,
     ),
     # -- header edits
     Mutant(
@@ -796,7 +796,7 @@ MUTANTS = [
         SERVE,
         "transport.write_eof()\n",
         "transport.close()\n",
-        "tests/e2e/test_client_vices.py",
+        "tests/e2e/test_client_vices.py::test_a_refusal_survives_what_the_client_is_still_sending",
     ),
     Mutant(
         "keep-alive: an answer before the end of the request ends its connection",
@@ -818,16 +818,22 @@ MUTANTS = [
         SERVE,
         "pools.get(name) if flight.in_line else None",
         "pools.get(name) if False else None",
-        "tests/e2e/test_balancing.py",
+        "tests/e2e/test_balancing.py::test_who_is_in_flight_or_in_line_goes_on_when_its_member_is_no_more",
     ),
     Mutant("swap: a member that moved is well again", COMPILE, "renewed(state)", "pass", COMPILE_TESTS),
-    Mutant("swap: a drain that ends begins a slow start", COMPILE, "state.ramp_at = now", "pass", COMPILE_TESTS),
+    Mutant(
+        "swap: a drain that ends begins a slow start",
+        COMPILE,
+        "state.ramp_at = now",
+        "pass",
+        "tests/runtime/test_registry.py",
+    ),
     Mutant(
         "swap: a connection adopts the rules in force",
         SERVE,
         "if rules is not self._rules:\n            self._adopt(rules)",
         "pass",
-        "tests/e2e/test_edits_while_serving.py",
+        "tests/e2e/test_edits_while_serving.py::test_forwarded_fields_follow_an_edit_on_an_open_connection",
     ),
 ]
 

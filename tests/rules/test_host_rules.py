@@ -65,14 +65,14 @@ def asked(site: Site, target: bytes) -> Decision:
 PLACES = (
     Location(id="deep", path="/a/deep", timeout=3.0),
     Location(id="a", path="/a", timeout=7.0),
-    Location(id="as-it-came", expr="%{REQUEST_URI} == '/a/x'"),
+    Location(id="as-it-came", expr="%{REQUEST_FILENAME} == '/a/x' && %{QUERY_STRING} == 'as=came'"),
     Location(id="closed", path="/a/closed", require=("all denied",)),
 )
 ANY_PLACE = HeaderRule(id="h", name="X", value="1", location="a")
 ELSEWHERE = RewriteRule(id="p", pattern="^.*/far$", substitution="http://far/", flags=("P",), location="a")
-LOOKED_UP = RewriteRule(id="again", pattern="^.*/again$", substitution="/b", location="a")
+LOOKED_UP = RewriteRule(id="again", pattern="^.*/again$", substitution="/b", flags=("CO=n:v:h",), location="a")
 ANSWERED = (
-    RewriteRule(id="moved", pattern="^/a/x$", substitution="/gone"),
+    RewriteRule(id="moved", pattern="^/a/x$", substitution="/gone?by=rules"),
     RewriteRule(id="gone", pattern="^/gone$", flags=("G",)),
     RewriteRule(id="away", pattern="^/a/away$", substitution="/there", flags=("R",)),
 )
@@ -94,7 +94,8 @@ TOLD = Site(
         (b"/a/again", Forward, ()),  # of the path that was looked up instead
         (b"/a/kept", Respond, ("a",)),
         (b"/a/closed", Respond, ("a", "closed")),
-        (b"/a/x", Respond, ("a", "as-it-came")),
+        (b"/a/x?as=came", Respond, ("a", "as-it-came")),
+        (b"/a/x", Respond, ("a",)),
         (b"/a/away", Redirect, ("a",)),
     ],
 )
@@ -115,6 +116,17 @@ def test_locations_are_laid_over_what_their_rules_forward_elsewhere() -> None:
     decision = asked(TOLD, b"/a/far")
     assert isinstance(decision, Forward)
     assert (decision.route.pool, decision.route.timeout) == ("http://far", 7.0)
+
+
+def test_what_rules_left_for_a_request_is_not_lost_when_its_path_is_looked_up_anew() -> None:
+    rules = compile_site(TOLD, Registry(), 1)
+    decision = decide(rules.program, RequestView(b"GET", b"/a/again", b"a", "192.0.2.1"), Facts())
+    assert isinstance(decision, Forward)
+    assert decision.extras is not None
+    assert [rule.id for rule in rules.program.rewrites if any(rule.state is hit for hit in decision.extras.hits)] == [
+        "again"
+    ]
+    assert [line.partition(b";")[0] for line in decision.extras.fields] == [b"Set-Cookie: n=v"]
 
 
 @pytest.mark.parametrize(("target", "known"), [(b"/a/y", True), (b"/a/kept", True), (b"/a/closed", False),
