@@ -103,6 +103,12 @@ def test_a_failure_in_error_recovery_does_not_clear_who_just_failed() -> None:
     assert given.members[0].state.error_at == 100.0
 
 
+def test_a_spare_takes_requests_in_place_of_each_member_that_is_configured_out() -> None:
+    assert turns(roles("a b c:spare d:spare")) == "a b a b a b"
+    assert turns(roles("a b:disabled c:spare d:spare")) == "a c a c a c"
+    assert turns(roles("a b:disabled e:draining c:spare d:spare")) == "a c d a c d"
+
+
 def test_what_worked_is_well_again() -> None:
     member = pool(1).members[0]
     state = member.state

@@ -140,6 +140,21 @@ def test_a_head_says_where_its_body_ends(fields: bytes, length: int, reusable: b
     assert (answer.length, answer.reusable) == (length, reusable)
 
 
+@pytest.mark.parametrize(
+    ("status", "fields", "reusable"),
+    [
+        (b"204 No Content", b"", True),
+        (b"204 No Content", b"Content-Length: 0\r\n", True),
+        (b"204 No Content", b"Content-Length: 5\r\n", False),
+        (b"204 No Content", b"Transfer-Encoding: chunked\r\n", False),
+        (b"304 Not Modified", b"Content-Length: 5\r\n", True),
+        (b"304 Not Modified", b"Transfer-Encoding: chunked\r\n", False),
+    ],
+)
+def test_a_body_that_must_not_be_there_costs_the_connection(status: bytes, fields: bytes, reusable: bool) -> None:
+    assert read_head(b"HTTP/1.1 %b\r\n%b\r\n" % (status, fields)).reusable is reusable
+
+
 @given(
     st.lists(
         st.sampled_from([b"A: 1", b"Date: x", b"Location: y", b"Keep-Alive: 5", b"uri: z", b"Connection: A, date"])

@@ -236,6 +236,15 @@ async def test_what_was_given_up_for_their_file_is_no_longer_unsaved(file: Path)
         assert (editor.saver.state, editor.document.text) == ("saved", SITE)
 
 
+async def test_a_file_that_somebody_still_writes_is_not_taken_for_what_they_want(file: Path) -> None:
+    async with editing(file) as editor:
+        for length in (10, 50, len(THEIRS)):
+            file.write_text(THEIRS[:length])
+            assert not editor.saver.changed()
+        assert editor.saver.changed()
+        assert not editor.saver.changed(), "once for each change"
+
+
 # ---- somebody else's changes, merged
 
 
@@ -341,6 +350,25 @@ async def test_the_text_that_is_kept_is_the_last_that_had_comments(file: Path) -
         await applied(editor, Change(edits=(Set(("site", "timeout"), 8),), sentence="timeout"))
         await editor.saver.flush()
         assert not backup(file).exists(), "what was kept once is not kept again"
+
+
+@pytest.mark.usefixtures("_no_text_carries_a_new_key")
+async def test_a_text_that_is_to_be_kept_while_another_is_written_is_kept_by_the_next_write(
+    file: Path, disk: Disk
+) -> None:
+    async with editing(file) as editor:
+        await applied(editor, STATUS)
+        flushed = saving(editor)
+        async with disk.writing():
+            await applied(editor, Undo())
+            await applied(editor, weigh(5))
+            before = editor.document.text
+            assert "# my site" in before
+            await applied(editor, STATUS)
+        await flushed
+        await editor.saver.flush()
+        await until(lambda: editor.saver.state == "saved")
+        assert backup(file).read_text() == before
 
 
 # ---- flushing

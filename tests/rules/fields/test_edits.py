@@ -51,6 +51,42 @@ def test_a_percent_sign_that_begins_no_format_is_told(value: str) -> None:
         compile_value(value)
 
 
+def row(action: str, value: str = "", name: str = "X-A", **more: str) -> HeaderRule:
+    return HeaderRule(id="h", action=action, name=name, value=value, **more)  # type: ignore[arg-type]
+
+
+EDITS = [
+    (row("set", "new"), (b"x-a: 1", b"Y: y", b"X-A: 2"), (b"X-A: new", b"Y: y")),
+    (row("set", "new"), (b"Y: y",), (b"Y: y", b"X-A: new")),
+    (row("setifempty", "new"), (b"x-a: 1",), (b"x-a: 1",)),
+    (row("setifempty", "new"), (b"Y: y",), (b"Y: y", b"X-A: new")),
+    (row("add", "new"), (b"X-A: 1",), (b"X-A: 1", b"X-A: new")),
+    (row("append", "1"), (b"X-A: 1",), (b"X-A: 1, 1",)),
+    (row("append", "1"), (), (b"X-A: 1",)),
+    (row("merge", "b"), (b"X-A: a, b",), (b"X-A: a, b",)),
+    (row("merge", "c"), (b"X-A: a, b",), (b"X-A: a, b, c",)),
+    (row("merge", "b"), (b'X-A: "a, b"',), (b'X-A: "a, b", b',)),
+    (row("merge", "b"), (), (b"X-A: b",)),
+    (row("unset"), (b"x-a: 1", b"Y: y", b"X-A: 2"), (b"Y: y",)),
+    (row("edit", "o", pattern="a"), (b"X-A: banana", b"Y: a"), (b"Y: a", b"X-A: bonana")),
+    (row("edit*", "o", pattern="a"), (b"X-A: banana", b"Y: a"), (b"Y: a", b"X-A: bonono")),
+    (row("edit", "<$1>", pattern="(n.)"), (b"X-A: banana", b"x-a: nun"), (b"X-A: ba<na>na", b"x-a: <nu>n")),
+    (row("set", "new", env="who"), (), (b"X-A: new",)),
+    (row("set", "new", env="!who"), (), ()),
+    (row("set", "new", env="nobody"), (), ()),
+    (row("set", "new", expr="%{REQUEST_METHOD} == 'GET'"), (), (b"X-A: new",)),
+    (row("set", "new", expr="%{REQUEST_METHOD} == 'PUT'"), (), ()),
+    (row("echo", name="", pattern="^X-"), (), (b"X-In: in",)),
+]
+
+
+@pytest.mark.parametrize(("edit", "before", "after"), EDITS)
+def test_an_edit_makes_of_the_lines_what_apache_does(
+    edit: HeaderRule, before: tuple[bytes, ...], after: tuple[bytes, ...]
+) -> None:
+    assert tuple(edited([compile_edit(edit)], list(before), moment(who="me"))) == after
+
+
 ANYTHING = st.text(max_size=12) | st.sampled_from(["a\r\nX: y", "\n", "\r", "\0", "a\x7f", "\u2028", "\ud800", "\xe9"])
 ACTIONS = st.sampled_from(["set", "append", "add", "merge", "setifempty", "edit", "edit*"])
 

@@ -19,6 +19,25 @@ def test_the_index_finds_the_first_row_that_takes_the_path(prefixes: list[bytes 
 
 
 @pytest.mark.parametrize(
+    ("prefixes", "path", "number"),
+    [
+        ([b"/a", b"/a/b"], b"/a/b", 0),
+        ([b"/a", b"/a/b"], b"/a/b/c", 0),
+        ([b"/a/b", b"/a"], b"/a/b", 0),
+        ([b"/a/b", b"/a"], b"/a/c", 1),
+        ([b"/", b"/a"], b"/a", 0),
+        ([b"/a/", b"/a"], b"/a", 1),
+        ([None, b"/a"], b"/a", 1),
+        ([b"/a/b"], b"/a", 1),
+    ],
+)
+def test_the_first_row_counts_however_long_the_others_are(
+    prefixes: list[bytes | None], path: bytes, number: int
+) -> None:
+    assert first(index(prefixes), path) == number
+
+
+@pytest.mark.parametrize(
     ("prefix", "taken", "left"),
     [
         (b"/", [b"/", b"/a", b"/a/b"], []),

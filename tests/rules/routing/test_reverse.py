@@ -65,6 +65,13 @@ def test_the_first_row_that_fits_counts() -> None:
     assert mapped("http://one:81/a/b", rows, BASE) == f"{BASE}/first/b"
 
 
+@pytest.mark.parametrize("internal", ["http://one:81/A", "HTTP://ONE:81/a"])
+def test_an_address_is_known_in_every_case_and_what_is_behind_it_stays_as_it_is(internal: str) -> None:
+    for value in ("http://one:81/a/X", "Http://One:81/A/X"):
+        assert mapped(value, (ReverseRow(internal, "/b"),), BASE) == f"{BASE}/b/X"
+    assert mapped("http://two/A/X", (ReverseRow("/a", "/b"),), BASE) == f"{BASE}/b/X"
+
+
 def test_of_two_paths_of_a_cookie_the_last_counts_and_is_mapped() -> None:
     rows = (CookieRow("path", "/in", "/out"),)
     assert mapped_cookie("a=1; Path=/in; Path=/in/x", rows) == "a=1; Path=/in; Path=/out"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -88,6 +89,23 @@ def test_no_spelling_of_an_exception_gets_past_it(chance: random.Random, tail: s
     decision = decide(routes, (spelled + tail).encode())
     assert isinstance(decision, Respond)
     assert (decision.status, decision.route) == (404, routes.bound[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"), [(b"/a/x", "odd"), (b"/b/x", "plain"), (b"/b", "plain"), (b"/c/x", "last")]
+)
+def test_the_first_row_that_takes_a_path_wins_whether_it_is_a_prefix_or_an_expression(
+    target: bytes, wanted: str
+) -> None:
+    rows = (
+        Route(id="odd", path_regex="^/a/x$", proxy="http://one"),
+        Route(id="plain", path="/b", proxy="http://two"),
+        Route(id="last", path_regex="x$", proxy="http://three"),
+        Route(id="rest", path="/", proxy="http://four"),
+    )
+    decision = decide(compiled(Site(routes=rows)), target)
+    assert isinstance(decision, Forward)
+    assert decision.route.id == wanted
 
 
 def test_a_decision_says_its_cause_in_words() -> None:
