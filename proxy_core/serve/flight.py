@@ -37,12 +37,8 @@ class Flight(OpenRequest):
     # -- received: the head is whole and was not refused
 
     def received(self) -> None:
-        rules, view = self.exchange.rules, self.exchange.view
-        if view.target == b"*":
-            self.respond(200, "")
-            return
-        bounds = rules.site.limits
-        if bounds.in_flight:
+        bounds = self.exchange.rules.site.limits
+        if bounds.in_flight and self.exchange.view.target != b"*":
             try:
                 if not self.service.gate.enter(bounds):
                     self.stand(ROOM, bounds.queue_time, IN_PROXY, ANYTHING)
