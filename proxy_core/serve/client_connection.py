@@ -50,7 +50,9 @@ class ClientConnection(Lingering):
     )  # fmt: skip
 
     write: Callable[[bytes], None]
+    """Writes to the client: its transport's."""
     flight: FlightSide | None
+    """The request in flight, None between two."""
     _ends: Ends | None
     """Those of a PROXY header, in place of the socket's."""
     _held: bytes
@@ -58,6 +60,7 @@ class ClientConnection(Lingering):
     _began: float
     """When the head that is not whole yet began (monotonic); 0.0: there is none."""
     _judge: StrictParser
+    """Judges heads, and decodes chunked bodies."""
     _body: RequestBody
     """Of the request in flight."""
     _rules: RuleSet | None
@@ -324,16 +327,10 @@ class ClientConnection(Lingering):
             if flight.over:  # else its page is still to come
                 self.linger()
             return
-        exchange = Exchange(
-            self._state.current.rules,
-            guessed(data, self.reader),
-            data[: self.limits.head],
-            "",
-            time(),
-            monotonic(),
-        )
+        rules, view = self._state.current.rules, guessed(data, self.reader)
+        exchange = Exchange(rules, view, data[: self.limits.head], "", time(), monotonic())
         exchange.status, exchange.cause, exchange.limit = refused.status, refused.why, refused.limit
-        settings, pages = exchange.rules.program.general, self._state.outside.pages
+        settings, pages = rules.program.general, self._state.outside.pages
         own = (*again(refused.again), *self.bound.fields)
         self.write(own_answer(exchange, settings, pages, Recipient(True, False, False), own))
         self._state.recorder.begin(exchange)

@@ -29,6 +29,7 @@ class RequestBody:
     __slots__ = ("_judge", "_left", "_received", "_tail", "_wire", "most")
 
     _judge: StrictParser
+    """Decodes what is chunked: the connection's."""
     _left: int
     """Bytes that are still to come of a body with a length; CHUNKED."""
     most: int

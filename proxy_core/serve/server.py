@@ -46,14 +46,20 @@ _LATE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ListenerNow:
-    """A listener as it is now: for people to look at. ``turned_away`` are connections that ended before HTTP."""
+    """A listener as it is now: for people to look at."""
 
     name: str
+    """Its key in the site file."""
     address: str
+    """Where it listens, as the site file spells it."""
     port: int
+    """The port that it is bound to."""
     connections: int
+    """Open connections of clients."""
     draining: bool
+    """It takes no more connections, and what is in flight comes to its end."""
     turned_away: int
+    """Connections that ended before HTTP."""
 
 
 @dataclass(slots=True)

@@ -72,14 +72,19 @@ class Tunnel:
     )  # fmt: skip
 
     client: ClientSide
+    """Keeps the deadline, and is told when the client is gone."""
     downstream: End
+    """The end at the client."""
     upstream: End
+    """The end at the member."""
     why: str
     """Why it ends, for the record; "" when both sides have done."""
     stopping: bool
     """The proxy stops, or the listener does."""
     _exchange: Exchange
+    """Whose bytes are counted."""
     _state: MemberState
+    """The member's, whose bytes are counted."""
     _idle: float
     """Seconds in which nothing moves that are borne."""
     _ended: Callable[[str], None]
