@@ -330,10 +330,10 @@ class ClientConnection(Lingering):
             if flight.over:  # else its page is still to come
                 self.linger()
             return
-        view, head = guessed(data, self.reader), data[: self.limits.head]
-        exchange = Exchange(self._state.current.rules, view, head, "", time(), monotonic())
+        rules, view = self._state.current.rules, guessed(data, self.reader)
+        exchange = Exchange(rules, view, data[: self.limits.head], "", time(), monotonic())
         exchange.status, exchange.cause, exchange.limit = refused.status, refused.why, refused.limit
-        settings, pages = exchange.rules.program.general, self._state.outside.pages
+        settings, pages = rules.program.general, self._state.outside.pages
         own = (*again(refused.again), *self.bound.fields)
         self.write(own_answer(exchange, settings, pages, Recipient(True, False, False), own))
         self._state.recorder.begin(exchange)

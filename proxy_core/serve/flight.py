@@ -24,6 +24,7 @@ from proxy_core.serve.lines import ANYTHING, IN_PROXY
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
+from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.way import way
 
 
@@ -43,12 +44,8 @@ class Flight(OpenRequest):
             return
         if state.retries.credit < RETRY_CREDIT:
             state.retries.earn()
-        rules, view = exchange.rules, exchange.view
-        if view.target == b"*":
-            self.respond(200, "")
-            return
-        bounds = rules.site.limits
-        if bounds.in_flight:
+        bounds = exchange.rules.site.limits
+        if bounds.in_flight and exchange.view.target != b"*":
             try:
                 if not state.admission.enter(bounds):
                     self.stand(ROOM, bounds.queue_time, IN_PROXY, ANYTHING)
@@ -71,7 +68,7 @@ class Flight(OpenRequest):
             found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
         except Exception as error:
             self.state.crashed("deciding a request", error)
-            self.respond(500, "deciding the request failed")
+            self.fail(500, "deciding the request failed")
             return
         if isinstance(found, Need):
             self._fetch(found.key)
@@ -92,10 +89,7 @@ class Flight(OpenRequest):
             if self.fields.length:
                 self.client.bound_body(decision.route.max_body)
             self.forwarding = forwarding = Forwarding(self, decision)
-            try:
-                forwarding.decided()
-            except Unknown as unknown:
-                self._fetch(unknown.key)
+            self._elect(forwarding)
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
         else:
@@ -103,10 +97,18 @@ class Flight(OpenRequest):
                 self.state.admission.reached[limit] += 1
             self.respond(decision.status, decision.cause)
 
+    def _elect(self, forwarding: ForwardingSide) -> None:
+        try:
+            forwarding.decided()
+        except Unknown as unknown:
+            if self.in_line:  # an edit gave the balancer another key meanwhile
+                self.leave_line(monotonic())
+            self._fetch(unknown.key)
+
     def _fetch(self, key: FactKey) -> None:
         """A rule, or the balancer, asks a fact that takes waiting: get it, and decide again."""
         if len(self.exchange.facts.answers) >= MOST_ANSWERS:
-            self.respond(500, f"rules asked for more than {MOST_ANSWERS} things")
+            self.fail(500, f"rules asked for more than {MOST_ANSWERS} things")
             return
         self.wait_for(FACT, self._fetched, key)
 
@@ -118,7 +120,7 @@ class Flight(OpenRequest):
             if self.forwarding is None:
                 self._decide()
             else:
-                self.forwarding.decided()
+                self._elect(self.forwarding)
         except Exception as error:
             self.task = None
             self.broke(f"asking for a {key[0]} of {key[1]}", error)
@@ -128,7 +130,7 @@ class Flight(OpenRequest):
     def try_again(self) -> None:
         """There may be the place that it stands in line for."""
         if self.forwarding is not None:
-            self.forwarding.decided()
+            self._elect(self.forwarding)
         elif self.state.admission.has_room(self.exchange.rules.site.limits):
             self.leave_line(monotonic())
             self.proceed()

@@ -90,7 +90,7 @@ async def test_a_client_that_leaves_cancels_the_upstream_within_a_second(clock: 
                 if hard:
                     one.writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                 one.writer.close()
-                await until(lambda: all(each.half_closed for each in proxy.server._state.clients))
+                await until(lambda: all(each.half_closed for each in proxy.server._clients))
                 clock.passes(1, proxy)
                 await until(lambda: member.open == 0)
             record = await proxy.finished(count)

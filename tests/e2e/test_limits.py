@@ -204,13 +204,13 @@ async def test_a_head_earns_time_by_what_comes_of_it_and_no_more_than_as_much_ag
         for number, (count, seconds) in enumerate(((1, 80.5), (100, 130), (160, 160), (1000, 160))):
             async with client(proxy.port) as one:
                 one.send(b"G" * count)
-                clients = proxy.server._state.clients
+                clients = proxy.server._clients
                 await until(lambda count=count, clients=clients: [each for each in clients if len(each._held) == count])
                 clock.passes(seconds - 2, proxy)
                 assert len(proxy.records) == number
                 clock.passes(4, proxy)
                 assert (await one.rest()).startswith(b"HTTP/1.1 408 ")
-            await until(lambda: not proxy.server._state.clients)
+            await until(lambda: not proxy.server._clients)
         assert proxy.server.reached() == {"head_time": 4}
 
 

@@ -44,7 +44,7 @@ async def test_a_large_answer_waits_for_a_slow_reader(chunked: bool) -> None:
         one.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await one.reader.readuntil(b"\r\n\r\n")
         before = memory()
-        await until(lambda: any(each.blocked for each in proxy.server._state.clients))
+        await until(lambda: any(each.blocked for each in proxy.server._clients))
         assert await still(lambda: sent) < SOCKETS
         got, worst = 0, 0
         while data := await one.reader.read(MIB):
