@@ -24,6 +24,7 @@ from proxy_core.serve.lines import ANYTHING, IN_PROXY
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
+from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.way import way
 
 
@@ -92,16 +93,21 @@ class Flight(OpenRequest):
             if self.fields.length:
                 self.client.bound_body(decision.route.max_body)
             self.forwarding = forwarding = Forwarding(self, decision)
-            try:
-                forwarding.decided()
-            except Unknown as unknown:
-                self._fetch(unknown.key)
+            self._elect(forwarding)
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
         else:
             if limit:
                 self.state.admission.reached[limit] += 1
             self.respond(decision.status, decision.cause)
+
+    def _elect(self, forwarding: ForwardingSide) -> None:
+        try:
+            forwarding.decided()
+        except Unknown as unknown:
+            if self.in_line:  # an edit gave the balancer another key meanwhile
+                self.leave_line(monotonic())
+            self._fetch(unknown.key)
 
     def _fetch(self, key: FactKey) -> None:
         """A rule, or the balancer, asks a fact that takes waiting: get it, and decide again."""
@@ -118,7 +124,7 @@ class Flight(OpenRequest):
             if self.forwarding is None:
                 self._decide()
             else:
-                self.forwarding.decided()
+                self._elect(self.forwarding)
         except Exception as error:
             self.task = None
             self.broke(f"asking for a {key[0]} of {key[1]}", error)
@@ -128,7 +134,7 @@ class Flight(OpenRequest):
     def try_again(self) -> None:
         """There may be the place that it stands in line for."""
         if self.forwarding is not None:
-            self.forwarding.decided()
+            self._elect(self.forwarding)
         elif self.state.admission.has_room(self.exchange.rules.site.limits):
             self.leave_line(monotonic())
             self.proceed()

@@ -56,7 +56,7 @@ class Forwarding:
     # -- decided: a route takes it; who of its pool gets it?
 
     def decided(self) -> None:
-        """Elect a member, or wait for one. Raises Unknown where its key needs a fact, at the first call."""
+        """Elect a member, or wait for one. Raises Unknown where its key needs a fact."""
         flight, exchange = self._flight, self._flight.exchange
         name = self._decision.route.pool or ""
         # Who stands in line has no member yet, and waits for those in force: an edit that makes room helps it too.

@@ -415,6 +415,16 @@ def makes_a_mistake(where: str) -> Step:
     return step
 
 
+def is_edited(site: Site) -> Step:
+    """Another site comes into force."""
+
+    def step(play: Play) -> None:
+        play.state.current.rules = rules = compile_site(site, play.registry, 2)
+        adopt(rules, play.registry, play.now)
+
+    return step
+
+
 def on_another_connection(number: int) -> Step:
     """From now on it is about another client."""
 

@@ -34,6 +34,7 @@ from tests.serve.playbook import (
     gives_up,
     half_closes,
     holds,
+    is_edited,
     leaves,
     makes_a_mistake,
     on_another_connection,
@@ -676,6 +677,36 @@ SCRIPTS = {
         asks(GET),
         sees(waits="fact"),  # the answer was that request's
         leaves,
+    ),
+    "a balancer's key may need one fact after the other": script(
+        replace(HASHED, balancers={"pool": replace(HASHED.balancers["pool"], key="${m:x}${m:y}")}),
+        asks(GET),
+        sees(waits="fact"),
+        tells("1"),
+        sees(waits="fact"),
+        tells("2"),
+        sees(upstream=1, waits="answer", hits=1),
+        says(HELLO),
+        sees(HELLO, status=200, problems=0),
+    ),
+    "who stands in line gets the facts that an edit makes the balancer's key need": script(
+        ONE_PLACE,
+        asks(GET),
+        sees(upstream=1),
+        on_another_connection(1),
+        asks(GET),
+        sees(waits="member", standing=1),
+        is_edited(replace(ONE_PLACE, maps=MAPPED.maps, balancers={
+            "pool": replace(ONE_PLACE.balancers["pool"], method="hash", key="${m:x}")
+        })),  # fmt: skip
+        on_another_connection(0),
+        says(HELLO),
+        on_another_connection(1),
+        sees(waits="fact", standing=0, problems=0),
+        tells("y"),
+        sees(upstream=1, waits="answer"),
+        says(HELLO),
+        sees(HELLO, status=200, problems=0),
     ),
     "an answer that is hidden is a page of ours, and what it said is thrown away": script(
         HIDDEN,
