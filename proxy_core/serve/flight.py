@@ -44,12 +44,8 @@ class Flight(OpenRequest):
             return
         if state.retries.credit < RETRY_CREDIT:
             state.retries.earn()
-        rules, view = exchange.rules, exchange.view
-        if view.target == b"*":
-            self.respond(200, "")
-            return
-        bounds = rules.site.limits
-        if bounds.in_flight:
+        bounds = exchange.rules.site.limits
+        if bounds.in_flight and exchange.view.target != b"*":
             try:
                 if not state.admission.enter(bounds):
                     self.stand(ROOM, bounds.queue_time, IN_PROXY, ANYTHING)

@@ -68,6 +68,8 @@ def _way(
     exchange: Exchange, reader: RequestReader, fields: RequestFields, trace: Trace | None, internal: bool
 ) -> Need | Way:
     program, view = exchange.rules.program, exchange.view
+    if view.target == b"*":  # OPTIONS asks for no path, so no rule has a say
+        return Way(Respond(200, None, ""), program.server, None, view, fields)
     host = program.host_of(view, trace)
     notes: dict[str, str] | None = None
     early = None if internal else program.early(host)

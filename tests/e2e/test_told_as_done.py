@@ -86,6 +86,18 @@ async def test_a_body_that_is_too_long_is_told() -> None:
             )
 
 
+async def test_what_is_answered_before_all_rules_is_told_so() -> None:
+    async with upstream(answers(HELLO)) as member:
+        async with serving(site(member.port)) as proxy:
+            async with client(proxy.port) as one:
+                one.send(b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n")
+                assert (await one.answer())[0].startswith(b"HTTP/1.1 200 ")
+            seen = inspection(proxy.records[0]).explanation
+            question = Question(url="/", method="OPTIONS", fields=("Max-Forwards: 0",), listener="http")
+            explained = await explain(proxy.current.rules, Outside(), question, proxy.server.admission)
+            assert (seen.sentence, seen.status) == (explained.sentence, explained.status) == ("answered here with 200", 200)
+
+
 async def test_the_inspector_says_of_who_was_turned_away_what_turned_it_away() -> None:
     async with upstream(answers(HELLO)) as member:
         options = {"trusted_proxies": ("127.0.0.1",), "client_header": "X-Who", "deny": ("203.0.113.7",)}
