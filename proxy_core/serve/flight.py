@@ -68,7 +68,7 @@ class Flight(OpenRequest):
             found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
         except Exception as error:
             self.state.crashed("deciding a request", error)
-            self.respond(500, "deciding the request failed")
+            self.fail(500, "deciding the request failed")
             return
         if isinstance(found, Need):
             self._fetch(found.key)
@@ -108,7 +108,7 @@ class Flight(OpenRequest):
     def _fetch(self, key: FactKey) -> None:
         """A rule, or the balancer, asks a fact that takes waiting: get it, and decide again."""
         if len(self.exchange.facts.answers) >= MOST_ANSWERS:
-            self.respond(500, f"rules asked for more than {MOST_ANSWERS} things")
+            self.fail(500, f"rules asked for more than {MOST_ANSWERS} things")
             return
         self.wait_for(FACT, self._fetched, key)
 

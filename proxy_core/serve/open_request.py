@@ -178,6 +178,8 @@ class OpenRequest:
             return
         self.drop_upstream()
         if not self.started and status != CLIENT_LEFT:
+            if self.exchange.host is None:  # not decided yet: the rows for the whole site hold
+                self.settings = self.exchange.rules.program.general
             self.respond(status, cause)
             return
         if not self.started:

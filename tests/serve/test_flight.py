@@ -666,6 +666,13 @@ SCRIPTS = {
         leaves,
         sees(after="cut", status=499, elected=0),
     ),
+    "what goes wrong while a fact is asked for is answered with what holds for the whole site": script(
+        replace(MAPPED, headers=(HeaderRule(id="h", on="always", name="X-Site", value="yes"),)),
+        asks(CHUNKED),
+        sees(waits="fact"),
+        lambda play: play.flight.refuse(400, "a chunked request body is malformed"),
+        sees(400, has=b"\r\nX-Site: yes\r\n", status=400),
+    ),
     "a fact that the balancer's key needs decides nothing twice": script(
         HASHED,
         asks(GET),
