@@ -95,7 +95,11 @@ async def test_what_is_answered_before_all_rules_is_told_so() -> None:
             seen = inspection(proxy.records[0]).explanation
             question = Question(url="/", method="OPTIONS", fields=("Max-Forwards: 0",), listener="http")
             explained = await explain(proxy.current.rules, Outside(), question, proxy.server.admission)
-            assert (seen.sentence, seen.status) == (explained.sentence, explained.status) == ("answered here with 200", 200)
+            assert (
+                (seen.sentence, seen.status)
+                == (explained.sentence, explained.status)
+                == ("answered here with 200", 200)
+            )
 
 
 async def test_the_inspector_says_of_who_was_turned_away_what_turned_it_away() -> None:

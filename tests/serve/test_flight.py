@@ -703,9 +703,13 @@ SCRIPTS = {
         on_another_connection(1),
         asks(GET),
         sees(waits="member", standing=1),
-        is_edited(replace(ONE_PLACE, maps=MAPPED.maps, balancers={
-            "pool": replace(ONE_PLACE.balancers["pool"], method="hash", key="${m:x}")
-        })),  # fmt: skip
+        is_edited(
+            replace(
+                ONE_PLACE,
+                maps=MAPPED.maps,
+                balancers={"pool": replace(ONE_PLACE.balancers["pool"], method="hash", key="${m:x}")},
+            )
+        ),
         on_another_connection(0),
         says(HELLO),
         on_another_connection(1),
