@@ -1,7 +1,7 @@
 """What a change of members would do before it is done: who carries whose requests then.
 
 All of it is pure: members as they are, or as they would be (``supposing``), become shares by the rules that the proxy
-itself goes by (``balance.lbsets``), and shares become sentences. Two shares are told apart. What the weights *promise*
+itself goes by (``balance.shares``), and shares become sentences. Two shares are told apart. What the weights *promise*
 goes by the configuration alone; who *carries* the requests goes by the condition too, because a drain must not count
 on a member that is down.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.balance.lbsets import Able, lbsets, shares
+from proxy_core.balance.shares import Able, lbsets, shares
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import words
 

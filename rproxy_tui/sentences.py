@@ -21,7 +21,7 @@ from proxy_core.config.model import Ban, MemberRole, MemberStatus, RewriteRule, 
 from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Address
 from proxy_core.rules.access.networks import ends, seen_as
-from proxy_core.rules.lint.rewrite_order import shadows
+from proxy_core.rules.lint.unreachable_rewrites import shadows
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from rproxy_tui import words
 from rproxy_tui.draft import thing

@@ -38,17 +38,17 @@ class Stale(Exception):
     """The table and the sources have parted."""
 
 
-EDITING, RECORDER, DRAFT = "proxy_core/control/editing", "proxy_core/runtime/recorder.py", "rproxy_tui/draft.py"
+EDITING, RECORDER, DRAFT = "proxy_core/control/editing", "proxy_core/runtime/recent_requests.py", "rproxy_tui/draft.py"
 BALANCE, SERVE, UPSTREAMS = "proxy_core/balance", "proxy_core/serve", "proxy_core/runtime/upstreams"
-WAY, GATE, HOST_RULES = "proxy_core/serve/way.py", "proxy_core/serve/admission.py", "proxy_core/rules/host_rules.py"
+WAY, GATE, HOST_RULES = "proxy_core/serve/way.py", "proxy_core/serve/client_limits.py", "proxy_core/rules/host_rules.py"
 ROUTING, REWRITING, FIELDS = "proxy_core/rules/routing", "proxy_core/rules/rewriting", "proxy_core/rules/fields"
 ACCESS, COMPILE = "proxy_core/rules/access", "proxy_core/runtime/compile_site.py"
 SAVER_TESTS, EDITOR_TESTS = "tests/control/editing/test_saver.py", "tests/control/editing/test_editor.py"
-RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recorder.py", "tests/screens/test_draft.py"
-CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_condition.py"
-LBSETS_TESTS, EJECTION_TESTS = "tests/balance/test_lbsets.py", "tests/balance/test_ejection.py"
-FLIGHT_TESTS, GATE_TESTS = "tests/serve/test_flight.py", "tests/serve/test_gate.py"
-READING_TESTS = "tests/serve/test_fields.py tests/serve/test_plan.py tests/e2e/test_strictness.py"
+RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recent_requests.py", "tests/screens/test_draft.py"
+CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_member_health.py"
+LBSETS_TESTS, EJECTION_TESTS = "tests/balance/test_shares.py", "tests/balance/test_ejection.py"
+FLIGHT_TESTS, GATE_TESTS = "tests/serve/test_flight.py", "tests/serve/test_client_limits.py"
+READING_TESTS = "tests/serve/test_request_fields.py tests/serve/test_request_head.py tests/e2e/test_strictness.py"
 ACCESS_TESTS, EDITS_TESTS = "tests/rules/access/test_authorization.py", "tests/rules/fields/test_edits.py"
 REVERSE_TESTS, TABLE_TESTS = "tests/rules/routing/test_reverse.py", "tests/rules/routing/test_route_table.py"
 REWRITING_TESTS = "tests/semantics/test_rewriting.py tests/rules/test_rewrite_lists.py"
@@ -644,7 +644,7 @@ MUTANTS = [
         SERVE,
         "if message.chunked != (length == CHUNKED) or (payload is EMPTY_PAYLOAD) != (length == 0):",
         "if False:",
-        "tests/serve/test_judge.py",
+        "tests/serve/test_strict_parser.py",
     ),
     Mutant(
         "heads: what Connection names goes no further",

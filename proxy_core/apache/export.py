@@ -34,7 +34,7 @@ from proxy_core.apache.subjects import (
     client_address,
     core,
     error_pages,
-    fields,
+    header_fields,
     hosts,
     listeners,
     locations,
@@ -78,7 +78,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
     site = access.plain(locations.plain(site, lose), lose)
-    site = error_pages.plain(fields.plain(variables.plain(site, lose), lose), lose)
+    site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
     site = locations.useful(rewriting.inherited(_held(_in_order(site), lose)))
     if not tls.speaks(site):

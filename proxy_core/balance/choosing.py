@@ -2,9 +2,9 @@
 
 The order is that of httpd (``find_session_route``, ``proxy_balancer_pre_request`` and ``force_recovery`` in
 modules/proxy/mod_proxy_balancer.c, ``ap_proxy_balancer_get_best_worker`` in proxy_util.c). A session's own member
-comes first. Otherwise the method elects one member of the lowest lbset that has anybody able (``lbsets``). When nothing
+comes first. Otherwise the method elects one member of the lowest lbset that has anybody able (``shares``). When nothing
 but members in error is left, all are cleared at once and tried (forcerecovery). A set whose members are all at their
-limits is waited for; it does not spill over into standbys or the next set. ``condition`` says how long a member in
+limits is waited for; it does not spill over into standbys or the next set. ``member_health`` says how long a member in
 error is left alone.
 
 Synchronous, no I/O, no clock: ``now`` is ``time.monotonic``. Nothing here counts requests; the caller does.
@@ -16,10 +16,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
-from proxy_core.balance.condition import cut_off, ramp, usable
-from proxy_core.balance.lbsets import LbSet, takers, takes_sessions
+from proxy_core.balance.member_health import cut_off, ramp, usable
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.balance.shares import LbSet, takers, takes_sessions
 
 
 class Full(Exception):

@@ -13,9 +13,9 @@ from hashlib import blake2b
 from operator import is_
 
 from proxy_core.balance.lbmethods import METHODS
-from proxy_core.balance.lbsets import lbfactor, lbsets, takes_sessions
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import UNLIMITED, BoundMember, Pool
+from proxy_core.balance.shares import lbfactor, lbsets, takes_sessions
 from proxy_core.config.destination import destination
 from proxy_core.config.folders import FILES, INSIDE, serves_files
 from proxy_core.config.model import Balancer, Member, Site, UpstreamTls

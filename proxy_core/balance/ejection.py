@@ -3,14 +3,14 @@
 Too many failures in a row, or too large a part of a window, and the member is ejected; each further ejection lasts one
 length longer, and each window with good answers alone takes a step back. Never more than a share of the balancer's
 members is ejected at a time, and never the last one that requests could go to. Pure but for the states; ``now`` is
-``time.monotonic``. That an ejection is over needs no noting: ``condition`` compares it with the clock.
+``time.monotonic``. That an ejection is over needs no noting: ``member_health`` compares it with the clock.
 """
 
 from __future__ import annotations
 
-from proxy_core.balance.condition import condition
-from proxy_core.balance.lbsets import serves
+from proxy_core.balance.member_health import condition
 from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.balance.shares import serves
 
 LONGEST = 10
 """How many times its length an ejection may last when a member is ejected again and again."""

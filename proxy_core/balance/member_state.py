@@ -2,7 +2,7 @@
 
 An edit of a weight or a move keeps every number here. The data path adds to the counters; what failures and checks
 leave in the condition is in ``passive_checks``, ``ejection`` and ``runtime.health_checks``. What the condition means
-at a moment is asked of ``condition``, and of nothing else. Times are ``time.monotonic``; 0.0 means "never".
+at a moment is asked of ``member_health``, and of nothing else. Times are ``time.monotonic``; 0.0 means "never".
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from proxy_core.balance.lbsets import LbSet
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
+from proxy_core.balance.shares import LbSet
 from proxy_core.config.model import Balancer, Member, MemberRole, MemberStatus
 from proxy_core.http.upgrade import Protocols
 

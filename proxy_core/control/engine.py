@@ -26,10 +26,10 @@ from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText, exposition
 from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
-from proxy_core.control.watching.request_records import Record, record
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.fact_lookups import Outside
@@ -37,7 +37,7 @@ from proxy_core.runtime.health_checks import Checks
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.maps.text_file import MapRow
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.server import ProxyServer

@@ -17,12 +17,12 @@ from proxy_core.config.reading.document import Document
 from proxy_core.control.watching.metrics import MetricsText
 from proxy_core.errors import Problem
 from proxy_core.runtime.compile_site import adopt, compile_site
-from proxy_core.runtime.error_files import ErrorFiles
+from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
-from proxy_core.serve.auxiliary_listeners import AuxiliaryListener
 from proxy_core.serve.listeners import ListenError
+from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
 from proxy_core.serve.server import ProxyServer
 
 

@@ -11,10 +11,10 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from proxy_core.balance.condition import Health
+from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow

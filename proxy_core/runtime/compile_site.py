@@ -8,9 +8,9 @@ registry which members and rules are in force and whose turns start anew.
 from __future__ import annotations
 
 from proxy_core.balance.compile_pools import compile_pools
-from proxy_core.balance.lbsets import serves
 from proxy_core.balance.passive_checks import renewed
 from proxy_core.balance.pool import Pool
+from proxy_core.balance.shares import serves
 from proxy_core.config.model import Site
 from proxy_core.rules.compile import compile_rules
 from proxy_core.runtime.origin_pools import Pools

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from proxy_core.rules.facts import FactKey
-from proxy_core.runtime.error_files import ErrorFiles
+from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.passwords import Passwords
 
 FILE_SECONDS = 2.0

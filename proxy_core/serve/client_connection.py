@@ -19,14 +19,14 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.serve import deadlines, error_page
-from proxy_core.serve.admission import too_many_connections
+from proxy_core.serve import deadlines, error_document
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.buffers import HELD, WRITE_BUFFER
+from proxy_core.serve.builtin_pages import Recipient, again, own_answer
 from proxy_core.serve.client_certificate import client_lines, facts
+from proxy_core.serve.client_limits import too_many_connections
 from proxy_core.serve.flight import Flight
 from proxy_core.serve.lingering import Lingering
-from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.request_body import RequestBody
 from proxy_core.serve.request_fields import CHUNKED
@@ -101,7 +101,7 @@ class ClientConnection(Lingering):
         self._body.most = self.reader.body_bound(own)
 
     def fetch_page(self, path: str) -> bool:
-        return error_page.fetch(self._state, self, path)
+        return error_document.fetch(self._state, self, path)
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes]:
         """The connection becomes a tunnel's, with what was read early; this object stays for the sweep over deadlines

@@ -20,11 +20,11 @@ from proxy_core.rules.facts import MOST_ANSWERS, FactKey, Facts, Need, Unknown
 from proxy_core.runtime.exchange import CLIENT_LEFT
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM
 from proxy_core.serve.forwarding import Forwarding
-from proxy_core.serve.lines import ANYTHING, IN_PROXY
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
 from proxy_core.serve.sides import ForwardingSide
+from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY
 from proxy_core.serve.way import way
 
 

@@ -16,7 +16,7 @@ from proxy_core.rules.decision import BoundRoute, CookieRow, ReverseRow
 from proxy_core.rules.fields.edit_scope import found
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
 from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve.own_answer import Recipient, date
+from proxy_core.serve.builtin_pages import Recipient, date
 
 Change = Callable[[list[bytes]], list[bytes]]
 

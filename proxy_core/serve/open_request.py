@@ -18,13 +18,13 @@ from typing import Any
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
+from proxy_core.serve.builtin_pages import Recipient, again, own_answer
 from proxy_core.serve.deadlines import MEMBER, NOBODY, Wait
-from proxy_core.serve.lines import ANYTHING, IN_PROXY, Wants
-from proxy_core.serve.own_answer import Recipient, again, own_answer
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.server_state import ServerState
 from proxy_core.serve.sides import ClientSide, ForwardingSide, UpstreamSide
 from proxy_core.serve.tunnel import Tunnel
+from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY, Wants
 
 
 @dataclass(slots=True, eq=False)
@@ -48,13 +48,13 @@ class OpenRequest:
     pending: bytes = b""
     """What has come of the body, framed, while there is no member to take it."""
     page_for: int = 0
-    """The status of the error that it fetches the page for (``error_page``); 0 for what a client asks for."""
+    """The status of the error that it fetches the page for (``error_document``); 0 for what a client asks for."""
     settings: Settings | None = None
     """What holds for it besides its route, None for nothing; known once it is decided."""
     waits: Wait = NOBODY
     """Whom it waits for; how long is the client connection's ``deadline``."""
     place: str = IN_PROXY
-    """What it stands in line for (``lines``)."""
+    """What it stands in line for (``waiting_lines``)."""
     wants: Wants = ANYTHING
     """What could be of use to it there."""
     in_line: float = 0.0

@@ -13,20 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from proxy_core.balance.condition import cut_off
+from proxy_core.balance.member_health import cut_off
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.runtime.certificates import BadTls, Secure, server_side, stamp_of
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.process_limits import raise_descriptor_limit
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connector import Upstreams
-from proxy_core.serve.admission import Admission
 from proxy_core.serve.bound_listener import BoundListener, key
 from proxy_core.serve.buffers import WRITE_BUFFER
 from proxy_core.serve.client_connection import ClientConnection
+from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.deadlines import SWEEP_SECONDS
 from proxy_core.serve.listeners import ListenError, bind, is_plain, problem_of
 from proxy_core.serve.local_files import LocalFiles

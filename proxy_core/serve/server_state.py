@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from proxy_core.errors import Problem
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.rule_set import Current, RuleSet
 from proxy_core.runtime.upstreams.connector import Upstreams
-from proxy_core.serve.admission import Admission
+from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
-from proxy_core.serve.lines import Lines
 from proxy_core.serve.retries import RetryBudget
+from proxy_core.serve.waiting_lines import Lines
 
 
 @dataclass(slots=True)

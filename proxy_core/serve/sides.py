@@ -1,8 +1,8 @@
 """The sides of a request in flight: what it asks of its client connection, and what the others ask of it.
 
 Protocols alone (PEP 544): the sides know each other's methods and not each other's classes, so a flight can be run
-without a socket. Two more stand where they are used: a Waiter stands in line (``lines``), a Receiver gets the answer of
-an upstream connection (``runtime.upstreams.connection``).
+without a socket. Two more stand where they are used: a Waiter stands in line (``waiting_lines``), a Receiver gets the
+answer of an upstream connection (``runtime.upstreams.connection``).
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve import field_edits, member_answer
 from proxy_core.serve.buffers import DISCARD
+from proxy_core.serve.builtin_pages import CONTINUE, Recipient
 from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL
 from proxy_core.serve.member_answer import Reverse
 from proxy_core.serve.open_request import OpenRequest
-from proxy_core.serve.own_answer import CONTINUE, Recipient
 from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.tunnel import Tunnel
 from proxy_core.serve.way import outgoing

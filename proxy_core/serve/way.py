@@ -6,7 +6,7 @@ rules (``RequestHeader … early``), the host and its rules, the settings that h
 body, the edits of the request. Where a rule or an edit asks a fact, the way ends in a ``Need``: the caller gets the
 answer, adds it to the facts and calls again.
 
-Nothing here counts, waits, or changes the exchange. What happens before is ``admission``'s.
+Nothing here counts, waits, or changes the exchange. What happens before is ``client_limits``'s.
 """
 
 from __future__ import annotations

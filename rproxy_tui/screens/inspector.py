@@ -18,7 +18,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.control.view import Inspection, ListenerState, Verdict
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from rproxy_tui import words
 from rproxy_tui.page import Page
 from rproxy_tui.theme import STYLES

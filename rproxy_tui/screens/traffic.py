@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Input
 
 from proxy_core.control.view import Snapshot
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from proxy_core.rules.access.networks import seen_as
 from rproxy_tui import words
 from rproxy_tui.page import Page

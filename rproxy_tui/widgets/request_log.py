@@ -23,7 +23,7 @@ from textual.message import Message
 
 from proxy_core.config.model import Site
 from proxy_core.control.view import EngineView, Snapshot
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from rproxy_tui import words
 from rproxy_tui.widgets.table import Cell, Column, LineTable, Window
 

@@ -7,7 +7,7 @@ from typing import Any
 from proxy_core.balance import passive_checks
 from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.compile_pools import compile_pools
-from proxy_core.balance.condition import usable
+from proxy_core.balance.member_health import usable
 from proxy_core.balance.member_state import MemberState
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.config.model import Balancer, Member, MemberStatus, Site

@@ -12,11 +12,11 @@ import pytest
 
 from proxy_core.balance.choosing import choose
 from proxy_core.balance.compile_pools import compile_pools
-from proxy_core.balance.condition import ramp, usable
-from proxy_core.balance.lbsets import serves
+from proxy_core.balance.member_health import ramp, usable
 from proxy_core.balance.member_state import MemberState
 from proxy_core.balance.passive_checks import failed, worked
 from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.balance.shares import serves
 from proxy_core.config.model import Ejection, Route, Site, Sticky
 from tests.balance.pools import NOW, answer, ill, named, pool, roles, turns
 

@@ -13,7 +13,7 @@ from threading import Thread
 
 from proxy_core.config.model import Listener, Site
 from proxy_core.runtime.compile_site import compile_site
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.server import ProxyServer

@@ -19,7 +19,7 @@ from proxy_core.errors import Problem
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.server import ProxyServer

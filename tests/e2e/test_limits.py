@@ -20,7 +20,7 @@ from proxy_core.config.model import (
     Site,
 )
 from proxy_core.runtime.fact_lookups import Outside
-from proxy_core.serve.lines import IN_PROXY
+from proxy_core.serve.waiting_lines import IN_PROXY
 from tests.clock import Clock
 from tests.e2e.harness import (
     HELLO,
@@ -392,7 +392,7 @@ async def test_a_ban_holds_for_connections_that_are_open_and_ends_by_itself(monk
             async with client(proxy.port) as two:
                 one.send(GET)
                 assert (await one.answer())[0].startswith(b"HTTP/1.1 403 ")
-                monkeypatch.setattr("proxy_core.serve.admission.time", lambda: 4_200_000_000.0)
+                monkeypatch.setattr("proxy_core.serve.client_limits.time", lambda: 4_200_000_000.0)
                 two.send(GET)
                 assert (await two.answer())[1] == b"hello"
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from proxy_core.config.model import Limits, Listener, Site
 from proxy_core.runtime.compile_site import adopt, compile_site
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connection import Upstream

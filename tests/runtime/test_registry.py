@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.condition import ramp, usable
+from proxy_core.balance.member_health import ramp, usable
 from proxy_core.balance.member_state import Beat, MemberKey, MemberState
 from proxy_core.balance.passive_checks import unreachable
 from proxy_core.balance.pool import Pool

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from proxy_core.balance.condition import Health
+from proxy_core.balance.member_health import Health
 from proxy_core.config.model import Member, Route, Site
 from proxy_core.control.view import (
     ListenerState,
@@ -21,7 +21,7 @@ from proxy_core.control.view import (
     Second,
     Snapshot,
 )
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from tests.screens.traffic import answer, asked_at
 
 START = 1_790_000_000.0

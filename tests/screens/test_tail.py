@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from rproxy_tui.widgets.request_log import Tail
 from tests.screens.fake import FakeEngine
 

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from proxy_core.control.view import EngineView, ListenerState
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.inspector import InspectorPage, as_curl
 from rproxy_tui.widgets.request_log import RequestLog, as_line, haystack, nothing_yet

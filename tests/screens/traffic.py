@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy_core.config.model import Route, Site
-from proxy_core.control.watching.request_records import Record
+from proxy_core.control.watching.log_records import Record
 
 TRAFFIC = (  # weight, method, path, route
     (30, "GET", "/service/cart/{n}", "service"),

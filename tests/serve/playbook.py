@@ -26,12 +26,12 @@ from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
-from proxy_core.serve import deadlines, error_page
+from proxy_core.serve import deadlines, error_document
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.flight import Flight
 from proxy_core.serve.request_head import RequestReader
@@ -117,7 +117,7 @@ class Client:
     def bound_body(self, own: int | None) -> None: ...
 
     def fetch_page(self, path: str) -> bool:
-        return error_page.fetch(self._play.state, self, path)
+        return error_document.fetch(self._play.state, self, path)
 
     def next(self, keep: bool, now: float) -> None:
         self.flight = None

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from proxy_core.balance import lbmethods, passive_checks
 from proxy_core.balance.choosing import Full, choose
-from proxy_core.balance.lbsets import serves, takes_sessions
 from proxy_core.balance.member_state import Beat, MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.balance.shares import serves, takes_sessions
 from proxy_core.config.model import Balancer, Ejection, Member, Route, Site, Sticky
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.registry import Registry

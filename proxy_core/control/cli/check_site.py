@@ -9,7 +9,7 @@ from proxy_core.config.reading.document import read
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, say, site_argument
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import errors
-from proxy_core.runtime.error_files import unreadable
+from proxy_core.runtime.error_page_files import unreadable
 
 
 def _run(given: Namespace) -> int:

@@ -22,7 +22,7 @@ from proxy_core.config.model import Member, Site
 from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
 from proxy_core.control.view import Explanation, Inspection, Question
-from proxy_core.control.watching.request_records import record
+from proxy_core.control.watching.log_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
 from proxy_core.http.target import endpoint
@@ -30,9 +30,9 @@ from proxy_core.rules.decision import Forward, Respond, Step, Trace
 from proxy_core.rules.facts import MOST_ANSWERS, Facts, Need
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.serve.admission import Admission
+from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.request_head import RequestReader, ascii_line

@@ -22,10 +22,10 @@ import msgspec
 
 from proxy_core.config.model import AccessLog as Settings
 from proxy_core.control.watching.log_format import compiled
-from proxy_core.control.watching.request_records import record
+from proxy_core.control.watching.log_records import record
 from proxy_core.errors import Problem
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 
 BATCH = 2_500
 """Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""

@@ -15,16 +15,16 @@ from math import inf
 
 from msgspec.structs import replace
 
-from proxy_core.balance.condition import cut_at, cut_off, health, ramp, retry_in
 from proxy_core.balance.latency_histogram import Histogram, percentiles
-from proxy_core.balance.lbsets import shares
+from proxy_core.balance.member_health import cut_at, cut_off, health, ramp, retry_in
 from proxy_core.balance.member_state import Checked, MemberKey, MemberState
 from proxy_core.balance.pool import BoundMember
+from proxy_core.balance.shares import shares
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.runtime.recorder import ClosedSecond, MemberSecond, Recorder, Tally
+from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder, Tally
 from proxy_core.runtime.registry import Registry, RuleKey
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver

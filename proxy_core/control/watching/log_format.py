@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from proxy_core.balance import sticky
 from proxy_core.config.log_directives import LogDirective, parsed
-from proxy_core.control.watching.request_records import field
+from proxy_core.control.watching.log_records import field
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 

@@ -13,8 +13,8 @@ from proxy_core.config.model import Listener, Site
 from proxy_core.errors import Problem
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.resolver import Resolver
-from proxy_core.serve.auxiliary_listeners import AuxiliaryListener, hear_heartbeats
 from proxy_core.serve.listeners import problem_of
+from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener, hear_heartbeats
 
 
 class MemberHeartbeats:

@@ -20,10 +20,10 @@ from proxy_core.config.model import Listener, Site
 from proxy_core.config.model import Metrics as Settings
 from proxy_core.control.view import Snapshot
 from proxy_core.errors import Problem
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.serve.auxiliary_listeners import AuxiliaryListener, serve_page
 from proxy_core.serve.listeners import ListenError, problem_of
+from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener, serve_page
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

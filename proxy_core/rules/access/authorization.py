@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.access.conditions import KINDS, AccessVerdict, Check
+from proxy_core.rules.access.require import KINDS, AccessVerdict, Check
 from proxy_core.rules.decision import Extras, Respond, Step, Trace
 from proxy_core.rules.text.variables import Scope
 

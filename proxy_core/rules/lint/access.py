@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.rules.access import authorization
-from proxy_core.rules.access.conditions import wants_user
+from proxy_core.rules.access.require import wants_user
 from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
 

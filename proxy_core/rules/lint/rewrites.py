@@ -18,8 +18,8 @@ from proxy_core.http.target import balancer
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.expression.evaluation import compile_expr
 from proxy_core.rules.lint.problems import each_refused, error, missing, refused, unknown, warning
-from proxy_core.rules.lint.rewrite_order import order
 from proxy_core.rules.lint.texts import group_count, looks_runaway, patterns, texts
+from proxy_core.rules.lint.unreachable_rewrites import order
 from proxy_core.rules.rewriting import conditions, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags

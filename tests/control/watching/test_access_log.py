@@ -21,9 +21,9 @@ from proxy_core.config.model import AccessLog as Settings
 from proxy_core.control.watching import access_log, log_format
 from proxy_core.control.watching.access_log import AccessLogWriter
 from proxy_core.http.request_view import RequestView
-from proxy_core.runtime import recorder as recorder_module
+from proxy_core.runtime import recent_requests as recorder_module
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 
 HEAD = (
     b"GET /apache_pb.gif HTTP/1.0\r\nHost: x\r\n"

@@ -16,7 +16,7 @@ from proxy_core.config.editing.site_edits import Delete, Set
 from proxy_core.control.editing.commands import Applied, Refused
 from proxy_core.control.engine import Engine
 from proxy_core.control.watching.metrics import EDGES, exposition
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.control.harness import get, member, serving, site_with, submitted
 from tests.ports import free_port

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from proxy_core.balance import passive_checks
 from proxy_core.balance.choosing import choose
-from proxy_core.balance.condition import condition, cut_at, cut_off, health, ramp, retry_in, usable
-from proxy_core.balance.lbsets import shares
+from proxy_core.balance.member_health import condition, cut_at, cut_off, health, ramp, retry_in, usable
 from proxy_core.balance.member_state import Checked, MemberKey, MemberState
+from proxy_core.balance.shares import shares
 from proxy_core.config.model import Ejection
 from tests.balance.pools import NOW, answer, pool, up
 

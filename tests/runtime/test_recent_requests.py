@@ -10,10 +10,10 @@ from proxy_core.balance.latency_histogram import bucket_of
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.http.request_view import RequestView
-from proxy_core.runtime import recorder as module
+from proxy_core.runtime import recent_requests as module
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.recorder import SECONDS, MemberSecond, Recorder
+from proxy_core.runtime.recent_requests import SECONDS, MemberSecond, Recorder
 from proxy_core.runtime.registry import Registry
 
 RULES = compile_site(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy_core.balance.heartbeat import LoadReport
-from proxy_core.serve.auxiliary_listeners import hear_heartbeats
+from proxy_core.serve.metrics_and_heartbeat_listeners import hear_heartbeats
 
 GROUP = "239.7.7.7"
 

@@ -11,17 +11,17 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Limits, Options, Site
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.runtime.recorder import Recorder
-from proxy_core.serve import admission
-from proxy_core.serve.admission import Admission
+from proxy_core.runtime.recent_requests import Recorder
+from proxy_core.serve import client_limits
+from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.client_policy import client_policy
-from proxy_core.serve.lines import ANYTHING, IN_PROXY
+from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY
 
 SLOW = client_policy(Site(limits=Limits(client_rate=0.1, client_burst=1)))
 
 
 def test_a_crowd_of_clients_is_not_gone_through_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_MOST", 100)
+    monkeypatch.setattr(client_limits, "_MOST", 100)
     this, tables = Admission(Recorder(), _most=100), []
     for number in range(10_000):
         this.admit(f"10.0.{number // 256}.{number % 256}", SLOW, 1.0)
@@ -33,7 +33,7 @@ def test_a_crowd_of_clients_is_not_gone_through_for_each_of_them(monkeypatch: py
 
 
 def test_clients_whose_bucket_is_full_again_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_MOST", 100)
+    monkeypatch.setattr(client_limits, "_MOST", 100)
     this = Admission(Recorder(), _most=100)
     for number in range(5_000):
         this.admit(f"10.0.{number // 256}.{number % 256}", SLOW, number * 1.0)

@@ -16,9 +16,9 @@ from time import monotonic, time
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.access.networks import seen_as
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.serve.client_policy import ClientPolicy
-from proxy_core.serve.lines import IN_PROXY, Lines
+from proxy_core.serve.waiting_lines import IN_PROXY, Lines
 
 _MOST = 100_000
 """Clients whose bucket is known, before those with a full one are forgotten."""

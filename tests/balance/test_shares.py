@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.balance.choosing import choose
-from proxy_core.balance.condition import usable
-from proxy_core.balance.lbsets import shares
+from proxy_core.balance.member_health import usable
 from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.balance.shares import shares
 from tests.balance.pools import NOW, ill, pool, roles, turns
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from proxy_core.http.statuses import REASONS
 from proxy_core.rules.settings import Settings
-from proxy_core.runtime.error_files import ErrorFiles
+from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import field_edits
 
