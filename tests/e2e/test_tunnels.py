@@ -26,7 +26,7 @@ from tests.e2e.harness import (
     until,
     upstream,
 )
-from tests.serve.test_websocket import frame
+from tests.serve.test_websocket_frames import frame
 from tests.waiting import still
 
 ASK = (

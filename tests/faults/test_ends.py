@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.harness import Client, Upstream, client, get, read_request, upstream
 from tests.e2e.test_tunnels import ASK, GOING_AWAY, SWITCH
 from tests.faults.harness import load, steady, world
-from tests.serve.test_websocket import frame
+from tests.serve.test_websocket_frames import frame
 
 PIECE = bytes(1 << 14)
 PIECES = 30
