@@ -796,7 +796,7 @@ MUTANTS = [
         SERVE,
         "transport.write_eof()\n",
         "transport.close()\n",
-        "tests/e2e/test_client_vices.py::test_a_refusal_survives_what_the_client_is_still_sending",
+        "tests/serve/test_lingering.py",
     ),
     Mutant(
         "keep-alive: an answer before the end of the request ends its connection",
@@ -804,6 +804,13 @@ MUTANTS = [
         "return self.keep and self.complete and not",
         "return self.keep and not",
         FLIGHT_TESTS,
+    ),
+    Mutant(
+        "keep-alive: half an answer is cut, not closed",
+        SERVE,
+        "self.closing = True\n        self.transport.abort()",
+        "self.closing = True\n        self.transport.close()",
+        "tests/serve/test_lingering.py",
     ),
     Mutant(
         "keep-alive: a listener that stops keeps no connection",
@@ -818,7 +825,7 @@ MUTANTS = [
         SERVE,
         "pools.get(name) if flight.in_line else None",
         "pools.get(name) if False else None",
-        "tests/e2e/test_balancing.py::test_who_is_in_flight_or_in_line_goes_on_when_its_member_is_no_more",
+        FLIGHT_TESTS,
     ),
     Mutant("swap: a member that moved is well again", COMPILE, "renewed(state)", "pass", COMPILE_TESTS),
     Mutant(

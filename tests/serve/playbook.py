@@ -394,6 +394,19 @@ def gives_up(cause: str) -> Step:
     return lambda play: play.flight.give_up(cause)
 
 
+def edits(site: Site) -> Step:
+    """Another site comes into force, and who stands in line has a try, as at every sweep."""
+
+    def step(play: Play) -> None:
+        play.rules = compile_site(site, play.registry, play.rules.generation + 1, play.rules)
+        adopt(play.rules, play.registry, play.now)
+        play.state.current.rules = play.rules
+        for place in play.state.lines:
+            play.state.lines.freed(place)
+
+    return step
+
+
 def breaking(what: Any, name: str) -> Step:
     """From now on calling this is a mistake of ours."""
 
