@@ -110,6 +110,53 @@ def _segments(path: str, merge: bool) -> str:
     return "/" + "/".join(segments)
 
 
+def readings_behind(raw_path: bytes, reading: Reading, servlet: bool = False) -> tuple[str, ...]:
+    """The paths that members read where they get the client's own spelling: decoded once, slashes too; a ``servlet``
+    container takes the parameters of segments off first (";v=1"), so that "..;" goes up, as httpd does for its guards
+    (``AP_NORMALIZE_DROP_PARAMETERS`` in server/util.c). Guards are held against each. Raises BadTarget."""
+    path = undecoded(raw_path, reading)
+    if servlet:
+        path = "/".join(segment.partition(";")[0] for segment in path.split("/"))
+    return _readings(_ESCAPE.sub(_decoded_slash_too, path))
+
+
+def readings_of_kept(path: str, reading: Reading) -> tuple[str, ...]:
+    """The paths that members read which take the escaped slashes of a normalised path for slashes; none where none were
+    kept. Raises BadTarget 400."""
+    if reading.slashes != "keep" or not _KEPT_SLASH.search(path):
+        return ()
+    return _readings(_KEPT_SLASH.sub("/", path))
+
+
+def _readings(path: str) -> tuple[str, ...]:
+    """The path without dot segments, in two ways where what ".." takes away may be an empty segment or not."""
+    return tuple(dict.fromkeys((_segments(path, False), _segments(re.sub("/{2,}", "/", path), False))))
+
+
+_KEPT_SLASH = re.compile(r"%2[Ff]")
+CLIMBS = "a pattern made a path with a segment . or .. in it"
+"""Why a made path is refused: past what guards one path it would lead to another."""
+_PARTS = re.compile(r"[/\\]")
+
+
+def climbs(path: str) -> bool:
+    """Whether a path has a segment that some member takes for "." or "..", however it is spelled: plain, escaped (once
+    or more often), or behind a backslash."""
+    if "." not in path and "%" not in path:
+        return False
+    for _ in range(_DEPTH):
+        if not {".", ".."}.isdisjoint(_PARTS.split(path)):
+            return True
+        if "%" not in path:
+            return False
+        path = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), path)
+    return False
+
+
+_DEPTH = 4
+"""How often an escape may hide another one before nobody reads it any more."""
+
+
 def _decoded_unreserved(escape: re.Match[str]) -> str:
     character = chr(int(escape[1], 16))
     return character if character in _UNRESERVED else escape[0]

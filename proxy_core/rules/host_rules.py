@@ -21,7 +21,18 @@ from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
 from proxy_core.http.escaping import sendable
 from proxy_core.http.request_view import RequestView
-from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, readable, split, undecoded
+from proxy_core.http.target import (
+    CLIMBS,
+    PLAIN,
+    BadTarget,
+    Reading,
+    climbs,
+    normalised,
+    readable,
+    readings_behind,
+    readings_of_kept,
+    split,
+)
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
@@ -121,6 +132,8 @@ class HostRules:
                 decision = self._decided(view, facts, decision, trace)
         except Unknown as unknown:
             return Need(unknown.key)
+        except BadTarget as bad:
+            return Respond(bad.status, None, bad.why)
         except Runaway as runaway:
             return Respond(500, None, str(runaway))
         return Respond(500, None, f"rules of locations went round: more than {MOST_TURNS} times")
@@ -140,7 +153,8 @@ class HostRules:
                 taken = before_decoding(self.routes, raw_path, query, self.reading, trace) if self.early else None
                 if taken is not None:
                     taken = taken if before is None else taken._replace(extras=before.extras)
-                    return self._settled(taken, self._scope(view, facts, self._decoded(raw_path), query), trace)
+                    path, *others = readings_behind(raw_path, self.reading, taken.route.mapping == "servlet")
+                    return self._settled(taken, self._scope(view, facts, path, query), trace, tuple(others))
                 path = normalised(raw_path, self.reading)
             except BadTarget as bad:
                 return self._refused(bad, view, facts, trace)
@@ -190,13 +204,6 @@ class HostRules:
             canonical=bool(self.own.canonical),
         )  # fmt: skip
 
-    def _decoded(self, raw_path: bytes) -> str:
-        """The path that sections are held against where a row took the undecoded one: no spelling escapes them."""
-        try:
-            return normalised(raw_path, self.reading)
-        except BadTarget:
-            return undecoded(raw_path, self.reading)
-
     def _ended(
         self, ending: RewriteResult, scope: Scope, args: str | None, extras: Extras | None, trace: Trace | None
     ) -> Decision:
@@ -206,11 +213,14 @@ class HostRules:
             return made
         uri = scope.uri
         match ending.kind:
+            case "pass" if climbs(uri):
+                return Respond(400, None, CLIMBS, extras)
             case "changed":
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
                 by, extras = had_the_last_word(ending.rule, extras)
-                return self._local(Respond(404, by, what, extras, local=True), uri, scope.args)
+                nowhere = Respond(404, by, what, extras, local=True)
+                return nowhere if climbs(uri) else self._local(nowhere, uri, scope.args)
             case "pass" if not uri.startswith("/"):
                 return Respond(400, None, f"rewritten to {readable(uri)}, which is no path", extras)
             case "pass":
@@ -238,7 +248,10 @@ class HostRules:
             if filled is None:
                 return Respond(400, route, "a variable in the target of its route would lead to another folder", extras)
             route = filled
-        decision = decision_of(route, scope.path, query, scope.view.target, self.reading, extras)
+        try:
+            decision = decision_of(route, scope.path, query, scope.view.target, self.reading, extras)
+        except BadTarget as bad:
+            return Respond(bad.status, route, bad.why, extras)
         return self._local(decision, scope.path, scope.args)
 
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
@@ -259,15 +272,20 @@ class HostRules:
         held = locations.holding(self.sections, SectionSubject(path), scope)
         return decision._replace(sections=_ids(held))
 
-    def _settled(self, decision: Forward | Respond, scope: Scope, trace: Trace | None) -> Decision | InternalRedirect:
-        """What sections make of a decision. Rules of sections are tried for who is admitted. Raises Runaway and
-        Unknown."""
+    def _settled(
+        self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...] = ()
+    ) -> Decision | InternalRedirect:
+        """What sections make of a decision. ``behind`` are paths that members read besides. Rules of sections are tried
+        for who is admitted. Raises Runaway, Unknown and BadTarget."""
         if not self.settles:
             return decision
         if isinstance(decision, Forward):
             subject = locations.subject(scope.path, decision, self.site)
         else:
             subject = SectionSubject(scope.path)
+        behind = behind or readings_of_kept(scope.path, self.reading)
+        if behind:
+            subject = subject._replace(behind=behind)
         held = locations.holding(self.sections, subject, scope, trace)
         setters = [setter for section in held for setter in section.setters]
         if setters:

@@ -35,11 +35,13 @@ from proxy_core.rules.text.variables import Scope
 
 class SectionSubject(NamedTuple):
     """What sections are held against: the path of a request, and the ``url`` that it is forwarded to or the ``file``
-    that answers, if any."""
+    that answers, if any. ``behind`` are the paths that members read which take escaped slashes for slashes, where there
+    are any."""
 
     path: str
     url: str = ""
     file: str = ""
+    behind: tuple[str, ...] = ()
 
 
 def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
@@ -171,7 +173,7 @@ def holding(
     """The sections that hold for a place and a request. Raises Runaway and Unknown."""
     held = []
     for section in sections:
-        holds = section.holds(subject) and (section.test is None or section.test(scope))
+        holds = _is_for(section, subject) and (section.test is None or section.test(scope))
         if holds:
             held.append(section)
         if trace is not None:
@@ -181,6 +183,13 @@ def holding(
             shown = f'"{what}" {"holds" if holds else "does not hold"}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))
     return held
+
+
+def _is_for(section: BoundSection, subject: SectionSubject) -> bool:
+    """No spelling of a path may lead past a section to a member that reads it as the section's."""
+    if section.holds(subject):
+        return True
+    return any(section.holds(subject._replace(path=path)) for path in subject.behind)
 
 
 def laid_over(held: Sequence[BoundSection], decision: Forward) -> Forward:

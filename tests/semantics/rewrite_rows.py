@@ -123,7 +123,6 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("flow", "/unc//x/y", "two /x/y", ()),
     ("flow", "/uncx", "two /x", ()),
     ("flow", "/plus", "two /a+b", ()),
-    ("flow", "/dot", "two /a/../b", ()),
     ("flow", "/one?a=1", "two /two?a=1", ()),
     ("flow", "/nabbbb", "one /n/a", ()),
     ("conditions", "/re?abc", "one /yes?abc", ()),

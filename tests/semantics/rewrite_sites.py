@@ -133,7 +133,6 @@ SITES: dict[str, Site] = {
         + rule("^/slash", "//x", "PT")
         + rule("^/unc(.*)", "$1", "PT")
         + rule("^/plus(.*)", "/a+b$1", "PT")
-        + rule("^/dot(.*)", "/a/../b$1", "PT")
         + rule("^/one", "/two", "PT", "QSA")
         + '[[routes]]\npath = "/"\nproxy = "http://two/"\n'
     ),

@@ -17,6 +17,7 @@ from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.expression.evaluation import compile_expr
+from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import each_refused, error, missing, refused, unknown, warning
 from proxy_core.rules.lint.texts import group_count, looks_runaway, patterns, texts
 from proxy_core.rules.lint.unreachable_rewrites import order
@@ -127,6 +128,8 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
         if number == len(row.conditions) - 1 and "or" in {conditions.FLAGS.get(f.upper()) for f in each.flags}:
             what = "the last condition has OR, and nothing follows: the rule acts whatever the conditions say"
             yield warning((*where, "flags"), what, "remove OR")
+    if not (given.answers or negated or row.location):
+        yield from climbing((*address, "pattern"), text, row.substitution)
     if not given.answers:
         yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
     for extra in (*given.env, *given.cookies):

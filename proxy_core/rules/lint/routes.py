@@ -14,6 +14,7 @@ from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.errors import Problem
 from proxy_core.http.target import balancer, origin
+from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import error, warning
 from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
 from proxy_core.rules.rewriting.flags import is_redirect
@@ -94,6 +95,8 @@ def _regex(row: Route, regex: str) -> Iterator[Problem]:
     if row.mapping == "servlet":
         todo = 'give it a path, or mapping = "encoded"'
         yield error(("routes", row.id, "mapping"), "servlet mapping compares prefixes, not regular expressions", todo)
+    if row.proxy is not None:
+        yield from climbing(address, regex, row.proxy)
     key, target = ("redirect", row.redirect.to) if row.redirect is not None else ("proxy", row.proxy or "")
     numbers = {int(number) for number in _REFERENCE.findall(target)}
     if missing := sorted(number for number in numbers if number > compiled.groups):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from proxy_core.config.model import Site
 from proxy_core.http.escaping import breaks_target, sendable
 from proxy_core.http.statuses import error_statuses
-from proxy_core.http.target import Reading, balancer, escaped, origin, readable
+from proxy_core.http.target import CLIMBS, Reading, balancer, climbs, escaped, origin, readable
 from proxy_core.rules.decision import BoundRoute, Decision, Extras, Forward, Respond
 from proxy_core.rules.hosts import Own
 from proxy_core.rules.rewriting.outcome import had_the_last_word
@@ -41,6 +41,8 @@ class ProxyTargets:
             return Respond(500, None, f"rule {rule.id} forwards to no upstream: {readable(str(why))}", extras)
         if raw and breaks_target(path):
             return Respond(403, None, "the path to be forwarded holds a blank or a control character", extras)
+        if climbs(path):
+            return Respond(400, None, CLIMBS, extras)
         spelled = sendable(path) if raw else escaped(path, self.reading)
         query = b"" if args is None else b"?" + sendable(args)
         _, extras = had_the_last_word(rule, extras)

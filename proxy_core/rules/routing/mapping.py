@@ -15,7 +15,7 @@ from dataclasses import replace
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route
 from proxy_core.http.escaping import sendable
-from proxy_core.http.target import Reading, as_bytes_text, escaped
+from proxy_core.http.target import CLIMBS, BadTarget, Reading, as_bytes_text, climbs, escaped
 from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.routing.reverse import effective_target
 from proxy_core.rules.text.pattern import Groups, filled
@@ -70,15 +70,17 @@ def interpolated(route: BoundRoute, env: Env) -> BoundRoute | None:
 
 def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Reading) -> bytes:
     """The origin-form that a row which takes ``path`` is forwarded with; ``raw`` is the request's target as it came,
-    query and all. Raises Runaway."""
+    query and all. Raises Runaway, and BadTarget where a pattern makes a path that leads elsewhere."""
     exact = route.mapping != "decoded"
-    as_it_came = route.nocanon and not exact and not _hides(raw)
+    as_it_came = route.nocanon and not exact and not _hides(raw, reading.merge)
     if route.regex is not None:
         spelled = raw.decode("latin-1")
+        whole = _substituted(route.replacement, route.regex.search(path) or (), path)
+        if climbs(whole.partition("?")[0]):
+            raise BadTarget(400, CLIMBS)
         groups = route.regex.search(spelled) if as_it_came else None
         if groups is not None:
             return _rooted(sendable(_substituted(route.replacement, groups, spelled)))
-        whole = _substituted(route.replacement, route.regex.search(path) or (), path)
         return _rooted(sendable(whole) if exact else escaped(whole, reading)) + query
     cut = _cut(route, path)
     if as_it_came and prefix_length(route.path, raw.decode("latin-1")) == cut:
@@ -90,10 +92,11 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
 _GOES_UP = re.compile(rb"(?i)/(?:\.|%2e){2}(?=/|\Z)").search
 
 
-def _hides(raw: bytes) -> bool:
-    """Whether ".." takes away a segment that holds an escaped slash: who decodes before going up reads another path."""
+def _hides(raw: bytes, merge: bool) -> bool:
+    """Whether ".." takes away a segment that holds an escaped slash, or none: who decodes, or merges slashes, before
+    going up reads another path."""
     path = raw.partition(b"?")[0]
-    return b"%2f" in path.lower() and _GOES_UP(path) is not None
+    return (b"%2f" in path.lower() or (b"//" in path and not merge)) and _GOES_UP(path) is not None
 
 
 def _rooted(path: bytes) -> bytes:

@@ -26,6 +26,8 @@ from proxy_core.http.target import (
     escaped,
     normalised,
     readable,
+    readings_behind,
+    readings_of_kept,
     split,
     undecoded,
 )
@@ -159,8 +161,17 @@ class RouteTable:
     def find(self, path: str, trace: Trace | None = None, decided: str = "") -> BoundRoute | None:
         """The first enabled row that takes the path. With a trace it is looked for by the plain rule, row after row,
         in words; ``decided`` is the row of another table that has decided already. Raises Runaway."""
-        if trace is not None:
-            return self._explained(path, trace, decided)
+        taken = self._explained(path, trace, decided) if trace is not None else self._find(path)
+        if taken is None or taken.pool is None:
+            return taken
+        # A member that takes a kept escape for a slash must not come to read what a row above excepts.
+        for behind in readings_of_kept(path, self.basis.reading):
+            read = self._find(behind)
+            if read is not None and read.pool is None and read.redirect is None:
+                return read
+        return taken
+
+    def _find(self, path: str) -> BoundRoute | None:
         number = first(self.top, collapsed(path.encode("latin-1")))
         for odd in self.odd:
             if odd > number:
@@ -203,9 +214,16 @@ def before_decoding(
     """What rows that look at the undecoded path make of it; None where they leave it to rewriting and the other rows,
     as an exception among them does. Raises BadTarget and Runaway."""
     path = undecoded(raw_path, reading)
+    tables = tuple(tables)
     taken = next((row for table in tables if (row := table.takes_undecoded(path, trace)) is not None), None)
     if taken is None or taken.pool is None:
         return None
+    if "%" in path or ";" in path:
+        # A member that decodes what this row leaves as it is must not come to read what another row excepts.
+        for behind in readings_behind(raw_path, reading, taken.mapping == "servlet"):
+            read = next((row for table in tables if (row := table.takes_undecoded(behind)) is not None), None)
+            if read is not None and read.pool is None:
+                return None
     return Forward(taken, mapping.target(taken, path, query, b"", reading))
 
 
