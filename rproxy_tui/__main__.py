@@ -24,7 +24,7 @@ from typing import Any
 import uvloop
 
 from proxy_core.control.cli.serve_site import drained, ready
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, report
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, report, serving_arguments
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
@@ -62,7 +62,7 @@ class Signals:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy-tui``; returns the exit status."""
     parser = argparse.ArgumentParser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
-    parser.add_argument("site", type=Path, help="the site file (TOML)")
+    serving_arguments(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     given = parser.parse_args(arguments)
@@ -79,19 +79,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell(f"rproxy-tui: cannot make a copy of {file}: {error.strerror}\n")
             return EXIT_BAD_SITE
     sys.setswitchinterval(0.0005)
-    status = uvloop.run(serve(file, with_demo=given.demo, read_only=given.read_only, notices=moved))
+    status = uvloop.run(
+        serve(file, with_demo=given.demo, read_only=given.read_only, allow_empty=given.allow_empty, notices=moved)
+    )
     if given.demo and not status:
         tell(f"rproxy-tui: the demo's edits are in {file}; {given.site} is as it was\n")
     return status
 
 
 async def serve(
-    file: Path, *, with_demo: bool = False, read_only: bool = False, notices: Sequence[Problem] = ()
+    file: Path,
+    *,
+    with_demo: bool = False,
+    read_only: bool = False,
+    allow_empty: bool = False,
+    notices: Sequence[Problem] = (),
 ) -> int:
     """Serve ``file`` and attend to it until it shall stop; 2 when the file has errors. ``notices`` are shown among its
     problems for a while."""
     try:
-        engine = Engine(file, console=True)
+        engine = Engine(file, console=True, allow_empty=allow_empty)
     except BadSite as bad:
         for problem in bad.problems:
             report(problem)

@@ -21,8 +21,9 @@ from textual.screen import Screen
 
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo
 from proxy_core.control.view import EngineView, SiteState, Snapshot
-from proxy_core.errors import Address, Problem
-from rproxy_tui import keys, theme
+from proxy_core.errors import Address, Problem, errors
+from proxy_core.rules.lint.emptiness import emptied
+from rproxy_tui import keys, sentences, theme
 from rproxy_tui.console import Outcome
 from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver
@@ -163,6 +164,13 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     async def submit(self, command: Command) -> Result:
         if self.read_only:
             return Refused(problems=(READ_ONLY,))
+        if sentences.takes_away(command):
+            preview = await self.engine.preview(command)
+            if left := emptied(preview.problems, self.engine.problems()):
+                detail = "\n".join(problem.what for problem in left)
+                question = Choice("Leave the proxy with nothing to serve?", detail, (("y", "Apply"), ("n", "No")))
+                if not errors(preview.problems) and await self.ask(question) != "y":
+                    return Refused(problems=left)
         return await self.engine.submit(command)
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:

@@ -19,6 +19,9 @@ from datetime import UTC, datetime, timedelta
 
 from proxy_core.config.model import Ban, MemberRole, MemberStatus, RewriteRule, Route, Site
 from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
+from proxy_core.config.editing.site_edits import Edit
+from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route, Site
+from proxy_core.control.editing.commands import Change, Command, Delete, Insert, Move, Redo, Restore, Set, Undo
 from proxy_core.errors import Address
 from proxy_core.rules.access.networks import ends, seen_as
 from proxy_core.rules.lint.unreachable_rewrites import shadows
@@ -43,6 +46,13 @@ PLURALS: dict[MemberRole, str] = {"regular": "regular members", "standby": "stan
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d+)?) ?(s|m|h|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 3650 * 86_400
+
+
+def takes_away(command: Command) -> bool:
+    """Whether a command may leave a site with less than it had."""
+    if isinstance(command, Change):
+        return any(isinstance(edit, Delete) or (isinstance(edit, Set) and not edit.value) for edit in command.edits)
+    return isinstance(command, Undo | Redo | Restore)
 
 
 # Members ------------------------------------------------------------------------------------------------------------

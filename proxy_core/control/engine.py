@@ -59,13 +59,21 @@ class BadSite(Exception):
 
 
 class Engine:
-    """A proxy that serves the site in ``file``. Raises BadSite when the file has errors. ``console`` says that
-    standard output belongs to one."""
+    """A proxy that serves the site in ``file``. Raises BadSite when the file has errors, which it is to be without a
+    listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one."""
 
-    def __init__(self, file: Path, log: Callable[[Problem], None] | None = None, *, console: bool = False) -> None:
+    def __init__(
+        self,
+        file: Path,
+        log: Callable[[Problem], None] | None = None,
+        *,
+        console: bool = False,
+        allow_empty: bool = False,
+    ) -> None:
         document = read(file)
-        if document.site is None or errors(check(document)):
-            raise BadSite(check(document))
+        problems = check(document, None if allow_empty else ())
+        if document.site is None or errors(problems):
+            raise BadSite(problems)
         self.file = file
         self.demo = False
         self.recent_problems = RecentProblems(log or (lambda problem: None))

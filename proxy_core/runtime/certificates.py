@@ -24,8 +24,8 @@ SOON: Final = timedelta(days=14)
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _VERIFY: Final = {"off": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "require": ssl.CERT_REQUIRED}
 
-Stamp = tuple[tuple[str, int, int], ...]
-"""Path, mtime in ns and size of each file; -1 for one that is not there."""
+Stamp = tuple[tuple[str, int, int, int, int], ...]
+"""Path, mtime and ctime in ns, inode and size of each file; -1 for one that is not there."""
 
 
 class BadTls(Exception):
@@ -63,9 +63,9 @@ def stamp(names: Iterable[str], folder: Path) -> Stamp:
     for file in [folder / name for name in names if name]:
         try:
             status = file.stat()
-            found.append((str(file), status.st_mtime_ns, status.st_size))
+            found.append((str(file), status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size))
         except OSError:
-            found.append((str(file), -1, -1))
+            found.append((str(file), -1, -1, -1, -1))
     return tuple(found)
 
 

@@ -22,7 +22,7 @@ MOST_READ = 64 * 1024
 
 
 class _Read(NamedTuple):
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
     content: bytes
 
 
@@ -68,7 +68,7 @@ def _read(site: Site, folder: Path, kept: dict[str, _Read]) -> tuple[dict[str, _
         try:
             path = folder / row.file
             found = path.stat()
-            stamp = found.st_mtime_ns, found.st_size
+            stamp = found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
             if row.file not in kept or kept[row.file].stamp != stamp:
                 with path.open("rb") as file:
                     kept[row.file] = _Read(stamp, file.read(MOST_READ))

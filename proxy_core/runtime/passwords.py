@@ -32,7 +32,7 @@ MOST = 4096
 _THREADS = 2
 _MOST_BYTES = 16 << 20
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, ...]
 
 
 class File(NamedTuple):
@@ -97,7 +97,7 @@ class Passwords:
     def _read(self, name: str) -> File:
         with (self._folder / name).open("rb") as file:
             found = os.fstat(file.fileno())
-            stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+            stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
             before = self._files.get(name)
             users = before.users if before is not None and before.stamp == stamp else users_in(file.read(_MOST_BYTES))
         return File(stamp, users, monotonic())

@@ -134,6 +134,31 @@ async def test_a_listener_edit_binds_the_new_address_before_the_old_one_goes(tmp
                 await get(own)
 
 
+async def test_a_file_that_is_emptied_for_a_moment_closes_no_listener(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member("a") as port:
+        file.write_text(site_with(port))
+        async with serving(file) as (engine, own):
+            text = file.read_text()
+            file.write_text("")
+            await until(lambda: engine.snapshot().saved == "drift")
+            assert any("no listener" in p.what and p.severity == "error" for p in engine.problems())
+            assert (await get(own))[0] == 200
+            file.write_text(text)
+            await until(lambda: engine.snapshot().saved == "saved")
+            assert (engine.snapshot().generation, (await get(own))[0]) == (1, 200)
+
+
+async def test_an_empty_site_starts_when_that_is_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text("version = 1\n")
+    with pytest.raises(BadSite, match="no listener"):
+        Engine(file)
+    engine = Engine(file, allow_empty=True)
+    await engine.start()
+    assert await engine.stop(0) == 0
+
+
 async def test_a_file_with_errors_does_not_start_and_says_every_one(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text('version = 1\n[[routes]]\npath = "x"\nproxi = "http://a"\n')

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.editing.commands import Change, Insert, Keep, Refused, Reload, Set
+from proxy_core.control.editing.commands import Change, Delete, Insert, Keep, Refused, Reload, Set
 from proxy_core.errors import Problem
 from rproxy_tui.app import PAGES, ConsoleApp
 from rproxy_tui.screens.problems import ProblemsScreen
@@ -151,6 +151,22 @@ async def test_a_file_changed_on_disk_is_settled_from_the_problems(key: str, com
         await shows(pilot, "t takes theirs")
         await pilot.press(key)
         await until(pilot, lambda: engine.commands == [command], "the command was sent")
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+async def test_an_edit_that_leaves_nothing_to_serve_is_asked_about(answer: str) -> None:
+    engine = FakeEngine()
+    listeners = engine.site().site.listeners
+    gone = Change(edits=tuple(Delete(("listeners", name)) for name in listeners), sentence="remove all listeners")
+    async with console(engine) as pilot:
+        app = app_of(pilot)
+        app.run_worker(app.do(gone))
+        await shows(pilot, "Leave the proxy with nothing to serve?")
+        assert engine.commands == []
+        await pilot.press(answer)
+        await until(pilot, lambda: bool(engine.commands) == (answer == "y"), "the answer is heeded")
+        await settled(pilot)
+        assert bool(engine.site().site.listeners) == (answer == "n")
 
 
 async def test_help_shows_the_page_and_its_keys_with_their_ids() -> None:

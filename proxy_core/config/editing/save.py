@@ -24,16 +24,28 @@ from msgspec import Struct
 _PATIENCE = 2.0  # seconds to wait for another saver in the same folder
 
 
+Glimpse = tuple[int, int, int, int]
+"""What stat says cheaply about the version of a file: time of its change, time of any change to its inode, both in ns;
+inode and size."""
+
+
 class Stamp(Struct, frozen=True):
     """One version of a file. Versions with the same content are the same version: compare ``sha256``.
 
-    The other fields tell cheaply that nothing has happened since: see ``stamp``.
+    The other fields tell cheaply that nothing has happened since: see ``stamp``. ``ctime_ns`` is the kernel's own: it
+    moves even when somebody sets the time of the change back.
     """
 
     mtime_ns: int
+    ctime_ns: int
     inode: int
     size: int
     sha256: str
+
+    @property
+    def glimpse(self) -> Glimpse:
+        """What ``stat`` shows while this version is on disk."""
+        return self.mtime_ns, self.ctime_ns, self.inode, self.size
 
 
 class ChangedOnDisk(Exception):
@@ -48,7 +60,7 @@ class ChangedOnDisk(Exception):
 def stamp(path: Path, known: Stamp | None = None) -> Stamp | None:
     """The version that a file has now, None when there is no file.
 
-    With the ``known`` last one the content is read only when time, size or inode differ. Raises OSError, also for
+    With the ``known`` last one the content is read only when a time, size or inode differ. Raises OSError, also for
     what is no regular file.
     """
     try:
@@ -56,7 +68,7 @@ def stamp(path: Path, known: Stamp | None = None) -> Stamp | None:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
-            if known is not None and _times(status) == (known.mtime_ns, known.inode, known.size):
+            if known is not None and glimpse(status) == known.glimpse:
                 return known
             with open(fd, "rb", closefd=False) as file:
                 return _stamp(status, file.read())
@@ -84,8 +96,7 @@ def save(path: Path, text: str | bytes, expected: Stamp | None) -> Stamp:
         temporary = target.with_name(f".{target.name}.saving")
         temporary.unlink(missing_ok=True)  # one that a killed saver left: the lock says that nobody is writing it
         try:
-            saved = _written(temporary, content, os.stat(target) if found else None)
-            os.replace(temporary, target)
+            saved = _written(temporary, target, content, os.stat(target) if found else None)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -94,7 +105,8 @@ def save(path: Path, text: str | bytes, expected: Stamp | None) -> Stamp:
         return saved
 
 
-def _written(temporary: Path, content: bytes, like: os.stat_result | None) -> Stamp:
+def _written(temporary: Path, target: Path, content: bytes, like: os.stat_result | None) -> Stamp:
+    """Write the content, rename it to ``target``, and give the version that it then has: renaming moves its ctime."""
     mode = 0o600 if like else 0o666
     with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as fd:
         if like is not None:
@@ -105,15 +117,16 @@ def _written(temporary: Path, content: bytes, like: os.stat_result | None) -> St
         while rest:
             rest = rest[os.write(fd, rest) :]
         os.fsync(fd)
+        os.replace(temporary, target)
         return _stamp(os.fstat(fd), content)
 
 
 def _stamp(status: os.stat_result, content: bytes) -> Stamp:
-    return Stamp(*_times(status), hashlib.sha256(content).hexdigest())
+    return Stamp(*glimpse(status), hashlib.sha256(content).hexdigest())
 
 
-def _times(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mtime_ns, status.st_ino, status.st_size
+def glimpse(status: os.stat_result) -> Glimpse:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ def _run(given: Namespace) -> int:
     document = read(file)
     site = document.site or (document.remains and document.remains.site)
     files = map(document.located, unreadable(site, file.parent)) if site else ()
-    problems = tuple(sorted([*check(document), *files], key=lambda problem: (problem.line, problem.column)))
+    problems = tuple(sorted([*check(document, emptied=()), *files], key=lambda problem: (problem.line, problem.column)))
     lines = [str(problem) for problem in problems]
     faulty = document.site is None or errors(problems)
     if not faulty:

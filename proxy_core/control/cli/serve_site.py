@@ -15,20 +15,20 @@ from pathlib import Path
 
 import uvloop
 
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report, report_all, site_argument
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report, report_all, serving_arguments
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.runtime.process_limits import settle
 
 
 def _run(given: Namespace) -> int:
-    return uvloop.run(serve(given.site))
+    return uvloop.run(serve(given.site, allow_empty=given.allow_empty))
 
 
-async def serve(file: Path) -> int:
+async def serve(file: Path, *, allow_empty: bool = False) -> int:
     """Serve ``file`` until a signal says stop; 2 when it has errors."""
     try:
-        engine = Engine(file, report)
+        engine = Engine(file, report, allow_empty=allow_empty)
     except BadSite as bad:
         report_all(bad.problems)
         return EXIT_BAD_SITE
@@ -95,5 +95,7 @@ async def _reload(engine: Engine) -> None:
 
 
 SERVE = Subcommand(
-    "Serve a site. The other commands are check, explain, import and export: rproxy check --help.", site_argument, _run
+    "Serve a site. The other commands are check, explain, import and export: rproxy check --help.",
+    serving_arguments,
+    _run,
 )

@@ -33,6 +33,13 @@ def site_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("site", type=Path, help="the site file (TOML)")
 
 
+def serving_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every program that serves takes."""
+    site_argument(parser)
+    help_ = "start without a listener, or with nothing that answers; without it such a file is refused"
+    parser.add_argument("--allow-empty", action="store_true", help=help_)
+
+
 def sound(file: Path) -> tuple[Document, Site] | None:
     """The site in a file. None when it has errors, which are then reported."""
     document = read(file)

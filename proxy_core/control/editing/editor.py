@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,7 @@ from proxy_core.control.editing.history import HistoryEntry, difference
 from proxy_core.control.editing.map_files import MapEdit, Rewritten
 from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.errors import Address, Problem, errors
+from proxy_core.rules.lint.emptiness import lint_emptiness, unmeant
 from proxy_core.rules.lint.site import lint
 
 NUDGE = 2.0
@@ -52,10 +53,14 @@ Apply = Callable[[Site, int], Awaitable[tuple[Problem, ...]]]
 nothing has changed."""
 
 
-def check(document: Document) -> tuple[Problem, ...]:
-    """Every problem of a site file with its position: of its form, and of what it means."""
+def check(document: Document, emptied: Collection[Problem] | None = None) -> tuple[Problem, ...]:
+    """Every problem of a site file with its position: of its form, and of what it means. That nothing can
+    reach the site, or nothing in it answers, is an error, but for what ``emptied`` says already; None: it is meant."""
     if document.site is not None:
-        found = [*document.problems, *map(document.located, lint(document.site))]
+        said = lint(document.site)
+        if emptied is not None:
+            said = tuple(problem if problem in emptied else unmeant(problem) for problem in said)
+        found = [*document.problems, *map(document.located, said)]
     elif (left := document.remains) is not None:  # its warnings wait: what is gone may be all that they miss
         meant = map(document.located, errors(lint(left.site)))
         found = [*document.problems, *(problem for problem in meant if not left.explains(problem))]
@@ -105,6 +110,11 @@ class Editor:
     @property
     def generation(self) -> int:
         return self.history.entries[-1].number
+
+    @property
+    def _emptied(self) -> tuple[Problem, ...]:
+        """In which ways the site in force is empty already: a file found on disk takes nothing away by them."""
+        return tuple(lint_emptiness(self.document.site)) if self.document.site else ()
 
     def _remember(self, number: int, author: str, sentence: str, before: str) -> None:
         text = self.document.text
@@ -205,7 +215,7 @@ class Editor:
 
         def work() -> tuple[Plan, tuple[Problem, ...]]:
             plan = self._plan(command)
-            problems = check(plan.document)
+            problems = check(plan.document, self._emptied if isinstance(command, Reload | Merge) else None)
             if plan.uncommented is not None:
                 what = "the text of the site file cannot carry this edit: it is spelled anew, without its comments"
                 todo = f"the text with them is kept in {backup_of(self.file).name}, and undo brings it back"

@@ -119,7 +119,7 @@ def set_back(files: Iterable[Rewritten]) -> tuple[Problem, ...]:
 
 def _write(each: Rewritten, what: str) -> Problem | None:
     try:
-        save(each.path, each.new, Stamp(0, 0, 0, hashlib.sha256(each.old).hexdigest()))
+        save(each.path, each.new, Stamp(0, 0, 0, 0, hashlib.sha256(each.old).hexdigest()))
     except (OSError, ChangedOnDisk) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return Problem(what=f"the map file is not {what}: {why}", todo="try again", file=str(each.path))

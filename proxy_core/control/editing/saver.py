@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save, stamp
+from proxy_core.config.editing.save import ChangedOnDisk, Glimpse, Stamp, glimpse, save, stamp
 from proxy_core.config.editing.site_edits import Edit
 from proxy_core.control.editing import history
 from proxy_core.control.editing.history import History, HistoryEntry
@@ -24,6 +24,9 @@ from proxy_core.errors import Problem
 
 RETRY = 5.0
 """Seconds after which a write that failed is tried again."""
+
+GONE: Glimpse = (0, 0, 0, 0)
+"""What is seen of a file that is not there."""
 
 Owed = TypeVar("Owed")
 
@@ -212,21 +215,16 @@ def version(file: Path) -> Stamp | None:
         return None
 
 
-Glimpse = tuple[int, int, int]
-"""What stat says cheaply about the version of a file: time of its change, inode, size; zeros when there is none."""
-
-
 def _glimpse(file: Path) -> Glimpse:
     try:
-        status = file.stat()
+        return glimpse(file.stat())
     except OSError:
-        return (0, 0, 0)
-    return (status.st_mtime_ns, status.st_ino, status.st_size)
+        return GONE
 
 
 def _times(seen: Stamp | None) -> Glimpse:
     """What a glimpse shows while this version is on disk."""
-    return (seen.mtime_ns, seen.inode, seen.size) if seen is not None else (0, 0, 0)
+    return seen.glimpse if seen is not None else GONE
 
 
 def _words(error: OSError) -> str:

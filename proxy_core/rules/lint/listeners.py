@@ -14,9 +14,6 @@ from proxy_core.rules.lint.problems import error, unknown, warning
 
 
 def lint_listeners(site: Site) -> Iterator[Problem]:
-    if not site.listeners:
-        todo = 'add one: [listeners.http] with address = "127.0.0.1:8080"'
-        yield warning(("listeners",), "the site has no listener, so nothing can reach it", todo)
     bound: dict[str, tuple[str, int]] = {}
     for name, listener in site.listeners.items():
         try:

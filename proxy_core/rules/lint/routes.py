@@ -28,9 +28,6 @@ def lint_routes(site: Site) -> Iterator[Problem]:
     for row in site.routes:
         yield from _spelling(row)
         yield from _proxy(site, row)
-    if not (site.routes or site.rewrites or site.site.document_root):
-        todo = 'add one: [[routes]] with path = "/" and proxy = "http://127.0.0.1:8000"'
-        yield warning(("routes",), "the site has no route: every request is answered 404", todo)
 
 
 def _spelling(row: Route) -> Iterator[Problem]:

@@ -23,8 +23,8 @@ READ_AT_ONCE = 256 * 1024
 """Bytes of a text file that are read within a request (about 10 ms); more is read in a thread."""
 
 Version = tuple[int, ...]
-"""Time, size and inode of each file. httpd compares the time alone; a file that was replaced is seen here even when
-its time was set back to the old one."""
+"""Times, size and inode of each file. httpd compares the time alone; a file that was replaced, or written in place, is
+seen here even when its time was set back to the old one."""
 
 
 class TextMap(Source):
@@ -138,4 +138,4 @@ class FunctionMap(Source):
 def _version(status: os.stat_result) -> Version:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

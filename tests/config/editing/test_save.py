@@ -105,6 +105,11 @@ def test_a_known_stamp_spares_reading_until_the_file_changes(site: Path) -> None
     assert stamp(site, known).sha256 != known.sha256
 
 
+def test_what_was_saved_is_known_without_reading_it_again(site: Path) -> None:
+    saved = save(site, NEW, stamp(site))
+    assert stamp(site, saved) is saved
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "fchmod", "replace"])
 def test_a_failure_at_any_step_leaves_the_old_file_and_no_litter(site: Path, monkeypatch, call) -> None:
     def full(*_args: object) -> None:

@@ -86,10 +86,20 @@ def test_no_content_of_a_file_gives_a_traceback(
 ) -> None:
     file = tmp_path / "site.toml"
     file.write_bytes(content)
-    assert cli.main(["check", str(file)]) == (0 if content == b"" else 2)
+    assert cli.main(["check", str(file)]) == 2
     told = capsys.readouterr()
     assert str(file) in told.out + told.err
     assert "Traceback" not in told.out + told.err
+
+
+@pytest.mark.parametrize("arguments", [["check"], []], ids=["check", "start"])
+def test_a_site_that_nothing_can_reach_is_an_error(
+    file: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("version = 1\n")
+    assert cli.main([*arguments, str(file)]) == 2
+    told = capsys.readouterr()
+    assert f"{file}:1:1: the site has no listener, so nothing can reach it" in told.out + told.err
 
 
 def test_check_warns_of_a_page_that_is_not_there(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import threading
 from pathlib import Path
@@ -204,6 +205,69 @@ async def test_a_broken_file_on_disk_is_a_problem_while_the_running_site_stays(f
         await editor.file_changed()
         assert editor.saver.state == "saved"
         assert len(apply.sites) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "missing"),
+    [
+        ("", ["no listener", "no route"]),
+        (SITE[SITE.index("# who is excepted") :], ["no listener"]),
+        (SITE[: SITE.index("# what is served")], ["no route"]),
+    ],
+    ids=["emptied", "the second half", "the first half"],
+)
+@pytest.mark.parametrize("found", ["by polling", "by a signal", "by a merge"])
+async def test_a_file_on_disk_that_leaves_nothing_to_serve_is_refused(
+    file: Path, left: str, missing: list[str], found: str
+) -> None:
+    apply = Applying()
+    async with editing(file, apply) as editor:
+        await editor.saver.flush()
+        file.write_text(left)
+        if found == "by polling":
+            await until(editor.saver.changed)
+            await editor.file_changed()
+            assert editor.saver.state == "drift"
+            problems = editor.saver.problems
+        else:
+            refused = await editor.submit(Reload() if found == "by a signal" else Merge(), "signal")
+            assert isinstance(refused, Refused)
+            problems = refused.problems
+        told = [problem for problem in problems if problem.severity == "error"]
+        assert len(told) == len(missing)
+        assert all(words in problem.what for words, problem in zip(missing, told, strict=True))
+        assert all("--allow-empty" in problem.todo and problem.line for problem in told)
+        assert (apply.sites, editor.document.text) == ([], SITE)
+
+
+async def test_a_site_that_was_emptied_on_purpose_takes_a_file_that_is_as_empty(file: Path) -> None:
+    bare = SITE[: SITE.index("# who is excepted")]
+    file.write_text(bare)
+    async with editing(file) as editor:
+        file.write_text(f"{bare}# still to come\n")
+        await applied(editor, Reload())
+        file.write_text("version = 1\n")
+        refused = await editor.submit(Reload(), "signal")
+        assert isinstance(refused, Refused), "there is still a listener to lose"
+
+
+async def test_an_edit_may_empty_a_site_on_purpose_and_is_warned(file: Path) -> None:
+    async with editing(file) as editor:
+        change = Change(edits=(Delete(("listeners", "http")),), sentence="remove the listener")
+        done = await applied(editor, change)
+        assert [problem.severity for problem in done.warnings if "no listener" in problem.what] == ["warning"]
+
+
+async def test_a_file_written_in_place_with_its_size_and_time_set_back_is_seen(file: Path) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+        before = file.stat()
+        with file.open("r+") as same:
+            same.write(SITE.replace("weight = 1", "weight = 2"))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        after = file.stat()
+        assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+        await until(editor.saver.changed)
 
 
 @pytest.mark.parametrize("unsaved", [False, True])
