@@ -46,6 +46,13 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{where}: {kind}{self.what}{todo}" if where else f"{kind}{self.what}{todo}"
 
 
+def printable(text: str) -> str:
+    """``text`` with everything that a terminal might obey, or not show, as a visible escape: ``\\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """The problems that stop a site from being applied (warnings never do)."""
     return tuple(problem for problem in problems if problem.severity == "error")

@@ -33,8 +33,8 @@ KINDS = {
     "conditions": "condition", "headers": "header", "reverse": "mapping", "errors": "page",
 }  # fmt: skip
 TABLES = {
-    "site": "site settings", "limits": "limits", "access_log": "access log", "console": "console settings",
-    "sticky": "stickiness", "health": "health checks",
+    "site": "site settings", "limits": "limits", "access_log": "access log", "log": "log",
+    "console": "console settings", "sticky": "stickiness", "health": "health checks",
 }  # fmt: skip
 
 

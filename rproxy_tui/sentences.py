@@ -18,10 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from proxy_core.config.model import Ban, MemberRole, MemberStatus, RewriteRule, Route, Site
-from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
-from proxy_core.config.editing.site_edits import Edit
-from proxy_core.config.model import MemberRole, MemberStatus, RewriteRule, Route, Site
-from proxy_core.control.editing.commands import Change, Command, Delete, Insert, Move, Redo, Restore, Set, Undo
+from proxy_core.control.editing.commands import Change, Command, Delete, Edit, Insert, Move, Redo, Restore, Set, Undo
 from proxy_core.errors import Address
 from proxy_core.rules.access.networks import ends, seen_as
 from proxy_core.rules.lint.unreachable_rewrites import shadows

@@ -13,6 +13,7 @@ from functools import lru_cache
 from rich.cells import cell_len, set_cell_size
 
 from proxy_core.control.view import ListenerState, MemberLoad, Verdict
+from proxy_core.errors import printable as printable
 
 NOTHING = "–"
 """Stands where nothing was measured."""
@@ -72,13 +73,6 @@ def _clock(at: int) -> str:
 def clock(at: float) -> str:
     """Local time of day of an epoch time, to the second."""
     return _clock(int(at))
-
-
-def printable(text: str) -> str:
-    """``text`` with everything that a terminal might obey, or not show, as a visible escape: ``\\x1b``."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def clip(text: str, width: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText, exposition
@@ -40,6 +41,7 @@ from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
+from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
 
 TICK = 0.25
@@ -48,6 +50,10 @@ STOOD_STILL = 1.0
 """Seconds of lateness that are told of; the sweep moves its deadlines along from the same length on."""
 BIND_AGAIN = 5.0
 """Seconds after which a listener that could not be bound is tried again."""
+
+
+NEWEST = 50
+"""Generations that a sight has: more than can come to be in a second."""
 
 
 class BadSite(Exception):
@@ -62,21 +68,16 @@ class Engine:
     """A proxy that serves the site in ``file``. Raises BadSite when the file has errors, which it is to be without a
     listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one."""
 
-    def __init__(
-        self,
-        file: Path,
-        log: Callable[[Problem], None] | None = None,
-        *,
-        console: bool = False,
-        allow_empty: bool = False,
-    ) -> None:
+    def __init__(self, file: Path, *, console: bool = False, allow_empty: bool = False) -> None:
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
             raise BadSite(problems)
         self.file = file
         self.demo = False
-        self.recent_problems = RecentProblems(log or (lambda problem: None))
+        self.recent_problems = RecentProblems()
+        self.watch: Callable[[Sight], None] | None = None
+        """Is shown what events are made of, once a second."""
         self._editor = Editor(file, document, self._apply)
         self._registry = Registry()
         self._recorder = Recorder()
@@ -89,7 +90,7 @@ class Engine:
         )
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
-        self.metrics = MetricsText(lambda: exposition(self.snapshot(), self._recorder, self._registry))
+        self.metrics = MetricsText(lambda: exposition(self.snapshot(), self.sight(), self._recorder, self._registry))
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
@@ -169,7 +170,7 @@ class Engine:
             members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now),
             routes=minute.routes,
             rewrites=minute.rewrites,
-            listeners=tuple(convert(listener, ListenerState, from_attributes=True) for listener in listeners),
+            listeners=_listeners(listeners),
             seconds=minute.seconds,
             demo=self.demo,
             limited=self._server.reached(),
@@ -192,18 +193,44 @@ class Engine:
         return SiteState(generation=rules.generation, site=rules.site, text=document.text, file=str(self.file))
 
     def problems(self) -> tuple[Problem, ...]:
-        saver = self._editor.saver
-        alone = (saver.journal_problem, self.metrics.problem, self._beats.problem)
         return (
-            *saver.problems,
-            *self._swap.unbound,
-            *self._server.problems(),
+            *self._editor.saver.problems,
+            *self._faults(),
             *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
+            *self._editor.warnings,
+        )
+
+    def _faults(self) -> tuple[Problem, ...]:
+        """What does not work now, but for the site file and members."""
+        alone = (self._editor.saver.journal_problem, self.metrics.problem, self._beats.problem)
+        return (
+            *self._swap.unbound,
+            *self._server.problems(),
             *self._maps.problems(),
             *(problem for problem in alone if problem),
             *self._unopened(),
-            *self._editor.warnings,
+        )
+
+    def sight(self) -> Sight:
+        """What events are made of; cheaper than a snapshot, since nobody may be there to look at one."""
+        editor, rules, resolver = self._editor, self._current.rules, self._server.upstreams.resolver
+        loads = figures.members(figures.nothing(rules), self._registry, self._recorder, resolver, time.monotonic())
+        return Sight(
+            at=time.time(),
+            settings=rules.site.log,
+            saved=editor.saver.state,
+            generations=tuple(editor.history.entries[-NEWEST:]),
+            loaded_at=editor.loaded_at,
+            reloads=dict(editor.reloads),
+            refused=editor.saver.problems,
+            faults=self._faults(),
+            remarks=(*self.recent_problems.current(), *editor.warnings),
+            members=loads,
+            listeners=_listeners(self._server.listeners),
+            maps=self._maps.states(),
+            limited=self._server.reached(),
+            unwritten=self._access_log.unwritten,
         )
 
     def _unopened(self) -> tuple[Problem, ...]:
@@ -300,3 +327,9 @@ class Engine:
         self._outside.pages.look_again(self._current.rules.site)
         if self._editor.saver.changed():
             await self._editor.file_changed()
+        if self.watch is not None:
+            self.watch(self.sight())
+
+
+def _listeners(bound: Sequence[BoundListener]) -> tuple[ListenerState, ...]:
+    return tuple(convert(listener, ListenerState, from_attributes=True) for listener in bound)

@@ -187,6 +187,19 @@ class ListenerState(Struct, frozen=True, kw_only=True):
     """It accepts no more, and waits for those that are open."""
     turned_away: int = 0
     """Connections that ended before HTTP: no PROXY header, no handshake, or too late."""
+    tls: bool = False
+    """It speaks TLS."""
+    renewed: int = 0
+    """Times that changed certificate files were taken."""
+    expires: float = 0.0
+    """When the first of its certificates ends, in seconds since the epoch; 0 where it has none."""
+    stale: bool = False
+    """Its certificate files cannot be used: it goes on with what it had."""
+
+    @property
+    def url(self) -> str:
+        """Where it is reached."""
+        return f"{'https' if self.tls else 'http'}://{self.address.rpartition(':')[0] or '*'}:{self.port}"
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

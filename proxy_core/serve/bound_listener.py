@@ -47,6 +47,8 @@ class BoundListener:
     """Counts connections that did not get as far as HTTP."""
     trouble: Problem | None = None
     """What is wrong with its certificate files now."""
+    renewed: int = 0
+    """Counts the times that its certificate files had changed and were taken."""
     seen: Stamp = ()
     """The state of the certificate files that were looked at last."""
     connections: int = 0
@@ -57,6 +59,22 @@ class BoundListener:
     """When a draining one loses the connections that are left (monotonic)."""
     _starting: asyncio.Future[list[BaseException | None]] | None = None
     """Kept, so that the task is not collected."""
+
+    @property
+    def tls(self) -> bool:
+        """It speaks TLS."""
+        return self.secure is not None
+
+    @property
+    def expires(self) -> float:
+        """When the first of its certificates ends, in seconds since the epoch; 0 where it has none."""
+        ends = self.secure.ends if self.secure is not None else ()
+        return min((end.timestamp() for _, end in ends), default=0.0)
+
+    @property
+    def stale(self) -> bool:
+        """Its certificate files cannot be used: it goes on with what it had."""
+        return self.trouble is not None
 
     def use(self, name: str, listener: Listener, secure: Secure | None, trusted: Networks) -> None:
         """What holds for new connections from now on."""

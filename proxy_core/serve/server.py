@@ -208,6 +208,7 @@ class ProxyServer:
         try:
             bound.secure = server_side(has.settings, self._folder)
             bound.trouble = None
+            bound.renewed += 1
         except BadTls as bad:
             bound.trouble = Problem(
                 what=f"listener {bound.name}: {bad}; it goes on with what it had",

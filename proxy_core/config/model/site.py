@@ -1,4 +1,4 @@
-"""The whole site file, and its tables that stand alone: listeners, the access log, metrics, the console."""
+"""The whole site file, and its tables that stand alone: listeners, logs, metrics, the console."""
 
 from __future__ import annotations
 
@@ -53,6 +53,18 @@ class AccessLog(SiteTable, frozen=True, kw_only=True):
     json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation."""
 
 
+class Log(SiteTable, frozen=True, kw_only=True):
+    """[log]: what `rproxy` says on standard error while it serves without a console: a line for each event."""
+
+    format: Literal["text", "json"] = "text"
+    """text: time, level and a sentence. json: an object a line with at, level, event, message, and what the event is
+    about. Where standard error is systemd's journal, each line begins with its level as <N> and text has no time."""
+
+    level: Literal["info", "warning", "error"] = "info"
+    """The least that is said. info: edits that were applied, listeners, members that are back, too; warning: what needs
+    a look; error: only what does not work. Apache: LogLevel."""
+
+
 class Metrics(SiteTable, frozen=True, kw_only=True):
     """[metrics]: numbers for Prometheus, at /metrics of a listener of their own."""
 
@@ -91,6 +103,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     access_log: AccessLog | None = None
     """A line for each finished request."""
+
+    log: Log = Log()
+    """What is said on standard error."""
 
     hosts: dict[Name, Host] = {}
     """Name-based virtual hosts."""

@@ -1,23 +1,31 @@
 """``rproxy SITE.toml``: serve without a console until a signal says stop.
 
 SIGTERM and SIGINT drain; a second one cuts. SIGHUP takes the site file as it stands on disk, SIGUSR1 opens the access
-log anew.
+log anew. What happens is told on standard error, a line an event (``event_log``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 import uvloop
 
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report, report_all, serving_arguments
+from proxy_core.control.cli.subcommand import (
+    EXIT_BAD_SITE,
+    EXIT_NO_LISTENER,
+    Subcommand,
+    report_all,
+    serving_arguments,
+)
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.watching.event_log import EventLog, LibraryHandler, LineSink, in_journal
+from proxy_core.control.watching.events import Event
 from proxy_core.runtime.process_limits import settle
 
 
@@ -26,29 +34,37 @@ def _run(given: Namespace) -> int:
 
 
 async def serve(file: Path, *, allow_empty: bool = False) -> int:
-    """Serve ``file`` until a signal says stop; 2 when it has errors."""
+    """Serve ``file`` until a signal says stop; 2 when it has errors, 1 when none of its listeners can be bound."""
+    journal = in_journal()
+    log = EventLog(LineSink(), journal)
     try:
-        engine = Engine(file, report, allow_empty=allow_empty)
+        engine = Engine(file, allow_empty=allow_empty)
     except BadSite as bad:
-        report_all(bad.problems)
+        report_all(bad.problems, "<3>" if journal else "")
         return EXIT_BAD_SITE
+    log.settings = engine.site().site.log
+    logging.getLogger().addHandler(LibraryHandler(log))
     await engine.start()
     settle()
-    report_all(engine.problems())
+    log.see(engine.sight())
+    if engine.site().site.listeners and not engine.snapshot().listeners:
+        log.tell(Event(level="error", kind="stopped", text="no listener could be bound: nothing can be served"))
+        await engine.stop(0)
+        return EXIT_NO_LISTENER
     print(ready(engine), flush=True)
-    await until_stopped(engine)
+    engine.watch = log.see
+    await until_stopped(engine, log)
     return 0
 
 
 def ready(engine: Engine) -> str:
     """The line that says where requests are accepted."""
     snapshot = engine.snapshot()
-    hosts = [(state, state.address.rpartition(":")[0] or "*") for state in snapshot.listeners]
-    addresses = ", ".join(f"{state.name} http://{host}:{state.port}" for state, host in hosts) or "nowhere"
+    addresses = ", ".join(f"{state.name} {state.url}" for state in snapshot.listeners) or "nowhere"
     return f"rproxy: ready on {addresses} (generation {snapshot.generation}, pid {os.getpid()})"
 
 
-async def until_stopped(engine: Engine) -> None:
+async def until_stopped(engine: Engine, log: EventLog) -> None:
     """Heed signals until one of them stops the engine, and stop it."""
     loop = asyncio.get_running_loop()
     stop, cut = asyncio.Event(), asyncio.Event()
@@ -58,7 +74,7 @@ async def until_stopped(engine: Engine) -> None:
         (cut if stop.is_set() else stop).set()
 
     def reloading() -> None:
-        task = asyncio.create_task(_reload(engine))
+        task = asyncio.create_task(_reload(engine, log))
         background.add(task)
         task.add_done_callback(background.discard)
 
@@ -68,8 +84,11 @@ async def until_stopped(engine: Engine) -> None:
         loop.add_signal_handler(number, handler)
     await stop.wait()
     in_flight = engine.snapshot().in_flight
-    print(f"rproxy: draining {in_flight} in flight; the same signal again cuts them", file=sys.stderr, flush=True)
-    print(f"rproxy: stopped, {await drained(engine, cut)} cut", file=sys.stderr, flush=True)
+    text = f"draining {in_flight} in flight; the same signal again cuts them"
+    log.tell(Event(level="info", kind="draining", text=text, facts={"in_flight": in_flight}))
+    lost = await drained(engine, cut)
+    log.see(engine.sight())
+    log.tell(Event(level="info", kind="stopped", text=f"stopped, {lost} cut", facts={"cut": lost}))
 
 
 async def drained(engine: Engine, cut: asyncio.Event) -> int:
@@ -84,14 +103,14 @@ async def drained(engine: Engine, cut: asyncio.Event) -> int:
     return await draining
 
 
-async def _reload(engine: Engine) -> None:
+async def _reload(engine: Engine, log: EventLog) -> None:
     result = await engine.reload()
     if isinstance(result, Refused):
-        report_all(result.problems)
-        print("rproxy: not reloaded; the running site stays", file=sys.stderr, flush=True)
-    else:
-        report_all(result.warnings)
-        print(f"rproxy: {result.sentence} (generation {result.generation})", file=sys.stderr, flush=True)
+        log.refused(engine.sight())
+        return
+    log.see(engine.sight())
+    text = f"reloaded: {result.sentence} (generation {result.generation})"
+    log.tell(Event(level="info", kind="config_reloaded", text=text, facts={"generation": result.generation}))
 
 
 SERVE = Subcommand(

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
 from proxy_core.control.editing.editor import check
-from proxy_core.errors import Problem, errors
+from proxy_core.errors import Problem, errors, printable
 
+EXIT_NO_LISTENER = 1
 EXIT_BAD_SITE = 2
 EXIT_LOSSES = 3
 
@@ -50,14 +51,15 @@ def sound(file: Path) -> tuple[Document, Site] | None:
     return document, document.site
 
 
-def report(problem: Problem) -> None:
-    with suppress(OSError):  # a full disk, or nobody who reads: serving goes on
-        print(problem, file=sys.stderr, flush=True)
+def report(problem: Problem, prefix: str = "") -> None:
+    with suppress(OSError):  # a full disk, or nobody who reads
+        print(prefix + printable(str(problem)), file=sys.stderr, flush=True)
 
 
-def report_all(problems: Iterable[Problem]) -> None:
+def report_all(problems: Iterable[Problem], prefix: str = "") -> None:
+    """Each on a line of its own, behind ``prefix``: a level for systemd's journal."""
     for problem in problems:
-        report(problem)
+        report(problem, prefix)
 
 
 def say(text: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,8 @@ class Plan:
 
 
 class Editor:
-    """Owns the document in force, its history and its saver."""
+    """Owns the document in force, its history and its saver. ``loaded_at`` is the epoch second at which a site was
+    taken last; ``reloads`` counts what became of the file when it was read again."""
 
     def __init__(self, file: Path, document: Document, apply: Apply) -> None:
         self.file = file
@@ -101,6 +103,8 @@ class Editor:
         self._apply = apply
         self._lock = asyncio.Lock()
         self._nudged: tuple[tuple[Address, ...], str, int] | None = None
+        self.loaded_at = time.time()
+        self.reloads = Counter(applied=0, refused=0)
         last = self.history.entries[-1] if self.history.entries else None
         if last is None:
             self._remember(1, "start", "first start", "")
@@ -143,7 +147,16 @@ class Editor:
             async with self._lock:
                 return await self._submit(command, author, None)
         async with self.saver.disk, self._lock:
-            return await self._submit(command, author, version(self.file))
+            result = await self._submit(command, author, version(self.file))
+            if isinstance(command, Reload):
+                self._reloaded(result)
+            return result
+
+    def _reloaded(self, result: Result) -> None:
+        """The file on disk was read again, whoever asked for it."""
+        self.reloads["refused" if isinstance(result, Refused) else "applied"] += 1
+        if isinstance(result, Refused):
+            self.saver.drifted(result.problems)
 
     async def file_changed(self) -> None:
         """The file on disk is somebody else's: take it over when it is sound and nothing of ours is unsaved."""
@@ -152,8 +165,8 @@ class Editor:
                 what = "somebody else changed the site file while changes here were unsaved"
                 todo = "reload theirs, merge, or keep ours"
                 self.saver.drifted((Problem(what=what, todo=todo, file=str(self.file)),))
-            elif isinstance(result := await self._submit(Reload(), "file", version(self.file)), Refused):
-                self.saver.drifted(result.problems)
+            else:
+                self._reloaded(await self._submit(Reload(), "file", version(self.file)))
 
     async def _submit(self, command: Command, author: str, seen: Stamp | None) -> Result:
         """``seen`` is the version on disk that a Reload, Merge or Keep is about."""
@@ -167,6 +180,7 @@ class Editor:
         if document.text == self.document.text and not plan.files and not isinstance(command, Keep | Merge):
             if isinstance(command, Reload):
                 self.saver.took(self.history.entries[-1], seen)
+                self.loaded_at = time.time()
             return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
         entry, amends = self._next(plan, author)
         if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
@@ -174,7 +188,7 @@ class Editor:
         if refusals := await self._apply(document.site, entry.number):
             stuck = await asyncio.to_thread(map_files.set_back, plan.files)
             return Refused(problems=(*map(document.located, refusals), *stuck))
-        self.document, self.warnings = document, problems
+        self.document, self.warnings, self.loaded_at = document, problems, time.time()
         (self.history.amend if amends else self.history.add)(entry)
         if isinstance(command, Reload):
             self.saver.took(entry, seen)

@@ -48,6 +48,8 @@ class AccessLogWriter:
         self._cursor = recorder.newest
         self._pending = b""
         self._lost = 0
+        self.unwritten = 0
+        """Requests that were lost, since the start."""
         self._trouble = ""
         self._file = -1
 
@@ -93,6 +95,7 @@ class AccessLogWriter:
         oldest = recorder.newest - len(recorder.ring)
         if self._cursor < oldest:
             self._lost += oldest - self._cursor
+            self.unwritten += oldest - self._cursor
             self._cursor = oldest
         if self._file < 0 and not self._open():
             return
@@ -122,7 +125,7 @@ class AccessLogWriter:
         if self._line is None or self._closed_to_us:
             return False
         try:
-            self._file = _standard_output() if self._path is None else os.open(self._path, _FLAGS, 0o640)
+            self._file = own_descriptor(1) if self._path is None else os.open(self._path, _FLAGS, 0o640)
         except OSError as error:
             self._trouble = error.strerror or str(error)
             return False
@@ -155,14 +158,14 @@ class AccessLogWriter:
                 return
 
 
-def _standard_output() -> int:
-    """A descriptor of our own for what descriptor 1 leads to. A pipe or terminal is opened anew, so that it can be
+def own_descriptor(number: int) -> int:
+    """A descriptor of our own for what a standard one leads to. A pipe or terminal is opened anew, so that it can be
     written without blocking while nobody else's description changes. A file never blocks, and a socket (systemd's
-    journal) cannot be opened anew: both are shared as they are."""
-    kind = os.fstat(1).st_mode
+    journal) cannot be opened anew: both are shared as they are. Raises OSError."""
+    kind = os.fstat(number).st_mode
     if stat.S_ISREG(kind) or stat.S_ISSOCK(kind):
-        return os.dup(1)
-    return os.open("/dev/stdout", _FLAGS & ~os.O_CREAT)
+        return os.dup(number)
+    return os.open(f"/dev/fd/{number}", _FLAGS & ~os.O_CREAT)
 
 
 common, combined = compiled("common"), compiled("combined")

@@ -73,6 +73,11 @@ class Minute:
     """All seconds that are kept, oldest first."""
 
 
+def nothing(rules: RuleSet) -> Minute:
+    """A minute of which nothing is known: for who asks only for what holds now."""
+    return Minute(rules, None, 0.0, 0.0, 0.0, Percentiles(), {}, {}, (), (), ())
+
+
 def newest(recorder: Recorder) -> ClosedSecond | None:
     return recorder.seconds[-1] if recorder.seconds else None
 

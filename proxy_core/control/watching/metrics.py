@@ -19,6 +19,7 @@ from proxy_core.balance.member_state import MemberState
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.model import Metrics as Settings
 from proxy_core.control.view import Snapshot
+from proxy_core.control.watching.events import Sight
 from proxy_core.errors import Problem
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
@@ -102,9 +103,14 @@ MEMBER_COUNTERS = {
 DURATION = "From the head of a request to the end of its answer."
 
 
-def exposition(snapshot: Snapshot, recorder: Recorder, registry: Registry) -> str:
+def exposition(snapshot: Snapshot, sight: Sight, recorder: Recorder, registry: Registry) -> str:
     """The whole page."""
-    families = (*_proxy(snapshot, recorder), *_routes(recorder, registry), *_members(snapshot, registry))
+    families = (
+        *_proxy(snapshot, recorder),
+        *_events(sight),
+        *_routes(recorder, registry),
+        *_members(snapshot, registry),
+    )
     return "".join(line for family in families for line in _spelled(*family))
 
 
@@ -123,6 +129,45 @@ def _proxy(snapshot: Snapshot, recorder: Recorder) -> Iterator[Family]:
     yield "request_duration_seconds", "histogram", DURATION, durations
     limited = [("", {"limit": name}, count) for name, count in snapshot.limited.items()]
     yield "limit_reached_total", "counter", "How often each limit turned somebody away.", limited
+
+
+def _events(sight: Sight) -> Iterator[Family]:
+    """What the event log tells, as states and counts."""
+    successful, saved = sight.saved != "drift", sight.saved == "saved"
+    yield "config_last_reload_successful", "gauge", "0 while the site file on disk is refused.", [("", {}, successful)]
+    meaning = "When a site was taken last."
+    yield "config_last_reload_success_timestamp_seconds", "gauge", meaning, [("", {}, sight.loaded_at)]
+    yield "config_saved", "gauge", "1 when the site in force is the file on disk.", [("", {}, saved)]
+    meaning = "Requests that the access log did not get."
+    yield "access_log_lost_total", "counter", meaning, [("", {}, sight.unwritten)]
+    reloads = [("", {"outcome": outcome}, count) for outcome, count in sight.reloads.items()]
+    yield "config_reloads_total", "counter", "What became of the site file when it was read again.", reloads
+    problems = Counter(problem.severity for problem in (*sight.refused, *sight.faults, *sight.remarks))
+    meaning = "Problems that are shown, but for those of members."
+    yield "problems", "gauge", meaning, [("", {"severity": each}, problems[each]) for each in ("error", "warning")]
+    up = Counter({each.address[1]: 0 for each in sight.faults if each.address[:1] == ("listeners",)})
+    up.update(each.name for each in sight.listeners if not each.draining)
+    yield "listener_up", "gauge", "1 for a listener that accepts.", [("", {"listener": n}, c) for n, c in up.items()]
+    secure = [({"listener": each.name}, each) for each in sight.listeners if each.tls and not each.draining]
+    meaning = "When the first certificate of a listener ends."
+    yield "certificate_expiry_timestamp_seconds", "gauge", meaning, [("", key, each.expires) for key, each in secure]
+    meaning = "0 while changed certificate files cannot be used."
+    yield "certificate_last_reload_successful", "gauge", meaning, [("", key, not each.stale) for key, each in secure]
+    meaning = "Times that changed certificate files were taken."
+    yield "certificate_reloads_total", "counter", meaning, [("", key, each.renewed) for key, each in secure]
+    maps = [({"map": each.name}, each) for each in sight.maps]
+    hits = [("", {**key, "outcome": "hit"}, each.hits) for key, each in maps]
+    misses = [("", {**key, "outcome": "miss"}, each.misses) for key, each in maps]
+    yield "map_lookups_total", "counter", "Keys that rules looked up.", [*hits, *misses]
+    yield "map_errors_total", "counter", "How often a map failed.", [("", key, each.errors) for key, each in maps]
+    yield (
+        "map_up",
+        "gauge",
+        "1 for a map that nothing is wrong with.",
+        [("", key, not each.fault) for key, each in maps],
+    )
+    changed = [("", key, each.changed_at) for key, each in maps if each.changed_at]
+    yield "map_changed_timestamp_seconds", "gauge", "When the file of a map was changed last.", changed
 
 
 def _routes(recorder: Recorder, registry: Registry) -> Iterator[Family]:
@@ -148,6 +193,8 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[Family]:
     yield "member_in_flight", "gauge", "Requests that a member has.", busy
     yield "member_weight", "gauge", "Weight of a member in force.", [("", labels, load.weight) for labels, load in now]
     yield "member_up", "gauge", "1 for a member that is enabled and in no trouble that anybody has met.", up
+    drained = [("", labels, load.drained) for labels, load in now]
+    yield "member_drained", "gauge", "1 for a member that is safe to stop.", drained
     yield "member_check_passed", "gauge", "1 where the last health check passed.", passed
     for counted, (name, meaning) in MEMBER_COUNTERS.items():
         yield name, "counter", meaning, [("", labels, getattr(state, counted)) for labels, state in states]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -33,14 +33,13 @@ _logger = logging.getLogger(__name__)
 
 
 class RecentProblems:
-    """``log`` is told of each problem that is not shown already."""
+    """What is shown for a while."""
 
-    def __init__(self, log: Callable[[Problem], None]) -> None:
-        self._log = log
+    def __init__(self) -> None:
         self._shown: dict[str, tuple[float, Problem]] = {}
 
     def add(self, problem: Problem, error: BaseException | None = None) -> None:
-        """Show ``problem``, and log the trace of the ``error`` that it tells of."""
+        """Show ``problem``, and log the trace of the ``error`` that it tells of where it is not shown already."""
         already = {shown.what for shown in self.current()}
         self._shown.pop(problem.what, None)
         self._shown[problem.what] = (monotonic() + SHOWN, problem)
@@ -48,7 +47,6 @@ class RecentProblems:
             return
         if len(self._shown) > MOST:
             del self._shown[next(iter(self._shown))]
-        self._log(problem)
         if error is not None:
             _logger.error("%s", problem.what, exc_info=error)
 

@@ -15,6 +15,7 @@ from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.editing.site_edits import Delete, Set
 from proxy_core.control.editing.commands import Applied, Refused
 from proxy_core.control.engine import Engine
+from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.metrics import EDGES, exposition
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
@@ -155,7 +156,7 @@ def test_names_that_need_escaping_come_back_as_they_were() -> None:
     registry = Registry()
     odd = 'a"b\\c\nd{e="f"}'
     registry.member(MemberKey("", odd)).elected = 7
-    text = exposition(FakeEngine().snapshot(), Recorder(), registry)
+    text = exposition(FakeEngine().snapshot(), Sight(), Recorder(), registry)
     assert parsed(text)["rproxy_member_elected_total", (("balancer", ""), ("member", odd))] == 7
 
 
@@ -167,7 +168,7 @@ def test_histograms_are_cut_where_buckets_end_so_that_nothing_is_estimated() -> 
     for each in durations:
         recorder.histogram[bucket_of(each)] += 1
     assert len(recorder.histogram) == BUCKETS
-    samples = parsed(exposition(FakeEngine().snapshot(), recorder, Registry()))
+    samples = parsed(exposition(FakeEngine().snapshot(), Sight(), recorder, Registry()))
     ((buckets, count),) = [found for found in histograms(samples) if found[1] == 2000]
     assert count == len(durations)
     for edge, value in buckets:
