@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def _run(given: Namespace) -> int:
 
 async def serve(file: Path, *, allow_empty: bool = False) -> int:
     """Serve ``file`` until a signal says stop; 2 when it has errors, 1 when none of its listeners can be bound."""
-    journal = in_journal()
-    log = EventLog(LineSink(), journal)
+    standard_error = 2 if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
+    journal = in_journal(standard_error)
+    log = EventLog(LineSink(standard_error), journal)
     try:
         engine = Engine(file, allow_empty=allow_empty)
     except BadSite as bad:

@@ -14,7 +14,7 @@ import socket
 import stat
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from json import dumps
 
@@ -54,58 +54,65 @@ def spelled(event: Event, settings: Log, at: float, journal: bool) -> list[str]:
 
 
 class LineSink:
-    """Standard error, as a descriptor that nobody waits for."""
+    """Standard error, as a descriptor that nobody waits for. ``lost`` counts the lines that it never took."""
 
     def __init__(self, descriptor: int = 2) -> None:
         self.lost = 0
-        """Lines that it never took."""
-        self._pending: list[bytes] = []
         self._untold = 0
+        self._pending: list[bytes] = []
         try:
-            self._write = _writer(own_descriptor(descriptor))
-        except OSError:
-            self._write = _writer(os.dup(descriptor))
+            self._file = own_descriptor(descriptor)
+        except OSError:  # what it leads to is somebody else's
+            self._file = os.dup(descriptor)
+        # The journal's socket is shared with others, so its mode must stay as it is.
+        shared = stat.S_ISSOCK(os.fstat(self._file).st_mode)
+        self._socket = socket.socket(fileno=self._file) if shared else None
 
     def write(self, lines: Iterable[str]) -> None:
+        self._flush()
         size = sum(map(len, self._pending))
         for line in lines:
             raw = line.encode(errors="backslashreplace") + b"\n"
             if size + len(raw) > KEPT:
-                self.lost += 1
-                self._untold += 1
+                self._lose(1)
             else:
                 self._pending.append(raw)
                 size += len(raw)
-        self.flush()
-
-    def flush(self) -> None:
-        while self._pending:
-            try:
-                written = self._write(self._pending[0])
-            except BlockingIOError:
-                return
-            except OSError:  # nobody reads any more, or the disk is full: there is no other place to say it
-                self.lost += len(self._pending)
-                self._untold += len(self._pending)
-                self._pending.clear()
-                return
-            if written < len(self._pending[0]):
-                self._pending[0] = self._pending[0][written:]
-            else:
-                del self._pending[0]
+        self._flush()
 
     def missing(self) -> int:
-        """How many lines were lost and not told yet; they are told now."""
+        """How many lines were lost and not told yet. They are told now; 0 while nothing would come of that."""
+        self._flush()
+        if self._pending:
+            return 0
         untold, self._untold = self._untold, 0
         return untold
 
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        else:
+            os.close(self._file)
 
-def _writer(descriptor: int) -> Callable[[bytes], int]:
-    """What writes without waiting. A socket (the journal's) is shared with others, so its mode must stay."""
-    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        return lambda raw: os.write(descriptor, raw)
-    shared = socket.socket(fileno=descriptor)
-    return lambda raw: shared.send(raw, socket.MSG_DONTWAIT)
+    def _flush(self) -> None:
+        while self._pending:
+            first = self._pending[0]
+            try:
+                if self._socket is not None:
+                    written = self._socket.send(first, socket.MSG_DONTWAIT)
+                else:
+                    written = os.write(self._file, first)
+            except BlockingIOError:
+                return
+            except OSError:  # nobody reads any more, or the disk is full: there is no other place to say it
+                self._lose(len(self._pending))
+                self._pending.clear()
+                return
+            self._pending[:1] = [first[written:]] if written < len(first) else []
+
+    def _lose(self, lines: int) -> None:
+        self.lost += lines
+        self._untold += lines
 
 
 class EventLog:

@@ -153,8 +153,6 @@ def _events(sight: Sight) -> Iterator[Family]:
     yield "certificate_expiry_timestamp_seconds", "gauge", meaning, [("", key, each.expires) for key, each in secure]
     meaning = "0 while changed certificate files cannot be used."
     yield "certificate_last_reload_successful", "gauge", meaning, [("", key, not each.stale) for key, each in secure]
-    meaning = "Times that changed certificate files were taken."
-    yield "certificate_reloads_total", "counter", meaning, [("", key, each.renewed) for key, each in secure]
     maps = [({"map": each.name}, each) for each in sight.maps]
     hits = [("", {**key, "outcome": "hit"}, each.hits) for key, each in maps]
     misses = [("", {**key, "outcome": "miss"}, each.misses) for key, each in maps]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import trustme
 
 from proxy_core.control.cli import __main__ as cli
 
@@ -171,6 +175,111 @@ def test_sighup_takes_the_file_as_it_stands_and_keeps_the_running_site_when_it_i
         assert "no route uses balancer unused" in err, "what an applied file warns of is told too"
         assert "the running site stays" in err
         assert "Traceback" not in err
+
+
+class Telling:
+    """A proxy without a console whose lines on standard error are read as they come."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.lines: list[str] = []
+        assert process.stderr is not None
+        self._source = process.stderr
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with suppress(ValueError):  # closed at the end
+            self.lines += iter(self._source.readline, "")
+
+    def until(self, *words: str) -> str:
+        """The line that has all these words, once it was told."""
+        found: list[str] = []
+
+        def told() -> bool:
+            found[:] = [line for line in self.lines if all(word in line for word in words)]
+            return bool(found)
+
+        until(told, 20)
+        return found[-1]
+
+
+def test_what_happens_without_a_console_is_told_on_standard_error(file: Path) -> None:
+    text = SITE.replace('"access.log"', '"/dev/full"') + "[limits]\nrequest_line = 128\n"
+    file.write_text(text)
+    with serving(file) as (process, port):
+        told = Telling(process)
+        assert ask(port, "/r") == 503
+        assert ask(port, "/" + "x" * 200) == 414
+        told.until(" info ", "generation 1 is in force")
+        told.until(" info ", "listener http accepts on http://127.0.0.1:")
+        told.until(" warning ", "127.0.0.1:9", "refused")
+        told.until(" error ", "/dev/full: No space left on device")
+        told.until(" warning ", "limit request_line turned away 1,")
+        file.write_text(text.replace('"/r"', '"/new"'))
+        told.until(" info ", "generation 2 is in force: site file edited on disk (file)")
+        file.write_text("nonsense =\nx = \x1b[31m\n")
+        told.until(" error ", "not taken", "the running site stays (generation 2)")
+        told.until(" error ", f"{file}:1:11: ")
+        file.unlink()
+        told.until(" error ", str(file), "No such file")
+        file.write_text(text.replace('"/r"', '"/new"'))
+        told.until(" info ", "again the one in force")
+        process.send_signal(signal.SIGHUP)
+        told.until(" info ", "reloaded: nothing changed (generation 2)")
+        process.send_signal(signal.SIGTERM)
+        told.until(" info ", "stopped, 0 cut")
+        form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warning|error) ")
+        assert all(map(form.match, told.lines))
+        assert all(line.removesuffix("\n").isprintable() for line in told.lines)
+        assert sum("/dev/full" in line for line in told.lines) == 1, "told once, and not each second"
+
+
+def test_standard_error_is_json_lines_where_the_site_says_so(file: Path) -> None:
+    file.write_text(SITE + '[log]\nformat = "json"\nlevel = "warning"\n')
+    with serving(file) as (process, _):
+        told = Telling(process)
+        file.write_text("")
+        told.until("config_refused_why")
+        events = [json.loads(line) for line in told.lines]
+        assert {event["level"] for event in events} <= {"warning", "error"}
+        assert any(event.get("line") == 1 and event.get("file") == str(file) for event in events)
+
+
+def test_a_proxy_that_can_bind_no_listener_ends_with_status_1(file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(SITE.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        process = rproxy(str(file))
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, "")
+    assert f"{file}:3:" in err
+    assert "no listener could be bound" in err
+
+
+def test_the_ready_line_says_where_it_is_https(file: Path) -> None:
+    issued = trustme.CA().issue_cert("localhost")
+    issued.cert_chain_pems[0].write_to_path(file.parent / "cert.pem")
+    issued.private_key_pem.write_to_path(file.parent / "key.pem")
+    tls = '[[listeners.secure.tls.certificates]]\ncert = "cert.pem"\nkey = "key.pem"\n'
+    file.write_text(SITE + f'[listeners.secure]\naddress = "127.0.0.1:0"\n{tls}')
+    process = rproxy(str(file))
+    try:
+        assert process.stdout is not None
+        plain, secure = (rf"{name}://127\.0\.0\.1:\d+" for name in ("http", "https"))
+        assert re.match(rf"rproxy: ready on http {plain}, secure {secure} \(", process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_an_empty_site_starts_when_that_is_asked_for(file: Path) -> None:
+    file.write_text("version = 1\n")
+    process = rproxy("--allow-empty", str(file))
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("rproxy: ready on nowhere (generation 1")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_sigusr1_opens_the_access_log_anew(file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from proxy_core.control.engine import Engine
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.metrics import EDGES, exposition
 from proxy_core.runtime.recent_requests import Recorder
+from proxy_core.control.watching.snapshot import ListenerState
+from proxy_core.errors import Problem
+from proxy_core.runtime.maps.source import MapState
+from proxy_core.runtime.recorder import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.control.harness import get, member, serving, site_with, submitted
 from tests.ports import free_port
@@ -150,6 +155,53 @@ async def test_limits_that_were_reached_are_in_the_snapshot_and_on_the_page(tmp_
             assert engine.snapshot().limited == {"request_line": 1, "deny": 1}
             samples = await scraped(engine)
             assert samples["rproxy_limit_reached_total", (("limit", "deny"),)] == 1
+
+
+async def test_what_became_of_the_site_file_is_on_the_page(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    async with member() as port:
+        text = site_with(port, more=METRICS)
+        file.write_text(text)
+        async with serving(file) as (engine, _):
+            before = await scraped(engine)
+            assert before["rproxy_config_last_reload_successful", ()] == 1
+            assert before["rproxy_config_saved", ()] == 1
+            taken = before["rproxy_config_last_reload_success_timestamp_seconds", ()]
+            assert abs(taken - time.time()) < 60
+            file.write_text("version = 1\n")
+            await until(lambda: engine.snapshot().saved == "drift")
+            refused = await scraped(engine)
+            assert refused["rproxy_config_last_reload_successful", ()] == 0
+            assert refused["rproxy_config_last_reload_success_timestamp_seconds", ()] == taken
+            assert refused["rproxy_config_reloads_total", (("outcome", "refused"),)] == 1
+            assert refused["rproxy_problems", (("severity", "error"),)] == 2
+            file.write_text(text.replace('"/"', '"/new"'))
+            await until(lambda: engine.snapshot().generation == 2)
+            after = await scraped(engine)
+            assert after["rproxy_config_last_reload_successful", ()] == 1
+            assert after["rproxy_config_last_reload_success_timestamp_seconds", ()] > taken
+            assert after["rproxy_config_reloads_total", (("outcome", "applied"),)] == 1
+            assert after["rproxy_problems", (("severity", "error"),)] == 0
+
+
+def test_listeners_certificates_maps_and_a_log_that_loses_are_on_the_page() -> None:
+    web = ListenerState(
+        name="web", address=":1", port=1, connections=0, draining=False, tls=True, expires=9.0, stale=True
+    )
+    numbers = MapState(name="m", type="txt", reads="m", hits=3, misses=2, errors=1, entries=0, changed_at=7.0,
+                       fault="gone", last_error="gone", error_at=8.0)  # fmt: skip
+    taken = Problem(what="its port is taken", address=("listeners", "other"))
+    sight = Sight(listeners=(web,), maps=(numbers,), faults=(taken,), unwritten=5)
+    samples = parsed(exposition(FakeEngine().snapshot(), sight, Recorder(), Registry()))
+    listener, other, mapped = (("listener", "web"),), (("listener", "other"),), (("map", "m"),)
+    expected = {
+        ("listener_up", listener): 1, ("listener_up", other): 0,
+        ("certificate_expiry_timestamp_seconds", listener): 9, ("certificate_last_reload_successful", listener): 0,
+        ("map_lookups_total", (*mapped, ("outcome", "hit"))): 3, ("map_errors_total", mapped): 1,
+        ("map_lookups_total", (*mapped, ("outcome", "miss"))): 2, ("map_up", mapped): 0,
+        ("map_changed_timestamp_seconds", mapped): 7, ("access_log_lost_total", ()): 5,
+    }  # fmt: skip
+    assert {key: samples[f"rproxy_{key[0]}", key[1]] for key in expected} == expected
 
 
 def test_names_that_need_escaping_come_back_as_they_were() -> None:
