@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.control.view import Generation
+from proxy_core.control.view import Check, Generation, ListenerState, Name
 from proxy_core.control.watching.events import EVERY, Event, Sight, Told, events, reached
-from proxy_core.control.watching.snapshot import Check, ListenerState, Name
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from tests.screens.fake import FakeEngine

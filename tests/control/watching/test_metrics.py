@@ -16,13 +16,12 @@ from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.editing.site_edits import Delete, Set
 from proxy_core.control.editing.commands import Applied, Refused
 from proxy_core.control.engine import Engine
+from proxy_core.control.view import ListenerState
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.metrics import EDGES, exposition
-from proxy_core.runtime.recent_requests import Recorder
-from proxy_core.control.watching.snapshot import ListenerState
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.recorder import Recorder
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.control.harness import get, member, serving, site_with, submitted
 from tests.ports import free_port
