@@ -198,7 +198,6 @@ class ListenerState(Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """Where it is reached."""
         return f"{'https' if self.tls else 'http'}://{self.address.rpartition(':')[0] or '*'}:{self.port}"
 
 

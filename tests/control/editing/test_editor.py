@@ -232,6 +232,7 @@ async def test_a_file_on_disk_that_leaves_nothing_to_serve_is_refused(
         else:
             refused = await editor.submit(Reload() if found == "by a signal" else Merge(), "signal")
             assert isinstance(refused, Refused)
+            assert (editor.saver.state == "drift") == (found == "by a signal")
             problems = refused.problems
         told = [problem for problem in problems if problem.severity == "error"]
         assert len(told) == len(missing)

@@ -196,6 +196,12 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         [("info", "member_checked", "member b/a failed a check: refused")],
     ),
     (
+        "the first check",
+        member(check=replace(check(False, ""), at=0.0)),
+        member(check=check(True, "200")),
+        [("info", "member_checked", "member b/a was checked first: 200")],
+    ),
+    (
         "an ejection",
         member(),
         member(health="ejected", ejections=1, retry_in=30.0),
