@@ -85,4 +85,6 @@ async def test_removing_from_the_palette_asks_first() -> None:
         await pilot.press("enter")
         await shows(pilot, "Remove listener http?")
         await pilot.press("y")
+        await shows(pilot, "Leave the proxy with nothing to serve?")
+        await pilot.press("y")
         await until(pilot, lambda: not engine.site().site.listeners, "the listener gone")
