@@ -1,6 +1,6 @@
 """The judge of every request: aiohttp's C parser (llhttp, strict), and the few names of it that we use.
 
-aiohttp does not document these names, so they are imported here alone and tests/serve/test_strict_parser.py pins what we
+aiohttp does not document these names, so they are imported here alone. tests/serve/test_strict_parser.py pins what we
 rely on. The parser is fed exactly one head at a time and, for chunked bodies, slices that end where a message may
 end; so it never holds bytes of the next request. Its pure Python twin is refused at start: it is another parser
 with other mistakes.
