@@ -682,7 +682,11 @@ SCRIPTS = {
         sees(after="cut", status=499, elected=0),
     ),
     "what goes wrong while a fact is asked for is answered with what holds for the whole site": script(
-        replace(MAPPED, headers=(HeaderRule(id="h", on="always", name="X-Site", value="yes"),)),
+        replace(
+            MAPPED,
+            headers=(HeaderRule(id="h", on="always", name="X-Site", value="yes"),),
+            errors=(ErrorPage(id="e", status=("400",), path="/page"),),  # nobody is asked for what is undecided
+        ),
         asks(CHUNKED),
         sees(waits="fact"),
         lambda play: play.flight.refuse(400, "a chunked request body is malformed"),
