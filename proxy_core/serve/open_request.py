@@ -178,9 +178,11 @@ class OpenRequest:
             return
         self.drop_upstream()
         if not self.started and status != CLIENT_LEFT:
-            if self.exchange.host is None:  # not decided yet: the rows for the whole site hold
+            if self.exchange.host is None and not self.page_for:  # undecided: what is for the whole site holds
                 self.settings = self.exchange.rules.program.general
-            self.respond(status, cause)
+                self.reply(status, cause)
+            else:
+                self.respond(status, cause)
             return
         if not self.started:
             self.exchange.status = status

@@ -567,6 +567,24 @@ SCRIPTS = {
         on_another_connection(0),
         leaves,
     ),
+    "who stands in line goes on when who was before it cannot reach the member": script(
+        ONE_PLACE,
+        asks(GET),
+        sees(waits="connect"),
+        on_another_connection(1),
+        asks(GET),
+        sees(waits="member", standing=1),
+        on_another_connection(0),
+        refuses(),
+        sees(503, status=503),
+        on_another_connection(1),
+        sees(waits="connect", standing=0, busy=1),
+        accepts,
+        sees(upstream=1),
+        says(HELLO),
+        sees(HELLO, status=200),
+        idle=False,
+    ),
     "who stands in line for too long gets a 503": script(
         ONE_PLACE,
         *ASKED,
@@ -682,7 +700,11 @@ SCRIPTS = {
         sees(after="cut", status=499, elected=0),
     ),
     "what goes wrong while a fact is asked for is answered with what holds for the whole site": script(
-        replace(MAPPED, headers=(HeaderRule(id="h", on="always", name="X-Site", value="yes"),)),
+        replace(
+            MAPPED,
+            headers=(HeaderRule(id="h", on="always", name="X-Site", value="yes"),),
+            errors=(ErrorPage(id="e", status=("400",), path="/page"),),  # nobody is asked for what is undecided
+        ),
         asks(CHUNKED),
         sees(waits="fact"),
         lambda play: play.flight.refuse(400, "a chunked request body is malformed"),

@@ -166,6 +166,19 @@ def test_edits_know_what_rules_and_edits_before_them_left() -> None:
     assert b"X-B: asked.test\r\n" in found.fields.lines
 
 
+def test_what_early_edits_noted_is_known_to_the_later_ones() -> None:
+    found = gone(
+        site(
+            HeaderRule(id="note", on="request", action="note", name="X-Who", value="who", early=True),
+            HeaderRule(id="out", on="request", action="unset", name="X-Who", early=True),
+            edit("X-B", "expr=%{note:who}"),
+        ),
+        "X-Who: anna",
+    )
+    assert b"X-B: anna\r\n" in found.fields.lines
+    assert found.notes == {"who": "anna"}
+
+
 UPGRADE = ("Connection: Upgrade", "Upgrade: chat")
 
 

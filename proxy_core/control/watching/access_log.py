@@ -101,8 +101,8 @@ class AccessLogWriter:
             return
         if not self._pending:
             exchanges = recorder.after(self._cursor, BATCH)
+            self._cursor += len(exchanges)  # before: a mistake of ours over one of them must not stop the log for ever
             self._pending = b"".join(map(line, exchanges))
-            self._cursor += len(exchanges)
         self._flush()
 
     def reopen(self) -> None:

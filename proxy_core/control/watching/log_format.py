@@ -95,13 +95,12 @@ def _host(exchange: Exchange) -> bytes:
 
 
 def _path(exchange: Exchange) -> bytes:
-    """%U: r->uri, which is decoded."""
-    raw, _ = split(exchange.view.target)
+    """%U: r->uri, which is decoded; what is no path, as it came."""
+    target = exchange.view.target
     try:
-        path = normalised(raw, exchange.host_rules.reading)
+        return escaped(normalised(split(target)[0], exchange.host_rules.reading).encode("latin-1"))
     except BadTarget:
-        return escaped(raw)
-    return escaped(path.encode("latin-1"))
+        return escaped(target.partition(b"?")[0]) or b"-"
 
 
 def _connection(exchange: Exchange) -> bytes:

@@ -72,6 +72,17 @@ def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLogWriter
     return log
 
 
+def test_a_mistake_over_one_request_does_not_stop_the_log(tmp_path: Path) -> None:
+    recorder = Recorder()
+    log = opened(recorder, tmp_path, format="%{who}n")
+    served(recorder, notes=3)
+    with pytest.raises(AttributeError):
+        log.write()
+    served(recorder, notes={"who": "eve"})
+    log.write()
+    assert (tmp_path / "access.log").read_text() == "eve\n"
+
+
 def test_common_is_the_line_of_the_httpd_manual() -> None:
     line = b'127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326\n'
     assert access_log.common(exchange()) == line

@@ -91,6 +91,13 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("target", "text"), [(b"*", "*"), (b"\x16\x03", "\\x16\\x03"), (b"", "-"), (b"/a\x01?b", "/a\\x01"), (b"?q", "-")]
+)
+def test_a_target_that_is_no_path_is_shown_as_it_came(target: bytes, text: str) -> None:
+    assert compiled("%U")(exchange(view=RequestView(b"", target, b"", "192.0.2.1"))) == text.encode() + b"\n"
+
+
 @pytest.mark.parametrize(("form", "changes", "text"), MISSING)
 def test_what_never_came_about_is_a_dash(form: str, changes: dict[str, Any], text: str) -> None:
     assert compiled(form)(exchange(**changes)) == text.encode() + b"\n"
