@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy_core.printable import printable
+
 Severity = Literal["error", "warning"]
 
 Address = tuple[str, ...]
@@ -36,21 +38,15 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Column in the line, in characters, from 1; 0 while that is not known."""
 
     def __str__(self) -> str:
-        """``file:line:column: warning: what, what to do`` — the form that editors and people both can follow."""
+        """``file:line:column: warning: what, what to do`` — the form that editors and people both can follow.
+        It is one line that a terminal can show, whatever the site file holds."""
         if self.line:
             where = f"{self.file}:{self.line}:{self.column}"
         else:
             where = self.file or ".".join(self.address)
         kind = "warning: " if self.severity == "warning" else ""
         todo = f", {self.todo}" if self.todo else ""
-        return f"{where}: {kind}{self.what}{todo}" if where else f"{kind}{self.what}{todo}"
-
-
-def printable(text: str) -> str:
-    """``text`` with everything that a terminal might obey, or not show, as a visible escape: ``\\x1b``."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        return printable(f"{where}: {kind}{self.what}{todo}" if where else f"{kind}{self.what}{todo}")
 
 
 def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -8,7 +8,6 @@ in a way that could wait for a terminal (see driver.tell), and nothing logs to o
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
@@ -24,7 +23,7 @@ from typing import Any
 import uvloop
 
 from proxy_core.control.cli.serve_site import drained, ready
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, report, serving_arguments
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, report, serving_arguments
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
@@ -61,12 +60,12 @@ class Signals:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy-tui``; returns the exit status."""
-    parser = argparse.ArgumentParser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
+    parser = Parser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
     serving_arguments(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     given = parser.parse_args(arguments)
-    if not os.isatty(0) or os.tcgetpgrp(0) != os.getpgrp():
+    if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {given.site}` serves without one\n")
         return EXIT_BAD_SITE
     file: Path = given.site
@@ -85,6 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.demo and not status:
         tell(f"rproxy-tui: the demo's edits are in {file}; {given.site} is as it was\n")
     return status
+
+
+def in_foreground() -> bool:
+    """Whether standard input is this process's own terminal, and its group the one that reads from it."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # no terminal at all, or that of another session (after setsid)
+        return False
 
 
 async def serve(

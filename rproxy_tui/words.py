@@ -1,8 +1,8 @@
 """Numbers and states as people read them: one wording and one width for each, wherever the console shows them.
 
 Numbers keep to a small fixed width, so that a column of them stays still while they move. State is said by a word and
-a glyph; the style named beside it only repeats what the word says. Text that came over the network passes through
-``printable`` before it reaches the terminal: an escape sequence in a path must never be obeyed.
+a glyph; the style named beside it only repeats what the word says. Text from outside passes through ``printable``
+before it reaches the terminal, and ``clip`` and ``middle`` see to that themselves.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from rich.cells import cell_len, set_cell_size
 
 from proxy_core.control.view import ListenerState, MemberLoad, Verdict
-from proxy_core.errors import printable as printable
+from proxy_core.printable import printable as printable  # one of the words of the console
 
 NOTHING = "–"
 """Stands where nothing was measured."""
@@ -76,14 +76,17 @@ def clock(at: float) -> str:
 
 
 def clip(text: str, width: int) -> str:
-    """At most ``width`` cells of ``text``; what is cut off at the end is shown by an ellipsis."""
+    """At most ``width`` cells of ``text``, made printable; what is cut off at the end is shown by an ellipsis."""
+    text = printable(text)
     if cells(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
 
 
 def middle(text: str, width: int) -> str:
-    """At most ``width`` cells of ``text``, cut in the middle: both ends of a path tell what it is."""
+    """At most ``width`` cells of ``text``, made printable and cut in the middle: both ends of a path tell what it
+    is."""
+    text = printable(text)
     if cells(text) <= width:
         return text
     if not text.isascii():
@@ -119,7 +122,7 @@ def member_name(balancer: str, member: str) -> str:
 
 def member_fit(balancer: str, member: str, width: int) -> tuple[str, str]:
     """The member's name in at most ``width`` cells, as prefix and name: the balancer gives way first."""
-    name = member_name("", member)
+    balancer, name = printable(balancer), printable(member_name("", member))
     if len(name) > width:
         return "", middle(name, width)
     room = width - len(name) - 1

@@ -28,6 +28,7 @@ FLOORS = [
     {"proxy_core.config"},
     {"proxy_core.http"},
     {"proxy_core.errors"},
+    {"proxy_core.printable"},
 ]
 """From the top down. Rooms of one floor do not know each other."""
 

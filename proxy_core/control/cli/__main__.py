@@ -7,12 +7,12 @@ status is 2 when what was given has errors, and 3 when an import or export lost 
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from importlib import import_module
 
-from proxy_core.control.cli.subcommand import Subcommand
+from proxy_core.control.cli.subcommand import Parser, Subcommand
 
 MODULES = {"check": "check_site", "explain": "explain_request", "import": "import_export", "export": "import_export"}
 """Where each command is, as a Subcommand of its name; serving has none."""
@@ -24,11 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = given.pop(0) if given and given[0] in MODULES else ""
     module = import_module(f"proxy_core.control.cli.{MODULES.get(name, 'serve_site')}")
     command: Subcommand = getattr(module, name.upper() or "SERVE")
-    parser = argparse.ArgumentParser(f"rproxy {name}".rstrip(), description=command.about, epilog=command.epilog)
+    parser = Parser(f"rproxy {name}".rstrip(), description=command.about, epilog=command.epilog)
     command.arguments(parser)
     try:
         return command.run(parser.parse_args(given))
-    except argparse.ArgumentTypeError as error:
+    except ArgumentTypeError as error:
         parser.error(str(error))
 
 

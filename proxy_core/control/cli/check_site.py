@@ -9,6 +9,7 @@ from proxy_core.config.reading.document import read
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, say, site_argument
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import errors
+from proxy_core.printable import printable
 from proxy_core.runtime.error_page_files import unreadable
 
 
@@ -22,7 +23,7 @@ def _run(given: Namespace) -> int:
     faulty = document.site is None or errors(problems)
     if not faulty:
         warnings = f", with {len(problems)} warning{'s' * (len(problems) > 1)}" if problems else ""
-        lines.append(f"{file}: sound{warnings}")
+        lines.append(f"{printable(str(file))}: sound{warnings}")
     say("\n".join(lines))
     return EXIT_BAD_SITE if faulty else 0
 

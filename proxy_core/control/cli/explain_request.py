@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 import msgspec
 
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report, report_all, say, site_argument, sound
+from proxy_core.control.cli.subcommand import (
+    EXIT_BAD_SITE,
+    Subcommand,
+    report,
+    report_all,
+    say,
+    site_argument,
+    sound,
+    tell,
+)
 from proxy_core.control.explaining.explain import explain, spelled
 from proxy_core.control.explaining.question_line import arguments, question
 from proxy_core.control.view import Question
+from proxy_core.printable import printable, printable_json
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
@@ -45,11 +54,12 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
     try:
         explanation = await explain(compile_site(site, Registry(), 1), Outside(maps), question)
     except ValueError as error:
-        print(f"rproxy explain: {question.url}: {error}", file=sys.stderr)
+        tell(printable(f"rproxy explain: {question.url}: {error}"))
         return EXIT_BAD_SITE
     finally:
         await maps.close()
-    say(msgspec.json.format(msgspec.json.encode(explanation)).decode() if as_json else spelled(explanation))
+    encoded = msgspec.json.format(msgspec.json.encode(explanation)).decode() if as_json else ""
+    say(printable_json(encoded) if as_json else spelled(explanation))
     return 0
 
 

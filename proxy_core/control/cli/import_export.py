@@ -18,7 +18,17 @@ from proxy_core.apache.export import MODULES, export_site
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.lexer import Unsayable
 from proxy_core.apache.report import as_json, spelled
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, EXIT_LOSSES, Subcommand, report_all, site_argument, sound
+from proxy_core.control.cli.subcommand import (
+    EXIT_BAD_SITE,
+    EXIT_LOSSES,
+    Subcommand,
+    report_all,
+    say,
+    site_argument,
+    sound,
+    tell,
+)
+from proxy_core.printable import printable_json, printable_lines
 
 
 def _import_arguments(parser: ArgumentParser) -> None:
@@ -52,8 +62,8 @@ def _import(given: Namespace) -> int:
     made = import_file(given.configuration, defines, given.allow_programs, folder)
     if not _written(made.text, output, {}, given.force):
         return EXIT_BAD_SITE
-    report = as_json(made.report) if given.report == "json" else spelled(made.report)
-    print(report, file=sys.stderr if output is None else sys.stdout)
+    report = printable_json(as_json(made.report)) if given.report == "json" else spelled(made.report)
+    (tell if output is None else say)(report)
     if made.report.problems:
         return EXIT_BAD_SITE
     return EXIT_LOSSES if made.report.losses else 0
@@ -69,13 +79,13 @@ def _export(given: Namespace) -> int:
     try:
         made = export_site(site, given.site, beside, given.modules)
     except Unsayable as why:
-        print(f"{given.site}: {why}: take them out of what is set for the whole site or a host", file=sys.stderr)
+        tell(f"{given.site}: {why}: take them out of what is set for the whole site or a host")
         return EXIT_BAD_SITE
     if not _written(made.text, output, made.files, given.force):
         return EXIT_BAD_SITE
     losses = [document.located(loss) for loss in made.losses]
     if given.report == "json":
-        print(msgspec.json.format(msgspec.json.encode({"losses": losses})).decode(), file=sys.stderr)
+        tell(printable_json(msgspec.json.format(msgspec.json.encode({"losses": losses})).decode()))
     else:
         report_all(losses)
     return EXIT_LOSSES if losses else 0
@@ -86,16 +96,16 @@ def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: 
     files = beside if output is None else {**beside, output: text}
     existing = next((file for file in files if file.exists() and not force), None)
     if existing is not None:
-        print(f"{existing} is there already; --force overwrites it", file=sys.stderr)
+        tell(f"{existing} is there already; --force overwrites it")
         return False
     for file, content in files.items():
         try:
             file.write_text(content)
         except OSError as error:
-            print(f"{file} cannot be written: {error.strerror}", file=sys.stderr)
+            tell(f"{file} cannot be written: {error.strerror}")
             return False
     if output is None:
-        print(text, end="")
+        print(printable_lines(text) if sys.stdout.isatty() else text, end="")  # a file gets it as it is
     return True
 
 

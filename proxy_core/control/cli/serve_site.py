@@ -21,12 +21,14 @@ from proxy_core.control.cli.subcommand import (
     EXIT_NO_LISTENER,
     Subcommand,
     report_all,
+    say,
     serving_arguments,
 )
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.watching.event_log import EventLog, LibraryHandler, LineSink, in_journal
 from proxy_core.control.watching.events import Event
+from proxy_core.printable import printable
 from proxy_core.runtime.process_limits import settle
 
 
@@ -53,7 +55,7 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
         log.tell(Event(level="error", kind="stopped", text="no listener could be bound: nothing can be served"))
         await engine.stop(0)
         return EXIT_NO_LISTENER
-    print(ready(engine), flush=True)
+    say(ready(engine))
     engine.watch = log.see
     await until_stopped(engine, log)
     return 0
@@ -62,7 +64,7 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
 def ready(engine: Engine) -> str:
     """The line that says where requests are accepted."""
     snapshot = engine.snapshot()
-    addresses = ", ".join(f"{state.name} {state.url}" for state in snapshot.listeners) or "nowhere"
+    addresses = ", ".join(f"{printable(state.name)} {state.url}" for state in snapshot.listeners) or "nowhere"
     return f"rproxy: ready on {addresses} (generation {snapshot.generation}, pid {os.getpid()})"
 
 

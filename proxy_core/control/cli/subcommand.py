@@ -8,16 +8,24 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
 from proxy_core.control.editing.editor import check
-from proxy_core.errors import Problem, errors, printable
+from proxy_core.errors import Problem, errors
+from proxy_core.printable import printable_lines
 
 EXIT_NO_LISTENER = 1
 EXIT_BAD_SITE = 2
 EXIT_LOSSES = 3
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose words about what was given are made printable as well."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(printable_lines(message), file)
 
 
 class Subcommand(NamedTuple):
@@ -52,8 +60,13 @@ def sound(file: Path) -> tuple[Document, Site] | None:
 
 
 def report(problem: Problem, prefix: str = "") -> None:
+    tell(prefix + str(problem))
+
+
+def tell(text: str) -> None:
+    """Say on standard error what is wrong, or what happens, in lines that a terminal can show."""
     with suppress(OSError):  # a full disk, or nobody who reads
-        print(prefix + printable(str(problem)), file=sys.stderr, flush=True)
+        print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def report_all(problems: Iterable[Problem], prefix: str = "") -> None:
@@ -63,8 +76,8 @@ def report_all(problems: Iterable[Problem], prefix: str = "") -> None:
 
 
 def say(text: str) -> None:
-    """Print what was asked for."""
+    """Print what was asked for, in lines that a terminal can show."""
     try:
-        print(text, flush=True)
+        print(printable_lines(text), flush=True)
     except BrokenPipeError:  # whoever read it had enough; what is left must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

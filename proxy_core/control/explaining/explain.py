@@ -26,6 +26,7 @@ from proxy_core.control.watching.log_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
 from proxy_core.http.target import endpoint
+from proxy_core.printable import printable
 from proxy_core.rules.decision import Forward, Respond, Step, Trace
 from proxy_core.rules.facts import MOST_ANSWERS, Facts, Need
 from proxy_core.runtime.exchange import Exchange
@@ -125,7 +126,7 @@ def _connection(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
 
 
 def spelled(explained: Explanation) -> str:
-    """The explanation as text for a terminal."""
+    """The explanation as text for a terminal, printable whatever a request or a map holds."""
     lines = [*explained.request.split("\n"), f"(from {explained.client}, listener {explained.listener or 'none'})", ""]
     width = max((len(" ".join(step.address)) for step in explained.steps), default=0)
     for step in explained.steps:
@@ -136,7 +137,7 @@ def spelled(explained: Explanation) -> str:
     lines += [f"  {each.name}: {each.value} ({' '.join(each.address)})" for each in explained.settings]
     lines += [f"  {line}" for line in explained.fields]
     lines += [f"  > {line}" for line in explained.forwarded.split("\n") if line]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def inspection(exchange: Exchange) -> Inspection:

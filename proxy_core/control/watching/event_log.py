@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from proxy_core.config.model import Log
 from proxy_core.control.watching.access_log import own_descriptor
 from proxy_core.control.watching.events import Event, Level, Sight, Told, events, reached
-from proxy_core.errors import printable
+from proxy_core.printable import printable
 
 KEPT = 256 * 1024
 """Bytes that wait at most for a standard error that does not take them."""
