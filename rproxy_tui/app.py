@@ -9,14 +9,15 @@ ends with an ``Ending``, which tells its owner what is to become of the engine.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
 from textual import work
 from textual.app import App
-from textual.content import Content
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo
@@ -25,8 +26,9 @@ from proxy_core.errors import Address, Problem, errors
 from proxy_core.rules.lint.emptiness import emptied
 from rproxy_tui import keys, sentences, theme
 from rproxy_tui.console import Outcome
+from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
-from rproxy_tui.driver import ConsoleDriver
+from rproxy_tui.driver import ConsoleDriver, OnlyText
 from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
 from rproxy_tui.palette import Commands
@@ -43,6 +45,7 @@ from rproxy_tui.screens.routes import RoutesPage
 from rproxy_tui.screens.traffic import TrafficPage
 from rproxy_tui.widgets.dialogs import Choice
 from rproxy_tui.widgets.frame import KeyHints
+from rproxy_tui.words import printable
 
 PAGES: dict[str, type[Page]] = {
     page.key: page
@@ -59,6 +62,7 @@ UNDER_DIALOG_HERTZ = 1.0
 PROBLEM_SECONDS = 1.0
 """Seconds after which the engine is asked for its problems again."""
 
+ONLY_TEXT = OnlyText()
 READ_ONLY = Problem(what="this console is read-only: nothing was changed", todo="start it without --read-only to edit")
 Ending = Literal["drain", "cut", "serve"]
 """What shall become of the engine when the console ends: finish what is in flight and stop, stop at once, serve on."""
@@ -106,6 +110,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self._take_settings()
         self.set_interval(TICK, self._clock)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return (ONLY_TEXT, *super().get_line_filters())
+
     @property
     def stalled(self) -> bool:
         return isinstance(self._driver, ConsoleDriver) and self._driver.stalled
@@ -150,7 +157,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     def say(self, text: str, severity: str = "muted") -> None:
         glyph = {"success": "✓", "warning": "!", "error": "✗"}.get(severity, "·")
-        notice = Content.assemble((f" {glyph} ", f"bold $text-{severity}"), text)
+        notice = Content.assemble((f" {glyph} ", f"bold $text-{severity}"), printable(text))
         for screen in self.screen_stack:
             for hints in screen.query(KeyHints):
                 hints.say(notice)

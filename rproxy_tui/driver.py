@@ -11,6 +11,9 @@ and lets the loop say when it can be read or written:
 - A terminal that hangs up (SIGHUP, end of file, EIO) is let go of at once: no reader, no writer, nothing to join.
   The app is asked to end, and whoever owns the engine goes on serving.
 
+- What is not the console's own never reaches the terminal as a command: pictures are made of printable text (see
+  ``content``), and whatever would still get through is dropped, from the text (``OnlyText``) and from what is written.
+
 What is sent and how keys are parsed is Textual's (textual/drivers/linux_driver.py), read closely for this.
 """
 
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import termios
 import tty
@@ -25,17 +29,28 @@ from codecs import getincrementaldecoder
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
+from rich.segment import Segment
 from textual import events
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.color import Color
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter
 from textual.geometry import Size
+
+from proxy_core.printable import controls, printable_lines
 
 HIGH = 32 * 1024
 """Bytes of backlog from which painting is dropped: about one whole screen."""
 KEPT = ("\x1b]", "\x1b[?", "\x1b[>", "\x1b[<")
 SYNC = "\x1b[?2026"
 """Start of the two sequences that bracket a frame; they go the way of the frame."""
+COMMANDS = re.compile(
+    r"(?:\x1b\[\?\d+(?:[hl]|\$p)|\x1b\[[<>]\d*u|\x1b\]52;c;[\w+/=]*\x07|\x1b\]22;[\w-]*\x07)+", re.ASCII
+)
+"""What is said to the terminal beside pictures: modes, the clipboard (in base64), the shape of the pointer."""
+FOREIGN = re.compile(rf"(?!\x1b\[[\d;]*[mH]|\n){controls.pattern}", re.ASCII)
+"""What no picture is made of: those are text, styles, moves of the cursor and ends of lines."""
 LINGER = 1.0
 """Seconds that the last bytes may take to reach a slow terminal after the console has ended."""
 ESCAPE_SECONDS = 0.11
@@ -59,16 +74,27 @@ def open_terminal(descriptor: int) -> int:
 def tell(text: str) -> None:
     """Say something on standard error without ever waiting for it: what a stalled or lost terminal does not take is
     dropped."""
+    data = printable_lines(text).encode()
     with suppress(OSError):
         try:
             descriptor = open_terminal(2)
         except OSError:
-            os.write(2, text.encode())  # a file or a pipe: the reader is a program, and it reads
+            os.write(2, data)  # a file or a pipe: the reader is a program, and it reads
         else:
             try:
-                os.write(descriptor, text.encode())
+                os.write(descriptor, data)
             finally:
                 os.close(descriptor)
+
+
+class OnlyText(LineFilter):
+    """Drops what would still get through to the terminal as text that is not printable, before it stands among the
+    styles and moves of a picture, where it could not be told from them. It has no width, so nothing moves."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        if not any(controls.search(segment.text) for segment in segments):
+            return segments
+        return [Segment(controls.sub("", text), style) for text, style, _ in segments]
 
 
 class Attendant(Protocol):
@@ -121,6 +147,8 @@ class ConsoleDriver(LinuxDriver):
         if self.lost or self._terminal < 0:
             return
         painting = not data.startswith(KEPT) or data.startswith(SYNC)
+        if not COMMANDS.fullmatch(data):
+            data = FOREIGN.sub("", data)
         if painting and not self._dropping and len(self._backlog) > HIGH:
             self._send()  # several pictures of one moment may add up: ask the terminal before giving any up
             if len(self._backlog) > HIGH:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
-from textual.content import Content
 
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import forecast, sentences, words
+from rproxy_tui.content import Content
 from rproxy_tui.theme import STYLES
 
 

@@ -1,4 +1,4 @@
-"""The command palette: everything that a key does, and what has no key, by name.
+"""The command palette: everything that a key does, of the page it is opened on as well, and what has no key, by name.
 
 The list is made from the site as it is now, so that each listener, route, balancer and member can be found by its
 name. Commands go the same way as keys: through the console's ``do``, ``edit`` and ``add``.
@@ -11,14 +11,18 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.fuzzy import Matcher
+from textual.screen import Screen
 
 from proxy_core.control.editing.commands import Change, Command, Keep, Reload, Set
 from proxy_core.errors import Address
 from rproxy_tui import sentences
 from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
 from rproxy_tui.theme import THEMES
+from rproxy_tui.words import printable
 
 
 class PaletteEntry(NamedTuple):
@@ -127,6 +131,30 @@ def remove(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:
     return PaletteEntry(change.sentence, about, partial(console.do, change, sentences.question(change)))
 
 
+def of_page(page: Screen[object]) -> Iterator[PaletteEntry]:
+    """What the page's own keys do, by the names that its hints have."""
+    shown: set[str] = set()
+    for active in page.active_bindings.values():
+        binding = active.binding
+        if active.node is page and binding.description and binding.action not in shown:
+            shown.add(binding.action)
+            about = f"{binding.tooltip or binding.description} (key {page.app.get_key_display(binding)})"
+            yield PaletteEntry(binding.description.lower(), about, partial(page.app.run_action, binding.action, page))
+
+
+def _plain(text: str) -> str:
+    """Text that is no markup, where Textual takes content in spite of its annotation."""
+    return cast(str, Content(printable(text)))
+
+
+def _highlighted(matcher: Matcher, name: str) -> Content:
+    """The name with the letters that were found; Textual's own takes a name for markup."""
+    content = Content(name)
+    for offset in matcher.fuzzy_search.match(matcher.query, name)[1]:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content
+
+
 class Commands(Provider):
     """Textual's palette asks this for what it shows."""
 
@@ -134,16 +162,21 @@ class Commands(Provider):
     def _console(self) -> ConsoleVerbs:
         return cast(ConsoleVerbs, self.app)
 
+    def _entries(self) -> Iterator[PaletteEntry]:
+        yield from of_page(self.screen)
+        yield from entries(self._console)
+
     async def discover(self) -> Hits:
-        for entry in entries(self._console):
-            yield DiscoveryHit(entry.name, self._runner(entry), help=entry.about)
+        for entry in self._entries():
+            yield DiscoveryHit(Content(entry.name), self._runner(entry), help=_plain(entry.about))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for entry in entries(self._console):
-            score = max(matcher.match(entry.name), 0.5 * matcher.match(entry.about))
+        for entry in self._entries():
+            name = printable(entry.name)
+            score = max(matcher.match(name), 0.5 * matcher.match(entry.about))
             if score > 0:
-                yield Hit(score, matcher.highlight(entry.name), self._runner(entry), help=entry.about)
+                yield Hit(score, _highlighted(matcher, name), self._runner(entry), help=_plain(entry.about))
 
     def _runner(self, entry: PaletteEntry) -> Callable[[], None]:
         return lambda: (self.app.run_worker(entry.run()), None)[1]

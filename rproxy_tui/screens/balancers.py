@@ -19,7 +19,6 @@ from typing import ClassVar, NamedTuple
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.config.model import Balancer, Ejection, HealthCheck, MemberRole, MemberStatus, Site, Sticky
@@ -27,6 +26,7 @@ from proxy_core.control.editing.commands import Change, Delete, Set
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
 from rproxy_tui.member_facts import about
 from rproxy_tui.page import Page

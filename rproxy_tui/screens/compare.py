@@ -11,11 +11,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import member_facts, words
+from rproxy_tui.content import Content
 from rproxy_tui.member_facts import FACTS, Fact
 from rproxy_tui.page import Page
 from rproxy_tui.sentences import MemberName

@@ -12,12 +12,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.control.view import Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui import words
+from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.charts import Chart
 from rproxy_tui.widgets.frame import Line

@@ -17,25 +17,26 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Label, Static
+from textual.widgets import Label, Static
 
 from proxy_core.control.explaining.question_line import asked, spelled
 from proxy_core.control.view import EngineView, Explanation, Inspection, Question, Snapshot, Verdict
 from rproxy_tui import words
+from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.frame import heading
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
+from rproxy_tui.widgets.text_input import TextInput
 
 PAUSE = 0.15
 """Seconds without a key before the rules are asked."""
 EXAMPLE = "/path or URL; also  POST /path --client 192.0.2.7 -H 'Cookie: a=b'"
 
 
-class QuestionLine(Input):
+class QuestionLine(TextInput):
     """Posts ``Answered`` when there is an answer. ``leave`` is called at once when the person is done typing, so that
     the next key is not typed as well."""
 
@@ -52,7 +53,7 @@ class QuestionLine(Input):
         super().__init__(text, placeholder=EXAMPLE, compact=True, select_on_focus=False)
         self._engine, self._leave, self._entered = engine, leave, text.strip()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: TextInput.Changed) -> None:
         event.stop()
         self.ask(PAUSE)
 

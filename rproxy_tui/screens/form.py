@@ -13,7 +13,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -21,9 +20,11 @@ from textual.widgets import Input, Static
 from proxy_core.control.editing.commands import Applied, Change
 from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, change, placed
 from rproxy_tui.widgets.dialogs import Choice, Diff
 from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
+from rproxy_tui.words import printable
 
 PAUSE = 0.15
 """Seconds without a key after which the outcome is checked."""
@@ -71,7 +72,7 @@ class FormScreen(ModalScreen[Applied | None]):
     def on_mount(self) -> None:
         self._at_first = self.texts
         self._known = {problem.what for problem in self.console.engine.problems()}
-        self.query_one(".form").border_title = self.draft.title
+        self.query_one(".form").border_title = Content(printable(self.draft.title))
         self._state("nothing changed yet")
         if self.draft.new:
             self._check()
@@ -168,7 +169,7 @@ class FormScreen(ModalScreen[Applied | None]):
 
 
 def _words(problem: Problem) -> str:
-    return f"{problem.what}, {problem.todo}" if problem.todo else problem.what
+    return printable(f"{problem.what}, {problem.todo}" if problem.todo else problem.what)
 
 
 def _glyph(problem: Problem) -> str:

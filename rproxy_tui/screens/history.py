@@ -12,12 +12,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.control.editing.commands import Restore
 from proxy_core.control.view import Generation, Saved, Snapshot
 from rproxy_tui import words
+from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import Diff
 from rproxy_tui.widgets.row_table import RowTable

@@ -14,12 +14,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.control.view import Inspection, ListenerState, Verdict
 from proxy_core.control.watching.log_records import Record
 from rproxy_tui import words
+from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.theme import STYLES
 from rproxy_tui.widgets.frame import heading
@@ -210,7 +210,7 @@ def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
     """A shell command that sends the same request to this proxy again: same method, path as it was spelled, fields.
     Masked secrets are left out; a body is not kept, so a file is named in its place."""
     record = inspection.record
-    curl = ["curl", "--path-as-is"]
+    curl = ["curl", "--path-as-is", "-g"]  # a path is no pattern to curl either
     address = words.reachable(listener) if listener is not None else ""
     if record.method == "HEAD":
         curl.append("--head")

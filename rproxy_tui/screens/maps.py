@@ -17,7 +17,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Input, Label, Static
 
 from proxy_core.control.editing.commands import SetEntry
@@ -25,10 +24,12 @@ from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 from rproxy_tui import rule_words, sentences, words
+from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
+from rproxy_tui.widgets.text_input import TextInput
 
 NO_ENTRY = """\
 No entry yet: every lookup misses, and rules take their defaults.
@@ -149,7 +150,7 @@ class MapsPage(Page):
         yield Static(id="about", markup=False)
         with Horizontal(id="ask"):
             yield Label("look up ")
-            yield Input(placeholder="a key", compact=True, select_on_focus=True)
+            yield TextInput(placeholder="a key", compact=True, select_on_focus=True)
         yield Static(id="answer", markup=False)
 
     @property

@@ -10,7 +10,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -20,6 +19,8 @@ from proxy_core.control.editing.commands import Command, Keep, Reload
 from proxy_core.control.view import Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.content import Content
+from rproxy_tui.words import printable
 
 
 class ProblemsScreen(ModalScreen[None]):
@@ -94,7 +95,7 @@ def worded(problem: Problem) -> Content:
     where = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
     return Content.assemble(
         (f"{glyph} {word}  ", f"bold $text-{problem.severity}"),
-        problem.what,
-        (f"\n  {problem.todo}" if problem.todo else "", "$text-muted"),
-        (f"\n  {where}" if where else "", "$text-muted"),
+        printable(problem.what),
+        (f"\n  {printable(problem.todo)}" if problem.todo else "", "$text-muted"),
+        (f"\n  {printable(where)}" if where else "", "$text-muted"),
     )

@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Label, Static
 
 from proxy_core.config.model import RewriteRule
 from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Explanation, Verdict
 from rproxy_tui import rule_words, sentences, words
+from rproxy_tui.content import Content
 from rproxy_tui.screens.explain import ExplainPage, QuestionLine, outcome
 from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain, used
 from rproxy_tui.widgets.row_table import RowTable

@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.config.model import Route
 from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Snapshot
 from rproxy_tui import sentences, words
+from rproxy_tui.content import Content
 from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain, used
 from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.row_table import RowTable

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import work
-from textual.content import Content
 from textual.widgets import Static
 
 from proxy_core.config.model import RewriteRule, Route, Site
@@ -18,6 +17,7 @@ from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import RouteLoad, Snapshot
 from proxy_core.errors import Problem, errors
 from rproxy_tui import sentences
+from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import worded
 from rproxy_tui.widgets.row_table import RowTable

@@ -11,19 +11,20 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import Input
 
 from proxy_core.control.view import Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.rules.access.networks import seen_as
 from rproxy_tui import words
+from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.screens.inspector import InspectorPage
 from rproxy_tui.sentences import ban
 from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.frame import Line, Part, fit
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
+from rproxy_tui.widgets.text_input import TextInput
 
 
 class TrafficPage(Page):
@@ -44,7 +45,9 @@ class TrafficPage(Page):
     def body(self) -> ComposeResult:
         yield RequestLog(id="log")
         yield Line(id="log-state")
-        yield Input(id="search", placeholder="search: method, path, status, route, member, client, cause", compact=True)
+        yield TextInput(
+            id="search", placeholder="search: method, path, status, route, member, client, cause", compact=True
+        )
 
     @property
     def requests(self) -> RequestLog:

@@ -19,13 +19,15 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from proxy_core.control.editing.commands import Change, Command
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
+from rproxy_tui.content import Content
+from rproxy_tui.widgets.text_input import TextInput
+from rproxy_tui.words import printable
 
 STYLES = {"+": "$text-success", "-": "$text-error", "…": "$text-muted"}
 HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+).*")
@@ -72,8 +74,8 @@ class Prompt(ModalScreen[C | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._question, classes="question", markup=False)
-            yield Input(self._text, compact=True, select_on_focus=self._over)
+            yield Static(Content(self._question), classes="question", markup=False)
+            yield TextInput(self._text, compact=True, select_on_focus=self._over)
             yield Static(id="outcome")
             yield Static("enter applies   esc cancels", id="keys")
 
@@ -113,8 +115,8 @@ class Prompt(ModalScreen[C | None]):
 def worded(problem: Problem) -> Content:
     """A problem in one line: glyph, what, and what to do."""
     glyph, style = ("✗", "$text-error") if problem.severity == "error" else ("▲", "$text-warning")
-    todo = f" — {problem.todo}" if problem.todo else ""
-    return Content.assemble((f"{glyph} ", style), problem.what, (todo, "$secondary"))
+    todo = f" — {printable(problem.todo)}" if problem.todo else ""
+    return Content.assemble((f"{glyph} ", style), printable(problem.what), (todo, "$secondary"))
 
 
 class Choice(ModalScreen[str]):
@@ -134,9 +136,9 @@ class Choice(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._question, classes="question", markup=False)
+            yield Static(Content(self._question), classes="question", markup=False)
             if self._detail:
-                yield Static(self._detail, classes="detail", markup=False)
+                yield Static(Content(self._detail), classes="detail", markup=False)
             with Horizontal(classes="answers") if len(self._answers) <= 2 else Vertical(classes="answers"):
                 for key, label in self._answers:
                     yield Button(f"{label} ({key})", id=f"answer-{key}", compact=True)

@@ -14,7 +14,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
@@ -23,10 +22,12 @@ from textual.widgets import Input, Label, Static
 
 from proxy_core.config.schema import Field
 from rproxy_tui import rule_words
+from rproxy_tui.content import Content
 from rproxy_tui.draft import NAME, Cells, cells_of, columns, joined, spell
+from rproxy_tui.widgets.text_input import TextInput
 
 
-class Cell(Input):
+class Cell(TextInput):
     """One cell; ``field`` is what it is about."""
 
     def __init__(self, field: Field, text: str, hint: str) -> None:
@@ -191,7 +192,7 @@ class FieldRow(Vertical):
             return
         self._shown = text
         self.set_class(bool(text), "-wrong")
-        self._wrong.update(text)
+        self._wrong.update(Content(text))
 
 
 def make_input(field: Field, text: str) -> Input | Chooser | RowsInput:
@@ -202,7 +203,7 @@ def make_input(field: Field, text: str) -> Input | Chooser | RowsInput:
     if field.kind in ("switch", "choice"):
         choices = ["false", "true"] if field.kind == "switch" else [str(choice) for choice in field.choices]
         return Chooser(choices if unset else ["", *choices], text or unset)
-    return Input(text, placeholder=unset or hint(field), compact=True, select_on_focus=False)
+    return TextInput(text, placeholder=unset or hint(field), compact=True, select_on_focus=False)
 
 
 def hint(field: Field) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual.binding import Binding
-from textual.content import Content
 from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
@@ -23,7 +22,9 @@ from textual.widget import Widget
 
 from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
+from rproxy_tui.content import Content
 from rproxy_tui.keys import PAGES
+from rproxy_tui.words import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -
     first = min(problems, key=lambda problem: problem.severity != "error")
     glyph = "✗" if first.severity == "error" else "!"
     more = f"  p: all {len(problems)}" if len(problems) > 1 else "  p: what to do"
-    words = Content(f"{glyph} {first.what}").truncate(max(width - len(more) - 2, 10), ellipsis=True)
+    words = Content(printable(f"{glyph} {first.what}")).truncate(max(width - len(more) - 2, 10), ellipsis=True)
     return Content.assemble(" ", words.stylize(f"$text-{first.severity}"), (more, "$text-muted"))
 
 

@@ -309,7 +309,7 @@ def test_curl_asks_the_same_of_this_proxy() -> None:
         'Cookie: ****\r\nX-Note: it\'s "so"\r\n\r\n'
     )
     assert curl(head, method="POST", target="/a%20b/../c?x='y'&z", received=7) == [
-        "curl", "--path-as-is", "-X", "POST", "http://shop.example/a%20b/../c?x='y'&z",
+        "curl", "--path-as-is", "-g", "-X", "POST", "http://shop.example/a%20b/../c?x='y'&z",
         "--connect-to", "::127.0.0.1:8080", "-H", 'X-Note: it\'s "so"', "--data-binary", "@body",
     ]  # fmt: skip
 
@@ -317,5 +317,5 @@ def test_curl_asks_the_same_of_this_proxy() -> None:
 def test_curl_asks_for_heads_only_and_names_no_other_address_when_host_is_the_listener() -> None:
     head = "HEAD / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
     assert curl(head, method="HEAD", target="/", host="127.0.0.1:8080") == [
-        "curl", "--path-as-is", "--head", "http://127.0.0.1:8080/",
+        "curl", "--path-as-is", "-g", "--head", "http://127.0.0.1:8080/",
     ]  # fmt: skip
