@@ -29,6 +29,11 @@ def printable_lines(text: str) -> str:
     return text if text.isprintable() else re.sub(r"[^\n\t]+", lambda part: printable(part[0]), text)
 
 
+def lines(text: str) -> list[str]:
+    """The lines of a text; unlike for ``str.splitlines``, a control character in one does not make it two."""
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
 def printable_json(text: str) -> str:
     """JSON that means the same, with such characters as JSON's own escapes."""
     return re.sub(controls.pattern.replace(r"\x00-\x1f", ""), lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -8,6 +8,7 @@ becomes an edit, and what equals the default is removed from the file rather tha
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -184,7 +185,10 @@ def read(field: Field, text: str) -> Any:
         case "switch":
             return text == "true"
         case "list":
-            items = next(csv.reader([text], skipinitialspace=True))
+            try:
+                items = next(csv.reader([text], skipinitialspace=True))
+            except csv.Error:
+                raise ValueError("wants texts, those with a comma or a line end in quotes") from None
             return [item for each in items if (item := each.strip())]
         case "rows":
             return _rows(field, text)
@@ -211,7 +215,7 @@ def spell(field: Field, value: Any) -> str:
         case list() | tuple() if field.kind == "rows":
             return joined([(row["id"], *(spell(each, row.get(each.name)) for each in columns(field))) for row in value])
         case list() | tuple():
-            return ", ".join(f'"{each.replace(chr(34), chr(34) * 2)}"' if "," in each else each for each in value)
+            return ", ".join(f'"{each.replace(chr(34), chr(34) * 2)}"' if quoted(each) else each for each in value)
         case dict():
             return ", ".join(f"{key} = {each}" for key, each in value.items())
         case _:
@@ -235,13 +239,17 @@ def columns(field: Field) -> tuple[Field, ...]:
     return tuple(each for each in fields(field.struct) if each.name != "id")
 
 
+quoted = re.compile(r"[,\r\n]").search
+"""Finds what a text of a list stands in quotes for."""
+
+
 def joined(rows: Sequence[Cells]) -> str:
-    """Rows as one text: a line each, cells between tabs."""
-    return "\n".join("\t".join(" ".join(cell.split("\t")) for cell in row) for row in rows)
+    """Rows as one text, "" for none. A cell may hold anything, line ends too."""
+    return json.dumps(rows) if rows else ""
 
 
 def cells_of(text: str) -> list[Cells]:
-    return [tuple(line.split("\t")) for line in text.split("\n")] if text else []
+    return [tuple(row) for row in json.loads(text)] if text else []
 
 
 def _rows(field: Field, text: str) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ COMMANDS = re.compile(
     r"(?:\x1b\[\?\d+(?:[hl]|\$p)|\x1b\[[<>]\d*u|\x1b\]52;c;[\w+/=]*\x07|\x1b\]22;[\w-]*\x07)+", re.ASCII
 )
 """What is said to the terminal beside pictures: modes, the clipboard (in base64), the shape of the pointer."""
-FOREIGN = re.compile(rf"(?!\x1b\[[\d;]*[mH]|\n){controls.pattern}", re.ASCII)
+FOREIGN = re.compile(rf"{controls.pattern}(?<!\n)(?!(?<=\x1b)\[[\d;]*[mH])", re.ASCII)
 """What no picture is made of: those are text, styles, moves of the cursor and ends of lines."""
 LINGER = 1.0
 """Seconds that the last bytes may take to reach a slow terminal after the console has ended."""

@@ -22,6 +22,7 @@ from textual.widgets import Label, Static
 
 from proxy_core.control.explaining.question_line import asked, spelled
 from proxy_core.control.view import EngineView, Explanation, Inspection, Question, Snapshot, Verdict
+from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
 from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
@@ -124,7 +125,7 @@ def outcome(explanation: Explanation) -> Content:
 def question_of(seen: Inspection) -> Question:
     """The question that asks about the same request again. Masked secrets are left out."""
     record, fields = seen.record, []
-    for line in seen.request_head.splitlines()[1:]:
+    for line in lines_of(seen.request_head)[1:]:
         name, colon, value = line.partition(":")
         if colon and name.strip().lower() not in _NOT_ASKED and not value.rstrip().endswith(("masked)", "****")):
             fields.append(line)
@@ -263,7 +264,7 @@ def _left(explanation: Explanation | None) -> Content:
         ("Variables", [f"{name} = {value}" for name, value in explanation.environment.items()]),
         ("Settings", [f"{each.name}: {each.value}  ({thing(each.address)})" for each in explanation.settings]),
         ("Added to the answer", list(explanation.fields)),
-        ("Head as forwarded", explanation.forwarded.splitlines()),
+        ("Head as forwarded", lines_of(explanation.forwarded)),
     ):
         if lines:
             blocks.append(Content("\n").join([heading(title), *(Content(words.printable(line)) for line in lines)]))

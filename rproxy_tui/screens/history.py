@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from proxy_core.control.editing.commands import Restore
 from proxy_core.control.view import Generation, Saved, Snapshot
+from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
@@ -124,6 +125,6 @@ class HistoryPage(Page):
 
 
 def _shortened(diff: str) -> str:
-    lines = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    lines = [line for line in lines_of(diff) if not line.startswith(("--- ", "+++ "))]
     more = len(lines) - LONGEST_QUESTION
     return "\n".join(lines[:LONGEST_QUESTION] + ([f"… and {more} more lines"] if more > 0 else []))

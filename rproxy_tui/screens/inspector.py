@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from proxy_core.control.view import Inspection, ListenerState, Verdict
 from proxy_core.control.watching.log_records import Record
+from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
@@ -195,7 +196,7 @@ def heads(inspection: Inspection) -> Content:
 
 def _head(title: str, head: str, nothing: str) -> Content:
     lines = [heading(title)]
-    for number, line in enumerate(head.splitlines()):
+    for number, line in enumerate(lines_of(head)):
         name, colon, value = words.printable(line).partition(":")
         if number and colon:
             lines.append(Content.assemble((f"{name}:", "$text-muted"), value))
@@ -219,7 +220,7 @@ def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
     curl.append(f"http://{record.host or address or 'localhost'}{record.target}")
     if address and record.host not in ("", address):
         curl += ["--connect-to", f"::{address}"]
-    for line in inspection.request_head.splitlines()[1:]:
+    for line in lines_of(inspection.request_head)[1:]:
         name, colon, value = line.partition(":")
         if colon and name.strip().lower() not in NOT_COPIED and "****" not in value:
             curl += ["-H", f"{name}: {value.strip()}"]

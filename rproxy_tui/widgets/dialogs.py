@@ -25,6 +25,7 @@ from textual.widgets import Button, Input, Static
 from proxy_core.control.editing.commands import Change, Command
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
+from proxy_core.printable import lines as lines_of
 from rproxy_tui.content import Content
 from rproxy_tui.widgets.text_input import TextInput
 from rproxy_tui.words import printable
@@ -36,7 +37,7 @@ HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+).*")
 def coloured(diff: str) -> Content:
     """The lines that are removed and added, with the unchanged ones round them. The names of the files are left out
     (a site has one), and a hunk says the line that it begins at."""
-    lines = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    lines = [line for line in lines_of(diff) if not line.startswith(("--- ", "+++ "))]
     lines = [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
     return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in lines)
 
@@ -101,7 +102,7 @@ class Prompt(ModalScreen[C | None]):
         preview = await self._engine.preview(command)
         old = {problem.what for problem in self._engine.problems()}
         new = [problem for problem in preview.problems if problem.what not in old]
-        lines = "\n".join(line for line in preview.diff.splitlines() if line[:1] in "+-" and line[1:].strip())
+        lines = "\n".join(line for line in lines_of(preview.diff) if line[:1] in "+-" and line[1:].strip())
         parts = [Content.styled(command.sentence, "$secondary")] if isinstance(command, Change) else []
         if effect := self._effect(self.query_one(Input).value):
             parts.append(Content(effect))
@@ -141,7 +142,7 @@ class Choice(ModalScreen[str]):
                 yield Static(Content(self._detail), classes="detail", markup=False)
             with Horizontal(classes="answers") if len(self._answers) <= 2 else Vertical(classes="answers"):
                 for key, label in self._answers:
-                    yield Button(f"{label} ({key})", id=f"answer-{key}", compact=True)
+                    yield Button(Content(f"{label} ({key})"), id=f"answer-{key}", compact=True)
 
     def on_mount(self) -> None:
         self.query(Button).last().focus()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -89,8 +90,13 @@ class History:
 
 def difference(before: str, after: str, name: str) -> str:
     """The unified diff of two texts of the site file, "" when they are equal."""
-    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, name, n=2)
+    lines = difflib.unified_diff(_lines(before), _lines(after), name, name, n=2)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    """With their ends, which are TOML's alone: another character that ends a line to some is part of one."""
+    return StringIO(text, newline="\n").readlines()
 
 
 def journal_of(file: Path) -> Path:
