@@ -13,8 +13,9 @@ and lets the loop say when it can be read or written:
 
 - What is not the console's own never reaches the terminal as a command: pictures are made of printable text (see
   ``content``), and whatever would still get through is dropped, from the text (``OnlyText``) and from what is written.
+- Keys are handed out one by one, each after what the one before it did (``key_stream``, ``settling``).
 
-What is sent and how keys are parsed is Textual's (textual/drivers/linux_driver.py), read closely for this.
+What is sent is Textual's (textual/drivers/linux_driver.py), read closely for this.
 """
 
 from __future__ import annotations
@@ -26,19 +27,23 @@ import signal
 import termios
 import tty
 from codecs import getincrementaldecoder
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from rich.segment import Segment
 from textual import events
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.color import Color
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.geometry import Size
+from textual.message import Message
 
 from proxy_core.printable import controls, printable_lines
+from rproxy_tui.key_stream import KeyStream
+from rproxy_tui.settling import settled, way_of_a_key
 
 HIGH = 32 * 1024
 """Bytes of backlog from which painting is dropped: about one whole screen."""
@@ -128,7 +133,9 @@ class ConsoleDriver(LinuxDriver):
         self._stalled_at = 0.0
         self._ended = False
         self._tick: asyncio.TimerHandle | None = None
-        self._parser = XTermParser(debug)
+        self._keys = KeyStream()
+        self._unheard: deque[Message] = deque()
+        self._telling: asyncio.Task[None] | None = None
         self._decode = getincrementaldecoder("utf-8")("replace").decode
 
     @property
@@ -196,15 +203,27 @@ class ConsoleDriver(LinuxDriver):
         if not data:
             self.hang_up()
             return
-        for message in self._parser.feed(self._decode(data)):
-            self.process_message(message)
-        if self._tick is None:
-            self._tick = self._loop.call_later(ESCAPE_SECONDS, self._time_out)
+        self._hear(self._keys.feed(self._decode(data)))
+        if self._tick is not None:
+            self._tick.cancel()
+        self._tick = self._loop.call_later(ESCAPE_SECONDS, self._time_out) if self._keys.waiting else None
 
     def _time_out(self) -> None:
         self._tick = None
-        for message in self._parser.tick():
+        self._hear(self._keys.time_out())
+
+    def _hear(self, messages: Iterable[Message]) -> None:
+        """Hand keys to the app in the order of typing, each when the one before it has been worked off."""
+        self._unheard.extend(messages)
+        if self._unheard and (self._telling is None or self._telling.done()):
+            self._telling = self._loop.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        while self._unheard and not self._ended:
+            message, way = self._unheard.popleft(), way_of_a_key(self._app)
             self.process_message(message)
+            if isinstance(message, events.Key | events.Paste):
+                await settled(self._app, way)
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:
@@ -255,6 +274,7 @@ class ConsoleDriver(LinuxDriver):
             return
         self._loop.remove_reader(self._terminal)
         self._loop.remove_signal_handler(signal.SIGWINCH)
+        self._unheard.clear()
         if self._tick is not None:
             self._tick.cancel()
         with suppress(termios.error):

@@ -22,6 +22,7 @@ from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, change, placed
+from rproxy_tui.settling import APPLY
 from rproxy_tui.widgets.dialogs import Choice, Diff
 from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
 from rproxy_tui.words import printable
@@ -144,7 +145,7 @@ class FormScreen(ModalScreen[Applied | None]):
     def on_input_submitted(self) -> None:
         self.action_apply()
 
-    @work(exclusive=True, group="apply")
+    @work(exclusive=True, group="apply", name=APPLY)
     async def action_apply(self) -> None:
         self.workers.cancel_group(self, "check")
         made = await self._outcome()

@@ -107,8 +107,9 @@ class InspectorPage(Page):
         if self._inspection is None:
             self.console.say("its head is no longer kept", "warning")
             return
-        listeners = self.console.snapshot.listeners
-        curl = as_curl(self._inspection, listeners[0] if listeners else None)
+        listeners = {each.name: each for each in self.console.snapshot.listeners}
+        listener = listeners.get(self._inspection.explanation.listener, next(iter(listeners.values()), None))
+        curl = as_curl(self._inspection, listener)
         masked = "; masked secrets are not in it" if "****" in self._inspection.request_head else ""
         self.console.copy(curl, f"request {self._inspection.record.number} as curl{masked}")
 
@@ -213,11 +214,12 @@ def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
     record = inspection.record
     curl = ["curl", "--path-as-is", "-g"]  # a path is no pattern to curl either
     address = words.reachable(listener) if listener is not None else ""
+    scheme = "https" if listener is not None and listener.tls else "http"
     if record.method == "HEAD":
         curl.append("--head")
     elif record.method != "GET":
         curl += ["-X", record.method]
-    curl.append(f"http://{record.host or address or 'localhost'}{record.target}")
+    curl.append(f"{scheme}://{record.host or address or 'localhost'}{record.target}")
     if address and record.host not in ("", address):
         curl += ["--connect-to", f"::{address}"]
     for line in lines_of(inspection.request_head)[1:]:

@@ -27,6 +27,7 @@ from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import lines as lines_of
 from rproxy_tui.content import Content
+from rproxy_tui.settling import APPLY
 from rproxy_tui.widgets.text_input import TextInput
 from rproxy_tui.words import printable
 
@@ -88,7 +89,7 @@ class Prompt(ModalScreen[C | None]):
         await asyncio.sleep(PAUSE)
         await self._outcome()
 
-    @work(exclusive=True)
+    @work(exclusive=True, name=APPLY)
     async def on_input_submitted(self) -> None:
         if command := await self._outcome():
             self.dismiss(command)

@@ -230,7 +230,8 @@ def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     route = next((each for each in site.routes if each.enabled and not each.except_), None)
     if route is None:
         return "no route yet: go to Routes (3) and press a to add one"
-    return f"no request yet: try  curl http://{words.reachable(listener)}{route.path or '/'}"
+    scheme = "https" if listener.tls else "http"
+    return f"no request yet: try  curl {scheme}://{words.reachable(listener)}{route.path or '/'}"
 
 
 def haystack(record: Record) -> str:

@@ -314,6 +314,16 @@ def test_curl_asks_the_same_of_this_proxy() -> None:
     ]  # fmt: skip
 
 
+def test_curl_asks_a_listener_that_speaks_tls_by_https() -> None:
+    inspection = busy_engine(1).inspect(1)
+    assert inspection is not None
+    secure = msgspec.structs.replace(LISTENER, tls=True)
+    assert " https://shop.example/" in as_curl(inspection, secure)
+    assert " http://shop.example/" in as_curl(inspection, LISTENER)
+    seen = msgspec.structs.replace(FakeEngine().snapshot(), listeners=(secure,))
+    assert "curl https://127.0.0.1:8080/service" in nothing_yet(seen, FakeEngine().site().site)
+
+
 def test_curl_asks_for_heads_only_and_names_no_other_address_when_host_is_the_listener() -> None:
     head = "HEAD / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
     assert curl(head, method="HEAD", target="/", host="127.0.0.1:8080") == [
