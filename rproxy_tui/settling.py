@@ -13,6 +13,7 @@ from typing import Any
 
 from textual.app import App
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 
 LONGEST = 1.0
 """Seconds after which the next key is handed out in any case: something waits for more than a key."""
@@ -29,6 +30,11 @@ def way_of_a_key(app: App[Any]) -> list[MessagePump]:
         return []
     target = app.focused or app.screen
     return [app, *target.ancestors_with_self, app]
+
+
+def left(dialog: Screen[Any]) -> bool:
+    """Whether the person has left a dialog, or the console, while the engine was asked."""
+    return not dialog.app.is_running or dialog not in dialog.app.screen_stack
 
 
 async def settled(app: App[Any], way: list[MessagePump]) -> None:

@@ -22,7 +22,7 @@ from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, change, placed
-from rproxy_tui.settling import APPLY
+from rproxy_tui.settling import APPLY, left
 from rproxy_tui.widgets.dialogs import Choice, Diff
 from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
 from rproxy_tui.words import printable
@@ -106,12 +106,16 @@ class FormScreen(ModalScreen[Applied | None]):
 
     async def _outcome(self) -> Change | None:
         """Check what is in the form and show it. The Change when it may be applied."""
+        if left(self):
+            return None
         made, wrong = change(self.draft, self.texts)
         if made is None:
             self._show(wrong, (), "")
             self._state("nothing changed yet" if not wrong else "", len(wrong))
             return None
         preview = await self.console.engine.preview(made)
+        if left(self):
+            return None
         self._show({}, preview.problems, preview.diff)
         faults = len(errors(preview.problems))
         self._state("" if faults else made.sentence, faults)

@@ -81,16 +81,20 @@ def bars(drawn: Sequence[float], height: int) -> list[str]:
 
 
 def axis(seconds: Sequence[Second], width: int) -> str:
-    """The line under the bars: ``▲12`` where generation 12 was applied (``12▲`` at the right end), ``─`` elsewhere."""
-    cells = ["─"] * width
+    """The line under the bars: ``▲12`` where generation 12 was applied (``12▲`` at the right end), ``─`` elsewhere. A
+    mark that has no room for its number before the next one stands alone: two numbers never become another one."""
+    cells, free = ["─"] * width, width
     if seconds:
         marks = columns([float(second.generation) for second in seconds], width, SPAN, int(seconds[-1].at))
         for place in range(width - 1, -1, -1):
             if marks[place] > 0:
                 label = f"▲{marks[place]:.0f}"
-                if place + len(label) > width:
-                    place, label = width - len(label), label[1:] + label[0]
-                cells[place : place + len(label)] = label
+                if place + len(label) > free:
+                    last = free == width and len(label) < width
+                    place, label = (width - len(label), label[1:] + label[0]) if last else (place, "▲")
+                if place < free:
+                    cells[place : place + len(label)] = label
+                    free = place - (label[0] != "▲")
     return "".join(cells)
 
 

@@ -27,7 +27,7 @@ from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import lines as lines_of
 from rproxy_tui.content import Content
-from rproxy_tui.settling import APPLY
+from rproxy_tui.settling import APPLY, left
 from rproxy_tui.widgets.text_input import TextInput
 from rproxy_tui.words import printable
 
@@ -96,7 +96,10 @@ class Prompt(ModalScreen[C | None]):
 
     async def _outcome(self) -> C | None:
         """Show what the text would do; the command, if it would not be refused."""
-        command = self._command(self.query_one(Input).value)
+        if left(self):
+            return None
+        text = self.query_one(Input).value
+        command = self._command(text)
         if isinstance(command, str):
             self._show(Content.styled(command, "$text-warning"))
             return None
@@ -105,13 +108,14 @@ class Prompt(ModalScreen[C | None]):
         new = [problem for problem in preview.problems if problem.what not in old]
         lines = "\n".join(line for line in lines_of(preview.diff) if line[:1] in "+-" and line[1:].strip())
         parts = [Content.styled(command.sentence, "$secondary")] if isinstance(command, Change) else []
-        if effect := self._effect(self.query_one(Input).value):
+        if effect := self._effect(text):
             parts.append(Content(effect))
         self._show(Content("\n").join([*parts, coloured(lines), *map(worded, new)]))
         return None if errors(preview.problems) else command
 
     def _show(self, outcome: Content) -> None:
-        self.query_one("#outcome", Static).update(outcome)
+        if not left(self):
+            self.query_one("#outcome", Static).update(outcome)
 
 
 def worded(problem: Problem) -> Content:

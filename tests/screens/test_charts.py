@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from proxy_core.control.view import Second
 from rproxy_tui.widgets.charts import axis, bars, ceiling
 
@@ -16,3 +18,19 @@ def test_the_axis_marks_the_edits_with_their_generation() -> None:
     seconds = [Second(float(at), 1, 0, 0, 0.1, 0.1, 0.1, {3: 1, 100: 12}.get(at, 0)) for at in range(120)]
     assert axis(seconds, 24) == "▲1──────────────────▲12─"
     assert axis([], 5) == "─────"
+
+
+@pytest.mark.parametrize(
+    ("edits", "shown"),
+    [
+        ({50: 4, 55: 6}, "──────────▲▲6───────────"),
+        ({50: 4, 60: 6}, "──────────▲4▲6──────────"),
+        ({50: 41, 60: 6}, "──────────▲─▲6──────────"),
+        ({105: 4, 118: 12}, "─────────────────────12▲"),
+        ({95: 4, 118: 12}, "───────────────────▲─12▲"),
+        ({90: 4, 118: 12}, "──────────────────▲4─12▲"),
+    ],
+)
+def test_two_edits_beside_each_other_never_become_a_third(edits: dict[int, int], shown: str) -> None:
+    seconds = [Second(float(at), 1, 0, 0, 0.1, 0.1, 0.1, edits.get(at, 0)) for at in range(120)]
+    assert axis(seconds, 24) == shown

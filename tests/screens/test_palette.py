@@ -75,6 +75,37 @@ async def test_an_entry_does_what_its_key_does() -> None:
         assert not engine.commands
 
 
+async def test_the_palette_finds_what_the_keys_of_this_page_do() -> None:
+    engine = FakeEngine()
+    async with console(engine, page="4") as pilot:
+        for page, typed, about in (
+            ("4", "drain", "no new requests, finish the rest (key D)"),
+            ("3", "except a", "(key x)"),
+        ):
+            await pilot.press(page, "colon")
+            await pilot.pause()
+            await pilot.press(*typed)
+            await shows(pilot, about)
+            await pilot.press("enter")
+            await shows(pilot, "Drain backend/a?" if page == "4" else "Keep which path from being forwarded?")
+            await pilot.press("escape")
+
+
+async def test_a_pattern_is_no_markup_to_the_palette() -> None:
+    rule = """
+[[rewrites]]
+id = "word"
+pattern = '^/[red]ish[/.]?$'
+substitution = '/z[@click=app.leave]here[/]'
+flags = ["passthrough"]
+"""
+    async with console(FakeEngine(SITE + rule), (120, 40)) as pilot:
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"rule word")
+        await shows(pilot, "^/[red]ish[/.]?$ → /z[@click=app.leave]here[/]")
+
+
 async def test_removing_from_the_palette_asks_first() -> None:
     engine = FakeEngine()
     async with console(engine) as pilot:

@@ -31,8 +31,9 @@ proxy = "http://127.0.0.1:20015/"
 DOWN, ESC = "\x1b[B", "\x1b"
 OWN = re.compile(
     r"\x1b\[[\d;]*[mH]|\x1b\[\?[\d;]+(?:[hl]|\$p)|\x1b\[[<>]\d*u|\x1b\]22;[a-z]*\x07|\x1b\]52;c;[\w+/=]*\x07|[\r\n]"
+    r"|\x1b(?:\[[\d;?<>$]*)?\Z"
 )
-"""All that the driver says to a terminal beside text."""
+"""All that the driver says to a terminal beside text; the last may not have come whole yet."""
 
 
 @pytest.fixture
@@ -113,7 +114,8 @@ def test_a_terminal_gets_nothing_but_the_driver_s_own_sequences(tmp_path: Path) 
         terminal.forget()
         terminal.press("3")
         terminal.shows("\\x1b]0;PWN")
-        assert not (found := OBEYED.search(OWN.sub("", terminal.output))), repr(found)
+        text = OWN.sub("", terminal.output)
+        assert not (found := OBEYED.search(text)), repr(text[found.start() :][:40])
         assert terminal.stop() == 0
     finally:
         terminal.kill()

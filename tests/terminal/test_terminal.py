@@ -6,6 +6,10 @@ what is measured, and far below what a blocked loop would show (the length of th
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,6 +133,24 @@ def test_leaving_gives_the_terminal_back_and_serves_on_when_asked_to(start: Star
         load.answered(20)
     terminal.press("\x03")
     assert terminal.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    "start_new", [["setsid", "-w"], ["sh", "-c", '"$@" < /dev/null', "sh"]], ids=["setsid", "null"]
+)
+def test_without_a_terminal_of_its_own_it_says_what_to_do_instead(tmp_path: Path, start_new: list[str]) -> None:
+    master, slave = pty.openpty()
+    try:
+        command = [*start_new, sys.executable, "-c", PROGRAM, str(tmp_path / "site.toml")]
+        ended = subprocess.run(command, stdin=slave, capture_output=True, timeout=60, text=True)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert ended.returncode == 2
+    assert (
+        ended.stderr
+        == f"rproxy-tui: needs a terminal in the foreground; `rproxy {tmp_path}/site.toml` serves without one\n"
+    )
 
 
 def test_a_site_with_errors_is_answered_with_its_problems_and_no_trace(tmp_path: Path) -> None:
