@@ -73,7 +73,9 @@ class Flight(OpenRequest):
         if isinstance(found, Need):
             self._fetch(found.key)
             return
-        decision, exchange.host, self.settings, exchange.view, self.fields, exchange.notes, limit = found
+        decision = found.decision
+        exchange.host, exchange.view, exchange.notes = found.host, found.view, found.notes
+        self.settings, self.fields = found.settings, found.fields
         route, extras = decision.route, decision.extras
         if extras is not None:
             exchange.extras = extras
@@ -93,8 +95,8 @@ class Flight(OpenRequest):
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
         else:
-            if limit:
-                self.state.admission.reached[limit] += 1
+            if found.limit:
+                self.state.admission.reached[found.limit] += 1
             self.respond(decision.status, decision.cause)
 
     def _elect(self, forwarding: ForwardingSide) -> None:
