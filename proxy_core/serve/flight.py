@@ -65,7 +65,7 @@ class Flight(OpenRequest):
     def _decide(self) -> None:
         exchange = self.exchange
         try:
-            found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
+            found = way(exchange, self.client.reader, self.fields, internal=self.page_for != 0)
         except Exception as error:
             self.state.crashed("deciding a request", error)
             self.fail(500, "deciding the request failed")

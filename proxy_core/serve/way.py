@@ -6,7 +6,8 @@ rules (``RequestHeader … early``), the host and its rules, the settings that h
 body, the edits of the request. Where a rule or an edit asks a fact, the way ends in a ``Need``: the caller gets the
 answer, adds it to the facts and calls again.
 
-Nothing here counts, waits, or changes the exchange. What happens before is ``client_limits``'s.
+What a site has none of costs a look, no call: most requests go by routes alone. Nothing here counts, waits, or changes
+the exchange. What happens before is ``client_limits``'s.
 """
 
 from __future__ import annotations
@@ -62,19 +63,19 @@ def way(
         program, view = exchange.rules.program, exchange.view
         if view.target == b"*":  # OPTIONS asks for no path, so no rule has a say
             return Way(Respond(200, None, ""), program.server, None, view, fields)
-        host = program.host_of(view, trace)
+        host = program.host_of(view, trace) if program.tables else program.server
         notes: dict[str, str] | None = None
-        early = None if internal else program.early(host)
+        early = program.early(host) if program.scopes is not None and not internal else None
         if early is not None:
             notes = {}
             try:
                 view, fields = reader.early(fields, early, EditBasis(exchange, view, host, NO_EXTRAS, notes), trace)
             except RefusedRequest as refused:
                 return Way(_unsound(refused), host, None, view, fields, notes)
-        decision = host.decide(view, exchange.facts, trace)
+        decision = (host.routes[0] if host.plain else host).decide(view, exchange.facts, trace)
         if isinstance(decision, Need):
             return decision
-        settings = program.settings(host, decision)
+        settings = program.settings(host, decision) if program.scopes is not None else None
         if settings is not None and settings.edits.asking:
             ask_for(settings.edits.asking, moment(EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
         if not isinstance(decision, Forward):
