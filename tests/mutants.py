@@ -466,8 +466,8 @@ MUTANTS = [
     Mutant(
         "way: early edits are done once",
         WAY,
-        "early = None if internal else program.early(host)",
-        "early = program.early(host)",
+        " is not None and not internal else None",
+        " is not None else None",
         WAY_TESTS,
     ),
     Mutant(
@@ -509,8 +509,8 @@ MUTANTS = [
     Mutant(
         "way: a request that is answered here is not edited",
         WAY,
-        "    if not isinstance(decision, Forward):\n        return Way(",
-        "    if False:\n        return Way(",
+        "        if not isinstance(decision, Forward):\n            return Way(",
+        "        if False:\n            return Way(",
         WAY_TESTS,
     ),
     Mutant(

@@ -65,7 +65,7 @@ class Flight(OpenRequest):
     def _decide(self) -> None:
         exchange = self.exchange
         try:
-            found = way(exchange, self.client.reader, self.fields, internal=bool(self.page_for))
+            found = way(exchange, self.client.reader, self.fields, internal=self.page_for != 0)
         except Exception as error:
             self.state.crashed("deciding a request", error)
             self.fail(500, "deciding the request failed")
@@ -73,7 +73,9 @@ class Flight(OpenRequest):
         if isinstance(found, Need):
             self._fetch(found.key)
             return
-        decision, exchange.host, self.settings, exchange.view, self.fields, exchange.notes, limit = found
+        decision = found.decision
+        exchange.host, exchange.view, exchange.notes = found.host, found.view, found.notes
+        self.settings, self.fields = found.settings, found.fields
         route, extras = decision.route, decision.extras
         if extras is not None:
             exchange.extras = extras
@@ -93,8 +95,8 @@ class Flight(OpenRequest):
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
         else:
-            if limit:
-                self.state.admission.reached[limit] += 1
+            if found.limit:
+                self.state.admission.reached[found.limit] += 1
             self.respond(decision.status, decision.cause)
 
     def _elect(self, forwarding: ForwardingSide) -> None:

@@ -222,6 +222,7 @@ class OpenRequest:
             self.forwarding.release()
         if self.in_line:
             self.leave_line(now)
+        self.forwarding = None  # each of the two holds the other: only the collector would free them
 
     def done(self, now: float) -> None:
         """The answer has gone to the client."""

@@ -6,12 +6,13 @@ rules (``RequestHeader … early``), the host and its rules, the settings that h
 body, the edits of the request. Where a rule or an edit asks a fact, the way ends in a ``Need``: the caller gets the
 answer, adds it to the facts and calls again.
 
-Nothing here counts, waits, or changes the exchange. What happens before is ``client_limits``'s.
+What a site has none of costs a look, no call: most requests go by routes alone. Nothing here counts, waits, or changes
+the exchange. What happens before is ``client_limits``'s.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from proxy_core.balance.pool import BoundMember
 from proxy_core.http.hop_by_hop import RefusedRequest
@@ -28,7 +29,7 @@ from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.request_head import RequestReader
 
 
-class Way(NamedTuple):
+class Way(Struct, frozen=True, gc=False):
     """What becomes of a request, and all that holds for it."""
 
     decision: Forward | Redirect | Respond
@@ -59,49 +60,43 @@ def way(
     ``internal``: it was made of another request, whose early edits are done. With a trace, each rule and edit says what
     it did."""
     try:
-        return _way(exchange, reader, fields, trace, internal)
+        program, view = exchange.rules.program, exchange.view
+        if view.target == b"*":  # OPTIONS asks for no path, so no rule has a say
+            return Way(Respond(200, None, ""), program.server, None, view, fields)
+        host = program.host_of(view, trace) if program.tables else program.server
+        notes: dict[str, str] | None = None
+        early = program.early(host) if program.scopes is not None and not internal else None
+        if early is not None:
+            notes = {}
+            try:
+                view, fields = reader.early(fields, early, EditBasis(exchange, view, host, NO_EXTRAS, notes), trace)
+            except RefusedRequest as refused:
+                return Way(_unsound(refused), host, None, view, fields, notes)
+        decision = (host.routes[0] if host.plain else host).decide(view, exchange.facts, trace)
+        if isinstance(decision, Need):
+            return decision
+        settings = program.settings(host, decision) if program.scopes is not None else None
+        if settings is not None and settings.edits.asking:
+            ask_for(settings.edits.asking, moment(EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
+        if not isinstance(decision, Forward):
+            return Way(decision, host, settings, view, fields, notes)
+        if fields.length:
+            most = reader.body_bound(decision.route.max_body)
+            if 0 < most < max(fields.length, exchange.received):
+                why = f"the request body is longer than {most} bytes"
+                too_long = Respond(413, decision.route, why, decision.extras, sections=decision.sections)
+                return Way(too_long, host, settings, view, fields, notes, "body")
+        if settings is not None and settings.edits.requests:
+            notes = {} if notes is None else notes
+            now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, notes)
+            try:
+                fields = reader.changed(fields, settings.edits, now, trace)
+            except RefusedRequest as refused:
+                unsound = _unsound(refused, decision)
+                return Way(unsound, host, settings, view, fields, notes)
+        return Way(decision, host, settings, view, fields, notes)
     except Unknown as unknown:
         return Need(unknown.key)
-
-
-def _way(
-    exchange: Exchange, reader: RequestReader, fields: RequestFields, trace: Trace | None, internal: bool
-) -> Need | Way:
-    program, view = exchange.rules.program, exchange.view
-    if view.target == b"*":  # OPTIONS asks for no path, so no rule has a say
-        return Way(Respond(200, None, ""), program.server, None, view, fields)
-    host = program.host_of(view, trace)
-    notes: dict[str, str] | None = None
-    early = None if internal else program.early(host)
-    if early is not None:
-        notes = {}
-        try:
-            view, fields = reader.early(fields, early, EditBasis(exchange, view, host, NO_EXTRAS, notes), trace)
-        except RefusedRequest as refused:
-            return Way(_unsound(refused), host, None, view, fields, notes)
-    decision = host.decide(view, exchange.facts, trace)
-    if isinstance(decision, Need):
-        return decision
-    settings = program.settings(host, decision)
-    if settings is not None and settings.edits.asking:
-        ask_for(settings.edits.asking, moment(EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
-    if not isinstance(decision, Forward):
-        return Way(decision, host, settings, view, fields, notes)
-    if fields.length:
-        most = reader.body_bound(decision.route.max_body)
-        if 0 < most < max(fields.length, exchange.received):
-            why = f"the request body is longer than {most} bytes"
-            too_long = Respond(413, decision.route, why, decision.extras, sections=decision.sections)
-            return Way(too_long, host, settings, view, fields, notes, "body")
-    if settings is not None and settings.edits.requests:
-        notes = {} if notes is None else notes
-        now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, notes)
-        try:
-            fields = reader.changed(fields, settings.edits, now, trace)
-        except RefusedRequest as refused:
-            unsound = _unsound(refused, decision)
-            return Way(unsound, host, settings, view, fields, notes)
-    return Way(decision, host, settings, view, fields, notes)
 
 
 def _unsound(refused: RefusedRequest, decision: Forward | None = None) -> Respond:
