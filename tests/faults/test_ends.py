@@ -21,6 +21,7 @@ PIECES = 30
 UPLOAD = b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 CHAT = '[[routes]]\npath = "/chat"\nproxy = "balancer://b/chat"\nupgrade = ["websocket"]\n'
 DOWNLOAD = '[[routes]]\npath = "/download"\nproxy = "balancer://b/download"\n'
+STAYS = '[[routes]]\npath = "/stays"\nproxy = "balancer://b/"\n'  # a file that leaves nothing that answers is refused
 
 
 async def lasting(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,7 +135,7 @@ async def test_edits_of_their_own_routes_leave_downloads_uploads_tunnels_and_str
     async with AsyncExitStack() as stack:
         member = await stack.enter_async_context(upstream(lasting))
         there = await stack.enter_async_context(
-            world(tmp_path, {}, ports=(member.port,), options="drain_timeout = 1", tables=CHAT + DOWNLOAD)
+            world(tmp_path, {}, ports=(member.port,), options="drain_timeout = 1", tables=CHAT + DOWNLOAD + STAYS)
         )
         lasts = await opened(stack, there.port)
         async with load(there, rate=100, lanes=10) as made:
