@@ -101,7 +101,7 @@ def test_a_refusal_is_told_again_when_somebody_asks_again() -> None:
 def test_what_libraries_log_is_told_with_its_trace() -> None:
     sink = Collected()
     handler = LibraryHandler(EventLog(sink))
-    logger = logging.Logger("some.library")
+    logger = logging.Logger("aiohttp.server")
     logger.addHandler(handler)
     logger.info("nothing")
     try:
