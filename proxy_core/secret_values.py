@@ -10,14 +10,15 @@ import re
 
 MASK = "(masked)"
 
-_SECRET = re.compile(
+_NAMES = (
     r"passw(?:or)?d|passphrase|pwd(?![a-z])|(?<![a-z])pass(?![a-z])|secret|token(?!s)|(?<!allow-)credential"
-    r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key",
-    re.IGNORECASE,
+    r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key"
 )
+_SECRET = re.compile(_NAMES, re.IGNORECASE)
 _GIVEN = re.compile(
-    r"(?<![\w.-])(?P<name>[\w.-]{1,100})(?P<sign>\s*=\s*|:)"
-    r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)"""
+    rf"(?<![\w.-])(?=[\w.-]{{0,99}}?(?:{_NAMES}))([\w.-]{{1,100}}(?:\s*=\s*|:))"
+    r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)""",
+    re.IGNORECASE,
 )
 _USER = re.compile(r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)""")
 
@@ -31,7 +32,4 @@ def masked(text: str) -> str:
     """A text for people, with what its own words call secret masked."""
     if "=" not in text and ":" not in text:
         return text
-    text = _USER.sub(rf"\1{MASK}", text)
-    return _GIVEN.sub(
-        lambda found: found["name"] + found["sign"] + MASK if is_secret(found["name"]) else found[0], text
-    )
+    return _GIVEN.sub(rf"\1{MASK}", _USER.sub(rf"\1{MASK}", text))

@@ -19,7 +19,7 @@ _NAMED = frozenset(("define", "setenv", "setenvif", "setenvifnocase", "header", 
 
 _WORD = re.compile(r"(?<![\w-])([\w-]{1,100})[\"']?\s+(?=\S)")
 _VARIABLE = re.compile(r"%\{[\w:-]{1,100}\}[\"']?\s+(?=\S)")
-_LONG_WORD = re.compile(r"[^\s\"'=,;@]{4,}")
+_LONG_WORD = re.compile(r"[\w.-]{4,}")
 _CREDENTIALS = re.compile(r"authorization|(?<!set-)cookie", re.IGNORECASE)
 
 

@@ -52,7 +52,7 @@ def named_groups(regex: str, directive: Directive) -> list[DraftRow]:
     ]
 
 
-_MOST_DENIED = 10_000
+_MOST_DENIED = 4000
 """Characters of the conditions before an <ElseIf> or <Else>: each of them says all of these again."""
 
 
