@@ -9,7 +9,8 @@ holds.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import NOWHERE, Connection, RequestView
