@@ -37,6 +37,7 @@ from proxy_core.serve.strict_parser import StrictParser
 TURN: Final = 64
 """Requests of one connection that are answered at once before others have their turn."""
 _END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n").search
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
 
@@ -305,6 +306,8 @@ class ClientConnection(Lingering):
         """Hold the beginning of a head, unless it is too large already. Its bytes earn it time to become whole."""
         bounds = self.limits
         _refuse_large(data, bounds)
+        if _BARE_LF(data):
+            raise RefusedRequest(400, "a line of the request head ends in LF alone")  # it would never become whole
         if self.half_closed:
             self.linger()
             return b""

@@ -224,4 +224,4 @@ def _other_form(method: bytes, target: bytes, own: bytes) -> tuple[bytes, bytes]
     authority, path = rest[:end], rest[end:]
     if not is_host(authority):
         raise RefusedRequest(400, "the authority of the request target is not a host and port")
-    return (path if path[:1] == b"/" else b"/" + path), authority.lower()
+    return (path if path[:1] == b"/" else b"/" + path), authority.lower().removesuffix(b":")
