@@ -45,8 +45,8 @@ def _is_address(text: bytes, kind: type[IPv4Address] | type[IPv6Address]) -> boo
 
 
 def _is_port(text: bytes) -> bool:
-    return (
-        text == b":" or text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
+    return text == b":" or (
+        text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
     )
 
 

@@ -305,9 +305,7 @@ class ClientConnection(Lingering):
     def _unfinished(self, data: bytes) -> bytes:
         """Hold the beginning of a head, unless it is too large already. Its bytes earn it time to become whole."""
         bounds = self.limits
-        _refuse_large(data, bounds)
-        if _BARE_LF(data):
-            raise RefusedRequest(400, "a line of the request head ends in LF alone")  # it would never become whole
+        _refuse_hopeless(data, bounds)
         if self.half_closed:
             self.linger()
             return b""
@@ -344,8 +342,11 @@ class ClientConnection(Lingering):
         self.linger()
 
 
-def _refuse_large(data: bytes, bounds: Limits) -> None:
-    """Raises RefusedRequest where the beginning of a head is too large already."""
+def _refuse_hopeless(data: bytes, bounds: Limits) -> None:
+    """Raises RefusedRequest where the beginning of a head is too large already, or has a line that ends in LF alone:
+    its end may never come."""
+    if _BARE_LF(data):
+        raise RefusedRequest(400, "a line of the request head ends in LF alone")
     line = bounds.request_line
     if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
         if b"\r\n" in data[: line + 2]:
