@@ -15,16 +15,27 @@ MOST = 64 << 20
 """Bytes that a file for people (a site file, a configuration, a list, a certificate) may have."""
 
 
-def content(path: Path | str, most: int = MOST) -> bytes:
-    """The bytes of a regular file. Raises OSError, worded for people, for what is none, has more than ``most`` bytes,
-    or cannot be read or be the name of a file."""
+def descriptor(path: Path | str | bytes) -> int:
+    """A regular file, open for reading. Raises OSError, worded for people, for what is none, cannot be read, or cannot
+    be the name of a file."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", str(path))
-            found = file.read(most + 1) or b""  # some files of the kernel's have nothing at once
+        found = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except ValueError:  # a NUL in the name
-        raise OSError(errno.EINVAL, "no file can have that name", str(path)) from None
+        raise OSError(errno.EINVAL, "no file can have that name", path) from None
+    mode = os.fstat(found).st_mode
+    if stat.S_ISREG(mode):
+        return found
+    os.close(found)
+    folder = stat.S_ISDIR(mode)
+    raise OSError(
+        errno.EISDIR if folder else errno.EINVAL, os.strerror(errno.EISDIR) if folder else "not a regular file", path
+    )
+
+
+def content(path: Path | str, most: int = MOST) -> bytes:
+    """The bytes of a regular file. Raises OSError as ``descriptor`` does, and where it has more than ``most`` bytes."""
+    with open(descriptor(path), "rb") as file:
+        found = file.read(most + 1) or b""  # some files of the kernel's have nothing at once
     if len(found) > most:
-        raise OSError(errno.EFBIG, f"more than {most} bytes", str(path))
+        raise OSError(errno.EFBIG, f"more than {most} bytes", path)
     return found
