@@ -30,12 +30,15 @@ MOST = 10_000
 
 
 class AccessCondition(NamedTuple):
-    """A condition as it is written, and what checks it; how many it comes to, and how deep tables stand in it."""
+    """A condition as it is written, and what checks it; how many it comes to, and how deep tables stand in it. One that
+    several places make together has their ``parts`` in order: the conditions of each, and whether they must hold
+    beside those before."""
 
     text: str
     check: Check
     size: int = 1
     depth: int = 0
+    parts: tuple[tuple[bool, tuple[AccessCondition, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,18 @@ def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
     if not strict:
         return AccessRule(later.address, before.conditions + later.conditions)
     text = " and ".join("(" + " or ".join(each.text for each in rule.conditions) + ")" for rule in (before, later))
+    first, *more = before.conditions
+    former = (*first.parts, (False, tuple(more))) if first.parts else ((False, before.conditions),)
+    parts = (*former, (True, later.conditions))
 
     def check(scope: Scope) -> AccessVerdict:
-        verdicts = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
-        return joined("all", verdicts)
+        verdict = AccessVerdict.NEUTRAL
+        for strictly, conditions in parts:  # never a check in a check: any number of places may be joined
+            its = joined("any", [each.check(scope) for each in conditions])
+            verdict = joined("all" if strictly else "any", [verdict, its])
+        return verdict
 
-    return AccessRule(later.address, (AccessCondition(text, check),))
+    return AccessRule(later.address, (AccessCondition(text, check, parts=parts),))
 
 
 OPEN = Guard()
