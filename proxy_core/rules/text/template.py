@@ -28,10 +28,12 @@ class Fixed(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """Text that a request fills in. ``name`` says what it is: ``%{REMOTE_ADDR}``, ``$1``, ``${map:``."""
+    """Text that a request fills in. ``name`` says what it is: ``%{REMOTE_ADDR}``, ``$1``, ``${map:``. ``looks_up`` has
+    the key and the default of a map."""
 
     name: str
     fill: Fill
+    looks_up: tuple[Template, Template | None] | None = None
 
 
 class Template:
@@ -122,7 +124,7 @@ class Template:
                 return default.expand(scope, escape)
             return found or ""
 
-        return Filled(f"${{{name}:", fill)
+        return Filled(f"${{{name}:", fill, (key, default))
 
     def _reference(self, sign: str, number: int) -> Filled:
         self.names += (("rule" if sign == "$" else "condition", str(number)),)
