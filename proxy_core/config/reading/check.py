@@ -28,6 +28,8 @@ class Fault(NamedTuple):
     todo: str
     missing: bool = False
     """Something is not there: in a text with syntax errors it may merely have been lost."""
+    of_key: bool = False
+    """It is about the key itself, not about what stands behind it."""
 
 
 class KindWords(NamedTuple):
@@ -95,7 +97,7 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
             close = get_close_matches(key.lower().replace("-", "_"), by_name, 1, 0.6)
             meant.update(close)
             todo = f"did you mean {close[0]}?" if close else f"delete it; the keys here are {', '.join(by_name)}"
-            yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo)
+            yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo, of_key=True)
     for field in by_name.values():
         if field.required and field.name not in data and field.name not in meant:
             yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
@@ -121,7 +123,7 @@ def _one_action(row: dict[str, Any], meant: set[str], path: Path) -> Iterator[Fa
     given = [key for key in _ACTIONS if key in row and (key != "except" or row[key] is True)]
     for key in given[1:]:
         what = f"the route both {_ACTIONS[given[0]]} and {_ACTIONS[key]}"
-        yield Fault((*path, key), what, f"delete {given[0]} or {key}")
+        yield Fault((*path, key), what, f"delete {given[0]} or {key}", of_key=True)
     if not given and not meant & {*_ACTIONS}:
         todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
         yield Fault(path, "the route does nothing", todo, missing=True)
@@ -133,7 +135,8 @@ def _one_of(row: dict[str, Any], path: Path, keys: tuple[str, ...], examples: st
     if not given:
         yield Fault(path, "the row does not say what it is for", f"add {examples}", missing=True)
     for key in given[1:]:
-        yield Fault((*path, key), f"the row has both {given[0]} and {key}", "delete one, or write two rows")
+        what = f"the row has both {given[0]} and {key}"
+        yield Fault((*path, key), what, "delete one, or write two rows", of_key=True)
 
 
 def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:
@@ -186,7 +189,8 @@ def _texts(value: Any, field: Field, path: Path) -> Iterator[Fault]:
 
 def _name(name: str, field: Field, path: Path) -> Iterator[Fault]:
     if field.pattern and not re.search(field.pattern, name):
-        yield Fault(path, f"{_shown(name)} cannot be a name in {field.name}", f"use {field.wanted}")
+        what = f"{_shown(name)} cannot be a name in {field.name}"
+        yield Fault(path, what, f"use {field.wanted}", of_key=True)
 
 
 def _limits(value: Any, field: Field, path: Path) -> Iterator[Fault]:
