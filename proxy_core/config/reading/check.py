@@ -30,6 +30,8 @@ class Fault(NamedTuple):
     """Something is not there: in a text with syntax errors it may merely have been lost."""
     of_key: bool = False
     """It is about the key itself, not about what stands behind it."""
+    stand_in: tuple[str, Any] | None = None
+    """A key and a value with which the table is whole, so that the rest of it can be checked."""
 
 
 class KindWords(NamedTuple):
@@ -73,10 +75,13 @@ def without_faults(data: dict[str, Any]) -> Left | None:
     data = deepcopy(data)
     gone: set[str] = set()
     for _ in range(8):  # a key that goes may leave a table that lacks it
-        found = {fault.path for fault in faults(data)}
+        found = {fault.path: fault.stand_in for fault in faults(data)}
         if not found:
             return Left(data, frozenset(gone))
         for path in sorted(found, reverse=True):  # what is inside before what holds it, later rows before earlier ones
+            if stand_in := found[path]:
+                at(data, path)[stand_in[0]] = stand_in[1]
+                continue
             if not path:
                 return None
             *above, last = path
@@ -126,14 +131,15 @@ def _one_action(row: dict[str, Any], meant: set[str], path: Path) -> Iterator[Fa
         yield Fault((*path, key), what, f"delete {given[0]} or {key}", of_key=True)
     if not given and not meant & {*_ACTIONS}:
         todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
-        yield Fault(path, "the route does nothing", todo, missing=True)
+        yield Fault(path, "the route does nothing", todo, missing=True, stand_in=("except", True))
 
 
 def _one_of(row: dict[str, Any], path: Path, keys: tuple[str, ...], examples: str) -> Iterator[Fault]:
     """Exactly one of ``keys`` says what a row is for."""
     given = [key for key in keys if key in row]
     if not given:
-        yield Fault(path, "the row does not say what it is for", f"add {examples}", missing=True)
+        what = "the row does not say what it is for"
+        yield Fault(path, what, f"add {examples}", missing=True, stand_in=("path", "/"))
     for key in given[1:]:
         what = f"the row has both {given[0]} and {key}"
         yield Fault((*path, key), what, "delete one, or write two rows", of_key=True)

@@ -16,6 +16,7 @@ from proxy_core.errors import Problem
 from proxy_core.http.target import balancer, origin
 from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import error, warning
+from proxy_core.rules.lint.texts import patterns
 from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
 from proxy_core.rules.rewriting.flags import is_redirect
 from proxy_core.rules.routing.reverse import effective_target
@@ -84,10 +85,10 @@ def _prefix(row: Route, path: str) -> Iterator[Problem]:
 
 def _regex(row: Route, regex: str) -> Iterator[Problem]:
     address = ("routes", row.id, "path_regex")
+    yield from patterns(address, regex)
     try:
         compiled = pattern.compile(regex)
-    except pattern.PatternError as reason:
-        yield error(address, f"{reason} (at character {reason.position + 1})", "correct the regular expression")
+    except pattern.PatternError:
         return
     if row.mapping == "servlet":
         todo = 'give it a path, or mapping = "encoded"'
