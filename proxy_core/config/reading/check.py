@@ -23,9 +23,14 @@ from proxy_core.config.site_addresses import Path, at, row_ids
 
 
 class Fault(NamedTuple):
+    """Something wrong with a site's data."""
+
     path: Path
+    """Where it is: a key, a row, or a table."""
     what: str
+    """What is wrong, as the beginning of a sentence."""
     todo: str
+    """What to do about it."""
     missing: bool = False
     """Something is not there: in a text with syntax errors it may merely have been lost."""
     of_key: bool = False

@@ -86,7 +86,8 @@ CASES: list[tuple[str, str, list[str]]] = [
      "names = ['x']\n",
      ['5:9: "bücher.example" in "http://bücher.example/" is not a host name: it is written as xn--bcher-kva.example',
       '6:1: "bücher.example" cannot be a name in hosts']),
-    ("a pattern of a row that does nothing", HTTP + "[[routes]]\npath_regex = '('\n[[locations]]\nhost = 'no'\n" + ROUTE,
+    ("a pattern of a row that does nothing",
+     HTTP + "[[routes]]\npath_regex = '('\n[[locations]]\nhost = 'no'\n" + ROUTE,
      ["3:1: the route does nothing", "4:14: the pattern ( does not compile", "5:1: the row does not say",
       '6:8: there is no host "no"']),
     ("all that is there", HTTP + TLS + "cert = 'good.pem'\nkey = 'good.key'\n" + AUTH % "users"
