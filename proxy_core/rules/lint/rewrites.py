@@ -172,7 +172,8 @@ def _flags(site: Site, row: RewriteRule, given: Flags) -> Iterator[Problem]:
         yield warning(("rewrites", row.id, "substitution"), what, "write a URL, or PT instead of P")
     for word, value in (("T", given.type), ("H", given.handler)):
         if value:
-            yield warning(address, f"{word} is for files that a server serves: nothing is served here", "remove it")
+            what = f"{word} has no effect: files have the type of their name, and there are no handlers"
+            yield warning(address, what, "remove it")
     query = made.partition("?")[2]
     if any(kind in ("rule", "condition") for kind, _ in template.compile(query).names) and not given.backrefs:
         what = (
@@ -211,6 +212,7 @@ def _map(site: Site, name: str, settings: RewriteMap) -> Iterator[Problem]:
 
 def _maps_used(site: Site) -> set[str]:
     texts = [row.from_ for row in site.env] + [row.value or "" for row in site.env]
+    texts += [group.key for group in site.balancers.values()]
     for rule in site.rewrites:
         texts += [rule.substitution, *rule.flags, *(each.test for each in rule.conditions)]
     return {name for text in texts for kind, name in template.compile(text).names if kind == "map"}

@@ -13,12 +13,13 @@ from difflib import get_close_matches
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.errors import Problem
-from proxy_core.http.target import balancer, origin
+from proxy_core.http.target import as_bytes_text, balancer, origin
 from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import error, warning
 from proxy_core.rules.lint.texts import patterns
 from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
 from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.routing.reverse import effective_target
 from proxy_core.rules.text import pattern
 
@@ -102,6 +103,12 @@ def _regex(row: Route, regex: str) -> Iterator[Problem]:
         yield warning(("routes", row.id, key), what, "put parentheses round what is meant, or name another group")
 
 
+def _takes_again(row: Route, path: str) -> bool:
+    """Whether the row may take what it has sent."""
+    sent = as_bytes_text(path or "/").encode("latin-1")
+    return row.path is None or takes(collapsed(as_bytes_text(row.path).encode("latin-1")), collapsed(sent))
+
+
 def _proxy(site: Site, row: Route) -> Iterator[Problem]:
     """Where a row sends to, and how path and target join."""
     address = ("routes", row.id, "proxy")
@@ -114,7 +121,8 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
         yield error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
         return
     if balancer(row.proxy) is None:
-        yield from loop(site, address, origin(pool or ""))
+        if _takes_again(row, path):
+            yield from loop(site, address, origin(pool or ""))
     else:
         if pool not in site.balancers:
             near = get_close_matches(pool or "", site.balancers, 1)

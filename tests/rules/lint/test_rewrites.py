@@ -71,7 +71,7 @@ FAULTS: list[tuple[str, Address, str, str]] = [
     (rule("^/a", "/b", "P"), ("rewrites", "a", "substitution"), "warning", "go round"),
     (rule("^/a", "/b", "F"), ("rewrites", "a", "substitution"), "warning", "write -"),
     (rule("^/a", "-", "R=301"), ("rewrites", "a", "flags"), "warning", "changes nothing"),
-    (rule("^/a", "-", "T=text/plain"), ("rewrites", "a", "flags"), "warning", "nothing is served here"),
+    (rule("^/a", "-", "T=text/plain"), ("rewrites", "a", "flags"), "warning", "has no effect"),
     (rule("^/a", "-", "F") + rule("^/ab", "-", "G"), ("rewrites", "ab", "pattern"), "warning", "never matches"),
     (rule("^/svc/(.*)", "http://one/$1", "P") + ROUTE, ("rewrites", "svc", "pattern"), "warning", "not by both"),
     (
@@ -117,6 +117,7 @@ SOUND = [
     rule("^/?(.*)", "http://one/$1", "P"),
     rule("^/(?!x)(.*)", "http://one/$1", "P"),
     USED + table("m", "type = 'int'\nfunction = 'escape'"),
+    "[balancers.b]\nmethod = 'hash'\nkey = '${m:%{REMOTE_ADDR}|x}'\n" + table("m", "type = 'txt'\nfile = 'x'"),
     env(**{"from": "'%{REMOTE_ADDR}'"}, transform="['sha1', 'hex']", capture="'^(.)'"),
 ]
 
