@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -34,6 +35,8 @@ from proxy_core.runtime.upstreams.resolver import is_number
 
 _SECONDS = 2.0
 """How long all names may take together; of one that takes longer nothing is said."""
+_AT_ONCE = 16
+"""Names that are asked for at a time."""
 _NOBODY = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 """What the system says of a name that does not exist; other errors say nothing of the name."""
 
@@ -131,23 +134,24 @@ def _sockets(site: Site) -> Iterator[Problem]:
 
 def _unknown_names(site: Site) -> Iterator[Problem]:
     """Hosts that have no address now, as far as that is known soon enough."""
-    unknown: set[str] = set()
-
-    def ask(host: str) -> None:
-        try:
-            socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            if error.errno in _NOBODY:
-                unknown.add(host)
-        except UnicodeError:
-            unknown.add(host)
-
     hosts = {host: address for address, host in _upstreams(site) if not is_number(host)}
-    asking = [Thread(target=ask, args=(host,), daemon=True) for host in hosts]
+    waiting, unknown = list(hosts), list[str]()
+
+    def ask() -> None:
+        while waiting:
+            with suppress(IndexError):  # another one took the last
+                host = waiting.pop(0)
+                try:
+                    socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                except (socket.gaierror, UnicodeError) as error:
+                    if isinstance(error, UnicodeError) or error.errno in _NOBODY:
+                        unknown.append(host)
+
+    asking = [Thread(target=ask, daemon=True) for _ in range(min(_AT_ONCE, len(hosts)))]
     end = monotonic() + _SECONDS
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join(max(0.0, end - monotonic()))
-    for host in sorted(unknown & hosts.keys()):
+    for host in tuple(unknown):
         yield warning(hosts[host], f"no name server knows {host} now", "correct the name, or make it known")
