@@ -58,7 +58,6 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
         log.tell(Event(level="error", kind="stopped", text="no listener could be bound: nothing can be served"))
         await engine.stop(0)
         return EXIT_NO_LISTENER
-    say(ready(engine))
     engine.watch = log.see
     await until_stopped(engine, log)
     return 0
@@ -72,7 +71,7 @@ def ready(engine: Engine) -> str:
 
 
 async def until_stopped(engine: Engine, log: EventLog) -> None:
-    """Heed signals until one of them stops the engine, and stop it."""
+    """Say where requests are accepted, heed signals until one of them stops the engine, and stop it."""
     loop = asyncio.get_running_loop()
     stop, cut = asyncio.Event(), asyncio.Event()
     background: set[asyncio.Task[None]] = set()
@@ -89,6 +88,7 @@ async def until_stopped(engine: Engine, log: EventLog) -> None:
                 signal.SIGUSR1: engine.reopen_logs}  # fmt: skip
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
+    say(ready(engine))  # now, for whoever reads it may send a signal at once
     await stop.wait()
     in_flight = engine.snapshot().in_flight
     text = f"draining {in_flight} in flight; the same signal again cuts them"

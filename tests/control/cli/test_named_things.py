@@ -15,6 +15,7 @@ import trustme
 
 from proxy_core.control import named_things
 from proxy_core.control.cli.__main__ import main
+from proxy_core.runtime.maps.programs import MapProgram
 
 HTTP = '[listeners.http]\naddress = "127.0.0.1:0"\n'
 ROUTE = '[[routes]]\npath = "/"\nproxy = "http://127.0.0.1:9/"\n'
@@ -136,13 +137,13 @@ def test_check_tells_what_is_named_and_wrong(
     assert not (folder / "access.log").exists(), "check makes nothing"
 
 
-def test_check_starts_no_program(folder: Path) -> None:
+def test_check_starts_no_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = folder / "program"
-    program.write_text("#!/bin/sh\ntouch started\n")
+    program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     (folder / "x.toml").write_text(HTTP + "[maps.m]\ntype = 'prg'\ncommand = ['./program']\n" + USED + ROUTE)
+    monkeypatch.setattr(MapProgram, "open", lambda _: pytest.fail("it is started"))
     assert main(["check", str(folder / "x.toml")]) == 0
-    assert not (folder / "started").exists()
 
 
 def test_a_name_server_that_does_not_answer_keeps_nobody_waiting(
@@ -175,6 +176,7 @@ def test_the_start_tells_the_lines_of_check_once(folder: Path, capsys: pytest.Ca
         finally:
             process.terminate()
         _, told = process.communicate(timeout=20)
+    assert process.returncode == 0
     assert len(wanted) == 7
     lines = [line for line in told.splitlines() if str(file) in line]
     assert [line.partition(f"{file}:")[2].partition(": ")[2] for line in lines] == wanted

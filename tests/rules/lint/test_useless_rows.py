@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -31,7 +31,7 @@ ASKED = [path + rest for path in PATHS for rest in ("", "/", "x", "/b/c")]
 HOSTS = ("", "one", "two")
 
 
-def row(path: str, kind: str, host: str, enabled: bool, regex: bool) -> Route:
+def row(path: str, kind: str, host: str, enabled: bool = True, regex: bool = False) -> Route:
     taken: dict[str, Any] = {"path": path}
     if regex and kind != "serves files":
         taken = {"path_regex": f"^{path}$"}
@@ -105,6 +105,10 @@ def test_a_rule_that_is_said_never_to_match_can_go(rules: list[RewriteRule], row
 
 
 @given(ROWS, st.booleans())
+@example(rows=[row("/a", "excepts", ""), row("/", "forwards", "one")], root=False)
+@example(rows=[row("/a", "excepts", ""), row("/a", "redirects", ""), row("/", "forwards", "")], root=False)
+@example(rows=[row("/a", "excepts", ""), row("/", "forwards", ""), row("/a", "serves files", "")], root=False)
+@example(rows=[row("/a", "forwards", "one"), row("/", "forwards", "")], root=False)
 def test_a_row_that_is_said_to_do_nothing_can_go(rows: list[Route], root: bool) -> None:
     site = served(rows, root)
     useless = {each.address[1] for each in lint_order(site) if "segments" not in each.what}
