@@ -27,6 +27,7 @@ from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, report, ser
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.named_things import with_named_things
 from proxy_core.errors import Problem
 from proxy_core.runtime.process_limits import settle
 from rproxy_tui.app import ConsoleApp, Ending
@@ -107,7 +108,7 @@ async def serve(
     try:
         engine = Engine(file, console=True, allow_empty=allow_empty)
     except BadSite as bad:
-        for problem in bad.problems:
+        for problem in await with_named_things(bad.document, bad.problems):
             report(problem)
         return EXIT_BAD_SITE
     signals = Signals()

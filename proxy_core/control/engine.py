@@ -17,11 +17,12 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
-from proxy_core.config.reading.document import read
+from proxy_core.config.reading.document import Document, read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
 from proxy_core.control.explaining.explain import explain, inspection
+from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
@@ -57,10 +58,11 @@ NEWEST = 50
 
 
 class BadSite(Exception):
-    """A site file that cannot be served; ``problems`` say why."""
+    """A site file that cannot be served; ``problems`` say why, among what else is wrong with it."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, document: Document, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
+        self.document = document
         self.problems = problems
 
 
@@ -72,7 +74,7 @@ class Engine:
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
-            raise BadSite(problems)
+            raise BadSite(document, problems)
         self.file = file
         self.demo = False
         self.recent_problems = RecentProblems()
@@ -102,6 +104,11 @@ class Engine:
         self._minute: figures.Minute | None = None
 
     # ---- life
+
+    async def told_by_check(self) -> tuple[Problem, ...]:
+        """What ``rproxy check`` says of the site in force and of what it names, but for names that have no address:
+        these are looked up while serving."""
+        return await with_named_things(self._editor.document, self._editor.warnings)
 
     async def start(self) -> None:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be

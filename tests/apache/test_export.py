@@ -157,7 +157,7 @@ def test_losses_are_told_with_their_places_and_the_exit_status(
     assert main(["export", "--to", "apache", str(file)]) == 3
     told = capsys.readouterr()
     assert told.out.startswith("# Exported from site.toml.")
-    assert f"{file}:2:1: warning: limits.in_flight is lost" in told.err
+    assert f"{file}:2:13: warning: limits.in_flight is lost" in told.err
     assert main(["export", "--to", "apache", str(file), "--report", "json"]) == 3
     (loss,) = json.loads(capsys.readouterr().err)["losses"]
     assert (loss["address"], loss["line"]) == (["limits", "in_flight"], 2)

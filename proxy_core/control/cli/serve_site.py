@@ -15,6 +15,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import uvloop
+from msgspec.structs import replace
 
 from proxy_core.control.cli.subcommand import (
     EXIT_BAD_SITE,
@@ -26,8 +27,9 @@ from proxy_core.control.cli.subcommand import (
 )
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.named_things import with_named_things
 from proxy_core.control.watching.event_log import EventLog, LibraryHandler, LineSink, in_journal
-from proxy_core.control.watching.events import Event
+from proxy_core.control.watching.events import Event, Sight
 from proxy_core.printable import printable
 from proxy_core.runtime.process_limits import settle
 
@@ -44,10 +46,11 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
     try:
         engine = Engine(file, allow_empty=allow_empty)
     except BadSite as bad:
-        report_all(bad.problems, "<3>" if journal else "")
+        report_all(await with_named_things(bad.document, bad.problems), "<3>" if journal else "")
         return EXIT_BAD_SITE
     log.settings = engine.site().site.log
     logging.getLogger().addHandler(LibraryHandler(log))
+    log.see(Sight(settings=log.settings, remarks=await engine.told_by_check()))
     await engine.start()
     settle()
     log.see(engine.sight())
@@ -55,7 +58,6 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
         log.tell(Event(level="error", kind="stopped", text="no listener could be bound: nothing can be served"))
         await engine.stop(0)
         return EXIT_NO_LISTENER
-    say(ready(engine))
     engine.watch = log.see
     await until_stopped(engine, log)
     return 0
@@ -69,7 +71,7 @@ def ready(engine: Engine) -> str:
 
 
 async def until_stopped(engine: Engine, log: EventLog) -> None:
-    """Heed signals until one of them stops the engine, and stop it."""
+    """Say where requests are accepted, heed signals until one of them stops the engine, and stop it."""
     loop = asyncio.get_running_loop()
     stop, cut = asyncio.Event(), asyncio.Event()
     background: set[asyncio.Task[None]] = set()
@@ -86,12 +88,14 @@ async def until_stopped(engine: Engine, log: EventLog) -> None:
                 signal.SIGUSR1: engine.reopen_logs}  # fmt: skip
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
+    say(ready(engine))  # now, for whoever reads it may send a signal at once
     await stop.wait()
     in_flight = engine.snapshot().in_flight
     text = f"draining {in_flight} in flight; the same signal again cuts them"
     log.tell(Event(level="info", kind="draining", text=text, facts={"in_flight": in_flight}))
+    faults = engine.sight().faults
     lost = await drained(engine, cut)
-    log.see(engine.sight())
+    log.see(replace(engine.sight(), faults=faults))  # what is wrong is not over because nobody serves any more
     log.tell(Event(level="info", kind="stopped", text=f"stopped, {lost} cut", facts={"cut": lost}))
 
 

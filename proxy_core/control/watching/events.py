@@ -131,7 +131,9 @@ def _problem(problem: Problem, kind: str = "problem") -> Event:
 
 def _problems(before: Sight, now: Sight) -> Iterator[Event]:
     old, new = _lasting(before.faults), _lasting(now.faults)
-    yield from (_problem(problem) for key, problem in new.items() if key not in old)
+    said = {(each.address, each.what) for each in before.remarks}
+    fresh = (problem for key, problem in new.items() if key not in old and (problem.address, problem.what) not in said)
+    yield from map(_problem, fresh)
     over = (problem for key, problem in old.items() if key not in new)
     yield from (Event(level="info", kind="problem_over", text=f"no longer: {problem.what}") for problem in over)
     known = {(each.address, each.what) for each in (*before.remarks, *now.faults)}

@@ -232,6 +232,12 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         [("info", "member_drained", "member b/a is drained: it is safe to stop")],
     ),
     (
+        "a fault that was told before the start",
+        Sight(remarks=(FULL,)),
+        Sight(faults=(FULL,)),
+        [],
+    ),
+    (
         "a map that changed",
         mapped(1.0),
         mapped(2.0),
