@@ -12,7 +12,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
@@ -22,6 +22,9 @@ from proxy_core.rules.decision import Extras, Respond, Step, Trace
 from proxy_core.rules.text.variables import Scope
 
 Match = Literal["any", "all", "none"]
+
+OVERLOADED: Final = "overloaded"
+"""The answer to a password that nobody had the time to judge."""
 
 
 class AccessCondition(NamedTuple):
@@ -155,6 +158,9 @@ def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond 
     right = scope.fact("password", auth.file, asked)
     if right is None:
         return Respond(500, None, f"the passwords in {auth.file} cannot be read")
+    if right == OVERLOADED:
+        cause = "more passwords came than can be judged in time"
+        return Respond(503, None, cause, Extras((b"Retry-After: 1",), user=user))
     if not right:
         return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
     scope.user, scope.auth = user, name

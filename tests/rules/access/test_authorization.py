@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from proxy_core.http.request_view import Connection, RequestView
-from proxy_core.rules.access.authorization import AccessVerdict, credentials, joined, words
+from proxy_core.rules.access.authorization import OVERLOADED, AccessVerdict, credentials, joined, words
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import FactKey, Facts, Need
 from proxy_core.rules.lint.site import lint
@@ -28,7 +28,7 @@ proxy = "http://one/"
 realm = 'The "staff"'
 file = "users"
 """
-PASSWORDS = {"anna:secret": "1", "bert:secret": "1"}
+PASSWORDS = {"anna:secret": "1", "bert:secret": "1", "anna:unjudged": OVERLOADED}
 
 
 def asked(text: str, path: str = "/app/x", method: str = "GET", user: str = "", client: str = "10.1.2.3",
@@ -211,6 +211,12 @@ def test_auth_and_require_are_inherited_each_by_itself() -> None:
     text = '[site]\nauth = "staff"\n' + location('path = "/app"', "user anna")
     assert [status(asked(text, path, user="anna:secret")) for path in ("/app", "/q")] == [200, 200]
     assert [status(asked(text, path)) for path in ("/app", "/q")] == [401, 200]
+
+
+def test_a_password_that_nobody_had_the_time_to_judge_may_come_again() -> None:
+    said = asked(location('path = "/"', "valid-user", auth="staff"), user="anna:unjudged")
+    assert isinstance(said, Respond)
+    assert (said.status, said.extras and said.extras.fields) == (503, (b"Retry-After: 1",))
 
 
 def test_no_trace_and_no_cause_holds_a_password() -> None:
