@@ -136,7 +136,7 @@ class Passwords:
     # -- the file
 
     async def _looked_at(self, name: str) -> File | None:
-        """The file as it is now, or was within FRESH; None where it cannot be read. All who ask at once share a look."""
+        """The file as it is now, or was within FRESH; None where it cannot be read. Who ask at once share a look."""
         file = self._files.get(name)
         if file is not None and monotonic() - file.looked <= FRESH:
             return file
@@ -226,7 +226,7 @@ def users_in(content: bytes) -> dict[bytes, bytes]:
 
 
 def tried(users: dict[bytes, bytes], user: bytes) -> bytes:
-    """What a password of this user is tried against: for a user that is not there another's, so that it takes as long."""
+    """What a user's password is tried against: for one that is not there another's, so that it takes as long."""
     return users.get(user, next(iter(users.values()), b""))
 
 
