@@ -29,8 +29,8 @@ class ServerState:
     """Knows the requests that are in flight, and the last finished ones."""
     upstreams: Upstreams
     """Connections to members."""
-    log: Callable[[Problem, Exception], None]
-    """Is told of our own mistakes."""
+    log: Callable[[Problem, Exception | None], None]
+    """Is told of our own mistakes, and of what is worth a look."""
     outside: Outside
     """Has the answers that rules ask for."""
     most_clients: int = 1 << 19
@@ -65,6 +65,12 @@ class ServerState:
         except Exception as error:
             self.crashed("recording a request", error)
             self.recorder.live.discard(exchange)
+
+    def unknown_client(self, header: str) -> None:
+        """A proxy that is believed names a client by no address. Told once, however many such requests come."""
+        what = f"{header} of a proxy in front names clients by what is no address, so nobody knows who they are"
+        todo = "let it write addresses; until then neither an ip or local condition nor its negation lets them in"
+        self.log(Problem(what=what, todo=todo, severity="warning", address=("site", "client_header")), None)
 
     def crashed(self, where: str, error: Exception) -> None:
         """A mistake of ours: the request is answered with 500, the trace goes to ``log``, and serving goes on."""

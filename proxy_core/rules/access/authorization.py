@@ -128,13 +128,19 @@ def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:
     decides, otherwise = AccessVerdict.GRANTED, AccessVerdict.DENIED
     if match == "all":
         decides, otherwise = otherwise, decides
-    ranked = (decides, AccessVerdict.WANTS_USER, otherwise)
+    undecided = [AccessVerdict.UNKNOWN, AccessVerdict.WANTS_USER]
+    if match == "any":  # a user may be what makes it hold, whoever the client is
+        undecided.reverse()
+    ranked = (decides, *undecided, otherwise)
     made = next((each for each in ranked if each in results), AccessVerdict.NEUTRAL)
     return _negated(made) if match == "none" else made
 
 
 def _negated(verdict: AccessVerdict) -> AccessVerdict:
-    """Granted becomes denied, and everything else nothing: that a condition does not hold grants nothing."""
+    """Granted becomes denied, and everything else nothing: that a condition does not hold grants nothing. What nobody
+    knows stays denied."""
+    if verdict is AccessVerdict.UNKNOWN:
+        return verdict
     return AccessVerdict.DENIED if verdict is AccessVerdict.GRANTED else AccessVerdict.NEUTRAL
 
 
