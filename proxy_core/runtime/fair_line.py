@@ -13,13 +13,13 @@ Entry = TypeVar("Entry")
 
 
 class FairLine(Generic[Entry]):
-    """``of_client`` entries of one client may wait, ``most`` in all."""
+    """``of_client`` entries of one client may wait, ``most`` in all; so many are ``waiting``."""
 
     def __init__(self, of_client: int, most: int) -> None:
         self._of_client = of_client
         self._most = most
         self._waiting: OrderedDict[str, deque[Entry]] = OrderedDict()
-        self._count = 0
+        self.waiting = 0
 
     def join(self, client: str, entry: Entry) -> Entry | None:
         """``entry`` waits from now on. Returns what has no place by that: None, or ``entry`` itself, or the last one of
@@ -28,14 +28,14 @@ class FairLine(Generic[Entry]):
         if own >= self._of_client:
             return entry
         lost = None
-        if self._count >= self._most:
+        if self.waiting >= self._most:
             longest = max(self._waiting, key=lambda name: len(self._waiting[name]))
             if len(self._waiting[longest]) <= own + 1:
                 return entry
             lost = self._waiting[longest].pop()
-            self._count -= 1
+            self.waiting -= 1
         self._waiting.setdefault(client, deque()).append(entry)
-        self._count += 1
+        self.waiting += 1
         return lost
 
     def leave(self) -> Entry | None:
@@ -46,5 +46,5 @@ class FairLine(Generic[Entry]):
         entry = entries.popleft()
         if entries:
             self._waiting[client] = entries
-        self._count -= 1
+        self.waiting -= 1
         return entry
