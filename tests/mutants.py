@@ -476,9 +476,16 @@ MUTANTS = [
     Mutant(
         "passwords: who has most gives way",
         "proxy_core/runtime/fair_line.py",
-        "<= own + 1:",
-        "<= own + 99:",
+        "self._waiting.get(client, ())) + 1:",
+        "self._waiting.get(client, ())) + 99:",
         "tests/runtime/test_fair_line.py",
+    ),
+    Mutant(
+        "passwords: what nobody waits for is not judged",
+        PASSWORDS,
+        "if monotonic() < until:",
+        "if True:",
+        PASSWORDS_TESTS,
     ),
     Mutant(
         "client: an address may have a port",

@@ -1,7 +1,7 @@
 """A line in which clients take turns: one entry of each client after the other, however many one of them has.
 
-What waits is bounded, for each client and in all. Where all places are taken, the client that has most gives one up to
-one that has fewer, so many requests of a few never keep out a newcomer. Pure: whoever uses it wakes what waits.
+What waits is bounded. Where all places are taken, the client that has most gives one up to one that has fewer, so many
+requests of a few never keep out a newcomer. Pure: whoever uses it wakes what waits.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ Entry = TypeVar("Entry")
 
 
 class FairLine(Generic[Entry]):
-    """``of_client`` entries of one client may wait, ``most`` in all; so many are ``waiting``."""
+    """``most`` entries may wait; so many are ``waiting``."""
 
-    def __init__(self, of_client: int, most: int) -> None:
-        self._of_client = of_client
+    def __init__(self, most: int) -> None:
         self._most = most
         self._waiting: OrderedDict[str, deque[Entry]] = OrderedDict()
         self.waiting = 0
@@ -24,13 +23,10 @@ class FairLine(Generic[Entry]):
     def join(self, client: str, entry: Entry) -> Entry | None:
         """``entry`` waits from now on. Returns what has no place by that: None, or ``entry`` itself, or the last one of
         the client that has most."""
-        own = len(self._waiting.get(client, ()))
-        if own >= self._of_client:
-            return entry
         lost = None
         if self.waiting >= self._most:
             longest = max(self._waiting, key=lambda name: len(self._waiting[name]))
-            if len(self._waiting[longest]) <= own + 1:
+            if len(self._waiting[longest]) <= len(self._waiting.get(client, ())) + 1:
                 return entry
             lost = self._waiting[longest].pop()
             self.waiting -= 1

@@ -38,10 +38,8 @@ FRESH = 1.0
 """Seconds for which a file that was looked at is taken for unchanged."""
 MOST = 4096
 """Right answers kept, and wrong ones."""
-OF_CLIENT = 8
-"""Passwords of one client that may wait to be judged."""
 WAITING = 256
-"""Passwords of all clients that may wait."""
+"""Passwords that may wait to be judged."""
 RESTS = 4.0
 """How many times as long as it took a thread rests after a judgement that held the interpreter."""
 _THREADS = 2
@@ -64,11 +62,12 @@ Question = tuple[str, Stamp, bytes]
 
 
 class Judgement(NamedTuple):
-    """A password that waits to be judged; ``verdict`` gets what is said of it."""
+    """A password that waits to be judged, ``until`` nobody waits any longer; ``verdict`` gets what is said of it."""
 
     question: Question
     users: dict[bytes, bytes]
     asked: str
+    until: float
     verdict: asyncio.Future[str]
 
 
@@ -81,7 +80,7 @@ class Passwords:
         self._files: dict[str, File] = {}
         self._looks: dict[str, asyncio.Task[File | None]] = {}
         self._known: dict[str, OrderedDict[Question, None]] = {"1": OrderedDict(), "": OrderedDict()}
-        self._line: FairLine[Judgement] = FairLine(OF_CLIENT, WAITING)
+        self._line: FairLine[Judgement] = FairLine(WAITING)
         self._open: dict[Question, asyncio.Future[str]] = {}
         self._judges: set[asyncio.Task[None]] = set()
         self._secret = os.urandom(32)
@@ -175,7 +174,7 @@ class Passwords:
         if verdict is not None:
             return verdict
         verdict = asyncio.get_running_loop().create_future()
-        judgement = Judgement(question, users, asked, verdict)
+        judgement = Judgement(question, users, asked, monotonic() + SECONDS, verdict)
         lost = self._line.join(seen_as(client), judgement)
         if lost is not judgement:
             self._open[question] = verdict
@@ -192,11 +191,12 @@ class Passwords:
         """Judge what is in line, until nothing is."""
         loop = asyncio.get_running_loop()
         while (next_one := self._line.leave()) is not None:
-            question, users, asked, verdict = next_one
+            question, users, asked, until, verdict = next_one
             said, held = OVERLOADED, 0.0
             try:
-                said, held = await loop.run_in_executor(self._pool(), _judged, users, asked)
-                self._keep(question, said)
+                if monotonic() < until:
+                    said, held = await loop.run_in_executor(self._pool(), _judged, users, asked)
+                    self._keep(question, said)
             except Exception as error:
                 verdict.set_exception(error)
             finally:

@@ -96,12 +96,13 @@ async def test_more_passwords_than_can_be_judged_are_503_and_stop_nobody_who_is_
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on, judge = threading.Event(), passwords.verify
+    monkeypatch.setattr(passwords, "WAITING", 3)
     async with upstream(echoes) as there:
         async with serving(guarded(there, STAFF), folder, outside=Outside(folder=folder)) as running:
             assert (await get(running.port, "/app", basic("anna")))[0].startswith(b"HTTP/1.1 200 ")
             monkeypatch.setattr(passwords, "verify", lambda kept, sent: goes_on.wait(20) and judge(kept, sent))
             judging, flood = running.server._state.outside.passwords, list[asyncio.Task[tuple[bytes, bytes]]]()
-            for number in range(2 + passwords.OF_CLIENT):  # two are judged, the others stand in line
+            for number in range(2 + passwords.WAITING):  # two are judged, the others stand in line
                 flood.append(asyncio.create_task(get(running.port, "/app", basic("anna", f"w{number}"))))
                 await until(lambda: len(judging._open) == len(flood) == judging._line.waiting + min(len(flood), 2))
             head, _ = await get(running.port, "/app", basic("anna", "one more"))

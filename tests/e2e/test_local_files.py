@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,7 @@ async def test_a_range_that_is_not_sound_gets_the_whole(folder: Path, field: str
 
 PRIVATE = ["site.toml", "site.toml.bak", "site.toml~", "SITE.TOML.orig", "users", "users.old", "key.pem", "clients.pem",
            "m.key", "hosts.txt", "old.pag", "old.dir", "maps.db", "ask.py", "access.log", "access.log.1", "journal",
-           "linked", "hard", "sub/linked"]  # fmt: skip
+           "linked", "hard", "app.sock", "sub/linked"]  # fmt: skip
 PUBLIC = ["page.html", "users-guide.html", "sitemap", "sorry.html", "site.tom"]
 
 
@@ -269,13 +270,16 @@ def naming_its_files() -> Site:
 
 
 @pytest.fixture
-def exposed(tmp_path: Path) -> Path:
+def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "sub").mkdir()
-    for name in (*PRIVATE[:-3], *PUBLIC):
+    for name in (*PRIVATE[:-4], *PUBLIC):
         (tmp_path / name).write_bytes(BODY)
     (tmp_path / "linked").symlink_to("users")
     (tmp_path / "sub" / "linked").symlink_to(tmp_path / "site.toml")
     (tmp_path / "hard").hardlink_to(tmp_path / "key.pem")
+    monkeypatch.chdir(tmp_path)  # paths of sockets are bounded
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("app.sock")
     return tmp_path
 
 
