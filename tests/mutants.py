@@ -560,7 +560,7 @@ MUTANTS = [
     Mutant(
         "answers: where hsts stands members have no say",
         SERVE,
-        "secured = any(field.startswith(HSTS) for field in fields)",
+        "secured = bool(fields) and any(field.startswith(HSTS) for field in fields)",
         "secured = False",
         "tests/e2e/test_tls_listeners.py",
     ),

@@ -61,7 +61,7 @@ def head(
         lines[at] = _changed(lines[at], lambda address: mapped(address, back.rows, back.base))
     for at in found(lines, b"set-cookie") if back.cookies else ():
         lines[at] = _changed(lines[at], lambda cookie: mapped_cookie(cookie, back.cookies))
-    secured = any(field.startswith(HSTS) for field in fields)
+    secured = bool(fields) and any(field.startswith(HSTS) for field in fields)
     if secured:  # RFC 6797 §7.1: once, and the listener's word is the one that counts
         lines = [lines[0], *without(lines[1:], {_HSTS_NAME})]
     lines = [*lines, *fields] if change is None else change(lines)

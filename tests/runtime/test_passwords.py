@@ -165,15 +165,16 @@ async def test_no_more_is_kept_than_there_is_room_for_and_no_password(
     assert "guess" not in repr(known._known)
 
 
-async def asked_by_many(known: Passwords, clients: int, each: int) -> list[str | None]:
-    """What is said of ``each`` wrong passwords of so many clients that all ask at once."""
+def asked_by_many(known: Passwords, clients: int, each: int) -> list[asyncio.Task[str | None]]:
+    """``each`` wrong passwords of so many clients, all asked at once."""
     asked = [f"anna:guess {client} {number}" for number in range(each) for client in range(clients)]
-    return await asyncio.gather(*(known.answer("users", a, a.split()[1]) for a in asked))
+    return [asyncio.create_task(known.answer("users", a, a.split()[1])) for a in asked]
 
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Judging takes until this is set."""
+    """Judging takes until this is set, and there is time for it."""
+    monkeypatch.setattr(passwords, "SECONDS", 60.0)
     goes_on = threading.Event()
     judge = passwords.verify
     monkeypatch.setattr(passwords, "verify", lambda kept, password: goes_on.wait(20) and judge(kept, password))
@@ -188,13 +189,13 @@ async def test_a_known_answer_waits_for_no_judgement_even_when_the_file_has_to_b
     slow.set()
     assert await known.answer("users", "anna:secret") == "1"
     slow.clear()
-    flood = asyncio.create_task(asked_by_many(known, 16, 4))
+    flood = asked_by_many(known, 16, 4)
     await until(lambda: len(known._judges) == 2)
     monkeypatch.setattr(passwords, "FRESH", -1.0)  # each answer needs a look at the file
     assert await asyncio.gather(*(known.answer("users", "anna:secret") for _ in range(50))) == ["1"] * 50
-    assert not flood.done()
+    assert not any(each.done() for each in flood)
     slow.set()
-    assert await flood == [""] * 64
+    assert await asyncio.gather(*flood) == [""] * 64
 
 
 async def test_wrong_passwords_push_out_no_right_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,13 +214,13 @@ async def test_who_has_no_place_in_line_is_told_so_at_once_and_others_are_judged
     file(tmp_path, anna="")
     monkeypatch.setattr(passwords, "WAITING", 8)
     known = Passwords(tmp_path)
-    flood = asyncio.create_task(asked_by_many(known, 1, 300))
-    await until(lambda: len(known._judges) == 2)
+    flood = asked_by_many(known, 1, 300)
+    await until(lambda: sum(each.done() for each in flood) >= 300 - 2 - 8)
     newcomer = asyncio.create_task(known.answer("users", "anna:secret", "newcomer"))
     await asyncio.sleep(0)
     slow.set()
     assert await newcomer == "1"
-    said = await flood
+    said = await asyncio.gather(*flood)
     assert said.count(OVERLOADED) >= 300 - 2 - 8
     assert known.failed == said.count("") <= 2 + 8
 
