@@ -285,9 +285,7 @@ class ClientConnection(Lingering):
         view, fields = self.reader.read(plain, self._policy)
         client, refused = view.client, None
         if client != self.reader.peer:  # a proxy names it, whose connection this is: others come over it
-            refused = self._state.admission.turned_away(client, self._policy, monotonic())
-            if not client:
-                self._state.unknown_client(rules.site.site.client_header)
+            refused = self._state.named(client, self._policy)
         length = fields.length
         may_go_on = self._judge.judge(plain, view.method, fields)
         first, rest = b"", end
