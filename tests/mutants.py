@@ -46,6 +46,7 @@ ACCESS, COMPILE = "proxy_core/rules/access", "proxy_core/runtime/compile_site.py
 SAVER_TESTS, EDITOR_TESTS = "tests/control/editing/test_saver.py", "tests/control/editing/test_editor.py"
 RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recent_requests.py", "tests/screens/test_draft.py"
 CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_member_health.py"
+SLOW_START_TESTS = "tests/sim/test_slow_start.py"
 LBSETS_TESTS, EJECTION_TESTS = "tests/balance/test_shares.py", "tests/balance/test_ejection.py"
 FLIGHT_TESTS, GATE_TESTS = "tests/serve/test_flight.py", "tests/serve/test_client_limits.py"
 READING_TESTS = "tests/serve/test_request_fields.py tests/serve/test_request_head.py tests/e2e/test_strictness.py"
@@ -249,6 +250,28 @@ MUTANTS = [
     ),
     Mutant(
         "choose: requests of sessions count in turns", BALANCE, "chosen.state.lbstatus -= total", "pass", CHOOSING_TESTS
+    ),
+    Mutant("slow start: a turn is paid for", BALANCE, "first.state.owed -= 1.0", "pass", SLOW_START_TESTS),
+    Mutant(
+        "slow start: in its turn a member waits while the method holds more against it",
+        BALANCE,
+        "if burden(first, now) <= min(burden(other, now) for other in others):",
+        "if True:",
+        CHOOSING_TESTS,
+    ),
+    Mutant(
+        "slow start: nothing is made good when it is over",
+        BALANCE,
+        "    for member in pool.members:\n        start_anew(member.state)",
+        "",
+        SLOW_START_TESTS,
+    ),
+    Mutant(
+        "slow start: a member in error is only tried",
+        BALANCE,
+        "return RAMP_FROM if state.error_at else ramp(state, seconds, now)",
+        "return ramp(state, seconds, now)",
+        SLOW_START_TESTS,
     ),
     Mutant(
         "choose: a session of a member that was drained for long enough goes elsewhere",
