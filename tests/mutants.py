@@ -340,8 +340,8 @@ MUTANTS = [
     Mutant(
         "retries: they end",
         SERVE,
-        "if not (harmless and exchange.retries < RETRIES and retries.spend()):",
-        "if not (harmless and retries.spend()):",
+        "exchange.retries < RETRIES and (same or self._others())",
+        "(same or self._others())",
         FLIGHT_TESTS,
     ),
     Mutant("retries: they have a budget", SERVE, " and retries.spend())", ")", FLIGHT_TESTS),

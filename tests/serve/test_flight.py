@@ -171,11 +171,7 @@ WRONG = {
         accepts,
         sees(upstream=1, waits="answer"),
         closes,
-        sees(waits="connect", asked=2, retries=2),
-        accepts,
-        sees(upstream=1),
-        closes,
-        sees(502, status=502, retries=2, attempts=1, errors=3, busy=0, member_retries=2),
+        sees(502, status=502, retries=1, attempts=1, errors=2, busy=0, member_retries=1),
     ),
     "what is not HTTP is a 502": script(
         PLAIN,
