@@ -496,6 +496,17 @@ SCRIPTS = {
         says(HELLO),
         sees(HELLO, status=200, attempts=2, cause="", elected=2),
     ),
+    "a request that another member broke off is not sent to a third": script(
+        site("m", "n", "o"),
+        *ASKED,
+        closes,
+        accepts,
+        sees(upstream=1),
+        closes,
+        sees(upstream=1, attempts=2, retries=2),
+        closes,
+        sees(502, status=502, attempts=2, retries=2),
+    ),
     "trouble upstream does not multiply: the budget for sending again runs out": script(
         PLAIN,
         lambda play: setattr(play.state.retries, "credit", 0.5),
@@ -504,7 +515,7 @@ SCRIPTS = {
         sees(502, status=502, retries=0, asked=0),
     ),
     "each request that is sent again costs the budget": script(
-        PLAIN,
+        TWO,
         lambda play: setattr(play.state.retries, "credit", 1.0),
         *ASKED,
         closes,
