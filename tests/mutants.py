@@ -43,6 +43,7 @@ BALANCE, SERVE, UPSTREAMS = "proxy_core/balance", "proxy_core/serve", "proxy_cor
 WAY, GATE, HOST_RULES = "proxy_core/serve/way.py", "proxy_core/serve/client_limits.py", "proxy_core/rules/host_rules.py"
 ROUTING, REWRITING, FIELDS = "proxy_core/rules/routing", "proxy_core/rules/rewriting", "proxy_core/rules/fields"
 ACCESS, COMPILE = "proxy_core/rules/access", "proxy_core/runtime/compile_site.py"
+WATCHING = "proxy_core/control/watching"
 SAVER_TESTS, EDITOR_TESTS = "tests/control/editing/test_saver.py", "tests/control/editing/test_editor.py"
 RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recent_requests.py", "tests/screens/test_draft.py"
 CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_member_health.py"
@@ -857,6 +858,27 @@ MUTANTS = [
         "state.ramp_at = now",
         "pass",
         "tests/runtime/test_registry.py",
+    ),
+    Mutant(
+        "event log: a pipe that cannot be opened anew is not waited for",
+        WATCHING,
+        "elif self._room is not None and not self._room.poll(0):\n                    return",
+        "elif False:\n                    return",
+        "tests/control/watching/test_event_log.py",
+    ),
+    Mutant(
+        "floods: what goes on and off is kept back",
+        WATCHING,
+        "if known is not None and known.told >= MOST:",
+        "if False:",
+        "tests/control/watching/test_floods.py",
+    ),
+    Mutant(
+        "floods: the last is told when the minute is over",
+        WATCHING,
+        "told.append(_summed(spell, now))",
+        "pass",
+        "tests/control/watching/test_floods.py",
     ),
     Mutant(
         "swap: a connection adopts the rules in force",

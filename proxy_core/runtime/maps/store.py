@@ -125,7 +125,7 @@ class MapStore:
         return tuple(
             Problem(
                 what=f"map {name}: {opened.tally.fault}",
-                todo="until then its rules take their defaults",
+                todo="mend it: until then its rules take their defaults",
                 severity="warning",
                 address=_address(name, opened.settings),
             )
