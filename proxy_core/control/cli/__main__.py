@@ -12,7 +12,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from importlib import import_module
 
-from proxy_core.control.cli.subcommand import Parser, Subcommand
+from proxy_core.control.cli.subcommand import EXIT_OUTPUT_LOST, OutputLost, Parser, Subcommand, tell
 
 MODULES = {"check": "check_site", "explain": "explain_request", "import": "import_export", "export": "import_export"}
 """Where each command is, as a Subcommand of its name; serving has none."""
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command.run(parser.parse_args(given))
     except ArgumentTypeError as error:
         parser.error(str(error))
+    except OutputLost as lost:
+        tell(str(lost))
+        return EXIT_OUTPUT_LOST
 
 
 if __name__ == "__main__":
