@@ -215,7 +215,7 @@ def test_what_happens_without_a_console_is_told_on_standard_error(file: Path) ->
         told.until(" error ", "/dev/full: No space left on device")
         told.until(" warning ", "limit request_line turned away 1,")
         file.write_text(text.replace('"/r"', '"/new"'))
-        told.until(" info ", "generation 2 is in force: site file edited on disk (file)")
+        told.until(" info ", "generation 2 is in force: site file edited on disk: routes.r.path (file)")
         file.write_text("nonsense =\nx = \x1b[31m\n")
         told.until(" error ", "not taken", "the running site stays (generation 2)")
         told.until(" error ", f"{file}:1:11: ")
