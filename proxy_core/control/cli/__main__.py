@@ -2,7 +2,8 @@
 
 ``rproxy SITE.toml`` serves; the other commands are check, explain, import and export. What a command needs is imported
 when it is asked for. Problems go to standard error, one a line, as ``file:line:column: what, what to do``. The exit
-status is 2 when what was given has errors, and 3 when an import or export lost something.
+status is 1 when standard output does not take what was asked for, 2 when what was given has errors, and 3 when an
+import or export lost something.
 """
 
 from __future__ import annotations
