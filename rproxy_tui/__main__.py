@@ -29,7 +29,7 @@ from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
 from proxy_core.errors import Problem
-from proxy_core.runtime.process_limits import settle
+from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui.app import ConsoleApp, Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
     given = parser.parse_args(arguments)
+    open_standard_descriptors()
     if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {given.site}` serves without one\n")
         return EXIT_BAD_SITE

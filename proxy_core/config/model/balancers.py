@@ -194,7 +194,8 @@ class Balancer(SiteTable, frozen=True, kw_only=True):
     """Requests that may wait so; more are answered 503 at once."""
 
     slow_start: SecondsOrNone = 0.0
-    """Seconds over which a member that is new or has recovered gets from a tenth of its share to the whole."""
+    """Seconds over which a member that is new or has recovered gets from a tenth of its share to the whole, whatever
+    the method. Requests of its own sessions it gets at once; with hash its keys come back to it one after the other."""
 
     drain_timeout: SecondsOrNone = 0.0
     """Seconds after which the requests that a draining, disabled or removed member still has are cut, and sessions of a

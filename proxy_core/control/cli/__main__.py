@@ -2,7 +2,8 @@
 
 ``rproxy SITE.toml`` serves; the other commands are check, explain, import and export. What a command needs is imported
 when it is asked for. Problems go to standard error, one a line, as ``file:line:column: what, what to do``. The exit
-status is 2 when what was given has errors, and 3 when an import or export lost something.
+status is 1 when standard output does not take what was asked for, 2 when what was given has errors, and 3 when an
+import or export lost something.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from importlib import import_module
 
-from proxy_core.control.cli.subcommand import Parser, Subcommand
+from proxy_core.control.cli.subcommand import EXIT_OUTPUT_LOST, OutputLost, Parser, Subcommand, tell
 
 MODULES = {"check": "check_site", "explain": "explain_request", "import": "import_export", "export": "import_export"}
 """Where each command is, as a Subcommand of its name; serving has none."""
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command.run(parser.parse_args(given))
     except ArgumentTypeError as error:
         parser.error(str(error))
+    except OutputLost as lost:
+        tell(str(lost))
+        return EXIT_OUTPUT_LOST
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from proxy_core.control.editing.editor import check
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import printable_lines
 
-EXIT_NO_LISTENER = 1
+EXIT_NO_LISTENER = EXIT_OUTPUT_LOST = 1
 EXIT_BAD_SITE = 2
 EXIT_LOSSES = 3
 
@@ -75,9 +75,15 @@ def report_all(problems: Iterable[Problem], prefix: str = "") -> None:
         report(problem, prefix)
 
 
+class OutputLost(Exception):
+    """Standard output does not take what was asked for."""
+
+
 def say(text: str) -> None:
-    """Print what was asked for, in lines that a terminal can show."""
+    """Print what was asked for, in lines that a terminal can show. Raises OutputLost."""
     try:
         print(printable_lines(text), flush=True)
-    except BrokenPipeError:  # whoever read it had enough; what is left must not be tried again at exit
+    except OSError as error:  # what is left must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whoever read it had enough
+            raise OutputLost(f"standard output cannot be written: {error.strerror}") from error

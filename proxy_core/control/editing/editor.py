@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from proxy_core.config.editing.differences import places_in_words
 from proxy_core.config.editing.save import Stamp
 from proxy_core.config.editing.site_edits import Delete, Edit, Set, Unusable, edited
 from proxy_core.config.model import Site
@@ -265,7 +266,9 @@ class Editor:
                 sentence = f"restore generation {number}: {old.sentence}"
                 return Plan(self._parsed(old.text), sentence, map_edits=back)
             case Reload():
-                return Plan(read(self.file), "site file edited on disk")
+                theirs = read(self.file)
+                places = places_in_words(self.document.data, theirs.data)
+                return Plan(theirs, f"site file edited on disk: {places}")
             case Keep():
                 return Plan(self.document, "keep ours over the file on disk")
             case Merge():

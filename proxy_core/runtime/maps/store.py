@@ -124,7 +124,13 @@ class MapStore:
     def problems(self) -> tuple[Problem, ...]:
         """A warning for each map that something is wrong with now: its requests get their defaults."""
         return tuple(
-            _problem(name, opened.settings, opened.tally.fault, "until then its rules take their defaults", "warning")
+            _problem(
+                name,
+                opened.settings,
+                opened.tally.fault,
+                "mend it: until then its rules take their defaults",
+                "warning",
+            )
             for name, opened in self._maps.items()
             if opened.tally.fault
         )
