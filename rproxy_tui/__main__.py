@@ -23,7 +23,14 @@ from typing import Any
 import uvloop
 
 from proxy_core.control.cli.serve_site import drained, ready
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, report, serving_arguments
+from proxy_core.control.cli.subcommand import (
+    EXIT_BAD_SITE,
+    Parser,
+    common_options,
+    report,
+    serving_options,
+    site_argument,
+)
 from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
@@ -58,13 +65,20 @@ class Signals:
             signal.signal(number, signal.SIG_IGN)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``rproxy-tui``; returns the exit status."""
+def whole() -> Parser:
+    """The whole command line of ``rproxy-tui``."""
     parser = Parser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
-    serving_arguments(parser)
+    common_options(parser, whole)
+    site_argument(parser)
+    serving_options(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``rproxy-tui``; returns the exit status."""
+    given = whole().read(sys.argv[1:] if arguments is None else arguments)
     if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {given.site}` serves without one\n")
         return EXIT_BAD_SITE
