@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.config.reading.document import read
-from proxy_core.rules.lint.site import lint
-
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
-
-
-@pytest.mark.parametrize("sample", sorted((ROOT / "samples").glob("*.toml")), ids=lambda path: path.name)
-def test_a_sample_is_sound_and_without_a_warning(sample: Path) -> None:
-    document = read(sample)
-    assert document.site is not None
-    assert [str(problem) for problem in (*document.problems, *lint(document.site))] == []
 
 
 def test_the_readme_has_one_command_to_run_it_and_one_to_test_it() -> None:

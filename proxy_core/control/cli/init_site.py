@@ -10,7 +10,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from proxy_core.config.editing import spelling
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, force_option, say, written
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, force_option, say, site_argument, written
 from proxy_core.http.target import origin
 
 SITE = """\
@@ -95,8 +95,7 @@ def _member(given: str) -> str:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    help_ = "the file to write (%(default)s)"
-    parser.add_argument("site", type=Path, nargs="?", default=Path("site.toml"), help=help_)
+    site_argument(parser, nargs="?", default=Path("site.toml"), help="the file to write (%(default)s)")
     parser.add_argument("--port", type=_port, default=8080, help="the port to listen on (%(default)s)")
     help_ = "where requests go, one or more of them (http://localhost:8000)"
     parser.add_argument("--member", type=_member, nargs="+", action="extend", metavar="URL", help=help_)

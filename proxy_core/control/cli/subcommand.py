@@ -80,8 +80,8 @@ class Subcommand(NamedTuple):
     epilog: str = ""
 
 
-def site_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("site", type=Path, help="the site file (TOML)")
+def site_argument(parser: argparse.ArgumentParser, **more: Any) -> None:
+    parser.add_argument("site", type=Path, **{"help": "the site file (TOML)", **more})
 
 
 def common_options(parser: argparse.ArgumentParser, whole: Callable[[], Parser]) -> None:

@@ -78,6 +78,7 @@ def test_each_command_has_help_that_begins_with_its_line(name: str, capsys: pyte
         ("rproxy", ["explain", "x.toml", "/", "--jsno"], "did you mean --json?"),
         ("rproxy", ["export", "x.toml", "--to", "apache", "--modlues=/x"], "did you mean --modules?"),
         ("rproxy", ["check", "x.toml", "y.toml"], "rproxy check: error: unrecognized arguments: y.toml\n"),
+        ("rproxy-tui", [], "which site? Give its file, or --demo to look around"),
         ("rproxy-tui", ["--read-olny", "x.toml"], "did you mean --read-only?"),
         ("rproxy", ["\x1b[31m", "x.toml"], "unrecognized arguments: x.toml"),
     ],
