@@ -40,4 +40,4 @@ def missing(reasons: Iterable[str]) -> str:
         return ""
     wanted = ", ".join(f"{name} ({number})" for name, number in sorted(counts.items()))
     packages = " ".join(sorted({PACKAGES[name] for name in counts}))
-    return f"{counts.total()} tests were skipped, for they need {wanted}; to run them: apt-get install {packages}"
+    return f"{counts.total()} skipped for want of programs: {wanted}; to run them: apt-get install {packages}"

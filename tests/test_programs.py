@@ -41,7 +41,7 @@ def test_one_line_tells_how_many_tests_need_what_and_how_to_get_it(monkeypatch: 
         reasons.append(f"('tests/x.py', 1, 'Skipped: {skipped.value}')")
     assert missing(reasons[:1]) == ""
     assert missing(reasons) == (
-        "4 tests were skipped, for they need apache2 (2), htpasswd (1), httxt2dbm (1); "
+        "4 skipped for want of programs: apache2 (2), htpasswd (1), httxt2dbm (1); "
         "to run them: apt-get install apache2 apache2-utils"
     )
 

@@ -26,6 +26,7 @@ EXIT_LOSSES = 3
 _FILES_TOO = {
     "bash": "_shtab_rproxy_pos_0_COMPGEN=_shtab_compgen_files",
     "zsh": "functions[_shtab_rproxy_commands]+=$'\\n_files'",
+    "fish": "complete -c rproxy -n 'test $_shtab_rproxy_npos -eq 0' -ka '(__fish_complete_path (commandline -ct))'",
 }
 """What shtab has no word for: a file may stand in a command's place. Its names are those that shtab gives."""
 
@@ -53,7 +54,9 @@ class Parser(argparse.ArgumentParser):
                     parsers += action.choices.values()
                 elif action.type is Path:
                     action.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks
-        return str(shtab.complete(self, shell, preamble=_FILES_TOO.get(shell, "") if len(parsers) > 1 else ""))
+        more = _FILES_TOO.get(shell, "") if len(parsers) > 1 else ""
+        before, after = (more, "") if shell == "zsh" else ("", more)  # zsh runs the last lines with each completion
+        return f"{shtab.complete(self, shell, preamble=before)}\n{after}\n"
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(printable_lines(message), file)
@@ -88,7 +91,7 @@ def common_options(parser: argparse.ArgumentParser, whole: Callable[[], Parser])
     """What a program tells of itself; ``whole`` makes the parser that shells are to complete."""
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version")
     help_ = "print what makes this shell complete the command line"
-    shells = ("bash", "zsh", "tcsh")
+    shells = ("bash", "fish", "tcsh", "zsh")
     text = lambda shell: whole().completion(shell)  # noqa: E731
     parser.add_argument("--completion", action=Telling, choices=shells, text=text, help=help_)
 

@@ -125,7 +125,7 @@ def test_bash_completes_commands_options_and_files(
     assert said.stdout.split() == [wanted]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+@pytest.mark.parametrize("shell", ["bash", "fish", "tcsh", "zsh"])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_option_is_completed_in_every_shell(program: str, shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, script, _ = ended(capsys, program, "--completion", shell)
