@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tarfile
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -64,8 +64,7 @@ IN_THE_SDIST = [
 
 def test_a_wheel_of_the_sdist_is_the_wheel_of_the_checkout(tree: Path, built: dict[str, bytes], tmp_path: Path) -> None:
     (made,) = SdistBuilder(str(tree)).build(directory=str(tmp_path), versions=["standard"])
-    with tarfile.open(made) as archive:
-        archive.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(made, tmp_path)
     unpacked = tmp_path / f"rproxy_tui-{__version__}"
     assert wheel(unpacked, tmp_path / "again") == built
     assert [name for name in IN_THE_SDIST if (unpacked / name).read_bytes() != (ROOT / name).read_bytes()] == []
