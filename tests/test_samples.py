@@ -10,6 +10,7 @@ import base64
 import configparser
 import re
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -24,16 +25,22 @@ from tests.e2e.harness import Upstream, upstream
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
+UNIX = r'^url = "unix:(.+)\|'
 SAMPLES = sorted(file.name for file in (ROOT / "samples").glob("*.toml"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The samples, with a certificate for the one that tells how to make it."""
+    """The samples, with a certificate for the one that tells how to make it, and sockets for the one that has them."""
     made = shutil.copytree(ROOT / "samples", tmp_path / "samples", ignore=shutil.ignore_patterns("*.pem", "*.key"))
     issued = trustme.CA().issue_cert("localhost")
     issued.cert_chain_pems[0].write_to_path(made / "localhost.pem")
     issued.private_key_pem.write_to_path(made / "localhost.key")
+    sample = Path(made, "unix-socket.toml")
+    sample.write_text(sample.read_text().replace("/run/app/", f"{made}/"))
+    for path in re.findall(UNIX, sample.read_text(), re.MULTILINE):
+        with socket.socket(socket.AF_UNIX) as member:
+            member.bind(path)
     return Path(made)
 
 
@@ -64,10 +71,8 @@ async def sampled(name: str, folder: Path) -> AsyncIterator[int]:
         for known in sorted(set(re.findall(r"localhost:80(?!80)\d\d", text))):
             member = await stack.enter_async_context(upstream(tell))
             text = text.replace(known, f"127.0.0.1:{member.port}")
-        for known in sorted(set(re.findall(r"/run/app/\w+\.sock", text))):
-            path = folder / Path(known).name
+        for path in re.findall(UNIX, text, re.MULTILINE):
             await stack.enter_async_context(await asyncio.start_unix_server(_told, path))
-            text = text.replace(known, str(path))
         (folder / name).write_text(re.sub(r'^(address = "127\.0\.0\.1):\d+', r"\1:0", text, flags=re.MULTILINE))
         _, port = await stack.enter_async_context(serving(folder / name))
         yield port

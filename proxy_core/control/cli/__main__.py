@@ -18,7 +18,7 @@ from typing import cast
 from proxy_core.control.cli.subcommand import Parser, Subcommand, Telling, common_options, serving_options
 
 COMMANDS = {
-    "check": ("check_site", "List every problem of a site file."),
+    "check": ("check_site", "List every problem of a site file, and of the files, programs and names in it."),
     "explain": ("explain_request", "Tell what would become of a request, and why."),
     "export": ("import_export", "Make a configuration of a site file that Apache httpd serves in the same way."),
     "import": ("import_export", "Make a site file of an Apache httpd configuration."),
