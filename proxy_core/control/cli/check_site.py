@@ -28,6 +28,4 @@ def _run(given: Namespace) -> int:
     return EXIT_BAD_SITE if faulty else 0
 
 
-CHECK = Subcommand(
-    "List every problem of a site file, and of the files, programs and names in it.", site_argument, _run
-)
+CHECK = Subcommand(site_argument, _run)

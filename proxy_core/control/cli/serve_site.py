@@ -25,7 +25,7 @@ from proxy_core.control.cli.subcommand import (
     Subcommand,
     report_all,
     say,
-    serving_arguments,
+    site_argument,
 )
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
@@ -143,8 +143,4 @@ async def _reload(engine: Engine, log: EventLog) -> None:
         log.tell(Event(level="info", kind="config_reloaded", text=text, facts={"generation": before}))
 
 
-SERVE = Subcommand(
-    "Serve a site. The other commands are check, explain, import and export: rproxy check --help.",
-    serving_arguments,
-    _run,
-)
+SERVE = Subcommand(site_argument, _run)

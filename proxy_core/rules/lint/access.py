@@ -94,7 +94,7 @@ def _vanishing(site: Site) -> Iterator[Problem]:
 
 
 def _replaces(site: Site, own: _Place, around: _Place) -> Iterator[Problem]:
-    asks = any(wants_user(text) for text in _all(site, own.require, ()))
+    asks = any(wants_user(text) for text in _all(site, own.require))
     if asks and _by_address(site, "any", around.require) and not _by_address(site, "any", own.require):
         what = f"what {around.name} requires of addresses does not hold here: whoever has a password asks from anywhere"
         todo = 'require both in a table: [access.NAME] with match = "all"'
