@@ -43,7 +43,7 @@ async def settled(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str, seconds: float = 4.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     """Wait for a condition, with a deadline; the screen's text is in the failure's message."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
