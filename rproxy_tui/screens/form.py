@@ -162,7 +162,7 @@ class FormScreen(ModalScreen[Applied | None]):
         for row in self._rows:
             found = beside.get(row.field.name)
             bad = wrong.get(row.field.name) or (_words(found) if found is not None else "")
-            words = bad or self._theirs(row.field.name)
+            words = "; ".join(filter(None, (bad, self._theirs(row.field.name))))
             row.show_wrong(words, warning=not bad or (found is not None and found.severity == "warning"))
         lines = [Content.styled(f"{_glyph(each)} {_words(each)}", f"$text-{each.severity}") for each in elsewhere]
         self.query_one(".problems", Static).update(Content("\n").join(lines))

@@ -39,9 +39,12 @@ HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+).*")
 def coloured(diff: str) -> Content:
     """The lines that are removed and added, with the unchanged ones round them. The names of the files are left out
     (a site has one), and a hunk says the line that it begins at."""
+    return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in _lines(diff))
+
+
+def _lines(diff: str) -> list[str]:
     lines = [line for line in lines_of(diff) if not line.startswith(("--- ", "+++ "))]
-    lines = [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
-    return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in lines)
+    return [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
 
 
 LONGEST_QUESTION = 12
@@ -50,7 +53,7 @@ LONGEST_QUESTION = 12
 
 def shortened(diff: str) -> str:
     """A diff as a question shows it."""
-    lines = [line for line in lines_of(diff) if not line.startswith(("--- ", "+++ "))]
+    lines = _lines(diff)
     more = len(lines) - LONGEST_QUESTION
     return "\n".join(lines[:LONGEST_QUESTION] + ([f"… and {more} more lines"] if more > 0 else []))
 
