@@ -10,6 +10,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -103,8 +104,9 @@ def _bad(field: Field) -> Any:
     return {"list": [POISON], "pairs": {POISON: POISON, "k": POISON}}.get(field.kind, POISON)
 
 
+@cache
 def worst_site() -> str:
-    """The text of a sound site in which as many texts as it takes are poisoned."""
+    """The text of a sound site in which as many texts as it takes are poisoned; each is tried, which takes a second."""
     data = tomllib.loads(SOUND)
     for table, struct in list(_tables(data, Site)):
         for field in fields(struct):

@@ -31,15 +31,21 @@ def seconds_of(bucket: int) -> float:
     return float((8 + mantissa + 0.5) * (1 << exponent)) / 1e6
 
 
+def merged(histograms: Iterable[Histogram]) -> Counter[int]:
+    """What all of them count."""
+    counts = Counter[int]()
+    for histogram in histograms:
+        counts.update(histogram)
+    return counts
+
+
 def percentiles(histograms: Iterable[Histogram]) -> tuple[float, float, float]:
     """p50, p95 and p99 in seconds over all the histograms; -1.0 each where they are empty."""
-    merged = Counter[int]()
-    for histogram in histograms:
-        merged.update(histogram)
-    total = merged.total()
+    counts = merged(histograms)
+    total = counts.total()
     if not total:
         return (-1.0, -1.0, -1.0)
-    found, seen, ordered = [], 0, iter(sorted(merged.items()))
+    found, seen, ordered = [], 0, iter(sorted(counts.items()))
     bucket = 0
     for wanted in (0.50, 0.95, 0.99):
         while seen < wanted * total:

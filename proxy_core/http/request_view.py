@@ -7,9 +7,10 @@ One is built for every request on the fast path, so it holds the bytes as they c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Connection(NamedTuple):
@@ -32,8 +33,7 @@ class Connection(NamedTuple):
 NOWHERE = Connection()
 
 
-@dataclass(slots=True)
-class RequestView:
+class RequestView(Struct, frozen=True, gc=False):
     """A request as one parser read it, once. Rules get nothing else of it."""
 
     method: bytes

@@ -19,7 +19,7 @@ _good_hosts: set[bytes] = set()
 
 def is_host(value: bytes) -> bool:
     """Whether ``value`` is ``uri-host [":" port]`` (RFC 9110 §7.2), as narrow as names and addresses really are
-    (httpd's ``strict_hostname_check`` in server/vhost.c)."""
+    (httpd's ``strict_hostname_check`` in server/vhost.c). The port may be empty, as RFC 3986 §3.2.3 has it."""
     if value in _good_hosts:
         return True
     if value[:1] == b"[":
@@ -45,7 +45,9 @@ def _is_address(text: bytes, kind: type[IPv4Address] | type[IPv6Address]) -> boo
 
 
 def _is_port(text: bytes) -> bool:
-    return text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
+    return text == b":" or (
+        text[:1] == b":" and _PORT(text[1:]) is not None and len(text) <= 6 and int(text[1:]) <= 65535
+    )
 
 
 def host_name(authority: str) -> str:

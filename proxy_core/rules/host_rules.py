@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeGuard
 
+from msgspec import structs
+
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
 from proxy_core.http.escaping import sendable
@@ -128,7 +130,7 @@ class HostRules:
             for _ in range(MOST_TURNS):
                 if not isinstance(decision, InternalRedirect):
                     return decision
-                view = replace(view, target=decision.target, env=decision.env)
+                view = structs.replace(view, target=decision.target, env=decision.env)
                 decision = self._decided(view, facts, decision, trace)
         except Unknown as unknown:
             return Need(unknown.key)

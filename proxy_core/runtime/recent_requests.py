@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of
+from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of, merged
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.registry import RuleKey
@@ -42,10 +42,15 @@ class Tally:
     """How long they took together."""
     classes: list[int] = field(default_factory=lambda: [0] * 10)
     """Counts by first digit of the status."""
-    histogram: Histogram = field(default_factory=dict)
-    """Counts by bucket of how long they took."""
+    closed: Histogram = field(default_factory=dict)
+    """Counts by bucket of how long those of closed seconds took."""
     fresh: Histogram = field(default_factory=dict)
-    """The part of ``histogram`` that belongs to the second that is not closed."""
+    """The same of the second that is not closed."""
+
+    @property
+    def histogram(self) -> Histogram:
+        """Counts by bucket of how long they took."""
+        return merged((self.closed, self.fresh))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,6 @@ class Recorder:
             tally.received += exchange.received
             tally.seconds += took
             tally.classes[kind] += 1
-            tally.histogram[bucket] = tally.histogram.get(bucket, 0) + 1
             tally.fresh[bucket] = tally.fresh.get(bucket, 0) + 1
 
     def after(self, number: int, limit: int) -> list[Exchange]:
@@ -180,7 +184,7 @@ class Recorder:
         routes = {}
         for key, tally in self.routes.items():
             if tally.fresh:
-                routes[key], tally.fresh = tally.fresh, {}
+                routes[key], tally.closed, tally.fresh = tally.fresh, tally.histogram, {}
         self.seconds.append(
             ClosedSecond(
                 at,

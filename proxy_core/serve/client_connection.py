@@ -37,6 +37,7 @@ from proxy_core.serve.strict_parser import StrictParser
 TURN: Final = 64
 """Requests of one connection that are answered at once before others have their turn."""
 _END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n").search
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
 
@@ -304,7 +305,7 @@ class ClientConnection(Lingering):
     def _unfinished(self, data: bytes) -> bytes:
         """Hold the beginning of a head, unless it is too large already. Its bytes earn it time to become whole."""
         bounds = self.limits
-        _refuse_large(data, bounds)
+        _refuse_hopeless(data, bounds)
         if self.half_closed:
             self.linger()
             return b""
@@ -341,8 +342,11 @@ class ClientConnection(Lingering):
         self.linger()
 
 
-def _refuse_large(data: bytes, bounds: Limits) -> None:
-    """Raises RefusedRequest where the beginning of a head is too large already."""
+def _refuse_hopeless(data: bytes, bounds: Limits) -> None:
+    """Raises RefusedRequest where the beginning of a head is too large already, or has a line that ends in LF alone:
+    its end may never come."""
+    if _BARE_LF(data):
+        raise RefusedRequest(400, "a line of the request head ends in LF alone")
     line = bounds.request_line
     if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
         if b"\r\n" in data[: line + 2]:

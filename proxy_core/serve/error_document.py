@@ -74,7 +74,7 @@ def fetch(state: ServerState, client: PageClient, path: str) -> bool:
         page_for=exchange.status, first=first,
     )  # fmt: skip
     try:
-        page.proceed()
+        page.decide()
     except Exception as error:
         page.broke("asking for the page of an error", error)
     return True

@@ -16,14 +16,13 @@ from time import monotonic
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Redirect
-from proxy_core.rules.facts import MOST_ANSWERS, FactKey, Facts, Need, Unknown
+from proxy_core.rules.facts import MOST_ANSWERS, NOTHING, FactKey, Facts, Need
 from proxy_core.runtime.exchange import CLIENT_LEFT
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
-from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY
 from proxy_core.serve.way import way
 
@@ -53,17 +52,13 @@ class Flight(OpenRequest):
             except RefusedRequest as full:
                 self.turn_away(full)
                 return
-        self.proceed()
+        self.decide()
 
-    def proceed(self) -> None:
-        """There is room for it now, if there was none before."""
-        rules = self.exchange.rules
-        if rules.program.asks:
-            self.exchange.facts = Facts(ask=self.state.outside.ask)
-        self._decide()
-
-    def _decide(self) -> None:
+    def decide(self) -> None:
+        """There is room for it: find where it goes. Called again when a fact has come that its rules asked for."""
         exchange = self.exchange
+        if exchange.rules.program.asks and exchange.facts is NOTHING:
+            exchange.facts = Facts(ask=self.state.outside.ask)
         try:
             found = way(exchange, self.client.reader, self.fields, internal=self.page_for != 0)
         except Exception as error:
@@ -71,7 +66,7 @@ class Flight(OpenRequest):
             self.fail(500, "deciding the request failed")
             return
         if isinstance(found, Need):
-            self._fetch(found.key)
+            self.fetch(found.key)
             return
         decision = found.decision
         exchange.host, exchange.view, exchange.notes = found.host, found.view, found.notes
@@ -91,7 +86,7 @@ class Flight(OpenRequest):
             if self.fields.length:
                 self.client.bound_body(decision.route.max_body)
             self.forwarding = forwarding = Forwarding(self, decision)
-            self._elect(forwarding)
+            forwarding.decided()
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
         else:
@@ -99,16 +94,7 @@ class Flight(OpenRequest):
                 self.state.admission.reached[found.limit] += 1
             self.respond(decision.status, decision.cause)
 
-    def _elect(self, forwarding: ForwardingSide) -> None:
-        try:
-            forwarding.decided()
-        except Unknown as unknown:
-            if self.in_line:  # an edit gave the balancer another key meanwhile
-                self.leave_line(monotonic())
-            self._fetch(unknown.key)
-
-    def _fetch(self, key: FactKey) -> None:
-        """A rule, or the balancer, asks a fact that takes waiting: get it, and decide again."""
+    def fetch(self, key: FactKey) -> None:
         if len(self.exchange.facts.answers) >= MOST_ANSWERS:
             self.fail(500, f"rules asked for more than {MOST_ANSWERS} things")
             return
@@ -120,9 +106,9 @@ class Flight(OpenRequest):
             self.task = None
             self.exchange.facts.answers[key] = answer
             if self.forwarding is None:
-                self._decide()
+                self.decide()
             else:
-                self._elect(self.forwarding)
+                self.forwarding.decided()
         except Exception as error:
             self.task = None
             self.broke(f"asking for a {key[0]} of {key[1]}", error)
@@ -132,10 +118,10 @@ class Flight(OpenRequest):
     def try_again(self) -> None:
         """There may be the place that it stands in line for."""
         if self.forwarding is not None:
-            self._elect(self.forwarding)
+            self.forwarding.decided()
         elif self.state.admission.has_room(self.exchange.rules.site.limits):
             self.leave_line(monotonic())
-            self.proceed()
+            self.decide()
 
     def half_closed(self) -> None:
         """The client sends no more: it may want its answer still, or be gone. The answer gets a short deadline."""

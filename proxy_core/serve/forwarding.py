@@ -17,7 +17,7 @@ from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.rules.decision import Forward
-from proxy_core.rules.facts import NOTHING, Facts
+from proxy_core.rules.facts import NOTHING, Facts, Unknown
 from proxy_core.rules.hash_key import hash_key
 from proxy_core.runtime.upstreams.connector import Unreachable
 from proxy_core.serve.deadlines import CONNECT, MEMBER
@@ -56,7 +56,7 @@ class Forwarding:
     # -- decided: a route takes it; who of its pool gets it?
 
     def decided(self) -> None:
-        """Elect a member, or wait for one. Raises Unknown where its key needs a fact."""
+        """Elect a member, or wait for one, or for the fact that the balancer's key needs."""
         flight, exchange = self._flight, self._flight.exchange
         name = self._decision.route.pool or ""
         # Who stands in line has no member yet, and waits for those in force: an edit that makes room helps it too.
@@ -69,6 +69,11 @@ class Forwarding:
             member = choose(pool, now, self._tried, exchange.session, self._key)
         except Full:
             self._queue(pool)
+            return
+        except Unknown as unknown:
+            if flight.in_line:  # an edit gave the balancer another key meanwhile
+                flight.leave_line(monotonic())
+            flight.fetch(unknown.key)
             return
         if flight.in_line:
             flight.leave_line(now)

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any
 
 from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.rules.facts import FactKey
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.serve.builtin_pages import Recipient, again, own_answer
@@ -94,6 +95,10 @@ class OpenRequest:
 
     def try_again(self) -> None:
         """There may be the place that it stands in line for."""
+        raise NotImplementedError
+
+    def fetch(self, key: FactKey) -> None:
+        """A rule, or the balancer, asks a fact that takes waiting: get it, and decide again."""
         raise NotImplementedError
 
     def stand(self, waits: Wait, seconds: float, place: str, wants: Wants) -> None:

@@ -120,7 +120,7 @@ def _host(values: list[bytes], http11: bool) -> bytes:
         return b""
     if len(values) > 1 or not is_host(values[0]):
         raise RefusedRequest(400, "there are several Host fields" if len(values) > 1 else "Host is not a host and port")
-    return values[0]
+    return values[0].removesuffix(b":")  # an empty port says nothing (RFC 3986 §6.2.3)
 
 
 def _length(special: dict[int, list[bytes]], http11: bool) -> int:

@@ -9,7 +9,8 @@ holds.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import NOWHERE, Connection, RequestView
@@ -223,4 +224,4 @@ def _other_form(method: bytes, target: bytes, own: bytes) -> tuple[bytes, bytes]
     authority, path = rest[:end], rest[end:]
     if not is_host(authority):
         raise RefusedRequest(400, "the authority of the request target is not a host and port")
-    return (path if path[:1] == b"/" else b"/" + path), authority.lower()
+    return (path if path[:1] == b"/" else b"/" + path), authority.lower().removesuffix(b":")

@@ -66,7 +66,7 @@ class ForwardingSide(Protocol):
     """Seconds of silence that are borne."""
 
     def decided(self) -> None:
-        """Elect a member. Raises Unknown where its key needs a fact."""
+        """Elect a member, or wait for one."""
 
     def failed(self, why: str, unanswered: bool) -> None:
         """The connection is gone, or what came over it is not an answer. ``unanswered``: it was closed, or lost,

@@ -32,7 +32,7 @@ PLACES: list[tuple[Any, str]] = [
     (Upstream, "ask"),
     (Upstream, "write"),
     (answers_module, "head"),
-    *[(Flight, name) for name in ("received", "proceed", "send_body")],
+    *[(Flight, name) for name in ("received", "decide", "send_body")],
     *[(Forwarding, name) for name in ("decided", "elected")],
     *[(UpstreamRequest, name) for name in ("sent", "send_body", "interim", "answered", "body", "ended")],
 ]

@@ -80,7 +80,7 @@ BAD_HEADS = {
     "version_12": b"HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     "status_of_two_digits": b"HTTP/1.1 20 OK\r\nContent-Length: 5\r\n\r\nhello",
     "status_099": b"HTTP/1.1 099 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "bare_line_feeds": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello\r\n\r\n",
+    "bare_line_feeds_at_first": b"HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\nhello",
     "one_bare_line_feed": OK + b"A: b\nContent-Length: 5\r\n\r\nhello",
     "folded_line": OK + b"A: b\r\n c\r\nContent-Length: 5\r\n\r\nhello",
     "space_before_colon": OK + b"Content-Length : 5\r\n\r\nhello",

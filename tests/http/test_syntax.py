@@ -22,14 +22,17 @@ def test_a_host_is_taken_apart_into_name_and_port(authority: str, name: str, por
     assert (host_name(authority), host_port(authority)) == (name, port)
 
 
-@pytest.mark.parametrize("value", [b"a", b"a.example:80", b"127.0.0.1", b"[::1]:65535", b"a_b.example.", b"1a"])
+@pytest.mark.parametrize(
+    "value", [b"a", b"a.example:80", b"127.0.0.1", b"[::1]:65535", b"a_b.example.", b"1a", b"a:", b"[::1]:"]
+)
 def test_names_and_addresses_are_hosts(value: bytes) -> None:
     assert is_host(value)
     assert is_host(value)  # as it is remembered
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"a:", b"a:0", b"a:65536", b"1.2.3", b"a..b", b"[::1", b"[::1%eth0]", b"a b", b"a/b", b"1", b"a.1"]
+    "value",
+    [b"", b":", b"a::", b"a:0", b"a:65536", b"1.2.3", b"a..b", b"[::1", b"[::1%eth0]", b"a b", b"a/b", b"1", b"a.1"],
 )
 def test_what_is_no_host_is_none(value: bytes) -> None:
     assert not is_host(value)

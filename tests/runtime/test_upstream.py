@@ -101,6 +101,9 @@ ANSWERS = [
     b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n",
     OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
     b"nonsense\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 9\n\n1\n\n\r\n\r\n23",
+    b"HTTP/1.1 200 OK\nA: b\n\nuntil the end",
+    OK + b"Content-Length: 2\n\nxx\r\n\r\n",
 ]
 
 
@@ -115,6 +118,22 @@ def test_splits_change_nothing(raw: bytes, head_only: bool, cuts: list[int]) -> 
         assert whole[3][0] == "ended"
     else:
         assert cut == whole
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 9\r\n\r\n1\n\n\r\n\r\n23", b"A: b\r\n\r\nto the end"]
+)
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n"])
+def test_a_head_whose_lines_end_in_lf_alone_is_that_with_crlf(before: bytes, body: bytes) -> None:
+    fields, _, rest = (OK + body).partition(b"\r\n\r\n")
+    bare = (before + fields + b"\r\n\r\n").replace(b"\r\n", b"\n") + rest
+    assert hear([bare]) == hear([before + OK + body])
+
+
+@pytest.mark.parametrize("head", [OK + b"A: b\n\r\n\r\n", b"HTTP/1.1 200 OK\nA: b\r\n\r\n", OK + b"A: b\n\n"])
+def test_a_head_with_both_kinds_of_line_ends_is_refused(head: bytes) -> None:
+    *_, answer, _, end = hear([head])  # type: ignore[misc]
+    assert (answer, end[0]) == (b"", "failed")
 
 
 @given(st.binary(max_size=300), st.booleans())

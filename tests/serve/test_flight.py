@@ -965,7 +965,7 @@ SCRIPTS = {
     "a mistake of ours over a fact is a 500 and a problem": script(
         MAPPED,
         asks(GET),
-        breaking(flight.Flight, "_decide"),
+        breaking(flight.Flight, "decide"),
         tells("y"),
         sees(500, status=500, cause="asking for a map of m failed", problems=1),
     ),

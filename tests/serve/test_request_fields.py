@@ -111,6 +111,11 @@ async def test_connection_still_takes_away_what_the_client_says_before_the_site_
     assert b"theirs" not in seen
 
 
+def test_an_empty_port_goes_no_further() -> None:
+    hop = Hop(client_policy(Site()), "192.0.2.1", False, "http", ())
+    assert read_fields(b"\r\nHost: a.test:\r\n\r\n", True, b"", hop).host == b"a.test"
+
+
 @pytest.mark.parametrize(
     ("fields", "http11"),
     [

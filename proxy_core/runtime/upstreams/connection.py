@@ -19,7 +19,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.upstreams.pausable import Pausable
-from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, read_head
+from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, read_head, with_crlf
 
 HEAD_BYTES: Final = 32 * 1024
 INTERIMS: Final = 32
@@ -174,6 +174,9 @@ class Upstream(Pausable):
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
+                if crlf := with_crlf(data):
+                    data = crlf
+                    continue
                 self._buffer = data
                 if len(data) > HEAD_BYTES:
                     self._refuse("the upstream's answer has a head that is too large")
@@ -189,6 +192,9 @@ class Upstream(Pausable):
                     self._switch(receiver, answer, data[end:])
                     return
             except RefusedRequest as error:
+                if crlf := with_crlf(data):  # the CRLF CRLF is its body's
+                    data = crlf
+                    continue
                 self._buffer = data
                 self._refuse(error.why)
                 return

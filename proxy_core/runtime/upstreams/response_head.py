@@ -129,6 +129,15 @@ def read_head(raw: bytes) -> Answer:
     return answer
 
 
+def with_crlf(data: bytes) -> bytes:
+    """What begins with a head whose lines all end in LF alone, with CRLF in the place of each (RFC 9112 §2.2); b"" for
+    anything else. A head with both kinds of line ends can be read in two ways, and stays refused."""
+    end = data.find(b"\n\n") + 2
+    if end < 2 or b"\r" in data[:end]:
+        return b""
+    return data[:end].replace(b"\n", b"\r\n") + data[end:]
+
+
 def _leave_out(answer: Answer, named: set[bytes]) -> None:
     """Take out the fields that Connection names; indexes of those that stay move up."""
     addresses = [answer.lines[at] for at in answer.addresses]

@@ -16,7 +16,7 @@ from proxy_core.config.reading.document import Document, parse
 from proxy_core.config.site_addresses import meaning
 from tests.config.chance import Speller, some_edit, some_site
 
-by_chance = st.randoms(use_true_random=False)
+by_chance = st.integers(0, 1 << 32).map(Random)
 
 
 def some_document(chance: Random) -> Document:
@@ -49,7 +49,7 @@ def check(chance: Random) -> None:
         document = parse(got.text)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(by_chance)
 def test_the_text_carries_every_edit(chance: Random) -> None:
     check(chance)
@@ -61,14 +61,14 @@ def test_the_text_carries_every_edit_for_long() -> None:
         check(Random(seed))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(by_chance)
 def test_a_value_set_to_what_it_is_changes_no_byte(chance: Random) -> None:
     document = some_document(chance)
     assert edited(document, [Set((key,), value) for key, value in document.data.items()]).text == document.text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(by_chance)
 def test_an_edit_that_is_taken_back_leaves_the_data_as_it_was(chance: Random) -> None:
     document = some_document(chance)

@@ -26,8 +26,8 @@ def test_where_gives_the_place_of_an_address_or_of_its_nearest_parent() -> None:
     assert (problem.file, problem.line, problem.column) == ("site.toml", 5, 1)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 1 << 32).map(Random))
 def test_every_key_stands_where_it_is_said_to(chance: Random) -> None:
     document = parse(Speller(chance).table((), some_site(chance)))
     lines = document.text.split("\n")

@@ -82,7 +82,7 @@ SPELLINGS = {
 }
 
 
-@given(st.randoms(use_true_random=False), st.sampled_from(["", "/", "/deeper", "?query", "//", "/.", "/x/.."]))
+@given(st.integers(0, 1 << 32).map(random.Random), st.sampled_from(["", "/", "/deeper", "?query", "//", "/.", "/x/.."]))
 def test_no_spelling_of_an_exception_gets_past_it(chance: random.Random, tail: str) -> None:
     routes = compiled(site(("/service/index", "!"), ("/", "http://one/")))
     spelled = "".join(chance.choice(SPELLINGS[c]) for c in "/service/index")
