@@ -129,6 +129,7 @@ async def test_a_command_that_was_made_on_another_state_is_refused_also_where_a_
 ) -> None:
     async with editing(file) as editor:
         await applied(editor, weigh(2))
+        await applied(editor, weigh(5))
         seen, generation = editor.revision, editor.generation
         await applied(editor, weigh(3))
         assert editor.generation == generation
