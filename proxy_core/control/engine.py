@@ -197,9 +197,14 @@ class Engine:
         return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
-        document = self._editor.document
-        rules = self._current.rules
-        return SiteState(generation=rules.generation, site=rules.site, text=document.text, file=str(self.file))
+        editor, rules = self._editor, self._current.rules
+        return SiteState(
+            generation=rules.generation,
+            revision=editor.revision,
+            site=rules.site,
+            text=editor.document.text,
+            file=str(self.file),
+        )
 
     def problems(self) -> tuple[Problem, ...]:
         return (
@@ -250,13 +255,13 @@ class Engine:
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
 
-    def can_undo(self) -> str:
+    def can_undo(self) -> Generation | None:
         found = self._editor.history.undoable()
-        return found[0].sentence if found else ""
+        return found[0].shown if found else None
 
-    def can_redo(self) -> str:
+    def can_redo(self) -> Generation | None:
         found = self._editor.history.redoable()
-        return found.sentence if found else ""
+        return found.shown if found else None
 
     def maps(self) -> tuple[MapState, ...]:
         return self._maps.states()
