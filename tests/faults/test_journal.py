@@ -94,9 +94,15 @@ class Stage:
 
     async def take(self, text: str, *words: str) -> None:
         """Write the site file and have it read."""
+        read = self._read()
         self.write(text)
         self.there.process.send_signal(signal.SIGHUP)
+        await until(lambda: self._read() > read, 15)
         await self.told(*words)
+
+    def _read(self) -> int:
+        """How often the site file was read, as far as that is told."""
+        return sum(1 for line in self.lines() if re.search("is in force|reloaded: |is not taken", line))
 
     def certify(self, *names: str) -> None:
         AUTHORITY.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(self.folder / "cert.pem")
