@@ -16,6 +16,7 @@ from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
+from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import rewriting
 from proxy_core.apache.subjects.route_order import routes
@@ -27,6 +28,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     hosts = reached(draft)
     name_hosts(hosts)
     draft.hosts = list(hosts)
+    pools(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)

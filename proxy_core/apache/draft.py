@@ -162,6 +162,14 @@ class DraftBalancer:
 
 
 @dataclass(eq=False)
+class PooledUrl:
+    """A plain URL with what it says of its connections, by the keys of a member, and ``acquire`` in seconds."""
+
+    bounds: dict[str, Any]
+    origins: list[Directive]
+
+
+@dataclass(eq=False)
 class DraftServer:
     """The main server or a virtual host."""
 
@@ -203,6 +211,8 @@ class DraftServer:
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
+    urls: dict[str, PooledUrl] = field(default_factory=dict)
+    """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """Bounds: [limits], or those of its listener."""
     inner: list[DraftRow] = field(default_factory=list)

@@ -182,12 +182,14 @@ ROUTE: Table = {
     "timeout": ("timeout", SECONDS),
     "upgrade": ("upgrade", ONE),
 }
+POOLED = ("max", "ttl", "keepalive", "disablereuse", "enablereuse")
+"""Parameters of a member that a plain URL may have as well."""
 POOL = {
-    "min", "max", "smax", "ttl", "acquire", "flushpackets", "flushwait", "iobuffersize", "responsefieldsize",
-    "keepalive", "disablereuse", "enablereuse", "addressttl", "retry", "growth", "nonce", "receivebuffersize", "ping",
-    "noquery", "loadfactor", "route", "redirect", "lbset", "secret",
+    *POOLED, "min", "smax", "acquire", "retry", "ping", "flushpackets", "flushwait", "iobuffersize", "addressttl",
+    "responsefieldsize", "receivebuffersize", "growth", "nonce", "noquery", "loadfactor", "route", "redirect", "lbset",
+    "secret",
 }  # fmt: skip
-"""What says how connections are pooled, or what a plain URL has no use for."""
+"""What makes no difference to answers, or what a plain URL or a balancer has no use for."""
 
 
 def handlers(options: Table) -> dict[str, Handler]:

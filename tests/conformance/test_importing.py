@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from proxy_core.apache.importer import import_file
-from tests.conformance.importing import CASES, Both, asked, both, filled, members
+from tests.conformance.importing import CASES, Both, asked, both, case, filled, members
 from tests.programs import program
 
 pytestmark = pytest.mark.apache
@@ -40,8 +41,8 @@ def at(ports: dict[str, int]) -> Iterator[Callable[[str], Both]]:
 
 ROWS = [
     pytest.param(name, number, id=f"{name}-{number}-{request.partition(' | ')[0]}")
-    for name, case in CASES.items()
-    for number, request in enumerate(case.requests)
+    for name, rows in CASES.items()
+    for number, request in enumerate(rows.requests)
 ]
 
 
@@ -50,10 +51,33 @@ def test_the_import_answers_as_apache_does(
     at: Callable[[str], Both], name: str, number: int, ports: Mapping[str, int]
 ) -> None:
     theirs, ours = at(name)
-    case = CASES[name]
-    request = filled(case.requests[number], ports, Path())
+    rows = CASES[name]
+    request = filled(rows.requests[number], ports, Path())
     mine, apaches = asked(ours["http"], request), asked(theirs["http"], request)
-    assert (mine != apaches) == (number in case.differs), (mine, apaches)
+    assert (mine != apaches) == (number in rows.differs), (mine, apaches)
+
+
+@pytest.mark.parametrize(
+    ("conf", "statuses"),
+    [
+        ("ProxyPass / http://127.0.0.1:@one@/ max=1 acquire=200", [200, 503]),
+        ("ProxyPass / http://127.0.0.1:@one@/ max=1", [200, 200]),
+        ("ProxyPass / http://127.0.0.1:@one@/\n<Proxy http://127.0.0.1:@one@/>\nProxySet max=1 acquire=200\n</Proxy>",
+         [200, 503]),
+        ("ProxyPass / balancer://b/\n<Proxy balancer://b>\nBalancerMember http://127.0.0.1:@one@ max=1\n</Proxy>",
+         [200, 200]),
+    ],
+    ids=["acquire", "max", "ProxySet", "member"],
+)  # fmt: skip
+def test_a_second_request_waits_for_a_place_as_in_apache(
+    conf: str, statuses: list[int], ports: Mapping[str, int]
+) -> None:
+    """max= counts for each of httpd's processes, so there is one."""
+    with both(case(f"ServerLimit 1\nStartServers 1\n{conf}\n=== requests\n"), ports) as (theirs, ours):
+        for server in (theirs, ours):
+            with ThreadPoolExecutor() as threads:
+                late = [threads.submit(asked, server["http"], "GET /x | X-Wait: 0.8") for _ in range(2)]
+            assert sorted(int(each.result()[0][:3]) for each in late) == statuses
 
 
 def test_debians_own_configuration_comes_in_whole() -> None:

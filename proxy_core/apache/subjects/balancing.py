@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy_core.apache.draft import Block, DraftBalancer, DraftRow, SiteDraft, slug, table, unique, with_balancers
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, section, word
-from proxy_core.apache.options import BALANCER, MEMBER, ROUTE, STICKY, left_over, parameters, span, taken, words
+from proxy_core.apache.options import BALANCER, MEMBER, STICKY, left_over, parameters, span, taken, words
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import health_checks
 from proxy_core.apache.subjects.listeners import whole_seconds
@@ -60,12 +60,18 @@ def balancer_member(context: ImportContext, directive: Directive) -> None:
     left_over(context, given)
     balancer = own_balancer(context, directive, group)
     if acquire:
-        balancer.settings["timeout"] = span(acquire, "ms")
+        balancer.settings["timeout"] = acquired(acquire)
     if health and balancer.settings.setdefault("health", health) != health:
         context.lose("a balancer has one health check for all its members: its first member's")
     for name in [name for name in ("timeout", "connect_timeout", "ttl") if row.get(name) == 0]:
         del row[name]
     balancer.members.append(DraftRow(row, [directive]))
+
+
+def acquired(text: str) -> float:
+    """Seconds that ``acquire`` says; httpd knows no less than a millisecond, which is as good as at once."""
+    waits = span(text, "ms")
+    return waits if waits > 0.001 else 0.0
 
 
 _FLAGS: dict[str, tuple[str, Any]] = {
@@ -105,29 +111,7 @@ def configure(context: ImportContext, directive: Directive, balancer: DraftBalan
     balancer.origins.append(directive)
 
 
-def proxy_set(context: ImportContext, directive: Directive) -> None:
-    """ProxySet [url] key=value …"""
-    context.unconditional()
-    args = list(directive.args)
-    url = args.pop(0) if context.section is None else context.section.argument
-    if context.section is not None and context.section.kind == "proxymatch":
-        raise Unsupported("it is for one URL or balancer, not for an expression")
-    given = parameters(args)
-    if url.lower().startswith("balancer://"):
-        return configure(context, directive, own_balancer(context, directive, url), given)
-    found = taken(context, given, {"timeout": ROUTE["timeout"]})
-    left_over(context, given)
-    if not found.get("timeout"):
-        return
-    if context.section is None:
-        context.add(directive, "locations", {"target": url, **found})
-    else:
-        row = context.location()
-        row.content |= found
-        row.origins.append(directive)
-
-
-HANDLERS = {"balancermember": balancer_member, "proxyset": proxy_set}
+HANDLERS = {"balancermember": balancer_member}
 LOST = {
     "Balancer.queue": "requests wait without end in line",
     "Balancer.slow_start": "Apache gives a member its whole share at once",
@@ -158,13 +142,19 @@ def balancers(draft: SiteDraft) -> Iterator[Block]:
     """Tables of [balancers]."""
     for server in draft.servers():
         for name, group in server.balancers.items():
-            if group.settings or not group.members:
-                yield Block(("balancers", name), group.settings, tuple(dict.fromkeys(group.origins)))
+            bounded = any(row.content.get("max_connections") for row in group.members)
+            settings = {"timeout": _FOR_EVER} | group.settings if bounded else group.settings
+            if settings or not group.members:
+                yield Block(("balancers", name), settings, tuple(dict.fromkeys(group.origins)))
             taken: set[str] = set()
             for row in group.members:
                 member = unique(member_name(row.content["url"]), taken)
                 taken.add(member)
                 yield table(("balancers", name, "members", member), row)
+
+
+_FOR_EVER = 86_400
+"""Seconds: without ``acquire`` httpd waits for a place as long as it takes; a site cannot say more."""
 
 
 def member_name(url: str) -> str:
@@ -332,13 +322,27 @@ def spelled(site: Site, named: tuple[str, Balancer], folder: Path) -> Lines:
     name, group = named
     above, check = health_checks.spelled(name, group.health)
     members = [
-        " ".join(["BalancerMember", word(each.url), *words(MEMBER, each, Member(url=each.url)), *_status(each), *check])
+        " ".join(
+            [
+                "BalancerMember",
+                word(each.url),
+                *words(MEMBER, each, Member(url=each.url)),
+                *_acquire(group, each),
+                *_status(each),
+                *check,
+            ]
+        )
         for each in group.members.values()
     ]
     settings = [*words(BALANCER, group, Balancer()), *_session(group.sticky)]
     if settings or not members:
         members.append(" ".join(["ProxySet", *(settings or ["lbmethod=byrequests"])]))
     return [*above, *section("Proxy", word(f"balancer://{name}"), members)]
+
+
+def _acquire(group: Balancer, member: Member) -> list[str]:
+    waits = bool(member.max_connections) and group.timeout < _FOR_EVER
+    return [f"acquire={max(1, round(group.timeout * 1000))}"] * waits
 
 
 def _status(member: Member) -> list[str]:

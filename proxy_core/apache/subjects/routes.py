@@ -32,6 +32,7 @@ from proxy_core.apache.options import (
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout
 from proxy_core.apache.subjects.listeners import whole_seconds
+from proxy_core.apache.subjects.pooled_urls import pooled
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.http.target import balancer
@@ -170,6 +171,7 @@ def _forwarded(
         return
     if re.match(r"(?:https?|wss?|unix):", url, re.IGNORECASE) is None:
         raise Unsupported("targets are http, https, ws, wss, unix: and balancer URLs")
+    pooled(context, directive, url, given, sets=False)
     row |= taken(context, given, ROUTE)
     if not row.get("timeout", 1):
         del row["timeout"]

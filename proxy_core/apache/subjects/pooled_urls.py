@@ -1,0 +1,122 @@
+"""Plain URLs with bounds of their own: ProxyPass and ProxySet with ``max=``, ``acquire=``, ``ttl=`` and their like.
+
+httpd keeps such bounds with the worker of a URL, which all longer URLs share (``ap_proxy_get_worker``), and whose
+parameters are those of the ProxyPass that named it first (``add_pass``) and of every ProxySet. Here they are those of
+a member, so a URL with bounds becomes a balancer of one, and all that names the URL names the balancer. ``retry=``
+makes no difference to it: httpd puts no worker outside a balancer into the error state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from proxy_core.apache.draft import DraftBalancer, DraftRow, DraftServer, PooledUrl, SiteDraft, unique
+from proxy_core.apache.import_context import ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive
+from proxy_core.apache.options import MEMBER, POOLED, ROUTE, left_over, parameters, taken
+from proxy_core.apache.subjects.balancing import acquired, configure, member_name, own_balancer
+from proxy_core.http.target import origin
+
+_AS_WITHOUT = {"max_connections": 0, "ttl": 0, "keepalive": False, "disablereuse": False}
+"""What makes of a plain URL nothing else than it is."""
+
+
+def proxy_set(context: ImportContext, directive: Directive) -> None:
+    """ProxySet [url] key=value …"""
+    context.unconditional()
+    args = list(directive.args)
+    url = args.pop(0) if context.section is None else context.section.argument
+    if context.section is not None and context.section.kind == "proxymatch":
+        raise Unsupported("it is for one URL or balancer, not for an expression")
+    given = parameters(args)
+    if url.lower().startswith("balancer://"):
+        return configure(context, directive, own_balancer(context, directive, url), given)
+    pooled(context, directive, url, given, sets=True)
+    found = taken(context, given, {"timeout": ROUTE["timeout"]})
+    left_over(context, given)
+    if not found.get("timeout"):
+        return
+    if context.section is None:
+        context.add(directive, "locations", {"target": url, **found})
+    else:
+        row = context.location()
+        row.content |= found
+        row.origins.append(directive)
+
+
+def pooled(context: ImportContext, directive: Directive, url: str, given: dict[str, str], sets: bool) -> None:
+    """Take the bounds of a URL out of ``given``; ``sets`` says whether they hold though the URL was named before."""
+    acquire = given.pop("acquire", "")
+    bounds = taken(context, given, {name: MEMBER[name] for name in POOLED})
+    if acquire:
+        bounds["acquire"] = acquired(acquire)
+    url = _trimmed(url)
+    urls = context.server.urls
+    known = _named(urls, url)
+    if known is None:
+        urls[url] = PooledUrl(bounds, [directive])
+    elif sets:
+        urls[known].bounds |= bounds
+        urls[known].origins.append(directive)
+    elif bounds:
+        context.lose("Apache ignores its parameters: an earlier line has this URL, or one that it begins with")
+
+
+def _trimmed(url: str) -> str:
+    """A URL without what groups of an expression put into its path, and without its last slash."""
+    return re.split(r"(?<=[^/:])/[^/]*\$", url)[0].rstrip("/")
+
+
+def _named(urls: Mapping[str, PooledUrl], url: str) -> str | None:
+    """The longest of these that a URL begins with."""
+    return max((each for each in urls if _begins(url, each)), key=len, default=None)
+
+
+def _begins(url: str, with_: str) -> bool:
+    return url[: len(with_)].lower() == with_.lower() and url[len(with_) : len(with_) + 1] in ("", "/", "?")
+
+
+def pools(draft: SiteDraft) -> None:
+    """A balancer of one for each URL with bounds, in place of the URL."""
+    for owner in draft.servers():
+        for url, found in owner.urls.items():
+            bounds = {key: value for key, value in found.bounds.items() if value != _AS_WITHOUT.get(key)}
+            if bounds.keys() - {"acquire"}:
+                try:
+                    _pool(draft, owner, url, bounds)
+                except (ValueError, Unsupported) as why:
+                    draft.lose(found.origins, f"{why}; write a balancer in its place")
+
+
+def _pool(draft: SiteDraft, owner: DraftServer, url: str, bounds: dict[str, Any]) -> None:
+    """Put a balancer in place of a URL. Raises Unsupported, and ValueError where it is no URL."""
+    reaching = draft.servers() if owner is draft.main else [draft.main, owner]
+    places = [(row, "target") for server in reaching for row in server.locations if "target" in row.content]
+    if any(each.content["target"] not in ("*", url) and _begins(url, each.content["target"]) for each, _ in places):
+        raise Unsupported(f"a section is for more than {url}, so that its bounds have no place")
+    at = origin(url)
+    name = unique(member_name(url), {*owner.balancers, *draft.main.balancers})
+    using = [(row, key) for server in reaching for row, key in _forwarding(server)
+             if _named({**draft.main.urls, **server.urls}, row.content[key]) == url]  # fmt: skip
+    if not using:
+        raise Unsupported("no route and no rule names this URL as it stands here")
+    member = {"url": at.url, **bounds, "ignore_errors": True}
+    waits = {"timeout": member.pop("acquire")} if "acquire" in member else {}
+    for row, key in [*using, *places]:
+        if _begins(row.content[key], url):
+            row.content[key] = f"balancer://{name}{at.path}{row.content[key][len(url) :]}"
+        if key == "proxy":
+            member |= {each: row.content.pop(each) for each in ("timeout", "upgrade") if each in row.content}
+    origins = owner.urls[url].origins
+    owner.balancers[name] = DraftBalancer(origins, waits, [DraftRow(member, origins)])
+
+
+def _forwarding(server: DraftServer) -> Iterator[tuple[DraftRow, str]]:
+    """The rows that name where requests go, and where they do."""
+    yield from ((row, "proxy") for row in (*server.routes, *server.located) if "proxy" in row.content)
+    yield from ((row, "substitution") for row in (*server.rewrites, *server.inner))
+
+
+HANDLERS = {"proxyset": proxy_set}
