@@ -37,7 +37,8 @@ def assembled(draft: SiteDraft) -> list[Block]:
     open_to_all(draft)
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
-    tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log}
+    tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log,
+              "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]

@@ -271,6 +271,8 @@ class SiteDraft:
     """<AuthzProviderAlias>: conditions by name in lower case."""
     connects: list[tuple[float, Directive]] = field(default_factory=list)
     """Seconds that plain targets say connecting may take."""
+    file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[file_types]."""
     heartbeat: DraftRow | None = None
     """[heartbeat]."""
     expressions: dict[str, str] = field(default_factory=dict)

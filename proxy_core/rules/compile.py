@@ -65,6 +65,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         scopes,
         _roots(site),
         tuple(dict.fromkeys(private_files(site))),
+        site.file_types,
         asks=bool(virtual) or not server.plain or (scopes is not None and scopes.asks),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from proxy_core.config.folders import Root
+from proxy_core.config.model import FileTypes
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import BoundRoute, Forward, Redirect, Respond, Step, Trace
@@ -36,6 +37,8 @@ class Program:
     """The folders that are served, by their keys."""
     private: tuple[str, ...] = ()
     """The files that the site names for itself, as configured: no folder serves them."""
+    file_types: FileTypes = field(default_factory=FileTypes)
+    """What the names of files say of them."""
     asks: bool = False
     """Whether deciding may look at the facts at all."""
 

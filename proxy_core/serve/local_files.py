@@ -20,7 +20,6 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
-from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -32,13 +31,9 @@ from proxy_core.config.folders import METHODS, Root
 from proxy_core.http.escaping import uri_escaped
 from proxy_core.rules.program import Program
 from proxy_core.serve.connection_setup import opened
+from proxy_core.serve.file_types import described
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
-_TYPES = MimeTypes()
-"""Python's own table, whatever the system has: one site means the same everywhere."""
-_TYPES.add_type("text/javascript", ".js")  # RFC 9239, which the tables of older Pythons do not know
-
-
 _CLOSING: Final = 0.1
 """Seconds that an answer may still take when the proxy closes."""
 
@@ -96,7 +91,12 @@ class LocalFiles:
             fields[hdrs.LOCATION] = f"/{key}{found.location}{mark}{query}"
         if not found.file:
             return web.Response(status=found.status, headers=fields)
-        fields[hdrs.CONTENT_TYPE] = _TYPES.guess_type(found.file)[0] or "application/octet-stream"
+        said = described(found.file, program.file_types)
+        fields[hdrs.CONTENT_TYPE] = said.type or "application/octet-stream"
+        if said.encoding:
+            fields[hdrs.CONTENT_ENCODING] = said.encoding
+        if said.language:
+            fields[hdrs.CONTENT_LANGUAGE] = said.language
         return _File(found.file, headers=fields)
 
 

@@ -34,7 +34,7 @@ MODULES_LOADED = [
     "mpm_event", "authz_core", "authz_host", "authz_user", "authn_core", "authn_file", "auth_basic", "proxy",
     "proxy_http", "proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic",
     "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "remoteip",
-    "access_compat", "macro",
+    "access_compat", "macro", "mime",
 ]  # fmt: skip
 
 
@@ -170,7 +170,8 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
         more = free_port()
 
         def conf(own: Path) -> list[str]:
-            return [filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)]
+            asked_of = filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)
+            return ["TypesConfig /etc/mime.types", asked_of]
 
         known = [name for name in MODULES_LOADED if (MODULES / f"mod_{name}.so").exists()]
         with ExitStack() as stack:
@@ -257,8 +258,10 @@ def asked(port: int, request: str, secure: str = "") -> list[str]:
     text = re.sub(r"\((Apache/[0-9.]+|rproxy)\)", "(product)", text)
     head, _, body = re.sub(r"\A(HTTP/1\.1 1\d\d .*?\r\n\r\n)+", "", text, flags=re.DOTALL).partition("\r\n\r\n")
     status, *fields = head.split("\r\n")
-    kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in _NATURE)
     own = not any(each.startswith("X-Upstream:") for each in fields)
+    nature = _NATURE - {"content-type"} if own and status[9:12] == "200" else _NATURE
+    kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in nature)
+    kept = [each for each in kept if each != "Content-Type: application/octet-stream"]  # httpd says no type then
     if any(each.lower() == "transfer-encoding: chunked" for each in fields):
         body = "".join(re.findall(r"[0-9a-f]+\r\n(.*?)\r\n(?=[0-9a-f]+\r\n|\Z)", body, re.DOTALL))
     if own:

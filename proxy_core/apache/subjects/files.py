@@ -107,7 +107,7 @@ def _folders(draft: SiteDraft, server: DraftServer) -> Iterator[tuple[str, Draft
 
 _OF_CONSOLE = {"balancer-manager", "server-status", "server-info", "ldap-status"}
 
-_PROGRAMS = re.compile(r"proxy:|cgi|php|wsgi|server-parsed|perl|python|lua|passenger|isapi|action", re.IGNORECASE)
+PROGRAMS = re.compile(r"proxy:|cgi|php|wsgi|server-parsed|perl|python|lua|passenger|isapi|action", re.IGNORECASE)
 
 
 def set_handler(context: ImportContext, directive: Directive) -> None:
@@ -127,7 +127,7 @@ def set_handler(context: ImportContext, directive: Directive) -> None:
 def add_handler(context: ImportContext, directive: Directive) -> None:
     """AddHandler name extension …, AddType type extension …: programs among them are closed."""
     name, *extensions = directive.args
-    if not (_PROGRAMS.search(name) and context.draft.served):
+    if not (PROGRAMS.search(name) and context.draft.served):
         raise Ignored("files are served by their names")
     found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
     context.draft.close(context.server, {"files": rf"(?i)\.(?:{found})(?:\.|$)"}, directive, "programs")
@@ -205,18 +205,15 @@ IGNORED = by_name({
         readmename headername indexignore indexstylesheet adddescription indexheadinsert indexignorereset
         indexorderdefault""",
     "files have the type of their name, and one language": """
-        addlanguage addencoding addcharset typesconfig languagepriority mimemagicfile forcelanguagepriority
-        multiviewsmatch contentdigest fileetag removetype adddefaultcharset removehandler removeencoding defaulttype
-        scriptsock defaultlanguage modmimeusepathinfo enablesendfile enablemmap removecharset removelanguage""",
+        typesconfig languagepriority mimemagicfile forcelanguagepriority multiviewsmatch contentdigest fileetag
+        removehandler scriptsock modmimeusepathinfo enablesendfile enablemmap""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
     "folders are served under fixed paths": "virtualdocumentroot virtualscriptalias userdir checkspelling",
 })  # fmt: skip
 HANDLERS = {
     "sethandler": set_handler,
-    "forcetype": set_handler,
     "addhandler": add_handler,
-    "addtype": add_handler,
     "allowoverride": override,
     "fallbackresource": fallback,
     "directoryslash": only(

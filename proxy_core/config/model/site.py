@@ -10,6 +10,7 @@ from proxy_core.config.model.balancers import (
     Heartbeat,
 )
 from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.headers import HeaderRule, ReverseRule
 from proxy_core.config.model.hosts import Host
 from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
@@ -156,6 +157,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     locations: tuple[Location, ...] = ()
     """Settings for some paths or targets."""
+
+    file_types: FileTypes = FileTypes()
+    """What the names of files say of them."""
 
     headers: tuple[HeaderRule, ...] = ()
     """Changes to fields of requests and answers."""

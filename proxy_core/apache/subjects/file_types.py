@@ -1,0 +1,114 @@
+"""mod_mime: what the names of files say of them, rows of [file_types]; and the charset that core adds to texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proxy_core.apache.draft import DraftRow
+from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
+from proxy_core.apache.lexer import Directive, Lines, line
+from proxy_core.apache.options import Handler, by_name, first
+from proxy_core.apache.subjects.files import PROGRAMS, add_handler, set_handler
+from proxy_core.config.model import FileTypes
+from proxy_core.rules.lint.file_types import FORMS
+
+
+def by_extension(key: str) -> Handler:
+    """AddType type extension …, AddEncoding encoding extension …, AddLanguage language extension …"""
+
+    def handler(context: ImportContext, directive: Directive) -> None:
+        value, *extensions = directive.args
+        if key == "types" and PROGRAMS.search(value):
+            return add_handler(context, directive)
+        if not context.draft.served:
+            raise Ignored("nothing is served from there")
+        if context.section is not None:
+            raise Unsupported("what extensions mean is for the whole site: put it outside of sections")
+        if FORMS[key].regex.fullmatch(value) is None:
+            raise Unsupported(f"{value} is not {FORMS[key].wanted}")
+        row = context.draft.file_types
+        said = row.content.setdefault(key, {})
+        for each in extensions:
+            name = each.removeprefix(".").lower()
+            if "." in name or not name:
+                continue  # no file has such an extension
+            if said.get(name, value) != value and context.server is not context.draft.main:
+                context.lose(f"what .{name} means is for the whole site, and an earlier line says {said[name]}")
+            else:
+                said[name] = value
+        row.origins.append(directive)
+        return None
+
+    return handler
+
+
+def removes(key: str) -> Handler:
+    """RemoveType extension …, and its kin: nothing but a type is said of an extension without a line."""
+
+    def handler(context: ImportContext, directive: Directive) -> None:
+        if not context.draft.served:
+            raise Ignored("nothing is served from there")
+        if context.server is not context.draft.main or context.section is not None:
+            raise Unsupported("what extensions mean is for the whole site: put it outside of sections and hosts")
+        row = context.draft.file_types
+        for name in (each.removeprefix(".").lower() for each in directive.args):
+            row.content.get(key, {}).pop(name, None)
+            if key == "types" and name and "." not in name:
+                row.content.setdefault(key, {})[name] = ""
+        row.origins.append(directive)
+
+    return handler
+
+
+def force_type(context: ImportContext, directive: Directive) -> None:
+    """ForceType type: of the files that a <Directory> or <Files> is for."""
+    value = first(directive)
+    if "/" not in value or PROGRAMS.search(value):
+        return set_handler(context, directive)
+    if context.section is None or context.section.kind not in ("directory", "files"):
+        raise Unsupported("it would be for what members answer as well: write it in a <Directory> or <Files>")
+    row = {"on": "response", "action": "set", "name": "Content-Type", "value": value.replace("%", "%%")}
+    context.add(directive, "headers", row | context.place())
+    return None
+
+
+_TEXT = r"^(text/(?:plain|html)(?!.*charset=).*)$"
+
+
+def default_charset(context: ImportContext, directive: Directive) -> None:
+    """AddDefaultCharset On|Off|charset: also of what members answer (``ap_make_content_type``)."""
+    charset = first(directive)
+    server = context.server
+    outer = any(each.option("charset") for each in context.servers())
+    if charset.lower() == "off" and not outer:
+        raise Ignored("nothing adds one here")
+    if context.section is not None or outer:
+        raise Unsupported("a charset is added for the whole server, or for the hosts that say so: say it once")
+    context.set(directive, "charset", charset)
+    charset = "iso-8859-1" if charset.lower() == "on" else charset
+    row = {"on": "response", "action": "edit", "name": "Content-Type", "pattern": _TEXT,
+           "value": f"$1; charset={charset}"}  # fmt: skip
+    server.headers.append(DraftRow(row, [directive]))
+
+
+HANDLERS: dict[str, Callable[[ImportContext, Directive], None]] = {
+    "addtype": by_extension("types"),
+    "addencoding": by_extension("encodings"),
+    "addcharset": by_extension("charsets"),
+    "addlanguage": by_extension("languages"),
+    **{f"remove{each}": removes(f"{each}s") for each in ("type", "encoding", "charset", "language")},
+    "forcetype": force_type,
+    "adddefaultcharset": default_charset,
+}
+IGNORED = by_name({"httpd 2.4 takes no notice of it": "defaulttype"})
+UNSUPPORTED = by_name({
+    "which languages a file has is said by AddLanguage alone": "defaultlanguage",
+})  # fmt: skip
+
+
+def lines(types: FileTypes) -> Lines:
+    """[file_types] as directives. Raises Unsayable."""
+    tables = (("AddType", types.types), ("AddEncoding", types.encodings), ("AddCharset", types.charsets),
+              ("AddLanguage", types.languages))  # fmt: skip
+    return [line(name, value, f".{each}") if value else line("RemoveType", f".{each}")
+            for name, table in tables for each, value in table.items()]  # fmt: skip
