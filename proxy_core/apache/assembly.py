@@ -13,6 +13,7 @@ from typing import Any
 from proxy_core.apache.draft import Block, SiteDraft, block, table
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
+from proxy_core.apache.subjects.directory_index import indexed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
@@ -29,6 +30,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     name_hosts(hosts)
     draft.hosts = list(hosts)
     pools(draft)
+    indexed(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)

@@ -211,6 +211,8 @@ class DraftServer:
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
+    indexes: list[tuple[str, list[str], Directive]] = field(default_factory=list)
+    """DirectoryIndex in <Directory>: the folder, whole, and the names."""
     urls: dict[str, PooledUrl] = field(default_factory=dict)
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))

@@ -29,12 +29,6 @@ def add_output_filter(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("answers are passed on as they come; let members change them, or a proxy in front")
 
 
-def directory_index(context: ImportContext, directive: Directive) -> None:
-    """DirectoryIndex name …"""
-    context.server_only()
-    context.set(directive, "directory_index", list(directive.args))
-
-
 def use_canonical_name(context: ImportContext, directive: Directive) -> None:
     """UseCanonicalName On|Off"""
     if first(directive).lower() == "dns":
@@ -47,7 +41,6 @@ HANDLERS = {
     **handlers(SITE),
     **_OF_SERVERS,
     "limitrequestbody": limit_request_body,
-    "directoryindex": directory_index,
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
     "usecanonicalname": use_canonical_name,
     "usecanonicalphysicalport": only(

@@ -1,0 +1,55 @@
+"""What names of files say comes in and goes out, and names that stand for a folder come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.apache.conversions import imported, site_of
+
+SERVED = "Listen 1\nDocumentRoot /srv/www\n"
+
+OUT = [
+    ('[site]\ndocument_root = "/srv"\n[file_types]\ntypes = { own = "text/x-own", doc = "" }\n'
+     'encodings = { gz = "gzip" }\ncharsets = { u8 = "utf-8" }\nlanguages = { de = "de" }',
+     "AddType text/x-own .own\nRemoveType .doc\nAddEncoding gzip .gz\nAddCharset utf-8 .u8\nAddLanguage de .de"),
+]  # fmt: skip
+
+
+def test_extensions_become_a_table(tmp_path: Path) -> None:
+    text = (
+        "AddType text/x-own .own more\nAddEncoding x-gzip .GZ\nAddLanguage de .de\nAddCharset utf-8 .u8\nRemoveType doc"
+    )
+    assert site_of(tmp_path, SERVED + text)["file_types"] == {
+        "types": {"own": "text/x-own", "more": "text/x-own", "doc": ""},
+        "encodings": {"gz": "x-gzip"},
+        "languages": {"de": "de"},
+        "charsets": {"u8": "utf-8"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Directory /srv/www/a>\nAddType text/x-own .own\n</Directory>",
+        "AddType own .own",
+        "AddType text/x-own .own\n<VirtualHost *:1>\nAddType text/x-other .own\n</VirtualHost>",
+        "<Location /a>\nForceType text/plain\n</Location>",
+        "AddDefaultCharset utf-8\n<VirtualHost *:1>\nAddDefaultCharset Off\n</VirtualHost>",
+        "<Directory /srv/www/a>\nDirectoryIndex a.html\n</Directory>",
+    ],
+)
+def test_what_is_not_for_the_whole_site_is_told(tmp_path: Path, text: str) -> None:
+    assert len(imported(tmp_path, SERVED + text).report.losses) == 1
+
+
+def test_a_folder_round_the_documents_says_what_stands_for_folders(tmp_path: Path) -> None:
+    text = (
+        "DirectoryIndex a.html\n<Directory /srv>\nDirectoryIndex b.html\n</Directory>\n"
+        "<Directory /srv/www>\nDirectoryIndex c.html\n</Directory>\n"
+        "<VirtualHost *:1>\nServerName b.test\nDocumentRoot /srv/other\n</VirtualHost>"
+    )
+    site = site_of(tmp_path, SERVED + text)
+    assert site["site"]["directory_index"] == ["c.html"]
+    assert [host["directory_index"] for host in site["hosts"].values()] == [["b.html"]]
