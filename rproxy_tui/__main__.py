@@ -204,7 +204,7 @@ def state_folder(file: Path) -> Path:
 def log_to(file: Path) -> None:
     """Send what libraries log to a file: on standard error it would land in the middle of the picture."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler: logging.Handler = logging.FileHandler(file, delay=True)
     except OSError:
         handler = logging.NullHandler()
@@ -217,7 +217,8 @@ def keep_trace(error: BaseException, file: Path) -> str:
     name = time.strftime("console-crash-%Y%m%d-%H%M%S.txt")
     for folder in (state_folder(file), Path(tempfile.gettempdir())):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (folder / name).touch(mode=0o600)
             (folder / name).write_text(text)
         except OSError:
             continue

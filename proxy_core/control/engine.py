@@ -21,6 +21,7 @@ from proxy_core.config.reading.document import read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.editing.history import journal_of
 from proxy_core.control.explaining.explain import explain, inspection
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
@@ -86,8 +87,9 @@ class Engine:
         self._maps = MapStore(self.recent_problems.add)
         self._outside = Outside(self._maps, file.parent)
         self._server = ProxyServer(
-            self._current, self._recorder, self._registry, self.recent_problems.add, self._outside, folder=file.parent
-        )
+            self._current, self._recorder, self._registry, self.recent_problems.add, self._outside,
+            folder=file.parent, private=(file, journal_of(file)),
+        )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
         self.metrics = MetricsText(lambda: exposition(self.snapshot(), self.sight(), self._recorder, self._registry))

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.folders import Root, root_of
 from proxy_core.config.model import Host, Location, Options, Site
+from proxy_core.config.private_files import private_files
 from proxy_core.errors import Address
 from proxy_core.rules import env, hosts, locations
 from proxy_core.rules.access import authorization
@@ -63,6 +64,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         hosts.tables(site.hosts, [*site.listeners, ""]),
         scopes,
         _roots(site),
+        tuple(dict.fromkeys(private_files(site))),
         asks=bool(virtual) or not server.plain or (scopes is not None and scopes.asks),
     )
 

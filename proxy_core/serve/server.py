@@ -63,11 +63,13 @@ class ProxyServer:
         log: Callable[..., None],
         outside: Outside | None = None,
         folder: Path = Path(),
+        private: tuple[Path, ...] = (),
     ) -> None:
-        """``folder`` is that of the site file, to which the files that it names are relative."""
+        """``folder`` is that of the site file, to which the files that it names are relative. ``private`` are
+        those that are never served beside them: the site file itself, and what is kept of it."""
         self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
         self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
-        self._files = LocalFiles(lambda: current.rules.program.roots, folder)
+        self._files = LocalFiles(lambda: current.rules.program, folder, private)
         self.upstreams.inside = self._files.connect
         self._registry = registry
         self.listeners: list[BoundListener] = []

@@ -208,7 +208,7 @@ class ExplainPage(Page):
 
     def _when(self, explanation: Explanation) -> str:
         if self._seen is None:
-            return f"now: from {explanation.client}, listener {explanation.listener or 'none'}"
+            return f"now: from {explanation.client or 'an unknown client'}, listener {explanation.listener or 'none'}"
         record, now = self._seen.record, self.engine.site().generation
         member = words.member_name(record.balancer, record.member)
         ran = f"generation {record.generation}" + (f" (now {now})" if record.generation != now else "")

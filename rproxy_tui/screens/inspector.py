@@ -130,7 +130,7 @@ def facts(record: Record, generation: int) -> Content:
     ran_under = f"{record.generation}" + ("" if record.generation == generation else f" (now {generation})")
     rows = (
         ("time", words.clock(record.at)),
-        ("client", record.client),
+        ("client", record.client or "unknown"),
         ("host", record.host or words.NOTHING),
         ("version", f"HTTP/{record.version.removeprefix('HTTP/')}"),
         ("route", record.route or "none"),

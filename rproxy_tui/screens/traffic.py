@@ -105,6 +105,9 @@ class TrafficPage(Page):
         if not (record := self.requests.tail.current):
             return
         site, now, client = self.console.state.site, self.console.snapshot.at, record.client
+        if not client:
+            self.console.say("Nobody knows the client of this request: there is nothing to ban.")
+            return
         question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"
         prompt = Prompt(self.engine, question, "1h", lambda span: ban(site, client, span, now), over=True)
         if change := await self.console.ask(prompt):

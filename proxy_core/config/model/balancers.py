@@ -13,7 +13,17 @@ from msgspec import Meta
 from proxy_core.config.model.health import HealthCheck
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
-from proxy_core.config.model.types import Name, NonEmpty, Seconds, SecondsOrNone, Share, Upgrade, example, fitting
+from proxy_core.config.model.types import (
+    Name,
+    NonEmpty,
+    OwnNames,
+    Seconds,
+    SecondsOrNone,
+    Share,
+    Upgrade,
+    example,
+    fitting,
+)
 
 MemberStatus = Literal["enabled", "draining", "disabled", "stopped"]
 MemberRole = Literal["regular", "standby", "spare"]
@@ -206,3 +216,6 @@ class Heartbeat(SiteTable, frozen=True, kw_only=True):
     address: Annotated[NonEmpty, example("127.0.0.1:27999")]
     """Address and UDP port that reports come to (v=1&ready=5&busy=2); a multicast address is joined. A POST of the same
     text to the same TCP port does as well. Whoever reaches it is believed."""
+
+    names: OwnNames = ()
+    """See ``OwnNames``."""

@@ -31,7 +31,8 @@ class HeaderRule(LocationRow, frozen=True, kw_only=True):
     under the name that value gives, for the JSON log and for %{note:NAME} in the rows below."""
 
     name: Annotated[FieldName, example("X-Frame-Options")] = ""
-    """The field. Not needed for echo."""
+    """The field. Not needed for echo. Of requests, fields of the client's that CGI takes for it (X_Key for X-Key) go no
+    further."""
 
     pattern: Annotated[str, example("^http:")] = ""
     """For edit, edit* and echo: a regular expression (PCRE)."""

@@ -19,7 +19,7 @@ from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import ListenerTls, UpstreamTls
-from proxy_core.config.model.types import Name, NonEmpty, example
+from proxy_core.config.model.types import Name, NonEmpty, OwnNames, example
 
 
 class Listener(SiteTable, frozen=True, kw_only=True):
@@ -71,6 +71,9 @@ class Metrics(SiteTable, frozen=True, kw_only=True):
     address: Annotated[NonEmpty, example("127.0.0.1:9090")]
     """Address and port to listen on, of this machine alone (127.0.0.1, ::1, localhost): whoever reaches it may read the
     names and the load of everything."""
+
+    names: OwnNames = ()
+    """See ``OwnNames``."""
 
 
 class Console(SiteTable, frozen=True, kw_only=True):

@@ -56,8 +56,8 @@ class ListenerTls(SiteTable, frozen=True, kw_only=True):
     clients are removed, on every listener."""
 
     hsts: Annotated[int, Meta(ge=0, le=315_360_000)] = 0
-    """Seconds for which browsers are told to come back over TLS alone (Strict-Transport-Security, RFC 6797); 0 says
-    nothing."""
+    """Seconds for which browsers are told to come back over TLS alone (Strict-Transport-Security, RFC 6797), in place
+    of what members say; 0 says nothing."""
 
 
 class UpstreamTls(SiteTable, frozen=True, kw_only=True):

@@ -7,9 +7,12 @@ never overwritten without --force.
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -60,7 +63,7 @@ def _import(given: Namespace) -> int:
     defines = dict(name.partition("=")[::2] for name in given.define)
     folder = output.parent if output is not None else Path()
     made = import_file(given.configuration, defines, given.allow_programs, folder)
-    if not _written(made.text, output, {}, given.force):
+    if not _written(made.text, output, {}, given.force, given.configuration):
         return EXIT_BAD_SITE
     report = printable_json(as_json(made.report)) if given.report == "json" else spelled(made.report)
     (tell if output is None else say)(report)
@@ -81,7 +84,7 @@ def _export(given: Namespace) -> int:
     except Unsayable as why:
         tell(f"{given.site}: {why}: take them out of what is set for the whole site or a host")
         return EXIT_BAD_SITE
-    if not _written(made.text, output, made.files, given.force):
+    if not _written(made.text, output, made.files, given.force, given.site):
         return EXIT_BAD_SITE
     losses = [document.located(loss) for loss in made.losses]
     if given.report == "json":
@@ -91,8 +94,9 @@ def _export(given: Namespace) -> int:
     return EXIT_LOSSES if losses else 0
 
 
-def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: bool) -> bool:
-    """Write the text, and files that belong to it; False, with the reason told, when that cannot be."""
+def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: bool, source: Path) -> bool:
+    """Write the text, and files that belong to it; False, with the reason told, when that cannot be. What is made of a
+    ``source`` that not all may read can be read by nobody else either."""
     files = beside if output is None else {**beside, output: text}
     existing = next((file for file in files if file.exists() and not force), None)
     if existing is not None:
@@ -100,7 +104,9 @@ def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: 
         return False
     for file, content in files.items():
         try:
-            file.write_text(content)
+            mode = stat.S_IMODE(source.stat().st_mode) & 0o666 if file == output and source.exists() else 0o666
+            with open(file, "w", opener=partial(os.open, mode=mode)) as out:
+                out.write(content)
         except OSError as error:
             tell(f"{file} cannot be written: {error.strerror}")
             return False

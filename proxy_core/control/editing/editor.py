@@ -42,6 +42,7 @@ from proxy_core.control.editing.map_files import MapEdit, Rewritten
 from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.rules.lint.emptiness import lint_emptiness, unmeant
+from proxy_core.rules.lint.exposure import lint_exposure
 from proxy_core.rules.lint.site import lint
 
 NUDGE = 2.0
@@ -58,7 +59,7 @@ def check(document: Document, emptied: Collection[Problem] | None = None) -> tup
     """Every problem of a site file with its position: of its form, and of what it means. That nothing can
     reach the site, or nothing in it answers, is an error, but for what ``emptied`` says already; None: it is meant."""
     if document.site is not None:
-        said = lint(document.site)
+        said = (*lint(document.site), *lint_exposure(document.site, document.file))
         if emptied is not None:
             said = tuple(problem if problem in emptied else unmeant(problem) for problem in said)
         found = [*document.problems, *map(document.located, said)]
