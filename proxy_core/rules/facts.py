@@ -1,4 +1,5 @@
-"""What deciding a request may have to ask the outside: maps, files, passwords, the clock, the environment.
+"""What deciding a request may have to ask the outside: maps, files, passwords, services, the clock, the
+environment.
 
 Deciding is pure, so a rule never fetches anything: it looks the answer up in the request's Facts. Where the answer is
 missing the decision is a ``Need``: whoever decides gets the answer, adds it and decides again. Answers that can be had
@@ -52,6 +53,11 @@ class Facts:
             raise Unknown(fact)
         self.answers[fact] = answer
         return answer
+
+    @property
+    def weight(self) -> int:
+        """About what they hold in memory, in bytes."""
+        return sum(200 + len(key) + len(answer or "") for (_, _, key), answer in self.answers.items())
 
 
 MOST_ANSWERS: Final = 64

@@ -21,10 +21,10 @@ from proxy_core.config.folders import FILES
 from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
 from proxy_core.http.statuses import error_statuses
-from proxy_core.http.target import as_bytes_text
+from proxy_core.http.target import Reading, as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
 from proxy_core.rules.extras import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
@@ -152,18 +152,21 @@ def _of_files(folder: str, name: str | None) -> Test:
 
 
 def settle(
-    held: Sequence[BoundSection], guard: Guard, decision: Forward | Respond, scope: Scope, trace: Trace | None
-) -> Forward | Respond:
-    """What the sections that hold say to where a request goes, and whether it is admitted there. ``guard`` is what
-    holds without them. Raises Runaway and Unknown."""
+    held: Sequence[BoundSection], guard: Guard, decision: Forward | Respond, scope: Scope, subject: SectionSubject,
+    reading: Reading, trace: Trace | None,
+) -> Forward | Redirect | Respond:  # fmt: skip
+    """What the sections that hold for a subject say to where a request goes, and whether it is admitted there.
+    ``guard`` is what holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
-    refused = authorization.admitted(guard, scope, trace)
+    refused = authorization.admitted(guard, scope, (subject.path, *subject.behind), reading, trace)
     if refused is not None:
         return refused._replace(extras=merged(decision.extras, refused.extras))
-    if scope.user:
+    if scope.user or scope.given or scope.told:
         extras = decision.extras or NO_EXTRAS
-        decision = decision._replace(extras=extras._replace(user=scope.user, auth=scope.auth))
+        decision = decision._replace(extras=extras._replace(
+            user=scope.user, auth=scope.auth, given=scope.given, fields=extras.fields + scope.told,
+        ))  # fmt: skip
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
 
 

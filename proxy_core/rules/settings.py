@@ -15,8 +15,9 @@ from http import HTTPStatus
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
+from proxy_core.rules.access.forward_auth import for_members
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.fields.edit_scope import Moment
+from proxy_core.rules.fields.edit_scope import Moment, found, value_of
 from proxy_core.rules.fields.edits import Edit, Edits, alike, compile_edit
 from proxy_core.rules.routing.reverse import explicit_rows
 from proxy_core.rules.text.variables import DEFAULT_PORTS, server_port
@@ -100,11 +101,14 @@ class Scopes:
         pages = {status: row for status, row in pages.items() if not row.builtin}
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
         whole, adds = self.site.site, options.add_forwarded
-        of_places = {row.id: row.add_forwarded for row in self.site.locations}
-        for said in (of_places[place] for place in locations):
-            adds = adds if said is None else said
+        places = {row.id: row for row in self.site.locations}
+        service = ""
+        for said in (places[place] for place in locations):
+            adds = adds if said.add_forwarded is None else said.add_forwarded
+            service = said.forward_auth or service
+        given = _given(self.site, service)
         edits_made = Edits(
-            request=made["request"] + own["request"],
+            request=made["request"] + own["request"] + given,
             response=made["response"] + own["response"],
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
@@ -123,7 +127,7 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
-    places = any(row.add_forwarded is not None for row in site.locations)
+    places = any(row.add_forwarded is not None or _given(site, row.forward_auth) for row in site.locations)
     if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ or places):
         return None
     located = places or any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
@@ -154,6 +158,26 @@ def _users(site: Site) -> list[tuple[str, Edit]]:
                 )
             )
     return made
+
+
+def _given(site: Site, service: str) -> tuple[Edit, ...]:
+    """What members get of a [forward_auth.NAME]: its word in the place of the client's, and none where it has none."""
+    settings = site.forward_auth.get(service)
+    if settings is None:
+        return ()
+    made: list[Edit] = []
+    for name in for_members(settings):
+        spelled = name.encode("latin-1")
+        of_it = partial(_of_service, spelled.lower())
+        dropped = _edit("unset", spelled, "")._replace(address=("forward_auth", service), steady=False)
+        made += [dropped, dropped._replace(action="set", value=of_it, holds=of_it)]
+    return tuple(made)
+
+
+def _of_service(name: bytes, moment: Moment) -> str:
+    """What the service that was asked first gives in a field, "" for nothing."""
+    lines = moment.scope.given
+    return ", ".join(value_of(lines[at]) for at in found(lines, name))
 
 
 def _of(auth: str, moment: Moment) -> bool:

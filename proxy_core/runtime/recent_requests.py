@@ -132,6 +132,8 @@ class Recorder:
         ring.append(exchange)
         self.newest = exchange.number = self.newest + 1  # the ring has no gap in its numbers
         exchange.weight = 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
+        if exchange.facts.answers:
+            exchange.weight += exchange.facts.weight
         self.weight += exchange.weight
         while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
             self.weight -= ring.popleft().weight

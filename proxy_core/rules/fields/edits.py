@@ -54,7 +54,7 @@ class Edit(NamedTuple):
     """Finds the names of the fields that "echo" repeats."""
     walk: Walk | None = None
     """Finds what "edit" and "edit*" replace."""
-    holds: Callable[[Moment], bool] | None = None
+    holds: Callable[[Moment], object] | None = None
     """The row's condition, None for none."""
     asks: bool = False
     """Whether its condition or its value is an expression, which may ask for a fact."""
