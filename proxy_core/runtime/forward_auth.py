@@ -119,7 +119,7 @@ class Services:
                 self._tally(name).shared += 1
                 return spelled(said)
             return spelled(await self._asked(rules, name, asked))
-        task = self._open[key] = asyncio.create_task(self._keeping(rules, name, asked))
+        task = self._open[key] = asyncio.create_task(self._keeping(rules, name, asked, self._kept))
         task.add_done_callback(lambda _: self._open.pop(key, None))
         return spelled(await asyncio.shield(task))  # who gives up waiting leaves the asking to the others
 
@@ -163,8 +163,8 @@ class Services:
 
     # -- asking
 
-    async def _keeping(self, rules: RuleSet, name: str, asked: str) -> ServiceAnswer:
-        kept, seconds = self._kept, rules.site.forward_auth[name].cache
+    async def _keeping(self, rules: RuleSet, name: str, asked: str, kept: Kept) -> ServiceAnswer:
+        seconds = rules.site.forward_auth[name].cache
         said = await self._asked(rules, name, asked)
         answer = spelled(said)
         if seconds and said.lasting and len(answer) <= MOST_CHARACTERS:

@@ -82,7 +82,8 @@ async def test_the_service_is_told_what_routes_go_by_and_no_body() -> None:
         async with client(there.port) as one:
             one.send(
                 b"POST /open/../app/%61?q=%20 HTTP/1.1\r\nHost: shop.example\r\nCookie: a=b\r\n"
-                b"Authorization: Bearer x\r\nX-Forwarded-Uri: /\r\nX-Forwarded-Method: GET\r\nX-Forwarded-For: 10.0.0.1\r\nX-Other: y\r\n"
+                b"Authorization: Bearer x\r\nX-Forwarded-Uri: /\r\nX-Forwarded-Method: GET\r\n"
+                b"X-Forwarded-For: 10.0.0.1\r\nX-Other: y\r\n"
                 b"Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
             )
             head, body = await one.answer()

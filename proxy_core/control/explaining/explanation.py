@@ -71,7 +71,7 @@ def _explained(found: Findings) -> Explanation:
     explained = replace(
         explained,
         rule=(route.rows, route.id) if route is not None else (),
-        fields=tuple(map(readable, extras.fields)) if extras is not None else (),
+        fields=tuple(masked(line, site) for line in extras.fields) if extras is not None else (),
         environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
     )
     match decision:
