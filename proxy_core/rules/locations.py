@@ -89,7 +89,7 @@ def compile(
     setters: Sequence[Setter] = (),
 ) -> tuple[BoundSection, ...]:
     """The enabled rows in the order in which they are laid over each other. Raises PatternError and ExprError."""
-    ordered = sorted((row for row in rows if row.enabled), key=_depth)
+    ordered = sorted((row for row in rows if row.enabled), key=depth)
     return tuple(
         BoundSection(
             row,
@@ -104,7 +104,8 @@ def compile(
     )
 
 
-def _depth(row: Location) -> tuple[int, int]:
+def depth(row: Location) -> tuple[int, int]:
+    """How late a row is laid over the others."""
     if row.expr:
         return 4, 0
     if row.path is not None or row.path_regex is not None:
