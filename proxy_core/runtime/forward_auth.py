@@ -16,6 +16,7 @@ import asyncio
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -95,6 +96,7 @@ class Services:
         self._tallies: dict[str, ServiceTally] = {}
         self._kept: Kept = OrderedDict()
         self._open: dict[tuple[ForwardAuth, Digest], asyncio.Task[ServiceAnswer]] = {}
+        self._tasks: set[asyncio.Task[ServiceAnswer]] = set()
         self._secret = os.urandom(32)
 
     def ask(self, name: str, asked: str) -> tuple[bool, str | None]:
@@ -118,10 +120,17 @@ class Services:
             if not said.personal:
                 self._tally(name).shared += 1
                 return spelled(said)
-            return spelled(await self._asked(rules, name, asked))
-        task = self._open[key] = asyncio.create_task(self._keeping(rules, name, asked, self._kept))
+            return spelled(await asyncio.shield(self._start(self._asked(rules, name, asked))))
+        task = self._open[key] = self._start(self._keeping(rules, name, asked, self._kept))
         task.add_done_callback(lambda _: self._open.pop(key, None))
-        return spelled(await asyncio.shield(task))  # who gives up waiting leaves the asking to the others
+        return spelled(await asyncio.shield(task))
+
+    def _start(self, asking: Coroutine[None, None, ServiceAnswer]) -> asyncio.Task[ServiceAnswer]:
+        """A task of its own: who gives up waiting leaves the asking to others, and is no fault of the service."""
+        task = asyncio.create_task(asking)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def forget(self) -> None:
         """Another site is in force: nothing that was kept holds any longer, nor what is being asked."""
@@ -151,7 +160,7 @@ class Services:
         ]  # fmt: skip
 
     def close(self) -> None:
-        for task in self._open.values():
+        for task in self._tasks:
             task.cancel()
 
     def _tally(self, name: str) -> ServiceTally:

@@ -12,7 +12,18 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Balancer, ErrorPage, ForwardAuth, HeaderRule, Location, Member, Route, Site
+from proxy_core.balance.member_state import MemberKey
+from proxy_core.config.model import (
+    Balancer,
+    ErrorPage,
+    ForwardAuth,
+    HeaderRule,
+    Location,
+    Member,
+    Options,
+    Route,
+    Site,
+)
 from proxy_core.control.watching.access_log import common
 from proxy_core.runtime import forward_auth
 from proxy_core.runtime.fact_lookups import Outside
@@ -350,6 +361,45 @@ async def test_who_leaves_does_not_take_the_answer_from_the_others() -> None:
         held.go.set()
         assert (await second)[0].startswith(b"HTTP/1.1 200 ")
         assert len(there.service.heads) == 1
+
+
+async def test_who_leaves_is_no_fault_of_the_service() -> None:
+    """The second of two that ask the same asks itself, for the answer has a cookie; and leaves before that is there."""
+    first, last = asyncio.Event(), asyncio.Event()
+
+    async def talk(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(this, reader)
+            await (first if len(this.heads) == 1 else last).wait()
+            writer.write(LOGIN)
+
+    async with guarded(talk) as there:
+        async with client(there.port) as one, client(there.port) as other:
+            for each in (one, other):
+                each.send(b"GET /app HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await until(lambda: len(there.running.recorder.live) == 2)
+            first.set()
+            await until(lambda: len(there.service.heads) == 2)
+            one.writer.transport.abort()
+            other.writer.transport.abort()
+        await until(lambda: not there.running.recorder.live)
+        last.set()
+        state = there.running.registry.members[MemberKey("", f"http://127.0.0.1:{there.service.port}")]
+        await until(lambda: not state.busy)
+        assert not state.errors
+
+
+async def test_who_is_turned_away_is_not_asked_about() -> None:
+    async with guarded(answers(WELL), {"site": Options(deny=("127.0.0.1",))}) as there:
+        assert (await get(there.port, "/app"))[0].startswith(b"HTTP/1.1 403 ")
+        assert not there.service.heads
+
+
+async def test_the_client_that_a_proxy_in_front_names_is_the_one_that_is_told() -> None:
+    options = Options(trusted_proxies=("127.0.0.1",), client_header="X-Forwarded-For")
+    async with guarded(answers(WELL), {"site": options}) as there:
+        await get(there.port, "/app", "X-Forwarded-For: 6.6.6.6, 1.2.3.4", "X-Forwarded-Proto: https")
+        assert {b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-Proto: https"} <= {*lines(there.service.heads[0])}
 
 
 async def test_a_2xx_is_kept_for_equal_requests_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:

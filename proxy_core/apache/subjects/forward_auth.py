@@ -39,13 +39,14 @@ UNSUPPORTED = by_name({
         authldapurl authldapbinddn authldapbindpassword authdbduserpwquery authdbmuserfile authgroupfile
         authformprovider authformloginrequiredlocation authdigestprovider""",
 })  # fmt: skip
+LOST = {"Site.forward_auth": "Apache asks no service first"}
 
 
 def plain(site: Site, lose: Lose) -> Site:
     """Access without services, as Apache can say it."""
     guarded: list[Location] = []
     made = {}
-    for row in sorted(site.locations, key=depth):
+    for at, row in sorted(enumerate(site.locations), key=lambda each: depth(each[1])):
         if row.enabled and row.forward_auth not in ("", OFF):
             guarded.append(row)
             lose(("locations", row.id, "forward_auth"), "Apache asks no service first, so nobody is let in there")
@@ -54,8 +55,8 @@ def plain(site: Site, lose: Lose) -> Site:
             why = "it is laid over a place whose service Apache does not ask, so nobody is let in there"
             lose(("locations", row.id, "require"), why)
             row = _closed(row)
-        made[row.id] = replace(row, forward_auth="")
-    return replace(site, locations=tuple(made[row.id] for row in site.locations), forward_auth={})
+        made[at] = replace(row, forward_auth="")
+    return replace(site, locations=tuple(made[at] for at in sorted(made)))
 
 
 def _closed(row: Location) -> Location:

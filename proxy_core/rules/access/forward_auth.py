@@ -13,6 +13,7 @@ would be asked again, ends. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,6 +37,8 @@ CREDENTIALS: Final = frozenset((b"authorization", b"cookie"))
 """Fields that belong to clients, whatever a service has to say in them."""
 _OF_THE_BODY: Final = (b"content-", b"etag", b"last-modified")
 _LOOP: Final = b"cdn-loop"
+_UNFIT = re.compile(r"[^a-z0-9.:_-]")
+"""Finds what no name in CDN-Loop holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ def bound(site: Site, name: str) -> Service | None:
     pool, target = service(settings.url)
     return Service(
         name, pool, target, _folded(settings.request_headers), _folded(for_members(settings)),
-        _folded(settings.client_headers), settings.user_header.lower().encode(), site.site.server_name.lower(),
-        trusted(site),
+        _folded(settings.client_headers), settings.user_header.lower().encode(),
+        _UNFIT.sub("-", site.site.server_name.lower()), trusted(site),
     )  # fmt: skip
 
 
