@@ -55,6 +55,10 @@ REWRITING_TESTS = "tests/semantics/test_rewriting.py tests/rules/test_rewrite_li
 WAY_TESTS, SECTION_TESTS = "tests/serve/test_way.py", "tests/rules/test_settings.py tests/rules/test_host_rules.py"
 COMPILE_TESTS = "tests/runtime/test_compile_site.py"
 PASSWORDS, PASSWORDS_TESTS = "proxy_core/runtime/passwords.py", "tests/runtime/test_passwords.py"
+SERVICE, SERVICE_TESTS = "proxy_core/rules/access/forward_auth.py", "tests/rules/access/test_forward_auth.py"
+ASKING, ASKING_TESTS = (
+    "proxy_core/runtime/forward_auth.py", "tests/runtime/test_forward_auth.py tests/e2e/test_forward_auth.py",
+)  # fmt: skip
 LOCAL, LOCAL_TESTS = "proxy_core/serve/local_files.py", "tests/e2e/test_local_files.py"
 PAGES, PAGES_TESTS = (
     "proxy_core/serve/metrics_and_heartbeat_listeners.py", "tests/serve/test_metrics_and_heartbeat_listeners.py",
@@ -423,6 +427,146 @@ MUTANTS = [
         "if right == OVERLOADED:",
         "if False:",
         ACCESS_TESTS,
+    ),
+    Mutant(
+        "services: no answer admits nobody",
+        SERVICE,
+        'return ServiceAnswer(0, "nobody asks it here")',
+        "return ServiceAnswer(200)",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: each reading of a path has to be admitted",
+        SERVICE,
+        "for said in answers:",
+        "for said in answers[:1]:",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: what Connection takes away is not told",
+        SERVICE,
+        "if name not in named]",
+        "]",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: only the word of proxies in front counts for the scheme",
+        SERVICE,
+        "if asked.trusted.find(view.connection.peer or view.client) else []",
+        "",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: a client that nobody knows is unknown",
+        SERVICE,
+        '(view.client or "unknown")',
+        "view.client",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: an ask that comes back ends",
+        SERVICE,
+        "if asked.here.encode() in {",
+        'if b"" in {',
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: of two credentials none counts",
+        SERVICE,
+        'if len(lines.values(b"authorization")) > 1:',
+        "if False:",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: a redirect has one place",
+        SERVICE,
+        "== 1):\n        return ServiceAnswer(status, lines",
+        ">= 0):\n        return ServiceAnswer(status, lines",
+        "tests/e2e/test_forward_auth.py",
+    ),
+    Mutant(
+        "services: one with a cookie is not kept",
+        SERVICE,
+        "and self.stored and not self.personal",
+        "and self.stored",
+        "tests/e2e/test_forward_auth.py",
+    ),
+    Mutant(
+        "services: one with a cookie is shared with nobody",
+        ASKING,
+        "if not said.personal:",
+        "if True:",
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: what is kept goes by all that was told",
+        ASKING,
+        'told = f"{name}\\n{asked}"',
+        'told = f"{name}\\n{asked[:8]}"',
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: an edit forgets what was kept",
+        ASKING,
+        "self._kept = OrderedDict()\n\n    def states",
+        "pass\n\n    def states",
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: what is kept ends",
+        ASKING,
+        "if until <= monotonic():",
+        "if not until:",
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: who leaves is no fault of theirs",
+        ASKING,
+        "await asyncio.shield(self._start(self._asked(rules, name, asked)))",
+        "await self._asked(rules, name, asked)",
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: a refusal has a bound",
+        ASKING,
+        "if ear.longer and said.status and not said.admits:",
+        "if False:",
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: an idle connection that closed costs no request",
+        ASKING,
+        "if not error.unanswered:\n                        raise",
+        "raise",
+        ASKING_TESTS,
+    ),
+    Mutant(
+        "services: require comes first",
+        "proxy_core/rules/access/authorization.py",
+        "if rule is not None and verdict not in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER):",
+        "if rule is not None and verdict not in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER) and guard.service is None:",
+        SERVICE_TESTS,
+    ),
+    Mutant(
+        "services: what clients claim is dropped everywhere",
+        "proxy_core/serve/client_certificate.py",
+        "told += [[*for_members(service)] for service in site.forward_auth.values()]",
+        "told += []",
+        "tests/e2e/test_forward_auth.py",
+    ),
+    Mutant(
+        "services: what clients claim of theirs is dropped where they say nothing",
+        "proxy_core/rules/settings.py",
+        "made += [dropped, dropped._replace(",
+        "made += [dropped._replace(",
+        "tests/e2e/test_forward_auth.py",
+    ),
+    Mutant(
+        "services: what Apache closes stays closed",
+        "proxy_core/apache/subjects/forward_auth.py",
+        "any(_over(row, each) for each in guarded)",
+        "False",
+        "tests/apache/subjects/test_forward_auth.py",
     ),
     Mutant(
         "passwords: a known answer waits for no judgement",
