@@ -544,7 +544,7 @@ MUTANTS = [
         "services: require comes first",
         "proxy_core/rules/access/authorization.py",
         "if rule is not None and verdict not in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER):",
-        "if rule is not None and verdict not in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER) and guard.service is None:",
+        "if rule is not None and guard.service is None and verdict is AccessVerdict.DENIED:",
         SERVICE_TESTS,
     ),
     Mutant(
