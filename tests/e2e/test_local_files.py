@@ -296,11 +296,14 @@ async def test_no_spelling_gets_a_file_that_the_site_names_for_itself(exposed: P
         await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
         return int(head[9:12])
 
-    assert {name: await status(name) for name in PUBLIC} == dict.fromkeys(PUBLIC, 200)
-    for spelling in ("{}", "sub/../{}", "{}?x", "/{}", "./{}"):
-        assert {name: await status(spelling.format(name)) for name in PRIVATE} == dict.fromkeys(PRIVATE, 404), spelling
-    writer.close()
-    await files.close()
+    try:
+        assert {name: await status(name) for name in PUBLIC} == dict.fromkeys(PUBLIC, 200)
+        for spelling in ("{}", "sub/../{}", "{}?x", "/{}", "./{}"):
+            seen = {name: await status(spelling.format(name)) for name in PRIVATE}
+            assert seen == dict.fromkeys(PRIVATE, 404), spelling
+    finally:
+        writer.close()
+        await files.close()
 
 
 async def test_a_private_file_that_was_replaced_is_as_private(exposed: Path) -> None:

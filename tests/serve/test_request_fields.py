@@ -166,6 +166,14 @@ async def test_no_field_that_a_row_is_about_comes_in_under_a_name_that_is_the_sa
             assert (b"\r\nX_Made: ours\r\n" in seen) is early
 
 
+async def test_a_row_that_is_done_before_the_rules_drops_such_names_by_itself() -> None:
+    row = HeaderRule(id="a", on="request", name="X-Early", action="set", value="ours", early=True)
+    async with upstream(echoes) as member, serving(replace(site(member.port), headers=(row,))) as proxy:
+        _, seen = await get(proxy.port, "/", "X_Early: evil")
+        assert b"\r\nX-Early: ours\r\n" in seen
+        assert b"evil" not in seen
+
+
 async def test_a_row_for_a_place_drops_no_names_elsewhere() -> None:
     row = HeaderRule(id="a", on="request", name="X-Key", action="set", value="ours", location="in")
     async with upstream(echoes) as member:
