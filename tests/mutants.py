@@ -550,8 +550,15 @@ MUTANTS = [
     Mutant(
         "services: what clients claim is dropped everywhere",
         "proxy_core/serve/client_certificate.py",
-        "told += [[*for_members(service)] for service in site.forward_auth.values()]",
-        "told += []",
+        ", claimed(site))",
+        ")",
+        "tests/e2e/test_forward_auth.py",
+    ),
+    Mutant(
+        "services: no twin of what they were told goes on",
+        "proxy_core/rules/settings.py",
+        "*given, *told)",
+        "*given)",
         "tests/e2e/test_forward_auth.py",
     ),
     Mutant(

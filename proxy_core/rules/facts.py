@@ -54,11 +54,6 @@ class Facts:
         self.answers[fact] = answer
         return answer
 
-    @property
-    def weight(self) -> int:
-        """About what they hold in memory, in bytes."""
-        return sum(200 + len(key) + len(answer or "") for (_, _, key), answer in self.answers.items())
-
 
 MOST_ANSWERS: Final = 64
 """Answers of maps and files that the rules of one request may ask for."""

@@ -160,7 +160,8 @@ def settle(
     ``guard`` is what holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
-    refused = authorization.admitted(guard, scope, (subject.path, *subject.behind), reading, trace)
+    paths = (subject.path, *subject.behind) if guard.service is not None else ()
+    refused = authorization.admitted(guard, scope, paths, reading, trace)
     if refused is not None:
         return refused._replace(extras=merged(decision.extras, refused.extras))
     if scope.user or scope.given or scope.told:

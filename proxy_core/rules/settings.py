@@ -106,14 +106,15 @@ class Scopes:
         for said in (places[place] for place in locations):
             adds = adds if said.add_forwarded is None else said.add_forwarded
             service = said.forward_auth or service
-        given = _given(self.site, service)
+        given, told = _given(self.site, service), _told(self.site, service)
         edits_made = Edits(
             request=made["request"] + own["request"] + given,
             response=made["response"] + own["response"],
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
             early=made["early"],
-            names=alike((*made["early"], *made["request"], *own["request"])),
+            names=alike((*made["early"], *made["request"], *own["request"], *given, *told)),
+            told=told,
             adds=None if adds == whole.add_forwarded else adds,
         )
         return Settings(edits_made, pages, *explicit_rows(self.site, back))
@@ -127,7 +128,7 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
-    places = any(row.add_forwarded is not None or _given(site, row.forward_auth) for row in site.locations)
+    places = any(row.add_forwarded is not None or row.forward_auth in site.forward_auth for row in site.locations)
     if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ or places):
         return None
     located = places or any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
@@ -172,6 +173,15 @@ def _given(site: Site, service: str) -> tuple[Edit, ...]:
         dropped = _edit("unset", spelled, "")._replace(address=("forward_auth", service), steady=False)
         made += [dropped, dropped._replace(action="set", value=of_it, holds=of_it)]
     return tuple(made)
+
+
+def _told(site: Site, service: str) -> tuple[Edit, ...]:
+    """The fields that a [forward_auth.NAME] goes by: members must not take others for them."""
+    settings = site.forward_auth.get(service)
+    names = settings.request_headers if settings is not None else ()
+    stands = _edit("tell", b"", "")._replace(address=("forward_auth", service))
+    made = [stands._replace(name=name.lower().encode(), spelled=name.encode()) for name in names]
+    return tuple(edit for edit in made if edit.name in alike(made))
 
 
 def _of_service(name: bytes, moment: Moment) -> str:

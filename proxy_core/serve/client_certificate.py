@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from proxy_core.config.model import ListenerTls, Site
 from proxy_core.http.hop_by_hop import as_cgi
-from proxy_core.rules.access.forward_auth import CREDENTIALS, for_members
+from proxy_core.rules.access.forward_auth import claimed
 
 VARIABLES: Final = (
     "SSL_CLIENT_VERIFY", "SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_CN", "SSL_CLIENT_I_DN", "SSL_CLIENT_M_SERIAL",
@@ -87,6 +87,6 @@ def own_names(site: Site) -> frozenset[bytes]:
     used."""
     listed = [*(each.tls.client_headers for each in site.listeners.values() if each.tls is not None)]
     told = [[auth.user_header] for auth in site.auth.values() if auth.user_header]
-    told += [[*for_members(service)] for service in site.forward_auth.values()]
-    names = {as_cgi(name.lower().encode("utf-8")) for those in (*listed, *told) for name in those}
-    return frozenset(names - CREDENTIALS)
+    return frozenset(
+        as_cgi(name.lower().encode("utf-8")) for those in (*listed, *told, claimed(site)) for name in those
+    )

@@ -105,6 +105,7 @@ class Flight(OpenRequest):
             answer = await self.state.outside.answer(key, self.exchange.rules, self.exchange.view.client)
             self.task = None
             self.exchange.facts.answers[key] = answer
+            self.exchange.weight += len(key[2]) + len(answer or "")
             if self.forwarding is None:
                 self.decide()
             else:

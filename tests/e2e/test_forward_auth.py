@@ -136,6 +136,14 @@ async def test_the_member_gets_what_the_service_gives_and_never_what_clients_cla
         assert [line for line in lines(body) if b"root" in line] == [b"Authorization: root"]
 
 
+async def test_the_member_gets_no_other_spelling_of_what_the_service_went_by() -> None:
+    async with guarded(answers(WELL), request_headers=("X-Tenant",)) as there:
+        _, body = await get(there.port, "/app", "X-Tenant: mine", "X_Tenant: yours", "x_Other: 1")
+        assert b"X-Tenant: mine" in there.service.heads[0]
+        assert b"yours" not in there.service.heads[0] + body
+        assert {b"X-Tenant: mine", b"x_Other: 1"} <= {*lines(body)}
+
+
 async def test_the_client_gets_the_cookies_of_a_2xx_where_the_site_says_so() -> None:
     async with guarded(answers(ANNA), client_headers=("Set-Cookie",)) as there:
         head, body = await get(there.port, "/app")
@@ -438,6 +446,15 @@ async def test_an_ask_that_comes_back_to_where_it_would_be_asked_again_ends() ->
             assert (await get(outer.port, "/app"))[0].startswith(b"HTTP/1.1 503 ")
             assert [record.status for record in outer.records] == [508, 503]
             assert not member.heads
+
+
+async def test_a_page_that_everybody_may_see_keeps_the_status_and_the_challenge() -> None:
+    page = ErrorPage(id="401", status=("401",), path="/login.html")
+    async with guarded(answers(DENIED), {"errors": (page,)}) as there:
+        head, body = await get(there.port, "/app")
+        assert head.startswith(b"HTTP/1.1 401 ")
+        assert b'WWW-Authenticate: Bearer realm="x"' in head
+        assert body.startswith(b"GET /login.html HTTP/1.1")
 
 
 async def test_a_page_behind_the_service_that_refuses_gives_way_to_the_built_in_one() -> None:

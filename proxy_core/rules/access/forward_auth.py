@@ -86,6 +86,12 @@ def for_members(settings: ForwardAuth) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (*settings.upstream_headers, settings.user_header))))
 
 
+def claimed(site: Site) -> list[str]:
+    """The fields in which services alone speak: no client's goes on, but for credentials, which belong to clients."""
+    names = [name for settings in site.forward_auth.values() for name in for_members(settings)]
+    return [name for name in names if name.lower().encode() not in CREDENTIALS]
+
+
 def _folded(names: Iterable[str]) -> frozenset[bytes]:
     return frozenset(name.lower().encode() for name in names)
 
@@ -215,7 +221,7 @@ def refusal(
     first = answers[0]
     scope.given = tuple(line for line in first.lines if _name(line) in asked.given)
     scope.told = tuple(line for line in first.lines if _name(line) in asked.returned)
-    scope.user = next((_value(line) for line in first.lines if asked.user and _name(line) == asked.user), "")
+    scope.user = ", ".join(_value(line) for line in first.lines if asked.user and _name(line) == asked.user)
     return None
 
 

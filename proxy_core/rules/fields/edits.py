@@ -78,11 +78,13 @@ class Edits:
     """Done to the fields of a request before any other rule."""
     names: frozenset[bytes] = frozenset()
     """Fields of requests that edits are about, in lower case, as far as CGI takes other names for them."""
+    told: tuple[Edit, ...] = ()
+    """Stand for the fields that a service goes by which is asked first. Nothing is done to them."""
 
     @property
     def requests(self) -> bool:
         """Whether requests are changed in any way."""
-        return bool(self.request) or self.server is not None or self.adds is not None
+        return bool(self.request or self.told) or self.server is not None or self.adds is not None
 
     @property
     def asking(self) -> tuple[Edit, ...]:

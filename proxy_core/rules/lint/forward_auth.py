@@ -14,7 +14,7 @@ from proxy_core.errors import Address, Problem
 from proxy_core.http.hop_by_hop import as_cgi
 from proxy_core.http.syntax import is_token
 from proxy_core.http.target import balancer, origin
-from proxy_core.rules.access.forward_auth import CREDENTIALS, OFF, for_members
+from proxy_core.rules.access.forward_auth import OFF, claimed
 from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.lint.upstreams import escapes, loop
@@ -27,7 +27,7 @@ def lint_forward_auth(site: Site) -> Iterator[Problem]:
     named = {row.forward_auth for row in site.locations}
     for row in site.locations:
         yield from missing(("locations", row.id), "forward_auth", row.forward_auth, {OFF, *site.forward_auth})
-    own = {as_cgi(name.lower().encode()) for each in site.forward_auth.values() for name in for_members(each)}
+    own = {as_cgi(name.lower().encode()) for name in claimed(site)}
     own |= {as_cgi(auth.user_header.lower().encode()) for auth in site.auth.values() if auth.user_header}
     for name, settings in site.forward_auth.items():
         address = ("forward_auth", name)
@@ -37,7 +37,7 @@ def lint_forward_auth(site: Site) -> Iterator[Problem]:
             todo = f'name it in a row of [[locations]]: forward_auth = "{name}"'
             yield warning(address, f"nothing names forward_auth {name}: it guards nothing", todo)
         yield from _url(site, address, settings)
-        yield from _fields(address, settings, own - CREDENTIALS)
+        yield from _fields(address, settings, own)
 
 
 def _url(site: Site, address: Address, settings: ForwardAuth) -> Iterator[Problem]:
@@ -52,9 +52,10 @@ def _url(site: Site, address: Address, settings: ForwardAuth) -> Iterator[Proble
     yield from escapes((*address, "url"), path)
     if "#" in query:
         yield error((*address, "url"), f"{settings.url} has a fragment, which nobody is asked for", "remove it")
-    if named is None:
-        yield from loop(site, (*address, "url"), origin(there))
-    elif named[0] not in site.balancers:
+    if named is None and any(loop(site, address, origin(there))):
+        what = f"{origin(there).url} is this proxy's own listener: what it is asked comes in as a request"
+        yield warning((*address, "url"), what, "name the service itself")
+    elif named is not None and named[0] not in site.balancers:
         yield unknown((*address, "url"), "balancer", named[0], site.balancers)
 
 

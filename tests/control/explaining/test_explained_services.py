@@ -61,6 +61,14 @@ async def test_it_says_that_a_service_would_be_asked_and_asks_only_when_told(tmp
         assert not {"topsecret", "sesame"} & {*str(told).replace("=", " ").replace("'", " ").split()}
 
 
+async def test_it_says_which_twin_of_what_was_told_is_dropped(tmp_path: Path) -> None:
+    async with guarded(tmp_path, ANNA) as (engine, _, _):
+        told = await engine.explain(asked("/app/x -H 'X_Requested-With: x' --ask"))
+        reasons = [step.reason for step in told.steps if step.address == ("forward_auth", "sso")]
+        assert "drop X_Requested-With: members may take it for X-Requested-With" in reasons
+        assert "set X-User" in reasons
+
+
 async def test_a_question_that_is_being_typed_asks_nobody(tmp_path: Path) -> None:
     async with guarded(tmp_path, ANNA) as (engine, _, service):
         await engine.explain(Question(url="/app/x", ask=True, unfinished=True))

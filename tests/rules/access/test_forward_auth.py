@@ -306,7 +306,7 @@ WRONG: list[tuple[str, str]] = [
     ('[forward_auth.x]\nurl = "http://a/#x"\n', "fragment"),
     ('[forward_auth.x]\nurl = "http://a/?a#x"\n', "fragment"),
     ('[forward_auth.x]\nurl = "balancer://nobody/"\n', 'there is no balancer "nobody"'),
-    ('[listeners.http]\naddress = ":80"\n[forward_auth.x]\nurl = "http://127.0.0.1/"\n', "own listener http"),
+    ('[listeners.http]\naddress = ":80"\n[forward_auth.x]\nurl = "http://127.0.0.1/"\n', "this proxy's own listener"),
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["A: b"]\n', "is no name of a field"),
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["X-Forwarded-For"]\n', "written by this proxy"),
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["x-user"]\n', "is dropped from what clients say"),
