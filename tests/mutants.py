@@ -438,8 +438,8 @@ MUTANTS = [
     Mutant(
         "services: each reading of a path has to be admitted",
         SERVICE,
-        "for said in answers:",
-        "for said in answers[:1]:",
+        "for path in paths:\n        said",
+        "for path in paths[:1]:\n        said",
         SERVICE_TESTS,
     ),
     Mutant(
@@ -549,9 +549,9 @@ MUTANTS = [
     ),
     Mutant(
         "services: what clients claim is dropped everywhere",
-        "proxy_core/serve/client_certificate.py",
-        ", claimed(site))",
-        ")",
+        "proxy_core/config/own_fields.py",
+        "_folded(names) | (_folded(given) - CREDENTIALS)",
+        "_folded(names)",
         "tests/e2e/test_forward_auth.py",
     ),
     Mutant(

@@ -13,9 +13,9 @@ from functools import partial
 from http import HTTPStatus
 
 from proxy_core.config.model import ErrorPage, HeaderRule, Host, Options, ReverseRule, Site
+from proxy_core.config.own_fields import for_members
 from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
-from proxy_core.rules.access.forward_auth import for_members
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.fields.edit_scope import Moment, found, value_of
 from proxy_core.rules.fields.edits import Edit, Edits, alike, compile_edit

@@ -61,6 +61,8 @@ class ServiceTally:
     """Requests that shared the answer to another one's ask."""
     fault: str = ""
     """Why the last ask had no answer that counts; "" where it had one."""
+    settings: ForwardAuth | None = None
+    """What was asked last: of another service under this name nothing is known yet."""
 
 
 class ServiceState(Struct, frozen=True, kw_only=True):
@@ -138,18 +140,18 @@ class Services:
 
     def states(self, site: Site) -> tuple[ServiceState, ...]:
         """Those of a site, in its order."""
-        tallies = ((name, self._tally(name)) for name in site.forward_auth)
+        tallies = ((name, self._tally(name), self._fault(site, name)) for name in site.forward_auth)
         return tuple(
             ServiceState(
                 name=name, admitted=tally.admitted, refused=tally.refused, failed=tally.failed, kept=tally.kept,
-                shared=tally.shared, fault=tally.fault,
+                shared=tally.shared, fault=fault,
             )
-            for name, tally in tallies
+            for name, tally, fault in tallies
         )  # fmt: skip
 
     def problems(self, site: Site) -> list[Problem]:
         """The services of a site whose last ask had no answer that counts."""
-        faults = [(name, self._tally(name).fault) for name in site.forward_auth]
+        faults = [(name, self._fault(site, name)) for name in site.forward_auth]
         todo = "start it, or mend its url; it is asked again by the next request"
         return [
             Problem(
@@ -166,8 +168,12 @@ class Services:
     def _tally(self, name: str) -> ServiceTally:
         return self._tallies.setdefault(name, ServiceTally())
 
+    def _fault(self, site: Site, name: str) -> str:
+        tally = self._tally(name)
+        return tally.fault if tally.settings == site.forward_auth[name] else ""
+
     def _digest(self, name: str, asked: str) -> Digest:
-        told = f"{name}\n{asked}".encode("latin-1")
+        told = f"{name}\n{asked}".encode()
         return hashlib.blake2b(told, key=self._secret, digest_size=32).digest()
 
     # -- asking
@@ -195,7 +201,7 @@ class Services:
             said = understood(settings, answer.status, answer.lines[1:], bytes(ear.body_bytes))
             if ear.longer and said.status and not said.admits:
                 said = ServiceAnswer(0, f"it refuses with more than {BODY} bytes")
-        tally.fault = said.why
+        tally.fault, tally.settings = said.why, settings
         tally.admitted += said.admits
         tally.refused += bool(said.status) and not said.admits
         tally.failed += not said.status
@@ -211,7 +217,7 @@ class Services:
         last = Unreachable(f"no member of {name} takes requests")
         while True:
             try:
-                member = choose(pool, monotonic(), tried, key=asked.encode("latin-1"))
+                member = choose(pool, monotonic(), tried, key=asked.encode())
             except Full:
                 raise Unreachable(f"every member of {name} is at its limit") from None
             if member is None:

@@ -145,7 +145,7 @@ async def test_the_member_gets_no_other_spelling_of_what_the_service_went_by() -
 
 
 async def test_the_client_gets_the_cookies_of_a_2xx_where_the_site_says_so() -> None:
-    async with guarded(answers(ANNA), client_headers=("Set-Cookie",)) as there:
+    async with guarded(answers(ANNA), response_headers=("Set-Cookie",)) as there:
         head, body = await get(there.port, "/app")
         assert b"\r\nSet-Cookie: fresh=1\r\n" in head
         assert b"X-Other" not in head + body
@@ -432,7 +432,7 @@ async def test_a_2xx_is_kept_for_equal_requests_and_nothing_else_is(monkeypatch:
 @pytest.mark.parametrize("field", ["Cache-Control: no-store", "Set-Cookie: a=b"])
 async def test_what_a_service_does_not_want_kept_is_not(field: str) -> None:
     said = f"HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 0\r\n\r\n".encode()
-    async with guarded(answers(said), cache=10.0, client_headers=("Set-Cookie",)) as there:
+    async with guarded(answers(said), cache=10.0, response_headers=("Set-Cookie",)) as there:
         await get(there.port, "/app")
         await get(there.port, "/app")
         assert len(there.service.heads) == 2

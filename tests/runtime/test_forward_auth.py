@@ -68,7 +68,7 @@ async def test_no_answer_is_for_another_question(seed: int, monkeypatch: pytest.
 
 async def test_what_is_asked_under_other_settings_is_not_shared() -> None:
     services, before = Echoing(Random(1)), rules()
-    other = replace(before.site.forward_auth["one"], client_headers=("Set-Cookie",))
+    other = replace(before.site.forward_auth["one"], response_headers=("Set-Cookie",))
     after = compile_site(replace(before.site, forward_auth={"one": other}), Registry(), 2)
     await asyncio.gather(services.answer(before, "one", "a /"), services.answer(after, "one", "a /"))
     assert services.count == 2

@@ -54,13 +54,14 @@ class ForwardAuth(SiteTable, frozen=True, kw_only=True):
         "Accept", "Authorization", "Cookie", "X-Requested-With",
     )  # fmt: skip
     """Fields of the request that the service is told besides; with Host, the client's Host is sent in the place of
-    the service's own."""
+    the service's own. A field that a listener has of clients' certificates (client_headers of its tls) is told as it
+    goes to members."""
 
     upstream_headers: Annotated[FieldNames, example(["X-Auth-Groups"])] = ()
     """Fields of the service's 2xx that the upstream gets. What clients say in them is dropped, always; of Authorization
     and Cookie only where the service is asked."""
 
-    client_headers: Annotated[FieldNames, example(["Set-Cookie"])] = ()
+    response_headers: Annotated[FieldNames, example(["Set-Cookie"])] = ()
     """Fields of the service's 2xx that the client gets with its answer."""
 
     user_header: Annotated[FieldName, example("X-Auth-User")] = ""

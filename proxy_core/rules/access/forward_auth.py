@@ -14,14 +14,16 @@ would be asked again, ends. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
 
 from proxy_core.config.destination import service
 from proxy_core.config.model import ForwardAuth, Site
+from proxy_core.config.own_fields import for_members, own_fields
 from proxy_core.http.escaping import sendable
+from proxy_core.http.hop_by_hop import as_cgi
 from proxy_core.http.syntax import tokens
 from proxy_core.http.target import Reading, escaped, readable
 from proxy_core.rules.access.networks import Networks, trusted
@@ -33,8 +35,6 @@ OFF: Final = "off"
 """What a place says where nobody is to be asked."""
 REFUSALS: Final = frozenset((401, 403))
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-CREDENTIALS: Final = frozenset((b"authorization", b"cookie"))
-"""Fields that belong to clients, whatever a service has to say in them."""
 _OF_THE_BODY: Final = (b"content-", b"etag", b"last-modified")
 _LOOP: Final = b"cdn-loop"
 _UNFIT = re.compile(r"[^a-z0-9.:_-]")
@@ -63,6 +63,8 @@ class Service:
     """What this proxy calls itself in CDN-Loop."""
     trusted: Networks = field(default_factory=lambda: Networks(()))
     """Proxies in front, whose X-Forwarded-Proto is believed."""
+    certified: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """By listener, the fields that it is told of clients' certificates, and the variables whose values they get."""
 
 
 NOBODY: Final = Service()
@@ -74,22 +76,17 @@ def bound(site: Site, name: str) -> Service | None:
         return NOBODY if name else None
     settings = site.forward_auth[name]
     pool, target = service(settings.url)
+    told, own = _folded(settings.request_headers), own_fields(site)
+    certified = {
+        listener: tuple((its, of) for its, of in each.tls.client_headers.items() if its.lower().encode() in told)
+        for listener, each in site.listeners.items()
+        if each.tls is not None
+    }
     return Service(
-        name, pool, target, _folded(settings.request_headers), _folded(for_members(settings)),
-        _folded(settings.client_headers), settings.user_header.lower().encode(),
-        _UNFIT.sub("-", site.site.server_name.lower()), trusted(site),
+        name, pool, target, frozenset(each for each in told if as_cgi(each) not in own), _folded(for_members(settings)),
+        _folded(settings.response_headers), settings.user_header.lower().encode(),
+        _UNFIT.sub("-", site.site.server_name.lower()), trusted(site), certified,
     )  # fmt: skip
-
-
-def for_members(settings: ForwardAuth) -> tuple[str, ...]:
-    """The fields of its answer that members get, each once."""
-    return tuple(dict.fromkeys(filter(None, (*settings.upstream_headers, settings.user_header))))
-
-
-def claimed(site: Site) -> list[str]:
-    """The fields in which services alone speak: no client's goes on, but for credentials, which belong to clients."""
-    names = [name for settings in site.forward_auth.values() for name in for_members(settings)]
-    return [name for name in names if name.lower().encode() not in CREDENTIALS]
 
 
 def _folded(names: Iterable[str]) -> frozenset[bytes]:
@@ -115,6 +112,9 @@ def question(asked: Service, scope: Scope, uri: bytes) -> str:
     if b"host" in asked.told:
         told.insert(0, b"Host: " + (view.host or scope.server_name.encode()))
     told += [line for name, line in lines.passing if name in asked.told and name != b"host"]
+    known = view.connection.tls
+    certified = asked.certified.get(view.connection.listener, ())
+    told += [f"{name}: {known[of]}".encode() for name, of in certified if known.get(of)]
     return "\r\n".join([f"{asked.pool} {asked.target}", *(line.decode("latin-1") for line in told)])
 
 
@@ -166,7 +166,7 @@ class ServiceAnswer(NamedTuple):
 def understood(asked: ForwardAuth, status: int, lines: Sequence[bytes], body: bytes) -> ServiceAnswer:
     """What an answer of these field lines means."""
     if status // 100 == 2:
-        wanted = _folded((*for_members(asked), *asked.client_headers))
+        wanted = _folded((*for_members(asked), *asked.response_headers))
         control = tokens([line.partition(b":")[2] for line in lines if _name(line) == b"cache-control"])
         kept = tuple(line for line in lines if _name(line) in wanted)
         return ServiceAnswer(status, lines=kept, stored=not control & {b"no-store", b"no-cache"})
@@ -190,9 +190,7 @@ def read(answer: str | None) -> ServiceAnswer:
     head, _, body = answer.partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     status, _, why = first.partition(" ")
-    return ServiceAnswer(
-        int(status), why, tuple(line.encode("latin-1") for line in lines), body.encode("latin-1", "replace")
-    )
+    return ServiceAnswer(int(status), why, tuple(line.encode("latin-1") for line in lines), body.encode("latin-1"))
 
 
 def _name(line: bytes) -> bytes:
@@ -214,11 +212,13 @@ def refusal(
     if len(lines.values(b"authorization")) > 1:
         return Respond(400, None, "there are several Authorization fields, of which nobody knows which one counts")
     query = b"" if scope.args is None else b"?" + sendable(scope.args)
-    answers = [_answer(asked, scope, escaped(path, reading) + query, trace) for path in paths]
-    for said in answers:
+    first: ServiceAnswer | None = None
+    for path in paths:
+        said = _answer(asked, scope, escaped(path, reading) + query, trace)
         if not said.admits:
             return _refused(asked, said)
-    first = answers[0]
+        first = first or said
+    assert first is not None
     scope.given = tuple(line for line in first.lines if _name(line) in asked.given)
     scope.told = tuple(line for line in first.lines if _name(line) in asked.returned)
     scope.user = ", ".join(_value(line) for line in first.lines if asked.user and _name(line) == asked.user)

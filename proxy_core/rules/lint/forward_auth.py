@@ -10,25 +10,27 @@ from collections.abc import Iterator
 
 from proxy_core.config.destination import service
 from proxy_core.config.model import ForwardAuth, Site
+from proxy_core.config.own_fields import own_fields
 from proxy_core.errors import Address, Problem
 from proxy_core.http.hop_by_hop import as_cgi
 from proxy_core.http.syntax import is_token
 from proxy_core.http.target import balancer, origin
-from proxy_core.rules.access.forward_auth import OFF, claimed
+from proxy_core.rules.access.forward_auth import OFF
 from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.lint.upstreams import escapes, loop
 
 _WRITTEN = frozenset(f"x-forwarded-{name}".encode() for name in ("method", "uri", "host", "proto", "for", "server"))
-_LISTS = ("request_headers", "upstream_headers", "client_headers")
+_LISTS = ("request_headers", "upstream_headers", "response_headers")
 
 
 def lint_forward_auth(site: Site) -> Iterator[Problem]:
     named = {row.forward_auth for row in site.locations}
     for row in site.locations:
         yield from missing(("locations", row.id), "forward_auth", row.forward_auth, {OFF, *site.forward_auth})
-    own = {as_cgi(name.lower().encode()) for name in claimed(site)}
-    own |= {as_cgi(auth.user_header.lower().encode()) for auth in site.auth.values() if auth.user_header}
+    speaking = [each.tls for each in site.listeners.values() if each.tls is not None]
+    certified = {as_cgi(name.lower().encode()) for tls in speaking for name in tls.client_headers}
+    own = own_fields(site) - certified
     for name, settings in site.forward_auth.items():
         address = ("forward_auth", name)
         if name == OFF:
@@ -59,7 +61,7 @@ def _url(site: Site, address: Address, settings: ForwardAuth) -> Iterator[Proble
         yield unknown((*address, "url"), "balancer", named[0], site.balancers)
 
 
-def _fields(address: Address, settings: ForwardAuth, own: set[bytes]) -> Iterator[Problem]:
+def _fields(address: Address, settings: ForwardAuth, own: frozenset[bytes]) -> Iterator[Problem]:
     for key in _LISTS:
         for name in getattr(settings, key):
             if not is_token(name.encode()):
@@ -70,12 +72,12 @@ def _fields(address: Address, settings: ForwardAuth, own: set[bytes]) -> Iterato
         yield error((*address, "user_header"), f"{settings.user_header} {problem}", "name another field")
 
 
-def _unfit(key: str, name: bytes, own: set[bytes]) -> str:
+def _unfit(key: str, name: bytes, own: frozenset[bytes]) -> str:
     """Why a field cannot be in this list, "" where it can."""
     if name in FRAMING or as_cgi(name) in _WRITTEN or name == b"cdn-loop" or (name == b"host" and key != _LISTS[0]):
         return "is written by this proxy itself"
     if key == "request_headers" and as_cgi(name) in own:
         return "is dropped from what clients say, so there is nothing to tell in it"
     if key == "upstream_headers" and name == b"set-cookie":
-        return "is for clients: name it in client_headers"
+        return "is for clients: name it in response_headers"
     return ""

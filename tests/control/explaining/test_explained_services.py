@@ -24,7 +24,7 @@ SSO = """
 [forward_auth.sso]
 url = "http://127.0.0.1:{}/verify"
 user_header = "X-User"
-client_headers = ["Set-Cookie"]
+response_headers = ["Set-Cookie"]
 
 [[locations]]
 id = "app"
@@ -107,6 +107,16 @@ async def test_a_dead_service_is_a_problem_an_event_and_a_number(tmp_path: Path)
         assert 'rproxy_forward_auth_total{service="sso",outcome="failed"} 1.0' in page
         assert 'rproxy_forward_auth_total{service="sso",outcome="admitted"} 1.0' in page
         assert 'rproxy_forward_auth_up{service="sso"} 0.0' in page
+
+
+async def test_what_was_wrong_with_another_service_is_no_problem_of_the_one_in_its_place(tmp_path: Path) -> None:
+    async with guarded(tmp_path, ANNA) as (engine, own, service), upstream(answers(ANNA)) as other:
+        await get(own, "/app")
+        await service.die()
+        await get(own, "/app")
+        assert any(each.address == ("forward_auth", "sso") for each in engine.problems())
+        await submitted(engine, Set(("forward_auth", "sso", "url"), f"http://127.0.0.1:{other.port}/check"))
+        assert not any(each.address == ("forward_auth", "sso") for each in engine.problems())
 
 
 async def test_an_edit_leads_to_another_service_from_the_next_request_on(tmp_path: Path) -> None:

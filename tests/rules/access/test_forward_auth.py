@@ -7,6 +7,7 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.access.forward_auth import ServiceAnswer, read, spelled, understood
@@ -189,6 +190,19 @@ def test_it_is_told_no_field_that_the_member_would_not_get() -> None:
     assert "Cookie" not in asked.told[0]
 
 
+def test_it_is_told_of_the_clients_certificate_what_the_listener_knows_and_not_what_clients_say() -> None:
+    tls = '[listeners.https]\naddress = ":443"\n[listeners.https.tls]\ncertificates = [{ cert = "a" }]\n'
+    tls += 'client_headers = { X-DN = "SSL_CLIENT_S_DN" }\n'
+    text = tls + APP + '[forward_auth.cert]\nurl = "http://sso"\nrequest_headers = ["X-DN"]\n'
+    view = request("/app", "X-DN: CN=root")
+    for facts, said in (({"SSL_CLIENT_S_DN": "CN=anna"}, ["X-DN: CN=anna"]), ({}, [])):
+        asked = Asked()
+        came = replace(view, connection=Connection("https", "10.9.9.9", 443, tls=facts))
+        decided(text.replace('forward_auth = "sso"', 'forward_auth = "cert"'), came, asked)
+        assert [line for line in asked.told[0].split("\r\n") if "X-DN" in line] == said
+    assert not [each for each in lint(site_of(text + SITE)) if "X-DN" in str(each)]
+
+
 def test_of_two_credentials_nobody_knows_which_one_counts() -> None:
     asked = Asked()
     assert status(decided(APP, request("/app", "Authorization: a", "authorization: b"), asked)) == 400
@@ -312,8 +326,8 @@ WRONG: list[tuple[str, str]] = [
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["x-user"]\n', "is dropped from what clients say"),
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["Content-Length"]\n', "written by this proxy"),
     ('[forward_auth.x]\nurl = "http://a"\nupstream_headers = ["Host"]\n', "written by this proxy"),
-    ('[forward_auth.x]\nurl = "http://a"\nupstream_headers = ["Set-Cookie"]\n', "name it in client_headers"),
-    ('[forward_auth.x]\nurl = "http://a"\nclient_headers = ["Transfer-Encoding"]\n', "written by this proxy"),
+    ('[forward_auth.x]\nurl = "http://a"\nupstream_headers = ["Set-Cookie"]\n', "name it in response_headers"),
+    ('[forward_auth.x]\nurl = "http://a"\nresponse_headers = ["Transfer-Encoding"]\n', "written by this proxy"),
     ('[forward_auth.x]\nurl = "http://a"\nuser_header = "X-Forwarded-Proto"\n', "name another field"),
 ]
 
