@@ -450,9 +450,16 @@ MUTANTS = [
         SERVICE_TESTS,
     ),
     Mutant(
+        "services: what strangers claim is not told",
+        SERVICE,
+        "asked.told - asked.claims",
+        "asked.told",
+        SERVICE_TESTS,
+    ),
+    Mutant(
         "services: only the word of proxies in front counts for the scheme",
         SERVICE,
-        "if asked.trusted.find(view.connection.peer or view.client) else []",
+        "if believed else []",
         "",
         SERVICE_TESTS,
     ),

@@ -23,7 +23,7 @@ from proxy_core.config.destination import service
 from proxy_core.config.model import ForwardAuth, Site
 from proxy_core.config.own_fields import for_members, own_fields
 from proxy_core.http.escaping import sendable
-from proxy_core.http.hop_by_hop import as_cgi
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, as_cgi
 from proxy_core.http.syntax import tokens
 from proxy_core.http.target import Reading, escaped, readable
 from proxy_core.rules.access.networks import Networks, trusted
@@ -37,6 +37,7 @@ REFUSALS: Final = frozenset((401, 403))
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _OF_THE_BODY: Final = (b"content-", b"etag", b"last-modified")
 _LOOP: Final = b"cdn-loop"
+_CLAIMS: Final = frozenset((Kind.CLAIM, Kind.FORWARDED))
 _UNFIT = re.compile(r"[^a-z0-9.:_-]")
 """Finds what no name in CDN-Loop holds."""
 
@@ -53,6 +54,8 @@ class Service:
     """The path and query that it is asked for."""
     told: frozenset[bytes] = frozenset()
     """The fields of requests that it is told, in lower case."""
+    claims: frozenset[bytes] = frozenset()
+    """Those of them that say who asks for whom: only proxies in front are believed in them."""
     given: frozenset[bytes] = frozenset()
     """The fields of its answer that members get, in lower case."""
     returned: frozenset[bytes] = frozenset()
@@ -62,7 +65,7 @@ class Service:
     here: str = "localhost"
     """What this proxy calls itself in CDN-Loop."""
     trusted: Networks = field(default_factory=lambda: Networks(()))
-    """Proxies in front, whose X-Forwarded-Proto is believed."""
+    """Proxies in front, whose word of the client is believed."""
     certified: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """By listener, the fields that it is told of clients' certificates, and the variables whose values they get."""
 
@@ -76,14 +79,19 @@ def bound(site: Site, name: str) -> Service | None:
         return NOBODY if name else None
     settings = site.forward_auth[name]
     pool, target = service(settings.url)
-    told, own = _folded(settings.request_headers), own_fields(site)
+    own = own_fields(site)
+    told = _folded(settings.request_headers)
+    claims = {
+        each for each in told if REQUEST_KINDS[each] in _CLAIMS or each == site.site.client_header.lower().encode()
+    }
     certified = {
         listener: tuple((its, of) for its, of in each.tls.client_headers.items() if its.lower().encode() in told)
         for listener, each in site.listeners.items()
         if each.tls is not None
     }
     return Service(
-        name, pool, target, frozenset(each for each in told if as_cgi(each) not in own), _folded(for_members(settings)),
+        name, pool, target, frozenset(each for each in told if as_cgi(each) not in own), frozenset(claims),
+        _folded(for_members(settings)),
         _folded(settings.response_headers), settings.user_header.lower().encode(),
         _UNFIT.sub("-", site.site.server_name.lower()), trusted(site), certified,
     )  # fmt: skip
@@ -100,7 +108,9 @@ def question(asked: Service, scope: Scope, uri: bytes) -> str:
     """All that the service is told about a URI: where it is asked on the first line, then field lines."""
     view = scope.view
     lines = _Lines(view.head)
-    proto = lines.values(b"x-forwarded-proto") if asked.trusted.find(view.connection.peer or view.client) else []
+    believed = asked.trusted.find(view.connection.peer or view.client)
+    proto = lines.values(b"x-forwarded-proto") if believed else []
+    names = asked.told if believed else asked.told - asked.claims
     told = [
         b"X-Forwarded-Method: " + view.method,
         b"X-Forwarded-Uri: " + uri,
@@ -111,7 +121,7 @@ def question(asked: Service, scope: Scope, uri: bytes) -> str:
     ]
     if b"host" in asked.told:
         told.insert(0, b"Host: " + (view.host or scope.server_name.encode()))
-    told += [line for name, line in lines.passing if name in asked.told and name != b"host"]
+    told += [line for name, line in lines.passing if name in names and name != b"host"]
     known = view.connection.tls
     certified = asked.certified.get(view.connection.listener, ())
     told += [f"{name}: {known[of]}".encode() for name, of in certified if known.get(of)]

@@ -12,7 +12,7 @@ from proxy_core.config.destination import service
 from proxy_core.config.model import ForwardAuth, Site
 from proxy_core.config.own_fields import own_fields
 from proxy_core.errors import Address, Problem
-from proxy_core.http.hop_by_hop import as_cgi
+from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, as_cgi
 from proxy_core.http.syntax import is_token
 from proxy_core.http.target import balancer, origin
 from proxy_core.rules.access.forward_auth import OFF
@@ -21,6 +21,7 @@ from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.lint.upstreams import escapes, loop
 
 _WRITTEN = frozenset(f"x-forwarded-{name}".encode() for name in ("method", "uri", "host", "proto", "for", "server"))
+_PASSING = frozenset((Kind.PASS, Kind.CLAIM, Kind.FORWARDED))
 _LISTS = ("request_headers", "upstream_headers", "response_headers")
 
 
@@ -74,8 +75,10 @@ def _fields(address: Address, settings: ForwardAuth, own: frozenset[bytes]) -> I
 
 def _unfit(key: str, name: bytes, own: frozenset[bytes]) -> str:
     """Why a field cannot be in this list, "" where it can."""
-    if name in FRAMING or as_cgi(name) in _WRITTEN or name == b"cdn-loop" or (name == b"host" and key != _LISTS[0]):
-        return "is written by this proxy itself"
+    passing = _PASSING | ({Kind.HOST} if key == "request_headers" else set())
+    written = name in FRAMING if key == "response_headers" else REQUEST_KINDS[name] not in passing
+    if written or as_cgi(name) in _WRITTEN or name == b"cdn-loop":
+        return "is written by this proxy itself, or goes no further than here"
     if key == "request_headers" and as_cgi(name) in own:
         return "is dropped from what clients say, so there is nothing to tell in it"
     if key == "upstream_headers" and name == b"set-cookie":

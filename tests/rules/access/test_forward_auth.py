@@ -177,6 +177,20 @@ def test_who_asks_for_whom_is_told_as_it_is_known_here() -> None:
         assert told == (proto, client, "h")
 
 
+CLAIMS = ("X-Real-IP: 6.6.6.6", "X-Forwarded-User: root", "CF-Connecting-IP: 6.6.6.6", "Forwarded: for=6.6.6.6")
+
+
+def test_it_is_told_what_strangers_claim_of_themselves_as_little_as_members_are() -> None:
+    told = '[forward_auth.x]\nurl = "http://sso"\n'
+    told += 'request_headers = ["X-Real-IP", "X-Forwarded-User", "CF-Connecting-IP", "Forwarded", "Accept"]\n'
+    text = '[site]\ntrusted_proxies = ["10.0.0.0/8"]\nclient_header = "CF-Connecting-IP"\n' + told
+    text += APP.replace('"sso"', '"x"')
+    for peer, claims in (("1.2.3.4", []), ("10.5.5.5", [*CLAIMS])):
+        asked = Asked()
+        decided(text, request("/app", *CLAIMS, "Accept: x", client="1.2.3.4", peer=peer), asked)
+        assert asked.told[0].split("\r\n")[7:] == [*claims, "Accept: x"]
+
+
 def test_nobody_is_taken_for_this_proxy_where_the_client_is_unknown() -> None:
     asked = Asked()
     decided(APP, request("/app", client=""), asked)
@@ -327,6 +341,8 @@ WRONG: list[tuple[str, str]] = [
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["X-Forwarded-For"]\n', "written by this proxy"),
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["x-user"]\n', "is dropped from what clients say"),
     ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["Content-Length"]\n', "written by this proxy"),
+    ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["Proxy"]\n', "goes no further"),
+    ('[forward_auth.x]\nurl = "http://a"\nrequest_headers = ["X_Forwarded_For"]\n', "goes no further"),
     ('[forward_auth.x]\nurl = "http://a"\nupstream_headers = ["Host"]\n', "written by this proxy"),
     ('[forward_auth.x]\nurl = "http://a"\nupstream_headers = ["Set-Cookie"]\n', "name it in response_headers"),
     ('[forward_auth.x]\nurl = "http://a"\nresponse_headers = ["Transfer-Encoding"]\n', "written by this proxy"),
