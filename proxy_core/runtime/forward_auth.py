@@ -192,7 +192,7 @@ class Services:
         settings, tally = rules.site.forward_auth[name], self._tally(name)
         try:
             async with asyncio.timeout(settings.timeout):
-                answer, ear = await self._of_a_member(rules, asked)
+                answer, ear = await self._of_a_member(rules, settings, asked)
         except TimeoutError:
             said = ServiceAnswer(0, f"no whole answer came within {settings.timeout:g} s")
         except (Unreachable, Unheard) as error:
@@ -207,9 +207,9 @@ class Services:
         tally.failed += not said.status
         return said
 
-    async def _of_a_member(self, rules: RuleSet, asked: str) -> tuple[Answer, WholeAnswer]:
-        """What a member answers. One that cannot be reached has got nothing, so the next is asked. Raises Unreachable
-        and Unheard."""
+    async def _of_a_member(self, rules: RuleSet, settings: ForwardAuth, asked: str) -> tuple[Answer, WholeAnswer]:
+        """What a member answers. One that cannot be reached has got nothing, so the next is asked; half of the time is
+        left for it. Raises Unreachable and Unheard."""
         where, _, told = asked.partition("\r\n")
         name, _, target = where.partition(" ")
         pool = rules.pools[name]
@@ -222,12 +222,12 @@ class Services:
                 raise Unreachable(f"every member of {name} is at its limit") from None
             if member is None:
                 raise last
-            state = member.state
+            state, most = member.state, member.member.connect_timeout or rules.site.site.connect_timeout
             state.busy += 1
             state.elected += 1
             self.attempts += 1
             try:
-                return await self._of(rules, pool, member, f"{target}\r\n{told}")
+                return await self._of(pool, member, f"{target}\r\n{told}", min(most, settings.timeout / 2))
             except Unreachable as error:
                 last, tried = error, (*tried, member.key)
                 if not error.ours:
@@ -236,7 +236,7 @@ class Services:
             finally:
                 state.busy -= 1
 
-    async def _of(self, rules: RuleSet, pool: Pool, member: BoundMember, asked: str) -> tuple[Answer, WholeAnswer]:
+    async def _of(self, pool: Pool, member: BoundMember, asked: str, seconds: float) -> tuple[Answer, WholeAnswer]:
         target, _, told = asked.partition("\r\n")
         host = b"" if told.startswith("Host: ") else b"Host: %b\r\n" % member.host
         lines = target.encode(), host, told.encode("latin-1")
@@ -249,7 +249,6 @@ class Services:
                 except Unheard as error:  # an idle connection that closed meanwhile says nothing about the member
                     if not error.unanswered:
                         raise
-            seconds = member.member.connect_timeout or rules.site.site.connect_timeout
             fresh = await self._upstreams.connect(member.upstream, seconds, member.member.keepalive)
             return await self._over(fresh, pool, member, head)
         except Unheard:

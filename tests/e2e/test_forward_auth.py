@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.member_state import MemberKey, UpstreamKey
 from proxy_core.config.model import (
     Balancer,
     ErrorPage,
@@ -27,6 +27,8 @@ from proxy_core.config.model import (
 from proxy_core.control.watching.access_log import common
 from proxy_core.runtime import forward_auth
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.upstreams.connection import Upstream as Connected
+from proxy_core.runtime.upstreams.connector import Unreachable
 from tests.e2e.harness import (
     Running,
     Talk,
@@ -313,6 +315,26 @@ async def test_a_service_of_several_members_is_asked_where_it_is_well() -> None:
             for _ in range(3):
                 assert (await get(running.port, "/app"))[0].startswith(b"HTTP/1.1 200 ")
             assert well.heads[0].startswith(b"GET /base/check HTTP/1.1\r\n")
+
+
+async def test_a_member_that_does_not_accept_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with upstream(answers(WELL)) as well, upstream(echoes) as member:
+        members = {"a": Member(url="http://127.0.0.1:1"), "b": Member(url=f"http://127.0.0.1:{well.port}")}
+        what = made(member.port, 1, timeout=3.0)
+        asked = replace(what.forward_auth["sso"], url="balancer://sso/")
+        what = replace(what, forward_auth={"sso": asked}, balancers={"sso": Balancer(members=members)})
+        async with serving(what) as running:
+            connect, given = running.server.upstreams.connect, list[float]()
+
+            async def slow(key: UpstreamKey, seconds: float, keepalive: bool = False) -> Connected:
+                if key.port == 1:
+                    given.append(seconds)
+                    raise Unreachable(f"{key} did not accept within {seconds:g} s", 504)
+                return await connect(key, seconds, keepalive)
+
+            monkeypatch.setattr(running.server.upstreams, "connect", slow)
+            assert (await get(running.port, "/app"))[0].startswith(b"HTTP/1.1 200 ")
+            assert given == [1.5]
 
 
 # -- one answer for many
