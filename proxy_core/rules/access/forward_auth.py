@@ -104,10 +104,25 @@ def _folded(names: Iterable[str]) -> frozenset[bytes]:
 # -- what the service is told
 
 
-def question(asked: Service, scope: Scope, uri: bytes) -> str:
+class _Lines:
+    """The field lines of a head."""
+
+    def __init__(self, head: bytes) -> None:
+        self.all = [(line.partition(b":")[0].lower(), line) for line in head.split(b"\r\n")[1:-2]]
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [line.partition(b":")[2].strip(b" \t") for its, line in self.all if its == name]
+
+    @cached_property
+    def passing(self) -> list[tuple[bytes, bytes]]:
+        """Without those that Connection names."""
+        named = tokens(self.values(b"connection"))
+        return [(name, line) for name, line in self.all if name not in named]
+
+
+def question(asked: Service, scope: Scope, lines: _Lines, uri: bytes) -> str:
     """All that the service is told about a URI: where it is asked on the first line, then field lines."""
     view = scope.view
-    lines = _Lines(view.head)
     believed = asked.trusted.find(view.connection.peer or view.client)
     proto = lines.values(b"x-forwarded-proto") if believed else []
     names = asked.told if believed else asked.told - asked.claims
@@ -126,22 +141,6 @@ def question(asked: Service, scope: Scope, uri: bytes) -> str:
     certified = asked.certified.get(view.connection.listener, ())
     told += [f"{name}: {known[of]}".encode() for name, of in certified if known.get(of)]
     return "\r\n".join([f"{asked.pool} {asked.target}", *(line.decode("latin-1") for line in told)])
-
-
-class _Lines:
-    """The field lines of a head."""
-
-    def __init__(self, head: bytes) -> None:
-        self.all = [(line.partition(b":")[0].lower(), line) for line in head.split(b"\r\n")[1:-2]]
-
-    def values(self, name: bytes) -> list[bytes]:
-        return [line.partition(b":")[2].strip(b" \t") for its, line in self.all if its == name]
-
-    @cached_property
-    def passing(self) -> list[tuple[bytes, bytes]]:
-        """Without those that Connection names."""
-        named = tokens(self.values(b"connection"))
-        return [(name, line) for name, line in self.all if name not in named]
 
 
 # -- what it answers
@@ -224,7 +223,7 @@ def refusal(
     query = b"" if scope.args is None else b"?" + sendable(scope.args)
     first: ServiceAnswer | None = None
     for path in paths:
-        said = _answer(asked, scope, escaped(path, reading) + query, trace)
+        said = _answer(asked, scope, lines, escaped(path, reading) + query, trace)
         if not said.admits:
             return _refused(asked, said)
         first = first or said
@@ -243,10 +242,10 @@ def _value(line: bytes) -> str:
     return line.partition(b":")[2].strip(b" \t").decode("latin-1")
 
 
-def _answer(asked: Service, scope: Scope, uri: bytes, trace: Trace | None) -> ServiceAnswer:
+def _answer(asked: Service, scope: Scope, lines: _Lines, uri: bytes, trace: Trace | None) -> ServiceAnswer:
     where = f"{asked.pool}{asked.target} is asked about {uri.decode()}"
     try:
-        said = read(scope.fact("forward_auth", asked.name, question(asked, scope, uri)))
+        said = read(scope.fact("forward_auth", asked.name, question(asked, scope, lines, uri)))
     except Unknown:
         if trace is not None:
             trace.append(Step(("forward_auth", asked.name), "skipped", f"{where}: only 2xx lets it through"))
