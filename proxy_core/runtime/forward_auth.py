@@ -211,7 +211,7 @@ class Services:
         """What a member answers. One that cannot be reached has got nothing, so the next is asked; half of the time is
         left for it. Raises Unreachable and Unheard."""
         where, _, told = asked.partition("\r\n")
-        name, _, target = where.partition(" ")
+        name, _, target = where.rpartition(" ")
         pool = rules.pools[name]
         tried: tuple[MemberKey, ...] = ()
         last = Unreachable(f"no member of {name} takes requests")

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -335,6 +336,25 @@ async def test_a_member_that_does_not_accept_leaves_time_for_the_next(monkeypatc
             monkeypatch.setattr(running.server.upstreams, "connect", slow)
             assert (await get(running.port, "/app"))[0].startswith(b"HTTP/1.1 200 ")
             assert given == [1.5]
+
+
+async def test_a_service_may_be_reached_over_a_socket_in_the_file_system(tmp_path: Path) -> None:
+    heads: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(WELL)
+        writer.close()
+
+    socket = tmp_path / "the sso ü.sock"
+    async with await asyncio.start_unix_server(talk, socket), upstream(echoes) as member:
+        what = made(member.port, 1)
+        asked = replace(what.forward_auth["sso"], url=f"unix:{socket}|http://sso/check?a", cache=5.0)
+        async with serving(replace(what, forward_auth={"sso": asked})) as running:
+            for _ in range(2):
+                assert (await get(running.port, "/app"))[0].startswith(b"HTTP/1.1 200 ")
+    (head,) = heads
+    assert head.startswith(b"GET /check?a HTTP/1.1\r\nHost: sso\r\n")
 
 
 # -- one answer for many
