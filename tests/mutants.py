@@ -43,9 +43,11 @@ BALANCE, SERVE, UPSTREAMS = "proxy_core/balance", "proxy_core/serve", "proxy_cor
 WAY, GATE, HOST_RULES = "proxy_core/serve/way.py", "proxy_core/serve/client_limits.py", "proxy_core/rules/host_rules.py"
 ROUTING, REWRITING, FIELDS = "proxy_core/rules/routing", "proxy_core/rules/rewriting", "proxy_core/rules/fields"
 ACCESS, COMPILE = "proxy_core/rules/access", "proxy_core/runtime/compile_site.py"
+WATCHING = "proxy_core/control/watching"
 SAVER_TESTS, EDITOR_TESTS = "tests/control/editing/test_saver.py", "tests/control/editing/test_editor.py"
 RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recent_requests.py", "tests/screens/test_draft.py"
 CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_member_health.py"
+SLOW_START_TESTS = "tests/sim/test_slow_start.py"
 LBSETS_TESTS, EJECTION_TESTS = "tests/balance/test_shares.py", "tests/balance/test_ejection.py"
 FLIGHT_TESTS, GATE_TESTS = "tests/serve/test_flight.py", "tests/serve/test_client_limits.py"
 READING_TESTS = "tests/serve/test_request_fields.py tests/serve/test_request_head.py tests/e2e/test_strictness.py"
@@ -259,6 +261,28 @@ MUTANTS = [
     Mutant(
         "choose: requests of sessions count in turns", BALANCE, "chosen.state.lbstatus -= total", "pass", CHOOSING_TESTS
     ),
+    Mutant("slow start: a turn is paid for", BALANCE, "first.state.owed -= 1.0", "pass", SLOW_START_TESTS),
+    Mutant(
+        "slow start: in its turn a member waits while the method holds more against it",
+        BALANCE,
+        "if burden(first, now) <= min(burden(other, now) for other in others):",
+        "if True:",
+        CHOOSING_TESTS,
+    ),
+    Mutant(
+        "slow start: nothing is made good when it is over",
+        BALANCE,
+        "    for member in pool.members:\n        start_anew(member.state)",
+        "",
+        SLOW_START_TESTS,
+    ),
+    Mutant(
+        "slow start: a member in error is only tried",
+        BALANCE,
+        "return RAMP_FROM if state.error_at else ramp(state, seconds, now)",
+        "return ramp(state, seconds, now)",
+        SLOW_START_TESTS,
+    ),
     Mutant(
         "choose: a session of a member that was drained for long enough goes elsewhere",
         BALANCE,
@@ -326,8 +350,8 @@ MUTANTS = [
     Mutant(
         "retries: they end",
         SERVE,
-        "if not (harmless and exchange.retries < RETRIES and retries.spend()):",
-        "if not (harmless and retries.spend()):",
+        "exchange.retries < RETRIES and (same or self._others())",
+        "(same or self._others())",
         FLIGHT_TESTS,
     ),
     Mutant("retries: they have a budget", SERVE, " and retries.spend())", ")", FLIGHT_TESTS),
@@ -1201,6 +1225,27 @@ MUTANTS = [
         "state.ramp_at = now",
         "pass",
         "tests/runtime/test_registry.py",
+    ),
+    Mutant(
+        "event log: a pipe that cannot be opened anew is not waited for",
+        WATCHING,
+        "elif self._room is not None and not self._room.poll(0):\n                    return",
+        "elif False:\n                    return",
+        "tests/control/watching/test_event_log.py",
+    ),
+    Mutant(
+        "floods: what goes on and off is kept back",
+        WATCHING,
+        "if known is not None and known.told >= MOST:",
+        "if False:",
+        "tests/control/watching/test_floods.py",
+    ),
+    Mutant(
+        "floods: the last is told when the minute is over",
+        WATCHING,
+        "told.append(_summed(spell, now))",
+        "pass",
+        "tests/control/watching/test_floods.py",
     ),
     Mutant(
         "swap: a connection adopts the rules in force",

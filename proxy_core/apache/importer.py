@@ -70,6 +70,8 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
             kept.append(block)
             continue
         why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
+        for origin in block.origins:
+            why = origin.unsaid(why)
         draft.lose(block.origins[-1:], why)
         closed = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
         closed["require"] = [CLOSED]
@@ -130,7 +132,7 @@ def left_out(draft: SiteDraft, directive: Directive, outcome: Outcome, why: str)
         if each.inside is not None:
             left_out(draft, each, outcome, why)
         else:
-            within = f" (in <{directive.name} {directive.raw}>)" * (outcome == "unsupported")
+            within = f" (in {directive})" * (outcome == "unsupported")
             draft.note(each, outcome, f"{why}{within}")
 
 
@@ -157,19 +159,22 @@ _TITLES = {
 def written(name: str, blocks: Sequence[Block], report: Report) -> tuple[str, list[int]]:
     """The text of a site file, and for each block the line on which it begins. ``name`` is that of the configuration
     it was imported from."""
-    text = f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"
+    parts = [f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"]
     starts: list[int] = []
     title = ""
+    line = parts[0].count("\n") + 1
     for block in blocks:
         if block.path[0] != title:
             title = block.path[0]
-            text += f"\n\n# {_TITLES[title]}\n" if title in _TITLES else ""
-        starts.append(text.count("\n") + 1)
-        text += "\n" + _told(block)
+            parts.append(f"\n\n# {_TITLES[title]}\n" if title in _TITLES else "")
+            line += parts[-1].count("\n")
+        starts.append(line)
+        parts.append("\n" + _told(block))
+        line += parts[-1].count("\n")
     if report.losses:
         lost = [f"{each.file}:{each.line}  {each.text}  ({each.why})" for each in report.losses]
-        text += "\n\n# Not taken over:\n" + "".join(f"#   {_printable(line)}\n" for line in lost)
-    return text, starts
+        parts += ["\n\n# Not taken over:\n", *(f"#   {_printable(each)}\n" for each in lost)]
+    return "".join(parts), starts
 
 
 def _told(block: Block) -> str:

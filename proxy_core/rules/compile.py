@@ -121,11 +121,10 @@ def _rules(
 
 
 def _ordered(rows: _Rows, name: str, host: Host) -> tuple[BoundRewrite, ...]:
-    """The rules of a host in the order in which they are tried (``config_server_merge`` in mod_rewrite.c)."""
+    """The rules of a host in the order in which they are tried; those of the server, under the name "", are its own."""
     outside = [rule for rule in rows.rewrites if not rule.row.location]
-    own = [rule for rule in outside if rule.row.host == name]
     shared = [rule for rule in outside if rule.row.host == ""] if name else []
-    return tuple({"before": [*shared, *own], "after": [*own, *shared], "own": own, "off": []}[host.rewrites])
+    return hosts.rewrites_in_order(host, shared, [rule for rule in outside if rule.row.host == name])
 
 
 def _guard(site: Site, address: Address, place: Options | Host) -> Guard:

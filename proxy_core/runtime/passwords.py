@@ -16,10 +16,11 @@ of others keep most of the processor. A password is never kept, logged or shown.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -153,9 +154,16 @@ class Passwords:
         finally:
             del self._looks[name]
 
+    def users(self, name: str) -> Collection[bytes]:
+        """Who is in a file. Raises OSError and ValueError for one that cannot be read."""
+        return self._read(name).users
+
     def _read(self, name: str) -> File:
-        """In a thread."""
-        with (self._folder / name).open("rb") as file:
+        """In a thread. Raises OSError."""
+        path = self._folder / name
+        if path.exists() and not path.is_file():  # opening a pipe, say, could wait for ever
+            raise OSError(errno.EINVAL, "not a regular file")
+        with path.open("rb") as file:
             found = os.fstat(file.fileno())
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
             before = self._files.get(name)

@@ -79,7 +79,6 @@ class ProxyServer:
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._folder = folder
-        self._log = log
         self._looked = 0.0
         self.look_every = _LOOK
 
@@ -107,8 +106,7 @@ class ProxyServer:
                     prepared.new.append(bound)
                 prepared.uses[bound] = name, listener, secure
             except BadTls as bad:
-                address = ("listeners", name, "tls", *bad.field)
-                problems.append(Problem(what=str(bad), todo="mend the file, or name another", address=address))
+                problems.append(bad.problem(("listeners", name, "tls")))
             except (OSError, ValueError) as error:
                 problems.append(problem_of(name, listener, error))
         if problems:
@@ -221,7 +219,6 @@ class ProxyServer:
                 todo="mend the file: it is taken as soon as it is whole",
                 address=("listeners", bound.name, "tls", *bad.field),
             )
-            self._log(bound.trouble)
 
     def _stop(self, bound: BoundListener, seconds: float) -> None:
         bound.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,15 +16,14 @@ from hypothesis import strategies as st
 from proxy_core.rules.access.authorization import OVERLOADED
 from proxy_core.runtime import passwords
 from proxy_core.runtime.passwords import Passwords, is_of, users_in, verify
+from tests.programs import program
 from tests.waiting import until
 
 SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 
 
 def htpasswd(*arguments: str) -> bytes:
-    binary = shutil.which("htpasswd")
-    assert binary, "htpasswd is not installed: apt-get install apache2-utils"
-    made = subprocess.run([binary, "-nb", *arguments], check=True, capture_output=True, timeout=10)
+    made = subprocess.run([program("htpasswd"), "-nb", *arguments], check=True, capture_output=True, timeout=10)
     return made.stdout.strip().partition(b":")[2]
 
 
@@ -64,10 +62,8 @@ def test_what_was_made_once_is_verified_for_ever_and_nothing_that_is_nearly_it(k
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 31, 32, 33, 60])
 def test_apr1_of_every_length_is_openssls(length: int) -> None:
     password = b"x" * length
-    binary = shutil.which("openssl")
-    assert binary
     made = subprocess.run(
-        [binary, "passwd", "-apr1", "-salt", "saltsalt", "-stdin"], input=password + b"\n", check=True,
+        [program("openssl"), "passwd", "-apr1", "-salt", "saltsalt", "-stdin"], input=password + b"\n", check=True,
         capture_output=True, timeout=10,
     )  # fmt: skip
     assert verify(made.stdout.strip(), password)

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 
 from msgspec.structs import replace
 
+from proxy_core import regular_files
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import REMOTE_IP, Handler, directives, first, handlers
@@ -36,9 +37,9 @@ def proxies(context: ImportContext, directive: Directive) -> None:
     if key != directive.key:
         file = context.draft.folder / context.draft.path(first(directive))
         try:
-            lines = file.read_text().splitlines()
-        except (OSError, UnicodeDecodeError):
-            raise Unsupported(f"{file} cannot be read") from None
+            lines = regular_files.content(file).decode().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unsupported(f"{file} cannot be read: {error}") from None
         words = [word for line in lines for word in line.partition("#")[0].split()]
     networks = [
         *(context.server.option(_KINDS[key]) or ()),

@@ -24,7 +24,14 @@ from proxy_core.config.model.types import (
 
 
 class Options(SiteTable, frozen=True, kw_only=True):
-    """[site]: what holds for the whole site unless a row says otherwise."""
+    """[site]: what holds for the whole site unless a row says otherwise.
+
+    [site]
+    server_name = "www.example"
+    timeout = 60
+    error_override = true
+    trusted_proxies = ["10.0.0.0/8"]
+    """
 
     server_name: Annotated[NonEmpty, example("proxy.example")] = "localhost"
     """The name this proxy calls itself: X-Forwarded-Server and absolute redirects. Apache: ServerName."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from proxy_core import regular_files
 from proxy_core.config.model import Site
 from proxy_core.config.reading.check import Fault, faults, without_faults
 from proxy_core.config.reading.text_layout import Layout, layout
@@ -30,9 +31,9 @@ class Remains(NamedTuple):
     maimed: frozenset[int]
 
     def explains(self, problem: Problem) -> bool:
-        """Whether a problem of the remaining site may only miss what is not there any more: what it names is
-        ``gone``, or its line is in a table that lost something (``maimed``)."""
-        return problem.line in self.maimed or any(f'"{name}"' in problem.what for name in self.gone)
+        """Whether a problem of the remaining site may only miss what is not there any more: it ends with a name that is
+        ``gone`` (``rules.lint.problems.unknown``), or its line is in a table that lost something (``maimed``)."""
+        return problem.line in self.maimed or any(problem.what.endswith(f' "{name}"') for name in self.gone)
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ class Document:
     """The text is no TOML, or could not be read."""
 
     def where(self, address: Address) -> tuple[int, int]:
-        """Line and column (1-based, in characters) of the key, row or table at ``address``.
+        """Line and column (1-based, in characters) of the value, row or table at ``address``.
 
-        Where it does not exist: of its nearest parent, else 1, 1.
+        Where it does not exist: of the key, row or table that is its nearest parent, else 1, 1.
         """
-        return self._layout.position(resolved(self.data, address, self._rows)[0])
+        path, found = resolved(self.data, address, self._rows)
+        return self._layout.position(path, value=found == len(address))
 
     def located(self, problem: Problem) -> Problem:
         """The problem with file, line and column filled in from its address."""
@@ -66,7 +68,7 @@ class Document:
 
     def located_fault(self, fault: Fault) -> Problem:
         """A fault of the data as a Problem with its address and its place."""
-        line, column = self._layout.position(fault.path)
+        line, column = self._layout.position(fault.path, value=not fault.of_key)
         address = address_of(self.data, fault.path, self._row_ids)
         return Problem(what=fault.what, todo=fault.todo, address=address, file=self.file, line=line, column=column)
 
@@ -99,7 +101,7 @@ def read(path: pathlib.Path) -> Document:
     """The document in a file. A file that cannot be read gives an empty document with the problem."""
     file = str(path)
     try:
-        content = path.read_bytes()
+        content = regular_files.content(path)
         return parse(content.decode(), file)
     except OSError as error:
         todo = "check the name" if isinstance(error, FileNotFoundError) else "check its kind and permissions"

@@ -82,10 +82,18 @@ class Layout:
         for section in self.sections:
             yield from _all(section.entries)
 
-    def position(self, path: Path) -> tuple[int, int]:
-        """Line and column (1-based, in characters) of the key, row or table at ``path``, or of its nearest parent."""
+    def position(self, path: Path, *, value: bool = False) -> tuple[int, int]:
+        """Line and column (1-based, in characters) of the key, row or table at ``path``, or of its nearest parent; with
+        ``value`` of what stands behind the key."""
+        if value and path in self.values:
+            return self.line_column(self.values[path])
         spots = self.spots
         return next((self.line_column(spots[path[:n]]) for n in range(len(path), 0, -1) if path[:n] in spots), (1, 1))
+
+    @cached_property
+    def values(self) -> dict[Path, int]:
+        """The offset of every value that a key has."""
+        return {entry.path: entry.value for entry in self.entries()}
 
     @cached_property
     def spots(self) -> dict[Path, int]:
@@ -110,6 +118,21 @@ def layout(text: bytes) -> Layout:
     root = Parser(_LANGUAGE).parse(text).root_node  # a parser must not be shared by threads
     lines = [0, *(found.end() for found in re.finditer(b"\n", text))]
     return _LayoutReader(text, lines).read(root)
+
+
+def deepest(text: bytes, levels: int) -> tuple[int, int]:
+    """Line and column of the first key, table or list that is nested deeper than so many levels, or else of the one
+    that is nested deepest."""
+    nodes = [(Parser(_LANGUAGE).parse(text).root_node, 0)]
+    place, most = (0, 0), 0
+    while nodes and most <= levels:
+        node, level = nodes.pop()
+        level += node.type in ("array", "inline_table", *_KEYS)
+        if level > most:
+            place, most = (node.start_point[0], node.start_point[1]), level
+        nodes += [(child, level) for child in reversed(node.children)]
+    line = text.split(b"\n")[place[0]][: place[1]]
+    return place[0] + 1, len(line.decode(errors="replace")) + 1
 
 
 def has_comments(text: str) -> bool:
