@@ -63,7 +63,21 @@ class Auth(SiteTable, frozen=True, kw_only=True):
 
 class ForwardAuth(SiteTable, frozen=True, kw_only=True):
     """[forward_auth.NAME]: a service that is asked first whether a request may go on. 2xx lets it through; 401, 403 and
-    redirects go to the client; where there is no such answer, the client gets 503."""
+    redirects go to the client; where there is no such answer, the client gets 503.
+
+    [forward_auth.sso]
+    url = "http://127.0.0.1:4180/oauth2/auth"
+    user_header = "X-Auth-Request-User"
+    response_headers = ["Set-Cookie"]
+
+    [[locations]]
+    path = "/app"
+    forward_auth = "sso"
+
+    [[locations]]
+    path = "/app/oauth2"    # the pages for logging in
+    forward_auth = "off"
+    """
 
     url: Annotated[NonEmpty, example("http://127.0.0.1:9091/verify")]
     """What is asked: "http://host:port/path" (or https), or "balancer://name/path", with a query if need be. It is
