@@ -54,7 +54,7 @@ class Edit(NamedTuple):
     """Finds the names of the fields that "echo" repeats."""
     walk: Walk | None = None
     """Finds what "edit" and "edit*" replace."""
-    holds: Callable[[Moment], bool] | None = None
+    holds: Callable[[Moment], object] | None = None
     """The row's condition, None for none."""
     asks: bool = False
     """Whether its condition or its value is an expression, which may ask for a fact."""
@@ -78,11 +78,13 @@ class Edits:
     """Done to the fields of a request before any other rule."""
     names: frozenset[bytes] = frozenset()
     """Fields of requests that edits are about, in lower case, as far as CGI takes other names for them."""
+    told: tuple[Edit, ...] = ()
+    """Stand for the fields that a service goes by which is asked first. Nothing is done to them."""
 
     @property
     def requests(self) -> bool:
         """Whether requests are changed in any way."""
-        return bool(self.request) or self.server is not None or self.adds is not None
+        return bool(self.request or self.told) or self.server is not None or self.adds is not None
 
     @property
     def asking(self) -> tuple[Edit, ...]:

@@ -30,7 +30,7 @@ def lint_access(site: Site) -> Iterator[Problem]:
     places: list[tuple[Address, tuple[str, ...], str]] = [(("site",), site.site.require, site.site.auth)]
     places += [(("hosts", name), host.require, host.auth) for name, host in site.hosts.items()]
     places += [(("locations", row.id), row.require, row.auth) for row in site.locations]
-    asks = any(auth for _, _, auth in places)
+    asks = any(auth for _, _, auth in places) or any(service.user_header for service in site.forward_auth.values())
     named = {auth for _, _, auth in places}
     used: set[str] = set()
     known: authorization.Known = {}
