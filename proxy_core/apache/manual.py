@@ -93,6 +93,7 @@ SetEnv proxy-sendchunked 1
 <Location /admin> | AuthUserFile users < AuthType Basic; AuthName Staff; Require valid-user
 <Location /admin> | AuthType openid-connect < %s; Require valid-user
 <Directory /srv/www> | Options Indexes FollowSymLinks
+<Directory /srv/www> | Options +MultiViews
 <Directory /srv/www> | AllowOverride None
 <Files secret.txt> | Require all denied
 AddType text/x-own .own

@@ -134,6 +134,13 @@ def add_handler(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
 
 
+def options(context: ImportContext, directive: Directive) -> None:
+    """Options [+|-]word …: of these, MultiViews alone looks for other files than the one that is named."""
+    if "multiviews" in [word.lower().removeprefix("+") for word in directive.args] and context.draft.served:
+        raise Unsupported("a file is served under its whole name alone: name it in links, or write a RewriteRule")
+    raise Ignored("folders are not listed, and links are followed inside of them alone")
+
+
 def override(context: ImportContext, directive: Directive) -> None:
     """AllowOverride: what files named .htaccess say is not known here."""
     if context.section is None or directive.args in ((), ("None",), ("none",)):
@@ -201,7 +208,7 @@ SECTIONS = {
 }
 IGNORED = by_name({
     "folders are not listed, and links are followed inside of them alone": """
-        options allowoverridelist accessfilename indexoptions addicon addiconbytype addiconbyencoding defaulticon
+        allowoverridelist accessfilename indexoptions addicon addiconbytype addiconbyencoding defaulticon
         readmename headername indexignore indexstylesheet adddescription indexheadinsert indexignorereset
         indexorderdefault""",
     "files have the type of their name, and one language": """
@@ -215,6 +222,7 @@ HANDLERS = {
     "sethandler": set_handler,
     "addhandler": add_handler,
     "allowoverride": override,
+    "options": options,
     "fallbackresource": fallback,
     "directoryslash": only(
         "on", "it is always on here", "a folder without its slash is always redirected to the one with"

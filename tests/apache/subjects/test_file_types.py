@@ -34,6 +34,7 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
     [
         "<Directory /srv/www/a>\nAddType text/x-own .own\n</Directory>",
         "AddType own .own",
+        "<Directory /srv/www>\nOptions Indexes MultiViews\n</Directory>",
         "AddType text/x-own .own\n<VirtualHost *:1>\nAddType text/x-other .own\n</VirtualHost>",
         "<Location /a>\nForceType text/plain\n</Location>",
         "AddDefaultCharset utf-8\n<VirtualHost *:1>\nAddDefaultCharset Off\n</VirtualHost>",
