@@ -57,6 +57,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     yield edit(console, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
     if site.access_log is not None:
         yield remove(console, ("access_log",), "write no access log any more")
+    yield edit(console, ("file_types",), "what the names of served files say of them")
     yield edit(console, ("log",), "what rproxy says where it has no console")
     yield add(console, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
     for name, listener in site.listeners.items():

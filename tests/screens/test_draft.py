@@ -205,7 +205,16 @@ def test_a_field_tells_its_worst_problem_and_no_problem_is_lost_but_warnings_tha
 
 @pytest.mark.parametrize(
     "address",
-    [("site",), ("listeners", "x"), ("routes", "x"), ("balancers", "x"), MEMBER, ("access_log",), ("console",)],
+    [
+        ("site",),
+        ("listeners", "x"),
+        ("routes", "x"),
+        ("balancers", "x"),
+        MEMBER,
+        ("access_log",),
+        ("console",),
+        ("file_types",),
+    ],
 )
 def test_every_value_that_the_manual_shows_survives_being_spelled_and_read(address: Address) -> None:
     struct = struct_at(address)

@@ -14,6 +14,7 @@ async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
     async with console(engine) as pilot:
         names = [entry.name for entry in entries(app_of(pilot))]
         assert {"edit site settings", "add listener", "edit listener http", "remove listener http", "edit access log",
+                "edit file types",
                 "reload the site file", "start demo members", "theme mono", "quit", "add balancer",
                 "add member to backend", "edit member backend/a", "go to History"} <= set(names)  # fmt: skip
         assert len(names) == len(set(names))
