@@ -92,9 +92,15 @@ def pools(draft: SiteDraft) -> None:
 
 def _pool(draft: SiteDraft, owner: DraftServer, url: str, bounds: dict[str, Any]) -> None:
     """Put a balancer in place of a URL. Raises Unsupported, and ValueError where it is no URL."""
-    reaching = draft.servers() if owner is draft.main else [draft.main, owner]
-    places = [(row, "target") for server in reaching for row in server.locations if "target" in row.content]
-    if any(each.content["target"] not in ("*", url) and _begins(url, each.content["target"]) for each, _ in places):
+    reaching = [each for each in draft.servers() if each is owner or (owner is draft.main and url not in each.urls)]
+    sections = [(row, server) for server in {draft.main, *reaching} for row in server.locations]
+    if any("target_regex" in row.content for row, _ in sections):
+        raise Unsupported("a section is for URLs that an expression finds, which would be for it no more")
+    places = [(row, "target") for row, _ in sections if _begins(row.content.get("target", ""), url)]
+    wider = any(row.content.get("target") not in (None, "*", url) and _begins(url, row.content["target"])
+                for row, _ in sections)  # fmt: skip
+    shared = any(_begins(row.content.get("target", ""), url) and server not in reaching for row, server in sections)
+    if wider or shared or (places and len(reaching) < len(draft.servers()) and owner is draft.main):
         raise Unsupported(f"a section is for more than {url}, so that its bounds have no place")
     at = origin(url)
     name = unique(member_name(url), {*owner.balancers, *draft.main.balancers})

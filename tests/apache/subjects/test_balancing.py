@@ -87,6 +87,12 @@ def test_what_makes_no_difference_to_a_plain_url_leaves_it_one(tmp_path: Path, c
         ("ProxyPass /a http://h\nProxyPass /b http://h/b max=2", "ignores its parameters"),
         ("ProxyPass /a http://h/a max=2\n<Proxy http://h>\nRequestHeader set A b\n</Proxy>", "is for more than"),
         ("ProxySet http://h/a max=2", "no route and no rule"),
+        ("<ProxyMatch ^http://h/a>\nRequire all denied\n</ProxyMatch>\nProxyPass /a http://h/a max=2", "an expression"),
+        (
+            "<Proxy http://h/a>\nRequire all denied\n</Proxy>\nProxyPass /a http://h/a\n"
+            "<VirtualHost *:1>\nServerName b.test\nProxyPass /b http://h/a max=2\n</VirtualHost>",
+            "is for more than",
+        ),
     ],
 )
 def test_bounds_without_a_place_are_told(tmp_path: Path, conf: str, why: str) -> None:
