@@ -197,6 +197,8 @@ class DraftServer:
     """Rows of [[locations]]."""
     headers: list[DraftRow] = field(default_factory=list)
     """Rows of [[headers]]."""
+    expires: list[DraftRow] = field(default_factory=list)
+    """Rows of [[expires]]."""
     reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
     errors: list[DraftRow] = field(default_factory=list)

@@ -86,7 +86,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     return site, tuple(losses.values()), files
 
 
-_TABLES = ("env", "rewrites", "routes", "headers", "errors", "reverse", "locations")
+_TABLES = ("env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
 
 
 def _in_order(site: Site) -> Site:
@@ -215,6 +215,7 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
         rows("reverse"),
         rows("headers"),
+        rows("expires"),
         rows("errors"),
         [each for row in site.locations if row.host == host for each in _section(site, row, folder)],
     )
@@ -235,6 +236,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         *["RewriteEngine On"] * bool(rules),
         *rules,
         *rows("headers"),
+        *rows("expires"),
         *rows("reverse"),
         *rows("errors"),
     ]
@@ -286,6 +288,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Rewrite", ("rewrite",)),
     (r"DBD", ("dbd",)),
     (r"Header|RequestHeader", ("headers",)),
+    (r"Expires", ("expires",)),
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),

@@ -150,6 +150,7 @@ _TITLES = {
     "auth": "Users and passwords.",
     "upstream_tls": "How https members are spoken to.",
     "headers": "Changes to fields of requests and answers.",
+    "expires": "How long answers may be kept.",
     "reverse": "Addresses in answers, mapped back.",
     "errors": "Pages for errors.",
     "balancers": "Groups of members.",

@@ -17,6 +17,7 @@ from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import NO_EXTRAS, Extras, Trace
 from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
+from proxy_core.rules.fields.expiry import dated
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
@@ -75,6 +76,9 @@ def answered(
     """The field lines of an upstream's answer (its status line first) and our own, after the edits.
     Ours come first, as httpd's err_headers_out do."""
     edits = settings.edits
+    if edits.expiry and exchange.status < 400:
+        of_file = exchange.route is not None and bool(exchange.route.folder)
+        lines = [lines[0], *dated(edits.expiry, lines[1:], exchange.at, of_file=of_file, trace=trace)]
     if not edits.response and not edits.always:
         return [*lines, *own]
     now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
@@ -85,6 +89,8 @@ def replied(
     settings: Settings | None, exchange: Exchange, status: int, own: Sequence[bytes], trace: Trace | None = None
 ) -> tuple[bytes, ...]:
     """The field lines that go with an answer of the proxy's own."""
+    if settings is not None and settings.edits.expiry and status < 400:
+        own = dated(settings.edits.expiry, own, exchange.at, trace=trace)
     if settings is None or not settings.edits.always:
         return tuple(own)
     return tuple(edited(settings.edits.always, [*own], moment(basis(exchange), status=status), trace))

@@ -187,7 +187,7 @@ def open_to_all(draft: SiteDraft) -> None:
     used = {
         row.content.get("location")
         for server in draft.servers()
-        for rows in (server.headers, server.errors, server.reverse, server.inner, server.env)
+        for rows in (server.headers, server.expires, server.errors, server.reverse, server.inner, server.env)
         for row in rows
     }
     for server in draft.servers():

@@ -124,11 +124,12 @@ def useful(site: Site) -> Site:
 
 def _says(row: Location) -> bool:
     return bool(row.require or row.auth or row.timeout) or any(
-        value is not None for value in (row.preserve_host, row.add_forwarded, row.error_override, row.max_body)
+        value is not None
+        for value in (row.preserve_host, row.add_forwarded, row.expires_active, row.error_override, row.max_body)
     )
 
 
-IN_LOCATIONS = ("env", "rewrites", "headers", "errors", "reverse")
+IN_LOCATIONS = ("env", "rewrites", "headers", "expires", "errors", "reverse")
 """The tables whose rows may be for a location."""
 
 

@@ -67,6 +67,9 @@ class Location(HostRow, frozen=True, kw_only=True):
     add_forwarded: bool | None = None
     """Whether X-Forwarded-For, -Host and -Server are added, not the host's word."""
 
+    expires_active: bool | None = None
+    """Whether rows of [[expires]] act, not the host's word."""
+
     max_body: MaxBody = None
     """See ``MaxBody``."""
 

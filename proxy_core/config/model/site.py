@@ -10,6 +10,7 @@ from proxy_core.config.model.balancers import (
     Heartbeat,
 )
 from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.expires import ExpiryRule
 from proxy_core.config.model.headers import HeaderRule, ReverseRule
 from proxy_core.config.model.hosts import Host
 from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
@@ -159,6 +160,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     headers: tuple[HeaderRule, ...] = ()
     """Changes to fields of requests and answers."""
+
+    expires: tuple[ExpiryRule, ...] = ()
+    """How long answers may be kept."""
 
     reverse: tuple[ReverseRule, ...] = ()
     """Addresses in answers, mapped back."""

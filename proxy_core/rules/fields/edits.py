@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy_core.config.model import HeaderRule
@@ -19,6 +19,7 @@ from proxy_core.rules.expression.evaluation import Expr, ExprFailure, compile_ex
 from proxy_core.rules.expression.sub_and_split import Walk, walk
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.fields.edit_scope import Moment
+from proxy_core.rules.fields.expiry import Expiry
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import Pattern
 
@@ -78,6 +79,8 @@ class Edits:
     """Done to the fields of a request before any other rule."""
     names: frozenset[bytes] = frozenset()
     """Fields of requests that edits are about, in lower case, as far as CGI takes other names for them."""
+    expiry: Expiry = field(default_factory=dict)
+    """How long answers may be kept, by their media type."""
 
     @property
     def requests(self) -> bool:
@@ -95,7 +98,7 @@ class Edits:
 
     @property
     def steady_answer(self) -> bool:
-        return all(edit.steady for edit in (*self.response, *self.always))
+        return not self.expiry and all(edit.steady for edit in (*self.response, *self.always))
 
 
 def alike(edits: Iterable[Edit]) -> frozenset[bytes]:
