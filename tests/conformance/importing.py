@@ -171,7 +171,7 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
         more = free_port()
 
         def conf(own: Path) -> list[str]:
-            return [filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)]
+            return ["TypesConfig /etc/mime.types", filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)]
 
         known = [name for name in MODULES_LOADED if (MODULES / f"mod_{name}.so").exists()]
         with ExitStack() as stack:
