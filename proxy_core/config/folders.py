@@ -6,6 +6,7 @@ Root, so it can serve nothing that the site in force does not name. Pure.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -32,9 +33,20 @@ class Root(NamedTuple):
         return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
 
 
+def parted(row: Route) -> tuple[str, str]:
+    """The folder of a row, and what makes the path in it, with $N: with path_regex a folder ends before the first
+    segment that has a $N. The second is "" where nothing has one."""
+    folder = row.folder or ""
+    first = re.search(r"\$[0-9]", folder) if row.path_regex is not None else None
+    if first is None:
+        return folder, ""
+    end = folder.rfind("/", 0, first.start())
+    return folder[:end] or "/"[: end + 1], folder[max(end, 0) :]
+
+
 def root_of(options: Options, row: Route | None = None) -> Root | None:
     """The Root of a row of the routes, or the document_root, None where there is none."""
-    folder = options.document_root if row is None else row.folder
+    folder = options.document_root if row is None else parted(row)[0]
     return Root(folder, options.directory_index) if folder else None
 
 

@@ -171,7 +171,8 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
         more = free_port()
 
         def conf(own: Path) -> list[str]:
-            return ["TypesConfig /etc/mime.types", filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)]
+            text = filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)
+            return ["TypesConfig /etc/mime.types", text]
 
         known = [name for name in MODULES_LOADED if (MODULES / f"mod_{name}.so").exists()]
         with ExitStack() as stack:

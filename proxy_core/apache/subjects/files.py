@@ -15,6 +15,8 @@ from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, S
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, only
+from proxy_core.config.folders import parted
+from proxy_core.config.model import Route
 
 NOT_SERVED = "nothing is served from there"
 
@@ -24,7 +26,7 @@ _GUARDS = {"require", "order", "deny", "allow", "requireall", "requireany", "req
 
 
 def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") -> Iterator[tuple[str, str]]:
-    """Each folder that is served, whole, and the path that it is served at."""
+    """Each folder that is served, whole, and the path that it is served at, "" where an expression says which."""
     for directive in directives:
         if directive.inside is not None:
             yield from served(
@@ -32,6 +34,8 @@ def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") 
             )
         elif directive.key == "documentroot" and directive.args:
             yield draft.whole(directive.args[0]), "/"
+        elif directive.key == "aliasmatch" and len(directive.args) == 2:
+            yield draft.whole(parted(Route(path_regex="", folder=directive.args[1]))[0]), ""
         elif directive.key == "alias" and directive.args:
             yield draft.whole(directive.args[-1]), directive.args[0] if len(directive.args) > 1 else within
 
@@ -45,7 +49,7 @@ def concerns(draft: SiteDraft, folder: str) -> bool:
 
 def url(draft: SiteDraft, folder: str) -> str:
     """The path that a folder is served at, with its last slash. Raises Unsupported where it is not served."""
-    roots = sorted((root for root in draft.served if below(folder, root)), key=len)
+    roots = sorted((root for root, path in draft.served.items() if path and below(folder, root)), key=len)
     if not roots:
         raise Unsupported("the folder is served at no path, so its own paths cannot be told; begin with a slash")
     tail = folder[len(roots[-1].rstrip("/")) :]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from proxy_core.config.folders import parted
 from proxy_core.config.model import Site
 from proxy_core.config.private_files import private_files
 from proxy_core.errors import Address, Problem
@@ -40,4 +41,4 @@ def _folders(site: Site) -> Iterator[tuple[Address, str]]:
             yield ("hosts", name, "document_root"), host.document_root
     for row in site.routes:
         if row.folder:
-            yield ("routes", row.id, "folder"), row.folder
+            yield ("routes", row.id, "folder"), parted(row)[0]
