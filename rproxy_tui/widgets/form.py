@@ -201,6 +201,7 @@ class FieldRow(Vertical):
             return
         self._shown = text
         self.set_class(bool(text), "-wrong")
+        self._wrong.set_class(warning, "-warning")
         self._wrong.update(Content(text))
 
 
