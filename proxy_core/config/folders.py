@@ -40,8 +40,8 @@ def parted(row: Route) -> tuple[str, str]:
     first = re.search(r"\$[0-9]", folder) if row.path_regex is not None else None
     if first is None:
         return folder, ""
-    end = folder.rfind("/", 0, first.start())
-    return folder[:end] or "/"[: end + 1], folder[max(end, 0) :]
+    fixed, slash, _ = folder[: first.start()].rpartition("/")
+    return fixed or slash, folder[len(fixed) :]
 
 
 def root_of(options: Options, row: Route | None = None) -> Root | None:
