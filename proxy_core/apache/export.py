@@ -289,6 +289,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"DBD", ("dbd",)),
     (r"Header|RequestHeader", ("headers",)),
     (r"Expires", ("expires",)),
+    (r"AllowMethods", ("allowmethods",)),
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),

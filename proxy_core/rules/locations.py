@@ -74,6 +74,8 @@ class BoundSection:
     """Its variables."""
     test: Callable[[Scope], bool] | None = None
     """Its expression, None for none."""
+    methods: frozenset[bytes] = frozenset()
+    """The methods that it allows, none where it says nothing."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What it says of how requests are forwarded, by the names that BoundRoute has for it."""
 
@@ -98,6 +100,7 @@ def compile(
             tuple(rule for rule in rules if rule.row.location == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
             expression(row.expr) if row.expr else None,
+            frozenset(b"GET" if each == "HEAD" else each.encode() for each in row.methods),
             _settings(row),
         )
         for row in ordered
@@ -158,6 +161,9 @@ def settle(
     holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
+    limiting = next((section for section in reversed(held) if section.methods), None)
+    if limiting is not None and not _allows(limiting.methods, scope.view.method):
+        return _not_allowed(limiting, decision, trace)
     refused = authorization.admitted(guard, scope, trace)
     if refused is not None:
         return refused._replace(extras=merged(decision.extras, refused.extras))
@@ -165,6 +171,22 @@ def settle(
         extras = decision.extras or NO_EXTRAS
         decision = decision._replace(extras=extras._replace(user=scope.user, auth=scope.auth))
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
+
+
+def _allows(methods: frozenset[bytes], method: bytes) -> bool:
+    """HEAD is GET to httpd."""
+    return b"*" in methods or (b"GET" if method == b"HEAD" else method) in methods
+
+
+def _not_allowed(section: BoundSection, decision: Forward | Respond, trace: Trace | None) -> Respond:
+    """A method that the section does not allow, before anybody is asked who it is (``am_check_access``)."""
+    allowed = sorted(section.methods | ({b"HEAD"} if b"GET" in section.methods else set()))
+    cause = f"methods of locations {section.row.id} has {', '.join(section.row.methods)} alone"
+    if trace is not None:
+        trace.append(Step(section.address, "no match", cause))
+    extras = decision.extras or NO_EXTRAS
+    fields = (*extras.fields, b"Allow: " + b",".join(allowed))
+    return Respond(405, decision.route, cause, extras._replace(fields=fields))
 
 
 def holding(

@@ -137,12 +137,21 @@ def need(condition: str, loss: str = "") -> Handler:
     return handler
 
 
+def allow_methods(context: ImportContext, directive: Directive) -> None:
+    """AllowMethods reset|method …"""
+    context.section_only()
+    words = list(directive.args)
+    row = context.location()
+    row.content["methods"] = ["*"] if [word.lower() for word in words] == ["reset"] else words
+    row.origins.append(directive)
+
+
 HANDLERS = {
     "require": require,
     "authmerging": merging,
     "sslrequiressl": need("expr %{{HTTPS}} == 'on'"),
     "sslrequire": need(CLOSED, "its expressions are of another language: write Require expr; until then nobody may"),
-    "allowmethods": need("method {}", "other methods are answered 403, not 405"),
+    "allowmethods": allow_methods,
 }
 
 
@@ -308,7 +317,9 @@ def _flat(access: Mapping[str, Access], texts: tuple[str, ...]) -> Iterator[str]
 def lines(site: Site, row: Location) -> Lines:
     """What a section says of access. Raises Unsayable."""
     merging = [f"AuthMerging {row.merging.title()}"] * (row.merging != "off" and bool(row.require))
-    return [*users.lines(site, row), *merging, *_conditions(site.access, row.require)]
+    methods = " ".join("reset" if each == "*" else each for each in row.methods)
+    allowed = [f"AllowMethods {methods}"] * bool(methods)
+    return [*users.lines(site, row), *allowed, *merging, *_conditions(site.access, row.require)]
 
 
 _SECTIONS = {"any": "RequireAny", "all": "RequireAll", "none": "RequireNone"}

@@ -123,7 +123,7 @@ def useful(site: Site) -> Site:
 
 
 def _says(row: Location) -> bool:
-    return bool(row.require or row.auth or row.timeout) or any(
+    return bool(row.require or row.auth or row.timeout or row.methods) or any(
         value is not None
         for value in (row.preserve_host, row.add_forwarded, row.expires_active, row.error_override, row.max_body)
     )

@@ -12,6 +12,7 @@ from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
     AuthName,
     MaxBody,
+    Method,
     NonEmpty,
     Require,
     Seconds,
@@ -72,6 +73,10 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     max_body: MaxBody = None
     """See ``MaxBody``."""
+
+    methods: Annotated[tuple[Method, ...], example(["GET", "POST"])] = ()
+    """Methods that are allowed; others get 405, whoever asks. GET stands for HEAD too, "*" for every method. Empty:
+    nothing is said. Apache: AllowMethods."""
 
     require: Require = ()
     """See ``Require``."""

@@ -27,6 +27,7 @@ NonEmpty = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, fitting(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", _NAME), example("shop-1")]
 RowId = Annotated[str, fitting(r"^([A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z", _NAME), example("shop-1")]
 FieldName = Annotated[str, fitting(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z", "a field name")]
+Method = Annotated[str, fitting(r"^([A-Z][A-Z-]*|\*)\Z", "a method in capitals, or *")]
 UrlPath = Annotated[str, fitting(r"^/", "a path that begins with a slash")]
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
