@@ -131,7 +131,8 @@ class EnvRule(HostRow, frozen=True, kw_only=True):
     """
 
     name: Annotated[str, fitting(r"^[^\s=!%{}:]+\Z", "a name without blanks"), example("IPHashChar")]
-    """The variable, read as %{ENV:NAME}."""
+    """The variable, read as %{ENV:NAME}. no-proxy keeps a request here; force-proxy-request-1.0 has its member asked in
+    HTTP/1.0, proxy-nokeepalive on a connection that no other request gets."""
 
     from_: Annotated[str, example("%{REMOTE_ADDR}")] = field(name="from", default="")
     """What is looked at: text with %{VARIABLE}, such as %{REMOTE_ADDR} or %{HTTP:User-Agent}."""
