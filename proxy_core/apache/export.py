@@ -248,7 +248,11 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         inside = section("FilesMatch", word(row.files), inside)
     if row.folder is not None:
         return section("Directory", word(str((folder / row.folder).absolute())), inside)
-    for name, argument in (("Location", row.path), ("LocationMatch", row.path_regex), ("ProxyMatch", row.target_regex)):
+    finding = row.folder_regex and locations.of_whole_names(row.folder_regex, folder)
+    for name, argument in (
+        ("Location", row.path), ("LocationMatch", row.path_regex), ("ProxyMatch", row.target_regex),
+        ("DirectoryMatch", finding),
+    ):  # fmt: skip
         if argument is not None:
             return section(name, word(argument), inside)
     if row.target is None:

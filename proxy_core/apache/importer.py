@@ -40,6 +40,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
     configuration = read(file, defines)
     draft = SiteDraft(allow_programs, configuration.root, (folder or file.parent).absolute())
+    draft.whole_names = files.found_by_names(configuration.directives)
     draft.served = dict(files.served(draft, configuration.directives))
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)

@@ -108,12 +108,15 @@ def compile(
 
 
 def _depth(row: Location) -> tuple[int, int]:
+    """How late a row is laid on; expressions for folders go by their slashes (``reorder_sorter`` in server/core.c)."""
     if row.expr:
-        return 4, 0
+        return 5, 0
     if row.path is not None or row.path_regex is not None:
-        return 3, 0
+        return 4, 0
     if row.files is not None:
-        return 2, 0
+        return 3, 0
+    if row.folder_regex is not None:
+        return 2, row.folder_regex.count("/")
     return (1, len(_segments(row.folder))) if row.folder is not None else (0, 0)
 
 
@@ -122,8 +125,8 @@ def _segments(folder: str) -> list[str]:
 
 
 def _test(row: Location) -> Test:
-    if row.folder is not None or row.files is not None:
-        return _of_files(row.folder or "/", row.files)
+    if row.folder is not None or row.folder_regex is not None or row.files is not None:
+        return _of_files(row.folder or "/", row.folder_regex, row.files)
     if row.target is not None:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
@@ -140,14 +143,16 @@ def _test(row: Location) -> Test:
     return lambda subject: takes(prefix, collapsed(subject.path.encode("latin-1")))
 
 
-def _of_files(folder: str, name: str | None) -> Test:
-    """Whether a file is in a folder, or below it; the root of the file system has every file, "." those that are named
+def _of_files(folder: str, regex: str | None, name: str | None) -> Test:
+    """Whether a file is in a folder, or below it, or an expression is found in its whole name; and whether another one
+    is found in the name that it has there. The root of the file system has every file, "." those that are named
     relative to the site file."""
     parts = [re.escape(as_bytes_text(part)) for part in _segments(folder)]
     wild = "/".join(re.sub(r"\\\*", "[^/]*", part).replace(r"\?", "[^/]").replace(r"\[", "[") for part in parts)
     start = "/" if posixpath.isabs(folder) else ""
     whole = r"(?!/|\.\./)" if not start else ""
-    inside = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    below = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    inside: Callable[[str], object] = below if regex is None else pattern.compile(regex).search
     search = pattern.compile(name).search if name is not None else None
     if search is None:
         return lambda subject: subject.file and inside(subject.file)
@@ -200,7 +205,8 @@ def holding(
             held.append(section)
         if trace is not None:
             row = section.row
-            said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.files, row.expr)
+            said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.folder_regex, row.files,
+                    row.expr)  # fmt: skip
             what = " ".join(filter(None, said))
             shown = f'"{what}" {"holds" if holds else "does not hold"}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
@@ -21,8 +21,6 @@ from proxy_core.config.model import Route
 NOT_SERVED = "nothing is served from there"
 
 _DOTTED = re.compile(r"\^\\\.|.*/\\?\.|.*\\\.\(?(?:\?:)?(?:git|svn|hg|bzr)\b")
-
-_GUARDS = {"require", "order", "deny", "allow", "requireall", "requireany", "requirenone", "authtype", "satisfy"}
 
 
 def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") -> Iterator[tuple[str, str]]:
@@ -70,11 +68,12 @@ def name_regex(directive: Directive) -> str:
     return f"^{wildcards(args[0], '.')}$"
 
 
-def guards(directive: Directive) -> bool:
-    """Whether a section keeps anybody out."""
+def found_by_names(directives: Iterable[Directive]) -> bool:
+    """Whether some section is for what an expression finds in the whole name of a file."""
     return any(
-        each.key in _GUARDS and [word.lower() for word in each.args] != ["all", "granted"]
-        for each in directive.inside or ()
+        (each.key == "directorymatch" or (each.key == "directory" and each.args[:1] == ("~",)))
+        or found_by_names(each.inside or ())
+        for each in directives
     )
 
 
@@ -174,12 +173,10 @@ def directory(context: ImportContext, directive: Directive) -> ImportContext:
     draft, args = context.draft, directive.args
     if not draft.served:
         raise Ignored(NOT_SERVED)
-    if directive.key == "directorymatch" or args[:1] == ("~",) or not args:
-        if args and hidden(args[-1], whole_paths=True):
+    if directive.key == "directorymatch" or args[:1] == ("~",):
+        if hidden(args[-1], whole_paths=True):
             raise Ignored("names that begin with a dot are not served")
-        if guards(directive):
-            draft.close(context.server, {"folder": "/"}, directive)
-        raise Unsupported("write a <Directory> for each folder; until then no file is served if it guarded any")
+        return dataclasses.replace(context, section=DraftSection("directorymatch", args[-1], directive))
     if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
         raise Ignored(NOT_SERVED)
     return dataclasses.replace(context, section=DraftSection("directory", args[0], directive))
@@ -193,10 +190,13 @@ def named_files(context: ImportContext, directive: Directive) -> ImportContext:
     if hidden(names):
         raise Ignored("names that begin with a dot are not served")
     outer = context.section
-    if not names or (outer is not None and outer.kind != "directory"):
+    if not names or (outer is not None and outer.kind not in ("directory", "directorymatch")):
         raise Unsupported("it is for servers and for <Directory>")
-    folder = outer.argument if outer is not None else ""
-    return dataclasses.replace(context, section=DraftSection("files", folder, directive, names=names))
+    folder, found = outer.argument if outer is not None else "", None
+    if outer is not None and outer.kind == "directorymatch":
+        folder, found = "", outer
+    section = DraftSection("files", folder, directive, names=names, outer=found)
+    return dataclasses.replace(context, section=section)
 
 
 SECTIONS = {

@@ -57,7 +57,6 @@ CLOSES = [
     ("<FilesMatch \\.php$>\nSetHandler proxy:fcgi://localhost\n</FilesMatch>", {"files": "\\.php$"}),
     ("AddHandler cgi-script .cgi .pl", {"files": "(?i)\\.(?:cgi|pl)(?:\\.|$)"}),
     ("AddType application/x-httpd-php .php", {"files": "(?i)\\.(?:php)(?:\\.|$)"}),
-    ("<DirectoryMatch /private/>\nRequire ip 10\n</DirectoryMatch>", {"folder": "/"}),
     ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", {"path": "/cgi-bin/"}),
     ("<Directory {0}/www>\nAllowOverride All\n</Directory>", {"folder": "www"}),
 ]

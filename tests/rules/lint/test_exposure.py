@@ -42,7 +42,7 @@ def test_a_folder_with_private_files_in_it_is_warned_of(text: str, said: str) ->
 
 
 SERVED = {("Options", "document_root"), ("Host", "document_root"), ("Route", "folder"), ("Location", "folder"),
-          ("Location", "files")}  # fmt: skip
+          ("Location", "folder_regex"), ("Location", "files")}  # fmt: skip
 """Folders that are served, and places in them."""
 FOR_CLIENTS = {("ErrorPage", "file")}
 """Files that clients may see."""
