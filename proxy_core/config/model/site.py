@@ -62,6 +62,12 @@ class AccessLog(SiteTable, frozen=True, kw_only=True):
     and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
     json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation."""
 
+    env: Annotated[str, example("!dontlog")] = ""
+    """Only requests for which this variable is set; with ! in front, for which it is not. Apache: env=."""
+
+    expr: Annotated[str, example("%{REQUEST_STATUS} -ge 400")] = ""
+    """Only requests for which this expression holds. Apache: expr=."""
+
 
 class Log(SiteTable, frozen=True, kw_only=True):
     """[log]: what `rproxy` says on standard error while it serves without a console: a line for each event.

@@ -113,7 +113,7 @@ def compile_edit(row: HeaderRule) -> Edit:
     value, steady = compile_value(row.value)
     regex = pattern.compile(row.pattern) if row.action == "echo" else None
     found = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
-    holds = _condition(row)
+    holds = condition(row.env, row.expr)
     spelled = row.name.encode("latin-1")
     asks = bool(row.expr) or (row.value.startswith("expr=") and not steady)
     steady = steady and holds is None and row.action not in ("echo", "note")
@@ -163,12 +163,14 @@ def _flat(value: str) -> str:
     return value.replace("\r", " ").replace("\n", " ")
 
 
-def _condition(row: HeaderRule) -> Callable[[Moment], bool] | None:
-    if row.expr:
-        expr = compile_expr(row.expr)
-        return lambda moment: _true(expr, moment)
-    if row.env:
-        name, wanted = row.env.removeprefix("!").lower(), not row.env.startswith("!")
+def condition(env: str, expr: str) -> Callable[[Moment], bool] | None:
+    """Whether an expression holds or a variable is set (with ! in front: is not); None where nothing is asked. Raises
+    ExprError."""
+    if expr:
+        compiled = compile_expr(expr)
+        return lambda moment: _true(compiled, moment)
+    if env:
+        name, wanted = env.removeprefix("!").lower(), not env.startswith("!")
         return lambda moment: (name in moment.scope.env) is wanted
     return None
 
