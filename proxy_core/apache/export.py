@@ -299,7 +299,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Redirect|Alias", ("alias",)),
     (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir")),
     (r"RemoteIP", ("remoteip",)),
-    (r"Require (?:not )?(?:ip|local)", ("authz_host",)),
+    (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),
     (r"Auth", ("authn_core", "authn_file", "auth_basic", "authz_user")),
 )

@@ -1,4 +1,4 @@
-"""Looks up the facts that rules ask for: maps, files, passwords, the clock, the process's environment.
+"""Looks up the facts that rules ask for: maps, files, passwords, names of clients, the clock, the environment.
 
 ``ask`` gives what needs no waiting and is called in the middle of deciding. ``answer`` waits, off the request path and
 never for longer than its deadline: a fact that does not come in time is taken for absent, and the request goes on
@@ -16,6 +16,7 @@ from typing import Protocol
 
 from proxy_core import regular_files
 from proxy_core.rules.facts import FactKey
+from proxy_core.runtime.client_names import ClientNames
 from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.passwords import Passwords
 
@@ -39,6 +40,7 @@ class Outside:
         self._maps = maps
         self._folder = folder
         self.passwords = Passwords(folder)
+        self.names = ClientNames()
         self.pages = ErrorFiles(folder)
 
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
@@ -53,6 +55,8 @@ class Outside:
                 return True, os.environ.get(name)
             case "password":
                 return self.passwords.ask(name, key)
+            case "host":
+                return self.names.ask(key)
             case "file":
                 return False, None
         return True, None
@@ -66,6 +70,8 @@ class Outside:
             return await self._maps.answer(name, key)
         if kind == "password":
             return await self.passwords.answer(name, key, client)
+        if kind == "host":
+            return await self.names.answer(key)
         try:
             async with asyncio.timeout(FILE_SECONDS):
                 return await asyncio.to_thread(look, name, str(self._folder / key))

@@ -25,7 +25,7 @@ from proxy_core.apache.subjects import access_compat, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
-_KINDS = {"all", "ip", "local", "method", "env", "expr", "user", "valid-user", "ssl"}
+_KINDS = {"all", "ip", "local", "host", "method", "env", "expr", "user", "valid-user", "ssl"}
 
 
 def require(context: ImportContext, directive: Directive) -> None:

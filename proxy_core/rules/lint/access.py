@@ -16,7 +16,6 @@ from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed, takes
 
 _GONE = {
-    "host": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "forward-dns": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "group": "there are no groups: name the users, as in user anna bert",
     "valid-group": "there are no groups: name the users, as in user anna bert",
@@ -115,7 +114,7 @@ def _of_address(site: Site, text: str, seen: tuple[str, ...]) -> bool:
         group = site.access[name]
         return _by_address(site, group.match, group.require, (*seen, name))
     words = text.lower().removeprefix("not ").split()
-    return words[:1] in (["ip"], ["local"]) or words == ["all", "denied"] or _ADDRESS.search(text) is not None
+    return words[:1] in (["ip"], ["local"], ["host"]) or words == ["all", "denied"] or _ADDRESS.search(text) is not None
 
 
 def _table(text: str) -> str:
