@@ -86,6 +86,8 @@ ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str]
     ("hosts", lambda row: ", ".join(row.names), {}, "a name-based virtual host"),
     ("locations", lambda row: row.path or row.path_regex or row.target or "", {"path": "/"},
      "settings for some paths or targets"),
+    ("forward_auth", lambda service: service.url, {"url": "http://127.0.0.1:"},
+     "a service that locations ask first"),
     ("headers", lambda row: f"{row.on}: {row.action} {row.name}".rstrip(), {"name": "X-"},
      "a change to the fields of requests or answers"),
     ("expires", lambda row: f"{row.type or 'the rest'}: {row.after} s", {"after": 3600},

@@ -68,7 +68,7 @@ async def sampled(name: str, folder: Path) -> AsyncIterator[int]:
     """The port of a sample that serves, on ports and sockets of its own."""
     async with AsyncExitStack() as stack:
         text = (folder / name).read_text()
-        for known in sorted(set(re.findall(r"localhost:80(?!80)\d\d", text))):
+        for known in sorted(set(re.findall(r"localhost:(?:80(?!80)\d\d|4180)", text))):
             member = await stack.enter_async_context(upstream(tell))
             text = text.replace(known, f"127.0.0.1:{member.port}")
         for path in re.findall(UNIX, text, re.MULTILINE):
@@ -118,6 +118,9 @@ ASKED = [
     ("error-pages.toml", "/app/404", [], 404, "GET /app/404 HTTP/1.1"),
     ("error-pages.toml", "/app/503", [], 503, "We will be back in a moment."),
     ("error-pages.toml", "/help/500", [], 302, "Location: https://example.org/help"),
+    ("forward-auth.toml", "/app/x", ["X-Auth-Request-User: root"], 200, "GET /app/x HTTP/1.1"),
+    ("forward-auth.toml", "/app/oauth2/start", [], 200, "GET /oauth2/start HTTP/1.1"),
+    ("forward-auth.toml", "/elsewhere", [], 404, ""),
     ("limits.toml", "/upload", [], 200, "GET /upload HTTP/1.1"),
     ("sticky.toml", "/", [], 200, "Set-Cookie: ROUTE="),
     ("unix-socket.toml", "/x", [], 200, "Host: app"),

@@ -34,6 +34,7 @@ from proxy_core.apache.subjects import (
     client_address,
     core,
     error_pages,
+    forward_auth,
     header_fields,
     hosts,
     listeners,
@@ -71,7 +72,8 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
         what = f"{'.'.join(address)} is lost"
         losses.setdefault((address, why), Problem(what=what, todo=why, severity="warning", address=address))
 
-    site = access_log.plain(_without_lost(site, (), lose), lose)
+    site = forward_auth.plain(_without_lost(site, (), lose), lose)
+    site = access_log.plain(site, lose)
     site = listeners.plain(hosts.own_options(client_address.plain(core.plain(site))), lose)
     site = tls.plain(hosts.plain(site, folder), folder, lose)
     site = core.connecting(balancing.plain(site, lose))

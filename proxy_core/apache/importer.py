@@ -21,7 +21,7 @@ from proxy_core.apache.lexer import Directive
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
-from proxy_core.apache.subjects import access, files, rewriting, users
+from proxy_core.apache.subjects import access, files, forward_auth, rewriting, users
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
@@ -116,7 +116,7 @@ def put(context: ImportContext, directive: Directive) -> ImportContext | None:
                 return HANDLERS[key](context, directive)
             if key in IGNORED:
                 raise Ignored(IGNORED[key])
-            raise Unsupported(UNSUPPORTED.get(key, "there is nothing like it here"))
+            raise Unsupported(UNSUPPORTED.get(key) or forward_auth.remedy(key) or "there is nothing like it here")
         if key not in SECTIONS:
             raise Unsupported(f"there is nothing like <{directive.name}> here")
         if not directive.args and key not in _BARE:

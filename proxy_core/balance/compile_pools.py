@@ -16,7 +16,7 @@ from proxy_core.balance.lbmethods import METHODS
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import UNLIMITED, BoundMember, Pool
 from proxy_core.balance.shares import lbfactor, lbsets, takes_sessions
-from proxy_core.config.destination import destination
+from proxy_core.config.destination import destination, service
 from proxy_core.config.folders import FILES, INSIDE, serves_files
 from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
 from proxy_core.http.statuses import status_ranges
@@ -36,7 +36,9 @@ def compile_pools(
     for name, configured in site.balancers.items():
         keys = {MemberKey(name, key): value for key, value in configured.members.items()}
         pools[name] = _pool(name, configured, keys, member, previous.get(name), tls)
-    own = [url for row in site.routes if (url := destination(row)[0]) and "://" in url]
+    named = [destination(row)[0] for row in site.routes]
+    named += [service(each.url)[0] for each in site.forward_auth.values()]
+    own = [url for url in named if url and "://" in url]
     for url in dict.fromkeys([*own, *origins]):
         pools[url] = direct_pool(url, member, tls, previous.get(url))
     if serves_files(site):

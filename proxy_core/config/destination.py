@@ -1,4 +1,4 @@
-"""Where a route sends to: the pool and the path that its ``proxy`` names.
+"""Where a route sends to, and whom a service of [forward_auth] is: the pool and the path that a URL names.
 
 This is the one place that reads ``proxy``. The target of a route with a regular expression has $N in it, which may
 follow the host without a slash between: "http://host:8000$1". Pure.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from proxy_core.config.model import Route
-from proxy_core.http.target import balancer, origin
+from proxy_core.http.escaping import sendable
+from proxy_core.http.target import as_bytes_text, balancer, escaped, origin
 
 _REGEX_TARGET = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/$\\]*)(.*)", re.DOTALL)
 
@@ -28,3 +29,12 @@ def destination(row: Route) -> tuple[str | None, str]:
         return named[0], named[1] + path
     upstream = origin(there)
     return upstream.url, upstream.path + path
+
+
+def service(url: str) -> tuple[str, str]:
+    """Name of the pool of a service, and the target that it is asked for, escaped and with its query. Raises ValueError
+    for a URL that does not parse."""
+    there, mark, query = url.partition("?")
+    named = balancer(there)
+    pool, path = named if named is not None else (origin(there).url, origin(there).path)
+    return pool, escaped(as_bytes_text(path or "/")).decode() + mark + sendable(as_bytes_text(query)).decode()

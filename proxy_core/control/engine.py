@@ -195,6 +195,7 @@ class Engine:
 
     async def explain(self, question: Question) -> Explanation:
         outside = Outside(self._maps.uncounted(), self.file.parent)
+        outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
@@ -223,6 +224,7 @@ class Engine:
             *self._swap.unbound,
             *self._server.problems(),
             *self._maps.problems(),
+            *self._server.services.problems(self._current.rules.site),
             *(problem for problem in alone if problem),
             *self._unopened(),
         )
@@ -244,6 +246,7 @@ class Engine:
             members=loads,
             listeners=_listeners(self._server.listeners),
             maps=self._maps.states(),
+            services=self._server.services.states(rules.site),
             limited=self._server.reached(),
             unwritten=self._access_log.unwritten,
         )

@@ -21,8 +21,8 @@ from proxy_core.runtime.maps.text_file import MapRow
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
 """saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
-drift: somebody else changed the file and it was not simply taken over (it has errors, or there were unsaved changes):
-Reload takes theirs, Merge makes the unsaved changes on top of theirs, Keep writes ours."""
+drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes theirs, Merge puts
+ours on top of theirs, Keep writes ours."""
 
 Classes = tuple[int, ...]
 """Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
@@ -270,7 +270,9 @@ class Question(Struct, frozen=True, kw_only=True):
     listener: str = ""
     """Name of the listener that it comes in at; "" for the one that the URL tells."""
     unfinished: bool = False
-    """It is still being typed: programs and databases are not asked for each letter of it."""
+    """It is still being typed: nobody is asked for each letter of it."""
+    ask: bool = False
+    """Services of [forward_auth] are really asked."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -291,8 +293,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     listener: str
     """Name of the listener that it comes in at."""
     steps: tuple[Verdict, ...]
-    """The rules in the order in which they were tried; behind those that decided, the rows that change fields and give
-    pages."""
+    """The rules in the order in which they were tried; behind them the rows that change fields and give pages."""
     outcome: Literal["forward", "redirect", "respond"]
     """What kind of end it comes to."""
     sentence: str
@@ -364,8 +365,7 @@ class EngineView(Protocol):
         """None when the request has left the ring."""
 
     async def explain(self, question: Question) -> Explanation:
-        """What would become of a request now, and why; nothing is sent to any member. Raises ValueError for what is
-        no URL."""
+        """What would become of a request now, and why. Raises ValueError for what is no URL."""
 
     def site(self) -> SiteState: ...
 

@@ -132,7 +132,7 @@ def _guard(site: Site, address: Address, place: Options | Host) -> Guard:
 
 
 def _guard_of_location(site: Site, row: Location) -> Guard:
-    return authorization.compile(site, ("locations", row.id), row.require, row.auth, row.merging)
+    return authorization.compile(site, ("locations", row.id), row.require, row.auth, row.merging, row.forward_auth)
 
 
 def _roots(site: Site) -> dict[str, Root]:

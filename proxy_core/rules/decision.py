@@ -100,16 +100,30 @@ class BoundRoute:
         return 400 <= status < 600 and self.error_override and (not self.codes or status in self.codes)
 
 
+class OwnPage(NamedTuple):
+    """What an answer of ours says where the site has no page for its status: a body, and the field lines about it."""
+
+    fields: tuple[bytes, ...]
+    body: bytes
+
+
 class Extras(NamedTuple):
-    """What rules left for a request besides where it goes. ``fields`` are field lines for its answer ("Set-Cookie: …",
-    "Vary: …"), ``env`` its variables, ``hits`` the rules that matched, for whoever serves to count; ``user`` is
-    who asks, and has shown a password to the [auth.NAME] ``auth`` where there is one."""
+    """What rules left for a request besides where it goes."""
 
     fields: tuple[bytes, ...] = ()
+    """Field lines for its answer ("Set-Cookie: …", "Vary: …")."""
     env: tuple[tuple[str, str], ...] = ()
+    """Its variables."""
     hits: tuple[RuleState, ...] = ()
+    """The rules that matched, for whoever serves to count."""
     user: str = ""
+    """Who asks, "" for nobody that is known."""
     auth: str = ""
+    """The [auth.NAME] that the user has shown a password to."""
+    given: tuple[bytes, ...] = ()
+    """Field lines that a service of [forward_auth] has for the member."""
+    page: OwnPage | None = None
+    """What such a service says to who is refused."""
 
 
 NO_EXTRAS = Extras()

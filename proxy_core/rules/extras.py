@@ -24,10 +24,10 @@ def after(before: Extras | None, more: Extras | None) -> Extras:
 
 
 def merged(extras: Extras | None, more: Extras | None) -> Extras | None:
-    """What rules left, with the fields and the user of more."""
+    """What rules left, with the fields, the user and the page of more."""
     if extras is None or more is None:
         return extras or more
-    return extras._replace(fields=extras.fields + more.fields, user=more.user)
+    return extras._replace(fields=extras.fields + more.fields, user=more.user, page=more.page)
 
 
 def counted(extras: Extras | None, state: RuleState) -> Extras:

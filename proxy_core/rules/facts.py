@@ -1,4 +1,5 @@
-"""What deciding may have to ask the outside: maps, files, passwords, names of clients, the clock, the environment.
+"""What deciding a request may have to ask the outside: maps, files, passwords, names of clients, services, the clock,
+the environment.
 
 Deciding is pure, so a rule never fetches anything: it looks the answer up in the request's Facts. Where the answer is
 missing the decision is a ``Need``: whoever decides gets the answer, adds it and decides again. Answers that can be had

@@ -293,7 +293,7 @@ class HostRules:
         if setters:
             env.run(setters, scope, trace)
             decision = _with_variables(decision, scope)
-        settled = locations.settle(held, self.guard, decision, scope, trace)
+        settled = locations.settle(held, self.guard, decision, scope, subject, self.reading, trace)
         settled = settled._replace(sections=_ids(held))
         inner = next((section for section in reversed(held) if section.rules), None)
         if inner is None or scope.ended or not is_open(settled):

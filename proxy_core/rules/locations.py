@@ -21,10 +21,10 @@ from proxy_core.config.folders import FILES
 from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
 from proxy_core.http.statuses import error_statuses
-from proxy_core.http.target import as_bytes_text
+from proxy_core.http.target import Reading, as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, Forward, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
 from proxy_core.rules.extras import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
@@ -91,7 +91,7 @@ def compile(
     setters: Sequence[Setter] = (),
 ) -> tuple[BoundSection, ...]:
     """The enabled rows in the order in which they are laid over each other. Raises PatternError and ExprError."""
-    ordered = sorted((row for row in rows if row.enabled), key=_depth)
+    ordered = sorted((row for row in rows if row.enabled), key=depth)
     return tuple(
         BoundSection(
             row,
@@ -107,8 +107,9 @@ def compile(
     )
 
 
-def _depth(row: Location) -> tuple[int, int]:
-    """How late a row is laid on; expressions for folders go by their slashes (``reorder_sorter`` in server/core.c)."""
+def depth(row: Location) -> tuple[int, int]:
+    """How late a row is laid over the others; expressions for folders go by their slashes (``reorder_sorter`` in
+    server/core.c)."""
     if row.expr:
         return 5, 0
     if row.path is not None or row.path_regex is not None:
@@ -160,21 +161,25 @@ def _of_files(folder: str, regex: str | None, name: str | None) -> Test:
 
 
 def settle(
-    held: Sequence[BoundSection], guard: Guard, decision: Forward | Respond, scope: Scope, trace: Trace | None
-) -> Forward | Respond:
-    """What the sections that hold say to where a request goes, and whether it is admitted there. ``guard`` is what
-    holds without them. Raises Runaway and Unknown."""
+    held: Sequence[BoundSection], guard: Guard, decision: Forward | Respond, scope: Scope, subject: SectionSubject,
+    reading: Reading, trace: Trace | None,
+) -> Forward | Redirect | Respond:  # fmt: skip
+    """What the sections that hold for a subject say to where a request goes, and whether it is admitted there.
+    ``guard`` is what holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
     limiting = next((section for section in reversed(held) if section.methods), None)
     if limiting is not None and not _allows(limiting.methods, scope.view.method):
         return _not_allowed(limiting, decision, trace)
-    refused = authorization.admitted(guard, scope, trace)
+    paths = (subject.path, *subject.behind) if guard.service is not None else ()
+    refused = authorization.admitted(guard, scope, paths, reading, trace)
     if refused is not None:
         return refused._replace(extras=merged(decision.extras, refused.extras))
-    if scope.user:
+    if scope.user or scope.given or scope.told:
         extras = decision.extras or NO_EXTRAS
-        decision = decision._replace(extras=extras._replace(user=scope.user, auth=scope.auth))
+        decision = decision._replace(extras=extras._replace(
+            user=scope.user, auth=scope.auth, given=scope.given, fields=extras.fields + scope.told,
+        ))  # fmt: skip
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
 
 

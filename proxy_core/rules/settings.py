@@ -13,10 +13,11 @@ from functools import partial
 from http import HTTPStatus
 
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
+from proxy_core.config.own_fields import for_members
 from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
-from proxy_core.rules.fields.edit_scope import Moment
+from proxy_core.rules.fields.edit_scope import Moment, found, value_of
 from proxy_core.rules.fields.edits import Edit, Edits, alike, compile_edit
 from proxy_core.rules.routing.reverse import explicit_rows
 from proxy_core.rules.text.variables import DEFAULT_PORTS, server_port
@@ -100,18 +101,22 @@ class Scopes:
         pages = {status: row for status, row in pages.items() if not row.builtin}
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
         whole, adds, expires = self.site.site, options.add_forwarded, options.expires_active
-        of_places = {row.id: row for row in self.site.locations}
-        for said in (of_places[place] for place in locations):
+        places = {row.id: row for row in self.site.locations}
+        service = ""
+        for said in (places[place] for place in locations):
             adds = adds if said.add_forwarded is None else said.add_forwarded
             expires = expires if said.expires_active is None else said.expires_active
+            service = said.forward_auth or service
+        given, told = _given(self.site, service), _told(self.site, service)
         dates = [row for row in sorted(self.site.expires, key=depth) if expires and depth(row) >= 0]
         edits_made = Edits(
-            request=made["request"] + own["request"],
+            request=made["request"] + own["request"] + given,
             response=made["response"] + own["response"],
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
             early=made["early"],
-            names=alike((*made["early"], *made["request"], *own["request"])),
+            names=alike((*made["early"], *made["request"], *own["request"], *given, *told)),
+            told=told,
             adds=None if adds == whole.add_forwarded else adds,
             expiry={row.type.lower(): row for row in dates},
         )
@@ -126,7 +131,10 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
-    places = any((row.add_forwarded, row.expires_active) != (None, None) for row in site.locations)
+    places = any(
+        (row.add_forwarded, row.expires_active) != (None, None) or row.forward_auth in site.forward_auth
+        for row in site.locations
+    )
     rows = (*site.headers, *site.errors, *site.reverse, *site.expires)
     if not (headers or pages or _users(site) or _own(site.site) or site.reverse or site.expires or differ or places):
         return None
@@ -158,6 +166,35 @@ def _users(site: Site) -> list[tuple[str, Edit]]:
                 )
             )
     return made
+
+
+def _given(site: Site, service: str) -> tuple[Edit, ...]:
+    """What members get of a [forward_auth.NAME]: its word in the place of the client's, and none where it has none."""
+    settings = site.forward_auth.get(service)
+    if settings is None:
+        return ()
+    made: list[Edit] = []
+    for name in for_members(settings):
+        spelled = name.encode("latin-1")
+        of_it = partial(_of_service, spelled.lower())
+        dropped = _edit("unset", spelled, "")._replace(address=("forward_auth", service), steady=False)
+        made += [dropped, dropped._replace(action="set", value=of_it, holds=of_it)]
+    return tuple(made)
+
+
+def _told(site: Site, service: str) -> tuple[Edit, ...]:
+    """The fields that a [forward_auth.NAME] goes by: members must not take others for them."""
+    settings = site.forward_auth.get(service)
+    names = settings.request_headers if settings is not None else ()
+    stands = _edit("tell", b"", "")._replace(address=("forward_auth", service))
+    made = [stands._replace(name=name.lower().encode(), spelled=name.encode()) for name in names]
+    return tuple(edit for edit in made if edit.name in alike(made))
+
+
+def _of_service(name: bytes, moment: Moment) -> str:
+    """What the service that was asked first gives in a field, "" for nothing."""
+    lines = moment.scope.given
+    return ", ".join(value_of(lines[at]) for at in found(lines, name))
 
 
 def _of(auth: str, moment: Moment) -> bool:

@@ -1,8 +1,10 @@
-"""Looks up the facts that rules ask for: maps, files, passwords, names of clients, the clock, the environment.
+"""Looks up the facts that rules ask for: maps, files, passwords, names of clients, services, the clock, the
+environment.
 
 ``ask`` gives what needs no waiting and is called in the middle of deciding. ``answer`` waits, off the request path and
 never for longer than its deadline: a fact that does not come in time is taken for absent, and the request goes on
-without it. Files are looked at in a thread, for a file system that hangs must hang nobody else.
+without it; but where a password is not judged or a service is silent, nobody is let in. Files are looked at in a
+thread, for a file system that hangs must hang nobody else.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from proxy_core import regular_files
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.client_names import ClientNames
 from proxy_core.runtime.error_page_files import ErrorFiles
+from proxy_core.runtime.forward_auth import Services
 from proxy_core.runtime.passwords import Passwords
+from proxy_core.runtime.rule_set import RuleSet
 
 FILE_SECONDS = 2.0
 """How long a look at a file may take."""
@@ -34,7 +38,7 @@ class MapAnswers(Protocol):
 
 class Outside:
     """Everything that rules may ask for, and the ``pages`` for errors that are in files; ``folder`` is the site file's,
-    which those are relative to."""
+    which those are relative to. Without ``services`` no service is asked."""
 
     def __init__(self, maps: MapAnswers | None = None, folder: Path = Path()) -> None:
         self._maps = maps
@@ -42,6 +46,7 @@ class Outside:
         self.passwords = Passwords(folder)
         self.names = ClientNames()
         self.pages = ErrorFiles(folder)
+        self.services: Services | None = None
 
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         """(True, answer) for what is known at once, (False, None) for what takes waiting."""
@@ -57,13 +62,15 @@ class Outside:
                 return self.passwords.ask(name, key)
             case "host":
                 return self.names.ask(key)
-            case "file":
+            case "forward_auth" if self.services is not None:
+                return self.services.ask(name, key)
+            case "file" | "forward_auth":
                 return False, None
         return True, None
 
-    async def answer(self, fact: FactKey, client: str = "") -> str | None:
-        """The answer, None for "there is none"; never raises for what the outside does. ``client`` is for whom it is
-        asked."""
+    async def answer(self, fact: FactKey, rules: RuleSet, client: str = "") -> str | None:
+        """The answer, None for "there is none"; never raises for what the outside does. ``rules`` are those that ask,
+        ``client`` is for whom."""
         kind, name, key = fact
         if kind == "map":
             assert self._maps is not None
@@ -72,6 +79,8 @@ class Outside:
             return await self.passwords.answer(name, key, client)
         if kind == "host":
             return await self.names.answer(key)
+        if kind == "forward_auth":
+            return await self.services.answer(rules, name, key) if self.services is not None else None
         try:
             async with asyncio.timeout(FILE_SECONDS):
                 return await asyncio.to_thread(look, name, str(self._folder / key))

@@ -21,13 +21,13 @@ from proxy_core.balance.member_state import Checked, MemberKey, MemberState, Ups
 from proxy_core.balance.passive_checks import recovered
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import HealthCheck
-from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.statuses import status_ranges
 from proxy_core.rules.expression.evaluation import ExprFailure, compile_expr
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
 from proxy_core.runtime.upstreams.response_head import Answer
+from proxy_core.runtime.upstreams.whole_answer import Unheard, WholeAnswer
 
 AT_ONCE: Final = 64
 """Checks that run at a time; more wait for their turn."""
@@ -124,7 +124,7 @@ async def ask(upstreams: Upstreams, whom: Target) -> tuple[bool, str] | None:
             try:
                 if check.method == "tcp":
                     return True, f"accepted within {_spent(began)}"
-                ear = _Ear()
+                ear = WholeAnswer(BODY)
                 upstream.ask(ear, _request(whom), check.method == "head")
                 answer = await ear.heard
             finally:
@@ -133,9 +133,9 @@ async def ask(upstreams: Upstreams, whom: Target) -> tuple[bool, str] | None:
         return None if error.ours else (False, error.why)
     except TimeoutError:
         return False, f"no whole answer within {check.timeout:g} s"
-    except RefusedRequest as error:
+    except Unheard as error:
         return False, error.why
-    passed, result = judge(check, answer, bytes(ear.bytes))
+    passed, result = judge(check, answer, bytes(ear.body_bytes))
     return passed, f"{result} within {_spent(began)}" if passed else result
 
 
@@ -161,42 +161,6 @@ def _request(whom: Target) -> bytes:
 
 def _spent(began: float) -> str:
     return f"{(monotonic() - began) * 1000:.1f} ms"
-
-
-class _Ear:
-    """Hears one answer out (``runtime.upstreams.connection.Receiver``)."""
-
-    def __init__(self) -> None:
-        self.heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.bytes = bytearray()
-        self._answer: Answer | None = None
-
-    def interim(self, answer: Answer) -> None: ...
-
-    def switched(self, answer: Answer, data: bytes) -> None: ...
-
-    def answered(self, answer: Answer, data: bytes) -> None:
-        self._answer = answer
-        self.body(data)
-
-    def body(self, data: bytes) -> None:
-        self.bytes += data[: BODY - len(self.bytes)]
-
-    def ended(self, reusable: bool) -> None:
-        assert self._answer is not None
-        if not self.heard.done():
-            self.heard.set_result(self._answer)
-
-    def failed(self, why: str, unanswered: bool) -> None:
-        if not self.heard.done():
-            self.heard.set_exception(RefusedRequest(502, why))
-
-    def broke(self, where: str, error: Exception) -> None:
-        self.failed(f"{where} failed: {error}", False)
-
-    def pause_sending(self) -> None: ...
-
-    def resume_sending(self) -> None: ...
 
 
 class _Scope:

@@ -131,7 +131,7 @@ class Recorder:
         ring = self.ring
         ring.append(exchange)
         self.newest = exchange.number = self.newest + 1  # the ring has no gap in its numbers
-        exchange.weight = 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
+        exchange.weight += 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
         self.weight += exchange.weight
         while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
             self.weight -= ring.popleft().weight

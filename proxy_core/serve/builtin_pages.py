@@ -93,20 +93,21 @@ class Recipient(NamedTuple):
 
 
 def reply(
-    status: int, recipient: Recipient, fields: tuple[bytes, ...] = (), moved: bytes = b"", own: bytes | None = None
-) -> tuple[bytes, bytes]:
+    status: int, recipient: Recipient, fields: tuple[bytes, ...] = (), moved: bytes = b"", own: bytes | None = None,
+    kind: bytes = b"text/html; charset=utf-8",
+) -> tuple[bytes, bytes]:  # fmt: skip
     """Head and body of an answer of our own. ``fields`` are further field lines; ``moved`` is the URL that a redirect
-    names, ``own`` the site's page in place of ours (an empty one is none). 2xx and 304 answers have no body."""
+    names, ``own`` the page in place of ours (an empty one is none), whose ``kind`` is b"" where ``fields`` tell it. 2xx
+    and 304 answers have no body."""
     body = (own or built_in(status)) if status >= 300 and status != 304 else b""
-    charset = b"utf-8"
     if moved:
         fields = (*fields, b"Location: " + moved)
-        body, charset = (b"" if status == 304 else moved_page(status, moved)), b"iso-8859-1"
+        body, kind = (b"" if status == 304 else moved_page(status, moved)), b"text/html; charset=iso-8859-1"
     lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Error")), date(), *fields]
     if status == 405 and not any(line[:6].lower() == b"allow:" for line in fields):
         lines.append(b"Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS")
-    if body:
-        lines.append(b"Content-Type: text/html; charset=" + charset)
+    if body and kind:
+        lines.append(b"Content-Type: " + kind)
     if status not in (204, 304):
         lines.append(b"Content-Length: %d" % len(body))
     if not recipient.keep:
@@ -124,7 +125,7 @@ def own_answer(
     """The answer under ``exchange.status``, whole: the page that the site has for it, be it a text, a file or a URL,
     or the built-in one, or a redirect to ``moved``. The exchange gets the status that it is sent under, and its size.
     """
-    status, own = exchange.status, None
+    status, own, kind = exchange.status, None, b"text/html; charset=utf-8"
     row = settings.page(status) if settings is not None else None
     if row is not None:  # ErrorDocument, as ``ap_die`` has it
         exchange.replaced = status
@@ -132,8 +133,11 @@ def own_answer(
             status, moved = 302, row.url.encode("utf-8")
         elif row.path is None:
             own = row.text.encode("utf-8") if row.text is not None else files.get(row.file or "")
+    elif exchange.extras is not None and exchange.extras.page is not None:
+        page, kind = exchange.extras.page, b""
+        fields, own = (*fields, *page.fields), page.body
     exchange.status = status
     fields = field_edits.replied(settings, exchange, status, fields)
-    head, body = reply(status, recipient, fields, moved, own)
+    head, body = reply(status, recipient, fields, moved, own, kind)
     exchange.sent += len(body)
     return head + body

@@ -13,8 +13,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
-from proxy_core.config.model import ListenerTls, Site
-from proxy_core.http.hop_by_hop import as_cgi
+from proxy_core.config.model import ListenerTls
 
 VARIABLES: Final = (
     "SSL_CLIENT_VERIFY", "SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_CN", "SSL_CLIENT_I_DN", "SSL_CLIENT_M_SERIAL",
@@ -79,11 +78,3 @@ def client_lines(settings: ListenerTls, known: Mapping[str, str]) -> tuple[bytes
         for name, variable in settings.client_headers.items()
         if known.get(variable)
     )
-
-
-def own_names(site: Site) -> frozenset[bytes]:
-    """Names of the fields that only this proxy may set, as CGI sees them: no client's goes on, whatever listener it
-    used."""
-    listed = [*(each.tls.client_headers for each in site.listeners.values() if each.tls is not None)]
-    told = [[auth.user_header] for auth in site.auth.values() if auth.user_header]
-    return frozenset(as_cgi(name.lower().encode("utf-8")) for those in (*listed, *told) for name in those)

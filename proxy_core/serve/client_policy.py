@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
+from proxy_core.config.own_fields import own_fields
 from proxy_core.http.hop_by_hop import as_cgi
 from proxy_core.rules.access.networks import Networks, kept_out, trusted
 from proxy_core.rules.fields.edits import Edits
 from proxy_core.serve.client_address import Naming, naming
-from proxy_core.serve.client_certificate import own_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ def client_policy(site: Site) -> ClientPolicy:
         site.site.forwarded == "append",
         site.site.add_forwarded,
         site.site.forwarded_header,
-        own_names(site),
+        own_fields(site),
         believed,
         naming(site.site, believed),
         frozenset({as_cgi(site.site.client_header.lower().encode())} - {b""}),

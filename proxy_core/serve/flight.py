@@ -102,9 +102,10 @@ class Flight(OpenRequest):
 
     async def _fetched(self, key: FactKey) -> None:
         try:
-            answer = await self.state.outside.answer(key, self.exchange.view.client)
+            answer = await self.state.outside.answer(key, self.exchange.rules, self.exchange.view.client)
             self.task = None
             self.exchange.facts.answers[key] = answer
+            self.exchange.weight += len(key[2]) + len(answer or "")
             if self.forwarding is None:
                 self.decide()
             else:

@@ -18,6 +18,7 @@ from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.runtime.certificates import BadTls, Secure, server_side, stamp_of
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.forward_auth import Services
 from proxy_core.runtime.process_limits import raise_descriptor_limit
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
@@ -71,6 +72,7 @@ class ProxyServer:
         self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
         self._files = LocalFiles(lambda: current.rules.program, folder, private)
         self.upstreams.inside = self._files.connect
+        self.services = self._state.outside.services = Services(self.upstreams)
         self._registry = registry
         self.listeners: list[BoundListener] = []
         self._clients: set[ClientConnection] = set()
@@ -114,6 +116,7 @@ class ProxyServer:
 
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
+        self.services.forget()
         kept = set(prepared.kept)
         trusted = self._state.policy(self._state.current.rules).trusted
         for bound, (name, listener, secure) in prepared.uses.items():
@@ -179,6 +182,7 @@ class ProxyServer:
             bound.stop()
         for client in list(self._clients):
             client.cut()
+        self.services.close()
         self._state.upstreams.close()
         await self._files.close()
         if self._sweeper is not None:

@@ -402,6 +402,4 @@ async def test_a_proxy_that_names_clients_by_no_address_is_told_of_once(tmp_path
                 told += [event.text for event in events(before, now) if "no address" in event.text]
                 before = now
             (text,) = told
-            assert text.startswith(
-                "site.client_header: warning: X-Forwarded-For of a proxy in front names clients by what is no address"
-            )
+            assert text.startswith("X-Forwarded-For of a proxy in front names clients by what is no address")

@@ -89,7 +89,8 @@ class Running:
         states = self.registry.members.values()
         assert not self.recorder.live
         assert all(state.busy == 0 for state in states)
-        assert sum(state.elected for state in states) == sum(record.attempts for record in self.recorder.ring)
+        attempts = sum(record.attempts for record in self.recorder.ring) + self.server.services.attempts
+        assert sum(state.elected for state in states) == attempts
         numbers = [record.number for record in self.recorder.ring]
         assert numbers == sorted(set(numbers))
 

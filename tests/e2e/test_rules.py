@@ -24,6 +24,7 @@ from proxy_core.control.watching import access_log
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime import origin_pools
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.rule_set import RuleSet
 from tests.e2e.harness import (
     HELLO,
     PATIENCE,
@@ -51,7 +52,7 @@ class Slow(Outside):
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         return False, None
 
-    async def answer(self, fact: FactKey, client: str = "") -> str | None:
+    async def answer(self, fact: FactKey, rules: RuleSet, client: str = "") -> str | None:
         self.asked.append(fact)
         await self.ready.wait()
         return self.result

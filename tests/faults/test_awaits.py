@@ -28,6 +28,7 @@ from proxy_core.config.model import (
     Balancer,
     Certificate,
     ErrorPage,
+    ForwardAuth,
     Listener,
     ListenerTls,
     Location,
@@ -163,6 +164,12 @@ def guarded(port: int) -> Site:
     return replace(plain(port), locations=(where,), auth={"staff": Auth(realm="Staff", file="users")})
 
 
+def asked_first(port: int) -> Site:
+    where = Location(id="app", path="/", forward_auth="sso")
+    service = ForwardAuth(url=f"http://127.0.0.1:{port}/verify")
+    return replace(plain(port), locations=(where,), forward_auth={"sso": service})
+
+
 def in_folder(port: int) -> Site:
     return replace(plain(port), routes=(Route(id="all", path="/", folder="."),))
 
@@ -218,6 +225,7 @@ SHAPES: dict[str, Shape] = {
     "in line": Shape(partial(balanced, max_connections=1), answers_one, hold=True),
     "a map": Shape(mapped, answers(HELLO)),
     "a password": Shape(guarded, answers(HELLO), (GET.replace(b"Host: a\r\n", b"Host: a\r\n" + PRIVATE),)),
+    "a service": Shape(asked_first, answers(HELLO)),
     "a file": Shape(in_folder, answers(HELLO), (GET.replace(b"/x", b"/users"),)),
     "a page for an error": Shape(paged, answers(HELLO), (POST, b"world"), good=(b"HTTP/1.1 503",)),
     "a tunnel": Shape(upgrading, switches(), (ASK,)),

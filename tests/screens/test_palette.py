@@ -38,6 +38,8 @@ text = "gone"
 id = "r"
 internal = "http://127.0.0.1:1/"
 public = "/"
+[forward_auth.sso]
+url = "http://127.0.0.1:4180/verify"
 """
 
 
@@ -46,15 +48,23 @@ async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_hav
     async with console(engine, (120, 40)) as pilot:
         names = {entry.name for entry in entries(app_of(pilot))}
         assert {
-            f"{verb} {what}" for verb in ("edit", "remove") for what in ("header h", "page e", "mapping r")
+            f"{verb} {what}"
+            for verb in ("edit", "remove")
+            for what in ("header h", "page e", "mapping r", "service sso")
         } <= names
-        assert {"add header", "add page", "add mapping", "edit limits of listener http"} <= names
+        assert {"add header", "add page", "add mapping", "add service", "edit limits of listener http"} <= names
         await pilot.press("colon")
         await pilot.pause()
         await pilot.press(*"edit page e")
         await shows(pilot, "404")
         await pilot.press("enter")
         await shows(pilot, "gone")
+        await pilot.press("escape", "colon")
+        await pilot.pause()
+        await pilot.press(*"edit service sso")
+        await shows(pilot, "4180/verify")
+        await pilot.press("enter")
+        await shows(pilot, "upstream_headers")
 
 
 async def test_an_entry_does_what_its_key_does() -> None:

@@ -28,7 +28,7 @@ from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.runtime.rule_set import Current
+from proxy_core.runtime.rule_set import Current, RuleSet
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
 from proxy_core.serve import deadlines, error_document
@@ -167,7 +167,7 @@ class Sources(Outside):
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         return False, None
 
-    async def answer(self, fact: FactKey, client: str = "") -> str | None:
+    async def answer(self, fact: FactKey, rules: RuleSet, client: str = "") -> str | None:
         self.asked.append(asyncio.get_running_loop().create_future())
         return await self.asked[-1]
 

@@ -21,7 +21,7 @@ from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, check, rest, section, word
 from proxy_core.apache.options import Handler, first
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import access_compat, users
+from proxy_core.apache.subjects import access_compat, forward_auth, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
@@ -39,7 +39,8 @@ def require(context: ImportContext, directive: Directive) -> None:
     if kind not in _KINDS:
         refuses = context.group is not None and context.group.match == "none"
         add(context, directive, OPEN if refuses else CLOSED)
-        raise Unsupported(f"{kind} cannot be asked here, so nobody is let in by it")
+        todo = forward_auth.remedy(kind)
+        raise Unsupported(f"{kind} cannot be asked here, so nobody is let in by it{f': {todo}' * bool(todo)}")
     shown = alias if alias is not None else " ".join(map(_quoted, words[1 if negated else 0 :]))
     if kind == "expr" and alias is None:
         shown = "expr " + _bare(rest(directive.raw, 2 if negated else 1))

@@ -6,6 +6,7 @@ from proxy_core.apache.draft import CLOSED, DraftRow, holds, slug, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first, is_on, only
+from proxy_core.apache.subjects.forward_auth import REMEDY
 from proxy_core.config.model import HeaderRule, Location, Site
 
 
@@ -17,7 +18,7 @@ def auth(key: str) -> Handler:
         section.auth[key] = value.lower() if key == "type" else value
         if key == "type" and value.lower() not in ("basic", "none"):
             context.asked(directive).conditions.insert(0, CLOSED)
-            raise Unsupported(f"there is no {value} authentication, so nobody is let in by it")
+            raise Unsupported(f"there is no {value} authentication, so nobody is let in by it: {REMEDY}")
 
     return handler
 
@@ -46,7 +47,7 @@ HANDLERS = {
     "authbasicprovider": only(
         ["file"],
         "users are looked up in files",
-        "users are looked up in files made by htpasswd",
+        f"users are looked up in files made by htpasswd: {REMEDY}",
         lambda directive: [word.lower() for word in directive.args],
     ),
     "authbasicauthoritative": only(
@@ -57,11 +58,6 @@ IGNORED = by_name({
     "no directory is asked": """
         authldapconnectionpoolttl ldapsharedcachesize ldapcacheentries ldapcachettl ldapopcacheentries
         ldapopcachettl""",
-})  # fmt: skip
-UNSUPPORTED = by_name({
-    "users are looked up in files made by htpasswd": """
-        authldapurl authldapbinddn authldapbindpassword authdbduserpwquery authdbmuserfile authgroupfile
-        authformprovider authformloginrequiredlocation authdigestprovider""",
 })  # fmt: skip
 
 

@@ -9,7 +9,7 @@ one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or
 
 from __future__ import annotations
 
-from proxy_core.config.model.access import Access, Auth
+from proxy_core.config.model.access import Access, Auth, ForwardAuth
 from proxy_core.config.model.balancers import (
     Balancer,
     Ejection,
@@ -34,7 +34,8 @@ from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 
 __all__ = [
     "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "Console", "Ejection", "EnvRule", "ErrorPage",
-    "ExpiryRule", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits",
-    "ListenerTls", "Location", "Log", "MapType", "Member", "MemberRole", "MemberStatus", "Metrics", "Options",
-    "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "Site", "Sticky", "UpstreamTls",
+    "ExpiryRule", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener",
+    "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member", "MemberRole", "MemberStatus", "Metrics",
+    "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "Site", "Sticky",
+    "UpstreamTls",
 ]  # fmt: skip

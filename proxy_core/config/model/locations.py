@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
     AuthName,
+    ForwardAuthName,
     MaxBody,
     Method,
     NonEmpty,
@@ -92,6 +93,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     auth: AuthName = ""
     """See ``AuthName``."""
+
+    forward_auth: ForwardAuthName = ""
+    """See ``ForwardAuthName``."""
 
     expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
     """Only where this expression holds, too. Apache: If."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from proxy_core.config.model.access import Access, Auth
+from proxy_core.config.model.access import Access, Auth, ForwardAuth
 from proxy_core.config.model.balancers import (
     Balancer,
     Heartbeat,
@@ -157,6 +157,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     auth: dict[Name, Auth] = {}
     """Users and passwords."""
+
+    forward_auth: dict[Name, ForwardAuth] = {}
+    """Services that are asked first."""
 
     routes: tuple[Route, ...] = ()
     """Where requests go, first match first."""

@@ -28,6 +28,7 @@ Name = Annotated[str, fitting(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", _NAME), example
 RowId = Annotated[str, fitting(r"^([A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z", _NAME), example("shop-1")]
 FieldName = Annotated[str, fitting(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z", "a field name")]
 Method = Annotated[str, fitting(r"^([A-Z][A-Z-]*|\*)\Z", "a method in capitals, or *")]
+FieldNames = tuple[str, ...]
 UrlPath = Annotated[str, fitting(r"^/", "a path that begins with a slash")]
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -57,6 +58,10 @@ said. Apache: Require."""
 AuthName = str
 """Name of the [auth.NAME] that asks for user and password where require wants a user; without it the one said before:
 for the site, the host, targets, paths. Apache: AuthType with its AuthName and AuthUserFile."""
+
+ForwardAuthName = str
+"""Name of the [forward_auth.NAME] whose service is asked first, once require has nothing against the request; without
+it the one said before: for targets, folders, paths. off: none is asked."""
 
 DocumentRoot = Annotated[str, example("www")]
 """Folder, relative to the site file, whose files answer what no route takes and what an exception excepts; without it

@@ -24,8 +24,11 @@ from proxy_core.control.view import Question
 from proxy_core.printable import printable, printable_json
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.forward_auth import Services
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.upstreams.connector import Upstreams
+from proxy_core.serve.buffers import WRITE_BUFFER
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -51,12 +54,15 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
     prepared = await maps.prepare(site, file.parent)
     report_all(map(document.located, prepared.problems))
     maps.commit(prepared)
+    upstreams, outside = Upstreams(WRITE_BUFFER, folder=file.parent), Outside(maps)
+    outside.services = Services(upstreams) if question.ask else None
     try:
-        explanation = await explain(compile_site(site, Registry(), 1), Outside(maps), question)
+        explanation = await explain(compile_site(site, Registry(), 1), outside, question)
     except ValueError as error:
         tell(printable(f"rproxy explain: {question.url}: {error}"))
         return EXIT_BAD_SITE
     finally:
+        upstreams.close()
         await maps.close()
     encoded = msgspec.json.format(msgspec.json.encode(explanation)).decode() if as_json else ""
     say(printable_json(encoded) if as_json else spelled(explanation))

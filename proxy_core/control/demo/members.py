@@ -15,7 +15,7 @@ from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from proxy_core.config.destination import destination
+from proxy_core.config.destination import destination, service
 from proxy_core.config.model import Site
 from proxy_core.http.target import endpoint, origin
 
@@ -160,6 +160,7 @@ def loopback_places(site: Site) -> list[tuple[str, int]]:
     """Host and port of each loopback upstream that the site names, in the order of the file."""
     urls = [row.substitution for row in site.rewrites if row.substitution]
     urls += [pool for route in site.routes if (pool := destination(route)[0]) is not None and "://" in pool]
+    urls += [pool for each in site.forward_auth.values() if "://" in (pool := service(each.url)[0])]
     urls += [member.url for balancer in site.balancers.values() for member in balancer.members.values()]
     places: dict[tuple[str, int], None] = {}
     for url in urls:

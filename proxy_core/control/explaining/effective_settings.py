@@ -103,6 +103,9 @@ def options(site: Site, host: str, decision: Forward, member: BoundMember | None
         ("error_override", _switch(route.error_override) + codes, source("error_override")),
         ("preserve_host", _switch(route.preserve_host), source("preserve_host")),
     ]
+    service = next((row.forward_auth for _, row in reversed(of_locations) if row.forward_auth), "")
+    if service in site.forward_auth:
+        found.append(("forward_auth", service, source("forward_auth")))
     if route.max_body is not None:
         found.append(("max_body", f"{route.max_body} bytes" if route.max_body else "any", source("max_body")))
     if route.nocanon:

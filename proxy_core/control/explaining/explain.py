@@ -1,9 +1,10 @@
 """Why a request goes where it goes: ``rproxy explain``, and the same question asked in the console.
 
 A request is made up from a URL, read as the front reads it, asked for at admission as it is now, and goes the very way
-that serves, with a Trace. What rules ask of the outside is really asked; what came back is part of the explanation.
-Nothing is sent to any member, nothing is counted, and a member is named only where there is no choice: whose turn it
-would be is not told, for asking must not take a turn.
+that serves, with a Trace. What rules ask of the outside is really asked, but for services of [forward_auth], which are
+asked only where the question says so; what came back is part of the explanation. Nothing is sent to any other member,
+nothing is counted, and a member is named only where there is no choice: whose turn it would be is not told, for asking
+must not take a turn.
 
 Of a finished request (``inspection``) the trace is not stored: its way is pure, so it is gone again with the rule set,
 the head and the facts that the exchange kept. Nothing of that is paid for by a request that nobody looks at.
@@ -76,7 +77,7 @@ async def explain(
         answer = Respond(refused_there.status, None, refused_there.why)
         trace += turned_away(refused_there.limit, refused_there.why)
         return explanation(Findings(exchange, answer, trace, listener))
-    found, tried = await _gone(exchange, reader, fields, outside, question.unfinished)
+    found, tried = await _gone(exchange, reader, fields, outside, question)
     trace += tried
     if not isinstance(found, Way):
         return explanation(Findings(exchange, found, trace, listener))
@@ -90,19 +91,21 @@ async def explain(
 
 
 async def _gone(
-    exchange: Exchange, reader: RequestReader, fields: RequestFields, outside: Outside, unfinished: bool
+    exchange: Exchange, reader: RequestReader, fields: RequestFields, outside: Outside, question: Question
 ) -> tuple[Way | Need | Respond, Trace]:
     """The way, gone again with each fact that it asks for, and what was tried the last time. A question that is not
-    ``unfinished`` asks programs and databases too."""
+    ``unfinished`` asks programs and databases too, and services where it says so."""
+    left = {"map"} if question.unfinished else set()
+    left |= {"forward_auth"} if question.unfinished or not question.ask else set()
     facts = exchange.facts
     while True:
         trace: Trace = []
         found = way(exchange, reader, fields, trace)
-        if not isinstance(found, Need) or (unfinished and found.key[0] == "map"):
+        if not isinstance(found, Need) or found.key[0] in left:
             return found, trace
         if len(facts.answers) >= MOST_ANSWERS:
             return Respond(500, None, f"rules asked for more than {MOST_ANSWERS} things"), trace
-        facts.answers[found.key] = await outside.answer(found.key)
+        facts.answers[found.key] = await outside.answer(found.key, exchange.rules)
 
 
 def turned_away(limit: str, why: str) -> Trace:

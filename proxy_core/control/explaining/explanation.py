@@ -62,7 +62,7 @@ def _explained(found: Findings) -> Explanation:
         steps=tuple(_verdict(step, site) for step in steps),
         outcome="respond",
         sentence=_waits(way) if isinstance(way, Need) else "",
-        facts=tuple((*_shown(fact), answer) for fact, answer in exchange.facts.answers.items()),
+        facts=tuple(_shown(fact, answer) for fact, answer in exchange.facts.answers.items()),
     )
     if isinstance(way, Need):
         return explained
@@ -71,7 +71,7 @@ def _explained(found: Findings) -> Explanation:
     explained = replace(
         explained,
         rule=(route.rows, route.id) if route is not None else (),
-        fields=tuple(map(readable, extras.fields)) if extras is not None else (),
+        fields=tuple(masked(line, site) for line in extras.fields) if extras is not None else (),
         environment={name: readable(value) for name, value in extras.env} if extras is not None else {},
     )
     match decision:
@@ -95,13 +95,18 @@ def _waits(need: Need) -> str:
     kind, name, _ = need.key
     if kind == "map":
         return f"it goes on when map {name} is asked, which is a program or a database: press enter"
+    if kind == "forward_auth":
+        return f"forward_auth {name} is asked first, and decides; --ask really asks it"
     return "what its rules asked for did not come in time"
 
 
-def _shown(fact: FactKey) -> FactKey:
-    """A fact without the password that it may be about."""
+def _shown(fact: FactKey, answer: str | None) -> tuple[str, str, str, str | None]:
+    """A fact without the password that it may be about, and without what a service was told and gives."""
     kind, name, key = fact
-    return (kind, name, key.partition(":")[0]) if kind == "password" else fact
+    if kind == "forward_auth":
+        told = re.search(r"X-Forwarded-Uri: ([^\r]*)", key)
+        return kind, name, told[1] if told else "", (answer or "").partition("\r\n")[0].strip()
+    return kind, name, key.partition(":")[0] if kind == "password" else key, answer
 
 
 @lru_cache(64)

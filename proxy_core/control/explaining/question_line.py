@@ -24,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client", default="127.0.0.1", help="address that the request comes from")
     parser.add_argument("--listener", default="", help="name of the listener that it comes in at")
     parser.add_argument("-H", dest="fields", action="append", default=[], metavar="'Name: value'", help="a field of it")
+    parser.add_argument("--ask", action="store_true", help="really ask the services of [forward_auth] that it meets")
 
 
 def question(given: argparse.Namespace) -> Question:
@@ -35,7 +36,9 @@ def question(given: argparse.Namespace) -> Question:
         raise ValueError(f'"{method}" is no method: give a method and a URL, or a URL alone')
     if not url.startswith("/") and "://" not in url:
         raise ValueError(f'"{url}" is no path and no URL: begin it with / or with http://')
-    return Question(url=url, method=method, client=given.client, fields=tuple(given.fields), listener=given.listener)
+    return Question(
+        url=url, method=method, client=given.client, fields=tuple(given.fields), listener=given.listener, ask=given.ask
+    )
 
 
 def asked(line: str) -> Question:
@@ -57,4 +60,5 @@ def spelled(question: Question) -> str:
         words += ["--client", question.client]
     if question.listener:
         words += ["--listener", question.listener]
+    words += ["--ask"] * question.ask
     return shlex.join(words + [word for line in question.fields for word in ("-H", line)])

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from proxy_core.config.model import Log
 from proxy_core.control.view import Generation, ListenerState, MemberLoad, Saved
 from proxy_core.errors import Problem, Severity
+from proxy_core.runtime.forward_auth import ServiceState
 from proxy_core.runtime.maps.source import MapState
 
 Level = Literal["info", "warning", "error"]
@@ -72,6 +73,8 @@ class Sight(Struct, frozen=True, kw_only=True):
     """As in Snapshot."""
     maps: tuple[MapState, ...] = ()
     """The maps in force."""
+    services: tuple[ServiceState, ...] = ()
+    """The services of [forward_auth]; what is wrong with one is among the faults."""
     limited: Mapping[str, int] = {}
     """As in Snapshot."""
     unwritten: int = 0

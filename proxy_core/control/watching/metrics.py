@@ -166,6 +166,12 @@ def _events(sight: Sight) -> Iterator[Family]:
         "1 for a map that nothing is wrong with.",
         [("", key, not each.fault) for key, each in maps],
     )
+    meaning = "What services said that were asked first; kept and shared are requests that needed no ask."
+    outcomes = ("admitted", "refused", "failed", "kept", "shared")
+    asks = [("", {"service": s.name, "outcome": o}, getattr(s, o)) for s in sight.services for o in outcomes]
+    yield "forward_auth_total", "counter", meaning, asks
+    sound = [("", {"service": each.name}, not each.fault) for each in sight.services]
+    yield "forward_auth_up", "gauge", "0 where the last ask of a service had no answer that counts.", sound
     changed = [("", key, each.changed_at) for key, each in maps if each.changed_at]
     yield "map_changed_timestamp_seconds", "gauge", "When the file of a map was changed last.", changed
 

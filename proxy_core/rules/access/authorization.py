@@ -3,7 +3,9 @@
 A condition grants, denies, says nothing, or denies for want of a user. A group joins such verdicts as
 ``apply_authz_sections`` in mod_authz_core does. Conditions are first judged without a user. The client is asked for one
 (RFC 7617) only where a user may change the verdict; then they are judged again. A password is never judged here: it is
-a fact, looked up where passwords are kept. Pure. Nothing that is shown to people holds a password.
+a fact, looked up where passwords are kept. So is what a service says that is asked first (``forward_auth``): it is
+asked when the conditions have nothing against a request, and may name the user. Pure. Nothing that is shown to people
+holds a password.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from typing import Final, Literal, NamedTuple
 
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
-from proxy_core.http.target import as_bytes_text
+from proxy_core.http.target import DEFAULT, Reading, as_bytes_text
+from proxy_core.rules.access import forward_auth
+from proxy_core.rules.access.forward_auth import Service
 from proxy_core.rules.access.require import KINDS, AccessVerdict, Check
-from proxy_core.rules.decision import Extras, Respond, Step, Trace
+from proxy_core.rules.decision import Extras, Redirect, Respond, Step, Trace
 from proxy_core.rules.text.variables import Scope
 
 Match = Literal["any", "all", "none"]
@@ -53,18 +57,19 @@ class AccessRule:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What holds for a request: the conditions to be met, and who asks for users."""
+    """What holds for a request: the conditions to be met, who asks for users, and the service that is asked first."""
 
     rule: AccessRule | None = None
     auth: tuple[str, Auth] | None = None
     merging: Literal["off", "and", "or"] = "off"
+    service: Service | None = None
 
     def under(self, later: Guard) -> Guard:
         """This with what a later section says in its place, or beside it (``merge_authz_core_dir_config``)."""
         rule = later.rule or self.rule
         if self.rule is not None and later.rule is not None and later.merging != "off":
             rule = _both(self.rule, later.rule, later.merging == "and")
-        return Guard(rule, later.auth or self.auth)
+        return Guard(rule, later.auth or self.auth, service=later.service or self.service)
 
 
 def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
@@ -90,13 +95,14 @@ OPEN = Guard()
 
 
 def compile(
-    site: Site, address: Address, require: Sequence[str], auth: str, merging: Literal["off", "and", "or"] = "off"
-) -> Guard:
+    site: Site, address: Address, require: Sequence[str], auth: str, merging: Literal["off", "and", "or"] = "off",
+    service: str = "",
+) -> Guard:  # fmt: skip
     """What one place of a site says. Raises ValueError, with a sentence, for a condition that is none."""
     known: Known = {}
     conditions = tuple(condition(text, "any", site.access, known) for text in require)
     rule = AccessRule(address, conditions) if conditions else None
-    return Guard(rule, (auth, site.auth[auth]) if auth else None, merging)
+    return Guard(rule, (auth, site.auth[auth]) if auth else None, merging, forward_auth.bound(site, service))
 
 
 _WORD = re.compile(r'"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|(\S+)')
@@ -199,18 +205,29 @@ def _negated(verdict: AccessVerdict) -> AccessVerdict:
     return AccessVerdict.DENIED if verdict is AccessVerdict.GRANTED else AccessVerdict.NEUTRAL
 
 
-def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond | None:
-    """None where the request may go on, else its answer. ``scope`` gets the user, where one was asked for. Raises
-    Unknown where a password has to be looked at."""
-    if guard.rule is None:
+def admitted(
+    guard: Guard, scope: Scope, paths: Sequence[str] = (), reading: Reading = DEFAULT, trace: Trace | None = None
+) -> Respond | Redirect | None:
+    """None where the request may go on, else its answer. ``paths`` are those that it may be read as, of which a service
+    is asked. ``scope`` gets the user, where one was asked for. Raises Unknown where a password has to be looked at, or
+    a service to be asked."""
+    rule, service = guard.rule, guard.service
+    verdict = AccessVerdict.GRANTED if rule is None else _judged(rule, scope, trace)
+    if rule is not None and verdict not in (AccessVerdict.GRANTED, AccessVerdict.WANTS_USER):
+        return Respond(403, None, f"{_named(rule)} does not admit it")
+    if service is not None and service.name:
+        refused = forward_auth.refusal(service, scope, paths or (scope.path,), reading, trace)
+        if refused is not None:
+            return refused
+        if rule is not None and scope.user and verdict is AccessVerdict.WANTS_USER:
+            verdict = _judged(rule, scope, trace)
+            if verdict is not AccessVerdict.GRANTED:
+                why = f"user {_shown(scope.user)} is not one of those that {_named(rule)} admits"
+                return Respond(403, None, why, Extras(user=scope.user))
+    if rule is None or verdict is AccessVerdict.GRANTED:
         return None
-    verdict = _judged(guard.rule, scope, trace)
-    if verdict is AccessVerdict.GRANTED:
-        return None
-    if verdict is not AccessVerdict.WANTS_USER:
-        return Respond(403, None, f"{_named(guard.rule)} does not admit it")
     if guard.auth is None:
-        return Respond(500, None, f"{_named(guard.rule)} wants a user, and no auth asks for one")
+        return Respond(500, None, f"{_named(rule)} wants a user, and no auth asks for one")
     name, auth = guard.auth
     asked = credentials(scope.header("Authorization") or "")
     if asked is None:
@@ -225,10 +242,10 @@ def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond 
     if not right:
         return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
     scope.user, scope.auth = user, name
-    if _judged(guard.rule, scope, trace) is AccessVerdict.GRANTED:
+    if _judged(rule, scope, trace) is AccessVerdict.GRANTED:
         return None
     scope.user = scope.auth = ""
-    return _challenge(auth, f"user {_shown(user)} is not one of those that {_named(guard.rule)} admits", user)
+    return _challenge(auth, f"user {_shown(user)} is not one of those that {_named(rule)} admits", user)
 
 
 def credentials(field: str) -> str | None:

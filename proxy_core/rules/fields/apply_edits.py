@@ -44,7 +44,8 @@ def joined(lines: list[bytes], edits: Sequence[Edit]) -> list[bytes]:
 
 def without_twins(lines: list[bytes], edits: Edits, trace: Trace | None = None) -> list[bytes]:
     """The fields of a request without those that a member behind CGI takes for one that an edit is about
-    (``X_Internal_Secret``): what the site sets or takes away must come in under no other name."""
+    (``X_Internal_Secret``): what the site sets or takes away, or asked a service about, must come in under no other
+    name."""
     names, alike = edits.names, {as_cgi(name): name for name in edits.names}
     kept = []
     for each in lines if names else ():
@@ -52,7 +53,7 @@ def without_twins(lines: list[bytes], edits: Edits, trace: Trace | None = None) 
         if name in names or as_cgi(name) not in alike:
             kept.append(each)
         elif trace is not None:
-            trace.append(edit_trace.dropped((*edits.early, *edits.request), each, alike[as_cgi(name)]))
+            trace.append(edit_trace.dropped((*edits.early, *edits.request, *edits.told), each, alike[as_cgi(name)]))
     return kept if names else lines
 
 

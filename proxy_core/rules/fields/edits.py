@@ -55,7 +55,7 @@ class Edit(NamedTuple):
     """Finds the names of the fields that "echo" repeats."""
     walk: Walk | None = None
     """Finds what "edit" and "edit*" replace."""
-    holds: Callable[[Moment], bool] | None = None
+    holds: Callable[[Moment], object] | None = None
     """The row's condition, None for none."""
     asks: bool = False
     """Whether its condition or its value is an expression, which may ask for a fact."""
@@ -81,11 +81,13 @@ class Edits:
     """Fields of requests that edits are about, in lower case, as far as CGI takes other names for them."""
     expiry: Expiry = field(default_factory=dict)
     """How long answers may be kept, by their media type."""
+    told: tuple[Edit, ...] = ()
+    """Stand for the fields that a service goes by which is asked first. Nothing is done to them."""
 
     @property
     def requests(self) -> bool:
         """Whether requests are changed in any way."""
-        return bool(self.request) or self.server is not None or self.adds is not None
+        return bool(self.request or self.told) or self.server is not None or self.adds is not None
 
     @property
     def asking(self) -> tuple[Edit, ...]:

@@ -29,7 +29,7 @@ def lint_access(site: Site) -> Iterator[Problem]:
     places: list[tuple[Address, tuple[str, ...], str]] = [(("site",), site.site.require, site.site.auth)]
     places += [(("hosts", name), host.require, host.auth) for name, host in site.hosts.items()]
     places += [(("locations", row.id), row.require, row.auth) for row in site.locations]
-    asks = any(auth for _, _, auth in places)
+    asks = any(auth for _, _, auth in places) or any(service.user_header for service in site.forward_auth.values())
     named = {auth for _, _, auth in places}
     used: set[str] = set()
     known: authorization.Known = {}
@@ -102,19 +102,30 @@ def _replaces(site: Site, own: _Place, around: _Place) -> Iterator[Problem]:
         yield warning((*own.address, "require"), what, todo)
 
 
-def _by_address(site: Site, match: str, require: Sequence[str], seen: tuple[str, ...] = ()) -> bool:
-    """Whether nobody passes whose address is none of some."""
-    holds = [_of_address(site, text, seen) for text in require]
-    return bool(holds) and (all(holds) if match == "any" else any(holds))
+def _by_address(site: Site, match: str, require: Sequence[str]) -> bool:
+    """Whether nobody passes whose address is none of some. What stands deeper than it may is not followed."""
+    known: dict[str, bool] = {}
 
+    def holds(text: str, depth: int) -> bool:
+        name = _table(text)
+        if name in site.access:
+            if name not in known:
+                known[name] = False  # a circle says nothing of addresses
+                group = site.access[name]
+                known[name] = depth < authorization.NESTING and all_or_any(group.match, group.require, depth + 1)
+            return known[name]
+        words = text.lower().removeprefix("not ").split()
+        return (
+            words[:1] in (["ip"], ["local"], ["host"])
+            or words == ["all", "denied"]
+            or _ADDRESS.search(text) is not None
+        )
 
-def _of_address(site: Site, text: str, seen: tuple[str, ...]) -> bool:
-    name = _table(text)
-    if name in site.access and name not in seen:
-        group = site.access[name]
-        return _by_address(site, group.match, group.require, (*seen, name))
-    words = text.lower().removeprefix("not ").split()
-    return words[:1] in (["ip"], ["local"], ["host"]) or words == ["all", "denied"] or _ADDRESS.search(text) is not None
+    def all_or_any(match: str, require: Sequence[str], depth: int) -> bool:
+        found = [holds(text, depth) for text in require]
+        return bool(found) and (all(found) if match == "any" else any(found))
+
+    return all_or_any(match, require, 0)
 
 
 def _table(text: str) -> str:

@@ -16,6 +16,7 @@ from proxy_core.rules.lint.addresses import lint_trust
 from proxy_core.rules.lint.balancers import lint_balance, lint_members
 from proxy_core.rules.lint.emptiness import lint_emptiness
 from proxy_core.rules.lint.fields import lint_headers
+from proxy_core.rules.lint.forward_auth import lint_forward_auth
 from proxy_core.rules.lint.health_checks import lint_health
 from proxy_core.rules.lint.listeners import lint_hosts, lint_listeners
 from proxy_core.rules.lint.rewrites import lint_rules
@@ -25,7 +26,7 @@ from proxy_core.rules.lint.tls import lint_tls
 
 _THEMES = (
     lint_emptiness, lint_trust, lint_listeners, lint_routes, lint_order, lint_tls, lint_hosts, lint_rules, lint_access,
-    lint_headers, lint_health, lint_balance, lint_members,
+    lint_forward_auth, lint_headers, lint_health, lint_balance, lint_members,
 )  # fmt: skip
 
 

@@ -64,9 +64,13 @@ class Scope:
     cookies: dict[str, str] = field(default_factory=dict)
     """The cookies that rules set, by name."""
     user: str = ""
-    """Who has shown a password, "" for nobody."""
+    """Who has shown a password, or whom a service names; "" for nobody."""
     auth: str = ""
     """The [auth.NAME] that the user has shown it to."""
+    given: tuple[bytes, ...] = ()
+    """The field lines that a service which was asked first has for the member."""
+    told: tuple[bytes, ...] = ()
+    """Those that it has for the client."""
     canonical: bool = False
     """Whether ``server_name`` and ``port`` count, whatever the client called us (UseCanonicalName On)."""
     ended: bool = False
@@ -224,7 +228,7 @@ VARIABLES: dict[str, Reader] = {
     "REMOTE_PORT": _remote_port,
     "REMOTE_USER": lambda scope: scope.user,
     "REMOTE_IDENT": _constant(""),
-    "AUTH_TYPE": lambda scope: "Basic" if scope.user else "",
+    "AUTH_TYPE": lambda scope: "Basic" if scope.auth else "",
     "REQUEST_METHOD": lambda scope: scope.view.method.decode("latin-1"),
     "REQUEST_SCHEME": lambda scope: scope.view.scheme,
     "REQUEST_URI": lambda scope: scope.path,
