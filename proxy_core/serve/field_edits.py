@@ -75,14 +75,16 @@ def answered(
 ) -> list[bytes]:
     """The field lines of an upstream's answer (its status line first) and our own, after the edits.
     Ours come first, as httpd's err_headers_out do."""
-    edits = settings.edits
+    edits, response = settings.edits, settings.edits.response
+    of_file = exchange.route is not None and bool(exchange.route.folder)
     if edits.expiry and exchange.status < 400:
-        of_file = exchange.route is not None and bool(exchange.route.folder)
         lines = [lines[0], *dated(edits.expiry, lines[1:], exchange.at, of_file=of_file, trace=trace)]
-    if not edits.response and not edits.always:
+    if of_file:  # it is this server that answers, no proxy
+        response = tuple(edit for edit in response if edit.action != "via+")
+    if not response and not edits.always:
         return [*lines, *own]
     now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
-    return [lines[0], *edited(edits.always, [*own], now, trace), *edited(edits.response, lines[1:], now, trace)]
+    return [lines[0], *edited(edits.always, [*own], now, trace), *edited(response, lines[1:], now, trace)]
 
 
 def replied(
