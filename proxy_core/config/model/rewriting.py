@@ -102,8 +102,8 @@ class RewriteMap(SiteTable, frozen=True, kw_only=True):
     """For int: what is done to the key."""
 
     command: tuple[str, ...] = ()
-    """For prg: the program and its arguments, started once. It gets a key a line and answers with a value a line, NULL
-    for none."""
+    """For prg: the program, relative to the site file, and its arguments, started once; a name that is no file there is
+    looked for in PATH. It gets a key a line and answers with a value a line, NULL for none."""
 
     timeout: Seconds = 2.0
     """For prg, dbd and fastdbd: seconds after which an answer is not waited for any longer; the request gets the
