@@ -16,7 +16,7 @@ from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import NO_EXTRAS, Extras, Trace
 from proxy_core.rules.fields.apply_edits import edited
-from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
+from proxy_core.rules.fields.edit_scope import HeaderScope, Moment, varying
 from proxy_core.rules.fields.expiry import dated
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
@@ -84,7 +84,8 @@ def answered(
     if not response and not edits.always:
         return [*lines, *own]
     now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
-    return [lines[0], *edited(edits.always, [*own], now, trace), *edited(response, lines[1:], now, trace)]
+    made = [*edited(edits.always, [*own], now, trace), *edited(response, lines[1:], now, trace)]
+    return [lines[0], *(varying(made, now.varies) if now.varies else made)]
 
 
 def replied(
@@ -95,4 +96,6 @@ def replied(
         own = dated(settings.edits.expiry, own, exchange.at, trace=trace)
     if settings is None or not settings.edits.always:
         return tuple(own)
-    return tuple(edited(settings.edits.always, [*own], moment(basis(exchange), status=status), trace))
+    now = moment(basis(exchange), status=status)
+    made = edited(settings.edits.always, [*own], now, trace)
+    return tuple(varying(made, now.varies) if now.varies else made)

@@ -179,11 +179,14 @@ def condition(env: str, expr: str) -> Callable[[Moment], bool] | None:
 
 def _true(expr: Expr, moment: Moment) -> bool:
     """httpd does what a condition that fails to be evaluated was about."""
+    moment.scope.looked_at.clear()
     try:
-        return expr.truth(moment.scope)
+        holds = expr.truth(moment.scope)
     except ExprFailure:
         return True
     except Unknown:
         if not moment.scope.status:
             raise
         return True
+    moment.varies += moment.scope.looked_at
+    return holds
