@@ -17,7 +17,7 @@ from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
 from proxy_core.apache.subjects.rewrite_maps import databases
-from proxy_core.apache.subjects.rewriting import rewriting
+from proxy_core.apache.subjects.rewriting import rewriting, sections
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
 
@@ -31,15 +31,17 @@ def assembled(draft: SiteDraft) -> list[Block]:
     databases(draft)
     timeouts(draft)
     interpolating(draft)
+    covered = {name for names in hosts.values() for name in names}
+    uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
+    answers = not hosts or bool(uncovered)
+    sections(draft, answers)
     merged(draft)
     open_to_all(draft)
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log}
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
-    covered = {name for names in hosts.values() for name in names}
-    uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
-    rules = rewriting(draft, answers=not hosts or bool(uncovered))
+    rules = rewriting(draft, answers)
     taking, itself = routes(draft, uncovered)
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
     blocks += [*itself, *rows(draft, "env"), *rules.blocks, *taking, *rows(draft, "locations")]

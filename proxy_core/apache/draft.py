@@ -119,8 +119,8 @@ class DraftSection:
     """RewriteEngine, None where it is not said."""
     base: str = ""
     """RewriteBase: the path that relative substitutions belong to."""
-    inherits: str = ""
-    """RewriteOptions: whether rules of the sections round it come "before" its own, "after" them, or ("") not."""
+    options: set[str] | None = None
+    """RewriteOptions, None where they are not said."""
     rules: list[DraftRow] = field(default_factory=list)
     """Its rewrite rules."""
     rewriting: bool = False
@@ -309,7 +309,7 @@ def holds(outer: DraftSection, inner: DraftSection) -> bool:
     kind = inner.kind
     if kind == "if":
         kind = inner.outer.kind if inner.outer is not None else "location"
-    return outer.kind == kind != "locationmatch" and below(inner.argument, outer.argument)
+    return outer.kind == kind not in ("locationmatch", "proxymatch") and below(inner.argument, outer.argument)
 
 
 @dataclass(frozen=True, slots=True)

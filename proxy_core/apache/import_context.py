@@ -88,9 +88,10 @@ class ImportContext:
         if self.section is None:
             self.server.rewrites_anything = True
             return self.server
-        if self.section.kind not in ("location", "locationmatch", "directory", "if"):
-            raise Unsupported(f"rules inside {self.section.directive} are not tried here; move it into a <Location>")
-        self.section.rewriting = True
+        if not self.section.rewriting:
+            self.section.rewriting = True
+            self.server.within.append(self.section)
+            self.location()  # now, for it has its place among the others
         return self.section
 
     def place(self) -> dict[str, str]:

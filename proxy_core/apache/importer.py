@@ -21,7 +21,7 @@ from proxy_core.apache.lexer import Directive
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
-from proxy_core.apache.subjects import access, files, rewriting, users
+from proxy_core.apache.subjects import access, files, users
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
@@ -96,7 +96,7 @@ def walk(context: ImportContext, directives: Iterable[Directive]) -> None:
             if inner is not None:
                 walk(inner, directive.inside or ())
                 if inner.section is not context.section:
-                    for subject in (access, users, rewriting):  # what the section said goes to its row
+                    for subject in (access, users):  # what the section said goes to its row
                         subject.finished(inner)
 
 

@@ -192,7 +192,13 @@ def open_to_all(draft: SiteDraft) -> None:
     for server in draft.servers():
         for row in server.locations if not keeps else ():
             row.content.pop("require", None)
-        server.locations = [row for row in server.locations if len(row.content) > 2 or row.content.get("id") in used]
+        server.locations = [
+            row for row in server.locations if row.content.keys() - _PLACES or row.content.get("id") in used
+        ]
+
+
+_PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "files", "expr"}
+"""The keys that say what a location is for."""
 
 
 def plain(site: Site, lose: Lose) -> Site:

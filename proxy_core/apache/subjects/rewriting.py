@@ -4,14 +4,16 @@
 Words are taken over as they stand, for site files spell rules as Apache does. In, RewriteOptions and RewriteEngine are
 kept as options of the server; ``rewriting`` makes of them what ``config_server_merge`` in mod_rewrite.c does: where the
 main server's rules hold as they stand, its rows have no host, and each host says whether they come before its own,
-after them, or not at all. Out, a virtual host says so itself, and one that takes none of the main server's rules knows
-none of its maps either. Rules for a target are lost; where one refuses requests, the target is closed.
+after them, or not at all. Sections have the engine of their server, and its rows come when all of it is known
+(``sections``). Out, a virtual host says so itself, and one that takes none of the main server's rules knows none of its
+maps either.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,10 @@ from proxy_core.rules.rewriting import flags
 _ALL = "^"
 """A pattern for what an empty one is found in."""
 _WITHOUT_EFFECT = {"allownoslash", "allowanyuri", "mergebase", "ignorecontextinfo", "longurloptimization"}
-_OF_SECTIONS = {"inherit", "inheritbefore", *_WITHOUT_EFFECT}
-_OF_SERVERS = {*_OF_SECTIONS, "inheritdown", "inheritdownbefore", "ignoreinherit", "legacyprefixdocroot"}
+_OPTIONS = {
+    "inherit", "inheritbefore", "inheritdown", "inheritdownbefore", "ignoreinherit", "legacyprefixdocroot",
+    *_WITHOUT_EFFECT,
+}  # fmt: skip
 
 
 def engine(context: ImportContext, directive: Directive) -> None:
@@ -47,17 +51,13 @@ def engine(context: ImportContext, directive: Directive) -> None:
 def options(context: ImportContext, directive: Directive) -> None:
     """RewriteOptions word …"""
     place = context.rewritten()
+    words = {word.lower() for word in directive.args}
+    for word in sorted(words - _OPTIONS):
+        context.lose(f"the option {word} is not known")
     if isinstance(place, DraftSection):
-        words = {word.lower() for word in directive.args}
-        if unknown := words - _OF_SECTIONS:
-            context.lose(f"{', '.join(sorted(unknown))} is for servers")
-        place.inherits = "before" if "inheritbefore" in words else "after" if "inherit" in words else ""
-        return
-    for word in directive.args:
-        if word.lower() not in _OF_SERVERS:
-            context.lose(f"the option {word} is not known")
-    words = {*(context.server.option("rewriteoptions") or ()), *map(str.lower, directive.args)}
-    context.set(directive, "rewriteoptions", words)
+        place.options = words | (place.options or set())
+    else:
+        context.set(directive, "rewriteoptions", words | (context.server.option("rewriteoptions") or set()))
 
 
 def flag_words(word: str) -> list[str]:
@@ -98,36 +98,78 @@ def base(context: ImportContext, directive: Directive) -> None:
     place.base = first(directive)
 
 
-def finished(context: ImportContext) -> None:
-    """A section is over: its rules get its row. Of several that hold, the last that says anything of rewriting counts,
-    and its engine is that of those round it unless it says so itself (``config_perdir_merge``)."""
-    section = context.section
-    if section is None or not section.rewriting:
-        return
-    around = [each for server in context.servers() for each in server.within if holds(each, section)]
-    if section.engine is None:
-        section.engine = around[-1].engine if around else False
-    context.server.within.append(section)
-    base = [DraftRow(dict(row.content), row.origins) for row in around[-1].rules] if around and section.inherits else []
-    section.rules = [*base, *section.rules] if section.inherits == "before" else [*section.rules, *base]
-    if not section.engine:
-        section.rules = []
-    if not section.rules and not any(each.rules for each in around):
-        return
-    where = context.location().content["id"]
-    section.rules = section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]
-    for row in section.rules:
-        row.content = {**row.content, "location": where}
-        substitution = row.content["substitution"]
-        if section.kind == "directory" and _RELATIVE(substitution):
+def sections(draft: SiteDraft, answers: bool) -> None:
+    """The rules of sections get their rows. The main server's sections hold in its hosts as well, each with the engine
+    of the host: they have rows without a host where all agree. ``answers`` as in ``rewriting``: then those of a host
+    that is off hold as well."""
+    main = draft.main
+    shared = _rows_in(draft, main)
+    of_hosts = {server: _rows_in(draft, server) for server in draft.hosts}
+
+    def agree(where: str) -> bool:
+        said = [[row.content for row in own.get(where, ())] for own in (shared, *of_hosts.values())]
+        return all(each == said[0] for each in said)
+
+    taken = [where for where in shared if answers or agree(where)]
+    main.inner[:0] = [row for where in taken for row in shared[where]]
+    for server, own in of_hosts.items():
+        server.inner[:0] = [row for where, rows in own.items() if where not in taken for row in rows]
+
+
+def _rows_in(draft: SiteDraft, server: DraftServer) -> dict[str, list[DraftRow]]:
+    """The rules of the sections that hold in a server, by their locations. Of several sections that hold, the last that
+    says anything of rewriting counts. What it does not say itself it has of those round it, and whether the engine is
+    on of the server, too (``config_perdir_merge``; ``cmd_rewriteengine``)."""
+    both = list(dict.fromkeys((draft.main, server)))
+    engines = [server.option("engine") for server in both]
+    settled: list[DraftSection] = []
+    rows = {}
+    for section in [each for one in both for each in one.within]:
+        assert section.row is not None
+        around = [each for each in settled if holds(each, section)]
+        said = [*engines, around[-1].engine if around else None, section.engine]
+        engine = next((each for each in reversed(said) if each is not None), False)
+        own = _settled(section, engine, around[-1] if around else None)
+        settled.append(own)
+        if own.rules or any(each.rules for each in around):
+            rows[section.row.content["id"]] = list(_rows(draft, own))
+    return rows
+
+
+def _settled(section: DraftSection, engine: bool, around: DraftSection | None) -> DraftSection:
+    """The section, with what it has of the one round it."""
+    above = around.options or set() if around is not None else set()
+    words = above if section.options is None else section.options
+    takes = set() if "ignoreinherit" in words else above
+    base = around.rules if around is not None else []
+    if "inherit" in words or "inheritdown" in takes:
+        rules = [*section.rules, *base]
+    elif "inheritbefore" in words or "inheritdownbefore" in takes:
+        rules = [*base, *section.rules]
+    else:
+        rules = section.rules
+    return dataclasses.replace(section, engine=engine, options=words, rules=rules if engine else [])
+
+
+def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
+    """The rules of a section as rows for its location; without any, one that keeps those round it out."""
+    assert section.row is not None
+    for row in section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]:
+        content = {**row.content, "location": section.row.content["id"]}
+        if section.kind == "directory" and _RELATIVE(content["substitution"]):
             try:
-                start = section.base or files.url(context.draft, context.draft.whole(section.argument))
+                start = section.base or files.url(draft, draft.whole(section.argument))
             except Unsupported as why:
-                context.draft.lose(row.origins[-1:], str(why))
-                row.content["enabled"] = False
+                draft.lose(row.origins[-1:], f"{why}; until then what it takes is answered 503")
+                content = refusing(content)
             else:
-                row.content["substitution"] = start + substitution
-        context.server.inner.append(row)
+                content["substitution"] = start + content["substitution"]
+        yield DraftRow(content, row.origins)
+
+
+def refusing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule that answers 503 where it did something that is lost."""
+    return {**content, "substitution": "-", "flags": ["R=503"]}
 
 
 _RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
@@ -221,11 +263,7 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
     maps, files = rewrite_maps.plain(site, folder, beside, lose)
     off = {name for name, host in site.hosts.items() if host.rewrites == "off"}
     rows = [row for row in by_host(site, site.rewrites) if row.location or row.host not in off]
-    targets = {
-        row.id for row in site.locations
-        if row.path is None and row.path_regex is None and (row.folder is None or row.files is not None)
-    }  # fmt: skip
-    kept = [row for row in rows if _fits(row, targets, lose)]
+    kept = [row for row in rows if _fits(row, lose)]
     lost = [row for row in rows if row not in kept and row.enabled and row.location]
     guards = {row.location for row in lost if flags.parse(row.flags).answers}
     locations = tuple(
@@ -246,16 +284,12 @@ def inherited(site: Site) -> Site:
     return replace(site, rewrites=rows, hosts=hosts)
 
 
-def _fits(row: RewriteRule, targets: Set[str], lose: Lose) -> bool:
+def _fits(row: RewriteRule, lose: Lose) -> bool:
     """Whether there is a line for a rule."""
-    if row.location in targets:
-        closed = "; what it guards is closed until then" if flags.parse(row.flags).answers else ""
-        lose(("rewrites", row.id), f"Apache tries no rules in <Proxy> and <Files>: write it for a path{closed}")
-    elif any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words):
+    fits = not any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words)
+    if not fits:
         lose(("rewrites", row.id, "flags"), "a comma ends a flag")
-    else:
-        return True
-    return False
+    return fits
 
 
 def lines(site: Site, host: str) -> Lines:

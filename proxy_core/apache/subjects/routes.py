@@ -79,7 +79,8 @@ def _where_it_holds(context: ImportContext, directive: Directive, status: int, a
         row["conditions"] = [{"test": "%{REQUEST_URI}", "pattern": path}]
         if goes:
             row["substitution"] = re.sub(r"\$([0-9])", r"%\1", args[-1]) if regex else args[-1] + "%1"
-    section.engine = section.rewriting = True
+    context.rewritten()
+    section.engine = True
     section.rules.append(DraftRow(row, [directive]))
 
 
