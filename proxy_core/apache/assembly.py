@@ -27,16 +27,18 @@ def assembled(draft: SiteDraft) -> list[Block]:
     hosts = reached(draft)
     name_hosts(hosts)
     draft.hosts = list(hosts)
-    name_balancers(draft)
-    databases(draft)
-    timeouts(draft)
-    interpolating(draft)
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
     sections(draft, answers)
+    name_balancers(draft)
+    databases(draft)
+    timeouts(draft)
+    interpolating(draft)
     merged(draft)
     open_to_all(draft)
+    for server in draft.servers():
+        server.locations += server.closed
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log}

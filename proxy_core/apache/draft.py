@@ -68,6 +68,8 @@ def with_balancers(text: str, names: Mapping[str, str]) -> str:
 
 OPEN = "all granted"
 CLOSED = "all denied"
+UNANSWERED = {"redirect": {"status": 503}}
+"""What a route says whose target is lost."""
 
 
 @dataclass(eq=False)
@@ -194,6 +196,8 @@ class DraftServer:
     """Alias outside of sections."""
     locations: list[DraftRow] = field(default_factory=list)
     """Rows of [[locations]]."""
+    closed: list[DraftRow] = field(default_factory=list)
+    """Rows of [[locations]] for what nobody may have; they stand behind the others, which cannot open them."""
     headers: list[DraftRow] = field(default_factory=list)
     """Rows of [[headers]]."""
     reverse: list[DraftRow] = field(default_factory=list)
@@ -246,6 +250,8 @@ class SiteDraft:
     """[access] by name."""
     auths: dict[str, DraftRow] = field(default_factory=dict)
     """[auth] by name."""
+    programs: frozenset[str] = frozenset()
+    """Handlers and types that Action has programs for, in lower case."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: set[str] = field(default_factory=set)
@@ -278,8 +284,9 @@ class SiteDraft:
         return name
 
     def close(self, server: DraftServer, where: dict[str, str], directive: Directive, name: str = "closed") -> None:
-        """Nobody is let in there, for what it was to be is lost."""
-        server.locations.append(DraftRow({"id": self.location_id(name), **where, "require": [CLOSED]}, [directive]))
+        """Nobody is let in there, whatever sections say, for what it was to be is lost."""
+        row = {"id": self.location_id(name), "expr": "true", **where, "require": [CLOSED]}
+        server.closed.append(DraftRow(row, [directive]))
 
     def path(self, text: str) -> str:
         """A path of httpd's (relative to its ServerRoot) as site files write it: relative to their own folder where it

@@ -7,11 +7,19 @@ A handler puts what its directive says into the draft. It raises ``Unsupported``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy_core.apache.draft import AccessGroup, DraftRow, DraftSection, DraftServer, SiteDraft, located
+from proxy_core.apache.draft import (
+    UNANSWERED,
+    AccessGroup,
+    DraftRow,
+    DraftSection,
+    DraftServer,
+    SiteDraft,
+    located,
+)
 from proxy_core.apache.lexer import Directive
 
 
@@ -53,6 +61,18 @@ class ImportContext:
     def add(self, directive: Directive, table: str, content: dict[str, Any]) -> None:
         """A row more in a table of the server."""
         getattr(self.server, table).append(DraftRow(content, [directive]))
+
+    def close(self, directive: Directive) -> None:
+        """Nobody is let in where a directive stands, for what it kept out or answered there is lost."""
+        if self.section is not None:
+            self.section.closed = True
+        else:
+            self.draft.close(self.server, {"path": "/"}, directive)
+
+    def unanswered(self, directive: Directive, where: Mapping[str, str]) -> None:
+        """A row in the place of what took these paths and is lost: it answers 503, so that no wider row and no file
+        gets them."""
+        self.add(directive, "routes" if self.section is None else "located", {**where, **UNANSWERED})
 
     def servers(self) -> Iterable[DraftServer]:
         """The servers that hold here: the main one, and the virtual host at hand."""
@@ -103,14 +123,13 @@ class ImportContext:
         section = self.section
         assert section is not None
         if section.row is None:
-            where = self._where(section)
             stem = re.sub(r"[^A-Za-z0-9]+", "-", section.names or section.argument)
             name = self.draft.location_id(stem.strip("-").lower() or "root")
-            section.row = DraftRow({"id": name, **where}, [section.directive])
+            section.row = DraftRow({"id": name, **self.where(section)}, [section.directive])
             self.server.locations.append(section.row)
         return section.row
 
-    def _where(self, section: DraftSection) -> dict[str, str]:
+    def where(self, section: DraftSection) -> dict[str, str]:
         """What the section's row is for."""
         match section.kind:
             case "location":
@@ -127,5 +146,5 @@ class ImportContext:
             case "files":
                 folder = {"folder": self.draft.path(section.argument)} if section.argument else {}
                 return folder | {"files": section.names}
-        where = self._where(section.outer) if section.outer is not None else {"path": "/"}
+        where = self.where(section.outer) if section.outer is not None else {"path": "/"}
         return where | {"expr": section.expression}

@@ -10,18 +10,21 @@ in any case. Every directive is in the report once.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import wrap
+from typing import Any
 
 from proxy_core.apache.assembly import assembled
-from proxy_core.apache.draft import CLOSED, Block, SiteDraft
+from proxy_core.apache.draft import CLOSED, UNANSWERED, Block, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
-from proxy_core.apache.lexer import Directive
+from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
 from proxy_core.apache.subjects import access, files, users
+from proxy_core.apache.subjects.rewriting import refusing
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
@@ -41,6 +44,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     configuration = read(file, defines)
     draft = SiteDraft(allow_programs, configuration.root, (folder or file.parent).absolute())
     draft.served = dict(files.served(draft, configuration.directives))
+    draft.programs = frozenset(files.programs(configuration.directives))
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
     while True:
@@ -71,13 +75,33 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
             continue
         why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
         draft.lose(block.origins[-1:], why)
-        closed = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
-        closed["require"] = [CLOSED]
-        if "require" in block.content and block.content != closed:
+        closed = next((each for each in closings(block) if each != block.content), None)
+        if closed is not None:
             kept.append(replace(block, content=closed))
         elif block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
             kept.append(replace(block, content={**block.content, "enabled": False}))
     return kept
+
+
+def closings(block: Block) -> Iterator[dict[str, Any]]:
+    """What a block says where it cannot be as it is, so that it gives nothing away: as little wider than it was as can
+    be. A rule or a route at fault answers 503, for nobody knows whom it kept out, and what is below it had less."""
+    kept = {key: block.content[key] for key in ("id", "host", "location") if key in block.content}
+    match block.path[0]:
+        case "rewrites":
+            narrow = refusing({key: value for key, value in block.content.items() if key != "conditions"})
+            yield from _further(block, narrow, refusing({**kept, "pattern": "^"}))
+        case "routes":
+            narrow = {**kept, **{key: block.content[key] for key in ("path", "path_regex") if key in block.content}}
+            yield from _further(block, {**narrow, **UNANSWERED}, {**kept, "path": "/", **UNANSWERED})
+        case _ if "require" in block.content:
+            narrow = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
+            yield {**narrow, "require": [CLOSED]}
+
+
+def _further(block: Block, *steps: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The steps behind the one that the block has taken already."""
+    yield from steps[steps.index(block.content) + 1 :] if block.content in steps else steps
 
 
 def walk(context: ImportContext, directives: Iterable[Directive]) -> None:
@@ -87,7 +111,11 @@ def walk(context: ImportContext, directives: Iterable[Directive]) -> None:
         try:
             inner = put(context, directive)
         except Unsupported as why:
-            left_out(context.draft, directive, "unsupported", str(why))
+            if directive.key in SECTIONS or not files.guards(directive):
+                left_out(context.draft, directive, "unsupported", str(why))
+            else:
+                context.close(directive)
+                left_out(context.draft, directive, "unsupported", f"{why}, so nobody is let in where it stands")
         except Ignored as why:
             left_out(context.draft, directive, "ignored", str(why))
         else:
@@ -159,23 +187,26 @@ def written(name: str, blocks: Sequence[Block], report: Report) -> tuple[str, li
     it was imported from."""
     text = f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"
     starts: list[int] = []
+    reasons = {SourcePlace(each.file, each.line): each.why for each in report.losses}
     title = ""
     for block in blocks:
         if block.path[0] != title:
             title = block.path[0]
             text += f"\n\n# {_TITLES[title]}\n" if title in _TITLES else ""
         starts.append(text.count("\n") + 1)
-        text += "\n" + _told(block)
+        text += "\n" + _told(block, reasons)
     if report.losses:
         lost = [f"{each.file}:{each.line}  {each.text}  ({each.why})" for each in report.losses]
         text += "\n\n# Not taken over:\n" + "".join(f"#   {_printable(line)}\n" for line in lost)
     return text, starts
 
 
-def _told(block: Block) -> str:
-    lines = "".join(
-        f"# {_printable(f'{origin.place}  {origin}')[:_WIDTH]}\n" for origin in dict.fromkeys(block.origins)
-    )
+def _told(block: Block, reasons: Mapping[SourcePlace, str]) -> str:
+    origins = dict.fromkeys(block.origins)
+    told = [f"{origin.place}  {origin}" for origin in origins]
+    lost = [f"Lost: {why}" for why in dict.fromkeys(reasons.get(origin.place, "") for origin in origins) if why]
+    told += [line for each in lost for line in wrap(_printable(each), _WIDTH - 2, subsequent_indent="  ")]
+    lines = "".join(f"# {_printable(each)[:_WIDTH]}\n" for each in told)
     return lines + spelling.table(block.path, block.content, row=block.row)
 
 

@@ -34,7 +34,7 @@ MODULES_LOADED = [
     "mpm_event", "authz_core", "authz_host", "authz_user", "authn_core", "authn_file", "auth_basic", "proxy",
     "proxy_http", "proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic",
     "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "remoteip",
-    "access_compat", "macro",
+    "access_compat", "macro", "proxy_ajp", "proxy_fcgi", "proxy_scgi", "proxy_uwsgi",
 ]  # fmt: skip
 
 

@@ -82,7 +82,9 @@ def finished(context: ImportContext) -> None:
     before = [each for server in context.servers() for each in server.guarded]
     outer = [each for each in before if each.needs and holds(each, section)]
     section.needs = list(dict.fromkeys([*(need for each in outer for need in each.needs), *section.needs]))
-    whole = AccessGroup("any", [CLOSED], [section.directive]) if section.closed else access_compat.joined(section)
+    if section.closed:
+        context.draft.close(context.server, context.where(section), section.directive)
+    whole = access_compat.joined(section)
     if whole is not None:
         whole.origins = _origins(whole)
         unlike = next((each for each in before if access_compat.mixed(each, section)), None)

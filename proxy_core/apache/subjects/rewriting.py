@@ -25,7 +25,7 @@ from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_words
 from proxy_core.apache.options import by_name, first, is_on
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import files, rewrite_maps
+from proxy_core.apache.subjects import files, rewrite_maps, routes
 from proxy_core.apache.subjects.hosts import by_host, unreached
 from proxy_core.config.model import RewriteRule, Site
 from proxy_core.rules.rewriting import flags
@@ -86,8 +86,26 @@ def rule(context: ImportContext, directive: Directive) -> None:
     waiting, place.conditions = place.conditions, []
     if waiting:
         row["conditions"] = [each for each, _ in waiting]
+    if why := _lost(row):
+        context.lose(why)
+        row = refusing(row)
     made = DraftRow(row, [*(origin for _, origin in waiting), directive])
     (place.rules if isinstance(place, DraftSection) else place.rewrites).append(made)
+
+
+def _lost(row: Mapping[str, Any]) -> str:
+    """What a rule has requests answered by that there is not here; "" for nothing."""
+    proxied = {flag.strip().upper() for flag in row.get("flags", ())} & {"P", "PROXY"}
+    for name, value in (flag.split("=", 1) for flag in row.get("flags", ()) if "=" in flag):
+        harmless = value.lower() in ("none", "default-handler") or (
+            name.strip().upper() in ("T", "TYPE") and not files.PROGRAMS.search(value)
+        )
+        if name.strip().upper() in ("H", "HANDLER", "T", "TYPE") and not harmless and not proxied:
+            return f"there is no handler {value}, so 503 answers what the rule takes; let a member answer it"
+    url = row["substitution"]
+    if proxied and _WITH_SCHEME(url) and not routes.forwards(url):
+        return routes.UNFORWARDED
+    return ""
 
 
 def base(context: ImportContext, directive: Directive) -> None:
@@ -172,6 +190,7 @@ def refusing(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "substitution": "-", "flags": ["R=503"]}
 
 
+_WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
 _RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
 HANDLERS = {
     "rewriteengine": engine,

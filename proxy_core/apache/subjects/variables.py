@@ -158,7 +158,7 @@ _FUNCTIONS: dict[tuple[str, ...], str] = {
     ("lowercase",): "tolower", ("uppercase",): "toupper", ("urlencode",): "escape", ("urldecode",): "unescape",
 }  # fmt: skip
 
-_MARKS = "/#|!,;:"
+MARKS = "/#|!,;:"
 
 
 def plain(site: Site, lose: Lose) -> Site:
@@ -219,9 +219,9 @@ def _plain(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     capture = row.capture
     if "$0" in (value or "") and not pattern.compile(capture).groups:
         capture = f"({capture})"  # or an expression would not tell what was found
-    mark = next((each for each in _MARKS if each not in capture), "")
+    mark = next((each for each in MARKS if each not in capture), "")
     if not mark:
-        lose((*at, "capture"), f"an expression needs a mark round it that is not in it, one of {_MARKS}")
+        lose((*at, "capture"), f"an expression needs a mark round it that is not in it, one of {MARKS}")
         return None
     spelled = f"{subject} =~ {'m' * (mark != '/')}{mark}{capture}{mark}{'i' * row.nocase}"
     return _expression(row, f"!({spelled})" if row.negate else spelled)
