@@ -13,6 +13,7 @@ from typing import Any
 from proxy_core.apache.draft import Block, SiteDraft, block, table
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
+from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
@@ -31,6 +32,10 @@ def assembled(draft: SiteDraft) -> list[Block]:
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
     sections(draft, answers)
+    believed(draft, answers)
+    for server in draft.hosts:  # merge_core_dir_configs: a virtual host has its own word for it, or Off
+        if "encoded_slashes" in draft.main.options:
+            server.options.setdefault("encoded_slashes", ("refuse", draft.main.options["encoded_slashes"][1]))
     name_balancers(draft)
     databases(draft)
     timeouts(draft)
@@ -69,10 +74,10 @@ def site(draft: SiteDraft) -> Block:
     name = without_port(main.server_name)
     content: dict[str, Any] = {"server_name": name} if name else {}
     origins = [main.options["servername"][1]] if name else []
-    believed = ("trusted_proxies", "internal_proxies", "client_header", "proxies_header")
-    if "client_header" in main.options and not {*believed[:2]} & main.options.keys():
+    named = ("trusted_proxies", "internal_proxies", "client_header", "proxies_header")
+    if "client_header" in main.options and not {*named[:2]} & main.options.keys():
         main.options["trusted_proxies"] = (["0.0.0.0/0", "::/0"], main.options["client_header"][1])
-    for key in (*OF_SERVERS, "tunnel_timeout", *OF_FILES, *believed):
+    for key in (*OF_SERVERS, "tunnel_timeout", *OF_FILES, *named):
         if key in main.options:
             content[key], origin = main.options[key]
             origins.append(origin)

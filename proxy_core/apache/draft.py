@@ -66,6 +66,8 @@ def with_balancers(text: str, names: Mapping[str, str]) -> str:
     )
 
 
+PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "files", "expr"}
+"""The keys of [[locations]] that say what a row is for."""
 OPEN = "all granted"
 CLOSED = "all denied"
 UNANSWERED = {"redirect": {"status": 503}}
@@ -244,6 +246,8 @@ class SiteDraft:
     """[listeners], each with its name as a key."""
     access_log: DraftRow | None = None
     """[access_log]."""
+    doubts: list[tuple[DraftServer, str, str]] = field(default_factory=list)
+    """What is in doubt in a server, for something is lost that it goes by: words (see ``doubts``), and why."""
     report: list[ReportLine] = field(default_factory=list)
     """What became of each directive so far."""
     accesses: dict[str, DraftRow] = field(default_factory=dict)
@@ -268,6 +272,10 @@ class SiteDraft:
     """[heartbeat]."""
     expressions: dict[str, str] = field(default_factory=dict)
     """ProxyHCExpr: expressions by name in lower case."""
+
+    def doubt(self, server: DraftServer, words: str, directive: Directive) -> None:
+        """What goes by these words there is in doubt, for a directive is lost."""
+        self.doubts.append((server, words, f"it goes by what {directive.place}, {directive}, said and is lost"))
 
     def lose(self, directives: Iterable[Directive], why: str) -> None:
         """What these directives say is lost after all."""

@@ -9,6 +9,7 @@ in any case. Every directive is in the report once.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from proxy_core.apache import doubts
 from proxy_core.apache.assembly import assembled
 from proxy_core.apache.draft import CLOSED, UNANSWERED, Block, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
@@ -23,7 +25,7 @@ from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
-from proxy_core.apache.subjects import access, files, users
+from proxy_core.apache.subjects import access, files, users, variables
 from proxy_core.apache.subjects.rewriting import refusing
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
@@ -47,6 +49,8 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     draft.programs = frozenset(files.programs(configuration.directives))
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
+    for server, words, why in draft.doubts:
+        blocks = doubts.closed(draft, blocks, server.name, words, why)
     while True:
         report = Report(entries=tuple(draft.report), problems=configuration.problems)
         text, starts = written(file.name, blocks, report)
@@ -67,6 +71,7 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
     """The blocks with those at fault taken out of service, or out of the file where they cannot be; what they stood
     for is lost."""
     kept: list[Block] = []
+    unset: list[tuple[str, str]] = []
     reasons = dict(reversed(found))
     for number, block in enumerate(blocks):
         problem = reasons.get(number)
@@ -80,6 +85,9 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
             kept.append(replace(block, content=closed))
         elif block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
             kept.append(replace(block, content={**block.content, "enabled": False}))
+            unset += [(block.content.get("host", ""), block.content["name"])] * (block.path[0] == "env")
+    for host, name in unset:
+        kept = doubts.closed(draft, kept, host, doubts.variable(re.escape(name)), f"{name} is not set")
     return kept
 
 
@@ -111,6 +119,8 @@ def walk(context: ImportContext, directives: Iterable[Directive]) -> None:
         try:
             inner = put(context, directive)
         except Unsupported as why:
+            for name in variables.lost_names(directive):
+                context.draft.doubt(context.server, doubts.variable(name), directive)
             if directive.key in SECTIONS or not files.guards(directive):
                 left_out(context.draft, directive, "unsupported", str(why))
             else:

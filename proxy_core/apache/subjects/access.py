@@ -16,7 +16,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, OPEN, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
+from proxy_core.apache.draft import CLOSED, OPEN, PLACES, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, check, rest, section, word
 from proxy_core.apache.options import Handler, first
@@ -195,12 +195,8 @@ def open_to_all(draft: SiteDraft) -> None:
         for row in server.locations if not keeps else ():
             row.content.pop("require", None)
         server.locations = [
-            row for row in server.locations if row.content.keys() - _PLACES or row.content.get("id") in used
+            row for row in server.locations if row.content.keys() - PLACES or row.content.get("id") in used
         ]
-
-
-_PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "files", "expr"}
-"""The keys that say what a location is for."""
 
 
 def plain(site: Site, lose: Lose) -> Site:

@@ -90,6 +90,18 @@ def _filled(value: str) -> str:
     return re.sub(r"(\\.)|(\$\{|%)", lambda found: found[1] or f"\\{found[2]}", value, flags=re.DOTALL)
 
 
+def lost_names(directive: Directive) -> list[str]:
+    """The variables that a lost directive would set, as regular expressions: conditions may go by them."""
+    match directive.key:
+        case "secrule" | "secaction":
+            return [re.escape(name) for name in re.findall(r"setenv:'?!?([\w-]+)", directive.raw)]
+        case "geoipenable":
+            return [r"GEOIP_\w+"]
+        case "maxminddbenv":
+            return [re.escape(name) for name in directive.args[:1]]
+    return []
+
+
 def set_env_if_expr(context: ImportContext, directive: Directive) -> None:
     """SetEnvIfExpr expression [!]name[=value] …"""
     expression, *variables = directive.args
