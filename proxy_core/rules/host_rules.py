@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TypeGuard
 
 from msgspec import structs
@@ -28,6 +27,7 @@ from proxy_core.http.target import (
     PLAIN,
     BadTarget,
     Reading,
+    as_bytes_text,
     climbs,
     normalised,
     readable,
@@ -98,15 +98,15 @@ class HostRules:
     """How paths are read."""
     targets: ProxyTargets = field(init=False)
     """Where [P] forwards to."""
-    ahead: lookahead.Ahead = field(init=False)
-    """Looks ahead, for -U and %{LA-U:…}."""
+    root: str = field(init=False)
+    """The document_root, "" for none."""
     plain: bool = field(init=False)
     """Whether the route table alone decides."""
 
     def __post_init__(self) -> None:
         self.reading = self.routes[0].basis.reading
         self.targets = ProxyTargets(self.site, self.reading, self.own)
-        self.ahead = partial(lookahead.look, self.rules, self.late, self.reading)
+        self.root = as_bytes_text(self.site.site.document_root)
         answers = any(table.answering or any(row.interpolate for row in table.rows) for table in self.routes)
         rules = self.env or self.late or self.rules or self.files
         self.plain = not (self.name or rules or self.settles or answers)
@@ -163,7 +163,9 @@ class HostRules:
         scope = self._scope(view, facts, path, query)
         args = scope.args
         scope.ended = before is not None and before.ended
+        scope.uri = ""  # nothing is made of the path yet
         env.run(self.env, scope, trace)
+        scope.uri = path
         hits: list[RuleState] = []
         ending = RewriteResult("nothing")
         if self.rules and not scope.ended:
@@ -191,6 +193,19 @@ class HostRules:
         env.run_late(self.late, scope, trace)
         return _with_variables(decision, scope)
 
+    def _looked(self, scope: Scope, uri: str) -> tuple[Scope, int]:
+        """What a path would become as a request of its own (``lookahead``): the scope behind all that is decided of it,
+        and a status, 200 where nothing is refused. Raises Unknown and Runaway."""
+        ahead, status = lookahead.begun(scope, uri, self.reading)
+        if status:
+            return ahead, status
+        args = ahead.args
+        decision: Decision | InternalRedirect = self._ended(rewrite.run(self.rules, ahead, []), ahead, args, None, None)
+        if not isinstance(decision, Need) and is_open(decision):
+            decision = self._settled(decision, ahead, None)
+        env.run_late(self.late, ahead)
+        return ahead, decision.status if isinstance(decision, Respond) and not decision.local else 200
+
     def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
         """A path that nobody gets to see. Variables are set before paths are read, so the answer's fields know them."""
         path, question, query = view.target.partition(b"?")
@@ -202,8 +217,8 @@ class HostRules:
         args = query[1:].decode("latin-1") if query else None
         env = {name.lower(): (name, value) for name, value in view.env}
         return Scope(
-            view, facts, path, args, self.server_name, self.port, env, path, ahead=self.ahead, ours=self.ours,
-            canonical=bool(self.own.canonical),
+            view, facts, path, args, self.server_name, self.port, env, path, ahead=self._looked, ours=self.ours,
+            canonical=bool(self.own.canonical), root=self.root,
         )  # fmt: skip
 
     def _ended(
@@ -218,6 +233,7 @@ class HostRules:
             case "pass" if climbs(uri):
                 return Respond(400, None, CLIMBS, extras)
             case "changed":
+                uri = scope.below_root(uri)
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
                 by, extras = had_the_last_word(ending.rule, extras)
@@ -288,6 +304,7 @@ class HostRules:
         behind = behind or readings_of_kept(scope.path, self.reading)
         if behind:
             subject = subject._replace(behind=behind)
+        scope.file = f"proxy:{subject.url}" if subject.url else subject.file
         held = locations.holding(self.sections, subject, scope, trace)
         setters = [setter for section in held for setter in section.setters]
         if setters:
