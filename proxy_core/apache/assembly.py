@@ -18,7 +18,7 @@ from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
 from proxy_core.apache.subjects.rewrite_maps import databases
-from proxy_core.apache.subjects.rewriting import rewriting, sections
+from proxy_core.apache.subjects.rewriting import folders, rewriting, sections
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
 
@@ -32,6 +32,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
     sections(draft, answers)
+    folders(draft)
     believed(draft, answers)
     for server in draft.hosts:  # merge_core_dir_configs: a virtual host has its own word for it, or Off
         if "encoded_slashes" in draft.main.options:

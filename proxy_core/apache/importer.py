@@ -26,7 +26,7 @@ from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
 from proxy_core.apache.subjects import access, files, users, variables
-from proxy_core.apache.subjects.rewriting import refusing
+from proxy_core.apache.subjects.rewriting import folder_of, refusing
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
@@ -45,7 +45,8 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
     configuration = read(file, defines)
     draft = SiteDraft(allow_programs, configuration.root, (folder or file.parent).absolute())
-    draft.served = dict(files.served(draft, configuration.directives))
+    named = {place: place for each in rules_of(configuration.directives) if (place := folder_of(each))}
+    draft.served = named | dict(files.served(draft, configuration.directives))
     draft.programs = frozenset(files.programs(configuration.directives))
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
@@ -58,6 +59,15 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
         if not found:
             return Imported(text, report)
         blocks = without(draft, blocks, [(bisect_right(starts, each.line) - 1, each) for each in found])
+
+
+def rules_of(directives: Iterable[Directive]) -> Iterator[Directive]:
+    """The rewrite rules of servers."""
+    for each in directives:
+        if each.key == "virtualhost":
+            yield from rules_of(each.inside or ())
+        elif each.key == "rewriterule":
+            yield each
 
 
 def faults(text: str) -> list[Problem]:

@@ -12,7 +12,7 @@ come before a host's own, as Apache merges a server into its virtual hosts. No I
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
@@ -29,6 +29,7 @@ from proxy_core.http.target import (
     Reading,
     as_bytes_text,
     climbs,
+    escaped,
     normalised,
     readable,
     readings_behind,
@@ -38,7 +39,18 @@ from proxy_core.http.target import (
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
+from proxy_core.rules.decision import (
+    NO_EXTRAS,
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Respond,
+    ReverseRow,
+    RuleState,
+    Step,
+    Trace,
+)
 from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
@@ -92,6 +104,8 @@ class HostRules:
     """Who may ask, where no location says otherwise."""
     files: BoundRoute | None = None
     """The way to the files of the document_root."""
+    folders: Mapping[str, BoundRoute] = field(default_factory=dict)
+    """The ways to the files of rules that name a folder, by the rule."""
     own: Own = NO_OWN
     """What the host says that [site] has no word for."""
     reading: Reading = field(init=False)
@@ -233,6 +247,8 @@ class HostRules:
             case "pass" if climbs(uri):
                 return Respond(400, None, CLIMBS, extras)
             case "changed":
+                if ending.rule is not None and ending.rule.id in self.folders and not climbs(uri):
+                    return self._in_folder(ending.rule, scope, extras)
                 uri = scope.below_root(uri)
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
@@ -271,6 +287,16 @@ class HostRules:
         except BadTarget as bad:
             return Respond(bad.status, route, bad.why, extras)
         return self._local(decision, scope.path, scope.args)
+
+    def _in_folder(self, rule: BoundRewrite, scope: Scope, extras: Extras | None) -> Forward:
+        """What a rule made, as a file of its folder. A redirect to the folder with its slash is to the path that was
+        asked for (``fixup_dir`` in mod_dir.c)."""
+        files = self.folders[rule.id]
+        query = b"" if scope.args is None else b"?" + sendable(scope.args)
+        made = mapping.target(files, scope.uri, b"", b"", self.reading)
+        back = ReverseRow(made.decode().rstrip("/"), escaped(scope.path, self.reading).decode().rstrip("/"))
+        _, extras = had_the_last_word(rule, extras)
+        return Forward(replace(files, reverse=(back,)), made + query, extras)
 
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
         """What nothing forwards is looked for in files, where the site serves any. An exception still has its hit."""

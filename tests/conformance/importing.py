@@ -164,8 +164,11 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)
     for name, content in case.files.items():
-        (folder / name).write_text(filled(content, ports, folder))
-        (folder / name).chmod(0o755)
+        file = folder / name
+        for each in reversed([parent for parent in file.parents if not parent.exists()]):
+            each.mkdir(mode=0o755)
+        file.write_text(filled(content, ports, folder))
+        file.chmod(0o755)
     try:
         more = free_port()
 

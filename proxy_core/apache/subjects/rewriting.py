@@ -20,7 +20,18 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, Block, DraftRow, DraftSection, DraftServer, SiteDraft, block, holds, table
+from proxy_core.apache.draft import (
+    CLOSED,
+    Block,
+    DraftRow,
+    DraftSection,
+    DraftServer,
+    SiteDraft,
+    below,
+    block,
+    holds,
+    table,
+)
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_words
 from proxy_core.apache.options import by_name, first, is_on
@@ -152,6 +163,37 @@ def _rows_in(draft: SiteDraft, server: DraftServer) -> dict[str, list[DraftRow]]
         if own.rules or any(each.rules for each in around):
             rows[section.row.content["id"]] = list(_rows(draft, own))
     return rows
+
+
+def folder_of(directive: Directive) -> str:
+    """The folder of the file system that a rule of a server names ("" for none): httpd takes its result for a file
+    where the first name in it is one (``prefix_stat`` in mod_rewrite.c)."""
+    _, substitution, *more = (*rewrite_words(directive.raw), "")
+    found = re.match(r"/[^/$%?\\]+/(?:[^/$%?\\]+/)*", substitution)
+    names = {flag.partition("=")[0].upper() for flag in flag_words(more[0])}
+    if found is None or names & _NO_FILE or not Path(found[0][: found[0].index("/", 1)]).exists():
+        return ""
+    return found[0].rstrip("/")
+
+
+_NO_FILE = {"P", "PROXY", "R", "REDIRECT", "PT", "PASSTHROUGH", "F", "FORBIDDEN", "G", "GONE"}
+
+
+def folders(draft: SiteDraft) -> None:
+    """Rules of servers whose results are files get the folder of these. What is in the document_root is found there."""
+    for server in draft.servers():
+        root = server.option("document_root") or draft.main.option("document_root") or ""
+        for row in server.rewrites:
+            place = folder_of(row.origins[-1])
+            if not place or (root and below(place, draft.whole(root))) or row.content["substitution"] == "-":
+                continue
+            if {"L", "LAST", "END"} & {flag.upper() for flag in row.content.get("flags", ())}:
+                row.content["substitution"] = row.content["substitution"][len(place) :]
+                row.content["folder"] = draft.path(place)
+            else:
+                draft.lose(row.origins[-1:], "its result is a file, and rules behind it would see that: add [L]; until "
+                           "then 503 answers what it takes")  # fmt: skip
+                row.content = refusing(row.content)
 
 
 def _settled(section: DraftSection, engine: bool, around: DraftSection | None) -> DraftSection:
@@ -336,7 +378,8 @@ def spelled(site: Site, row: RewriteRule, folder: Path) -> Lines:
         " ".join(["RewriteCond", *map(rewrite_word, (each.test, each.pattern)), *_flags(each.flags)])
         for each in row.conditions
     ]
-    words = map(rewrite_word, (row.pattern, row.substitution))
+    place = str((folder / row.folder).absolute()) if row.folder else ""
+    words = map(rewrite_word, (row.pattern, place + row.substitution))
     return [*conditions, " ".join(["RewriteRule", *words, *_flags(row.flags)])]
 
 

@@ -79,7 +79,7 @@ def _clash(
 ) -> Iterator[Problem]:
     """A rule that ends the way of requests that a route is for; with ``files`` what it makes may be one."""
     local = not given.answers and row.substitution.startswith("/") and not (given.redirect or given.proxy)
-    if local and not files and not given.passthrough and (last or given.last or given.end):
+    if local and not (files or row.folder) and not given.passthrough and (last or given.last or given.end):
         what = "the rule makes another path and that is the end: it is no file, so it is answered 404"
         yield warning(("rewrites", row.id, "flags"), what, "add PT, so that the routes see the new path")
     if not prefix.strip("/") or not (given.proxy or given.answers or scheme_length(row.substitution)):

@@ -29,6 +29,8 @@ def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: li
 
 
 OUT = [
+    ("[[rewrites]]\npattern = '^/a/(.*)'\nsubstitution = '/$1'\nflags = ['L']\nfolder = '/srv/a'",
+     "RewriteRule ^/a/(.*) /srv/a/$1 [L]"),
     ("[[rewrites]]\npattern = '^/a b'\nflags = ['F']\nconditions = [{ test = '%{HTTPS}', pattern = '!on' }]",
      "RewriteCond %{HTTPS} !on\nRewriteRule \"^/a b\" - [F]"),
 ]  # fmt: skip
