@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeGuard
 
 from msgspec import structs
@@ -61,8 +62,9 @@ from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
-from proxy_core.rules.routing import mapping
+from proxy_core.rules.routing import indexes, mapping
 from proxy_core.rules.routing.files import refused_for_files
+from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.routing.redirects import redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
 from proxy_core.rules.text.pattern import Runaway
@@ -154,9 +156,7 @@ class HostRules:
             return Respond(500, None, str(runaway))
         return Respond(500, None, f"rules of locations went round: more than {MOST_TURNS} times")
 
-    def _decided(
-        self, view: RequestView, facts: Facts, before: InternalRedirect | None, trace: Trace | None
-    ) -> Decision | InternalRedirect:
+    def _decided(self, view: RequestView, facts: Facts, before: InternalRedirect | None, trace: Trace | None) -> Found:
         """One turn: ``before`` is what rules of sections made of the request in the last one. Raises Unknown and
         Runaway."""
         plain = None if self.early else PLAIN(view.target)
@@ -197,9 +197,7 @@ class HostRules:
             return refused_for_files(view.method.decode("latin-1"), settled)
         return settled
 
-    def _lately(
-        self, decision: Decision | InternalRedirect, scope: Scope, trace: Trace | None
-    ) -> Decision | InternalRedirect:
+    def _lately(self, decision: Found, scope: Scope, trace: Trace | None) -> Found:
         """The decision with the ``late`` variables (httpd's fixups). What rules or access have answered goes without
         them."""
         if not is_open(decision):
@@ -210,15 +208,24 @@ class HostRules:
     def _looked(self, scope: Scope, uri: str) -> tuple[Scope, int]:
         """What a path would become as a request of its own (``lookahead``): the scope behind all that is decided of it,
         and a status, 200 where nothing is refused. Raises Unknown and Runaway."""
-        ahead, status = lookahead.begun(scope, uri, self.reading)
-        if status:
-            return ahead, status
-        args = ahead.args
-        decision: Decision | InternalRedirect = self._ended(rewrite.run(self.rules, ahead, []), ahead, args, None, None)
-        if not isinstance(decision, Need) and is_open(decision):
-            decision = self._settled(decision, ahead, None)
+        ahead, decision = self._aside(scope, uri)
         env.run_late(self.late, ahead)
         return ahead, decision.status if isinstance(decision, Respond) and not decision.local else 200
+
+    def _aside(
+        self, scope: Scope, uri: str, extras: Extras | None = None, trace: Trace | None = None
+    ) -> tuple[Scope, Found]:
+        """What becomes of a path as a request of its own, and its scope."""
+        ahead, status = lookahead.begun(scope, uri, self.reading)
+        if status:
+            return ahead, Respond(status, None, f"{readable(uri)} cannot be looked up")
+        args, hits = ahead.args, list[RuleState]()
+        ending = rewrite.run(self.rules, ahead, hits, trace)
+        decision = self._ended(ending, ahead, args, after(extras or NO_EXTRAS, extras_of(ahead, hits)), trace)
+        if not is_open(decision):
+            return ahead, decision
+        self._subject(decision, ahead)
+        return ahead, self._settled(decision, ahead, trace)
 
     def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
         """A path that nobody gets to see. Variables are set before paths are read, so the answer's fields know them."""
@@ -318,19 +325,33 @@ class HostRules:
 
     def _settled(
         self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...] = ()
-    ) -> Decision | InternalRedirect:
-        """What sections make of a decision. ``behind`` are paths that members read besides. Rules of sections are tried
-        for who is admitted. Raises Runaway, Unknown and BadTarget."""
-        if not self.settles:
-            return decision
+    ) -> Found:
+        """What sections make of a decision, and of a folder its index. ``behind`` are paths that members read besides.
+        Raises Runaway, Unknown and BadTarget."""
+        made = self._judged(decision, scope, trace, behind) if self.settles else decision
+        ordered = isinstance(decision, Forward) and decision.route.pool == FILES and (self.settles or self.rules)
+        if not ordered or scope.subrequest:
+            return made
+        assert isinstance(decision, Forward)
+        file = locations.subject(scope.path, decision, self.site).file
+        extras = made.extras if isinstance(made, Forward) else decision.extras
+        look = partial(self._aside, extras=extras, trace=trace)
+        return indexes.of_folder(file, decision, made, scope, self.site.site.directory_index, look)
+
+    def _subject(self, decision: Forward | Respond, scope: Scope) -> SectionSubject:
+        """What a decision is about, which from here on is the request's file."""
+        subject = SectionSubject(scope.path)
         if isinstance(decision, Forward):
             subject = locations.subject(scope.path, decision, self.site)
-        else:
-            subject = SectionSubject(scope.path)
+        scope.file = f"proxy:{subject.url}" if subject.url else subject.file
+        return subject
+
+    def _judged(self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...]) -> Found:
+        """What sections make of a decision. Rules of sections are tried for who is admitted."""
+        subject = self._subject(decision, scope)
         behind = behind or readings_of_kept(scope.path, self.reading)
         if behind:
             subject = subject._replace(behind=behind)
-        scope.file = f"proxy:{subject.url}" if subject.url else subject.file
         held = locations.holding(self.sections, subject, scope, trace)
         setters = [setter for section in held for setter in section.setters]
         if setters:
@@ -349,7 +370,7 @@ class HostRules:
         return made._replace(sections=_ids(held))
 
 
-def is_open(decision: Decision | InternalRedirect) -> TypeGuard[Forward | Respond]:
+def is_open(decision: Found) -> TypeGuard[Forward | Respond]:
     """Whether sections and late variables have a say: it is forwarded, or it is this server's own to answer."""
     return isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)
 

@@ -44,7 +44,7 @@ def location(name: str, where: str, more: str = "") -> str:
 def asked(text: str, target: str, known: dict[tuple[str, str, str], str | None] | None = None) -> str:
     """What becomes of a request, in a word or two."""
     view = RequestView(b"GET", target.encode(), b"h", "127.0.0.1", head=b"GET / HTTP/1.1\r\n\r\n")
-    facts = Facts(known or {}, lambda fact: (fact[0] == "whole", f"/site/{fact[2]}" * (fact[0] == "whole") or None))
+    facts = Facts(known or {}, lambda fact: (True, f"/site/{fact[2]}" if fact[0] == "whole" else None))
     decision = decide(compile_site(read(SITE + text), Registry(), 1).program, view, facts, None)
     match decision:
         case Forward():
