@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from proxy_core.printable import printable
+from proxy_core.secret_values import masked
 
 Severity = Literal["error", "warning"]
 
@@ -39,14 +40,14 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         """``file:line:column: warning: what, what to do`` — the form that editors and people both can follow.
-        It is one line that a terminal can show, whatever the site file holds."""
+        It is one line that a terminal can show, whatever the site file holds, with its secrets masked."""
         if self.line:
             where = f"{self.file}:{self.line}:{self.column}"
         else:
             where = self.file or ".".join(self.address)
         kind = "warning: " if self.severity == "warning" else ""
-        todo = f", {self.todo}" if self.todo else ""
-        return printable(f"{where}: {kind}{self.what}{todo}" if where else f"{kind}{self.what}{todo}")
+        text = masked(f"{self.what}, {self.todo}" if self.todo else self.what)
+        return printable(f"{where}: {kind}{text}" if where else kind + text)
 
 
 def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -28,7 +28,7 @@ FLOORS = [
     {"proxy_core.config"},
     {"proxy_core.http"},
     {"proxy_core.errors"},
-    {"proxy_core.printable"},
+    {"proxy_core.printable", "proxy_core.regular_files", "proxy_core.secret_values"},
 ]
 """From the top down. Rooms of one floor do not know each other."""
 

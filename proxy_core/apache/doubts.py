@@ -21,18 +21,21 @@ def variable(name: str) -> str:
     return rf"(?:ENV|HTTP):{name}\}}|require env (?:.* )?{name}(?: |\Z)|env\(['\"]{name}['\"]|%\{{{name}\}}e"
 
 
-def closed(draft: SiteDraft, blocks: Sequence[Block], host: str, words: str, why: str) -> list[Block]:
-    """The blocks with what goes by these ``words`` (a regular expression) closed in a host, or ("") everywhere.
-    ``why`` is what is lost, as the beginning of a sentence."""
+def closed(draft: SiteDraft, blocks: Sequence[Block], host: str, doubts: Mapping[str, str]) -> list[Block]:
+    """The blocks with what goes by some words (regular expressions) closed in a host, or ("") everywhere. Each has with
+    it what is lost, as the beginning of a sentence."""
     here = [each for each in blocks if not host or each.content.get("host", "") in ("", host)]
-    found = _growing(here, words)
+    found = _growing(here, "|".join(doubts))
     tables = {each.path[1]: each.content for each in blocks if each.path[0] == "access"}
+    inside, otherwise = set(map(id, here)), next(iter(doubts.values()))
     kept: list[Block] = []
     closing: list[Block] = []
     for block in blocks:
         kept.append(block)
-        if block not in here or not any(map(found.search, _texts(block.content, tables))):
+        texts = [each for each in _texts(block.content, tables) if found.search(each)] if id(block) in inside else []
+        if not texts:
             continue
+        why = next((why for words, why in doubts.items() if re.search(words, texts[0], re.IGNORECASE)), otherwise)
         match block.path[0]:
             case "rewrites" if not host or block.content.get("host") == host:
                 content = {key: value for key, value in block.content.items() if key != "conditions"}

@@ -7,6 +7,7 @@ are given here or there, never by a handler of its own. Names and paths are made
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -246,10 +247,12 @@ class SiteDraft:
     """[listeners], each with its name as a key."""
     access_log: DraftRow | None = None
     """[access_log]."""
-    doubts: list[tuple[DraftServer, str, str]] = field(default_factory=list)
+    doubts: dict[DraftServer, dict[str, str]] = field(default_factory=dict)
     """What is in doubt in a server, for something is lost that it goes by: words (see ``doubts``), and why."""
     report: list[ReportLine] = field(default_factory=list)
     """What became of each directive so far."""
+    reported: dict[SourcePlace, list[int]] = field(default_factory=dict)
+    """Where the directives of a place are in the report."""
     accesses: dict[str, DraftRow] = field(default_factory=dict)
     """[access] by name."""
     auths: dict[str, DraftRow] = field(default_factory=dict)
@@ -258,8 +261,8 @@ class SiteDraft:
     """Handlers and types that Action has programs for, in lower case."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
-    location_ids: set[str] = field(default_factory=set)
-    """Ids of [[locations]] that are taken."""
+    location_ids: dict[str, int] = field(default_factory=dict)
+    """Ids of [[locations]] that are taken, each with the last number that was put behind it."""
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
     """ProxyHCTemplate: parameters by the template's name in lower case."""
     formats: dict[str, str] = field(default_factory=dict)
@@ -275,32 +278,38 @@ class SiteDraft:
 
     def doubt(self, server: DraftServer, words: str, directive: Directive) -> None:
         """What goes by these words there is in doubt, for a directive is lost."""
-        self.doubts.append((server, words, f"it goes by what {directive.place}, {directive}, said and is lost"))
+        why = f"it goes by what {directive.place}, {directive}, said and is lost"
+        self.doubts.setdefault(server, {}).setdefault(words, why)
 
     def lose(self, directives: Iterable[Directive], why: str) -> None:
         """What these directives say is lost after all."""
-        places = {directive.place for directive in directives}
-        self.report = [
-            replace(line, outcome="unsupported", why=why) if SourcePlace(line.file, line.line) in places else line
-            for line in self.report
-        ]
+        for directive in dict.fromkeys(directives):
+            for number in self.reported.get(directive.place, ()):
+                its = directive.unsaid(why)
+                self.report[number] = replace(self.report[number], outcome="unsupported", why=its)
 
     def location_id(self, stem: str) -> str:
         """An id of [[locations]] that is not taken, taken."""
-        name = unique(stem, self.location_ids)
-        self.location_ids.add(name)
+        name = stem
+        while name in self.location_ids:
+            self.location_ids[stem] += 1
+            name = f"{stem}-{self.location_ids[stem]}"
+        self.location_ids[name] = 1
         return name
 
     def close(self, server: DraftServer, where: dict[str, str], directive: Directive, name: str = "closed") -> None:
         """Nobody is let in there, whatever sections say, for what it was to be is lost."""
-        row = {"id": self.location_id(name), "expr": "true", **where, "require": [CLOSED]}
-        server.closed.append(DraftRow(row, [directive]))
+        content = {"expr": "true", **where, "require": [CLOSED]}
+        if any(row.content == {"id": row.content["id"], **content} for row in server.closed[-1:]):
+            server.closed[-1].origins.append(directive)
+        else:
+            server.closed.append(DraftRow({"id": self.location_id(name), **content}, [directive]))
 
     def path(self, text: str) -> str:
         """A path of httpd's (relative to its ServerRoot) as site files write it: relative to their own folder where it
         lies below it."""
         roots = [self.root, self.folder]
-        whole = next((root / text for root in roots if (root / text).exists()), self.root / text).absolute()
+        whole = next((root / text for root in roots if os.path.exists(root / text)), self.root / text).absolute()
         return str(whole.relative_to(self.folder)) if whole.is_relative_to(self.folder) else str(whole)
 
     def whole(self, text: str) -> str:
@@ -313,7 +322,9 @@ class SiteDraft:
 
     def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
         """Report what became of a directive."""
+        why = directive.unsaid(why)
         file, line, name = directive.place.file, directive.place.line, directive.name
+        self.reported.setdefault(directive.place, []).append(len(self.report))
         self.report.append(
             ReportLine(outcome=outcome, directive=name, text=str(directive), file=file, line=line, why=why)
         )

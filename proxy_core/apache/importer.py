@@ -50,8 +50,8 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     draft.programs = frozenset(files.programs(configuration.directives))
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
-    for server, words, why in draft.doubts:
-        blocks = doubts.closed(draft, blocks, server.name, words, why)
+    for server, lost in draft.doubts.items():
+        blocks = doubts.closed(draft, blocks, server.name, lost)
     while True:
         report = Report(entries=tuple(draft.report), problems=configuration.problems)
         text, starts = written(file.name, blocks, report)
@@ -81,7 +81,7 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
     """The blocks with those at fault taken out of service, or out of the file where they cannot be; what they stood
     for is lost."""
     kept: list[Block] = []
-    unset: list[tuple[str, str]] = []
+    unset: dict[str, dict[str, str]] = {}
     reasons = dict(reversed(found))
     for number, block in enumerate(blocks):
         problem = reasons.get(number)
@@ -89,15 +89,20 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
             kept.append(block)
             continue
         why = f"{problem.what}: {problem.todo}" if problem.todo else problem.what
+        for origin in block.origins:
+            why = origin.unsaid(why)
         draft.lose(block.origins[-1:], why)
         closed = next((each for each in closings(block) if each != block.content), None)
         if closed is not None:
             kept.append(replace(block, content=closed))
         elif block.row and block.content.get("enabled", True) and "not a key" not in problem.what:
             kept.append(replace(block, content={**block.content, "enabled": False}))
-            unset += [(block.content.get("host", ""), block.content["name"])] * (block.path[0] == "env")
-    for host, name in unset:
-        kept = doubts.closed(draft, kept, host, doubts.variable(re.escape(name)), f"{name} is not set")
+            if block.path[0] == "env":
+                name = block.content["name"]
+                lost = unset.setdefault(block.content.get("host", ""), {})
+                lost[doubts.variable(re.escape(name))] = f"{name} is not set"
+    for host, lost in unset.items():
+        kept = doubts.closed(draft, kept, host, lost)
     return kept
 
 
@@ -178,7 +183,7 @@ def left_out(draft: SiteDraft, directive: Directive, outcome: Outcome, why: str)
         if each.inside is not None:
             left_out(draft, each, outcome, why)
         else:
-            within = f" (in <{directive.name} {directive.raw}>)" * (outcome == "unsupported")
+            within = f" (in {directive})" * (outcome == "unsupported")
             draft.note(each, outcome, f"{why}{within}")
 
 
@@ -205,20 +210,23 @@ _TITLES = {
 def written(name: str, blocks: Sequence[Block], report: Report) -> tuple[str, list[int]]:
     """The text of a site file, and for each block the line on which it begins. ``name`` is that of the configuration
     it was imported from."""
-    text = f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"
+    parts = [f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"]
     starts: list[int] = []
     reasons = {SourcePlace(each.file, each.line): each.why for each in report.losses}
     title = ""
+    line = parts[0].count("\n") + 1
     for block in blocks:
         if block.path[0] != title:
             title = block.path[0]
-            text += f"\n\n# {_TITLES[title]}\n" if title in _TITLES else ""
-        starts.append(text.count("\n") + 1)
-        text += "\n" + _told(block, reasons)
+            parts.append(f"\n\n# {_TITLES[title]}\n" if title in _TITLES else "")
+            line += parts[-1].count("\n")
+        starts.append(line)
+        parts.append("\n" + _told(block, reasons))
+        line += parts[-1].count("\n")
     if report.losses:
         lost = [f"{each.file}:{each.line}  {each.text}  ({each.why})" for each in report.losses]
-        text += "\n\n# Not taken over:\n" + "".join(f"#   {_printable(line)}\n" for line in lost)
-    return text, starts
+        parts += ["\n\n# Not taken over:\n", *(f"#   {_printable(each)}\n" for each in lost)]
+    return "".join(parts), starts
 
 
 def _told(block: Block, reasons: Mapping[SourcePlace, str]) -> str:

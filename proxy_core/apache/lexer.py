@@ -16,6 +16,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from proxy_core.apache import masking
+from proxy_core.secret_values import MASK, is_secret
+
 
 @dataclass(frozen=True, slots=True)
 class SourcePlace:
@@ -31,12 +34,14 @@ class SourcePlace:
 @dataclass(frozen=True, slots=True)
 class Directive:
     """One directive, or a section with what stands in it (``inside`` is None for no section). ``raw`` is what follows
-    its name, with variables filled in; ``args`` are its words."""
+    its name, with variables filled in; ``args`` are its words. ``told`` is the same without variables that hold
+    secrets, "" where it has none of these."""
 
     name: str
     raw: str
     place: SourcePlace
     inside: tuple[Directive, ...] | None = None
+    told: str = ""
 
     @property
     def args(self) -> tuple[str, ...]:
@@ -47,8 +52,18 @@ class Directive:
         """The name as tables have it: directives are written in any case."""
         return self.name.lower()
 
+    @property
+    def shown(self) -> str:
+        """What follows its name, as people are shown it."""
+        return masking.shown(self.name, self.told or self.raw)
+
+    def unsaid(self, why: str) -> str:
+        """What is said of it, without its secrets."""
+        return masking.unsaid(why, self.raw, self.shown)
+
     def __str__(self) -> str:
-        text = f"{self.name} {self.raw}".strip()
+        """The directive as people are shown it, its secrets masked."""
+        text = f"{self.name} {self.shown}".strip()
         return f"<{text}>" if self.inside is not None else text
 
 
@@ -132,6 +147,16 @@ _VARIABLE = re.compile(r"\$\{([^}:]*)\}")
 def filled(text: str, variables: Mapping[str, str]) -> str:
     """The text with each ``${NAME}`` that is known; with a colon it is a map's, and stays (``ap_resolve_env``)."""
     return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
+
+
+def filled_in_public(text: str, variables: Mapping[str, str]) -> str:
+    """The same with secrets masked."""
+    return _VARIABLE.sub(lambda found: MASK if is_secret(found[1]) else variables.get(found[1], found[0]), text)
+
+
+def filled_size(text: str, variables: Mapping[str, str]) -> int:
+    """How many characters that has, or fewer."""
+    return len(text) + sum(len(variables.get(name, "")) - len(name) - 3 for name in _VARIABLE.findall(text))
 
 
 def split(line: str) -> tuple[str, str]:

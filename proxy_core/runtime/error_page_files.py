@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from proxy_core import regular_files
 from proxy_core.config.model import Site
 from proxy_core.errors import Problem
 
@@ -70,7 +71,7 @@ def _read(site: Site, folder: Path, kept: dict[str, _Read]) -> tuple[dict[str, _
             found = path.stat()
             stamp = found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
             if row.file not in kept or kept[row.file].stamp != stamp:
-                with path.open("rb") as file:
+                with open(regular_files.descriptor(path), "rb") as file:
                     kept[row.file] = _Read(stamp, file.read(MOST_READ))
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from proxy_core import regular_files
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.passwords import Passwords
@@ -84,7 +85,7 @@ def look(test: str, path: str) -> str | None:
         raw = path.encode("latin-1")
         found = os.lstat(raw) if test in ("-l", "-L") else os.stat(raw)
         if test == "content":
-            with open(raw, "rb") as file:
+            with open(regular_files.descriptor(raw), "rb") as file:
                 return file.read(MOST_READ).decode("latin-1")
     except (OSError, ValueError):
         return None

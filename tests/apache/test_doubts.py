@@ -37,3 +37,9 @@ def test_a_rule_that_goes_by_a_lost_variable_answers_503(tmp_path: Path) -> None
 def test_what_does_not_go_by_it_is_left_alone(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}MaxMindDBEnv COUNTRY db/country/iso_code\n{GUARDED}")
     assert [loss.directive for loss in found.report.losses] == ["MaxMindDBEnv"]
+
+
+def test_a_lost_rule_of_a_firewall_that_keeps_requests_out_is_told_as_one(tmp_path: Path) -> None:
+    found = imported(tmp_path, f'Listen 1\n{PROXIED}SecRule ARGS "@detectSQLi" "id:1,phase:2,deny,status:403"\n')
+    (loss,) = found.report.losses
+    assert "keeps out, nothing keeps out here" in loss.why

@@ -87,7 +87,8 @@ def finished(context: ImportContext) -> None:
     whole = access_compat.joined(section)
     if whole is not None:
         whole.origins = _origins(whole)
-        unlike = next((each for each in before if access_compat.mixed(each, section)), None)
+        suspects = before if section.access is None else (each for each in before if each.compat)
+        unlike = next((each for each in suspects if access_compat.mixed(each, section)), None)
         if unlike is not None:
             whole = AccessGroup("any", [CLOSED], whole.origins)
             why = f"it holds beside {unlike.directive}, one with Order and one with Require: write Require in both"

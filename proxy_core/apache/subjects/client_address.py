@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from proxy_core import regular_files
 from proxy_core.apache.draft import DraftServer, SiteDraft
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
@@ -30,10 +31,10 @@ def proxies(context: ImportContext, directive: Directive) -> None:
     if key != directive.key:
         file = context.draft.folder / context.draft.path(first(directive))
         try:
-            lines = file.read_text().splitlines()
-        except (OSError, UnicodeDecodeError):
+            lines = regular_files.content(file).decode().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
             context.draft.doubt(context.server, ADDRESSES, directive)
-            raise Unsupported(f"{file} cannot be read") from None
+            raise Unsupported(f"{file} cannot be read: {error}") from None
         words = [word for line in lines for word in line.partition("#")[0].split()]
     networks = list(context.server.option(_KINDS[key]) or ())
     for word in words:

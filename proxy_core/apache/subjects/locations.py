@@ -52,6 +52,10 @@ def named_groups(regex: str, directive: Directive) -> list[DraftRow]:
     ]
 
 
+_MOST_DENIED = 4000
+"""Characters of the conditions before an <ElseIf> or <Else>: each of them says all of these again."""
+
+
 def conditional(context: ImportContext, directive: Directive) -> ImportContext:
     """<If>, <ElseIf> and <Else>: what is inside holds where the expression does."""
     conditions = context.conditions
@@ -60,6 +64,12 @@ def conditional(context: ImportContext, directive: Directive) -> ImportContext:
     expression = directive.raw.strip()
     if len(expression) > 1 and expression[0] in "\"'" and expression[-1] == expression[0]:
         expression = expression[1:-1].replace("\\" + directive.raw.strip()[0], directive.raw.strip()[0])
+    if sum(map(len, conditions)) > _MOST_DENIED:
+        if context.section is None:
+            context.draft.close(context.server, {"path": "/"}, directive)
+        else:
+            context.section.closed = True
+        raise Unsupported(f"what is denied before it has more than {_MOST_DENIED} characters: nobody is let in there")
     before = [f"!({each})" for each in conditions]
     if directive.key != "else":
         conditions.append(expression)

@@ -229,7 +229,7 @@ def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
 
 def refusing(content: Mapping[str, Any]) -> dict[str, Any]:
     """A rule that answers 503 where it did something that is lost."""
-    return {**content, "substitution": "-", "flags": ["R=503"]}
+    return {key: value for key, value in content.items() if key != "folder"} | {"substitution": "-", "flags": ["R=503"]}
 
 
 _WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from proxy_core import regular_files
+
 _PATIENCE = 2.0  # seconds to wait for another saver in the same folder
 
 
@@ -70,6 +72,8 @@ def stamp(path: Path, known: Stamp | None = None) -> Stamp | None:
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
             if known is not None and glimpse(status) == known.glimpse:
                 return known
+            if status.st_size > regular_files.MOST:
+                raise OSError(errno.EFBIG, f"more than {regular_files.MOST} bytes", str(path))
             with open(fd, "rb", closefd=False) as file:
                 return _stamp(status, file.read())
     except FileNotFoundError:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from proxy_core import regular_files
 from proxy_core.config.model import Site
 from proxy_core.config.reading.check import Fault, faults, without_faults
 from proxy_core.config.reading.text_layout import Layout, layout
@@ -99,7 +100,7 @@ def read(path: pathlib.Path) -> Document:
     """The document in a file. A file that cannot be read gives an empty document with the problem."""
     file = str(path)
     try:
-        content = path.read_bytes()
+        content = regular_files.content(path)
         return parse(content.decode(), file)
     except OSError as error:
         todo = "check the name" if isinstance(error, FileNotFoundError) else "check its kind and permissions"

@@ -112,6 +112,21 @@ def layout(text: bytes) -> Layout:
     return _LayoutReader(text, lines).read(root)
 
 
+def deepest(text: bytes, levels: int) -> tuple[int, int]:
+    """Line and column of the first key, table or list that is nested deeper than so many levels, or else of the one
+    that is nested deepest."""
+    nodes = [(Parser(_LANGUAGE).parse(text).root_node, 0)]
+    place, most = (0, 0), 0
+    while nodes and most <= levels:
+        node, level = nodes.pop()
+        level += node.type in ("array", "inline_table", *_KEYS)
+        if level > most:
+            place, most = (node.start_point[0], node.start_point[1]), level
+        nodes += [(child, level) for child in reversed(node.children)]
+    line = text.split(b"\n")[place[0]][: place[1]]
+    return place[0] + 1, len(line.decode(errors="replace")) + 1
+
+
 def has_comments(text: str) -> bool:
     """Whether a TOML text has comments, which go when it is spelled anew."""
     nodes = [Parser(_LANGUAGE).parse(text.encode()).root_node]

@@ -12,11 +12,14 @@ import tomllib
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from proxy_core.config.reading.text_layout import deepest
 from proxy_core.errors import Problem
 
 _BOM = "\ufeff"
 _MOST_SYNTAX_ERRORS = 20
 _DEEPEST = 32  # levels of tables and lists: whoever walks the data need not fear for the stack
+
+_LONG_NUMBER = re.compile(r"(?<![\w\"'])[+-]?[0-9][0-9_]{4299,}")
 
 _TWICE = "this key or table exists already"
 _WORDS = (
@@ -37,6 +40,7 @@ _WORDS = (
     (r"Invalid statement", "this is no key and no header", "write key = value, or begin a comment with #"),
     (r"Invalid initial character", "this key cannot stand bare", 'put it into quotes: "…"'),
     (r"Unescaped '\\\\'", "a backslash means something else in double quotes", "use single quotes: '^/a\\.b'"),
+    (r"Exceeds the limit", "this number has too many digits", "write a smaller one, or put it into quotes"),
     (r"Invalid date", "this date or time does not exist", "correct it, or put it into quotes"),
     (r"Duplicate inline table key", "this key is given twice", "delete one of the two"),
 )
@@ -71,14 +75,15 @@ def values(text: str) -> Values:
                 raise RecursionError
             return Values(data, tuple(problems), text, frozenset(lost), frozenset(maimed))
         except RecursionError:
-            what = "lists or tables are nested too deeply"
-            return Values({}, (*problems, Problem(what=what, todo="flatten them", line=1, column=1)), text)
+            line, column = deepest(text.encode(), _DEEPEST)
+            what = f"lists or tables are nested deeper than {_DEEPEST} levels"
+            return Values({}, (*problems, Problem(what=what, todo="flatten them", line=line, column=column)), "")
         except ValueError as error:
             lines = text.replace("\r\n", "\n").split("\n")
             line, column = _spot(str(error), lines)
             problems.append(_syntax(str(error), lines[line - 1], line, column))
             if len(problems) == _MOST_SYNTAX_ERRORS or not lines[line - 1].strip():
-                return Values({}, tuple(problems), text)
+                return Values({}, tuple(problems), "")
             if problems[-1].what != _TWICE:
                 maimed.update(_table(lines, line))
             for number in _unusable(lines, line):
@@ -115,6 +120,9 @@ def _deeper(value: Any, levels: int) -> bool:
 def _spot(message: str, lines: list[str]) -> tuple[int, int]:
     if found := re.search(r"at line (\d+), column (\d+)\)$", message):
         return min(int(found[1]), len(lines)), int(found[2])
+    for n, line in enumerate(lines if message.startswith("Exceeds") else (), 1):  # int's own words, without a place
+        if digits := _LONG_NUMBER.search(line):
+            return n, digits.start() + 1
     last = max((n for n, line in enumerate(lines, 1) if line.strip()), default=1)
     return last, len(lines[last - 1]) + 1
 

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from proxy_core import regular_files
 from proxy_core.config.editing.save import ChangedOnDisk, Stamp, save
 from proxy_core.config.editing.site_edits import Unusable
 from proxy_core.config.model import RewriteMap
 from proxy_core.errors import Problem
 from proxy_core.http.target import as_bytes_text
 from proxy_core.runtime.maps import text_file
+from proxy_core.runtime.maps.tables import MOST_READ
 
 
 class MapEdit(Struct, frozen=True, kw_only=True):
@@ -138,7 +140,7 @@ def editable(name: str, settings: RewriteMap | None) -> RewriteMap:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return regular_files.content(path, MOST_READ)
     except OSError as error:
         why = error.strerror or str(error)
         raise Unusable(f"{path} cannot be read: {why}", "make the file, or correct its name") from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -23,12 +23,22 @@ from proxy_core.rules.text.variables import Scope
 
 Match = Literal["any", "all", "none"]
 
+NESTING = 20
+"""Tables of [access] that may stand in one another."""
+MOST = 10_000
+"""Conditions that a table may come to with those that it names: each is asked for each request."""
+
 
 class AccessCondition(NamedTuple):
-    """A condition as it is written, and what checks it."""
+    """A condition as it is written, and what checks it; how many it comes to, and how deep tables stand in it. One that
+    several places make together has their ``parts`` in order: the conditions of each, and whether they must hold
+    beside those before."""
 
     text: str
     check: Check
+    size: int = 1
+    depth: int = 0
+    parts: tuple[tuple[bool, tuple[AccessCondition, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +70,18 @@ def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
     if not strict:
         return AccessRule(later.address, before.conditions + later.conditions)
     text = " and ".join("(" + " or ".join(each.text for each in rule.conditions) + ")" for rule in (before, later))
+    first, *more = before.conditions
+    former = (*first.parts, (False, tuple(more))) if first.parts else ((False, before.conditions),)
+    parts = (*former, (True, later.conditions))
 
     def check(scope: Scope) -> AccessVerdict:
-        verdicts = [joined("any", [each.check(scope) for each in rule.conditions]) for rule in (before, later)]
-        return joined("all", verdicts)
+        verdict = AccessVerdict.NEUTRAL
+        for strictly, conditions in parts:  # never a check in a check: any number of places may be joined
+            its = joined("any", [each.check(scope) for each in conditions])
+            verdict = joined("all" if strictly else "any", [verdict, its])
+        return verdict
 
-    return AccessRule(later.address, (AccessCondition(text, check),))
+    return AccessRule(later.address, (AccessCondition(text, check, parts=parts),))
 
 
 OPEN = Guard()
@@ -75,7 +91,9 @@ def compile(
     site: Site, address: Address, require: Sequence[str], auth: str, merging: Literal["off", "and", "or"] = "off"
 ) -> Guard:
     """What one place of a site says. Raises ValueError, with a sentence, for a condition that is none."""
-    rule = AccessRule(address, tuple(condition(text, "any", site, ()) for text in require)) if require else None
+    known: Known = {}
+    conditions = tuple(condition(text, "any", site.access, known) for text in require)
+    rule = AccessRule(address, conditions) if conditions else None
     return Guard(rule, (auth, site.auth[auth]) if auth else None, merging)
 
 
@@ -87,37 +105,66 @@ def words(text: str) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", q or s) if q or s else bare for q, s, bare in _WORD.findall(text)]
 
 
-def condition(text: str, inside: Match, site: Site, seen: tuple[str, ...]) -> AccessCondition:
-    """A condition inside of a group of this kind. ``seen`` are the tables that it stands in. Raises ValueError."""
-    name, _, rest = text.strip().partition(" ")
-    name, rest = name.lower(), rest.strip()
-    if name == "not":
+Tables = Mapping[str, Access]
+Known = dict[str, AccessCondition]
+"""Tables of [access] by name, as conditions, once they are compiled."""
+
+
+def condition(text: str, inside: Match, tables: Tables, known: Known, seen: tuple[str, ...] = ()) -> AccessCondition:
+    """A condition inside of a group of this kind. Tables that it names are added to ``known``; ``seen`` are those that
+    it stands in. Raises ValueError."""
+    name, rest = _split(text)
+    negated = name == "not"
+    if negated:
         if inside != "all":
             raise ValueError("not has an effect only where every condition must hold: in a table with match = all")
-        inner = condition(rest, inside, site, seen)
-        return AccessCondition(text, lambda scope: _negated(inner.check(scope)))
+        name, rest = _split(rest)
     arguments = [rest] if name == "expr" else words(as_bytes_text(rest))
     if name == "access":
-        return AccessCondition(text, _group(arguments, inside, site, seen))
-    maker = KINDS.get(name)
-    if maker is None:
+        made = _table(arguments, inside, tables, known, seen)
+    elif name in KINDS:
+        made = AccessCondition(text, KINDS[name](arguments))
+    else:
         raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
-    return AccessCondition(text, maker(arguments))
+    check = made.check
+    return made._replace(text=text, check=(lambda scope: _negated(check(scope))) if negated else check)
 
 
-def _group(arguments: Sequence[str], inside: Match, site: Site, seen: tuple[str, ...]) -> Check:
-    if len(arguments) != 1 or arguments[0] not in site.access:
+def _split(text: str) -> tuple[str, str]:
+    name, _, rest = text.strip().partition(" ")
+    return name.lower(), rest.strip()
+
+
+def _table(
+    arguments: Sequence[str], inside: Match, tables: Tables, known: Known, seen: tuple[str, ...]
+) -> AccessCondition:
+    if len(arguments) != 1 or arguments[0] not in tables:
         raise ValueError(f"there is no [access.{' '.join(arguments)}]")
     name = arguments[0]
     if name in seen:
         raise ValueError(f"access {name} goes round in a circle: {' in '.join((name, *reversed(seen)))}")
-    group: Access = site.access[name]
-    if group.match == "none" and inside != "all":
+    if tables[name].match == "none" and inside != "all":
         raise ValueError(f"access {name} only refuses (match = none): name it where every condition must hold")
-    members = tuple(condition(each, group.match, site, (*seen, name)) for each in group.require)
+    if name not in known and len(seen) < NESTING:
+        known[name] = _group(name, tables, known, (*seen, name))
+    if name not in known or len(seen) + known[name].depth > NESTING:
+        raise ValueError(f"tables of access stand in one another deeper than {NESTING} levels")
+    if known[name].size > MOST:
+        raise ValueError(f"access {name} comes to more than {MOST} conditions, through the tables that it names")
+    return known[name]
+
+
+def _group(name: str, tables: Tables, known: Known, seen: tuple[str, ...]) -> AccessCondition:
+    group = tables[name]
+    members = tuple(condition(each, group.match, tables, known, seen) for each in group.require)
     if group.match == "all" and members and all(member.text.lower().startswith("not ") for member in members):
         raise ValueError(f"access {name} says only what must not be: add one that grants, such as all granted")
-    return lambda scope: joined(group.match, [member.check(scope) for member in members])
+    return AccessCondition(
+        name,
+        lambda scope: joined(group.match, [member.check(scope) for member in members]),
+        sum(member.size for member in members),
+        1 + max((member.depth for member in members), default=0),
+    )
 
 
 def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:

@@ -27,14 +27,15 @@ def lint_access(site: Site) -> Iterator[Problem]:
     asks = any(auth for _, _, auth in places)
     named = {auth for _, _, auth in places}
     used: set[str] = set()
+    known: authorization.Known = {}
     for address, require, auth in places:
         yield from missing(address, "auth", auth, site.auth)
-        yield from _conditions(site, (*address, "require"), Access(require=require), used)
-        if not asks and any(wants_user(text) for text in _all(site, require, ())):
+        yield from _conditions(site, (*address, "require"), Access(require=require), used, known)
+        if not asks and any(wants_user(text) for text in _all(site, require)):
             what = "a user is wanted, and nothing asks for one: such requests are answered 500"
             yield warning((*address, "require"), what, 'name who asks: auth = "NAME", with a table [auth.NAME]')
     for name, group in site.access.items():
-        yield from _conditions(site, ("access", name, "require"), group, used, name)
+        yield from _conditions(site, ("access", name, "require"), group, used, known, (name,))
     for name in site.access:
         if name not in used:
             yield warning(("access", name), f"nothing requires access {name}", f'use it: require = ["access {name}"]')
@@ -46,13 +47,16 @@ def lint_access(site: Site) -> Iterator[Problem]:
             yield error(("auth", name, "user_header"), what, "name another field")
 
 
-def _all(site: Site, require: tuple[str, ...], seen: tuple[str, ...]) -> Iterator[str]:
+def _all(site: Site, require: tuple[str, ...]) -> list[str]:
     """The conditions, those of the tables that they name among them."""
-    for text in require:
-        yield text
+    found = list(require)
+    seen: set[str] = set()
+    for text in found:  # grows with each table
         name = _table(text)
         if name in site.access and name not in seen:
-            yield from _all(site, site.access[name].require, (*seen, name))
+            seen.add(name)
+            found += site.access[name].require
+    return found
 
 
 def _table(text: str) -> str:
@@ -62,7 +66,9 @@ def _table(text: str) -> str:
     return parts[1] if len(parts) == 2 and parts[0].lower() == "access" else ""
 
 
-def _conditions(site: Site, address: Address, group: Access, used: set[str], name: str = "") -> Iterator[Problem]:
+def _conditions(
+    site: Site, address: Address, group: Access, used: set[str], known: authorization.Known, seen: tuple[str, ...] = ()
+) -> Iterator[Problem]:
     for text in group.require:
         used.add(_table(text))
         kind = text.strip().lower().removeprefix("not ").strip().partition(" ")[0]
@@ -74,6 +80,6 @@ def _conditions(site: Site, address: Address, group: Access, used: set[str], nam
             yield unknown(address, "access", table, site.access)
             continue
         try:
-            authorization.condition(text, group.match, site, (name,) if name else ())
+            authorization.condition(text, group.match, site.access, known, seen)
         except ValueError as wrong:
             yield error(address, f"{text}: {wrong}", "correct it, or take it out")

@@ -17,6 +17,10 @@ def texts(site: Site, address: Address, text: str, rule: int = 9, conditions: in
     """A text with variables and maps in it; ``rule`` and ``conditions`` are how many groups there are to refer to."""
     for kind, name in template.compile(text).names:
         match kind:
+            case "deep":
+                what = f"maps stand in one another deeper than {template.NESTING} levels"
+                yield error(address, what, "let one map hold what several say")
+                return
             case "map" if name not in site.maps:
                 yield unknown(address, "map", name, site.maps)
             case "variable" if not variables.is_known(name):

@@ -27,6 +27,8 @@ _REFERENCE = re.compile(r"\$([0-9])|\\([$&])")
 
 STEPS = 250_000
 """Steps that ``re`` may be trusted with: about half a millisecond."""
+LONG = 1000
+"""Characters of a pattern from which PCRE may find it too large: that is told when it is compiled, not by a request."""
 LIMIT = 100_000
 """PCRE's match limit: a runaway search ends after about half a millisecond."""
 _VERBS = f"(*LIMIT_MATCH={LIMIT})"
@@ -67,6 +69,8 @@ class Pattern:
         self.groups, self.prefix, self.runaway = read.groups, read.prefix, False
         short = re.compile(read.spelled, re.ASCII | re.DOTALL | (re.IGNORECASE if read.nocase else 0)).search
         most = read.cost.most(STEPS)
+        if len(text) > LONG:
+            _exact(text, nocase)
 
         def search(subject: str) -> Groups | None:
             if len(subject) <= most:

@@ -1,11 +1,11 @@
 """The part of PCRE's language that Python's ``re`` reads in the same way: what is in it, and what a search costs.
 
 The parser refuses (``Unread``) whatever it is not certain of: named and atomic groups, POSIX classes, references back,
-groups inside repetitions, and all that PCRE and ``re`` read differently (``$``, ``\\v``, classes with brackets in
-them). What it accepts it spells anew for ``re``, in one unambiguous way. With it comes a bound for the steps of a
-search that finds nothing, ``times * n ** degree`` for a text of length n: each repetition may stop at any place, each
-optional part doubles the ways, alternatives add up. Repetitions in repetitions multiply without bound, so they are
-refused. The language is that of pcre2pattern(3).
+groups inside repetitions, groups that are nested deeply, and all that PCRE and ``re`` read differently (``$``,
+``\\v``, classes with brackets in them). What it accepts it spells anew for ``re``, in one unambiguous way. With it
+comes a bound for the steps of a search that finds nothing, ``times * n ** degree`` for a text of length n: each
+repetition may stop at any place, each optional part doubles the ways, alternatives add up. Repetitions in repetitions
+multiply without bound, so they are refused. The language is that of pcre2pattern(3).
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \\t\\n\\v\\f\\r"}
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "a": "\a", "e": "\x1b"}
 _COUNT = re.compile(r"\{(\d{1,3})(,?)(\d{0,3})\}")
 _MOST_GROUPS = 90
+_DEEPEST = 20
+"""Groups in groups: a parser that goes down with them must not run out of stack. PCRE has a bound of its own."""
 
 
 class SubsetParser:
@@ -71,6 +73,7 @@ class SubsetParser:
         self.source = source
         self.at = 0
         self.groups = 0
+        self.depth = 0
         self.nocase = nocase
 
     def whole(self) -> Read:
@@ -207,7 +210,11 @@ class SubsetParser:
         elif self.peek() == "*":
             raise Unread
         self.groups += captures
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise Unread
         part = self.alternatives()
+        self.depth -= 1
         if self.take() != ")":
             raise Unread
         looks = opening in ("(?=", "(?!")

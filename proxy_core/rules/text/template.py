@@ -2,11 +2,13 @@
 
 They are read to the byte as ``do_expand`` in modules/mappers/mod_rewrite.c reads them. A backslash makes the next
 character ordinary. ``%{…}`` takes its name as it stands; nothing nests in it. Keys and defaults of maps are texts of
-the same kind. What a lookup gives is never read again, which keeps a request from writing its own rules.
+the same kind, down to ``NESTING`` levels: what is nested deeper stands for itself, and a site that has it is refused
+(``rules.lint.texts``). What a lookup gives is never read again, which keeps a request from writing its own rules.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +19,11 @@ from proxy_core.rules.text.variables import Scope, variable
 
 Escape = Callable[[str], str]
 Fill = Callable[[Scope, Escape | None], str]
+
+_BRACE = re.compile(r"[{}]")
+
+NESTING = 20
+"""Maps that may stand in keys and defaults of one another."""
 
 
 class Fixed(NamedTuple):
@@ -37,14 +44,15 @@ class Filled(NamedTuple):
 class Template:
     """A text (one character for each byte) that was read. ``constant`` is the whole of it where nothing is filled in,
     else None. ``names`` is what stands in it: ("variable", "REMOTE_ADDR"), ("map", "hosts"), ("rule", "1") for $1,
-    ("condition", "1") for %1."""
+    ("condition", "1") for %1, and ("deep", "") where maps are nested deeper than ``NESTING``."""
 
     __slots__ = ("_fills", "constant", "names", "parts", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, depth: int = 0) -> None:
         self.text = text
-        self.names: tuple[tuple[str, str], ...] = ()
-        parts = tuple(self._read(text))
+        names: list[tuple[str, str]] = []
+        parts = tuple(_read(text, depth, names))
+        self.names = tuple(names)
         self.parts = parts
         fixed = all(isinstance(part, Fixed) for part in parts)
         self.constant = "".join(part.text for part in parts if isinstance(part, Fixed)) if fixed else None
@@ -73,66 +81,6 @@ class Template:
                 unsafe = isinstance(part, Filled)
         return "".join(pieces), bool(unsafe)
 
-    def _read(self, text: str) -> Iterator[Fixed | Filled]:
-        run, at = "", 0
-        while at < len(text):
-            character, following = text[at], text[at + 1 : at + 2]
-            part: Fixed | Filled | None = None
-            size = 1
-            if character == "\\" and following:
-                character, size = following, 2
-                if following == "?":
-                    part = Fixed("?", marks=False)
-            elif character in "$%" and following == "{":
-                end = _at_depth(text, "}", at + 2)
-                size = 2 if end < 0 else end + 1 - at
-                part = None if end < 0 else self._lookup(character, text[at + 2 : end])
-                if part is None:
-                    character, size = text[at : at + 2], 2
-            elif character in "$%" and following.isascii() and following.isdigit():
-                part, size = self._reference(character, int(following)), 2
-            at += size
-            if part is None:
-                run += character
-                continue
-            if run:
-                yield Fixed(run)
-                run = ""
-            yield part
-        if run:
-            yield Fixed(run)
-
-    def _lookup(self, sign: str, inner: str) -> Filled | None:
-        if sign == "%":
-            self.names += (("variable", inner),)
-            read = variable(inner)
-            return Filled(f"%{{{inner}}}", lambda scope, escape: read(scope))
-        cut = _at_depth(inner, ":")
-        if cut < 0:
-            return None
-        name, rest = inner[:cut], inner[cut + 1 :]
-        cut = _at_depth(rest, "|")
-        key = Template(rest if cut < 0 else rest[:cut])
-        default = Template(rest[cut + 1 :]) if cut >= 0 else None
-        self.names += (("map", name), *key.names, *(default.names if default else ()))
-
-        def fill(scope: Scope, escape: Escape | None) -> str:
-            found = scope.mapped(name, key.expand(scope, escape))
-            if found is None and default is not None:
-                return default.expand(scope, escape)
-            return found or ""
-
-        return Filled(f"${{{name}:", fill)
-
-    def _reference(self, sign: str, number: int) -> Filled:
-        self.names += (("rule" if sign == "$" else "condition", str(number)),)
-
-        def fill(scope: Scope, escape: Escape | None) -> str:
-            found = group((scope.rule if sign == "$" else scope.condition) or (), number)
-            return escape(found) if escape is not None else found
-
-        return Filled(f"{sign}{number}", fill)
-
 
 @lru_cache(8192)
 def compile(text: str) -> Template:
@@ -140,14 +88,90 @@ def compile(text: str) -> Template:
     return Template(as_bytes_text(text))
 
 
-def _at_depth(text: str, wanted: str, start: int = 0) -> int:
-    """Where a character stands behind ``start`` and outside of inner braces, -1 for nowhere."""
+def _read(text: str, depth: int, names: list[tuple[str, str]]) -> Iterator[Fixed | Filled]:
+    run, at = "", 0
+    ends = _closing(text)
+    while at < len(text):
+        character, following = text[at], text[at + 1 : at + 2]
+        part: Fixed | Filled | None = None
+        size = 1
+        if character == "\\" and following:
+            character, size = following, 2
+            if following == "?":
+                part = Fixed("?", marks=False)
+        elif character in "$%" and following == "{":
+            end = ends.get(at + 1, -1)
+            size = 2 if end < 0 else end + 1 - at
+            part = None if end < 0 else _lookup(character, text[at + 2 : end], depth, names)
+            if part is None:
+                character, size = text[at : at + 2], 2
+        elif character in "$%" and following.isascii() and following.isdigit():
+            part, size = _reference(character, int(following), names), 2
+        at += size
+        if part is None:
+            run += character
+            continue
+        if run:
+            yield Fixed(run)
+            run = ""
+        yield part
+    if run:
+        yield Fixed(run)
+
+
+def _lookup(sign: str, inner: str, depth: int, names: list[tuple[str, str]]) -> Filled | None:
+    if sign == "%":
+        names.append(("variable", inner))
+        read = variable(inner)
+        return Filled(f"%{{{inner}}}", lambda scope, escape: read(scope))
+    cut = _outside(inner, ":")
+    if cut < 0:
+        return None
+    if depth == NESTING:
+        names.append(("deep", ""))
+        return None
+    name, rest = inner[:cut], inner[cut + 1 :]
+    cut = _outside(rest, "|")
+    key = Template(rest if cut < 0 else rest[:cut], depth + 1)
+    default = Template(rest[cut + 1 :], depth + 1) if cut >= 0 else None
+    names += [("map", name), *key.names, *(default.names if default else ())]
+
+    def fill(scope: Scope, escape: Escape | None) -> str:
+        found = scope.mapped(name, key.expand(scope, escape))
+        if found is None and default is not None:
+            return default.expand(scope, escape)
+        return found or ""
+
+    return Filled(f"${{{name}:", fill)
+
+
+def _reference(sign: str, number: int, names: list[tuple[str, str]]) -> Filled:
+    names.append(("rule" if sign == "$" else "condition", str(number)))
+
+    def fill(scope: Scope, escape: Escape | None) -> str:
+        found = group((scope.rule if sign == "$" else scope.condition) or (), number)
+        return escape(found) if escape is not None else found
+
+    return Filled(f"{sign}{number}", fill)
+
+
+def _closing(text: str) -> dict[int, int]:
+    """Where each brace that is closed is closed."""
+    opened: list[int] = []
+    ends: dict[int, int] = {}
+    for found in _BRACE.finditer(text):
+        if found[0] == "{":
+            opened.append(found.start())
+        elif opened:
+            ends[opened.pop()] = found.start()
+    return ends
+
+
+def _outside(text: str, wanted: str) -> int:
+    """Where a character stands first outside of braces, -1 for nowhere."""
     depth = 0
-    for place in range(start, len(text)):
-        character = text[place]
+    for place, character in enumerate(text):
         if character == wanted and not depth:
             return place
         depth += (character == "{") - (character == "}")
-        if depth < 0:
-            return -1
     return -1

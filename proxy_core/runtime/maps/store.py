@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from proxy_core import regular_files
 from proxy_core.config.model import MapType, RewriteMap, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import as_bytes_text
@@ -23,7 +24,7 @@ from proxy_core.runtime.maps.functions import FUNCTIONS
 from proxy_core.runtime.maps.programs import MapProgram
 from proxy_core.runtime.maps.source import WAIT, Known, MapState, MapTally, Source, words
 from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
-from proxy_core.runtime.maps.tables import DbmMap, FunctionMap, TextMap
+from proxy_core.runtime.maps.tables import MOST_READ, DbmMap, FunctionMap, TextMap
 
 Key = tuple[str, ...]
 """What makes two maps one source: the type, and what it reads."""
@@ -148,7 +149,8 @@ class MapStore:
             return ()
         if not isinstance(opened.source, TextMap):
             return tuple(text_file.MapRow(key, value, 0) for key, value in opened.settings.entries.items())
-        return text_file.rows((await asyncio.to_thread(opened.source.path.read_bytes)).decode(errors="replace"))
+        content = await asyncio.to_thread(regular_files.content, opened.source.path, MOST_READ)
+        return text_file.rows(content.decode(errors="replace"))
 
     # ---- swapping
 

@@ -15,12 +15,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from proxy_core import regular_files
 from proxy_core.runtime.maps import dbm
 from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, Source, words
 from proxy_core.runtime.maps.text_file import table
 
 READ_AT_ONCE = 256 * 1024
 """Bytes of a text file that are read within a request (about 10 ms); more is read in a thread."""
+
+MOST_READ = 256 << 20
+"""Bytes that a text file may have: it is held in memory, with several times as much beside."""
 
 Version = tuple[int, ...]
 """Times, size and inode of each file. httpd compares the time alone; a file that was replaced, or written in place, is
@@ -70,10 +74,11 @@ class TextMap(Source):
             task.exception()
 
     def _read(self) -> None:
-        _version(os.stat(self.path))  # opening what is no file, a pipe say, could wait for ever
-        with self.path.open("rb") as file:
+        with open(regular_files.descriptor(self.path), "rb") as file:
             status = os.fstat(file.fileno())
-            found = table(file.read().decode("latin-1"))
+            if status.st_size > MOST_READ:
+                raise OSError(errno.EFBIG, f"it has more than {MOST_READ} bytes: make a DBM file of it")
+            found = table(file.read(MOST_READ).decode("latin-1"))
         self._table, self.entries = found, len(found)
         self._version, self.changed = _version(status), status.st_mtime
         self._tally.fault = ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.apache.conversions import PROXIED, exported, imported, rows_of, site_of
+from tests.apache.conversions import PROXIED, imported, site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<If \"%{HTTP:A} == 'b'\">\nHeader set X y\n</If>\n<ElseIf \"true\">\nRequire ip 10\n</ElseIf>", "locations",
@@ -28,12 +28,6 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
       {"match": "all", "require": ["expr %{HTTPS} == 'on'", "ip 10"]}]),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
-
 OUT = [
     ('[[locations]]\npath = "/in"\nrequire = ["access staff"]\n[access.staff]\nmatch = "all"\n'
      'require = ["ip 10", "not ip 10.1"]',
@@ -41,13 +35,6 @@ OUT = [
     ('[site]\ndeny = ["192.0.2.1"]',
      "<Location />\n    <RequireAll>\n        Require all granted\n        Require not ip 192.0.2.1\n"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,6 @@ LOST = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "address"), LOST)
-def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
-    _, losses = exported(text, tmp_path)
-    assert [loss.partition(":")[0] for loss in losses] == [address]
-
-
 @pytest.mark.parametrize(
     ("form", "found", "lost"),
     [

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.apache.conversions import exported, site_of
+from tests.apache.conversions import site_of
 
 OUT = [
     ('[balancers.b]\nmethod = "bybusyness"\nsticky = { cookie = "ID", param = "id", separator = "" }\n'
@@ -15,26 +13,12 @@ OUT = [
      "    ProxySet lbmethod=bybusyness stickysession=ID|id stickysessionsep=Off\n</Proxy>"),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []
-
-
 LOST = [
     ("[balancers.b]\nslow_start = 10", "balancers.b.slow_start"),
     ('[balancers.b]\nmethod = "latency"', "balancers.b.method"),
     ("[balancers.b.ejection]\nconsecutive = 3", "balancers.b.ejection"),
     ("[balancers.b]\nqueue = 5", "balancers.b.queue"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "address"), LOST)
-def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
-    _, losses = exported(text, tmp_path)
-    assert [loss.partition(":")[0] for loss in losses] == [address]
 
 
 def test_a_balancer_comes_with_its_members(tmp_path: Path) -> None:

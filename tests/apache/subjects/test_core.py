@@ -8,18 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.apache.conversions import exported, imported, site_of
+from tests.apache.conversions import imported, site_of
 
 LOST = [
     ('[[bans]]\nid = "x"\nnetwork = "192.0.2.1"', "bans"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "address"), LOST)
-def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
-    _, losses = exported(text, tmp_path)
-    assert [loss.partition(":")[0] for loss in losses] == [address]
-
 
 SINGLE = [
     ("ProxyPass / http://h/ connectiontimeout=3", "site", {"connect_timeout": 3}),

@@ -5,30 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.apache.conversions import PROXIED, exported, imported, rows_of, site_of
+from tests.apache.conversions import PROXIED, imported, site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("LimitRequestBody 9\n<Location /a>\nLimitRequestBody 0\n</Location>", "locations",
      [{"id": "a", "path": "/a", "max_body": 0}]),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
-
 LOST = [
     ("[limits]\nclient_rate = 5", "limits.client_rate"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "address"), LOST)
-def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
-    _, losses = exported(text, tmp_path)
-    assert [loss.partition(":")[0] for loss in losses] == [address]
 
 
 def test_bounds_of_the_first_host_of_an_address_are_its_listeners_and_those_of_others_are_lost(tmp_path: Path) -> None:

@@ -6,21 +6,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from proxy_core.apache.importer import import_file
 from proxy_core.control.cli.__main__ import main
-from tests.apache.conversions import PROXIED, exported, rows_of, site_of
+from tests.apache.conversions import PROXIED, site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("RewriteEngine On\nRewriteRule ^/a ${gone:b} [PT]", "maps", [{"type": "txt"}]),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
 
 OUT = [
     ('[maps.m]\ntype = "dbm"\nfile = "x"\nformat = "sdbm"', "RewriteMap m dbm=sdbm:x"),
@@ -29,13 +21,6 @@ OUT = [
      'DBDParams "host=db user=me password=pw dbname=names"\n'
      'RewriteMap m "fastdbd:SELECT a FROM b WHERE c = %s"'),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []
 
 
 def test_a_map_of_a_host_with_a_name_that_is_taken_gets_another(tmp_path: Path) -> None:

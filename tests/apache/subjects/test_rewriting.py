@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.apache.conversions import exported, rows_of, site_of
+from tests.apache.conversions import site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<If \"true\">\nRedirect 301 /a http://b/\n</If>", "rewrites",
@@ -22,26 +22,12 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
        "conditions": [{"test": "%{HTTP:A}", "pattern": "^"}]}]),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
-
 OUT = [
     ("[[rewrites]]\npattern = '^/a/(.*)'\nsubstitution = '/$1'\nflags = ['L']\nfolder = '/srv/a'",
      "RewriteRule ^/a/(.*) /srv/a/$1 [L]"),
     ("[[rewrites]]\npattern = '^/a b'\nflags = ['F']\nconditions = [{ test = '%{HTTPS}', pattern = '!on' }]",
      "RewriteCond %{HTTPS} !on\nRewriteRule \"^/a b\" - [F]"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []
-
 
 INHERITS = [
     ("InheritDownBefore", "RewriteEngine On", None),

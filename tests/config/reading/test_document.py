@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +26,24 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     assert "0xff" in problem.what
     assert read(tmp_path / "none.toml").problems[0].what.startswith("the file cannot be read")
     assert read(tmp_path).broken
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "circle", "endless"])
+def test_what_is_no_regular_file_within_bounds_is_a_problem_at_once(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "site.toml"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "circle":
+            file.symlink_to(file)
+        case "endless":
+            with file.open("wb") as written:
+                written.truncate(1 << 40)
+    [problem] = read(file).problems
+    assert problem.what.startswith("the file cannot be read: ")
+    assert problem.file == str(file)
 
 
 @settings(max_examples=150, deadline=None)

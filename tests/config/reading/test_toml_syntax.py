@@ -19,10 +19,13 @@ PROBLEMS: list[tuple[str, str, list[str]]] = [
     ("a list without its end", "[site]\ntrusted_proxies = [1\n", ["2:21: a list is not closed"]),
     ("a header that is not closed", "[site\n", ["1:6: the header of a table is not closed"]),
     ("a backslash in double quotes", 'x = "\\d"\n', ["1:"]),
-    ("nesting without end", "x = " + "[" * 5000, ["1:1: lists or tables are nested too deeply, flatten them"]),
+    ("nesting without end", "x = " + "[" * 5000, ["1:1: lists or tables are nested deeper than 32"]),
     ("nesting that TOML allows and nobody needs", "x = " + "[" * 300 + "]" * 300 + "\n",
-     ["1:1: lists or tables are nested too deeply, flatten them"]),
-    ("a number without end", "[site]\ntimeout = " + "9" * 5000 + "\n", ["2:"]),
+     ["1:37: lists or tables are nested deeper than 32"]),
+    ("nesting in a header", "a = 1\n[" + "b." * 40 + "c]\nd = 1\n", ["2:"]),
+    ("nesting below a header", "a = 1\n[" + "b." * 20 + "c]\nd = " + "[" * 20 + "]" * 20 + "\n", ["2:"]),
+    ("a number without end", "[site]\ntimeout = " + "9" * 5000 + "\nretries = 'x'\n",
+     ["2:11: this number has too many digits", '3:1: "retries" is no key']),
     ("half a surrogate", "x = '\ud800'\n", ["1:1: the text is not Unicode"]),
 ]
 # fmt: on

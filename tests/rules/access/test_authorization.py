@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import base64
 import itertools
+from typing import Literal
 
 import pytest
 
 from proxy_core.http.request_view import Connection, RequestView
-from proxy_core.rules.access.authorization import AccessVerdict, credentials, joined, words
+from proxy_core.rules.access.authorization import (
+    AccessCondition,
+    AccessRule,
+    AccessVerdict,
+    Guard,
+    credentials,
+    joined,
+    words,
+)
 from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import FactKey, Facts, Need
 from proxy_core.rules.lint.site import lint
+from proxy_core.rules.text.variables import Scope
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.deciding import decide
@@ -301,3 +311,29 @@ WRONG = [
 @pytest.mark.parametrize(("text", "said"), WRONG)
 def test_lint_says_what_is_wrong(text: str, said: str) -> None:
     assert any(said in str(problem) for problem in lint(read(text + ROUTES)))
+
+
+def guard_of(verdict: AccessVerdict, merging: Literal["off", "and", "or"]) -> Guard:
+    return Guard(AccessRule(("site",), (AccessCondition("x", lambda scope: verdict),)), merging=merging)
+
+
+def held(guard: Guard, scope: Scope) -> AccessVerdict:
+    assert guard.rule is not None
+    return joined("any", [each.check(scope) for each in guard.rule.conditions])
+
+
+def test_places_that_are_joined_in_any_order_mean_what_they_mean_two_by_two() -> None:
+    scope = Scope(RequestView(b"GET", b"/", b"h", "10.1.2.3"), Facts(), "/", None)
+    merges: tuple[Literal["and", "or"], ...] = ("and", "or")
+    for ways in itertools.product(merges, repeat=3):
+        for verdicts in itertools.product(AccessVerdict, repeat=4):
+            guard, wanted = guard_of(verdicts[0], "off"), verdicts[0]
+            for way, verdict in zip(ways, verdicts[1:], strict=True):
+                guard = guard.under(guard_of(verdict, way))
+                wanted = joined("all" if way == "and" else "any", [wanted, verdict])
+            assert held(guard, scope) is wanted, (ways, verdicts)
+
+
+def test_any_number_of_places_may_be_joined() -> None:
+    place = '[[locations]]\npath_regex = "^/"\nmerging = "{}"\nrequire = ["all granted"]\n'
+    assert status(asked("".join(place.format(way) for way in ("and", "or") * 750))) == 200

@@ -14,6 +14,7 @@ import os
 import struct
 from pathlib import Path
 
+from proxy_core import regular_files
 from proxy_core.runtime.maps.dbm import berkeley, gdbm, sdbm
 from proxy_core.runtime.maps.dbm.layout import BadDbmFile, Read
 
@@ -30,7 +31,7 @@ def files(path: Path, kind: str) -> tuple[str, tuple[Path, ...]]:
     pair = (base.with_name(f"{base.name}.dir"), base.with_name(f"{base.name}.pag"))
     if kind == "sdbm" or (kind == "auto" and pair[1].exists() and (base != path or not path.exists())):
         return "sdbm", pair
-    with path.open("rb") as file:
+    with open(regular_files.descriptor(path), "rb") as file:
         head = file.read(32)
     if kind == "gdbm" or (kind == "auto" and gdbm.is_head(head)):
         return "gdbm", (path,)
@@ -44,7 +45,7 @@ def fetch(kind: str, paths: tuple[Path, ...], key: bytes) -> bytes | None:
     descriptors: list[int] = []
     try:
         for path in paths:
-            descriptors.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            descriptors.append(regular_files.descriptor(path))
         reads = [_reader(descriptor) for descriptor in descriptors]
         match kind:
             case "sdbm":

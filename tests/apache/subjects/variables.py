@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import pytest
-
-from tests.apache.conversions import exported, rows_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<Location /a>\nSetEnvIf A b c\nSetEnv d e\nRequire env c\n</Location>", "env",
@@ -26,12 +21,6 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
       {"name": "W", "from": "%{HTTP:A}", "capture": "b", "unset": True}]),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
-
 OUT = [
     ('[[env]]\nname = "V"\nfrom = "%{HTTP:A}"\ncapture = "^x"\nnocase = true', "SetEnvIfNoCase A ^x V"),
     ('[[env]]\nname = "V"\nfields = "^A"\ncapture = "^x"', "SetEnvIf ^A ^x V"),
@@ -41,20 +30,6 @@ OUT = [
      'SetEnvIfExpr "sha1(%{REMOTE_ADDR}) =~ /^(.)/" V=$1'),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []
-
-
 LOST = [
     ('[[env]]\nid = "v"\nname = "V"\nfrom = "%{HTTP:A}"\ntransform = ["length"]', "env.v"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "address"), LOST)
-def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
-    _, losses = exported(text, tmp_path)
-    assert [loss.partition(":")[0] for loss in losses] == [address]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import pytest
-
-from tests.apache.conversions import exported, rows_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("ProxyPass /a http://h/b", "routes", [{"path": "/a", "proxy": "http://h/b"}]),
@@ -24,12 +19,6 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("ProxyPass /a http://h/${A} interpolate", "routes", [{"path": "/a", "proxy": "http://h/${A}"}]),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
-
 OUT = [
     ('[[routes]]\npath = "/a"\nexcept = true', "ProxyPass /a !"),
     ('[[routes]]\npath = "/a"\nproxy = "http://h/b"\ntimeout = 5\nnocanon = true',
@@ -38,20 +27,6 @@ OUT = [
     ('[[routes]]\npath = "/a"\nproxy = "http://h"\nenabled = false', "# ProxyPass /a http://h"),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []
-
-
 LOST = [
     ('[[routes]]\nid = "r"\npath = "/a"\nproxy = "http://h"\npreserve_host = true', "routes.r.preserve_host"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "address"), LOST)
-def test_what_apache_cannot_say_is_told(text: str, address: str, tmp_path: Path) -> None:
-    _, losses = exported(text, tmp_path)
-    assert [loss.partition(":")[0] for loss in losses] == [address]

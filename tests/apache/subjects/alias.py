@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import pytest
-
-from tests.apache.conversions import exported, rows_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("AliasMatch ^/static/(.*)$ /srv/s/$1", "routes", [{"path": "/static/", "folder": "/srv/s"}]),
@@ -25,20 +20,7 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"path_regex": "^/(.*\\.php)$", "redirect": {"status": 503}}]),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize(("text", "table", "found"), IN)
-def test_directives_become_rows(tmp_path: Path, text: str, table: str, found: list[dict[str, Any]]) -> None:
-    assert rows_of(tmp_path, text, table) == found
-
-
 OUT = [
     ('[[routes]]\npath = "/a"\nredirect = { to = "http://h/b", status = 301 }', "Redirect 301 /a http://h/b"),
     ('[[routes]]\npath = "/a"\nredirect = { status = 410 }', "Redirect 410 /a"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "lines"), OUT)
-def test_rows_become_directives(text: str, lines: str, tmp_path: Path) -> None:
-    made, losses = exported(text, tmp_path)
-    assert lines in made
-    assert losses == []

@@ -1,0 +1,35 @@
+"""Values that nobody should read over a shoulder, in a log or in a bug report: passwords, tokens, keys.
+
+A text says what it holds by a name beside it (``password=…``, ``TOKEN:…``) or by standing before the @ of a URL. Such
+values are masked in what people are told; nothing that is served or written for use is touched. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "(masked)"
+
+_NAMES = (
+    r"passw(?:or)?d|passphrase|pwd(?![a-z])|(?<![a-z])pass(?![a-z])|secret|token(?!s)|(?<!allow-)credential"
+    r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key"
+)
+_SECRET = re.compile(_NAMES, re.IGNORECASE)
+_GIVEN = re.compile(
+    rf"(?<![\w.-])(?=[\w.-]{{0,99}}?(?:{_NAMES}))([\w.-]{{1,100}}(?:\s*=\s*|:))"
+    r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)""",
+    re.IGNORECASE,
+)
+_USER = re.compile(r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)""")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a name is that of something secret."""
+    return _SECRET.search(name) is not None
+
+
+def masked(text: str) -> str:
+    """A text for people, with what its own words call secret masked."""
+    if "=" not in text and ":" not in text:
+        return text
+    return _GIVEN.sub(rf"\1{MASK}", _USER.sub(rf"\1{MASK}", text))
