@@ -34,6 +34,13 @@ def test_a_rule_that_goes_by_a_lost_variable_answers_503(tmp_path: Path) -> None
     assert [(row["pattern"], row["flags"]) for row in rows] == [("^/a", ["R=503"]), ("^/b", ["F"])]
 
 
+def test_a_rule_that_goes_by_the_name_of_an_address_answers_503_where_httpd_looks_it_up(tmp_path: Path) -> None:
+    rules = "RewriteEngine On\nRewriteCond %{REMOTE_HOST} \\.example$\nRewriteRule ^/a - [F]\n"
+    for lookups, flag in (("On", "R=503"), ("Off", "F")):
+        found = imported(tmp_path, f"Listen 1\n{PROXIED}HostnameLookups {lookups}\n{rules}")
+        assert [row["flags"] for row in tomllib.loads(found.text)["rewrites"]] == [[flag]]
+
+
 def test_what_does_not_go_by_it_is_left_alone(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}MaxMindDBEnv COUNTRY db/country/iso_code\n{GUARDED}")
     assert [loss.directive for loss in found.report.losses] == ["MaxMindDBEnv"]

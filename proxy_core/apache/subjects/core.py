@@ -42,12 +42,28 @@ def use_canonical_name(context: ImportContext, directive: Directive) -> None:
     _OF_SERVERS["usecanonicalname"](context, directive)
 
 
+def server_admin(context: ImportContext, directive: Directive) -> None:
+    """ServerAdmin address: in doubt where anything asks for it."""
+    context.draft.doubt(context.server, "SERVER_ADMIN", directive)
+    raise Ignored("no page here says it")
+
+
+def hostname_lookups(context: ImportContext, directive: Directive) -> None:
+    """HostnameLookups On|Off|Double"""
+    if first(directive).lower() == "off":
+        raise Ignored("names of addresses are not looked up")
+    context.draft.doubt(context.server, "REMOTE_HOST", directive)
+    raise Unsupported("names of addresses are not looked up")
+
+
 _OF_SERVERS = handlers(SERVER)
 HANDLERS = {
     **handlers(SITE),
     **_OF_SERVERS,
     "limitrequestbody": limit_request_body,
     "directoryindex": directory_index,
+    "serveradmin": server_admin,
+    "hostnamelookups": hostname_lookups,
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
     "usecanonicalname": use_canonical_name,
     "usecanonicalphysicalport": only(
@@ -66,7 +82,7 @@ IGNORED = by_name({
     "problems go to standard error and the console":
         "errorlog loglevel errorlogformat globallog transferlog loglevelrequest",
     "nothing here says it, or does otherwise":
-        "servertokens serversignature serveradmin hostnamelookups httpprotocoloptions namevirtualhost",
+        "servertokens serversignature httpprotocoloptions namevirtualhost",
     "connections of clients are kept; [limits] says how long": "keepalive maxkeepaliverequests",
     "loops of rules have a bound of their own": "limitinternalrecursion",
     "XML is not looked into": "limitxmlrequestbody",

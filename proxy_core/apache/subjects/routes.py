@@ -56,6 +56,8 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         return _where_it_holds(context, directive, status, args, regex)
     if context.section is not None and len(args) == int(goes):
         if context.section.kind not in ("location", "locationmatch"):
+            if not goes:
+                context.close(directive)
             raise Unsupported(f"it stands inside {context.section.directive}; give it a path, outside")
         # Nothing is appended to the URL here: httpd takes it for one that says it all (``fixup_redir``).
         path = context.section.argument
