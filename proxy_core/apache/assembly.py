@@ -18,9 +18,10 @@ from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
 from proxy_core.apache.subjects.rewrite_maps import databases
-from proxy_core.apache.subjects.rewriting import folders, rewriting, sections
+from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
+from proxy_core.apache.subjects.section_rules import sections
 
 
 def assembled(draft: SiteDraft) -> list[Block]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from proxy_core.apache.draft import CLOSED, PLACES, Block, SiteDraft
-from proxy_core.apache.subjects.rewriting import refusing
+from proxy_core.apache.draft import CLOSED, PLACES, Block, SiteDraft, refusing
 
 
 def variable(name: str) -> str:

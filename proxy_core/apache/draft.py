@@ -75,6 +75,11 @@ UNANSWERED = {"redirect": {"status": 503}}
 """What a route says whose target is lost."""
 
 
+def refusing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule that answers 503 where it did something that is lost."""
+    return {key: value for key, value in content.items() if key != "folder"} | {"substitution": "-", "flags": ["R=503"]}
+
+
 @dataclass(eq=False)
 class DraftRow:
     """One row or table of the site, in the spelling of site files."""

@@ -19,14 +19,14 @@ from typing import Any
 
 from proxy_core.apache import doubts
 from proxy_core.apache.assembly import assembled
-from proxy_core.apache.draft import CLOSED, UNANSWERED, Block, SiteDraft
+from proxy_core.apache.draft import CLOSED, UNANSWERED, Block, SiteDraft, refusing
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
 from proxy_core.apache.subjects import access, files, users, variables
-from proxy_core.apache.subjects.rewriting import folder_of, refusing
+from proxy_core.apache.subjects.rewriting import folder_of
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem

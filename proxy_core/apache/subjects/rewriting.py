@@ -11,7 +11,6 @@ maps either.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from proxy_core.apache.draft import (
     SiteDraft,
     below,
     block,
-    holds,
+    refusing,
     table,
 )
 from proxy_core.apache.import_context import ImportContext, Unsupported
@@ -100,21 +99,38 @@ def rule(context: ImportContext, directive: Directive) -> None:
     if why := _lost(row):
         context.lose(why)
         row = refusing(row)
+    elif any(_handlers(row)):
+        context.lose("files have the type of their name")
     made = DraftRow(row, [*(origin for _, origin in waiting), directive])
     (place.rules if isinstance(place, DraftSection) else place.rewrites).append(made)
 
 
+def _handlers(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The handlers (H) and types (T) that a rule names, but for those that files have anyway, and for what is
+    forwarded."""
+    for name, _, value in (flag.partition("=") for flag in row.get("flags", ())):
+        if (
+            name.strip().upper() in _OF_FILES
+            and value.lower() not in ("", "none", "default-handler")
+            and not _forwards(row)
+        ):
+            yield _OF_FILES[name.strip().upper()], value
+
+
+_OF_FILES = {"H": "H", "HANDLER": "H", "T": "T", "TYPE": "T"}
+
+
+def _forwards(row: Mapping[str, Any]) -> bool:
+    return not {flag.strip().upper() for flag in row.get("flags", ())}.isdisjoint(("P", "PROXY"))
+
+
 def _lost(row: Mapping[str, Any]) -> str:
     """What a rule has requests answered by that there is not here; "" for nothing."""
-    proxied = {flag.strip().upper() for flag in row.get("flags", ())} & {"P", "PROXY"}
-    for name, value in (flag.split("=", 1) for flag in row.get("flags", ()) if "=" in flag):
-        harmless = value.lower() in ("none", "default-handler") or (
-            name.strip().upper() in ("T", "TYPE") and not files.PROGRAMS.search(value)
-        )
-        if name.strip().upper() in ("H", "HANDLER", "T", "TYPE") and not harmless and not proxied:
+    for name, value in _handlers(row):
+        if name == "H" or files.PROGRAMS.search(value):
             return f"there is no handler {value}, so 503 answers what the rule takes; let a member answer it"
     url = row["substitution"]
-    if proxied and _WITH_SCHEME(url) and not routes.forwards(url):
+    if _forwards(row) and _WITH_SCHEME(url) and not routes.forwards(url):
         return routes.UNFORWARDED
     return ""
 
@@ -125,44 +141,6 @@ def base(context: ImportContext, directive: Directive) -> None:
     if not isinstance(place, DraftSection):
         raise Unsupported("it is for sections")
     place.base = first(directive)
-
-
-def sections(draft: SiteDraft, answers: bool) -> None:
-    """The rules of sections get their rows. The main server's sections hold in its hosts as well, each with the engine
-    of the host: they have rows without a host where all agree. ``answers`` as in ``rewriting``: then those of a host
-    that is off hold as well."""
-    main = draft.main
-    shared = _rows_in(draft, main)
-    of_hosts = {server: _rows_in(draft, server) for server in draft.hosts}
-
-    def agree(where: str) -> bool:
-        said = [[row.content for row in own.get(where, ())] for own in (shared, *of_hosts.values())]
-        return all(each == said[0] for each in said)
-
-    taken = [where for where in shared if answers or agree(where)]
-    main.inner[:0] = [row for where in taken for row in shared[where]]
-    for server, own in of_hosts.items():
-        server.inner[:0] = [row for where, rows in own.items() if where not in taken for row in rows]
-
-
-def _rows_in(draft: SiteDraft, server: DraftServer) -> dict[str, list[DraftRow]]:
-    """The rules of the sections that hold in a server, by their locations. Of several sections that hold, the last that
-    says anything of rewriting counts. What it does not say itself it has of those round it, and whether the engine is
-    on of the server, too (``config_perdir_merge``; ``cmd_rewriteengine``)."""
-    both = list(dict.fromkeys((draft.main, server)))
-    engines = [server.option("engine") for server in both]
-    settled: list[DraftSection] = []
-    rows = {}
-    for section in [each for one in both for each in one.within]:
-        assert section.row is not None
-        around = [each for each in settled if holds(each, section)]
-        said = [*engines, around[-1].engine if around else None, section.engine]
-        engine = next((each for each in reversed(said) if each is not None), False)
-        own = _settled(section, engine, around[-1] if around else None)
-        settled.append(own)
-        if own.rules or any(each.rules for each in around):
-            rows[section.row.content["id"]] = list(_rows(draft, own))
-    return rows
 
 
 def folder_of(directive: Directive) -> str:
@@ -196,44 +174,7 @@ def folders(draft: SiteDraft) -> None:
                 row.content = refusing(row.content)
 
 
-def _settled(section: DraftSection, engine: bool, around: DraftSection | None) -> DraftSection:
-    """The section, with what it has of the one round it."""
-    above = around.options or set() if around is not None else set()
-    words = above if section.options is None else section.options
-    takes = set() if "ignoreinherit" in words else above
-    base = around.rules if around is not None else []
-    if "inherit" in words or "inheritdown" in takes:
-        rules = [*section.rules, *base]
-    elif "inheritbefore" in words or "inheritdownbefore" in takes:
-        rules = [*base, *section.rules]
-    else:
-        rules = section.rules
-    return dataclasses.replace(section, engine=engine, options=words, rules=rules if engine else [])
-
-
-def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
-    """The rules of a section as rows for its location; without any, one that keeps those round it out."""
-    assert section.row is not None
-    for row in section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]:
-        content = {**row.content, "location": section.row.content["id"]}
-        if section.kind == "directory" and _RELATIVE(content["substitution"]):
-            try:
-                start = section.base or files.url(draft, draft.whole(section.argument))
-            except Unsupported as why:
-                draft.lose(row.origins[-1:], f"{why}; until then what it takes is answered 503")
-                content = refusing(content)
-            else:
-                content["substitution"] = start + content["substitution"]
-        yield DraftRow(content, row.origins)
-
-
-def refusing(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule that answers 503 where it did something that is lost."""
-    return {key: value for key, value in content.items() if key != "folder"} | {"substitution": "-", "flags": ["R=503"]}
-
-
 _WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
-_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
 HANDLERS = {
     "rewriteengine": engine,
     "rewriteoptions": options,
