@@ -108,12 +108,8 @@ def rule(context: ImportContext, directive: Directive) -> None:
 def _handlers(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The handlers (H) and types (T) that a rule names, but for those that files have anyway, and for what is
     forwarded."""
-    for name, _, value in (flag.partition("=") for flag in row.get("flags", ())):
-        if (
-            name.strip().upper() in _OF_FILES
-            and value.lower() not in ("", "none", "default-handler")
-            and not _forwards(row)
-        ):
+    for name, _, value in (flag.partition("=") for flag in row.get("flags", ()) if not _forwards(row)):
+        if name.strip().upper() in _OF_FILES and value.lower() not in ("", "none", "default-handler"):
             yield _OF_FILES[name.strip().upper()], value
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from proxy_core.config.folders import FILES, METHODS, root_of
 from proxy_core.config.model import Options, RewriteRule, Route
 from proxy_core.http.target import as_bytes_text, escaped
@@ -45,7 +47,7 @@ def served(options: Options, row: Route | RewriteRule | None, state: RuleState, 
         reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
         state=state,
         rows="site" if row is None else "routes" if isinstance(row, Route) else "rewrites",
-        folder=root.folder,
+        folder=posixpath.normpath(root.folder),
         max_body=own.max_body,
         canonical=own.canonical,
     )
