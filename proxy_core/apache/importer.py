@@ -82,6 +82,7 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
     for is lost."""
     kept: list[Block] = []
     unset: dict[str, dict[str, str]] = {}
+    shut: dict[str, Block] = {}
     reasons = dict(reversed(found))
     for number, block in enumerate(blocks):
         problem = reasons.get(number)
@@ -92,6 +93,8 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
         for origin in block.origins:
             why = origin.unsaid(why)
         draft.lose(block.origins[-1:], why)
+        if block.path[0] == "listeners" and block.path[-1] == "tls":
+            shut |= dict.fromkeys(_behind(block.path[1], blocks), block)
         closed = next((each for each in closings(block) if each != block.content), None)
         if closed is not None:
             kept.append(replace(block, content=closed))
@@ -101,9 +104,22 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
                 name = block.content["name"]
                 lost = unset.setdefault(block.content.get("host", ""), {})
                 lost[doubts.variable(re.escape(name))] = f"{name} is not set"
+    for host, block in shut.items():
+        where = {"id": draft.location_id("closed"), **({"host": host} if host else {}), "path": "/", "expr": "true"}
+        kept.append(Block(("locations",), {**where, "require": [CLOSED]}, block.origins, row=True))
     for host, lost in unset.items():
         kept = doubts.closed(draft, kept, host, lost)
     return kept
+
+
+def _behind(listener: str, blocks: Sequence[Block]) -> list[str]:
+    """The hosts that a listener leads to, "" where there are none."""
+    found = [
+        block.path[1]
+        for block in blocks
+        if block.path[0] == "hosts" and listener in block.content.get("listeners", (listener,))
+    ]
+    return found or [""]
 
 
 def closings(block: Block) -> Iterator[dict[str, Any]]:
@@ -117,6 +133,8 @@ def closings(block: Block) -> Iterator[dict[str, Any]]:
         case "routes":
             narrow = {**kept, **{key: block.content[key] for key in ("path", "path_regex") if key in block.content}}
             yield from _further(block, {**narrow, **UNANSWERED}, {**kept, "path": "/", **UNANSWERED})
+        case "listeners" if block.path[-1] == "tls":  # whose hosts nobody gets into
+            yield {key: value for key, value in block.content.items() if not key.startswith("client_")}
         case _ if "require" in block.content:
             narrow = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
             yield {**narrow, "require": [CLOSED]}

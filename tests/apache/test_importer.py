@@ -38,6 +38,16 @@ def test_a_route_at_fault_leaves_its_paths_to_no_other(tmp_path: Path) -> None:
     assert rows == [{"path": "/a", "redirect": {"status": 503}}, {"path": "/", "redirect": {"status": 503}}]
 
 
+def test_nobody_gets_to_a_host_whose_clients_cannot_be_asked_for_certificates(tmp_path: Path) -> None:
+    text = (
+        "Listen 1\n<VirtualHost *:1>\nServerName a\nSSLEngine on\nSSLCertificateFile /a.pem\nSSLVerifyClient require\n"
+        "SSLCACertificatePath /cas\nProxyPass / http://h/\n</VirtualHost>\n"
+    )
+    site = tomllib.loads(imported(tmp_path, text).text)
+    assert site["listeners"]["http"]["tls"] == {"certificates": [{"cert": "/a.pem"}]}
+    assert site["locations"] == [{"id": "closed", "host": "a", "path": "/", "expr": "true", "require": ["all denied"]}]
+
+
 def test_the_site_file_says_at_the_row_what_is_lost(tmp_path: Path) -> None:
     found = imported(tmp_path, "Listen 1\nProxyPass /a ajp://h/\n")
     above, _ = found.text.split("[[routes]]")
