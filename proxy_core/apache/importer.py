@@ -137,7 +137,8 @@ def closings(block: Block) -> Iterator[dict[str, Any]]:
             yield {key: value for key, value in block.content.items() if not key.startswith("client_")}
         case _ if "require" in block.content:
             narrow = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
-            yield {**narrow, "require": [CLOSED]}
+            whole = {**kept, "path": "/", "expr": "true", "require": [CLOSED]}
+            yield from _further(block, {**narrow, "require": [CLOSED]}, whole)
 
 
 def _further(block: Block, *steps: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -38,6 +38,12 @@ def test_a_route_at_fault_leaves_its_paths_to_no_other(tmp_path: Path) -> None:
     assert rows == [{"path": "/a", "redirect": {"status": 503}}, {"path": "/", "redirect": {"status": 503}}]
 
 
+def test_a_place_that_cannot_be_told_closes_all_of_them(tmp_path: Path) -> None:
+    text = "Listen 1\n" + PROXIED + "<LocationMatch ^/(x>\nRequire ip 10\n</LocationMatch>\n"
+    (row,) = tomllib.loads(imported(tmp_path, text).text)["locations"]
+    assert (row["path"], row["require"]) == ("/", ["all denied"])
+
+
 def test_nobody_gets_to_a_host_whose_clients_cannot_be_asked_for_certificates(tmp_path: Path) -> None:
     text = (
         "Listen 1\n<VirtualHost *:1>\nServerName a\nSSLEngine on\nSSLCertificateFile /a.pem\nSSLVerifyClient require\n"

@@ -186,6 +186,13 @@ def checker(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("programs are not run here, so nobody is let in there; let a member run them")
 
 
+def login(context: ImportContext, directive: Directive) -> None:
+    """MellonEnable auth, ShibRequireSession On, ShibRequestSetting requireSession true"""
+    if directive.args[-1].lower() in ("auth", "on", "1", "true"):
+        context.close(directive)
+    raise Unsupported("there is no such login here, so nobody is let in where it is asked for; let a member ask")
+
+
 def override(context: ImportContext, directive: Directive) -> None:
     """AllowOverride: what files named .htaccess say is not known here."""
     if context.section is None or directive.args in ((), ("None",), ("none",)):
@@ -285,6 +292,7 @@ HANDLERS = {
     "action": action,
     "dav": dav,
     **dict.fromkeys(_CHECKERS, checker),
+    **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
     **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),
     "allowoverride": override,
     "fallbackresource": fallback,
