@@ -23,12 +23,20 @@ from typing import Any
 import uvloop
 
 from proxy_core.control.cli.serve_site import drained, ready
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, report, serving_arguments
-from proxy_core.control.demo.scratch_site import move_listeners, scratch_copy
+from proxy_core.control.cli.subcommand import (
+    EXIT_BAD_SITE,
+    Parser,
+    common_options,
+    report,
+    serving_options,
+    site_argument,
+)
+from proxy_core.control.demo.scratch_site import move_listeners, sample, scratch_copy
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.named_things import with_named_things
 from proxy_core.errors import Problem
-from proxy_core.runtime.process_limits import settle
+from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui.app import ConsoleApp, Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 
@@ -58,17 +66,29 @@ class Signals:
             signal.signal(number, signal.SIG_IGN)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``rproxy-tui``; returns the exit status."""
+def whole() -> Parser:
+    """The whole command line of ``rproxy-tui``."""
     parser = Parser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
-    serving_arguments(parser)
+    common_options(parser, whole)
+    site_argument(parser, nargs="?", help="the site file (TOML); without it --demo serves a sample")
+    serving_options(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``rproxy-tui``; returns the exit status."""
+    parser = whole()
+    given = parser.read(sys.argv[1:] if arguments is None else arguments)
+    open_standard_descriptors()
+    if given.site is None and not given.demo:
+        parser.error("which site? Give its file, or --demo to look around, or write one: rproxy init site.toml")
+    file: Path = given.site or sample()
     if not in_foreground():
-        tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {given.site}` serves without one\n")
+        tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {file}` serves without one\n")
         return EXIT_BAD_SITE
-    file: Path = given.site
+    site = file
     moved: tuple[Problem, ...] = ()
     if given.demo:
         try:
@@ -82,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         serve(file, with_demo=given.demo, read_only=given.read_only, allow_empty=given.allow_empty, notices=moved)
     )
     if given.demo and not status:
-        tell(f"rproxy-tui: the demo's edits are in {file}; {given.site} is as it was\n")
+        tell(f"rproxy-tui: the demo's edits are in {file}; {site} is as it was\n")
     return status
 
 
@@ -107,7 +127,7 @@ async def serve(
     try:
         engine = Engine(file, console=True, allow_empty=allow_empty)
     except BadSite as bad:
-        for problem in bad.problems:
+        for problem in await with_named_things(bad.document, bad.problems):
             report(problem)
         return EXIT_BAD_SITE
     signals = Signals()
@@ -204,7 +224,7 @@ def state_folder(file: Path) -> Path:
 def log_to(file: Path) -> None:
     """Send what libraries log to a file: on standard error it would land in the middle of the picture."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler: logging.Handler = logging.FileHandler(file, delay=True)
     except OSError:
         handler = logging.NullHandler()
@@ -217,7 +237,8 @@ def keep_trace(error: BaseException, file: Path) -> str:
     name = time.strftime("console-crash-%Y%m%d-%H%M%S.txt")
     for folder in (state_folder(file), Path(tempfile.gettempdir())):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (folder / name).touch(mode=0o600)
             (folder / name).write_text(text)
         except OSError:
             continue

@@ -20,12 +20,13 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo
-from proxy_core.control.view import EngineView, SiteState, Snapshot
+from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo, made_on
+from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.errors import Address, Problem, errors
+from proxy_core.printable import printable_lines
 from proxy_core.rules.lint.emptiness import emptied
 from rproxy_tui import keys, sentences, theme
-from rproxy_tui.console import Outcome
+from rproxy_tui.console import Outcome, SiteChanged
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver, OnlyText
@@ -43,7 +44,7 @@ from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
 from rproxy_tui.screens.traffic import TrafficPage
-from rproxy_tui.widgets.dialogs import Choice
+from rproxy_tui.widgets.dialogs import Choice, shortened
 from rproxy_tui.widgets.frame import KeyHints
 from rproxy_tui.words import printable
 
@@ -54,6 +55,9 @@ PAGES: dict[str, type[Page]] = {
 
 PAGE_OF = {"routes": "3", "balancers": "4", "rewrites": "5", "maps": "6"}
 """The page that shows the rows or tables of a name."""
+
+CONSOLE = "console"
+"""The author of what is done in a console."""
 
 TICK = 0.05
 """Seconds between looks at the clock; a page is pulled at its own ``hertz``."""
@@ -138,10 +142,12 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         with self.governor.painting():
             self.snapshot = snapshot = self.engine.snapshot()
             state = self.engine.site()
-            if (state.generation, state.text) != (self.state.generation, self.state.text):  # a nudge keeps its number
+            if state.revision != self.state.revision:
                 self.state = state
                 self._take_settings()
                 self._problems_due = now
+                for screen in self.screen_stack:
+                    screen.post_message(SiteChanged())
             if now >= self._problems_due:
                 self.problems = self.engine.problems()
                 self._problems_due = now + PROBLEM_SECONDS
@@ -163,7 +169,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
                 hints.say(notice)
 
     def copy(self, text: str, what: str) -> None:
-        self.copy_to_clipboard(text)
+        self.copy_to_clipboard(printable_lines(text))
         self.say(f"copied {what}", "success")
 
     # Changing
@@ -172,18 +178,21 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         if self.read_only:
             return Refused(problems=(READ_ONLY,))
         if sentences.takes_away(command):
+            seen = self.engine.site().revision
             preview = await self.engine.preview(command)
             if left := emptied(preview.problems, self.engine.problems()):
                 detail = "\n".join(problem.what for problem in left)
                 question = Choice("Leave the proxy with nothing to serve?", detail, (("y", "Apply"), ("n", "No")))
                 if not errors(preview.problems) and await self.ask(question) != "y":
                     return Refused(problems=left)
+                command = made_on(command, seen)
         return await self.engine.submit(command)
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
-        question = Choice(confirm, detail, (("y", yes), ("n", "No")))
-        if confirm and not self.read_only and await self.ask(question) != "y":
-            return False
+        if confirm and not self.read_only:
+            command = made_on(command, self.state.revision)
+            if await self.ask(Choice(confirm, detail, (("y", yes), ("n", "No")))) != "y":
+                return False
         result = await self.submit(command)
         if isinstance(result, Applied):
             self.applied(result)
@@ -270,17 +279,21 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     @work
     async def action_undo(self) -> None:
-        if self.engine.can_undo():
-            await self.do(Undo())
-        else:
-            self.say("nothing to take back")
+        await self._walk(Undo(), self.engine.can_undo(), "Undo", "nothing to take back")
 
     @work
     async def action_redo(self) -> None:
-        if self.engine.can_redo():
-            await self.do(Redo())
+        await self._walk(Redo(), self.engine.can_redo(), "Redo", "nothing to do again")
+
+    async def _walk(self, command: Command, what: Generation | None, verb: str, nothing: str) -> None:
+        """Undo or redo; asks first where it was not done in a console."""
+        if what is None:
+            self.say(nothing)
+        elif what.author == CONSOLE:
+            await self.do(command)
         else:
-            self.say("nothing to do again")
+            diff = (await self.engine.preview(command)).diff
+            await self.do(command, f"{verb} what was done by {what.author}: {what.sentence}?", shortened(diff), verb)
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:

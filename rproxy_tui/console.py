@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
+from textual.message import Message
 from textual.screen import Screen
 
 from proxy_core.control.editing.commands import Command, Result
@@ -15,6 +16,10 @@ from proxy_core.errors import Address, Problem
 from rproxy_tui.governor import Governor
 
 Outcome = TypeVar("Outcome")
+
+
+class SiteChanged(Message, bubble=False):
+    """Another state of the site is in force; every screen hears of it, be it on top or not."""
 
 
 class ConsoleVerbs(Protocol):
@@ -44,7 +49,7 @@ class ConsoleVerbs(Protocol):
         """Put a sentence into the last row for some seconds. ``severity``: success, warning, error or muted."""
 
     def copy(self, text: str, what: str) -> None:
-        """Put a text into the clipboard, and say ``what`` was copied."""
+        """Put a text into the clipboard, made printable, and say ``what`` was copied."""
 
     async def ask(self, dialog: Screen[Outcome]) -> Outcome | None:
         """Show a dialog and wait for what it ends with; None when it was left."""

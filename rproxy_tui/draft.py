@@ -11,7 +11,7 @@ import csv
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
@@ -20,7 +20,10 @@ from proxy_core.config.model import Site
 from proxy_core.config.schema import Field, fields, names_something, struct_at
 from proxy_core.control.editing.commands import Change, Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Address, Problem
+from rproxy_tui.words import clip
 
+LONGEST_VALUE = 60
+"""Characters of a value that a sentence shows."""
 NAME = ""
 """Key of the field that holds the name of a new named table; no option is called so."""
 SPELLED: dict[str, str] = {
@@ -137,6 +140,31 @@ def fresh(site: Site, address: Address, row: Mapping[str, Any], above: str = "")
     return Draft(address, (naming, *shown), {NAME: "", **texts}, "named", above, taken)
 
 
+def again(draft: Draft, site: Site) -> Draft | None:
+    """The draft as it would begin on another state of the site; None where what it is about, or where it goes, is
+    gone. A new row comes above the one that it was to come above, or to the end where that is gone."""
+    if draft.new not in ("row", "named"):
+        now = existing(site, draft.address)
+        return None if now is None or (now.new and not draft.new) else now
+    if len(draft.address) > 1 and _at(site, draft.address[:-1]) is None:
+        return None
+    taken = names_at(site, draft.address)
+    return replace(draft, taken=taken, above=draft.above if draft.above in taken else "")
+
+
+def merged(draft: Draft, now: Draft, texts: Mapping[str, str]) -> Draft:
+    """The draft to make a change of: what was typed (``texts``) stands against what is there now, and what was not is
+    left as it is now, whoever made it so."""
+    typed = {name: now.before[name] for name, text in texts.items() if text != draft.before[name]}
+    return replace(now, before={**draft.before, **typed})
+
+
+def clashes(draft: Draft, now: Draft, texts: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields that were changed here and, in another way, by somebody else."""
+    return tuple(name for name, text in texts.items() if draft.before[name] not in (text, now.before[name]) and
+                 text.strip(" ") != now.before[name])  # fmt: skip
+
+
 def change(draft: Draft, texts: Mapping[str, str]) -> tuple[Change | None, dict[str, str]]:
     """The Change that the texts ask for (None when they change nothing), and what is wrong with a text by field."""
     values: dict[str, Any] = {}
@@ -225,6 +253,13 @@ def spell(field: Field, value: Any) -> str:
 def _shown_fields(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
     """What a form shows of a table: its own keys and rows, not the tables in it."""
     return tuple(field for field in fields(struct) if field.struct is None or field.kind == "rows")
+
+
+def readable(field: Field, text: str) -> str:
+    """A field's text in a sentence: ``5``, ``"a, b"``, ``not set``."""
+    if field.kind == "rows" and text:
+        text = "; ".join(" ".join(filter(None, cells[1:])) for cells in cells_of(text))
+    return clip(text, LONGEST_VALUE) or "not set"
 
 
 # Rows in a table ----------------------------------------------------------------------------------------------------
@@ -327,7 +362,7 @@ def _sentence(draft: Draft, edits: list[Edit]) -> str:
 
 def _shown(value: Any) -> str:
     text = spell(Field(name="", kind="text"), value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def names_at(site: Site, address: Address) -> frozenset[str]:

@@ -43,7 +43,7 @@ from textual.message import Message
 
 from proxy_core.printable import controls, printable_lines
 from rproxy_tui.key_stream import KeyStream
-from rproxy_tui.settling import settled, way_of_a_key
+from rproxy_tui.settling import hand_out
 
 HIGH = 32 * 1024
 """Bytes of backlog from which painting is dropped: about one whole screen."""
@@ -216,14 +216,11 @@ class ConsoleDriver(LinuxDriver):
         """Hand keys to the app in the order of typing, each when the one before it has been worked off."""
         self._unheard.extend(messages)
         if self._unheard and (self._telling is None or self._telling.done()):
-            self._telling = self._loop.create_task(self._tell())
+            self._telling = self._loop.create_task(hand_out(self._app, self._unheard, self.process_message))
 
-    async def _tell(self) -> None:
-        while self._unheard and not self._ended:
-            message, way = self._unheard.popleft(), way_of_a_key(self._app)
-            self.process_message(message)
-            if isinstance(message, events.Key | events.Paste):
-                await settled(self._app, way)
+    def send_message(self, message: Message) -> None:
+        """Put it into the app's queue at once: it is read in the app's own loop."""
+        self._app.post_message(message)
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:

@@ -38,8 +38,9 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     engine, site = console.engine, console.engine.site().site
     for key, name in PAGES.items():
         yield action(console, f"page('{key}')", f"go to {name.title()}", f"key {key}")
-    yield action(console, "undo", "undo", engine.can_undo() or "nothing to take back")
-    yield action(console, "redo", "redo", engine.can_redo() or "nothing to do again")
+    undone, redone = engine.can_undo(), engine.can_redo()
+    yield action(console, "undo", "undo", undone.sentence if undone else "nothing to take back")
+    yield action(console, "redo", "redo", redone.sentence if redone else "nothing to do again")
     yield action(console, "problems", "problems", "what is wrong, and what to do about it")
     yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
     yield PaletteEntry("start demo members", "an upstream for every loopback member that refuses", console.start_demo)

@@ -81,6 +81,16 @@ def weight_of(text: str) -> float | str:
     return weight if LIGHTEST <= weight <= HEAVIEST else "A weight is a number from 0 to 100."
 
 
+def other_weights(before: Mapping[str, float], now: Mapping[str, float]) -> str:
+    """What is wrong with a question about weights that somebody else has changed meanwhile."""
+    changed = [
+        f"{name} has weight {now[name]:g} by now, and had {weight:g}" if name in now else f"{name} is gone by now"
+        for name, weight in before.items()
+        if now.get(name) != weight
+    ]
+    return f"{listed(changed)}: esc, and look again."
+
+
 def set_status(status: MemberStatus, balancer: str, *members: str) -> Change:
     """Enable, drain or disable members. Enabled is what one is without a word, so enabling removes the key."""
     return Change(

@@ -9,9 +9,13 @@ the screen and the focus stay what they are, the key has done what it does.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+from textual import events
 from textual.app import App
+from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
@@ -22,6 +26,15 @@ LOOK = 0.02
 APPLY = "apply"
 """Name of the workers that may close their dialog: keys wait for them."""
 _ROUNDS, _TURNS = 8, 4
+
+
+async def hand_out(app: App[Any], typed: deque[Message], hand: Callable[[Message], object]) -> None:
+    """Hand out what was typed in its order, until nothing is left of it."""
+    while typed:
+        message, way = typed.popleft(), way_of_a_key(app)
+        hand(message)
+        if isinstance(message, events.Key | events.Paste):
+            await settled(app, way)
 
 
 def way_of_a_key(app: App[Any]) -> list[MessagePump]:

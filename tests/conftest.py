@@ -1,5 +1,5 @@
-"""What all tests share: a state folder of their own, so that no test finds or leaves a journal in the user's; and a
-collector that does not walk through the suite itself again and again."""
+"""What all tests share: a state folder of their own, so that no test finds or leaves a journal in the user's; a
+collector that does not walk through the suite itself again and again; and a line at the end on what was skipped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import programs
+
 settings.register_profile("suite", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("suite")
 
@@ -19,6 +21,13 @@ def pytest_collection_finish() -> None:
     """Thousands of tests are objects that stay to the end: each full collection would visit them all."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how many tests want a program that is not here, and how to get it."""
+    reports = terminalreporter.getreports("skipped")
+    if line := programs.missing(report.longreprtext for report in reports):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

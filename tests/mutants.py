@@ -43,9 +43,11 @@ BALANCE, SERVE, UPSTREAMS = "proxy_core/balance", "proxy_core/serve", "proxy_cor
 WAY, GATE, HOST_RULES = "proxy_core/serve/way.py", "proxy_core/serve/client_limits.py", "proxy_core/rules/host_rules.py"
 ROUTING, REWRITING, FIELDS = "proxy_core/rules/routing", "proxy_core/rules/rewriting", "proxy_core/rules/fields"
 ACCESS, COMPILE = "proxy_core/rules/access", "proxy_core/runtime/compile_site.py"
+WATCHING = "proxy_core/control/watching"
 SAVER_TESTS, EDITOR_TESTS = "tests/control/editing/test_saver.py", "tests/control/editing/test_editor.py"
 RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recent_requests.py", "tests/screens/test_draft.py"
 CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_member_health.py"
+SLOW_START_TESTS = "tests/sim/test_slow_start.py"
 LBSETS_TESTS, EJECTION_TESTS = "tests/balance/test_shares.py", "tests/balance/test_ejection.py"
 FLIGHT_TESTS, GATE_TESTS = "tests/serve/test_flight.py", "tests/serve/test_client_limits.py"
 READING_TESTS = "tests/serve/test_request_fields.py tests/serve/test_request_head.py tests/e2e/test_strictness.py"
@@ -54,6 +56,11 @@ REVERSE_TESTS, TABLE_TESTS = "tests/rules/routing/test_reverse.py", "tests/rules
 REWRITING_TESTS = "tests/semantics/test_rewriting.py tests/rules/test_rewrite_lists.py"
 WAY_TESTS, SECTION_TESTS = "tests/serve/test_way.py", "tests/rules/test_settings.py tests/rules/test_host_rules.py"
 COMPILE_TESTS = "tests/runtime/test_compile_site.py"
+PASSWORDS, PASSWORDS_TESTS = "proxy_core/runtime/passwords.py", "tests/runtime/test_passwords.py"
+LOCAL, LOCAL_TESTS = "proxy_core/serve/local_files.py", "tests/e2e/test_local_files.py"
+PAGES, PAGES_TESTS = (
+    "proxy_core/serve/metrics_and_heartbeat_listeners.py", "tests/serve/test_metrics_and_heartbeat_listeners.py",
+)  # fmt: skip
 
 MUTANTS = [
     # -- what is on disk, and what is owed to it
@@ -250,6 +257,28 @@ MUTANTS = [
     Mutant(
         "choose: requests of sessions count in turns", BALANCE, "chosen.state.lbstatus -= total", "pass", CHOOSING_TESTS
     ),
+    Mutant("slow start: a turn is paid for", BALANCE, "first.state.owed -= 1.0", "pass", SLOW_START_TESTS),
+    Mutant(
+        "slow start: in its turn a member waits while the method holds more against it",
+        BALANCE,
+        "if burden(first, now) <= min(burden(other, now) for other in others):",
+        "if True:",
+        CHOOSING_TESTS,
+    ),
+    Mutant(
+        "slow start: nothing is made good when it is over",
+        BALANCE,
+        "    for member in pool.members:\n        start_anew(member.state)",
+        "",
+        SLOW_START_TESTS,
+    ),
+    Mutant(
+        "slow start: a member in error is only tried",
+        BALANCE,
+        "return RAMP_FROM if state.error_at else ramp(state, seconds, now)",
+        "return ramp(state, seconds, now)",
+        SLOW_START_TESTS,
+    ),
     Mutant(
         "choose: a session of a member that was drained for long enough goes elsewhere",
         BALANCE,
@@ -317,8 +346,8 @@ MUTANTS = [
     Mutant(
         "retries: they end",
         SERVE,
-        "if not (harmless and exchange.retries < RETRIES and retries.spend()):",
-        "if not (harmless and retries.spend()):",
+        "exchange.retries < RETRIES and (same or self._others())",
+        "(same or self._others())",
         FLIGHT_TESTS,
     ),
     Mutant("retries: they have a budget", SERVE, " and retries.spend())", ")", FLIGHT_TESTS),
@@ -379,8 +408,8 @@ MUTANTS = [
     Mutant(
         "guards: what is denied is denied without asking who it is",
         ACCESS,
-        "ranked = (decides, AccessVerdict.WANTS_USER, otherwise)",
-        "ranked = (AccessVerdict.WANTS_USER, decides, otherwise)",
+        "ranked = (decides, *undecided, otherwise)",
+        "ranked = (*undecided, decides, otherwise)",
         ACCESS_TESTS,
     ),
     Mutant(
@@ -396,6 +425,210 @@ MUTANTS = [
         'return decoded if colon and user and "\\0" not in decoded else None',
         "return decoded",
         ACCESS_TESTS,
+    ),
+    # -- secrets, and who is believed
+    Mutant(
+        "guards: nobody knows that an unknown client is not one of a network",
+        ACCESS,
+        "if scope.view.client else AccessVerdict.UNKNOWN",
+        "if scope.view.client else AccessVerdict.DENIED",
+        ACCESS_TESTS,
+    ),
+    Mutant(
+        "guards: what nobody knows is not granted by not",
+        ACCESS,
+        "if verdict is AccessVerdict.UNKNOWN:\n        return verdict",
+        "if False:\n        return verdict",
+        ACCESS_TESTS,
+    ),
+    Mutant(
+        "guards: a password that was not judged is no wrong one",
+        ACCESS,
+        "if right == OVERLOADED:",
+        "if False:",
+        ACCESS_TESTS,
+    ),
+    Mutant(
+        "passwords: a known answer waits for no judgement",
+        PASSWORDS,
+        "if said is None:\n                    said = await",
+        "if True:\n                    said = await",
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "passwords: wrong ones push out no right one",
+        PASSWORDS,
+        "answers = self._known[said]",
+        'answers = self._known[""]',
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "passwords: the same one is judged once",
+        PASSWORDS,
+        "if verdict is not None:\n            return verdict",
+        "if False:\n            return verdict",
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "passwords: a look at the file waits for no judgement",
+        PASSWORDS,
+        "ThreadPoolExecutor(_THREADS + 1,",
+        "ThreadPoolExecutor(_THREADS,",
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "passwords: what holds the interpreter is followed by a rest",
+        PASSWORDS,
+        "await asyncio.sleep(held * RESTS)",
+        "await asyncio.sleep(0)",
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "passwords: who has no place in line is told so",
+        PASSWORDS,
+        "lost.verdict.set_result(OVERLOADED)",
+        "pass",
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "passwords: clients take turns",
+        "proxy_core/runtime/fair_line.py",
+        "popitem(last=False)",
+        "popitem(last=True)",
+        "tests/runtime/test_fair_line.py",
+    ),
+    Mutant(
+        "passwords: who has most gives way",
+        "proxy_core/runtime/fair_line.py",
+        "self._waiting.get(client, ())) + 1:",
+        "self._waiting.get(client, ())) + 99:",
+        "tests/runtime/test_fair_line.py",
+    ),
+    Mutant(
+        "passwords: what nobody waits for is not judged",
+        PASSWORDS,
+        "if monotonic() < until:",
+        "if True:",
+        PASSWORDS_TESTS,
+    ),
+    Mutant(
+        "client: an address may have a port",
+        "proxy_core/serve/client_address.py",
+        "dressed = _DRESSED(entry)",
+        "dressed = None",
+        "tests/serve/test_client_address.py",
+    ),
+    Mutant(
+        "client: who is named by no address is not the proxy",
+        "proxy_core/serve/client_address.py",
+        'client = ""\n            break',
+        "break",
+        "tests/serve/test_client_address.py",
+    ),
+    Mutant(
+        "client: a name that is no address is told of",
+        SERVE,
+        "if not client and policy.naming is not None:",
+        "if False:",
+        "tests/control/test_engine.py::test_a_proxy_that_names_clients_by_no_address_is_told_of_once",
+    ),
+    Mutant(
+        "files: private ones are private by any link",
+        LOCAL,
+        "if os.path.samestat(found, os.stat(each)):",
+        "if found is None:",
+        LOCAL_TESTS,
+    ),
+    Mutant(
+        "files: backups of private ones are private",
+        LOCAL,
+        "if folded.startswith(_beside(each)):",
+        "if False:",
+        LOCAL_TESTS,
+    ),
+    Mutant(
+        "files: the site file is private",
+        "proxy_core/control/engine.py",
+        "private=(file, journal_of(file))",
+        "private=()",
+        LOCAL_TESTS,
+    ),
+    Mutant(
+        "files: a copy has the mode of the site file",
+        EDITING,
+        "stamp(copy), like=file)",
+        "stamp(copy))",
+        SAVER_TESTS,
+    ),
+    Mutant(
+        "files: what stands beside none is for its owner",
+        "proxy_core/config/editing/save.py",
+        "flags | os.O_CLOEXEC, 0o600)",
+        "flags | os.O_CLOEXEC, 0o666)",
+        "tests/config/editing/test_save.py",
+    ),
+    Mutant(
+        "fields: a twin of what a row is about goes no further",
+        FIELDS,
+        "or as_cgi(name) not in alike:",
+        "or True:",
+        "tests/serve/test_request_fields.py",
+    ),
+    Mutant(
+        "fields: twins are dropped before the rules too",
+        SERVE,
+        "joined(without_twins(believed(lines, hop), edits, trace), edits.early)",
+        "joined(believed(lines, hop), edits.early)",
+        "tests/serve/test_request_fields.py",
+    ),
+    Mutant(
+        "answers: where hsts stands members have no say",
+        SERVE,
+        "secured = bool(fields) and any(field.startswith(HSTS) for field in fields)",
+        "secured = False",
+        "tests/e2e/test_tls_listeners.py",
+    ),
+    Mutant(
+        "answers: hsts is said once",
+        SERVE,
+        "found(lines, _HSTS_NAME)[1:]) if secured",
+        "found(lines, _HSTS_NAME)[1:]) if False",
+        "tests/e2e/test_tls_listeners.py",
+    ),
+    Mutant(
+        "answers: a 426 keeps Upgrade",
+        UPSTREAMS,
+        "if status == 426 and answer.upgrade:",
+        "if False:",
+        "tests/e2e/test_answers.py",
+    ),
+    Mutant(
+        "answers: our page for a 426 keeps Upgrade",
+        SERVE,
+        "if answer.status in (401, 426):",
+        "if answer.status == 401:",
+        "tests/e2e/test_answers.py",
+    ),
+    Mutant(
+        "pages: another Host gets nothing",
+        PAGES,
+        "if _names_us(request, names()) else _misdirected()",
+        "if True else _misdirected()",
+        PAGES_TESTS,
+    ),
+    Mutant(
+        "pages: another Host posts no heartbeat",
+        PAGES,
+        "if not _names_us(request, names()):",
+        "if False:",
+        PAGES_TESTS,
+    ),
+    Mutant(
+        "pages: two Hosts are none",
+        PAGES,
+        'if len(said) > 1 or not request.raw_path.startswith("/")',
+        "if False",
+        PAGES_TESTS,
     ),
     # -- the gate
     Mutant("gate: a burst is granted", GATE, "- policy.limits.client_burst * policy.gap", "", GATE_TESTS),
@@ -834,6 +1067,27 @@ MUTANTS = [
         "state.ramp_at = now",
         "pass",
         "tests/runtime/test_registry.py",
+    ),
+    Mutant(
+        "event log: a pipe that cannot be opened anew is not waited for",
+        WATCHING,
+        "elif self._room is not None and not self._room.poll(0):\n                    return",
+        "elif False:\n                    return",
+        "tests/control/watching/test_event_log.py",
+    ),
+    Mutant(
+        "floods: what goes on and off is kept back",
+        WATCHING,
+        "if known is not None and known.told >= MOST:",
+        "if False:",
+        "tests/control/watching/test_floods.py",
+    ),
+    Mutant(
+        "floods: the last is told when the minute is over",
+        WATCHING,
+        "told.append(_summed(spell, now))",
+        "pass",
+        "tests/control/watching/test_floods.py",
     ),
     Mutant(
         "swap: a connection adopts the rules in force",

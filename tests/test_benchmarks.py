@@ -14,6 +14,7 @@ from benchmarks.contenders import Ends, certificate, contenders, site_file
 from benchmarks.machine import OTHER_CORE, cpu_seconds, free_ports, memory_kib, running, tree, wait_for
 from proxy_core.config.reading.document import read
 from proxy_core.rules.lint.site import lint
+from tests.programs import program
 
 BUSY = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
 
@@ -38,6 +39,7 @@ def test_a_program_runs_on_its_core_and_is_gone_afterwards(tmp_path: Path) -> No
 
 
 def test_our_own_upstream_and_clients_agree_on_what_a_request_is(tmp_path: Path) -> None:
+    program("openssl")
     port, secure = free_ports(2)
     places = [str(port), f"{secure}:{certificate(tmp_path)}"]
     with running([sys.executable, "-m", "benchmarks.upstream", *places], OTHER_CORE, tmp_path):
@@ -57,6 +59,7 @@ def test_ratios_are_taken_round_by_round() -> None:
 
 
 def test_the_benchmarks_own_site_is_sound(tmp_path: Path) -> None:
+    program("openssl")
     document = read(site_file(tmp_path, Ends(8080, 8443, [8000, 8001], [8002, 8003], certificate(tmp_path))))
     assert document.site is not None
     assert [str(problem) for problem in (*document.problems, *lint(document.site))] == []

@@ -13,13 +13,13 @@ Synchronous, no I/O, no clock: ``now`` is ``time.monotonic``. Nothing here count
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from functools import partial
 
-from proxy_core.balance.member_health import cut_off, ramp, usable
+from proxy_core.balance.member_health import cut_off, usable
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.balance.shares import LbSet, takers, takes_sessions
+from proxy_core.balance.slow_start import begun, elect_slowly
 
 
 class Full(Exception):
@@ -56,8 +56,8 @@ def choose(
         members = _eligible(pool, now, tried)
     if not members:
         return None
-    if pool.balancer.slow_start and _ramping(members, now - pool.balancer.slow_start):
-        return _ramped(pool, members, now, key)
+    if pool.balancer.slow_start and begun(members):
+        return elect_slowly(pool, members, now, key)
     return pool.elect(members, now, key)
 
 
@@ -136,28 +136,3 @@ def _take_turn(pool: Pool, chosen: BoundMember, now: float) -> None:
             member.state.lbstatus += member.factor
             total += member.factor
     chosen.state.lbstatus -= total
-
-
-def _ramping(members: Sequence[BoundMember], since: float) -> bool:
-    """Whether a slow start began after ``since``."""
-    for member in members:
-        state = member.state
-        if state.ramp_at > since or state.ejected_until > since:
-            return True
-    return False
-
-
-def _ramped(pool: Pool, members: Sequence[BoundMember], now: float, key: bytes) -> BoundMember | None:
-    """Elect with the weights of members that start slowly scaled down."""
-    slow_start = pool.balancer.slow_start
-    elected = pool.elect(
-        [
-            replace(member, factor=max(1, int(member.factor * part)))
-            if (part := ramp(member.state, slow_start, now)) < 1
-            else member
-            for member in members
-        ],
-        now,
-        key,
-    )
-    return elected and next(member for member in members if member.key == elected.key)

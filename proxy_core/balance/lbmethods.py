@@ -9,9 +9,9 @@ over any number of turns that is a multiple of the weights' sum, and turns of on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from math import exp, log
+from math import exp, inf, log
 from random import Random
 
 from proxy_core.balance.member_state import MemberState
@@ -44,7 +44,7 @@ def bytraffic(members: Sequence[BoundMember], now: float = 0.0, key: bytes = b""
     return min(members, key=_traffic)
 
 
-def _traffic(member: BoundMember) -> int:
+def _traffic(member: BoundMember, now: float = 0.0) -> int:
     state, factor = member.state, member.factor
     return state.transferred // factor + state.read // factor
 
@@ -88,7 +88,11 @@ def latency(members: Sequence[BoundMember], now: float, key: bytes = b"") -> Bou
     """Finagle's peak EWMA: the least expected wait, which is the measured latency times the requests that would be
     in flight, over the weight. A slow answer counts at once, a fast one little by little, and what was measured fades,
     so that a slow member is asked again. Those that nothing is known of come first."""
-    return min(members, key=lambda m: (faded(m.state, now) * (m.state.busy + 1) / m.factor, m.state.elected / m.factor))
+    return min(members, key=lambda m: (_expected_wait(m, now), m.state.elected / m.factor))
+
+
+def _expected_wait(member: BoundMember, now: float) -> float:
+    return faded(member.state, now) * (member.state.busy + 1) / member.factor
 
 
 def faded(state: MemberState, now: float) -> float:
@@ -124,3 +128,13 @@ METHODS: Mapping[str, LbMethod] = {
     "latency": latency,
     "hash": by_hash,
 }
+
+BURDENS: Mapping[str, Callable[[BoundMember, float], float]] = {
+    "byrequests": lambda member, now: 0.0,
+    "bytraffic": _traffic,
+    "bybusyness": lambda member, now: member.state.busy,
+    "heartbeat": lambda member, now: 0.0 if heartbeat((member,), now) else inf,
+    "latency": _expected_wait,
+}
+"""What each method holds against a member at a moment, as a number: who has less of it takes the request. Those that
+go by turns alone hold nothing."""

@@ -113,7 +113,8 @@ class MemberState:
     """What active checks found; None where there are none."""
 
     ejected_until: float = 0.0
-    """When the last ejection ends, or ended; the slow start follows it."""
+    """When the last ejection ends, or ended; the slow start follows it. 0.0 once an election has seen the end of that.
+    """
     ejections: int = 0
     """How often the member was ejected."""
     ejection_step: int = 0
@@ -128,7 +129,9 @@ class MemberState:
     """Bad answers in the window."""
 
     ramp_at: float = 0.0
-    """When a slow start last began, but for the one after an ejection."""
+    """When a slow start last began, but for the one after an ejection; 0.0 once an election has seen its end."""
+    owed: float = 0.0
+    """Turns that a slow start owes the member."""
     drain_at: float = 0.0
     """When the member stopped taking new requests; 0.0 while it takes them."""
     drain_timeout: float = 0.0

@@ -1,12 +1,16 @@
 """The manual of the site file, made from the model.
 
 ``configuration`` writes docs/configuration.md; the console's forms use the same Fields. A description stands once,
-in the model: nothing here knows an option by name. ``python -m proxy_core.config.manual`` prints the page.
+in the model, and so does an example, below the first paragraph of a table's docstring: nothing here knows an option by
+name. ``python -m proxy_core.config.manual`` prints the page.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -14,6 +18,8 @@ from proxy_core.config.editing import spelling
 from proxy_core.config.model import Site
 from proxy_core.config.reading.check import KINDS, bounds
 from proxy_core.config.schema import Field, fields
+
+_ABOVE = "Above the first table"
 
 _OPENING = """\
 # The site file
@@ -29,47 +35,95 @@ When an edit from the console would change such an id, it is written into the ro
 """
 
 
+class Section(NamedTuple):
+    """A table of the site file: its header, as ``[[routes]]``, "" for what stands above the first; and its model."""
+
+    header: str
+    struct: type[Struct]
+
+    @property
+    def link(self) -> str:
+        heading = self.header or _ABOVE
+        anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")  # as GitHub makes it of the heading
+        return f"[{_code(self.header) or _ABOVE}](#{anchor})"
+
+    @property
+    def depth(self) -> int:
+        """How many tables it is in."""
+        return len(self.header.replace(".NAME", "").split(".")) - 1
+
+    @property
+    def about(self) -> str:
+        """The first paragraph of the docstring, without the header that it begins with."""
+        text = " ".join(inspect.cleandoc(self.struct.__doc__ or "").partition("\n\n")[0].split()).replace("``", "`")
+        about = text.partition("]: ")[2] or text
+        return about[:1].upper() + about[1:]
+
+    @property
+    def example(self) -> str:
+        """What stands below the first paragraph of the docstring, as TOML."""
+        return inspect.cleandoc(self.struct.__doc__ or "").partition("\n\n")[2]
+
+
+def sections(struct: type[Struct] = Site, header: str = "") -> Iterator[Section]:
+    """The section of one table, then those of the tables below it."""
+    yield Section(header, struct)
+    for below in _below(struct, header):
+        yield from sections(below.struct, below.header)
+
+
 def configuration() -> str:
     """The whole page, as Markdown."""
-    return "\n".join([_OPENING, *_tables(Site, "")]).rstrip() + "\n"
+    found = list(sections())
+    links = {section.header: section.link for section in found}
+    contents = "".join(f"{'  ' * section.depth}- {section.link}\n" for section in found)
+    return "\n".join([_OPENING, contents, *(part for section in found for part in _parts(section, links))])[:-1]
 
 
-def _tables(struct: type[Struct], path: str) -> Iterator[str]:
-    """The section of one table, then those of the tables below it."""
-    keys = [field for field in fields(struct) if field.struct is None]
-    if keys:
-        yield f"## {_title(struct, path)}\n"
-        if path:
-            yield f"{_about(struct)}\n"
-        yield "| key | value | default | meaning |\n|---|---|---|---|"
-        yield "\n".join(_row(field) for field in keys) + "\n"
+def _parts(section: Section, links: dict[str, str]) -> Iterator[str]:
+    yield f"## {_code(section.header) or _ABOVE}\n"
+    if section.header:
+        yield f"{_linked(section.about, links)}\n"
+        yield f"```toml\n{section.example}\n```\n"
+    yield "| key | value | default | meaning |\n|---|---|---|---|"
+    below = {each.struct: links[each.header] for each in _below(section.struct, section.header)}
+    for field in fields(section.struct):
+        if field.struct is None:
+            yield _row(field, _value(field), links)
+        elif section.header:
+            yield _row(field, below[field.struct], links)
+    yield ""
+
+
+def _below(struct: type[Struct], header: str) -> Iterator[Section]:
     for field in fields(struct):
         if field.struct is not None:
-            name = path.strip("[]") + "." + field.name if path else field.name
-            yield from _tables(field.struct, KINDS[field.kind].header.format(name))
+            name = header.strip("[]") + "." + field.name if header else field.name
+            yield Section(KINDS[field.kind].header.format(name), field.struct)
 
 
-def _title(struct: type[Struct], path: str) -> str:
-    return f"`{path}`" if path else "Above the first table"
+def _code(header: str) -> str:
+    return f"`{header}`" if header else ""
 
 
-def _about(struct: type[Struct]) -> str:
-    """The docstring without the header that it begins with."""
-    text = " ".join((struct.__doc__ or "").split()).replace("``", "`")
-    about = text.partition("]: ")[2] or text
-    return about[:1].upper() + about[1:]
+def _linked(text: str, links: dict[str, str]) -> str:
+    """The text, with a link in place of each header of a section."""
+    return re.sub(r"\[\[?[a-z_]+(\.\w+)*\]\]?", lambda found: links.get(found[0], found[0]), text)
 
 
-def _row(field: Field) -> str:
+def _value(field: Field) -> str:
+    """What may be written, in words."""
     if field.kind == "choice":
-        value = ", ".join(f"`{spelling.value(each)}`" for each in field.choices)
-    else:
-        limits = bounds(field) if field.kind in ("number", "integer") else field.wanted
-        value = KINDS[field.kind].wanted.removeprefix("a ") + (f": {limits}" if limits else "")
+        return ", ".join(f"`{spelling.value(each)}`" for each in field.choices)
+    limits = bounds(field) if field.kind in ("number", "integer") else field.wanted
+    return KINDS[field.kind].wanted.removeprefix("a ") + (f": {limits}" if limits else "")
+
+
+def _row(field: Field, value: str, links: dict[str, str]) -> str:
     default = "required" if field.required else ""
-    if not field.required and field.default not in (None, "", (), {}):
+    if field.struct is None and not field.required and field.default not in (None, "", (), {}):
         default = f"`{spelling.value(field.default)}`"
-    cells = [f"`{field.name}`", value, default, field.describe()]
+    cells = [f"`{field.name}`", value, default, _linked(field.describe(), links)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -17,11 +17,13 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
-from proxy_core.config.reading.document import read
+from proxy_core.config.reading.document import Document, read
 from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.editing.history import journal_of
 from proxy_core.control.explaining.explain import explain, inspection
+from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
@@ -57,10 +59,11 @@ NEWEST = 50
 
 
 class BadSite(Exception):
-    """A site file that cannot be served; ``problems`` say why."""
+    """A site file that cannot be served; ``problems`` say why, among what else is wrong with it."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, document: Document, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
+        self.document = document
         self.problems = problems
 
 
@@ -72,7 +75,7 @@ class Engine:
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
-            raise BadSite(problems)
+            raise BadSite(document, problems)
         self.file = file
         self.demo = False
         self.recent_problems = RecentProblems()
@@ -86,8 +89,9 @@ class Engine:
         self._maps = MapStore(self.recent_problems.add)
         self._outside = Outside(self._maps, file.parent)
         self._server = ProxyServer(
-            self._current, self._recorder, self._registry, self.recent_problems.add, self._outside, folder=file.parent
-        )
+            self._current, self._recorder, self._registry, self.recent_problems.add, self._outside,
+            folder=file.parent, private=(file, journal_of(file)),
+        )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
         self.metrics = MetricsText(lambda: exposition(self.snapshot(), self.sight(), self._recorder, self._registry))
@@ -102,6 +106,11 @@ class Engine:
         self._minute: figures.Minute | None = None
 
     # ---- life
+
+    async def told_by_check(self) -> tuple[Problem, ...]:
+        """What ``rproxy check`` says of the site in force and of what it names, but for names that have no address:
+        these are looked up while serving."""
+        return await with_named_things(self._editor.document, self._editor.warnings)
 
     async def start(self) -> None:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
@@ -188,9 +197,14 @@ class Engine:
         return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
-        document = self._editor.document
-        rules = self._current.rules
-        return SiteState(generation=rules.generation, site=rules.site, text=document.text, file=str(self.file))
+        editor, rules = self._editor, self._current.rules
+        return SiteState(
+            generation=rules.generation,
+            revision=editor.revision,
+            site=rules.site,
+            text=editor.document.text,
+            file=str(self.file),
+        )
 
     def problems(self) -> tuple[Problem, ...]:
         return (
@@ -241,13 +255,13 @@ class Engine:
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
 
-    def can_undo(self) -> str:
+    def can_undo(self) -> Generation | None:
         found = self._editor.history.undoable()
-        return found[0].sentence if found else ""
+        return found[0].shown if found else None
 
-    def can_redo(self) -> str:
+    def can_redo(self) -> Generation | None:
         found = self._editor.history.redoable()
-        return found.sentence if found else ""
+        return found.shown if found else None
 
     def maps(self) -> tuple[MapState, ...]:
         return self._maps.states()

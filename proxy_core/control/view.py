@@ -331,9 +331,8 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One applied state of the site file. ``at`` is in seconds since the epoch; ``author`` is "console", "file",
-    "start", "signal" or a client's own name; ``diff`` shows the site file and map files. A generation that is amended
-    keeps its number."""
+    """One applied state of the site file. ``author`` is "console", "file", "start", "signal" or a client's own name;
+    ``diff`` shows the site file and map files. A generation that is amended keeps its number."""
 
     number: int
     at: float
@@ -343,9 +342,10 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 class SiteState(Struct, frozen=True, kw_only=True):
-    """The site as applied, and the text that spells it."""
+    """The site as applied, and its text. ``revision`` counts what was applied, also what amends a generation."""
 
     generation: int
+    revision: int
     site: Site
     text: str
     file: str
@@ -386,10 +386,10 @@ class EngineView(Protocol):
     def history(self) -> tuple[Generation, ...]:
         """Oldest first, at most 200."""
 
-    def can_undo(self) -> str:
-        """The sentence of what Undo would take back, "" for nothing."""
+    def can_undo(self) -> Generation | None:
+        """What Undo would take back, None for nothing."""
 
-    def can_redo(self) -> str: ...
+    def can_redo(self) -> Generation | None: ...
 
     async def preview(self, command: Command) -> Preview:
         """What the command would do; touches nothing."""

@@ -44,7 +44,7 @@ class RequestView(Struct, frozen=True, gc=False):
     host: bytes
     """The authority that counts: from the target, else from Host; b"" where there is none (HTTP/1.0)."""
     client: str
-    """The address of the client that asks; proxies in front may have named it."""
+    """The address of the client that asks; proxies in front may have named it. "" where nobody knows it."""
     scheme: str = "http"
     """What the client speaks: "http" or "https"."""
     head: bytes = b""

@@ -309,6 +309,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _in_ascii(name: str) -> str:
+    """How a name with other letters is written in URLs (RFC 5891), as a remark; "" where that is not known."""
+    try:
+        return "" if name.isascii() else f": it is written as {name.encode('idna').decode()}"
+    except UnicodeError:
+        return ""
+
+
 def _host_and_port(authority: str, whole: str) -> tuple[str, int | None]:
     found = _AUTHORITY.fullmatch(authority)
     if not found:
@@ -322,7 +330,7 @@ def _host_and_port(authority: str, whole: str) -> tuple[str, int | None]:
     else:
         host = name.lower()
         if host and not _HOST_NAME.fullmatch(host):
-            raise ValueError(f'"{name}" in "{whole}" is not a host name')
+            raise ValueError(f'"{name}" in "{whole}" is not a host name{_in_ascii(name)}')
     if digits is None:
         return host, None
     if not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):

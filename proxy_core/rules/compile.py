@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.folders import Root, root_of
 from proxy_core.config.model import Host, Location, Options, Site
+from proxy_core.config.private_files import private_files
 from proxy_core.errors import Address
 from proxy_core.rules import env, hosts, locations
 from proxy_core.rules.access import authorization
@@ -63,6 +64,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         hosts.tables(site.hosts, [*site.listeners, ""]),
         scopes,
         _roots(site),
+        tuple(dict.fromkeys(private_files(site))),
         asks=bool(virtual) or not server.plain or (scopes is not None and scopes.asks),
     )
 
@@ -120,11 +122,10 @@ def _rules(
 
 
 def _ordered(rows: _Rows, name: str, host: Host) -> tuple[BoundRewrite, ...]:
-    """The rules of a host in the order in which they are tried (``config_server_merge`` in mod_rewrite.c)."""
+    """The rules of a host in the order in which they are tried; those of the server, under the name "", are its own."""
     outside = [rule for rule in rows.rewrites if not rule.row.location]
-    own = [rule for rule in outside if rule.row.host == name]
     shared = [rule for rule in outside if rule.row.host == ""] if name else []
-    return tuple({"before": [*shared, *own], "after": [*own, *shared], "own": own, "off": []}[host.rewrites])
+    return hosts.rewrites_in_order(host, shared, [rule for rule in outside if rule.row.host == name])
 
 
 def _guard(site: Site, address: Address, place: Options | Host) -> Guard:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from proxy_core.config.model import Host, Options, Site
 from proxy_core.http.syntax import host_name, host_port
+
+Rule = TypeVar("Rule")
 
 
 def wildcard(name: str) -> Callable[[str], object]:
@@ -67,6 +69,12 @@ def options(site: Site, host: Host) -> Options:
     """[site] as it holds for a host: with what it says itself, and under its own name."""
     said = {name: value for name in _OF_OPTIONS if (value := getattr(host, name)) is not None}
     return replace(site.site, **said, server_name=server_name(host, site.site.server_name))
+
+
+def rewrites_in_order(host: Host, shared: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The server's rewrite rules and the host's own in the order in which they are tried for it
+    (``config_server_merge`` in mod_rewrite.c)."""
+    return tuple({"before": [*shared, *own], "after": [*own, *shared], "own": own, "off": []}[host.rewrites])
 
 
 @dataclass(frozen=True, slots=True)

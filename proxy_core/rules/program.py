@@ -34,6 +34,8 @@ class Program:
     """The rows that change fields and pages, None where the site has none."""
     roots: Mapping[str, Root] = field(default_factory=dict)
     """The folders that are served, by their keys."""
+    private: tuple[str, ...] = ()
+    """The files that the site names for itself, as configured: no folder serves them."""
     asks: bool = False
     """Whether deciding may look at the facts at all."""
 

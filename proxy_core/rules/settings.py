@@ -17,7 +17,7 @@ from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.fields.edit_scope import Moment
-from proxy_core.rules.fields.edits import Edit, Edits, compile_edit
+from proxy_core.rules.fields.edits import Edit, Edits, alike, compile_edit
 from proxy_core.rules.routing.reverse import explicit_rows
 from proxy_core.rules.text.variables import DEFAULT_PORTS, server_port
 
@@ -109,6 +109,7 @@ class Scopes:
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
             early=made["early"],
+            names=alike((*made["early"], *made["request"], *own["request"])),
             adds=None if adds == whole.add_forwarded else adds,
         )
         return Settings(edits_made, pages, *explicit_rows(self.site, back))

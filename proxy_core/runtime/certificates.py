@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from proxy_core.config.model import Certificate, ListenerTls, UpstreamTls
-from proxy_core.errors import Address, Problem
+from proxy_core.errors import Address, Problem, Severity
 
 SOON: Final = timedelta(days=14)
 """A certificate that ends within this time is a warning."""
@@ -35,6 +35,11 @@ class BadTls(Exception):
         super().__init__(why)
         self.field = field
 
+    def problem(self, table: Address, severity: Severity = "error") -> Problem:
+        """It as a problem of the table at this address."""
+        address = (*table, *self.field)
+        return Problem(what=str(self), todo="mend the file, or name another", severity=severity, address=address)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Secure:
@@ -52,7 +57,7 @@ class Secure:
             if end - now < SOON:
                 when = f"{end:%d %B %Y, %H:%M} UTC"
                 what = f"certificate {row} of listener {listener} {'ended on' if end < now else 'ends on'} {when}"
-                address = ("listeners", listener, "tls", "certificates", row)
+                address = ("listeners", listener, "tls", "certificates", row, "cert")
                 todo = "renew it: the new file is taken as soon as it is there"
                 found.append(Problem(what=what, todo=todo, severity="warning", address=address))
         return found
@@ -64,7 +69,7 @@ def stamp(names: Iterable[str], folder: Path) -> Stamp:
         try:
             status = file.stat()
             found.append((str(file), status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size))
-        except OSError:
+        except (OSError, ValueError):
             found.append((str(file), -1, -1, -1, -1))
     return tuple(found)
 
@@ -184,11 +189,14 @@ def _load_authorities(context: ssl.SSLContext, file: str, folder: Path, where: A
 
 
 def _readable(file: str, folder: Path, where: Address) -> None:
+    path = folder / file
+    if path.exists() and not path.is_file():  # opening a pipe, say, could wait for ever
+        raise BadTls(where, f"{file} cannot be read: it is not a regular file")
     try:
-        with (folder / file).open("rb"):
+        with path.open("rb"):
             pass
-    except OSError as error:
-        raise BadTls(where, f"{file} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise BadTls(where, f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def names_in(row: Certificate, folder: Path) -> tuple[str, ...]:

@@ -59,14 +59,15 @@ class Outside:
                 return False, None
         return True, None
 
-    async def answer(self, fact: FactKey) -> str | None:
-        """The answer, None for "there is none"; never raises for what the outside does."""
+    async def answer(self, fact: FactKey, client: str = "") -> str | None:
+        """The answer, None for "there is none"; never raises for what the outside does. ``client`` is for whom it is
+        asked."""
         kind, name, key = fact
         if kind == "map":
             assert self._maps is not None
             return await self._maps.answer(name, key)
         if kind == "password":
-            return await self.passwords.answer(name, key)
+            return await self.passwords.answer(name, key, client)
         try:
             async with asyncio.timeout(FILE_SECONDS):
                 return await asyncio.to_thread(look, name, str(self._folder / key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 from contextlib import suppress
 
@@ -12,6 +13,14 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+def open_standard_descriptors() -> None:
+    """Let 0, 1 and 2 lead nowhere where they are closed, before a socket gets one of these numbers: libuv ends the
+    process when it closes such a one, and whoever writes an error to 2 would write it to a client."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
 
 
 def raise_descriptor_limit() -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from proxy_core.balance.member_state import MemberKey, MemberState
+from proxy_core.balance.slow_start import start_anew
 from proxy_core.rules.decision import RuleState
 
 KEEP_RETIRED = 600.0
@@ -54,7 +55,7 @@ class Registry:
         """
         for key, state in self.members.items():
             if self.shares.get(key.balancer) != shares.get(key.balancer):
-                state.lbstatus = state.transferred = state.read = 0
+                start_anew(state)
         self.shares = shares
         _retire(self.retired_members, self.members, members, now)
         for key in self.retired_members:

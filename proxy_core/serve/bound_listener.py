@@ -13,6 +13,8 @@ from proxy_core.http.target import endpoint
 from proxy_core.rules.access.networks import Networks
 from proxy_core.runtime.certificates import Secure, Stamp
 
+HSTS = b"Strict-Transport-Security: "
+
 
 class Accepting(Protocol):
     """What accepts the connections of a socket: an asyncio.Server, or a ConnectionSetup."""
@@ -81,7 +83,7 @@ class BoundListener:
         self.name, self.address, self.settings, self.secure = name, listener.address, listener, secure
         self.trusted = trusted if listener.proxy_protocol else None
         hsts = listener.tls.hsts if listener.tls is not None else 0
-        self.fields = (b"Strict-Transport-Security: max-age=%d" % hsts,) if hsts else ()
+        self.fields = (HSTS + b"max-age=%d" % hsts,) if hsts else ()
 
     def start(self) -> None:
         """Accept connections; the sockets listen already, so none was refused meanwhile. Nobody waits for it, and who

@@ -286,7 +286,7 @@ class ClientConnection(Lingering):
         view, fields = self.reader.read(plain, self._policy)
         client, refused = view.client, None
         if client != self.reader.peer:  # a proxy names it, whose connection this is: others come over it
-            refused = self._state.admission.turned_away(client, self._policy, monotonic())
+            refused = self._state.named(client, self._policy)
         length = fields.length
         may_go_on = self._judge.judge(plain, view.method, fields)
         first, rest = b"", end

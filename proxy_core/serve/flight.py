@@ -102,7 +102,7 @@ class Flight(OpenRequest):
 
     async def _fetched(self, key: FactKey) -> None:
         try:
-            answer = await self.state.outside.answer(key)
+            answer = await self.state.outside.answer(key, self.exchange.view.client)
             self.task = None
             self.exchange.facts.answers[key] = answer
             if self.forwarding is None:

@@ -160,20 +160,26 @@ class Forwarding:
         exchange, retries = flight.exchange, flight.state.retries
         assert member is not None
         member.state.errors += 1
+        # An idle connection that closed while we wrote to it says nothing about the member, so it is asked once more
+        # over a fresh one; after that another is, if there is one.
+        same = not exchange.retries
         harmless = unanswered and repeatable(exchange.view.method, flight.fields.length)
-        if not (harmless and exchange.retries < RETRIES and retries.spend()):
+        if not (harmless and exchange.retries < RETRIES and (same or self._others()) and retries.spend()):
             passive_checks.broke(self.pool, member, monotonic())
             flight.fail(502, why)
             return
-        # An idle connection that closed while we wrote to it says nothing about the member, so it is asked once more
-        # over a fresh one; the last time another is.
         exchange.retries += 1
         member.state.retries += 1
-        if exchange.retries < RETRIES or len(self.pool.members) == 1:
+        if same:
             flight.wait_for(CONNECT, self._connected, member)
             return
         passive_checks.broke(self.pool, member, monotonic())
         self._next_member(member, 502, why)
+
+    def _others(self) -> bool:
+        """Whether a member is left that the request has not tried, and may."""
+        most, tried = self.pool.balancer.maxattempts, len(self._tried) + 1
+        return tried < len(self.pool.members) and (most is None or tried <= most)
 
     def _next_member(self, member: BoundMember, status: int, why: str) -> None:
         """This member cannot take the request. ``status`` is that of the answer when no other is left."""

@@ -4,8 +4,11 @@ It is reached over pairs of sockets, so nothing listens anywhere and nobody else
 Root and a path in it; that path is resolved, links and all, and must stay in the folder (httpd's default handler would
 follow links out of it). No name that begins with a dot is served but .well-known, no folder is listed; a folder
 without a slash is redirected to the one with (mod_dir). What is no file here is a bare status, for which the flight
-has its own page. Ranges and validators are FileResponse's (RFC 9110 §13, §14), but for what it would misread: then
-the whole is sent.
+has its own page. Ranges and validators are FileResponse's (RFC 9110 §13, §14), but for what it would misread: then the
+whole is sent.
+
+What the site names for itself (``config.private_files``), the site file and its journal are never served, by no
+spelling, no link and no name of a backup: files are compared by what they are, not by what they are called.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import lru_cache
 from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +30,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from proxy_core.config.folders import METHODS, Root
 from proxy_core.http.escaping import uri_escaped
+from proxy_core.rules.program import Program
 from proxy_core.serve.connection_setup import opened
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
@@ -46,11 +52,13 @@ class Found(NamedTuple):
 
 
 class LocalFiles:
-    """``roots`` gives the folders of the site in force by their keys; they are relative to ``folder``."""
+    """``program`` gives the rules in force. The folders and the private files that they name are relative to
+    ``folder``; ``own`` are private files that they do not name."""
 
-    def __init__(self, roots: Callable[[], Mapping[str, Root]], folder: Path) -> None:
-        self._roots = roots
+    def __init__(self, program: Callable[[], Program], folder: Path, own: tuple[Path, ...] = ()) -> None:
+        self._program = program
         self._folder = folder
+        self._own = own
         self._server: web.Server | None = None
 
     async def connect(self) -> socket.socket:
@@ -76,12 +84,14 @@ class LocalFiles:
         fields = {hdrs.SERVER: "rproxy"}
         path, mark, query = request.raw_path.partition("?")
         key, slash, rest = path.removeprefix("/").partition("/")
-        root = self._roots().get(key)
+        program = self._program()
+        root = program.roots.get(key)
         if root is None:
             return web.Response(status=404, headers=fields)
         if request.method == "OPTIONS":
             return web.Response(headers={**fields, hdrs.ALLOW: ",".join(METHODS)})
-        found = await asyncio.to_thread(look, self._folder, root, slash + rest)
+        private = (*self._own, *(self._folder / name for name in program.private))
+        found = await asyncio.to_thread(look, self._folder, root, slash + rest, private)
         if found.location:
             fields[hdrs.LOCATION] = f"/{key}{found.location}{mark}{query}"
         if not found.file:
@@ -108,8 +118,8 @@ def _one_range(field: str) -> bool:
     return found is not None and not (found[1] and found[2] and int(found[2]) < int(found[1]))
 
 
-def look(folder: Path, root: Root, spelled: str) -> Found:
-    """What an escaped path stands for in a folder; to be called in a thread."""
+def look(folder: Path, root: Root, spelled: str, private: Iterable[Path] = ()) -> Found:
+    """What an escaped path stands for in a folder, where ``private`` files are not there; to be called in a thread."""
     path = unquote_to_bytes(spelled)
     if "%2F" in spelled.upper() or b"\0" in path or _hidden(path):
         return Found(404)
@@ -124,11 +134,31 @@ def look(folder: Path, root: Root, spelled: str) -> Found:
                 return Found(301, location=uri_escaped(path.decode("latin-1")) + "/")
             files = [os.path.realpath(os.path.join(there, os.fsencode(name))) for name in root.names]
         for file in files:
-            if os.path.isfile(file) and _inside(top, file):
+            if os.path.isfile(file) and _inside(top, file) and not _is_private(file, private):
                 return Found(200, os.fsdecode(file)) if os.access(file, os.R_OK) else Found(403)
     except (OSError, ValueError):
         pass
     return Found(404)
+
+
+def _is_private(file: bytes, private: Iterable[Path]) -> bool:
+    """Whether a resolved file is one of these, under whatever name, or stands beside one as a backup, an older log or a
+    part of it does: under its name, with "." or "~" and more behind it. Raises OSError."""
+    found, folded = os.stat(file), file.lower()
+    for each in private:
+        if folded.startswith(_beside(each)):
+            return True
+        with suppress(OSError):  # it is not there, or cannot be looked at
+            if os.path.samestat(found, os.stat(each)):
+                return True
+    return False
+
+
+@lru_cache(4096)
+def _beside(private: Path) -> tuple[bytes, ...]:
+    """What the names of files beside a private one begin with, in lower case: some file systems tell no difference."""
+    names = {os.path.abspath(private), os.path.realpath(private)}
+    return tuple(os.fsencode(name).lower() + mark for name in names for mark in (b".", b"~"))
 
 
 def _inside(top: bytes, there: bytes) -> bool:

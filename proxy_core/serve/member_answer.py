@@ -12,11 +12,15 @@ from typing import Final, NamedTuple
 
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import REASONS
+from proxy_core.http.syntax import without
 from proxy_core.rules.decision import BoundRoute, CookieRow, ReverseRow
 from proxy_core.rules.fields.edit_scope import found
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
 from proxy_core.runtime.upstreams.response_head import Answer
+from proxy_core.serve.bound_listener import HSTS
 from proxy_core.serve.builtin_pages import Recipient, date
+
+_HSTS_NAME: Final = HSTS.rstrip(b": ").lower()
 
 Change = Callable[[list[bytes]], list[bytes]]
 
@@ -57,7 +61,12 @@ def head(
         lines[at] = _changed(lines[at], lambda address: mapped(address, back.rows, back.base))
     for at in found(lines, b"set-cookie") if back.cookies else ():
         lines[at] = _changed(lines[at], lambda cookie: mapped_cookie(cookie, back.cookies))
+    secured = bool(fields) and any(field.startswith(HSTS) for field in fields)
+    if secured:  # RFC 6797 §7.1: once, and the listener's word is the one that counts
+        lines = [lines[0], *without(lines[1:], {_HSTS_NAME})]
     lines = [*lines, *fields] if change is None else change(lines)
+    for at in reversed(found(lines, _HSTS_NAME)[1:]) if secured else ():
+        del lines[at]
     if not answer.dated:
         lines.append(date())
     chunked = False

@@ -5,6 +5,9 @@ business of the requests. The page is a text, made anew for each reader: one pat
 or 405. Heartbeats come in as with HeartbeatListen and the handler of mod_heartmonitor: at a UDP port, with its
 multicast group where the address is one, and by HTTP POST beside it. Whoever reaches the address is believed, so it
 belongs into a network of one's own. A datagram that is no report is dropped without a word; a POST gets 400.
+
+Both answer only where Host names them: by the address that the request came to, by loopback, or by a name of the site's
+choosing. A browser that was led here under the name of some web page (DNS rebinding) gets 421 and reads nothing.
 """
 
 from __future__ import annotations
@@ -12,18 +15,23 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from proxy_core.balance.heartbeat import LONGEST, LoadReport, report
+from proxy_core.http.syntax import host_name
 from proxy_core.http.target import endpoint
+from proxy_core.rules.access.networks import parse
 
 Told = Callable[[LoadReport, str], None]
 """Gets each report with its sender's address."""
+Names = Callable[[], Collection[str]]
+"""Gives the names that are answered to beside addresses."""
 
 
 class AuxiliaryListener(NamedTuple):
@@ -34,18 +42,43 @@ class AuxiliaryListener(NamedTuple):
     close: Callable[[], Coroutine[Any, Any, None]]
 
 
-async def serve_page(address: str, path: str, content_type: str, text: Callable[[], str]) -> AuxiliaryListener:
+async def serve_page(
+    address: str, path: str, content_type: str, text: Callable[[], str], names: Names = tuple
+) -> AuxiliaryListener:
     """Listen on ``address`` and answer ``path``. Raises OSError or ValueError, each with words for people."""
     host, port = endpoint(address)
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(body=text().encode(), headers={"Content-Type": content_type})
 
-    application = web.Application(client_max_size=1)
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await handler(request) if _names_us(request, names()) else _misdirected()
+
+    application = web.Application(client_max_size=1, middlewares=[guard])
     application.router.add_get(path, answer)
     runner = web.AppRunner(application, access_log=None, keepalive_timeout=75, shutdown_timeout=0.5)
     await _accept(runner, host, port)
     return AuxiliaryListener(address, runner.addresses[0][1], runner.cleanup)
+
+
+def _names_us(request: web.BaseRequest, names: Collection[str]) -> bool:
+    """Whether a request is for us by its Host. One without Host comes from no browser."""
+    said = request.headers.getall(hdrs.HOST, [])
+    if len(said) > 1 or not request.raw_path.startswith("/") or request.transport is None:
+        return False
+    host = host_name(said[0]) if said else "localhost"
+    if host in map(host_name, names):
+        return True
+    address = parse(host.strip("[]"))
+    if address is None:
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761 §6.3
+    return address.is_loopback or address == parse(request.transport.get_extra_info("sockname")[0])
+
+
+def _misdirected() -> web.Response:
+    text = "this page answers to the address that it listens on, to localhost, and to its names in the site file\n"
+    return web.Response(status=421, text=text)
 
 
 async def _accept(runner: web.BaseRunner, host: str | None, port: int) -> None:
@@ -57,14 +90,14 @@ async def _accept(runner: web.BaseRunner, host: str | None, port: int) -> None:
         raise
 
 
-async def hear_heartbeats(address: str, told: Told) -> AuxiliaryListener:
+async def hear_heartbeats(address: str, told: Told, names: Names = tuple) -> AuxiliaryListener:
     """Bind the address. Raises OSError and ValueError."""
     host, port = endpoint(address)
     group = host if _is_multicast(host) else ""
     opened = _socket(host, port, group)
     loop = asyncio.get_running_loop()
     datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(told), sock=opened)
-    posts = web.ServerRunner(web.Server(partial(_posted, told), access_log=None), shutdown_timeout=0.5)
+    posts = web.ServerRunner(web.Server(partial(_posted, told, names), access_log=None), shutdown_timeout=0.5)
 
     async def close() -> None:
         datagrams.close()
@@ -78,7 +111,7 @@ async def hear_heartbeats(address: str, told: Told) -> AuxiliaryListener:
         datagrams.close()
         if endpoint(address)[1]:
             raise
-        return await hear_heartbeats(address, told)  # the port that UDP was given is somebody else's with TCP
+        return await hear_heartbeats(address, told, names)  # the port that UDP was given is somebody else's with TCP
     return AuxiliaryListener(address, port, close)
 
 
@@ -92,7 +125,9 @@ class _Datagrams(asyncio.DatagramProtocol):
             self._told(load, addr[0].removeprefix("::ffff:"))
 
 
-async def _posted(told: Told, request: web.BaseRequest) -> web.Response:
+async def _posted(told: Told, names: Names, request: web.BaseRequest) -> web.Response:
+    if not _names_us(request, names()):
+        return _misdirected()
     if request.method != "POST":
         return web.Response(status=405, headers={"Allow": "POST"})
     load = report(await request.content.read(LONGEST))

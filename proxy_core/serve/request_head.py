@@ -16,7 +16,7 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import NOWHERE, Connection, RequestView
 from proxy_core.http.syntax import is_host, is_token, without
 from proxy_core.rules.decision import NO_EXTRAS, Trace
-from proxy_core.rules.fields.apply_edits import edited, joined
+from proxy_core.rules.fields.apply_edits import edited, joined, without_twins
 from proxy_core.rules.fields.edit_scope import found
 from proxy_core.rules.fields.edits import Edits
 from proxy_core.runtime.exchange import Exchange
@@ -109,7 +109,7 @@ class RequestReader:
             return self._changed[2]
         hop = self._hop_of(basis.view)
         lines = basis.view.head.split(b"\r\n")[1:-2]
-        lines = lines if edits.early else believed(lines, hop)
+        lines = without_twins(lines if edits.early else believed(lines, hop), edits, trace)
         for at in found(lines, b"host") if fields.host else ():
             lines[at] = b"Host: " + fields.host
         now = moment(basis, trusted=hop.appends)
@@ -127,9 +127,8 @@ class RequestReader:
         view, hop = basis.view, self._hop_of(basis.view)
         line, *lines = view.head.split(b"\r\n")[:-2]
         now = moment(basis, trusted=hop.appends)
-        block = b"\r\n".join(
-            [b"", *edited(edits.early, joined(believed(lines, hop), edits.early), now, trace), b"", b""]
-        )
+        lines = joined(without_twins(believed(lines, hop), edits, trace), edits.early)
+        block = b"\r\n".join([b"", *edited(edits.early, lines, now, trace), b"", b""])
         made = read_fields(block, fields.http11, view.host, hop._replace(policy=hop.policy.under(edits), edited=True))
         return replace(view, head=line + block), made
 

@@ -13,7 +13,8 @@ from typing import Final
 from proxy_core.http.hop_by_hop import IDEMPOTENT
 
 RETRIES: Final = 2
-"""How often one request may be sent again because its connection closed before any byte of an answer."""
+"""How often one request may be sent again because its connection closed before any byte of an answer: once to the same
+member, and once to another."""
 RETRY_RATIO: Final = 0.2
 """Part of a retry that each request earns for all of them, up to RETRY_CREDIT."""
 RETRY_CREDIT: Final = 20.0

@@ -63,11 +63,13 @@ class ProxyServer:
         log: Callable[..., None],
         outside: Outside | None = None,
         folder: Path = Path(),
+        private: tuple[Path, ...] = (),
     ) -> None:
-        """``folder`` is that of the site file, to which the files that it names are relative."""
+        """``folder`` is that of the site file, to which the files that it names are relative. ``private`` are
+        those that are never served beside them: the site file itself, and what is kept of it."""
         self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
         self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
-        self._files = LocalFiles(lambda: current.rules.program.roots, folder)
+        self._files = LocalFiles(lambda: current.rules.program, folder, private)
         self.upstreams.inside = self._files.connect
         self._registry = registry
         self.listeners: list[BoundListener] = []
@@ -75,7 +77,6 @@ class ProxyServer:
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._folder = folder
-        self._log = log
         self._looked = 0.0
         self.look_every = _LOOK
 
@@ -103,8 +104,7 @@ class ProxyServer:
                     prepared.new.append(bound)
                 prepared.uses[bound] = name, listener, secure
             except BadTls as bad:
-                address = ("listeners", name, "tls", *bad.field)
-                problems.append(Problem(what=str(bad), todo="mend the file, or name another", address=address))
+                problems.append(bad.problem(("listeners", name, "tls")))
             except (OSError, ValueError) as error:
                 problems.append(problem_of(name, listener, error))
         if problems:
@@ -215,7 +215,6 @@ class ProxyServer:
                 todo="mend the file: it is taken as soon as it is whole",
                 address=("listeners", bound.name, "tls", *bad.field),
             )
-            self._log(bound.trouble)
 
     def _stop(self, bound: BoundListener, seconds: float) -> None:
         bound.stop()

@@ -6,8 +6,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from proxy_core.errors import Problem
+from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recent_requests import Recorder
@@ -29,8 +31,8 @@ class ServerState:
     """Knows the requests that are in flight, and the last finished ones."""
     upstreams: Upstreams
     """Connections to members."""
-    log: Callable[[Problem, Exception], None]
-    """Is told of our own mistakes."""
+    log: Callable[[Problem, Exception | None], None]
+    """Is told of our own mistakes, and of what is worth a look."""
     outside: Outside
     """Has the answers that rules ask for."""
     most_clients: int = 1 << 19
@@ -65,6 +67,16 @@ class ServerState:
         except Exception as error:
             self.crashed("recording a request", error)
             self.recorder.live.discard(exchange)
+
+    def named(self, client: str, policy: ClientPolicy) -> RefusedRequest | None:
+        """Why a client that a proxy in front names may not ask, None where it may. One that is named by no address ("")
+        is told of, once, however many such requests come."""
+        if not client and policy.naming is not None:
+            header = policy.naming.header
+            what = f"{header} of a proxy in front names clients by what is no address, so nobody knows who they are"
+            todo = "let it write addresses; until then neither an ip or local condition nor its negation lets them in"
+            self.log(Problem(what=what, todo=todo, severity="warning", address=("site", "client_header")), None)
+        return self.admission.turned_away(client, policy, monotonic())
 
     def crashed(self, where: str, error: Exception) -> None:
         """A mistake of ours: the request is answered with 500, the trace goes to ``log``, and serving goes on."""

@@ -226,7 +226,7 @@ class UpstreamRequest:
     def _hide(self, answer: Answer, now: float) -> None:
         """Send our page at once; what the member says is read and thrown away if it is short enough."""
         flight = self._flight
-        if answer.status == 401:
+        if answer.status in (401, 426):
             flight.own_fields = (*flight.own_fields, *answer.challenges)
         if flight.settings is not None and flight.settings.page(answer.status) is not None:
             flight.started = False

@@ -218,7 +218,15 @@ class BalancersPage(Page):
             return
         balancer, names, members = self._chosen, [load.member for load in aimed_at], self._loads[self._chosen]
 
+        def weights() -> dict[str, float]:
+            now = self.engine.site().site.balancers.get(balancer)
+            return {name: member.weight for name, member in now.members.items() if name in names} if now else {}
+
+        before = {load.member: load.weight for load in aimed_at}
+
         def command(text: str) -> Change | str:
+            if (now := weights()) != before:
+                return sentences.other_weights(before, now)
             weight = sentences.weight_of(text)
             return weight if isinstance(weight, str) else sentences.set_weights(balancer, dict.fromkeys(names, weight))
 
@@ -288,6 +296,7 @@ class BalancersPage(Page):
         if len(self._marked()) > 2 or len(pair) < 2:
             return self.console.say("Mark two members with space, or mark one and go to the other; then c compares.")
         one, other = ((each.balancer, each.member) for each in pair[:2])
+        self.action_unmark()  # else the next key, after the comparison, would change them both
         self.app.push_screen(ComparePage(one, other))
 
     @work

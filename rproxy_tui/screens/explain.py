@@ -20,6 +20,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Label, Static
 
+from proxy_core.control.explaining.explanation import masked_value
 from proxy_core.control.explaining.question_line import asked, spelled
 from proxy_core.control.view import EngineView, Explanation, Inspection, Question, Snapshot, Verdict
 from proxy_core.printable import lines as lines_of
@@ -127,7 +128,7 @@ def question_of(seen: Inspection) -> Question:
     record, fields = seen.record, []
     for line in lines_of(seen.request_head)[1:]:
         name, colon, value = line.partition(":")
-        if colon and name.strip().lower() not in _NOT_ASKED and not value.rstrip().endswith(("masked)", "****")):
+        if colon and name.strip().lower() not in _NOT_ASKED and not masked_value(value):
             fields.append(line)
     url = f"http://{record.host}{record.target}" if record.host and record.target.startswith("/") else record.target
     return Question(
@@ -208,7 +209,7 @@ class ExplainPage(Page):
 
     def _when(self, explanation: Explanation) -> str:
         if self._seen is None:
-            return f"now: from {explanation.client}, listener {explanation.listener or 'none'}"
+            return f"now: from {explanation.client or 'an unknown client'}, listener {explanation.listener or 'none'}"
         record, now = self._seen.record, self.engine.site().generation
         member = words.member_name(record.balancer, record.member)
         ran = f"generation {record.generation}" + (f" (now {now})" if record.generation != now else "")

@@ -3,11 +3,16 @@
 Built from the model, checked by the real checker while one types (``preview`` touches nothing), and honest about its
 effect: the lines of the file that would change stand beside it. Enter applies when the outcome is sound; Escape
 leaves, and asks first when something would be lost. A refusal keeps the form with everything in it.
+
+What somebody else has changed meanwhile stands under its field, and is never written over unseen: a field that was not
+touched here stays as they made it, and of one that was, Enter asks whose to keep.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,11 +22,11 @@ from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from proxy_core.control.editing.commands import Applied, Change
+from proxy_core.control.editing.commands import Applied, Change, made_on
 from proxy_core.errors import Problem, errors
-from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.console import ConsoleVerbs, SiteChanged
 from rproxy_tui.content import Content
-from rproxy_tui.draft import Draft, change, placed
+from rproxy_tui.draft import Draft, again, change, clashes, merged, placed, readable, thing
 from rproxy_tui.settling import APPLY, left
 from rproxy_tui.widgets.dialogs import Choice, Diff
 from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
@@ -29,6 +34,10 @@ from rproxy_tui.words import printable
 
 PAUSE = 0.15
 """Seconds without a key after which the outcome is checked."""
+
+
+WHOSE = (("w", "Write what is here"), ("t", "Take what is there"), ("n", "Neither yet"))
+"""What one can do with fields that somebody else has changed too."""
 
 
 class FormScreen(ModalScreen[Applied | None]):
@@ -48,6 +57,7 @@ class FormScreen(ModalScreen[Applied | None]):
         self.draft = draft
         self._rows = [FieldRow(field, draft.before[field.name]) for field in draft.fields]
         self._known: set[str] = set()
+        self._now = draft
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="form"):
@@ -64,14 +74,17 @@ class FormScreen(ModalScreen[Applied | None]):
     @property
     def texts(self) -> dict[str, str]:
         """What is in the inputs; a chooser that stands at the default of an unset field counts as unset."""
-        return {row.field.name: row.text for row in self._rows}
+        return {row.field.name: row.text if row.touched else self.draft.before[row.field.name] for row in self._rows}
 
     @property
     def changed(self) -> bool:
-        return self.texts != self._at_first
+        return any(row.touched for row in self._rows)
+
+    @property
+    def _clashes(self) -> tuple[str, ...]:
+        return clashes(self.draft, self._now, self.texts)
 
     def on_mount(self) -> None:
-        self._at_first = self.texts
         self._known = {problem.what for problem in self.console.engine.problems()}
         self.query_one(".form").border_title = Content(printable(self.draft.title))
         self._state("nothing changed yet")
@@ -83,6 +96,7 @@ class FormScreen(ModalScreen[Applied | None]):
     @on(Input.Changed)
     @on(Chooser.Stepped)
     @on(RowsInput.Rearranged)
+    @on(SiteChanged)
     def _typed(self) -> None:
         self._explain()
         self._check(PAUSE)
@@ -108,26 +122,48 @@ class FormScreen(ModalScreen[Applied | None]):
         """Check what is in the form and show it. The Change when it may be applied."""
         if left(self):
             return None
-        made, wrong = change(self.draft, self.texts)
+        state = self.console.engine.site()
+        now = again(self.draft, state.site)
+        if now is None:
+            gone = Problem(what=f"{thing(self.draft.address)} is gone: {self._meanwhile}", todo="what is here is kept")
+            self._show({}, (gone,), "")
+            self._state("", 1)
+            return None
+        self._now = now
+        made, wrong = change(merged(self.draft, now, self.texts), self.texts)
         if made is None:
             self._show(wrong, (), "")
             self._state("nothing changed yet" if not wrong else "", len(wrong))
             return None
+        made = made_on(made, state.revision)
         preview = await self.console.engine.preview(made)
         if left(self):
             return None
         self._show({}, preview.problems, preview.diff)
         faults = len(errors(preview.problems))
-        self._state("" if faults else made.sentence, faults)
+        self._state("" if faults else "asks whose to keep" if self._clashes else made.sentence, faults)
         return None if faults else made
+
+    @property
+    def _meanwhile(self) -> str:
+        """What has made the site as it is now."""
+        last = self.console.engine.history()[-1]
+        return printable(f"{last.sentence} (generation {last.number}, by {last.author})")
+
+    def _theirs(self, name: str) -> str:
+        """What somebody else has made of a field; "" where nobody has."""
+        now = self._now.before[name]
+        row = next(row for row in self._rows if row.field.name == name)
+        return f"{readable(row.field, now)} by now: {self._meanwhile}" if now != self.draft.before[name] else ""
 
     def _show(self, wrong: dict[str, str], problems: tuple[Problem, ...], diff: str) -> None:
         """Problems beside the field that they belong to; the rest, where it is new, above the diff."""
         beside, elsewhere = placed(self.draft, self.texts, problems, self._known)
         for row in self._rows:
             found = beside.get(row.field.name)
-            words = wrong.get(row.field.name) or (_words(found) if found is not None else "")
-            row.show_wrong(words, warning=found is not None and found.severity == "warning")
+            bad = wrong.get(row.field.name) or (_words(found) if found is not None else "")
+            words = "; ".join(filter(None, (bad, self._theirs(row.field.name))))
+            row.show_wrong(words, warning=not bad or (found is not None and found.severity == "warning"))
         lines = [Content.styled(f"{_glyph(each)} {_words(each)}", f"$text-{each.severity}") for each in elsewhere]
         self.query_one(".problems", Static).update(Content("\n").join(lines))
         self.query_one(".problems").display = bool(lines)
@@ -153,7 +189,7 @@ class FormScreen(ModalScreen[Applied | None]):
     async def action_apply(self) -> None:
         self.workers.cancel_group(self, "check")
         made = await self._outcome()
-        if made is None:
+        if made is None or (self._clashes and not await self._ours()):
             return
         result = await self.console.submit(made)
         if isinstance(result, Applied):
@@ -161,6 +197,27 @@ class FormScreen(ModalScreen[Applied | None]):
         else:
             self._show({}, result.problems, "")
             self._state("", len(result.problems))
+
+    async def _ours(self) -> bool:
+        """Ask whose to keep of what was changed here and by somebody else; theirs are put into their fields."""
+        names, before, now, here = self._clashes, self.draft.before, self._now.before, self.texts
+        spelled = {row.field.name: partial(readable, row.field) for row in self._rows}
+        detail = "\n".join(
+            f"{name}: was {spelled[name](before[name])}, is {spelled[name](now[name])} by now, "
+            f"{spelled[name](here[name])} here"
+            for name in names
+        )
+        question = Choice(f"Changed meanwhile: {self._meanwhile}. Whose to keep?", detail, WHOSE)
+        answer = await self.console.ask(question)
+        if answer == "t":
+            self.draft = replace(self.draft, before={**before, **{name: now[name] for name in names}})
+            for n, row in enumerate(self._rows):
+                if row.field.name in names:
+                    self._rows[n] = FieldRow(row.field, now[row.field.name])
+                    await self.query_one(".fields").mount(self._rows[n], after=row)
+                    await row.remove()
+            self._check()
+        return answer == "w"
 
     @work(exclusive=True, group="leave")
     async def action_leave(self) -> None:

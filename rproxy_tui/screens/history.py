@@ -16,11 +16,10 @@ from textual.widgets import Static
 
 from proxy_core.control.editing.commands import Restore
 from proxy_core.control.view import Generation, Saved, Snapshot
-from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
-from rproxy_tui.widgets.dialogs import Diff
+from rproxy_tui.widgets.dialogs import Diff, shortened
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
 
@@ -33,8 +32,6 @@ IN_FORCE: dict[Saved, tuple[str, str, str]] = {
     "drift": ("▲ in force", "warning", "in force; the file was changed on disk meanwhile"),
 }
 """How the newest generation is marked: in the list, its style, and in words beside the diff."""
-LONGEST_QUESTION = 12
-"""Lines of a diff that a question shows."""
 
 
 class ShownGeneration(NamedTuple):
@@ -117,14 +114,8 @@ class HistoryPage(Page):
         if not diff:
             return self.console.say(f"The site file reads as in generation {chosen.number} already.")
         question = f"Bring the site file back to generation {chosen.number}?"
-        await self.console.do(command, question, _shortened(diff), "Restore")
+        await self.console.do(command, question, shortened(diff), "Restore")
 
     def action_copy(self) -> None:
         if chosen := self._generations.get(self.table.cursor):
             self.console.copy(chosen.diff, f"the diff of generation {chosen.number}")
-
-
-def _shortened(diff: str) -> str:
-    lines = [line for line in lines_of(diff) if not line.startswith(("--- ", "+++ "))]
-    more = len(lines) - LONGEST_QUESTION
-    return "\n".join(lines[:LONGEST_QUESTION] + ([f"… and {more} more lines"] if more > 0 else []))

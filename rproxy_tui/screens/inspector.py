@@ -7,6 +7,7 @@ by the engine.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -16,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from proxy_core.control.explaining.explanation import masked_value
 from proxy_core.control.view import Inspection, ListenerState, Verdict
 from proxy_core.control.watching.log_records import Record
 from proxy_core.printable import lines as lines_of
@@ -28,6 +30,11 @@ from rproxy_tui.widgets.request_log import as_line
 
 NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade")
 """Fields that curl makes itself, or that belong to the connection (RFC 9110 §7.6.1)."""
+
+OWN_FIELDS = ("User-Agent", "Accept")
+"""Fields that curl makes up where it is not told otherwise, and Content-Type beside a body."""
+_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
+"""How a byte of a head is shown that is no text."""
 
 WIDE = 110
 """Columns from which the heads stand beside the facts."""
@@ -110,8 +117,9 @@ class InspectorPage(Page):
         listeners = {each.name: each for each in self.console.snapshot.listeners}
         listener = listeners.get(self._inspection.explanation.listener, next(iter(listeners.values()), None))
         curl = as_curl(self._inspection, listener)
-        masked = "; masked secrets are not in it" if "****" in self._inspection.request_head else ""
-        self.console.copy(curl, f"request {self._inspection.record.number} as curl{masked}")
+        masked = any(map(masked_value, lines_of(self._inspection.request_head)))
+        more = "; masked secrets are not in it" if masked else ""
+        self.console.copy(curl, f"request {self._inspection.record.number} as curl{more}")
 
 
 def summary(record: Record) -> Content:
@@ -130,7 +138,7 @@ def facts(record: Record, generation: int) -> Content:
     ran_under = f"{record.generation}" + ("" if record.generation == generation else f" (now {generation})")
     rows = (
         ("time", words.clock(record.at)),
-        ("client", record.client),
+        ("client", record.client or "unknown"),
         ("host", record.host or words.NOTHING),
         ("version", f"HTTP/{record.version.removeprefix('HTTP/')}"),
         ("route", record.route or "none"),
@@ -219,13 +227,33 @@ def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
         curl.append("--head")
     elif record.method != "GET":
         curl += ["-X", record.method]
-    curl.append(f"{scheme}://{record.host or address or 'localhost'}{record.target}")
+    origin = f"{scheme}://{record.host or address or 'localhost'}"
+    if record.target.startswith("/"):
+        curl.append(f"{origin}{record.target}")
+    else:  # "*", or an absolute URL
+        curl += ["--request-target", record.target, origin]
     if address and record.host not in ("", address):
         curl += ["--connect-to", f"::{address}"]
-    for line in lines_of(inspection.request_head)[1:]:
-        name, colon, value = line.partition(":")
-        if colon and name.strip().lower() not in NOT_COPIED and "****" not in value:
-            curl += ["-H", f"{name}: {value.strip()}"]
+    fields = [line.partition(":") for line in lines_of(inspection.request_head)[1:]]
+    for name, colon, value in fields:
+        if colon and name.strip().lower() not in NOT_COPIED and not masked_value(value):
+            curl += ["-H", f"{name}: {value.strip()}" if value.strip() else f"{name};"]
+    sent = {name.strip().lower() for name, _, _ in fields}
+    own = (*OWN_FIELDS, "Content-Type") if record.received else OWN_FIELDS
+    curl += [part for name in own if name.lower() not in sent for part in ("-H", f"{name}:")]
     if record.received:
         curl += ["--data-binary", "@body"]
-    return shlex.join(curl)
+    return " ".join(map(shell_word, curl))
+
+
+def shell_word(text: str) -> str:
+    """One word of a command line that is printable, whatever is in it: what is not stands as its bytes, in the quotes
+    of ksh, bash and zsh (POSIX 2024: ``$'\\033'``). So nothing in it is a key to who pastes it."""
+    if text.isprintable() and not _BYTE.search(text):
+        return shlex.quote(text)
+    raw = _BYTE.sub(lambda found: bytes.fromhex(found[1]).decode("utf-8", "surrogateescape"), text)
+    return "$'" + "".join(c if c.isprintable() and c not in "\\'" else _octal(c) for c in raw) + "'"
+
+
+def _octal(character: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -296,7 +296,12 @@ class MapsPage(Page):
             return
         name, key = self._marked, entry.row.key
         question = f"Value of {key} in map {name}?"
-        await self._ask(question, entry.row.value, lambda text: SetEntry(map=name, key=key, value=text), over=True)
+        was = self._found(key)
+
+        def command(text: str) -> SetEntry:
+            return SetEntry(map=name, key=key, value=text, was=was)
+
+        await self._ask(question, entry.row.value, command, over=True)
 
     @work
     async def action_add(self) -> None:
@@ -313,7 +318,7 @@ class MapsPage(Page):
             if key in self._entries:
                 return f"There is an entry {key} already: e on it changes its value."
             new = key
-            return SetEntry(map=name, key=key, value=value.strip())
+            return SetEntry(map=name, key=key, value=value.strip(), was=None)
 
         text = f"{start} " if start and start not in self._entries else ""
         if await self._ask(f"Key and value for map {name}?", text, command):
@@ -333,7 +338,7 @@ class MapsPage(Page):
         name, key = self._marked, entry.row.key
         lines = sum(each.row.key == key for each in self._entries.values())
         detail = "Rules that ask for it take their default." + (f" All {lines} lines of it go." if lines > 1 else "")
-        command = SetEntry(map=name, key=key, value=None)
+        command = SetEntry(map=name, key=key, value=None, was=self._found(key))
         await self.console.do(command, f"Take {key} out of map {name}?", detail, "Take out")
 
     @work
@@ -355,6 +360,10 @@ class MapsPage(Page):
         detail = f"Used by {', '.join(users)}: the site is refused without it." if users else "No rule uses it."
         kept = " Its file stays." if self.console.state.site.maps[self._marked].file else ""
         await self.console.do(change, sentences.question(change), detail + kept, "Remove")
+
+    def _found(self, key: str) -> str:
+        """What a lookup of a key that is listed finds: the value of its first line."""
+        return next(each.row.value for each in self._entries.values() if each.row.key == key)
 
     def _editable(self) -> bool:
         """Whether the marked map's entries can be edited; says why not."""

@@ -128,7 +128,7 @@ class RoutesPage(RowsPage[Route]):
             self.engine,
             "Keep which path from being forwarded?",
             start,
-            lambda path: sentences.exception(self.site.routes, path, route),
+            lambda path: sentences.exception(self.engine.site().site.routes, path, route),
         )
         if (change := await self.console.ask(prompt)) and await self.console.do(change):
             new = [row.id for row in self.engine.site().site.routes if row.id not in before]

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.rules.access.networks import seen_as
@@ -104,9 +105,16 @@ class TrafficPage(Page):
     async def action_ban(self) -> None:
         if not (record := self.requests.tail.current):
             return
-        site, now, client = self.console.state.site, self.console.snapshot.at, record.client
+        now, client = self.console.snapshot.at, record.client
+        if not client:
+            self.console.say("Nobody knows the client of this request: there is nothing to ban.")
+            return
         question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"
-        prompt = Prompt(self.engine, question, "1h", lambda span: ban(site, client, span, now), over=True)
+
+        def command(span: str) -> Change | str:
+            return ban(self.engine.site().site, client, span, now)
+
+        prompt = Prompt(self.engine, question, "1h", command, over=True)
         if change := await self.console.ask(prompt):
             await self.console.do(change)
 

@@ -15,17 +15,18 @@ import re
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from proxy_core.control.editing.commands import Change, Command
+from proxy_core.control.editing.commands import Change, Command, made_on
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import lines as lines_of
+from rproxy_tui.console import SiteChanged
 from rproxy_tui.content import Content
 from rproxy_tui.settling import APPLY, left
 from rproxy_tui.widgets.text_input import TextInput
@@ -38,9 +39,23 @@ HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+).*")
 def coloured(diff: str) -> Content:
     """The lines that are removed and added, with the unchanged ones round them. The names of the files are left out
     (a site has one), and a hunk says the line that it begins at."""
+    return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in _lines(diff))
+
+
+def _lines(diff: str) -> list[str]:
     lines = [line for line in lines_of(diff) if not line.startswith(("--- ", "+++ "))]
-    lines = [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
-    return Content("\n").join(Content.styled(line, STYLES.get(line[:1], "")) for line in lines)
+    return [HUNK.sub(r"… line \1", line) if line.startswith("@@") else line for line in lines]
+
+
+LONGEST_QUESTION = 12
+"""Lines of a diff that a question shows."""
+
+
+def shortened(diff: str) -> str:
+    """A diff as a question shows it."""
+    lines = _lines(diff)
+    more = len(lines) - LONGEST_QUESTION
+    return "\n".join(lines[:LONGEST_QUESTION] + ([f"… and {more} more lines"] if more > 0 else []))
 
 
 class Diff(Static):
@@ -81,7 +96,9 @@ class Prompt(ModalScreen[C | None]):
             yield Static(id="outcome")
             yield Static("enter applies   esc cancels", id="keys")
 
-    def on_input_changed(self) -> None:
+    @on(Input.Changed)
+    @on(SiteChanged)
+    def _typed(self) -> None:
         self._foresee()
 
     @work(exclusive=True)
@@ -103,6 +120,7 @@ class Prompt(ModalScreen[C | None]):
         if isinstance(command, str):
             self._show(Content.styled(command, "$text-warning"))
             return None
+        command = made_on(command, self._engine.site().revision)
         preview = await self._engine.preview(command)
         old = {problem.what for problem in self._engine.problems()}
         new = [problem for problem in preview.problems if problem.what not in old]

@@ -164,6 +164,10 @@ class FieldRow(Vertical):
         self._input = make_input(field, text)
         self._wrong = Static(classes="wrong", markup=False)
         self._shown = ""
+        self._at_first = text
+
+    def on_mount(self) -> None:
+        self._at_first = self.text
 
     def compose(self) -> ComposeResult:
         if isinstance(self._input, RowsInput):
@@ -186,12 +190,18 @@ class FieldRow(Vertical):
     def text(self) -> str:
         return self._input.value
 
+    @property
+    def touched(self) -> bool:
+        """Whether it holds something else than at first."""
+        return self.text != self._at_first
+
     def show_wrong(self, words: str, *, warning: bool = False) -> None:
         text = f"{'!' if warning else '✗'} {words}" if words else ""
         if text == self._shown:  # most rows, after each key
             return
         self._shown = text
         self.set_class(bool(text), "-wrong")
+        self._wrong.set_class(warning, "-warning")
         self._wrong.update(Content(text))
 
 

@@ -196,7 +196,9 @@ COLUMNS: tuple[Column[Record], ...] = (
     Column("member", 17, _member, priority=3, grow=1, most=24),
     Column("ms", 6, _ms, priority=1, right=True),
     Column("bytes", 5, lambda r, _: ((words.count(r.sent), "muted"),), priority=6, right=True),
-    Column("client", 15, lambda r, w: ((words.middle(words.printable(r.client), w), "muted"),), priority=7),
+    Column(
+        "client", 15, lambda r, w: ((words.middle(words.printable(r.client) or words.NOTHING, w), "muted"),), priority=7
+    ),
 )
 
 
@@ -208,7 +210,7 @@ def as_line(record: Record) -> str:
         record.method,
         record.target,
         f"host={record.host}",
-        f"client={record.client}",
+        f"client={record.client or '-'}",
         f"route={record.route or '-'}",
         f"member={words.member_name(record.balancer, record.member) or '-'}",
         f"attempts={record.attempts}",

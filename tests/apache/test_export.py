@@ -24,6 +24,7 @@ from proxy_core.config.schema import fields
 from proxy_core.control.cli.__main__ import main
 from proxy_core.rules.lint.site import lint
 from tests.apache.sites import SITES, normal
+from tests.programs import program
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "samples").glob("*.toml"))
@@ -92,7 +93,9 @@ def test_apache_accepts_it(site: Site, tmp_path_factory: pytest.TempPathFactory)
     made = export_site(site, folder / "site.toml", folder)
     for file, text in {**made.files, folder / "httpd.conf": made.text}.items():
         file.write_text(text)
-    asked = subprocess.run(["apache2", "-t", "-f", folder / "httpd.conf"], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        [program("apache2"), "-t", "-f", folder / "httpd.conf"], capture_output=True, text=True, check=False
+    )
     assert asked.returncode == 0, asked.stderr
 
 
@@ -157,7 +160,7 @@ def test_losses_are_told_with_their_places_and_the_exit_status(
     assert main(["export", "--to", "apache", str(file)]) == 3
     told = capsys.readouterr()
     assert told.out.startswith("# Exported from site.toml.")
-    assert f"{file}:2:1: warning: limits.in_flight is lost" in told.err
+    assert f"{file}:2:13: warning: limits.in_flight is lost" in told.err
     assert main(["export", "--to", "apache", str(file), "--report", "json"]) == 3
     (loss,) = json.loads(capsys.readouterr().err)["losses"]
     assert (loss["address"], loss["line"]) == (["limits", "in_flight"], 2)

@@ -10,6 +10,7 @@ from pathlib import Path
 from proxy_core.apache.registry import SUBJECTS
 from proxy_core.apache.report import as_json
 from proxy_core.config.reading.document import parse
+from proxy_core.rules.lint.site import lint
 from tests.apache.conversions import PROXIED, imported, site_of
 
 
@@ -122,3 +123,26 @@ def test_names_of_directives_stand_in_one_table_each() -> None:
     names = [name for subject in SUBJECTS for table in tables for name in getattr(subject, table, ())]
     assert [name for name, count in Counter(names).items() if count > 1] == []
     assert all(name == name.lower() for name in names)
+
+
+SOUND = """
+Listen 8080
+<VirtualHost *:8080>
+ServerName a.test
+<Proxy balancer://ws>
+BalancerMember ws://127.0.0.1:1
+</Proxy>
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} =websocket [NC]
+RewriteRule ^ balancer://ws%{REQUEST_URI} [P]
+ProxyPass /errors !
+Alias /errors errors
+ProxyPass / http://127.0.0.1:2/
+</VirtualHost>
+"""
+
+
+def test_what_is_sound_in_apache_gets_no_warning(tmp_path: Path) -> None:
+    site = parse(imported(tmp_path, SOUND).text).site
+    assert site is not None
+    assert lint(site) == ()

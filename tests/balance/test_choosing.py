@@ -268,7 +268,7 @@ def test_when_all_are_out_a_slow_start_that_is_on_goes_on() -> None:
     assert ramp(given.members[0].state, 10, NOW + 10) == 0.5
 
 
-@pytest.mark.parametrize("method", ["byrequests", "hash"])
+@pytest.mark.parametrize("method", ["byrequests", "bybusyness", "hash"])
 def test_the_share_of_a_slow_start_grows_to_the_whole(method: str) -> None:
     given = pool(1, 1, slow_start=10, method=method)
     given.members[0].state.ramp_at = NOW
@@ -280,6 +280,23 @@ def test_the_share_of_a_slow_start_grows_to_the_whole(method: str) -> None:
         shares.append(chosen["m0"] / 2000)
     assert shares == pytest.approx([0.1 / 1.1, 0.5 / 1.5, 0.5], abs=0.03)
     assert sum(member.state.lbstatus for member in given.members) == 0
+
+
+def test_a_member_that_starts_slowly_misses_its_turn_while_it_has_more_to_do_than_the_others() -> None:
+    given = pool(1, 1, slow_start=10, method="bybusyness")
+    first, second = (member.state for member in given.members)
+    first.ramp_at, first.busy, second.busy = NOW, 3, 2
+    assert turns(given, 30, now=NOW + 5) == "m1"
+    second.busy = 3
+    assert "m0" in turns(given, 1, now=NOW + 5)
+
+
+def test_turns_and_bytes_start_anew_when_a_slow_start_is_over() -> None:
+    given = pool(1, 1, slow_start=10, method="bytraffic")
+    first, second = (member.state for member in given.members)
+    first.ramp_at, second.read = NOW, 10**9
+    assert turns(given, 1, now=NOW + 10) == "m0"
+    assert (first.ramp_at, second.read) == (0.0, 0)
 
 
 def test_sessions_stay_with_a_member_that_drains_until_what_it_has_is_cut_off() -> None:

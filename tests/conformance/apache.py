@@ -1,7 +1,7 @@
 """The real Apache httpd as an asker: the same sites, spelled as httpd.conf, one virtual host for each.
 
 It runs in the foreground from a folder of its own, on a port that was free, as the only authority on what Apache
-means; it is stopped by its process id. A missing httpd is an error, never a reason to skip.
+means; it is stopped by its process id.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from proxy_core.config.model import Balancer, Site
 from tests.conformance.echo import DEADLINE
 from tests.ports import free_port
+from tests.programs import program
 from tests.semantics.askers import Answered, Asked, Asker
 from tests.semantics.askers import head as head_of
 
@@ -83,8 +84,7 @@ def apache(sites: Mapping[str, Site]) -> Iterator[Asker]:
 @contextmanager
 def running(modules: Sequence[str], directives: Callable[[Path], Sequence[str]]) -> Iterator[int]:
     """The port of a running httpd with these directives, which may name files of its folder: ``www`` is served."""
-    binary = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert binary, "Apache httpd is not installed: apt-get install apache2"
+    binary = program("apache2")
     folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)

@@ -6,7 +6,6 @@ The configuration is used as it comes, in a folder of its own; only the ports ar
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ from proxy_core.apache.export import export_site
 from proxy_core.config.reading.document import parse
 from tests.conformance.echo import DEADLINE
 from tests.conformance.importing import filled, free_port, serving
+from tests.programs import program
 
 Ports = dict[str, int]
 
@@ -64,8 +64,7 @@ def _apache(folder: Path, text: Callable[[Ports], str]) -> Iterator[Ports]:
 @contextmanager
 def httpd(file: Path, pid: Path) -> Iterator[bool]:
     """httpd on a configuration that names this file for its process id; whether it runs."""
-    binary = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert binary, "Apache httpd is not installed: apt-get install apache2"
+    binary = program("apache2")
     with (file.parent / "output").open("ab") as output:
         server = subprocess.Popen([binary, "-f", file, "-DFOREGROUND"], stdout=output, stderr=output)
     try:

@@ -10,6 +10,7 @@ import pytest
 
 from proxy_core.apache.importer import import_file
 from tests.conformance.importing import CASES, Both, asked, both, filled, members
+from tests.programs import program
 
 pytestmark = pytest.mark.apache
 
@@ -56,6 +57,7 @@ def test_the_import_answers_as_apache_does(
 
 
 def test_debians_own_configuration_comes_in_whole() -> None:
+    program("apache2")
     found = import_file(Path("/etc/apache2/apache2.conf"), {}, False)
     assert [(loss.text, loss.why) for loss in found.report.losses] == []
     assert found.report.problems == ()

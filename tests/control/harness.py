@@ -31,7 +31,7 @@ async def member(name: str = "m", port: int = 0) -> AsyncIterator[int]:
 async def get(port: int, path: str = "/", fields: str = "") -> tuple[int, str]:
     """One request on a connection of its own: status and body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{fields}\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n".encode())
     async with asyncio.timeout(10):
         raw = await reader.read()
     writer.close()

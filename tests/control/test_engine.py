@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ from proxy_core.control.editing.commands import (
 )
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.view import Snapshot
+from proxy_core.control.watching.events import events
 from tests.control.harness import Reader, Writer, get, member, serving, site_with, submitted
 from tests.ports import free_port
 from tests.waiting import until
@@ -273,10 +275,10 @@ async def test_in_any_mix_of_commands_requests_and_failing_members_the_numbers_h
         asked = 0
 
         async def answer(reader: Reader, writer: Writer) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            if chance.random() < 0.8:
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            writer.close()
+            with closing(writer), suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                if chance.random() < 0.8:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
         for _ in range(60):
             match chance.randrange(4):
@@ -384,3 +386,20 @@ async def test_local_members_that_are_away_are_named_before_any_request_and_are_
         async with member("back", port):
             assert await get(own, "/x") == (200, "back /x")
             assert engine.snapshot().members[0].health == "up"
+
+
+async def test_a_proxy_that_names_clients_by_no_address_is_told_of_once(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    trust = '[site]\ntrusted_proxies = ["127.0.0.1"]\nclient_header = "X-Forwarded-For"\nrequire = ["ip 127.0.0.0/8"]\n'
+    async with member() as there:
+        file.write_text(site_with(there, more=trust))
+        async with serving(file) as (engine, port):
+            assert (await get(port))[0] == 200
+            before, told = engine.sight(), list[str]()
+            for name in ("unknown", "unknown", "bad", "10.0.0.1:port"):
+                assert (await get(port, fields=f"X-Forwarded-For: {name}\r\n"))[0] == 403
+                now = engine.sight()
+                told += [event.text for event in events(before, now) if "no address" in event.text]
+                before = now
+            (text,) = told
+            assert text.startswith("X-Forwarded-For of a proxy in front names clients by what is no address")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Auth, Location, Site
 from proxy_core.control.watching.access_log import common
+from proxy_core.runtime import passwords
 from proxy_core.runtime.fact_lookups import Outside
-from tests.e2e.harness import Upstream, echoes, get, serving, site, upstream
+from tests.e2e.harness import Upstream, echoes, get, serving, site, until, upstream
 
 SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 
@@ -87,3 +90,26 @@ async def test_who_is_not_admitted_is_told_403_and_the_record_says_by_what(folde
             assert b"require" not in body
             assert running.records[-1].cause == "require of locations app does not admit it"
             assert not there.heads
+
+
+async def test_more_passwords_than_can_be_judged_are_503_and_stop_nobody_who_is_known(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, judge = threading.Event(), passwords.verify
+    monkeypatch.setattr(passwords, "WAITING", 3)
+    async with upstream(echoes) as there:
+        async with serving(guarded(there, STAFF), folder, outside=Outside(folder=folder)) as running:
+            assert (await get(running.port, "/app", basic("anna")))[0].startswith(b"HTTP/1.1 200 ")
+            monkeypatch.setattr(passwords, "verify", lambda kept, sent: goes_on.wait(20) and judge(kept, sent))
+            judging, flood = running.server._state.outside.passwords, list[asyncio.Task[tuple[bytes, bytes]]]()
+            for number in range(2 + passwords.WAITING):  # two are judged, the others stand in line
+                flood.append(asyncio.create_task(get(running.port, "/app", basic("anna", f"w{number}"))))
+                await until(lambda: len(judging._open) == len(flood) == judging._line.waiting + min(len(flood), 2))
+            head, _ = await get(running.port, "/app", basic("anna", "one more"))
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nRetry-After: 1\r\n" in head
+            assert b"WWW-Authenticate" not in head
+            assert running.records[-1].cause == "more passwords came than can be judged in time"
+            assert (await get(running.port, "/app", basic("anna")))[0].startswith(b"HTTP/1.1 200 ")
+            goes_on.set()
+            assert {head[9:12] for head, _ in await asyncio.gather(*flood)} == {b"401"}

@@ -115,3 +115,17 @@ async def test_chunked_answers_to_old_clients_end_with_the_connection() -> None:
         got = await ask(proxy.port, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         assert b"Transfer-Encoding" not in got
         assert got.endswith(b"\r\n\r\nok")
+
+
+UPGRADE_FIRST = ("Upgrade: TLS/1.3, HTTP/2.0", "Connection: Upgrade, X-Hop", "X-Hop: 1")
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_a_426_says_what_to_change_to_and_no_other_answer_does(hidden: bool) -> None:
+    """RFC 9110 §15.5.22; httpd drops it."""
+    told = await fields_of(ok(*UPGRADE_FIRST, status="426 Upgrade Required"), error_override=hidden)
+    assert b"Upgrade: TLS/1.3, HTTP/2.0" in told
+    assert [line for line in told if line.startswith(b"Connection")] == [b"Connection: Upgrade", b"Connection: close"]
+    assert b"X-Hop: 1" not in told
+    told = await fields_of(ok(*UPGRADE_FIRST, status="400 Bad"), error_override=hidden)
+    assert not [line for line in told if b"pgrade" in line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -363,9 +364,10 @@ async def test_a_member_may_be_a_socket_in_the_file_system(tmp_path: Path) -> No
     heads: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            heads.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(HELLO)
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            while True:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(HELLO)
 
     path = tmp_path / "app.sock"
     server = await asyncio.start_unix_server(talk, path)

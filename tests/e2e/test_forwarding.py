@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.harness import HELLO, answers, ask, client, echoes, get, serving, site, upstream
 from tests.ports import free_port
+from tests.programs import program
 
 
 async def test_a_request_reaches_the_member_and_its_answer_the_client() -> None:
@@ -75,7 +76,7 @@ async def test_the_tutorials_socat_line_works_as_a_member() -> None:
     port = free_port()
     say = "echo HTTP/1.0 200; echo Content-Type\\: text/plain; echo; echo Server response\\, port 8000."
     socat = await asyncio.create_subprocess_exec(
-        "socat",
+        program("socat"),
         f"TCP-LISTEN:{port},bind=127.0.0.1,crlf,reuseaddr,fork",
         f"SYSTEM:{say}",
         stderr=asyncio.subprocess.DEVNULL,

@@ -13,6 +13,7 @@ import pytest
 from proxy_core.config.reading.document import parse
 from tests.e2e.harness import echoes, get, serving, upstream
 from tests.e2e.test_tls_listeners import secured
+from tests.programs import program
 
 SAMPLE = (Path(__file__).parent.parent.parent / "samples" / "https.toml").read_text()
 
@@ -23,7 +24,8 @@ def folder(tmp_path: Path) -> Path:
     found = re.search(r"^# +(openssl req(?:.*\\\n)*.*)", SAMPLE, re.MULTILINE)
     assert found
     (tmp_path / "samples").mkdir()
-    subprocess.run(shlex.split(re.sub(r"\\\n#", "", found[1])), cwd=tmp_path, check=True, capture_output=True)
+    _, *arguments = shlex.split(re.sub(r"\\\n#", "", found[1]))
+    subprocess.run([program("openssl"), *arguments], cwd=tmp_path, check=True, capture_output=True)
     return tmp_path / "samples"
 
 

@@ -19,6 +19,7 @@ from proxy_core.config.model import (
     RewriteRule,
     Site,
 )
+from proxy_core.control.watching.access_log import common
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.serve.waiting_lines import IN_PROXY
 from tests.clock import Clock
@@ -423,11 +424,12 @@ async def test_clients_that_a_proxy_names_are_told_apart_on_one_connection() -> 
             for number, asker in enumerate(("1.1.1.1", "1.1.1.1", "2.2.2.2", "1.1.1.1", "bad")):
                 one.send(asks(asker))
                 await one.answer()
-                who = "127.0.0.1" if asker == "bad" else asker
+                who = "" if asker == "bad" else asker
                 assert f"X-Who: {who} 127.0.0.1\r\n".encode() in member.heads[number]
-                seen = "bad, 127.0.0.1" if asker == "bad" else asker
-                assert f"X-Forwarded-For: {seen}\r\n".encode() in member.heads[number]
+                assert f"X-Forwarded-For: {asker}\r\n".encode() in member.heads[number]
                 assert (await proxy.finished(number + 1)).view.client == who
+            assert [problem.severity for problem in proxy.problems] == ["warning"]
+            proxy.problems.clear()
 
 
 async def test_bans_and_rates_are_for_the_client_that_a_proxy_names() -> None:
@@ -445,6 +447,18 @@ async def test_bans_and_rates_are_for_the_client_that_a_proxy_names() -> None:
                 assert (await ask(proxy.port, asks(asker, close=True)))[9:12] == b"%d" % status
                 assert proxy.records[-1].view.client == asker
             assert proxy.server.reached() == {"client_rate": 1, "deny": 1}
+
+
+async def test_unknown_clients_are_one_client_to_rates_and_to_nobody_elses_ban() -> None:
+    trust = {"trusted_proxies": ("127.0.0.1",), "client_header": "X-Forwarded-For", "deny": ("3.3.3.3",)}
+    async with upstream(answers(HELLO)) as member:
+        what = site(member.port, limits=Limits(client_rate=0.01, client_burst=2), **trust)
+        async with serving(what) as proxy:
+            for asker, status in (("unknown", 200), ("bad", 200), ("worse", 429), ("2.2.2.2:80", 200)):
+                assert (await ask(proxy.port, asks(asker, close=True)))[9:12] == b"%d" % status
+            assert [record.view.client for record in proxy.records] == ["", "", "", "2.2.2.2"]
+            assert common(proxy.records[0]).startswith(b"- - - [")
+            proxy.problems.clear()
 
 
 async def test_who_is_turned_away_costs_a_proxy_in_front_no_connection() -> None:

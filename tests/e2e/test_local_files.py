@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import ErrorPage, Location, Redirection, Route, Site
+from proxy_core.config.model import (
+    AccessLog,
+    Auth,
+    Balancer,
+    Certificate,
+    ErrorPage,
+    Listener,
+    ListenerTls,
+    Location,
+    Member,
+    Redirection,
+    RewriteMap,
+    Route,
+    Site,
+    UpstreamTls,
+)
+from proxy_core.control.engine import Engine
 from proxy_core.rules.lint.site import lint
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.registry import Registry
+from proxy_core.serve.local_files import LocalFiles, look
 from tests.e2e.harness import HELLO, answers, ask, client, get, serving, site, upstream
 
 BODY = b"<p>hello</p>\n"
@@ -222,3 +243,93 @@ async def test_a_range_that_is_not_sound_gets_the_whole(folder: Path, field: str
         head, body = await get(running.port, "/page.html", f"Range: {field}")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert body == BODY
+
+
+PRIVATE = ["site.toml", "site.toml.bak", "site.toml~", "SITE.TOML.orig", "users", "users.old", "key.pem", "clients.pem",
+           "m.key", "hosts.txt", "old.pag", "old.dir", "maps.db", "ask.py", "access.log", "access.log.1", "journal",
+           "linked", "hard", "app.sock", "sub/linked"]  # fmt: skip
+PUBLIC = ["page.html", "users-guide.html", "sitemap", "sorry.html", "site.tom"]
+
+
+def naming_its_files() -> Site:
+    """A site whose files all stand in the folder that it serves."""
+    tls = ListenerTls(certificates=(Certificate(id="c", cert="key.pem"),), client_ca="clients.pem")
+    maps = {
+        "t": RewriteMap(type="txt", file="hosts.txt"),
+        "d": RewriteMap(type="dbm", file="old"),
+        "s": RewriteMap(type="dbd", dsn="sqlite:maps.db", query="x"),
+        "p": RewriteMap(type="prg", command=("python3", "ask.py")),
+    }
+    member = Member(url="https://127.0.0.1:1", tls=UpstreamTls(cert="m.key"))
+    return replace(
+        site(1, document_root="."), routes=(), auth={"staff": Auth(realm="x", file="users")}, maps=maps,
+        access_log=AccessLog(file="access.log"), balancers={"b": Balancer(members={"m": member})},
+        errors=(ErrorPage(id="e", status=("503",), file="sorry.html"),),
+        listeners={"unused": Listener(address="127.0.0.1:1", tls=tls)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sub").mkdir()
+    for name in (*PRIVATE[:-4], *PUBLIC):
+        (tmp_path / name).write_bytes(BODY)
+    (tmp_path / "linked").symlink_to("users")
+    (tmp_path / "sub" / "linked").symlink_to(tmp_path / "site.toml")
+    (tmp_path / "hard").hardlink_to(tmp_path / "key.pem")
+    monkeypatch.chdir(tmp_path)  # paths of sockets are bounded
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("app.sock")
+    return tmp_path
+
+
+async def test_no_spelling_gets_a_file_that_the_site_names_for_itself(exposed: Path) -> None:
+    rules = compile_site(naming_its_files(), Registry(), 1).program
+    files = LocalFiles(lambda: rules, exposed, (exposed / "site.toml", exposed / "journal"))
+    (key,) = rules.roots
+    near = await files.connect()
+    reader, writer = await asyncio.open_connection(sock=near)
+
+    async def status(path: str) -> int:
+        writer.write(f"GET /{key}/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+        return int(head[9:12])
+
+    try:
+        assert {name: await status(name) for name in PUBLIC} == dict.fromkeys(PUBLIC, 200)
+        for spelling in ("{}", "sub/../{}", "{}?x", "/{}", "./{}"):
+            seen = {name: await status(spelling.format(name)) for name in PRIVATE}
+            assert seen == dict.fromkeys(PRIVATE, 404), spelling
+    finally:
+        writer.close()
+        await files.close()
+
+
+async def test_a_private_file_that_was_replaced_is_as_private(exposed: Path) -> None:
+    rules = compile_site(naming_its_files(), Registry(), 1).program
+    root = next(iter(rules.roots.values()))
+    private = (exposed / "users",)
+    assert look(exposed, root, "/users", private).status == 404
+    (exposed / "new").write_bytes(BODY)
+    assert look(exposed, root, "/new", private).status == 200
+    (exposed / "new").rename(exposed / "users")
+    assert look(exposed, root, "/users", private).status == 404
+
+
+async def test_an_engine_serves_neither_its_site_file_nor_what_that_names(tmp_path: Path) -> None:
+    (tmp_path / "users").write_bytes(b"anna:x\n")
+    file = tmp_path / "site.toml"
+    file.write_text(
+        '[site]\ndocument_root = "."\n[listeners.a]\naddress = "127.0.0.1:0"\n[auth.x]\nrealm = "x"\nfile = "users"\n'
+    )
+    engine = Engine(file)
+    await engine.start()
+    try:
+        (listener,) = engine.snapshot().listeners
+        for target in ("/site.toml", "/users", "/x/../site.toml", "//site.toml", "/site%2Etoml"):
+            assert (await get(listener.port, target))[0].startswith(b"HTTP/1.1 404 "), target
+        (problem,) = [each for each in engine.problems() if each.address == ("site", "document_root")]
+        assert problem.what == "private files of the site are in ., which is served: site.toml, users"
+    finally:
+        await engine.stop(0)

@@ -40,7 +40,7 @@ class Slow(Outside):
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         return False, None
 
-    async def answer(self, fact: FactKey) -> str | None:
+    async def answer(self, fact: FactKey, client: str = "") -> str | None:
         self.asked.append(fact)
         await self.ready.wait()
         return self.result

@@ -90,6 +90,34 @@ async def test_a_request_over_tls_says_https_to_members_and_is_told_to_come_back
         assert (await proxy.finished(3)).view.scheme == "https"
 
 
+STS = b"Strict-Transport-Security: max-age=3600"
+MEMBERS = (b"strict-transport-security: max-age=1", b"Strict-Transport-Security:max-age=2")
+
+
+@pytest.mark.parametrize(
+    ("rows", "seen"),
+    [
+        ((), [STS]),
+        ((HeaderRule(id="x", on="response", name="X-A", action="set", value="b"),), [STS]),
+        ((HeaderRule(id="x", on="response", name=STS[:25].decode(), action="set", value="mine"),), [STS]),
+        ((HeaderRule(id="x", on="always", name=STS[:25].decode(), action="append", value="mine"),), [STS + b", mine"]),
+        ((HeaderRule(id="x", on="always", name=STS[:25].decode(), action="unset"),), []),
+    ],
+)
+async def test_where_hsts_stands_it_is_said_once_and_the_member_has_no_say(
+    tls: SimpleNamespace, rows: tuple[HeaderRule, ...], seen: list[bytes]
+) -> None:
+    raw = b"\r\n".join([b"HTTP/1.1 200 OK", *MEMBERS, b"Content-Length: 0", b"", b""])
+    async with upstream(answers(raw)) as member:
+        with_hsts = replace(site(member.port, tls=ListenerTls(certificates=(A,), hsts=3600)), headers=rows)
+        without = replace(site(member.port, tls=ListenerTls(certificates=(A,))), headers=rows[:0])
+        for made, wanted in ((with_hsts, seen), (without, list(MEMBERS))):
+            async with serving(made, tls.folder) as proxy, secured(proxy.port, tls.context) as one:
+                one.send(REQUEST)
+                head, _ = await one.answer()
+                assert [line for line in head.split(b"\r\n") if line[:6].lower() == b"strict"] == wanted
+
+
 async def test_a_location_of_the_member_is_mapped_to_https(tls: SimpleNamespace) -> None:
     async def moves(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -153,7 +181,7 @@ async def test_a_broken_file_keeps_the_old_certificate_and_says_so_until_it_is_m
         assert "a.example" in await names_of(proxy.port, tls.context, "a.example")
         tls.write("a.pem", "a.example")
         await until(lambda: not proxy.server.problems())
-        proxy.problems.clear()
+        assert not proxy.problems, "it is among what is wrong now, and not told once more"
 
 
 @pytest.mark.parametrize("days", [-1, 5])

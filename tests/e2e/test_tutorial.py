@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from tests.e2e.harness import PATIENCE, Running, serving, until
 from tests.ports import free_port
+from tests.programs import program
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 
@@ -21,13 +21,13 @@ SAMPLES = Path(__file__).parent.parent.parent / "samples"
 @asynccontextmanager
 async def guide_server(name: str) -> AsyncIterator[int]:
     """The guide's server, which says by which port it is known there; this one is on a port that was free."""
-    assert shutil.which("socat"), "socat is not installed: apt-get install socat"
+    socat = program("socat")
     port = free_port()
     # The guide's line does not read the request; then socat drops an answer now and then, when the shell was quicker.
     says = "read -r line; echo HTTP/1.0 200; echo Content-Type\\: text/plain; echo; "
     says += f"echo Server response\\, port {name}."
     server = await asyncio.create_subprocess_exec(
-        "socat", f"TCP-LISTEN:{port},bind=127.0.0.1,crlf,reuseaddr,fork", f"SYSTEM:{says}"
+        socat, f"TCP-LISTEN:{port},bind=127.0.0.1,crlf,reuseaddr,fork", f"SYSTEM:{says}"
     )
     try:
         await until(lambda: listens(port))

@@ -249,12 +249,6 @@ async def test_what_may_do_harm_twice_is_sent_once_without_a_body_too(method: by
         assert member.connections == 1
 
 
-async def test_a_get_that_nobody_answered_is_asked_again_and_then_given_up() -> None:
-    async with upstream(resets) as member, serving(site(member.port)) as proxy:
-        assert (await get(proxy.port))[0].startswith(b"HTTP/1.1 502 ")
-        assert member.connections == 3
-
-
 async def test_a_get_is_not_asked_again_once_a_byte_of_an_answer_has_come() -> None:
     async with upstream(says(b"HTTP/1.1 103 Early Hints\r\n\r\n")) as member, serving(site(member.port)) as proxy:
         async with client(proxy.port) as one:

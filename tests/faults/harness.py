@@ -104,7 +104,7 @@ class World:
     async def numbers(self) -> dict[str, float]:
         """Every sample of the metrics page by its line up to the value."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.metrics)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         async with asyncio.timeout(PATIENCE):
             text = (await reader.read()).decode()
         writer.close()

@@ -115,8 +115,10 @@ class Here:
         """As if nothing had been asked yet."""
         self.proxy.server.upstreams.close()
         self.proxy.server.upstreams.resolver.names.clear()
-        self.proxy.server._state.outside.passwords._files.clear()
-        self.proxy.server._state.outside.passwords._known.clear()
+        passwords = self.proxy.server._state.outside.passwords
+        passwords._files.clear()
+        for known in passwords._known.values():
+            known.clear()
         await until(lambda: not self.member.open)
         self.member.connections = 0
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy_core.rules.access.authorization import OVERLOADED
 from proxy_core.runtime import passwords
 from proxy_core.runtime.passwords import Passwords, is_of, users_in, verify
+from tests.programs import program
+from tests.waiting import until
 
 SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 
 
 def htpasswd(*arguments: str) -> bytes:
-    binary = shutil.which("htpasswd")
-    assert binary, "htpasswd is not installed: apt-get install apache2-utils"
-    made = subprocess.run([binary, "-nb", *arguments], check=True, capture_output=True, timeout=10)
+    made = subprocess.run([program("htpasswd"), "-nb", *arguments], check=True, capture_output=True, timeout=10)
     return made.stdout.strip().partition(b":")[2]
 
 
@@ -60,10 +62,8 @@ def test_what_was_made_once_is_verified_for_ever_and_nothing_that_is_nearly_it(k
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 31, 32, 33, 60])
 def test_apr1_of_every_length_is_openssls(length: int) -> None:
     password = b"x" * length
-    binary = shutil.which("openssl")
-    assert binary
     made = subprocess.run(
-        [binary, "passwd", "-apr1", "-salt", "saltsalt", "-stdin"], input=password + b"\n", check=True,
+        [program("openssl"), "passwd", "-apr1", "-salt", "saltsalt", "-stdin"], input=password + b"\n", check=True,
         capture_output=True, timeout=10,
     )  # fmt: skip
     assert verify(made.stdout.strip(), password)
@@ -157,5 +157,120 @@ async def test_no_more_is_kept_than_there_is_room_for_and_no_password(
     known = Passwords(tmp_path)
     for number in range(9):
         await known.answer("users", f"anna:guess{number}")
-    assert len(known._known) == 3
+    assert len(known._known[""]) == 3
     assert "guess" not in repr(known._known)
+
+
+def asked_by_many(known: Passwords, clients: int, each: int) -> list[asyncio.Task[str | None]]:
+    """``each`` wrong passwords of so many clients, all asked at once."""
+    asked = [f"anna:guess {client} {number}" for number in range(each) for client in range(clients)]
+    return [asyncio.create_task(known.answer("users", a, a.split()[1])) for a in asked]
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Judging takes until this is set, and there is time for it."""
+    monkeypatch.setattr(passwords, "SECONDS", 60.0)
+    goes_on = threading.Event()
+    judge = passwords.verify
+    monkeypatch.setattr(passwords, "verify", lambda kept, password: goes_on.wait(20) and judge(kept, password))
+    return goes_on
+
+
+async def test_a_known_answer_waits_for_no_judgement_even_when_the_file_has_to_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: threading.Event
+) -> None:
+    file(tmp_path, anna="")
+    known = Passwords(tmp_path)
+    slow.set()
+    assert await known.answer("users", "anna:secret") == "1"
+    slow.clear()
+    flood = asked_by_many(known, 16, 4)
+    await until(lambda: len(known._judges) == 2)
+    monkeypatch.setattr(passwords, "FRESH", -1.0)  # each answer needs a look at the file
+    assert await asyncio.gather(*(known.answer("users", "anna:secret") for _ in range(50))) == ["1"] * 50
+    assert not any(each.done() for each in flood)
+    slow.set()
+    assert await asyncio.gather(*flood) == [""] * 64
+
+
+async def test_wrong_passwords_push_out_no_right_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file(tmp_path, anna="")
+    monkeypatch.setattr(passwords, "MOST", 3)
+    known = Passwords(tmp_path)
+    assert await known.answer("users", "anna:secret") == "1"
+    for number in range(9):
+        await known.answer("users", f"anna:guess{number}")
+    assert known.ask("users", "anna:secret") == (True, "1")
+
+
+async def test_who_has_no_place_in_line_is_told_so_at_once_and_others_are_judged_before_the_flood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: threading.Event
+) -> None:
+    file(tmp_path, anna="")
+    monkeypatch.setattr(passwords, "WAITING", 8)
+    known = Passwords(tmp_path)
+    flood = asked_by_many(known, 1, 300)
+    await until(lambda: sum(each.done() for each in flood) >= 300 - 2 - 8)
+    newcomer = asyncio.create_task(known.answer("users", "anna:secret", "newcomer"))
+    await asyncio.sleep(0)
+    slow.set()
+    assert await newcomer == "1"
+    said = await asyncio.gather(*flood)
+    assert said.count(OVERLOADED) >= 300 - 2 - 8
+    assert known.failed == said.count("") <= 2 + 8
+
+
+async def test_a_password_that_many_send_at_once_is_judged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[bytes] = []
+    monkeypatch.setattr(passwords, "verify", lambda kept, password: judged.append(password) or True)
+    file(tmp_path, anna="")
+    known = Passwords(tmp_path)
+    assert await asyncio.gather(*(known.answer("users", "anna:secret", "a") for _ in range(100))) == ["1"] * 100
+    assert judged == [b"secret"]
+
+
+async def test_what_is_not_judged_in_time_is_no_wrong_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: threading.Event
+) -> None:
+    file(tmp_path, anna="")
+    known = Passwords(tmp_path)
+    monkeypatch.setattr(passwords, "SECONDS", 0.05)
+    assert await known.answer("users", "anna:secret") == OVERLOADED
+    waited = [asyncio.create_task(known.answer("users", f"anna:{number}")) for number in range(3)]
+    assert await asyncio.gather(*waited) == [OVERLOADED] * 3
+    slow.set()
+    await until(lambda: not known._judges)
+    assert len(known._known[""]) == 1, "what nobody waits for any longer is not judged"
+    assert await known.answer("users", "anna:secret") == "1"
+
+
+@pytest.mark.parametrize(("kept", "rests"), [(FROZEN[1], False), (FROZEN[5], True)], ids=["bcrypt", "SHA-512"])
+async def test_a_judgement_that_holds_the_interpreter_is_followed_by_a_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bytes, rests: bool
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    (tmp_path / "users").write_bytes(b"anna:" + kept)
+    known = Passwords(tmp_path)
+    monkeypatch.setattr(passwords.asyncio, "sleep", sleep)
+    for user in ("anna", "carl"):  # whoever is not there costs the same
+        await known.answer("users", f"{user}:wrong")
+    assert [seconds > 0.001 for seconds in slept] == [rests, rests]
+
+
+async def test_a_mistake_in_judging_stops_neither_the_line_nor_is_it_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file(tmp_path, anna="")
+    known = Passwords(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(passwords, "verify", lambda kept, password: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            await known.answer("users", "anna:secret")
+    assert await known.answer("users", "anna:secret") == "1"

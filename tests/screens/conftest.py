@@ -5,20 +5,30 @@ third of their time. What is kept is keyed by all that a parse depends on, the t
 
 After each key Textual's pilot waits, several times, until the process used next to no processor time for 20 ms. Here
 the loop is asked instead: it is idle when nothing is ready to run and nothing waits to be painted.
+
+The keys of one ``press`` come as one write, as from a terminal: their bytes go through the console's own reader of
+keys, which hands them out as the driver does. So every test with several keys in a row is one of keys in a burst.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import string
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 import textual.app
 import textual.pilot
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._context import active_app
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.keys import _character_to_key
+
+from rproxy_tui.key_stream import KeyStream
+from rproxy_tui.settling import hand_out
 
 TURNS = 3
 """Turns of the loop without anything else to do, after which it is idle: a future's result takes two to arrive."""
@@ -50,11 +60,30 @@ def _painted(app: App[object]) -> bool:
     return waiting
 
 
+SEQUENCES = {
+    keys[0].value: sequence
+    for sequence, keys in reversed(ANSI_SEQUENCES_KEYS.items())
+    if isinstance(keys, tuple) and len(keys) == 1
+} | {_character_to_key(character): character for character in string.punctuation + string.ascii_uppercase}
+"""What a terminal sends for a key, by Textual's name of it: the first spelling that Textual lists."""
+
+
+async def in_one_write(app: App[object], keys: Iterable[str]) -> None:
+    """In the place of ``App._press_keys``."""
+    stream = KeyStream()
+    typed = [*stream.feed("".join(SEQUENCES.get(key, key) for key in keys)), *stream.time_out()]
+    for message in typed:
+        message.set_sender(app)
+    await hand_out(app, deque(typed), app.post_message)
+    await until_idle()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def idle_by_the_loop() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (textual.app, textual.pilot):
             patch.setattr(module, "wait_for_idle", until_idle)
+        patch.setattr(App, "_press_keys", in_one_write)
         yield
 
 

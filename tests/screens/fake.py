@@ -83,7 +83,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         record = next((record for record in self.ring if record.number == number), None)
         if record is None:
             return None
-        fields = f"User-Agent: {record.user_agent}\r\nAuthorization: ****\r\nAccept: */*\r\n"
+        fields = f"User-Agent: {record.user_agent}\r\nAuthorization: (4 bytes, masked)\r\nAccept: */*\r\n"
         line = f"{record.method} {record.target} HTTP/1.1\r\n"
         member = self._members.get((record.balancer, record.member))
         forwarded = f"{line}Host: {member.url}\r\n{fields}X-Forwarded-For: {record.client}\r\n\r\n" if member else ""
@@ -142,8 +142,14 @@ class FakeEngine(MadeUpNumbers, EngineView):
     # The site and its history
 
     def site(self) -> SiteState:
-        text, file = self.editor.document.text, str(self.editor.file)
-        return SiteState(generation=self.editor.generation, site=self._site, text=text, file=file)
+        editor = self.editor
+        return SiteState(
+            generation=editor.generation,
+            revision=editor.revision,
+            site=self._site,
+            text=editor.document.text,
+            file=str(editor.file),
+        )
 
     def problems(self) -> tuple[Problem, ...]:
         return (*self.editor.warnings, *self.trouble)
@@ -151,13 +157,13 @@ class FakeEngine(MadeUpNumbers, EngineView):
     def history(self) -> tuple[Generation, ...]:
         return self.editor.history.generations()
 
-    def can_undo(self) -> str:
+    def can_undo(self) -> Generation | None:
         found = self.editor.history.undoable()
-        return found[0].sentence if found else ""
+        return found[0].shown if found else None
 
-    def can_redo(self) -> str:
+    def can_redo(self) -> Generation | None:
         found = self.editor.history.redoable()
-        return found.sentence if found else ""
+        return found.shown if found else None
 
     async def preview(self, command: Command) -> Preview:
         return await self.editor.preview(command)

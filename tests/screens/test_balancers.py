@@ -368,6 +368,7 @@ async def test_two_members_stand_side_by_side_and_what_is_much_worse_is_pointed_
         await shown(pilot, "p95 ms 200 20.0 ×0.1 ▼")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, BalancersPage), "back")
+        assert not page(pilot).table.marks, "the next key would act on what was compared"
 
 
 async def test_comparing_goes_on_when_one_of_the_two_is_removed() -> None:

@@ -106,7 +106,7 @@ async def test_restoring_asks_with_the_diff_and_brings_the_file_back() -> None:
         await shown(pilot, "Bring the site file back to generation 1?")
         await pilot.press("y")
         await until(pilot, lambda: fake.site().text == first, "the first text")
-        assert fake.commands[-1] == Restore(1)
+        assert fake.commands[-1] == Restore(1, made_on=fake.site().revision - 1)
 
 
 async def test_restoring_what_is_in_force_says_so_and_asks_nothing() -> None:

@@ -182,10 +182,10 @@ def addresses(site: Any, at: Address = ()) -> Iterator[Address]:
 async def test_every_form_shows_the_poison_as_text_and_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = PoisonedEngine()
     with nothing_dropped(monkeypatch):
-        async with console(engine, (120, 40)) as pilot:
+        async with console(engine, (80, 24)) as pilot:
             app = pilot.app
             assert isinstance(app, ConsoleApp)
-            forms = list(addresses(engine.site().site))
+            forms = list({struct_at(each): each for each in addresses(engine.site().site)}.values())
             assert len(forms) > 15
             for address in forms:
                 app.run_worker(app.edit(address))

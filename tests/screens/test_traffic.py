@@ -10,6 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from proxy_core.config.model import Site
+from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import EngineView, ListenerState
 from proxy_core.control.watching.log_records import Record
 from rproxy_tui.app import ConsoleApp
@@ -306,11 +308,13 @@ def curl(head: str, listener: ListenerState | None = LISTENER, **known: object) 
 def test_curl_asks_the_same_of_this_proxy() -> None:
     head = (
         "POST /a%20b/../c?x='y'&z HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 7\r\nConnection: close\r\n"
-        'Cookie: ****\r\nX-Note: it\'s "so"\r\n\r\n'
+        'X-Note: it\'s "so"\r\nX-Empty:\r\nUser-Agent: u\r\n'
     )
+    head += masked(b"Cookie: secret\r\n\r\n", Site())
     assert curl(head, method="POST", target="/a%20b/../c?x='y'&z", received=7) == [
         "curl", "--path-as-is", "-g", "-X", "POST", "http://shop.example/a%20b/../c?x='y'&z",
-        "--connect-to", "::127.0.0.1:8080", "-H", 'X-Note: it\'s "so"', "--data-binary", "@body",
+        "--connect-to", "::127.0.0.1:8080", "-H", 'X-Note: it\'s "so"', "-H", "X-Empty;", "-H", "User-Agent: u",
+        "-H", "Accept:", "-H", "Content-Type:", "--data-binary", "@body",
     ]  # fmt: skip
 
 
@@ -328,4 +332,10 @@ def test_curl_asks_for_heads_only_and_names_no_other_address_when_host_is_the_li
     head = "HEAD / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
     assert curl(head, method="HEAD", target="/", host="127.0.0.1:8080") == [
         "curl", "--path-as-is", "-g", "--head", "http://127.0.0.1:8080/",
+        "-H", "User-Agent:", "-H", "Accept:",
     ]  # fmt: skip
+
+
+def test_curl_asks_for_a_target_that_is_no_path() -> None:
+    words = curl("OPTIONS * HTTP/1.1\r\nHost: shop.example\r\n\r\n", method="OPTIONS", target="*")
+    assert words[5:8] == ["--request-target", "*", "http://shop.example"]

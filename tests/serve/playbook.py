@@ -167,7 +167,7 @@ class Sources(Outside):
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         return False, None
 
-    async def answer(self, fact: FactKey) -> str | None:
+    async def answer(self, fact: FactKey, client: str = "") -> str | None:
         self.asked.append(asyncio.get_running_loop().create_future())
         return await self.asked[-1]
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Auth, HeaderRule, Options, Site
+from proxy_core.config.model import Auth, HeaderRule, Location, Options, Site
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.serve.client_policy import client_policy
 from proxy_core.serve.request_fields import Hop, read_fields
@@ -134,3 +134,52 @@ def test_what_may_be_read_in_two_ways_is_refused_here_whatever_the_other_parser_
     with pytest.raises(RefusedRequest) as refused:
         read_fields(b"\r\n" + fields + b"\r\n\r\n", http11, b"", hop)
     assert refused.value.status == 400
+
+
+TWINS = (
+    HeaderRule(id="set", on="request", name="X-Internal-Secret", action="set", value="ours"),
+    HeaderRule(id="unset", on="request", name="X-Debug", action="unset"),
+    HeaderRule(id="edit", on="request", name="X-Edited", action="edit", pattern="theirs", value="ours"),
+    HeaderRule(id="if", on="request", name="X-If", action="set", value="ours", env="nothing"),
+    HeaderRule(id="early", on="request", name="X-Early", action="set", value="ours", early=True),
+    HeaderRule(id="made", on="request", name="X_Made", action="set", value="ours", early=True),
+    HeaderRule(id="again", on="request", name="X-Made", action="set", value="ours"),
+    HeaderRule(id="noted", on="request", name="X-Noted", action="note", value="x"),
+)
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_no_field_that_a_row_is_about_comes_in_under_a_name_that_is_the_same_to_cgi(early: bool) -> None:
+    rows = tuple(row for row in TWINS if early or not row.early)
+    async with upstream(echoes) as member:
+        rules = site(member.port)
+        changed = type(rules)(site=rules.site, listeners=rules.listeners, routes=rules.routes, headers=rows)
+        async with serving(changed) as proxy:
+            names = ("X_Internal_Secret", "x-internal_secret", "X_Internal-Secret", "X_Debug", "X_Edited", "X_If")
+            _, seen = await get(proxy.port, "/", *(f"{name}: evil" for name in names), "X_Noted: a", "X_Other: b")
+            assert b"evil" not in seen
+            assert b"X_Noted: a\r\nX_Other: b\r\n" in seen
+            assert b"\r\nX-Internal-Secret: ours\r\n" in seen
+            _, seen = await get(proxy.port, "/", "X_Early: evil", "X_Made: evil")
+            assert (b"evil" in seen) is (not early)
+            assert b"\r\nX-Made: ours\r\n" in seen
+            assert (b"\r\nX_Made: ours\r\n" in seen) is early
+
+
+async def test_a_row_that_is_done_before_the_rules_drops_such_names_by_itself() -> None:
+    row = HeaderRule(id="a", on="request", name="X-Early", action="set", value="ours", early=True)
+    async with upstream(echoes) as member, serving(replace(site(member.port), headers=(row,))) as proxy:
+        _, seen = await get(proxy.port, "/", "X_Early: evil")
+        assert b"\r\nX-Early: ours\r\n" in seen
+        assert b"evil" not in seen
+
+
+async def test_a_row_for_a_place_drops_no_names_elsewhere() -> None:
+    row = HeaderRule(id="a", on="request", name="X-Key", action="set", value="ours", location="in")
+    async with upstream(echoes) as member:
+        rules = site(member.port)
+        where = Location(id="in", path="/in")
+        changed = replace(rules, headers=(row,), locations=(where,))
+        async with serving(changed) as proxy:
+            assert b"X_Key: theirs" in (await get(proxy.port, "/out", "X_Key: theirs"))[1]
+            assert b"theirs" not in (await get(proxy.port, "/in", "X_Key: theirs"))[1]

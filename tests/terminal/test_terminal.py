@@ -153,6 +153,19 @@ def test_without_a_terminal_of_its_own_it_says_what_to_do_instead(tmp_path: Path
     )
 
 
+def test_the_demo_needs_no_file_and_says_where_its_edits_are(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    terminal = start(program=PROGRAM.replace("main()", "main(['--demo'])"))
+    terminal.shows("backend-port-8001")
+    terminal.press("q")
+    terminal.shows("Quit while requests are served?")
+    terminal.press("c")
+    terminal.shows(f"the demo's edits are in {tmp_path}/rproxy-demo-")
+    assert terminal.process.wait(10) == 0
+
+
 def test_a_site_with_errors_is_answered_with_its_problems_and_no_trace(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text('version = 1\n\n[[routes]]\npath = "/"\nproxi = "http://127.0.0.1:1/"\n')

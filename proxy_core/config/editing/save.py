@@ -80,12 +80,13 @@ def stamp(path: Path, known: Stamp | None = None) -> Stamp | None:
         return None
 
 
-def save(path: Path, text: str | bytes, expected: Stamp | None) -> Stamp:
+def save(path: Path, text: str | bytes, expected: Stamp | None, like: Path | None = None) -> Stamp:
     """Make ``text`` the content of the file and give its new version.
 
     ``expected`` is the version that it replaces, None for a file that is not there yet. Raises ChangedOnDisk when
     something else is there (unless that has the very content of ``text``), and OSError when it cannot be written;
-    the file is then as it was. Mode and owner are kept; an owner that this process may not give is not.
+    the file is then as it was. Mode and owner are kept, or are those of the file ``like``; an owner that this process
+    may not give is not. Without either the file is for its owner alone.
     """
     target = Path(os.path.realpath(path))
     content = text.encode() if isinstance(text, str) else text
@@ -100,7 +101,7 @@ def save(path: Path, text: str | bytes, expected: Stamp | None) -> Stamp:
         temporary = target.with_name(f".{target.name}.saving")
         temporary.unlink(missing_ok=True)  # one that a killed saver left: the lock says that nobody is writing it
         try:
-            saved = _written(temporary, target, content, os.stat(target) if found else None)
+            saved = _written(temporary, target, content, _status(like or target))
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -111,8 +112,7 @@ def save(path: Path, text: str | bytes, expected: Stamp | None) -> Stamp:
 
 def _written(temporary: Path, target: Path, content: bytes, like: os.stat_result | None) -> Stamp:
     """Write the content, rename it to ``target``, and give the version that it then has: renaming moves its ctime."""
-    mode = 0o600 if like else 0o666
-    with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as fd:
+    with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
         if like is not None:
             with contextlib.suppress(PermissionError):
                 os.fchown(fd, like.st_uid, like.st_gid)
@@ -125,6 +125,13 @@ def _written(temporary: Path, target: Path, content: bytes, like: os.stat_result
         return _stamp(os.fstat(fd), content)
 
 
+def _status(path: Path) -> os.stat_result | None:
+    """What stat says of a file, None for one that is not there."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(path)
+    return None
+
+
 def _stamp(status: os.stat_result, content: bytes) -> Stamp:
     return Stamp(*glimpse(status), hashlib.sha256(content).hexdigest())
 
@@ -134,8 +141,8 @@ def glimpse(status: os.stat_result) -> Glimpse:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, flags: int, mode: int = 0o666) -> Iterator[int]:
-    fd = os.open(path, flags | os.O_CLOEXEC, mode)
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         yield fd
     finally:

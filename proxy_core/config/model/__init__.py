@@ -1,8 +1,9 @@
 """The model of a site file: one frozen, validated value that says everything a proxy does.
 
 TOML is how a Site is spelled and the console is how it is edited; there is no second configuration. Every field has
-its manual directly below it: docs/configuration.md and the console's forms are made from it, so an option that is not
-documented in these modules does not exist. Types say what msgspec can check (ranges, choices); what needs more than
+its manual directly below it, and every table an example below the first paragraph of its docstring:
+docs/configuration.md and the console's forms are made from it, so an option that is not documented in these modules
+does not exist. Types say what msgspec can check (ranges, choices); what needs more than
 one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or knows a running proxy.
 """
 

@@ -14,7 +14,16 @@ from proxy_core.config.model.types import FieldName, NonEmpty, example
 
 class Access(SiteTable, frozen=True, kw_only=True):
     """[access.NAME]: conditions for several places, or to be joined in another way than one being enough. Apache:
-    RequireAny, RequireAll, RequireNone."""
+    RequireAny, RequireAll, RequireNone.
+
+    [access.office]
+    match = "all"
+    require = ["ip 10.0.0.0/8", "not ip 10.0.0.66"]
+
+    [[locations]]
+    path = "/status"
+    require = ["access office"]
+    """
 
     match: Literal["any", "all", "none"] = "any"
     """any: one condition has to hold. all: every one, not … among them. none: not one may hold."""
@@ -24,7 +33,18 @@ class Access(SiteTable, frozen=True, kw_only=True):
 
 
 class Auth(SiteTable, frozen=True, kw_only=True):
-    """[auth.NAME]: asks for user and password (Basic authentication, RFC 7617)."""
+    """[auth.NAME]: asks for user and password (Basic authentication, RFC 7617).
+
+    [auth.staff]
+    realm = "Staff only"
+    file = "users.htpasswd"
+    user_header = "X-Remote-User"
+
+    [[locations]]
+    path = "/admin"
+    require = ["valid-user"]
+    auth = "staff"
+    """
 
     realm: Annotated[NonEmpty, example("Staff only")]
     """What browsers show when they ask for the password. Apache: AuthName."""

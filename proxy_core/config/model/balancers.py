@@ -13,7 +13,17 @@ from msgspec import Meta
 from proxy_core.config.model.health import HealthCheck
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
-from proxy_core.config.model.types import Name, NonEmpty, Seconds, SecondsOrNone, Share, Upgrade, example, fitting
+from proxy_core.config.model.types import (
+    Name,
+    NonEmpty,
+    OwnNames,
+    Seconds,
+    SecondsOrNone,
+    Share,
+    Upgrade,
+    example,
+    fitting,
+)
 
 MemberStatus = Literal["enabled", "draining", "disabled", "stopped"]
 MemberRole = Literal["regular", "standby", "spare"]
@@ -25,7 +35,17 @@ CookiePath = Annotated[str, fitting(r"^/[!-:<-~]*\Z", "a path that begins with a
 
 
 class Member(SiteTable, frozen=True, kw_only=True):
-    """[balancers.NAME.members.NAME]: one upstream server of a balancer."""
+    """[balancers.NAME.members.NAME]: one upstream server of a balancer.
+
+    [balancers.shop.members.a]
+    url = "http://10.0.0.1:8000"
+    weight = 2
+    max_connections = 100
+
+    [balancers.shop.members.b]
+    url = "unix:/run/app.sock|http://app"
+    role = "standby"
+    """
 
     url: Annotated[NonEmpty, example("http://127.0.0.1:8000")]
     """Origin of the member, with an optional path that is put before each request's own: "http://127.0.0.1:8000", or
@@ -87,7 +107,12 @@ class Member(SiteTable, frozen=True, kw_only=True):
 
 
 class Sticky(SiteTable, frozen=True, kw_only=True):
-    """[balancers.NAME.sticky]: a session stays with its member. Apache: stickysession."""
+    """[balancers.NAME.sticky]: a session stays with its member. Apache: stickysession.
+
+    [balancers.shop.sticky]
+    cookie = "ROUTE"
+    issue = true
+    """
 
     cookie: Annotated[CookieName, example("ROUTEID")] = ""
     """Cookie whose value ends with the member's route."""
@@ -125,7 +150,12 @@ class Sticky(SiteTable, frozen=True, kw_only=True):
 
 class Ejection(SiteTable, frozen=True, kw_only=True):
     """[balancers.NAME.ejection]: members whose answers are bad are left alone for a while. (Envoy's outlier
-    detection; Apache knows failonstatus alone.)"""
+    detection; Apache knows failonstatus alone.)
+
+    [balancers.shop.ejection]
+    consecutive = 5
+    seconds = 30
+    """
 
     consecutive: Annotated[int, Meta(ge=0, le=100_000)] = 5
     """Failures in a row (answers of 500 and above, broken connections, silences) after which a member is ejected. 0:
@@ -148,7 +178,18 @@ class Ejection(SiteTable, frozen=True, kw_only=True):
 
 
 class Balancer(SiteTable, frozen=True, kw_only=True):
-    """[balancers.NAME]: members that share the requests of ``balancer://NAME``."""
+    """[balancers.NAME]: members that share the requests of ``balancer://NAME``.
+
+    [balancers.shop]
+    method = "bybusyness"
+    slow_start = 30
+
+    [balancers.shop.members.a]
+    url = "http://10.0.0.1:8000"
+
+    [balancers.shop.members.b]
+    url = "http://10.0.0.2:8000"
+    """
 
     method: Method = "byrequests"
     """How a member is chosen. byrequests: numbers of requests by weight; bytraffic: bytes by weight; bybusyness: the
@@ -184,7 +225,8 @@ class Balancer(SiteTable, frozen=True, kw_only=True):
     """Requests that may wait so; more are answered 503 at once."""
 
     slow_start: SecondsOrNone = 0.0
-    """Seconds over which a member that is new or has recovered gets from a tenth of its share to the whole."""
+    """Seconds over which a member that is new or has recovered gets from a tenth of its share to the whole, whatever
+    the method. Requests of its own sessions it gets at once; with hash its keys come back to it one after the other."""
 
     drain_timeout: SecondsOrNone = 0.0
     """Seconds after which the requests that a draining, disabled or removed member still has are cut, and sessions of a
@@ -201,8 +243,18 @@ class Balancer(SiteTable, frozen=True, kw_only=True):
 
 
 class Heartbeat(SiteTable, frozen=True, kw_only=True):
-    """[heartbeat]: where members report how much they can take, for method heartbeat. Apache: HeartbeatListen."""
+    """[heartbeat]: where members report how much they can take, for method heartbeat. Apache: HeartbeatListen.
+
+    [heartbeat]
+    address = "127.0.0.1:27999"
+
+    [balancers.shop]
+    method = "heartbeat"
+    """
 
     address: Annotated[NonEmpty, example("127.0.0.1:27999")]
     """Address and UDP port that reports come to (v=1&ready=5&busy=2); a multicast address is joined. A POST of the same
     text to the same TCP port does as well. Whoever reaches it is believed."""
+
+    names: OwnNames = ()
+    """See ``OwnNames``."""

@@ -17,7 +17,16 @@ from proxy_core.config.model.types import (
 class ErrorPage(LocationRow, frozen=True, kw_only=True):
     """[[errors]]: what a client gets instead of the built-in page of a status; exactly one of text, file, path, url and
     builtin. Later rows win over earlier ones, the host's over the server's, then the route's, then the locations'.
-    Apache: ErrorDocument."""
+    Apache: ErrorDocument.
+
+    [[errors]]
+    status = ["404"]
+    file = "errors/not-found.html"
+
+    [[errors]]
+    status = ["502", "503", "504"]
+    text = "<!DOCTYPE html><title>Sorry</title><p>We will be back in a moment."
+    """
 
     route: str = ""
     """Id of the route whose requests the row is for; empty: all of them."""

@@ -14,7 +14,18 @@ from proxy_core.config.model.types import FieldName, NonEmpty, example
 
 class HeaderRule(LocationRow, frozen=True, kw_only=True):
     """[[headers]]: a change to the fields of requests or answers. All rows that hold are done: the server's, then the
-    host's, the route's, the locations'; each in file order. Apache: RequestHeader, Header."""
+    host's, the route's, the locations'; each in file order. Apache: RequestHeader, Header.
+
+    [[headers]]
+    on = "always"
+    name = "X-Frame-Options"
+    value = "DENY"
+
+    [[headers]]
+    on = "request"
+    action = "unset"
+    name = "X-Debug"
+    """
 
     route: str = ""
     """Id of the route whose requests the row is for; empty: all of them."""
@@ -31,7 +42,8 @@ class HeaderRule(LocationRow, frozen=True, kw_only=True):
     under the name that value gives, for the JSON log and for %{note:NAME} in the rows below."""
 
     name: Annotated[FieldName, example("X-Frame-Options")] = ""
-    """The field. Not needed for echo."""
+    """The field. Not needed for echo. Of requests, fields of the client's that CGI takes for it (X_Key for X-Key) go no
+    further."""
 
     pattern: Annotated[str, example("^http:")] = ""
     """For edit, edit* and echo: a regular expression (PCRE)."""
@@ -55,7 +67,17 @@ class HeaderRule(LocationRow, frozen=True, kw_only=True):
 class ReverseRule(LocationRow, frozen=True, kw_only=True):
     """[[reverse]]: how what upstreams say of their own addresses is told to clients. The first row that fits counts,
     before what reverse = "auto" makes of the routes. Apache: ProxyPassReverse, ProxyPassReverseCookieDomain and
-    -CookiePath."""
+    -CookiePath.
+
+    [[reverse]]
+    internal = "http://app.internal:8000/"
+    public = "/"
+
+    [[reverse]]
+    kind = "cookie_domain"
+    internal = "app.internal"
+    public = "www.example"
+    """
 
     kind: Literal["location", "cookie_domain", "cookie_path"] = "location"
     """location: URLs in Location, Content-Location, URI and Destination. cookie_domain and cookie_path: Domain and Path

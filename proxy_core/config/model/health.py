@@ -20,7 +20,14 @@ InARow = Annotated[int, Meta(ge=1, le=1000)]
 
 class HealthCheck(SiteTable, frozen=True, kw_only=True):
     """[balancers.NAME.health]: every member is asked at intervals whether it is well. One that is not gets no requests
-    until it is again, not even when all are out. Stopped members are not asked."""
+    until it is again, not even when all are out. Stopped members are not asked.
+
+    [balancers.shop.health]
+    method = "get"
+    uri = "/health"
+    interval = 5
+    fails = 2
+    """
 
     method: CheckMethod = "tcp"
     """tcp: it accepts a connection; head, get, options: it answers such a request well; none: no checks. Apache:

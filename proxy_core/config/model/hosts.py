@@ -23,7 +23,17 @@ from proxy_core.config.model.types import (
 
 class Host(SiteTable, frozen=True, kw_only=True):
     """[hosts.NAME]: a name-based virtual host; rows with host = "NAME" are its own. The first host of a listener takes
-    what no host names. Apache: VirtualHost."""
+    what no host names. Apache: VirtualHost.
+
+    [hosts.shop]
+    names = ["shop.example", "*.shop.example"]
+    timeout = 120
+
+    [[routes]]
+    host = "shop"
+    path = "/"
+    proxy = "balancer://shop/"
+    """
 
     names: tuple[str, ...] = ()
     """Names that it answers to, without port; * and ? are wildcards, upper and lower case are one. Apache: ServerName

@@ -21,7 +21,13 @@ FieldCount = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class Limits(SiteTable, frozen=True, kw_only=True):
-    """[limits]: bounds of what clients may send and of how long they may take, for all listeners."""
+    """[limits]: bounds of what clients may send and of how long they may take, for all listeners.
+
+    [limits]
+    client_rate = 20        # requests a second of one client, when 50 at once are used up
+    client_burst = 50
+    in_flight = 500
+    """
 
     request_line: Bytes = 8190
     """Bytes of a request line; a longer one gets 414. Apache: LimitRequestLine."""
@@ -82,7 +88,12 @@ class Limits(SiteTable, frozen=True, kw_only=True):
 
 
 class ListenerLimits(SiteTable, frozen=True, kw_only=True):
-    """[listeners.NAME.limits]: bounds of its own for what comes in here, instead of those in [limits]."""
+    """[listeners.NAME.limits]: bounds of its own for what comes in here, instead of those in [limits].
+
+    [listeners.http.limits]
+    body = 1048576
+    idle_time = 5
+    """
 
     request_line: Bytes | None = None
     """Bytes of a request line."""
@@ -120,7 +131,13 @@ class ListenerLimits(SiteTable, frozen=True, kw_only=True):
 
 
 class Ban(SiteRow, frozen=True, kw_only=True):
-    """[[bans]]: addresses whose requests get 403 for a while."""
+    """[[bans]]: addresses whose requests get 403 for a while.
+
+    [[bans]]
+    network = "203.0.113.0/24"
+    until = "2030-12-01T18:00:00Z"
+    note = "tries passwords"
+    """
 
     network: Annotated[NonEmpty, example("203.0.113.7")]
     """The address, or the network (CIDR), that is banned: "203.0.113.7", "2001:db8::/64"."""

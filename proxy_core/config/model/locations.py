@@ -24,7 +24,13 @@ class Location(HostRow, frozen=True, kw_only=True):
     """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex and
     folder says which; files alone or beside folder. Later rows win over earlier ones, paths over targets and folders,
     deeper folders over those that they are in, rows with expr over all others. Apache: Location, LocationMatch, Proxy,
-    ProxyMatch, Directory, Files, If."""
+    ProxyMatch, Directory, Files, If.
+
+    [[locations]]
+    path = "/admin"
+    require = ["ip 10.0.0.0/8"]
+    timeout = 300
+    """
 
     path: Annotated[UrlPath | None, example("/app")] = None
     """Path prefix, matched by whole segments as in routes. Apache: Location."""

@@ -24,7 +24,14 @@ from proxy_core.config.model.types import (
 
 
 class Options(SiteTable, frozen=True, kw_only=True):
-    """[site]: what holds for the whole site unless a row says otherwise."""
+    """[site]: what holds for the whole site unless a row says otherwise.
+
+    [site]
+    server_name = "www.example"
+    timeout = 60
+    error_override = true
+    trusted_proxies = ["10.0.0.0/8"]
+    """
 
     server_name: Annotated[NonEmpty, example("proxy.example")] = "localhost"
     """The name this proxy calls itself: X-Forwarded-Server and absolute redirects. Apache: ServerName."""
@@ -114,7 +121,8 @@ class Options(SiteTable, frozen=True, kw_only=True):
     client_header: Annotated[FieldName, example("X-Forwarded-For")] = ""
     """Field in which the proxies in front name the client: its address is then the one that rules, conditions of
     access, bans, rates and logs see. It is read from the right, up to the first address that is none of these proxies';
-    what is left of it goes on. Empty: the client is who connects. Apache: RemoteIPHeader."""
+    what is left of it goes on. An address may have a port, or stand in brackets. Where it is none, nobody knows the
+    client, and no condition on its address lets it in. Empty: the client is who connects. Apache: RemoteIPHeader."""
 
     proxies_header: Annotated[FieldName, example("X-Forwarded-By")] = ""
     """Field that gets the addresses of the trusted proxies that client_header was believed of; what clients say in it

@@ -17,7 +17,17 @@ MapType = Literal["txt", "rnd", "int", "dbm", "prg", "dbd", "fastdbd"]
 
 class RewriteCond(SiteRow, frozen=True, kw_only=True):
     """[[rewrites.conditions]]: a test that must hold before the rule acts; all must, unless OR joins them. Apache:
-    RewriteCond."""
+    RewriteCond.
+
+    [[rewrites]]
+    pattern = '^/report'
+    flags = ["F"]
+
+    [[rewrites.conditions]]
+    test = "%{HTTP:User-Agent}"
+    pattern = "bot"
+    flags = ["NC"]
+    """
 
     test: Annotated[NonEmpty, example("%{HTTP_HOST}")]
     """What is tested: text with %{VARIABLE}, $1 (group of the rule), %1 (group of the condition above) and
@@ -34,7 +44,13 @@ class RewriteCond(SiteRow, frozen=True, kw_only=True):
 
 class RewriteRule(HostRow, frozen=True, kw_only=True):
     """[[rewrites]]: rules that change or end a request's path before the routes see it, tried in file order. Apache:
-    RewriteRule."""
+    RewriteRule.
+
+    [[rewrites]]
+    pattern = '^/old/(.*)$'
+    substitution = '/new/$1'
+    flags = ["R=301", "L"]
+    """
 
     pattern: Annotated[NonEmpty, example("^/old/(.*)$")]
     """Regular expression (PCRE), searched in the decoded path as the rules above have left it. A ! in front turns it
@@ -64,7 +80,17 @@ class RewriteRule(HostRow, frozen=True, kw_only=True):
 
 
 class RewriteMap(SiteTable, frozen=True, kw_only=True):
-    """[maps.NAME]: a table that rules look keys up in, as ${NAME:key|default}. Apache: RewriteMap."""
+    """[maps.NAME]: a table that rules look keys up in, as ${NAME:key|default}. Apache: RewriteMap.
+
+    [maps.servers]
+    type = "txt"
+    entries = { a = "localhost:8000", b = "localhost:8001" }
+
+    [[rewrites]]
+    pattern = '^/user/(\\w)(.*)$'
+    substitution = 'http://${servers:$1|localhost:8000}/$1$2'
+    flags = ["P"]
+    """
 
     type: MapType
     """txt: lines of key and value. rnd: the same, one of several values (a|b|c) at random. int: a function. dbm: a file
@@ -100,7 +126,13 @@ class RewriteMap(SiteTable, frozen=True, kw_only=True):
 
 class EnvRule(HostRow, frozen=True, kw_only=True):
     """[[env]]: variables of a request, set before rewriting, in order; later rows see what earlier ones set. Apache:
-    SetEnvIf, SetEnvIfExpr, and SecRule with setenv."""
+    SetEnvIf, SetEnvIfExpr, and SecRule with setenv.
+
+    [[env]]
+    name = "MOBILE"
+    from = "%{HTTP:User-Agent}"
+    capture = "(?i)android|iphone"
+    """
 
     name: Annotated[str, fitting(r"^[^\s=!%{}:]+\Z", "a name without blanks"), example("IPHashChar")]
     """The variable, read as %{ENV:NAME}."""

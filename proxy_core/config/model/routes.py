@@ -15,7 +15,12 @@ from proxy_core.config.model.types import MaxBody, NonEmpty, Seconds, Upgrade, U
 
 
 class Redirection(SiteTable, frozen=True, kw_only=True):
-    """[routes.redirect]: where a route sends the client. Apache: Redirect, RedirectMatch."""
+    """[routes.redirect]: where a route sends the client. Apache: Redirect, RedirectMatch.
+
+    [[routes]]
+    path = "/old"
+    redirect = { to = "https://www.example/new", status = 301 }
+    """
 
     to: Annotated[str, example("https://new.example/")] = ""
     """URL or path that is sent as Location. What follows the matched prefix is appended, and the query where there is
@@ -27,7 +32,17 @@ class Redirection(SiteTable, frozen=True, kw_only=True):
 
 class Route(HostRow, frozen=True, kw_only=True):
     """[[routes]]: where requests go. The first row in file order whose path matches decides; exactly one of
-    ``proxy``, ``redirect``, ``folder`` and ``except`` says what happens."""
+    ``proxy``, ``redirect``, ``folder`` and ``except`` says what happens.
+
+    [[routes]]
+    path = "/app/private"
+    except = true           # stands above what it excepts from
+
+    [[routes]]
+    path = "/app"
+    proxy = "http://localhost:8000/app"
+    upgrade = ["websocket"]
+    """
 
     path: Annotated[UrlPath | None, example("/app")] = None
     """Path prefix, matched by whole segments against the decoded, normalised path: /app takes /app and /app/x, not

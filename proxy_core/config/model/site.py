@@ -19,11 +19,15 @@ from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import ListenerTls, UpstreamTls
-from proxy_core.config.model.types import Name, NonEmpty, example
+from proxy_core.config.model.types import Name, NonEmpty, OwnNames, example
 
 
 class Listener(SiteTable, frozen=True, kw_only=True):
-    """[listeners.NAME]: an address that accepts connections."""
+    """[listeners.NAME]: an address that accepts connections.
+
+    [listeners.http]
+    address = "127.0.0.1:8080"
+    """
 
     address: Annotated[NonEmpty, example("127.0.0.1:8080")]
     """Address and port to listen on: "127.0.0.1:8080", "[::1]:8080", or ":8080" for every address. Port 0 takes any
@@ -41,7 +45,12 @@ class Listener(SiteTable, frozen=True, kw_only=True):
 
 
 class AccessLog(SiteTable, frozen=True, kw_only=True):
-    """[access_log]: a line for each finished request."""
+    """[access_log]: a line for each finished request.
+
+    [access_log]
+    file = "access.log"
+    format = "json"
+    """
 
     file: Annotated[NonEmpty, example("access.log")]
     """File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. Reopened on SIGUSR1.
@@ -54,7 +63,12 @@ class AccessLog(SiteTable, frozen=True, kw_only=True):
 
 
 class Log(SiteTable, frozen=True, kw_only=True):
-    """[log]: what `rproxy` says on standard error while it serves without a console: a line for each event."""
+    """[log]: what `rproxy` says on standard error while it serves without a console: a line for each event.
+
+    [log]
+    format = "json"
+    level = "warning"
+    """
 
     format: Literal["text", "json"] = "text"
     """text: time, level and a sentence. json: an object a line with at, level, event, message, and what the event is
@@ -66,15 +80,27 @@ class Log(SiteTable, frozen=True, kw_only=True):
 
 
 class Metrics(SiteTable, frozen=True, kw_only=True):
-    """[metrics]: numbers for Prometheus, at /metrics of a listener of their own."""
+    """[metrics]: numbers for Prometheus, at /metrics of a listener of their own.
+
+    [metrics]
+    address = "127.0.0.1:9090"
+    """
 
     address: Annotated[NonEmpty, example("127.0.0.1:9090")]
     """Address and port to listen on, of this machine alone (127.0.0.1, ::1, localhost): whoever reaches it may read the
     names and the load of everything."""
 
+    names: OwnNames = ()
+    """See ``OwnNames``."""
+
 
 class Console(SiteTable, frozen=True, kw_only=True):
-    """[console]: how the terminal console looks and which keys it uses."""
+    """[console]: how the terminal console looks and which keys it uses.
+
+    [console]
+    theme = "light"
+    keys = { undo = "ctrl+z" }
+    """
 
     theme: Literal["dark", "light", "mono"] = "dark"
     """Colours of the console."""

@@ -20,7 +20,17 @@ OptionalFile = Annotated[str, example("tls/ca.pem")]
 
 class Certificate(SiteRow, frozen=True, kw_only=True):
     """[[listeners.NAME.tls.certificates]]: a certificate and its key. The first row serves clients that name nobody,
-    or somebody whom no row is for."""
+    or somebody whom no row is for.
+
+    [[listeners.https.tls.certificates]]
+    cert = "tls/site.pem"
+    key = "tls/site.key"
+
+    [[listeners.https.tls.certificates]]
+    names = ["shop.example", "*.shop.example"]
+    cert = "tls/shop.pem"
+    key = "tls/shop.key"
+    """
 
     cert: File
     """PEM file of the certificate, with the intermediate ones behind it. Looked at every few seconds; a changed one
@@ -35,7 +45,15 @@ class Certificate(SiteRow, frozen=True, kw_only=True):
 
 
 class ListenerTls(SiteTable, frozen=True, kw_only=True):
-    """[listeners.NAME.tls]: this listener speaks TLS. Apache: SSLEngine on."""
+    """[listeners.NAME.tls]: this listener speaks TLS. Apache: SSLEngine on.
+
+    [listeners.https]
+    address = ":443"
+
+    [listeners.https.tls]
+    min_version = "1.2"
+    hsts = 31536000
+    """
 
     certificates: tuple[Certificate, ...] = ()
     """Its certificates, chosen by name."""
@@ -56,13 +74,24 @@ class ListenerTls(SiteTable, frozen=True, kw_only=True):
     clients are removed, on every listener."""
 
     hsts: Annotated[int, Meta(ge=0, le=315_360_000)] = 0
-    """Seconds for which browsers are told to come back over TLS alone (Strict-Transport-Security, RFC 6797); 0 says
-    nothing."""
+    """Seconds for which browsers are told to come back over TLS alone (Strict-Transport-Security, RFC 6797), in place
+    of what members say; 0 says nothing."""
 
 
 class UpstreamTls(SiteTable, frozen=True, kw_only=True):
     """[upstream_tls]: how https and wss members are spoken to; a member's own ``tls`` table takes its place.
-    Apache: SSLProxyEngine and the like."""
+    Apache: SSLProxyEngine and the like.
+
+    [upstream_tls]
+    ca = "tls/authority.pem"
+
+    [balancers.shop.members.a]
+    url = "https://10.0.0.1:8443"
+
+    [balancers.shop.members.a.tls]
+    ca = "tls/authority.pem"
+    server_name = "app.internal"
+    """
 
     verify: bool = True
     """Whether a member must show a certificate for its name, of an authority that is trusted. Apache: SSLProxyVerify,

@@ -58,8 +58,12 @@ for the site, the host, targets, paths. Apache: AuthType with its AuthName and A
 
 DocumentRoot = Annotated[str, example("www")]
 """Folder, relative to the site file, whose files answer what no route takes and what an exception excepts; without it
-that is 404. Nothing outside of it is served, nor any name that begins with a dot but .well-known; folders are not
-listed. Apache: DocumentRoot."""
+that is 404. Nothing outside of it is served, nor any name that begins with a dot but .well-known, nor a file that the
+site names for itself (its own file, passwords, keys, maps, logs); folders are not listed. Apache: DocumentRoot."""
+
+OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
+"""Names, without port, that it is asked under besides its own address and localhost. A request for another Host gets
+421, so that no web page can have a browser on this machine read it (DNS rebinding)."""
 
 DirectoryIndex = tuple[str, ...]
 """Names of the file that is served for a folder, the first that is there. Apache: DirectoryIndex."""

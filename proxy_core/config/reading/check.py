@@ -23,11 +23,20 @@ from proxy_core.config.site_addresses import Path, at, row_ids
 
 
 class Fault(NamedTuple):
+    """Something wrong with a site's data."""
+
     path: Path
+    """Where it is: a key, a row, or a table."""
     what: str
+    """What is wrong, as the beginning of a sentence."""
     todo: str
+    """What to do about it."""
     missing: bool = False
     """Something is not there: in a text with syntax errors it may merely have been lost."""
+    of_key: bool = False
+    """It is about the key itself, not about what stands behind it."""
+    stand_in: tuple[str, Any] | None = None
+    """A key and a value with which the table is whole, so that the rest of it can be checked."""
 
 
 class KindWords(NamedTuple):
@@ -71,10 +80,13 @@ def without_faults(data: dict[str, Any]) -> Left | None:
     data = deepcopy(data)
     gone: set[str] = set()
     for _ in range(8):  # a key that goes may leave a table that lacks it
-        found = {fault.path for fault in faults(data)}
+        found = {fault.path: fault.stand_in for fault in faults(data)}
         if not found:
             return Left(data, frozenset(gone))
         for path in sorted(found, reverse=True):  # what is inside before what holds it, later rows before earlier ones
+            if stand_in := found[path]:
+                at(data, path)[stand_in[0]] = stand_in[1]
+                continue
             if not path:
                 return None
             *above, last = path
@@ -95,7 +107,7 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
             close = get_close_matches(key.lower().replace("-", "_"), by_name, 1, 0.6)
             meant.update(close)
             todo = f"did you mean {close[0]}?" if close else f"delete it; the keys here are {', '.join(by_name)}"
-            yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo)
+            yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo, of_key=True)
     for field in by_name.values():
         if field.required and field.name not in data and field.name not in meant:
             yield Fault(path, f"{field.name} is missing", f"add {_example(field)}", missing=True)
@@ -121,19 +133,21 @@ def _one_action(row: dict[str, Any], meant: set[str], path: Path) -> Iterator[Fa
     given = [key for key in _ACTIONS if key in row and (key != "except" or row[key] is True)]
     for key in given[1:]:
         what = f"the route both {_ACTIONS[given[0]]} and {_ACTIONS[key]}"
-        yield Fault((*path, key), what, f"delete {given[0]} or {key}")
+        yield Fault((*path, key), what, f"delete {given[0]} or {key}", of_key=True)
     if not given and not meant & {*_ACTIONS}:
         todo = 'add proxy = "http://host:port/path", or except = true to leave the path to no later route'
-        yield Fault(path, "the route does nothing", todo, missing=True)
+        yield Fault(path, "the route does nothing", todo, missing=True, stand_in=("except", True))
 
 
 def _one_of(row: dict[str, Any], path: Path, keys: tuple[str, ...], examples: str) -> Iterator[Fault]:
     """Exactly one of ``keys`` says what a row is for."""
     given = [key for key in keys if key in row]
     if not given:
-        yield Fault(path, "the row does not say what it is for", f"add {examples}", missing=True)
+        what = "the row does not say what it is for"
+        yield Fault(path, what, f"add {examples}", missing=True, stand_in=("path", "/"))
     for key in given[1:]:
-        yield Fault((*path, key), f"the row has both {given[0]} and {key}", "delete one, or write two rows")
+        what = f"the row has both {given[0]} and {key}"
+        yield Fault((*path, key), what, "delete one, or write two rows", of_key=True)
 
 
 def _value(value: Any, field: Field, path: Path) -> Iterator[Fault]:
@@ -186,7 +200,8 @@ def _texts(value: Any, field: Field, path: Path) -> Iterator[Fault]:
 
 def _name(name: str, field: Field, path: Path) -> Iterator[Fault]:
     if field.pattern and not re.search(field.pattern, name):
-        yield Fault(path, f"{_shown(name)} cannot be a name in {field.name}", f"use {field.wanted}")
+        what = f"{_shown(name)} cannot be a name in {field.name}"
+        yield Fault(path, what, f"use {field.wanted}", of_key=True)
 
 
 def _limits(value: Any, field: Field, path: Path) -> Iterator[Fault]:

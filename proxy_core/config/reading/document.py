@@ -31,9 +31,9 @@ class Remains(NamedTuple):
     maimed: frozenset[int]
 
     def explains(self, problem: Problem) -> bool:
-        """Whether a problem of the remaining site may only miss what is not there any more: what it names is
-        ``gone``, or its line is in a table that lost something (``maimed``)."""
-        return problem.line in self.maimed or any(f'"{name}"' in problem.what for name in self.gone)
+        """Whether a problem of the remaining site may only miss what is not there any more: it ends with a name that is
+        ``gone`` (``rules.lint.problems.unknown``), or its line is in a table that lost something (``maimed``)."""
+        return problem.line in self.maimed or any(problem.what.endswith(f' "{name}"') for name in self.gone)
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,12 @@ class Document:
     """The text is no TOML, or could not be read."""
 
     def where(self, address: Address) -> tuple[int, int]:
-        """Line and column (1-based, in characters) of the key, row or table at ``address``.
+        """Line and column (1-based, in characters) of the value, row or table at ``address``.
 
-        Where it does not exist: of its nearest parent, else 1, 1.
+        Where it does not exist: of the key, row or table that is its nearest parent, else 1, 1.
         """
-        return self._layout.position(resolved(self.data, address, self._rows)[0])
+        path, found = resolved(self.data, address, self._rows)
+        return self._layout.position(path, value=found == len(address))
 
     def located(self, problem: Problem) -> Problem:
         """The problem with file, line and column filled in from its address."""
@@ -67,7 +68,7 @@ class Document:
 
     def located_fault(self, fault: Fault) -> Problem:
         """A fault of the data as a Problem with its address and its place."""
-        line, column = self._layout.position(fault.path)
+        line, column = self._layout.position(fault.path, value=not fault.of_key)
         address = address_of(self.data, fault.path, self._row_ids)
         return Problem(what=fault.what, todo=fault.todo, address=address, file=self.file, line=line, column=column)
 

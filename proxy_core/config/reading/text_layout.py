@@ -82,10 +82,18 @@ class Layout:
         for section in self.sections:
             yield from _all(section.entries)
 
-    def position(self, path: Path) -> tuple[int, int]:
-        """Line and column (1-based, in characters) of the key, row or table at ``path``, or of its nearest parent."""
+    def position(self, path: Path, *, value: bool = False) -> tuple[int, int]:
+        """Line and column (1-based, in characters) of the key, row or table at ``path``, or of its nearest parent; with
+        ``value`` of what stands behind the key."""
+        if value and path in self.values:
+            return self.line_column(self.values[path])
         spots = self.spots
         return next((self.line_column(spots[path[:n]]) for n in range(len(path), 0, -1) if path[:n] in spots), (1, 1))
+
+    @cached_property
+    def values(self) -> dict[Path, int]:
+        """The offset of every value that a key has."""
+        return {entry.path: entry.value for entry in self.entries()}
 
     @cached_property
     def spots(self) -> dict[Path, int]:

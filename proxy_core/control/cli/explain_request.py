@@ -63,4 +63,4 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
     return 0
 
 
-EXPLAIN = Subcommand("Tell what would become of a request, and why.", _arguments, _run)
+EXPLAIN = Subcommand(_arguments, _run)

@@ -7,9 +7,7 @@ never overwritten without --force.
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,13 +20,15 @@ from proxy_core.control.cli.subcommand import (
     EXIT_BAD_SITE,
     EXIT_LOSSES,
     Subcommand,
+    force_option,
     report_all,
     say,
     site_argument,
     sound,
     tell,
+    written,
 )
-from proxy_core.printable import printable_json, printable_lines
+from proxy_core.printable import printable_json
 
 
 def _import_arguments(parser: ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def _export_arguments(parser: ArgumentParser) -> None:
 def _output_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, help="the file to write; without it standard output")
     parser.add_argument("--report", choices=("text", "json"), default="text", help="how to tell what was lost")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    force_option(parser)
 
 
 def _import(given: Namespace) -> int:
@@ -60,7 +60,7 @@ def _import(given: Namespace) -> int:
     defines = dict(name.partition("=")[::2] for name in given.define)
     folder = output.parent if output is not None else Path()
     made = import_file(given.configuration, defines, given.allow_programs, folder)
-    if not _written(made.text, output, {}, given.force):
+    if not written(made.text, output, {}, given.force, given.configuration):
         return EXIT_BAD_SITE
     report = printable_json(as_json(made.report)) if given.report == "json" else spelled(made.report)
     (tell if output is None else say)(report)
@@ -81,7 +81,7 @@ def _export(given: Namespace) -> int:
     except Unsayable as why:
         tell(f"{given.site}: {why}: take them out of what is set for the whole site or a host")
         return EXIT_BAD_SITE
-    if not _written(made.text, output, made.files, given.force):
+    if not written(made.text, output, made.files, given.force, given.site):
         return EXIT_BAD_SITE
     losses = [document.located(loss) for loss in made.losses]
     if given.report == "json":
@@ -91,30 +91,11 @@ def _export(given: Namespace) -> int:
     return EXIT_LOSSES if losses else 0
 
 
-def _written(text: str, output: Path | None, beside: Mapping[Path, str], force: bool) -> bool:
-    """Write the text, and files that belong to it; False, with the reason told, when that cannot be."""
-    files = beside if output is None else {**beside, output: text}
-    existing = next((file for file in files if file.exists() and not force), None)
-    if existing is not None:
-        tell(f"{existing} is there already; --force overwrites it")
-        return False
-    for file, content in files.items():
-        try:
-            file.write_text(content)
-        except OSError as error:
-            tell(f"{file} cannot be written: {error.strerror}")
-            return False
-    if output is None:
-        print(printable_lines(text) if sys.stdout.isatty() else text, end="")  # a file gets it as it is
-    return True
-
-
-IMPORT = Subcommand("Make a site file of an Apache httpd configuration.", _import_arguments, _import)
+IMPORT = Subcommand(_import_arguments, _import)
 EXPORT = Subcommand(
-    "Make a configuration of a site file that Apache httpd serves in the same way. What httpd cannot say is listed on "
-    "standard error, with its place in the site file and the reason. The exit status is 0 when nothing was lost, 3 "
-    "when something was, 2 when the site file has errors (then nothing is written).",
     _export_arguments,
     _export,
-    "Try the result with: apache2 -t -f httpd.conf",
+    "What httpd cannot say is listed on standard error, with its place in the site file and the reason. The exit "
+    "status is 0 when nothing was lost, 3 when something was, 2 when the site file has errors (then nothing is "
+    "written). Try the result with: apache2 -t -f httpd.conf",
 )

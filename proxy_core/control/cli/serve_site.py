@@ -12,53 +12,82 @@ import os
 import signal
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
 import uvloop
+from msgspec.structs import replace
 
 from proxy_core.control.cli.subcommand import (
     EXIT_BAD_SITE,
     EXIT_NO_LISTENER,
+    OutputLost,
     Subcommand,
     report_all,
     say,
-    serving_arguments,
+    site_argument,
 )
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
+from proxy_core.control.named_things import with_named_things
 from proxy_core.control.watching.event_log import EventLog, LibraryHandler, LineSink, in_journal
-from proxy_core.control.watching.events import Event
+from proxy_core.control.watching.events import Event, Sight
 from proxy_core.printable import printable
-from proxy_core.runtime.process_limits import settle
+from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 
 
 def _run(given: Namespace) -> int:
+    open_standard_descriptors()
     return uvloop.run(serve(given.site, allow_empty=given.allow_empty))
 
 
 async def serve(file: Path, *, allow_empty: bool = False) -> int:
     """Serve ``file`` until a signal says stop; 2 when it has errors, 1 when none of its listeners can be bound."""
-    standard_error = 2 if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
-    journal = in_journal(standard_error)
-    log = EventLog(LineSink(standard_error), journal)
+    journal = in_journal()
+    log = EventLog(LineSink(), journal)
     try:
         engine = Engine(file, allow_empty=allow_empty)
     except BadSite as bad:
-        report_all(bad.problems, "<3>" if journal else "")
+        report_all(await with_named_things(bad.document, bad.problems), "<3>" if journal else "")
         return EXIT_BAD_SITE
     log.settings = engine.site().site.log
-    logging.getLogger().addHandler(LibraryHandler(log))
+    _listen_to_python(log)
+    log.see(Sight(settings=log.settings, remarks=await engine.told_by_check()))
     await engine.start()
+    stop, cut = heeded(engine, log)
     settle()
     log.see(engine.sight())
     if engine.site().site.listeners and not engine.snapshot().listeners:
         log.tell(Event(level="error", kind="stopped", text="no listener could be bound: nothing can be served"))
         await engine.stop(0)
         return EXIT_NO_LISTENER
-    say(ready(engine))
+    with suppress(OutputLost):
+        say(ready(engine))
     engine.watch = log.see
-    await until_stopped(engine, log)
+    await stop.wait()
+    in_flight = engine.snapshot().in_flight
+    text = "stopping: nothing is in flight"
+    if in_flight:
+        text = f"stopping: {in_flight} in flight may finish; the same signal again cuts them"
+    log.tell(Event(level="info", kind="draining", text=text, facts={"in_flight": in_flight}))
+    faults = engine.sight().faults
+    lost = await drained(engine, cut)
+    log.see(replace(engine.sight(), faults=faults))  # what is wrong is not over because nobody serves any more
+    log.tell(Event(level="info", kind="stopped", text=f"stopped, {lost} cut", facts={"cut": lost}))
     return 0
+
+
+def _listen_to_python(log: EventLog) -> None:
+    """What libraries and Python itself would write to standard error goes to the log, which waits for nobody."""
+    logging.getLogger().addHandler(LibraryHandler(log))
+    logging.captureWarnings(True)
+    logger = logging.getLogger("python")
+
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        trace = (found.exc_type, found.exc_value or found.exc_type(), found.exc_traceback)
+        logger.error("%s: %r", found.err_msg or "an exception that nobody could catch", found.object, exc_info=trace)
+
+    sys.unraisablehook = unraisable
 
 
 def ready(engine: Engine) -> str:
@@ -68,8 +97,9 @@ def ready(engine: Engine) -> str:
     return f"rproxy: ready on {addresses} (generation {snapshot.generation}, pid {os.getpid()})"
 
 
-async def until_stopped(engine: Engine, log: EventLog) -> None:
-    """Heed signals until one of them stops the engine, and stop it."""
+def heeded(engine: Engine, log: EventLog) -> tuple[asyncio.Event, asyncio.Event]:
+    """Heed signals from now on: one that says stop sets the first event, one more the second. To be called before
+    anybody is told that the proxy is ready: a SIGHUP that nobody heeds ends the process."""
     loop = asyncio.get_running_loop()
     stop, cut = asyncio.Event(), asyncio.Event()
     background: set[asyncio.Task[None]] = set()
@@ -86,13 +116,7 @@ async def until_stopped(engine: Engine, log: EventLog) -> None:
                 signal.SIGUSR1: engine.reopen_logs}  # fmt: skip
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
-    await stop.wait()
-    in_flight = engine.snapshot().in_flight
-    text = f"draining {in_flight} in flight; the same signal again cuts them"
-    log.tell(Event(level="info", kind="draining", text=text, facts={"in_flight": in_flight}))
-    lost = await drained(engine, cut)
-    log.see(engine.sight())
-    log.tell(Event(level="info", kind="stopped", text=f"stopped, {lost} cut", facts={"cut": lost}))
+    return stop, cut
 
 
 async def drained(engine: Engine, cut: asyncio.Event) -> int:
@@ -108,17 +132,15 @@ async def drained(engine: Engine, cut: asyncio.Event) -> int:
 
 
 async def _reload(engine: Engine, log: EventLog) -> None:
+    before = engine.snapshot().generation
     result = await engine.reload()
     if isinstance(result, Refused):
         log.refused(engine.sight())
         return
     log.see(engine.sight())
-    text = f"reloaded: {result.sentence} (generation {result.generation})"
-    log.tell(Event(level="info", kind="config_reloaded", text=text, facts={"generation": result.generation}))
+    if result.generation == before:
+        text = f"reloaded: {result.sentence} (generation {before})"
+        log.tell(Event(level="info", kind="config_reloaded", text=text, facts={"generation": before}))
 
 
-SERVE = Subcommand(
-    "Serve a site. The other commands are check, explain, import and export: rproxy check --help.",
-    serving_arguments,
-    _run,
-)
+SERVE = Subcommand(site_argument, _run)

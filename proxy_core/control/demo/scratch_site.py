@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
+import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from proxy_core.config.editing.save import save, stamp
@@ -17,20 +18,36 @@ from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
 
 
+def sample() -> Path:
+    """The sample that is served where no file is given: a wheel has it beside this module, a clone in samples."""
+    beside = Path(__file__).with_name("samples")
+    return (beside if beside.is_dir() else Path(__file__).parents[3] / "samples") / "site.toml"
+
+
 def scratch_copy(site_file: Path) -> Path:
-    """A copy of the site file, and of the files of its maps that stand beside it or below, in a new temporary folder,
-    which stays there to be compared. OSError when it cannot."""
+    """A copy of the site file, and of what it names that stands beside it or below, in a new temporary folder, which
+    stays there to be compared. Folders are links to those of the site. OSError when it cannot."""
     folder = Path(tempfile.mkdtemp(prefix="rproxy-demo-"))
-    site = read(site_file).site
-    for settings in site.maps.values() if site else ():
-        name = Path(settings.file)
-        if not settings.file or name.is_absolute() or ".." in name.parts:
-            continue
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        for each in (site_file.parent / name).parent.glob(f"{glob.escape(name.name)}*"):  # NAME.pag and NAME.dir, too
-            if each.is_file():
-                shutil.copy(each, (folder / name).parent / each.name)
+    names = [name for text in _texts(read(site_file).data) for name in (text, f"{text}.pag", f"{text}.dir")]  # of DBM
+    inside = [name for name in names if not os.path.isabs(name) and ".." not in Path(name).parts and Path(name).name]
+    for name in inside:
+        if os.path.isfile(site_file.parent / name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(site_file.parent / name, folder / name)
+    for name in inside:
+        if os.path.isdir(site_file.parent / name) and not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).symlink_to((site_file.parent / name).resolve())
     return Path(shutil.copy(site_file, folder / site_file.name))
+
+
+def _texts(data: object) -> Iterator[str]:
+    """Every text in the data of a site, whichever option it is of: any may be the name of a file."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping | list):
+        for each in data.values() if isinstance(data, Mapping) else data:
+            yield from _texts(each)
 
 
 def move_listeners(copy: Path) -> tuple[Problem, ...]:

@@ -8,42 +8,65 @@ values: they do nothing by themselves.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set
 from proxy_core.errors import Problem
 
 __all__ = [
-    "Applied", "Change", "Command", "Delete", "Edit", "Insert", "Keep", "Merge", "Move", "Preview", "Redo", "Refused",
-    "Reload", "Restore", "Result", "Set", "SetEntry", "Undo",
+    "Applied", "Change", "Command", "Considered", "Delete", "Edit", "Insert", "Keep", "Merge", "Move", "Preview",
+    "Redo", "Refused", "Reload", "Restore", "Result", "Set", "SetEntry", "Undo", "made_on",
 ]  # fmt: skip
 
 
-class Change(Struct, frozen=True, kw_only=True, tag=True):
+class Considered(Struct, frozen=True, kw_only=True):
+    """What somebody decides by what they see, so that it must not be done to something else."""
+
+    made_on: int = 0
+    """The revision of the site that it was made on: where another is in force by then, nothing is done. 0: whichever
+    is."""
+
+
+C = TypeVar("C")
+
+
+def made_on(command: C, revision: int) -> C:
+    """The command as one that was made on a revision of the site, unless it says already on which."""
+    if isinstance(command, Considered) and not command.made_on:
+        return replace(command, made_on=revision)
+    return command
+
+
+class Change(Considered, frozen=True, kw_only=True, tag=True):
     """Edits that are applied together or not at all. ``sentence`` is what history shows ("set weight of …")."""
 
     edits: tuple[Edit, ...]
     sentence: str
 
 
-class SetEntry(Struct, frozen=True, kw_only=True, tag=True):
+class SetEntry(Considered, frozen=True, kw_only=True, tag=True):
     """Give ``key`` of the txt or rnd map ``map`` a value; None takes the key out. The entry may be in the site or in
-    the map's file; either way it is one change, and Undo takes it back."""
+    the map's file; either way it is one change, and Undo takes it back. ``was`` is the value that was seen, None for
+    no entry: where it is another one by then, nothing is done."""
 
     map: str
     key: str
     value: str | None
+    was: str | UnsetType | None = UNSET
 
 
-class Undo(Struct, frozen=True, tag=True):
+class Undo(Considered, frozen=True, tag=True):
     """Take the last change back (as a new generation)."""
 
 
-class Redo(Struct, frozen=True, tag=True):
+class Redo(Considered, frozen=True, tag=True):
     """Do again what was undone last."""
 
 
-class Restore(Struct, frozen=True, tag=True):
+class Restore(Considered, frozen=True, tag=True):
     """Bring the text of an old generation back, as a new generation."""
 
     generation: int

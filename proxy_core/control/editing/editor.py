@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from msgspec import UNSET
+
+from proxy_core.config.editing.differences import places_in_words
 from proxy_core.config.editing.save import Stamp
 from proxy_core.config.editing.site_edits import Delete, Edit, Set, Unusable, edited
 from proxy_core.config.model import Site
@@ -26,6 +29,7 @@ from proxy_core.control.editing.commands import (
     Applied,
     Change,
     Command,
+    Considered,
     Keep,
     Merge,
     Preview,
@@ -42,6 +46,7 @@ from proxy_core.control.editing.map_files import MapEdit, Rewritten
 from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.rules.lint.emptiness import lint_emptiness, unmeant
+from proxy_core.rules.lint.exposure import lint_exposure
 from proxy_core.rules.lint.site import lint
 
 NUDGE = 2.0
@@ -58,7 +63,7 @@ def check(document: Document, emptied: Collection[Problem] | None = None) -> tup
     """Every problem of a site file with its position: of its form, and of what it means. That nothing can
     reach the site, or nothing in it answers, is an error, but for what ``emptied`` says already; None: it is meant."""
     if document.site is not None:
-        said = lint(document.site)
+        said = (*lint(document.site), *lint_exposure(document.site, document.file))
         if emptied is not None:
             said = tuple(problem if problem in emptied else unmeant(problem) for problem in said)
         found = [*document.problems, *map(document.located, said)]
@@ -92,7 +97,7 @@ class Plan:
 
 class Editor:
     """Owns the document in force, its history and its saver. ``loaded_at`` is the epoch second at which a site was
-    taken last; ``reloads`` counts what became of the file when it was read again."""
+    taken last; ``revision`` counts what was applied, ``reloads`` what became of the file when it was read again."""
 
     def __init__(self, file: Path, document: Document, apply: Apply) -> None:
         self.file = file
@@ -103,6 +108,7 @@ class Editor:
         self._apply = apply
         self._lock = asyncio.Lock()
         self._nudged: tuple[tuple[Address, ...], str, int] | None = None
+        self.revision = 1
         self.loaded_at = time.time()
         self.reloads = Counter(applied=0, refused=0)
         last = self.history.entries[-1] if self.history.entries else None
@@ -189,6 +195,7 @@ class Editor:
             stuck = await asyncio.to_thread(map_files.set_back, plan.files)
             return Refused(problems=(*map(document.located, refusals), *stuck))
         self.document, self.warnings, self.loaded_at = document, problems, time.time()
+        self.revision += 1
         (self.history.amend if amends else self.history.add)(entry)
         if isinstance(command, Reload):
             self.saver.took(entry, seen)
@@ -239,6 +246,10 @@ class Editor:
         return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
 
     def _plan(self, command: Command) -> Plan:
+        if isinstance(command, Considered) and command.made_on not in (0, self.revision):
+            last = self.history.entries[-1]
+            what = f"the site has changed meanwhile: {last.sentence} (generation {last.number}, by {last.author})"
+            raise Unusable(what, "look at it again first")
         match command:
             case Change(edits=edits, sentence=sentence):
                 return self._edited(self.document, edits, sentence)
@@ -264,7 +275,9 @@ class Editor:
                 sentence = f"restore generation {number}: {old.sentence}"
                 return Plan(self._parsed(old.text), sentence, map_edits=back)
             case Reload():
-                return Plan(read(self.file), "site file edited on disk")
+                theirs = read(self.file)
+                places = places_in_words(self.document.data, theirs.data)
+                return Plan(theirs, f"site file edited on disk: {places}")
             case Keep():
                 return Plan(self.document, "keep ours over the file on disk")
             case Merge():
@@ -283,8 +296,10 @@ class Editor:
         sentence = f"map {name}: {key} = {value}" if value is not None else f"map {name}: take {key} out"
         if settings.file:
             edit = map_files.entry_edit(self.file.parent / settings.file, key, value)
+            _as_seen(command, edit.before and map_files.for_people(edit.before.encode("latin-1")))
             return Plan(self.document, sentence, edits=(), map_edits=(edit,))
         address = ("maps", name, "entries", key)
+        _as_seen(command, settings.entries.get(key))
         return self._edited(self.document, (Delete(address) if value is None else Set(address, value),), sentence)
 
     def _edited(self, base: Document, edits: tuple[Edit, ...], sentence: str) -> Plan:
@@ -297,6 +312,14 @@ class Editor:
 
     def _parsed(self, text: str) -> Document:
         return parse(text, str(self.file))
+
+
+def _as_seen(command: SetEntry, found: str | None) -> None:
+    """Raise Unusable where the entry is not what whoever edits it has seen."""
+    if command.was not in (UNSET, found):
+        now = "is gone by now" if found is None else f"is {found} by now"
+        was = f", and was {command.was}" if command.was is not None else ""
+        raise Unusable(f"{command.key} of map {command.map} {now}{was}", "look at it again first")
 
 
 def _inverses(entries: Sequence[HistoryEntry]) -> tuple[MapEdit, ...]:

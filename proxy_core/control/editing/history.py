@@ -33,6 +33,11 @@ class HistoryEntry(Generation, frozen=True, kw_only=True):
     map_edits: tuple[MapEdit, ...] = ()
     """What it did to map files."""
 
+    @property
+    def shown(self) -> Generation:
+        """What people see of it."""
+        return Generation(number=self.number, at=self.at, author=self.author, sentence=self.sentence, diff=self.diff)
+
 
 @dataclass(slots=True)
 class History:
@@ -82,10 +87,7 @@ class History:
         return self.find(self.future[-1]) if self.future else None
 
     def generations(self) -> tuple[Generation, ...]:
-        return tuple(
-            Generation(number=e.number, at=e.at, author=e.author, sentence=e.sentence, diff=e.diff)
-            for e in self.entries
-        )
+        return tuple(entry.shown for entry in self.entries)
 
 
 def difference(before: str, after: str, name: str) -> str:

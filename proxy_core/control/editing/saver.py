@@ -198,7 +198,7 @@ def _settle(owed: dict[int, Owed], written: dict[int, Owed]) -> None:
 def _save(file: Path, text: str, backup: str | None, expected: Stamp | None) -> Stamp:
     if backup is not None:
         copy = backup_of(file)
-        save(copy, backup, stamp(copy))
+        save(copy, backup, stamp(copy), like=file)
     return save(file, text, expected)
 
 

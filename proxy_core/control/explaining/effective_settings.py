@@ -28,7 +28,8 @@ def asked_by(view: RequestView, site: Site) -> Trace:
     peer = view.connection.peer
     if peer in ("", view.client):
         return []
-    why = f"{peer} is a proxy that is believed, and says that {view.client} asks"
+    who = f"{view.client} asks" if view.client else "somebody asks whose name is no address: the client is unknown"
+    why = f"{peer} is a proxy that is believed, and says that {who}"
     return [Step(("site", "client_header"), "match", f"{site.site.client_header}: {why}")]
 
 

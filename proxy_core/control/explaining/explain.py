@@ -127,7 +127,11 @@ def _connection(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
 
 def spelled(explained: Explanation) -> str:
     """The explanation as text for a terminal, printable whatever a request or a map holds."""
-    lines = [*explained.request.split("\n"), f"(from {explained.client}, listener {explained.listener or 'none'})", ""]
+    lines = [
+        *explained.request.split("\n"),
+        f"(from {explained.client or 'an unknown client'}, listener {explained.listener or 'none'})",
+        "",
+    ]
     width = max((len(" ".join(step.address)) for step in explained.steps), default=0)
     for step in explained.steps:
         lines.append(f"{' '.join(step.address):{width}}  {step.verdict:8}  {step.reason}")

@@ -110,6 +110,10 @@ def _secret(names: tuple[str, ...]) -> re.Pattern[bytes]:
     return re.compile(rb"(?im)^(%b)([ \t]*:[ \t]*)([^\r\n]*)" % either)
 
 
+masked_value = re.compile(r"\(\d+ bytes, masked\)\s*$").search
+"""Finds what ``masked`` puts in the place of a secret."""
+
+
 def masked(head: bytes, site: Site) -> str:
     """A head as text, with the values of credentials, cookies and the site's own secrets replaced by their length."""
     shown = _secret(site.site.secret_headers).sub(lambda m: b"%b%b(%d bytes, masked)" % (m[1], m[2], len(m[3])), head)

@@ -11,10 +11,11 @@ common and combined are httpd's formats of these names, byte for byte, and compi
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from json import dumps
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from proxy_core.runtime.recent_requests import Recorder
 BATCH = 2_500
 """Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
 
-_ADDRESS = ("access_log",)
+_ADDRESS = ("access_log", "file")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -79,8 +80,7 @@ class AccessLogWriter:
             todo = "name a file; rproxy without a console can write there"
             return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
         if self._trouble:
-            todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
-            return Problem(what=f"access log {self._name}: {self._trouble}", todo=todo, address=_ADDRESS)
+            return _unwritten(self._name, self._trouble)
         if self._lost:
             what = f"access log {self._name}: {self._lost} requests were not written"
             todo = "they had left the ring before the file took them; SIGUSR1 reopens it and clears this"
@@ -156,6 +156,25 @@ class AccessLogWriter:
             self.write()
             if self._trouble or self._file < 0:
                 return
+
+
+def _unwritten(name: str, trouble: str) -> Problem:
+    todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
+    return Problem(what=f"access log {name}: {trouble}", todo=todo, address=_ADDRESS)
+
+
+def unwritable(settings: Settings, folder: Path) -> Iterator[Problem]:
+    """Why the file of these settings could not be written, found out without making it."""
+    path = folder / settings.file
+    try:
+        os.close(os.open(path, _FLAGS & ~os.O_CREAT))
+    except FileNotFoundError as error:
+        if not path.parent.is_dir():
+            yield _unwritten(str(path), os.strerror(error.errno or errno.ENOENT))
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            yield _unwritten(str(path), os.strerror(errno.EACCES))
+    except OSError as error:
+        yield _unwritten(str(path), error.strerror or str(error))
 
 
 def own_descriptor(number: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import stat
 import time
@@ -23,6 +24,7 @@ from msgspec.structs import replace
 from proxy_core.config.model import Log
 from proxy_core.control.watching.access_log import own_descriptor
 from proxy_core.control.watching.events import Event, Level, Sight, Told, events, reached
+from proxy_core.control.watching.floods import Spells, thinned
 from proxy_core.printable import printable
 
 KEPT = 256 * 1024
@@ -60,10 +62,13 @@ class LineSink:
         self.lost = 0
         self._untold = 0
         self._pending: list[bytes] = []
+        self._room: select.poll | None = None
         try:
             self._file = own_descriptor(descriptor)
-        except OSError:  # what it leads to is somebody else's
+        except OSError:  # what it leads to is another user's, or nobody's any more: it cannot be opened anew
             self._file = os.dup(descriptor)
+            self._room = select.poll()
+            self._room.register(self._file, select.POLLOUT)
         # The journal's socket is shared with others, so its mode must stay as it is.
         shared = stat.S_ISSOCK(os.fstat(self._file).st_mode)
         self._socket = socket.socket(fileno=self._file) if shared else None
@@ -100,8 +105,10 @@ class LineSink:
             try:
                 if self._socket is not None:
                     written = self._socket.send(first, socket.MSG_DONTWAIT)
+                elif self._room is not None and not self._room.poll(0):
+                    return
                 else:
-                    written = os.write(self._file, first)
+                    written = os.write(self._file, first[: select.PIPE_BUF])
             except BlockingIOError:
                 return
             except OSError:  # nobody reads any more, or the disk is full: there is no other place to say it
@@ -125,11 +132,12 @@ class EventLog:
         """[log] of the site in force, as it was seen last."""
         self._before = Sight()
         self._told: Told = {}
+        self._spells: Spells = {}
 
     def see(self, now: Sight) -> None:
         """Tell what happened since the last look."""
         limits, self._told = reached(self._told, now)
-        found = [*events(self._before, now), *limits]
+        found = self._thinned((*events(self._before, now), *limits))
         self._before, self.settings = now, now.settings
         if len(found) > AT_ONCE:
             text = f"{len(found) - AT_ONCE} more events within this second are not told"
@@ -137,7 +145,7 @@ class EventLog:
         if missing := self.sink.missing():
             text = f"{missing} lines of this log were lost: standard error did not take them"
             found.append(Event(level="warning", kind="lines_lost", text=text, facts={"count": missing}))
-        self.tell(*found)
+        self._write(found)
 
     def refused(self, now: Sight) -> None:
         """Tell why the file on disk is not taken, even where that is known: somebody has asked for it again."""
@@ -145,6 +153,14 @@ class EventLog:
         self.see(now)
 
     def tell(self, *found: Event) -> None:
+        """Tell what happened just now."""
+        self._write(self._thinned(found))
+
+    def _thinned(self, found: Iterable[Event]) -> list[Event]:
+        told, self._spells = thinned(self._spells, found, time.time())
+        return told
+
+    def _write(self, found: Iterable[Event]) -> None:
         settings = self.settings
         least, at = _LEVELS[settings.level], time.time()
         wanted = (event for event in found if _LEVELS[event.level] <= least)
@@ -161,5 +177,6 @@ class LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
-        facts = {"logger": record.name}
-        self._log.tell(Event(level=level, kind="library", text=record.getMessage(), facts=facts, trace=trace))
+        facts, about = {"logger": record.name}, f"{record.name}: {record.msg}"
+        text = record.getMessage()
+        self._log.tell(Event(level=level, kind="library", text=text, facts=facts, trace=trace, about=about))

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from math import ceil
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.config.model import Log
 from proxy_core.control.view import Generation, ListenerState, MemberLoad, Saved
@@ -39,6 +41,8 @@ class Event(Struct, frozen=True, kw_only=True):
     """What it is about, for programs."""
     trace: str = ""
     """Where in the program it was, in lines; "" where that is not known."""
+    about: str = ""
+    """What goes on and off and may do so very often (``floods``); "" for what is told each time."""
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -119,6 +123,10 @@ def _config(before: Sight, now: Sight) -> Iterator[Event]:
         yield Event(level="info", kind="config_settled", text=text, facts=facts)
 
 
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 # ---- problems
 
 
@@ -126,14 +134,21 @@ def _problem(problem: Problem, kind: str = "problem") -> Event:
     address = ".".join(problem.address)
     named: dict[str, str | int] = {"file": problem.file, "line": problem.line, "column": problem.column}
     facts = {key: value for key, value in {**named, "address": address}.items() if value}
-    return Event(level=problem.severity, kind=kind, text=str(problem), facts=facts)
+    return Event(level=problem.severity, kind=kind, text=_words(problem), facts=facts)
+
+
+def _words(problem: Problem) -> str:
+    """Where it is and what it is. The level is told beside it, and who has no file to look at knows it by its words."""
+    return str(replace(problem, severity="error", address=()))
 
 
 def _problems(before: Sight, now: Sight) -> Iterator[Event]:
     old, new = _lasting(before.faults), _lasting(now.faults)
-    yield from (_problem(problem) for key, problem in new.items() if key not in old)
-    over = (problem for key, problem in old.items() if key not in new)
-    yield from (Event(level="info", kind="problem_over", text=f"no longer: {problem.what}") for problem in over)
+    said = {(each.address, each.what) for each in before.remarks}
+    fresh = (each for key, each in new.items() if key not in old and (each.address, each.what) not in said)
+    yield from (replace(_problem(each), about=each.what) for each in fresh)
+    over = (each.what for key, each in old.items() if key not in new)
+    yield from (Event(level="info", kind="problem_over", text=f"no longer: {what}", about=what) for what in over)
     known = {(each.address, each.what) for each in (*before.remarks, *now.faults)}
     yield from (_problem(problem) for problem in now.remarks if (problem.address, problem.what) not in known)
 
@@ -153,7 +168,8 @@ def _listeners(before: tuple[ListenerState, ...], now: tuple[ListenerState, ...]
         if was is None:
             yield _of_listener(each, "listener_opened", f"accepts on {each.url}")
         elif each.draining and not was.draining:
-            yield _of_listener(each, "listener_draining", f"on {each.url} drains: {each.connections} connections left")
+            left = _count(each.connections, "connection")
+            yield _of_listener(each, "listener_draining", f"on {each.url} drains: {left} left")
         if was is not None and each.renewed != was.renewed:
             ends = datetime.fromtimestamp(each.expires, UTC)
             text = f"took its changed certificates; the first ends on {ends:%d %B %Y, %H:%M} UTC"
@@ -206,7 +222,7 @@ def _health(was: MemberLoad | None, now: MemberLoad) -> Iterator[tuple[Level, st
             case "ejected":
                 yield "warning", "member_ejected", f"is ejected{_for(now.retry_in)}"
             case "unresolved":
-                yield "warning", "member_down", f"is down, its name has no address: {_trouble(now)}"
+                yield "warning", "member_down", f"is down: {_trouble(now)}"
             case _:
                 left = f"; it is left alone{_for(now.retry_in)}" if now.retry_in else ""
                 yield "warning", "member_down", f"is down: {now.last_error}{left}"
@@ -220,13 +236,13 @@ def _health(was: MemberLoad | None, now: MemberLoad) -> Iterator[tuple[Level, st
 
 
 def _for(seconds: float) -> str:
-    return f" for {seconds:.0f} s" if seconds > 0 else ""
+    return f" for {ceil(seconds)} s" if seconds > 0 else ""
 
 
 def _of_member(load: MemberLoad, level: Level, kind: str, text: str) -> Event:
     name = f"member {load.balancer}/{load.member}" if load.balancer else f"upstream {load.member}"
     facts = {"balancer": load.balancer, "member": load.member, "url": load.url}
-    return Event(level=level, kind=kind, text=f"{name} {text}", facts=facts)
+    return Event(level=level, kind=kind, text=f"{name} {text}", facts=facts, about=name)
 
 
 # ---- maps
@@ -238,9 +254,10 @@ def _maps(before: tuple[MapState, ...], now: tuple[MapState, ...]) -> Iterator[E
     for each in now:
         was = old.get((each.name, each.reads))
         if was is not None and each.changed_at != was.changed_at and was.changed_at:
-            entries = f": {each.entries} entries" if each.entries >= 0 else ""
+            entries = f": {_count(each.entries, 'entry', 'entries')}" if each.entries >= 0 else ""
             text = f"map {each.name} has changed and was read anew{entries}"
-            yield Event(level="info", kind="map_changed", text=text, facts={"map": each.name, "reads": each.reads})
+            facts = {"map": each.name, "reads": each.reads}
+            yield Event(level="info", kind="map_changed", text=text, facts=facts, about=f"map {each.name}")
 
 
 # ---- limits

@@ -34,7 +34,7 @@ class MemberHeartbeats:
         self.problem = None
         if wanted and self.open is None:
             try:
-                self.open = await hear_heartbeats(wanted, self._heard)
+                self.open = await hear_heartbeats(wanted, self._heard, self._names)
             except (OSError, ValueError) as error:
                 problem = problem_of("heartbeat", Listener(address=wanted), error)
                 self.problem = Problem(what=problem.what, todo=problem.todo, address=("heartbeat", "address"))
@@ -43,6 +43,10 @@ class MemberHeartbeats:
         opened, self.open = self.open, None
         if opened is not None:
             await opened.close()
+
+    def _names(self) -> tuple[str, ...]:
+        settings = self._current.rules.site.heartbeat
+        return settings.names if settings is not None else ()
 
     def _heard(self, report: LoadReport, sender: str) -> None:
         members = [member for pool in self._current.rules.pools.values() for member in pool.members]

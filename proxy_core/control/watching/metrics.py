@@ -39,6 +39,7 @@ class MetricsText:
         self.problem: Problem | None = None
         self.page: AuxiliaryListener | None = None
         self._text = text
+        self._names: tuple[str, ...] = ()
         self._failed: Settings | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -59,7 +60,7 @@ class MetricsText:
         if self.page is not None and self.page.address == settings.address:
             return self.page
         try:
-            return await serve_page(settings.address, "/metrics", CONTENT_TYPE, self._text)
+            return await serve_page(settings.address, "/metrics", CONTENT_TYPE, self._text, lambda: self._names)
         except (OSError, ValueError) as error:
             problem = problem_of("metrics", Listener(address=settings.address), error)
             raise ListenError((replace(problem, address=("metrics", "address")),)) from error
@@ -72,6 +73,7 @@ class MetricsText:
     def commit(self, page: AuxiliaryListener | None, site: Site) -> None:
         """The prepared page is in force."""
         old, self.page = self.page, page
+        self._names = site.metrics.names if site.metrics is not None else ()
         if site.metrics != self._failed:
             self._failed = self.problem = None
         if old is not None and old is not page:

@@ -12,7 +12,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
@@ -27,6 +27,8 @@ NESTING = 20
 """Tables of [access] that may stand in one another."""
 MOST = 10_000
 """Conditions that a table may come to with those that it names: each is asked for each request."""
+OVERLOADED: Final = "overloaded"
+"""The answer to a password that nobody had the time to judge."""
 
 
 class AccessCondition(NamedTuple):
@@ -172,13 +174,19 @@ def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:
     decides, otherwise = AccessVerdict.GRANTED, AccessVerdict.DENIED
     if match == "all":
         decides, otherwise = otherwise, decides
-    ranked = (decides, AccessVerdict.WANTS_USER, otherwise)
+    undecided = [AccessVerdict.UNKNOWN, AccessVerdict.WANTS_USER]
+    if match == "any":  # a user may be what makes it hold, whoever the client is
+        undecided.reverse()
+    ranked = (decides, *undecided, otherwise)
     made = next((each for each in ranked if each in results), AccessVerdict.NEUTRAL)
     return _negated(made) if match == "none" else made
 
 
 def _negated(verdict: AccessVerdict) -> AccessVerdict:
-    """Granted becomes denied, and everything else nothing: that a condition does not hold grants nothing."""
+    """Granted becomes denied, and everything else nothing: that a condition does not hold grants nothing. What nobody
+    knows stays denied."""
+    if verdict is AccessVerdict.UNKNOWN:
+        return verdict
     return AccessVerdict.DENIED if verdict is AccessVerdict.GRANTED else AccessVerdict.NEUTRAL
 
 
@@ -202,6 +210,9 @@ def admitted(guard: Guard, scope: Scope, trace: Trace | None = None) -> Respond 
     right = scope.fact("password", auth.file, asked)
     if right is None:
         return Respond(500, None, f"the passwords in {auth.file} cannot be read")
+    if right == OVERLOADED:
+        cause = "more passwords came than can be judged in time"
+        return Respond(503, None, cause, Extras((b"Retry-After: 1",), user=user))
     if not right:
         return _challenge(auth, f"user {_shown(user)} or the password is wrong", user)
     scope.user, scope.auth = user, name

@@ -1,7 +1,8 @@
 """The conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
 
 A condition is made of its words once; words that are none raise ValueError with a sentence. Then it says of each
-request whether it grants, denies, or denies for want of a user. Pure.
+request whether it grants, denies, or denies for want of a user. Where nobody knows the client, a condition on its
+address denies, and so does its negation. Pure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class AccessVerdict(Enum):
     GRANTED = "granted"
     DENIED = "denied"
     NEUTRAL = "nothing"
+    UNKNOWN = "denied, for nobody knows the client"
     WANTS_USER = "denied without a user"
 
 
@@ -47,7 +49,12 @@ def _some(what: str, arguments: Sequence[str]) -> None:
 def _ip(arguments: list[str]) -> Check:
     _some("address", arguments)
     networks = [subnet(each) for each in arguments]
-    return lambda scope: _granted(any(within(scope.view.client, network) for network in networks))
+    return _of_client(lambda scope: any(within(scope.view.client, network) for network in networks))
+
+
+def _of_client(holds: Callable[[Scope], bool]) -> Check:
+    """A condition on the client's address."""
+    return lambda scope: _granted(holds(scope)) if scope.view.client else AccessVerdict.UNKNOWN
 
 
 _OURS = (subnet("127.0.0.0/8"), subnet("::1"))
@@ -57,11 +64,11 @@ def _local(arguments: list[str]) -> Check:
     if arguments:
         raise ValueError("nothing stands behind local")
 
-    def check(scope: Scope) -> AccessVerdict:
+    def holds(scope: Scope) -> bool:
         client = scope.view.client
-        return _granted(client == scope.view.connection.address or any(within(client, each) for each in _OURS))
+        return client == scope.view.connection.address or any(within(client, each) for each in _OURS)
 
-    return check
+    return _of_client(holds)
 
 
 def _method(arguments: list[str]) -> Check:

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from proxy_core.http.escaping import breaks_field
+from proxy_core.http.hop_by_hop import as_cgi
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.expression.evaluation import ExprFailure
 from proxy_core.rules.expression.sub_and_split import Walk, steps
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.fields import edit_trace
 from proxy_core.rules.fields.edit_scope import Moment, found, value_of
-from proxy_core.rules.fields.edits import Edit
+from proxy_core.rules.fields.edits import Edit, Edits
 from proxy_core.rules.text.pattern import Runaway, filled
 
 _LOOKING = ("append", "merge", "edit", "edit*")
@@ -39,6 +40,20 @@ def joined(lines: list[bytes], edits: Sequence[Edit]) -> list[bytes]:
             made[name] = len(kept)
             kept.append(each)
     return kept or lines
+
+
+def without_twins(lines: list[bytes], edits: Edits, trace: Trace | None = None) -> list[bytes]:
+    """The fields of a request without those that a member behind CGI takes for one that an edit is about
+    (``X_Internal_Secret``): what the site sets or takes away must come in under no other name."""
+    names, alike = edits.names, {as_cgi(name): name for name in edits.names}
+    kept = []
+    for each in lines if names else ():
+        name = each.partition(b":")[0].lower()
+        if name in names or as_cgi(name) not in alike:
+            kept.append(each)
+        elif trace is not None:
+            trace.append(edit_trace.dropped((*edits.early, *edits.request), each, alike[as_cgi(name)]))
+    return kept if names else lines
 
 
 def line(name: bytes, value: str) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Step
 from proxy_core.rules.fields.edits import Edit
@@ -31,6 +33,13 @@ def step(edit: Edit, before: list[bytes], after: list[bytes], why: str) -> Step:
     if edit.action == "id":
         made = ["a new one for each request"]
     return Step(edit.address, "match", f"{_DONE.get(edit.action, edit.action)} {name}".rstrip(), tuple(made))
+
+
+def dropped(edits: Iterable[Edit], line: bytes, name: bytes) -> Step:
+    """A field of the client's that is not passed on, for a member may take it for ``name``, which an edit is about."""
+    edit = next(edit for edit in edits if edit.name == name)
+    seen = readable(line.partition(b":")[0])
+    return Step(edit.address, "match", f"drop {seen}: members may take it for {edit.spelled.decode('latin-1')}")
 
 
 def awaited(edit: Edit) -> Step:

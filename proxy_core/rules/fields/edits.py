@@ -8,7 +8,7 @@ equal block. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,6 +76,8 @@ class Edits:
     """Whether X-Forwarded-* are added at all; None where the site's word holds."""
     early: tuple[Edit, ...] = ()
     """Done to the fields of a request before any other rule."""
+    names: frozenset[bytes] = frozenset()
+    """Fields of requests that edits are about, in lower case, as far as CGI takes other names for them."""
 
     @property
     def requests(self) -> bool:
@@ -94,6 +96,13 @@ class Edits:
     @property
     def steady_answer(self) -> bool:
         return all(edit.steady for edit in (*self.response, *self.always))
+
+
+def alike(edits: Iterable[Edit]) -> frozenset[bytes]:
+    """The names that edits are about, of those that CGI does not tell from others. What repeats or notes a field is
+    about none."""
+    names = (edit.name for edit in edits if edit.action not in ("echo", "note"))
+    return frozenset(name for name in names if b"-" in name or b"_" in name)
 
 
 def compile_edit(row: HeaderRule) -> Edit:

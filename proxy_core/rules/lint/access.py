@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
+from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.require import wants_user
 from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
+from proxy_core.rules.routing.prefixes import collapsed, takes
 
 _GONE = {
     "host": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
@@ -18,6 +22,8 @@ _GONE = {
     "valid-group": "there are no groups: name the users, as in user anna bert",
 }
 """Conditions of Apache's that are not there, and what to write instead."""
+_ADDRESS = re.compile(r"REMOTE_ADDR|CLIENT_IP|-R\b|-ipmatch", re.IGNORECASE)
+"""Where an expression looks at addresses."""
 
 
 def lint_access(site: Site) -> Iterator[Problem]:
@@ -34,6 +40,7 @@ def lint_access(site: Site) -> Iterator[Problem]:
         if not asks and any(wants_user(text) for text in _all(site, require)):
             what = "a user is wanted, and nothing asks for one: such requests are answered 500"
             yield warning((*address, "require"), what, 'name who asks: auth = "NAME", with a table [auth.NAME]')
+    yield from _vanishing(site)
     for name, group in site.access.items():
         yield from _conditions(site, ("access", name, "require"), group, used, known, (name,))
     for name in site.access:
@@ -57,6 +64,65 @@ def _all(site: Site, require: tuple[str, ...]) -> list[str]:
             seen.add(name)
             found += site.access[name].require
     return found
+
+
+class _Place(NamedTuple):
+    """Where something is required, and what it is called."""
+
+    address: Address
+    name: str
+    require: tuple[str, ...]
+
+
+def _vanishing(site: Site) -> Iterator[Problem]:
+    """Places where a password is asked instead of an address: what is required there replaces the list around it."""
+    server = _Place(("site",), "the site", site.site.require)
+    around = {"": server}
+    for name, host in site.hosts.items():
+        own = _Place(("hosts", name), f"host {name}", host.require)
+        around[name] = own if host.require else server
+        yield from _replaces(site, own, server)
+    rows = [row for row in site.locations if row.enabled and row.path is not None and not row.expr]
+    before: list[tuple[str, bytes, _Place]] = []
+    for row in rows:
+        prefix = collapsed(as_bytes_text(row.path or "/").encode("latin-1"))
+        own = _Place(("locations", row.id), f"location {row.id}", row.require)
+        over = [place for host, above, place in before if host in ("", row.host) and takes(above, prefix)]
+        if row.require and row.merging == "off":
+            yield from _replaces(site, own, over[-1] if over else around.get(row.host, server))
+            before.append((row.host, prefix, own))
+
+
+def _replaces(site: Site, own: _Place, around: _Place) -> Iterator[Problem]:
+    asks = any(wants_user(text) for text in _all(site, own.require))
+    if asks and _by_address(site, "any", around.require) and not _by_address(site, "any", own.require):
+        what = f"what {around.name} requires of addresses does not hold here: whoever has a password asks from anywhere"
+        todo = 'require both in a table: [access.NAME] with match = "all"'
+        if own.address[0] == "locations":
+            todo = 'add merging = "and", so that both must hold'
+        yield warning((*own.address, "require"), what, todo)
+
+
+def _by_address(site: Site, match: str, require: Sequence[str]) -> bool:
+    """Whether nobody passes whose address is none of some. What stands deeper than it may is not followed."""
+    known: dict[str, bool] = {}
+
+    def holds(text: str, depth: int) -> bool:
+        name = _table(text)
+        if name in site.access:
+            if name not in known:
+                known[name] = False  # a circle says nothing of addresses
+                group = site.access[name]
+                known[name] = depth < authorization.NESTING and all_or_any(group.match, group.require, depth + 1)
+            return known[name]
+        words = text.lower().removeprefix("not ").split()
+        return words[:1] in (["ip"], ["local"]) or words == ["all", "denied"] or _ADDRESS.search(text) is not None
+
+    def all_or_any(match: str, require: Sequence[str], depth: int) -> bool:
+        found = [holds(text, depth) for text in require]
+        return bool(found) and (all(found) if match == "any" else any(found))
+
+    return all_or_any(match, require, 0)
 
 
 def _table(text: str) -> str:

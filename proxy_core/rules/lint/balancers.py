@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from proxy_core.config.model import Balancer, Member, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.statuses import status_ranges
-from proxy_core.http.target import balancer, endpoint, origin
+from proxy_core.http.target import endpoint, origin
+from proxy_core.rules.lint.client_chosen import host_parts
 from proxy_core.rules.lint.problems import each_refused, error, refused, unknown, warning
 from proxy_core.rules.lint.texts import texts
 from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
@@ -18,7 +19,7 @@ def lint_balance(site: Site) -> Iterator[Problem]:
     for name, group in site.balancers.items():
         address = ("balancers", name)
         yield from _method(site, address, group)
-        yield from _sessions(address, group)
+        yield from _sessions(site, address, group)
         yield from _waiting(address, group)
         todo = 'write statuses as "503" or "500-599"'
         yield from each_refused((*address, "failonstatus"), todo, status_ranges, group.failonstatus)
@@ -41,7 +42,7 @@ def _method(site: Site, address: Address, group: Balancer) -> Iterator[Problem]:
     yield from texts(site, (*address, "key"), group.key)
 
 
-def _sessions(address: Address, group: Balancer) -> Iterator[Problem]:
+def _sessions(site: Site, address: Address, group: Balancer) -> Iterator[Problem]:
     sticky, routes = group.sticky, {member.route for member in group.members.values()} - {""}
     if sticky is None:
         return
@@ -53,6 +54,9 @@ def _sessions(address: Address, group: Balancer) -> Iterator[Problem]:
     if sticky.same_site == "None" and sticky.issue and not sticky.secure:
         what = "browsers refuse a cookie with same_site None that is not secure"
         yield warning((*where, "same_site"), what, "write secure = true")
+    elif sticky.issue and not sticky.secure and site.listeners and all(each.tls for each in site.listeners.values()):
+        what = "clients send the cookie over plain HTTP as well, though every listener speaks TLS"
+        yield warning((*where, "secure"), what, "write secure = true")
     if sticky.issue:
         routes |= {name for name, member in group.members.items() if not member.route}
     elif not routes and group.members:
@@ -71,10 +75,22 @@ def _waiting(address: Address, group: Balancer) -> Iterator[Problem]:
 
 def lint_members(site: Site) -> Iterator[Problem]:
     """Balancers that get no request, or have no member that takes one, and the URLs of members."""
-    forwarding = (*(row.proxy or "" for row in site.routes), *(rule.substitution for rule in site.rewrites))
-    used = {named[0] for url in forwarding if (named := balancer(url)) is not None}
+    used = _used(site)
     for name, group in site.balancers.items():
-        yield from _members(site, ("balancers", name), name, group, name in used)
+        yield from _members(site, ("balancers", name), name, group, used(name))
+
+
+def _used(site: Site) -> Callable[[str], bool]:
+    """Whether a balancer may get requests: one is named, or what is filled in may name it."""
+    names: set[str] = set()
+    beginnings: list[str] = []
+    for url in (*(row.proxy or "" for row in site.routes), *(rule.substitution for rule in site.rewrites)):
+        scheme, parts = host_parts(template.compile(url))
+        if scheme == "balancer" and all(isinstance(part, str) for part in parts):
+            names.add("".join(map(str, parts)))
+        elif parts and scheme in ("", "balancer"):
+            beginnings.append(parts[0] if isinstance(parts[0], str) else "")
+    return lambda name: name in names or name.startswith(tuple(beginnings))
 
 
 def _members(site: Site, address: Address, name: str, group: Balancer, used: bool) -> Iterator[Problem]:

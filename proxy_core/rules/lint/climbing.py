@@ -13,23 +13,28 @@ from proxy_core.errors import Address, Problem
 from proxy_core.rules.lint.problems import warning
 from proxy_core.rules.text import pattern
 
+_LOOKS = re.compile(r"\(\?<?[=!][^()]*\)$")
+"""A look ahead or behind, which takes nothing."""
+_ENDS_IN_SLASH = re.compile(r"(?:^\^?/[?*]|/\+?)$").search
+"""A pattern's beginning that always takes a slash last; a path begins with one."""
 _BEHIND_SLASH = re.compile(r"/\$([1-9])")
 
 
 def climbing(address: Address, text: str, made: str) -> Iterator[Problem]:
     """A warning where a group of the pattern ``text`` may begin with dots and stands behind a slash in ``made``."""
-    groups = _groups(text)
+    groups = captures(text)
     for number in sorted({int(found) for found in _BEHIND_SLASH.findall(made)}):
         if number > len(groups):
             continue
         before, inside = groups[number - 1]
-        if before.lstrip("^") and not before.endswith("/") and _may_climb(inside):
+        before = _LOOKS.sub("", before)
+        if before.lstrip("^") and not _ENDS_IN_SLASH(before) and _may_climb(inside):
             what = f'${number} may begin with dots, as in "..", and stands behind a slash: such requests are refused'
             yield warning(address, what, f"put a slash before its group: {before}/({inside})")
             return
 
 
-def _groups(text: str) -> list[tuple[str, str]]:
+def captures(text: str) -> list[tuple[str, str]]:
     """What stands before each capturing group of a pattern, and what stands in it."""
     begun: list[tuple[int, int]] = []
     found: dict[int, tuple[str, str]] = {}

@@ -14,13 +14,13 @@ from msgspec import structs
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
 from proxy_core.errors import Address, Problem
-from proxy_core.http.target import balancer
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.expression.evaluation import compile_expr
+from proxy_core.rules.lint.client_chosen import chosen_host, host_parts
 from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import each_refused, error, missing, refused, unknown, warning
 from proxy_core.rules.lint.texts import group_count, looks_runaway, patterns, texts
-from proxy_core.rules.lint.unreachable_rewrites import order
+from proxy_core.rules.lint.unreachable_rewrites import order, redirects
 from proxy_core.rules.rewriting import conditions, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
@@ -128,7 +128,7 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
         if number == len(row.conditions) - 1 and "or" in {conditions.FLAGS.get(f.upper()) for f in each.flags}:
             what = "the last condition has OR, and nothing follows: the rule acts whatever the conditions say"
             yield warning((*where, "flags"), what, "remove OR")
-    if not (given.answers or negated or row.location):
+    if not (given.answers or redirects(row, given) or negated or row.location):
         yield from climbing((*address, "pattern"), text, row.substitution)
     if not given.answers:
         yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
@@ -140,6 +140,8 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
     ):  # fmt: skip
         what = "folder is for a rule of a server whose substitution is a path in it, such as /$1, without P, R or PT"
         yield error((*address, "folder"), what, "remove it")
+    if given.proxy and not given.answers:
+        yield from chosen_host(site, row)
     if not wrong:
         yield from _flags(site, row, given)
 
@@ -176,16 +178,18 @@ def _flags(site: Site, row: RewriteRule, given: Flags) -> Iterator[Problem]:
         yield warning(("rewrites", row.id, "substitution"), what, "write a URL, or PT instead of P")
     for word, value in (("T", given.type), ("H", given.handler)):
         if value:
-            yield warning(address, f"{word} is for files that a server serves: nothing is served here", "remove it")
+            what = f"{word} has no effect: files have the type of their name, and there are no handlers"
+            yield warning(address, what, "remove it")
     query = made.partition("?")[2]
     if any(kind in ("rule", "condition") for kind, _ in template.compile(query).names) and not given.backrefs:
         what = (
             "what the pattern found is decoded, and goes into the query as it is: a & in it would begin another field"
         )
         yield warning(address, what, "add B, so that it is escaped again")
-    pool = balancer(made)
-    if pool is not None and template.compile(pool[0]).constant is not None and pool[0] not in site.balancers:
-        yield unknown(("rewrites", row.id, "substitution"), "balancer", pool[0], site.balancers)
+    scheme, parts = host_parts(template.compile(made))
+    pool = "".join(map(str, parts))
+    if scheme == "balancer" and all(isinstance(part, str) for part in parts) and pool not in site.balancers:
+        yield unknown(("rewrites", row.id, "substitution"), "balancer", pool, site.balancers)
 
 
 def _map(site: Site, name: str, settings: RewriteMap) -> Iterator[Problem]:
@@ -214,6 +218,7 @@ def _map(site: Site, name: str, settings: RewriteMap) -> Iterator[Problem]:
 
 def _maps_used(site: Site) -> set[str]:
     texts = [row.from_ for row in site.env] + [row.value or "" for row in site.env]
+    texts += [group.key for group in site.balancers.values()]
     for rule in site.rewrites:
         texts += [rule.substitution, *rule.flags, *(each.test for each in rule.conditions)]
     return {name for text in texts for kind, name in template.compile(text).names if kind == "map"}

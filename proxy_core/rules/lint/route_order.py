@@ -19,35 +19,49 @@ STEMS = {"admin", "default", "home", "index", "info", "install", "login", "logou
 
 
 def lint_order(site: Site) -> Iterator[Problem]:
-    """The server's rows among themselves, then each host's own behind them."""
-    for name in ("", *site.hosts):
-        known = [row for row in site.routes if row.host in ("", name)]
-        own = {row.id for row in known if row.host == name}
-        rows = [row for row in known if row.path is not None and row.mapping == "decoded"]
-        # What a regular expression takes nobody can tell, so an exception may be for it.
-        regexes = any(row.path is None and row.enabled and not row.except_ for row in known)
-        if own:
-            found = (*_order(rows), *(() if regexes else _exceptions(rows)))
-            yield from (each for each in found if each.address[1] in own)
+    """The server's rows among themselves, then each host's own behind them, as requests to the host meet them."""
+    shared = [row for row in site.routes if row.host == ""]
+    yield from _order(shared, "")
+    # What the server's rows except, they may except for a host.
+    yield from _exceptions([*shared, *(row for row in site.routes if row.host)], "")
+    for name in site.hosts:
+        if own := [row for row in site.routes if row.host == name]:
+            yield from _order([*shared, *own], name)
+            yield from _exceptions([*shared, *own], name)
 
 
-def _order(routes: Sequence[Route]) -> Iterator[Problem]:
-    """Rows that an earlier row leaves nothing to. A row whose prefix itself is taken is taken whole."""
+def _plain(rows: Sequence[Route]) -> list[Route]:
+    return [row for row in rows if row.path is not None and row.mapping == "decoded"]
+
+
+def _order(rows: Sequence[Route], host: str) -> Iterator[Problem]:
+    """Rows of a host that an earlier row leaves nothing to. A row whose prefix itself is taken is taken whole."""
+    routes = _plain(rows)
     prefixes = [_prefix(row) if row.enabled else None for row in routes]
     top = index(prefixes)
+    takers = index([None if row.except_ else prefix for row, prefix in zip(routes, prefixes, strict=True)])
+    answering = index([prefix if _answers(row) else None for row, prefix in zip(routes, prefixes, strict=True)])
+    unclear = any(row.except_ and row.path is None and row.enabled for row in rows)
     for number, (row, prefix) in enumerate(zip(routes, prefixes, strict=True)):
-        if prefix is None:
+        if prefix is None or row.host != host:
             continue
-        earlier = first(top, prefix)
+        earlier = first(takers if _answers(row) else top, prefix)
+        if _answers(row) and routes[earlier].proxy is not None:
+            # What is excepted goes on to the first row below that answers here.
+            excepted = (each for row, each in zip(routes[:earlier], prefixes, strict=False) if row.except_ and each)
+            if unclear or any(takes(each, prefix) or takes(prefix, each) for each in excepted):
+                earlier = first(answering, prefix)
         if earlier == number:
             continue
         above, address = routes[earlier], ("routes", row.id, "path")
         if row.except_ and not above.except_:
-            yield warning(
-                address,
-                f'the exception stands below what it excepts: route {above.id} ("{above.path}") takes its paths first',
-                f"move it above {above.id}",
-            )
+            where = f'route {above.id} ("{above.path}") takes its paths first'
+            if above.proxy is None:
+                what = f"only what is forwarded can be excepted: {where}, and forwards nothing"
+                yield warning(address, what, "remove the exception")
+            else:
+                what = f"the exception stands below what it excepts: {where}"
+                yield warning(address, what, f"move it above {above.id}")
         elif prefixes[earlier] == prefix:
             what = f'route {above.id} above has the same path "{above.path}", so this row never gets a request'
             yield warning(address, what, "remove one of the two, or give it another path")
@@ -56,15 +70,23 @@ def _order(routes: Sequence[Route]) -> Iterator[Problem]:
             yield warning(address, f"{what}, so this row never gets a request", f"move it above {above.id}")
 
 
-def _exceptions(routes: Sequence[Route]) -> Iterator[Problem]:
-    """Exceptions that except nothing, or less than their authors may think."""
+def _answers(row: Route) -> bool:
+    """Whether it answers here: no exception keeps requests from it."""
+    return row.redirect is not None or row.folder is not None
+
+
+def _exceptions(rows: Sequence[Route], host: str) -> Iterator[Problem]:
+    """Exceptions of a host that except nothing, or less than their authors may think."""
+    if any(row.path is None and row.enabled and not row.except_ for row in rows):
+        return  # what a regular expression takes nobody can tell, so an exception may be for it
+    routes = _plain(rows)
     enabled = [(number, row, _prefix(row)) for number, row in enumerate(routes) if row.enabled]
     takers = {prefix.rstrip(b"/"): number for number, row, prefix in enabled if not row.except_}
     inside = sorted((prefix + b"/", number) for prefix, number in takers.items())
     excepted = sorted(_prefix(row) for _, row, _ in enabled if row.except_)
     top = index([_prefix(row) if row.enabled else None for row in routes])
     for number, row, prefix in enabled:
-        if not row.except_ or first(top, prefix) != number:
+        if not row.except_ or row.host != host or first(top, prefix) != number:
             continue
         bare = prefix.rstrip(b"/")
         if not _later(takers, inside, bare, number):

@@ -13,11 +13,13 @@ from difflib import get_close_matches
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.errors import Problem
-from proxy_core.http.target import balancer, origin
+from proxy_core.http.target import as_bytes_text, balancer, origin
 from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import error, warning
+from proxy_core.rules.lint.texts import patterns
 from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
 from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.routing.reverse import effective_target
 from proxy_core.rules.text import pattern
 
@@ -84,10 +86,10 @@ def _prefix(row: Route, path: str) -> Iterator[Problem]:
 
 def _regex(row: Route, regex: str) -> Iterator[Problem]:
     address = ("routes", row.id, "path_regex")
+    yield from patterns(address, regex)
     try:
         compiled = pattern.compile(regex)
-    except pattern.PatternError as reason:
-        yield error(address, f"{reason} (at character {reason.position + 1})", "correct the regular expression")
+    except pattern.PatternError:
         return
     if row.mapping == "servlet":
         todo = 'give it a path, or mapping = "encoded"'
@@ -99,6 +101,12 @@ def _regex(row: Route, regex: str) -> Iterator[Problem]:
     if missing := sorted(number for number in numbers if number > compiled.groups):
         what = f"${missing[0]} is always empty: {regex} has {compiled.groups or 'no'} groups"
         yield warning(("routes", row.id, key), what, "put parentheses round what is meant, or name another group")
+
+
+def _takes_again(row: Route, path: str) -> bool:
+    """Whether the row may take what it has sent."""
+    sent = as_bytes_text(path or "/").encode("latin-1")
+    return row.path is None or takes(collapsed(as_bytes_text(row.path).encode("latin-1")), collapsed(sent))
 
 
 def _proxy(site: Site, row: Route) -> Iterator[Problem]:
@@ -113,7 +121,8 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
         yield error(address, str(reason), 'write "http://host:port/path" or "balancer://name/path"')
         return
     if balancer(row.proxy) is None:
-        yield from loop(site, address, origin(pool or ""))
+        if _takes_again(row, path):
+            yield from loop(site, address, origin(pool or ""))
     else:
         if pool not in site.balancers:
             near = get_close_matches(pool or "", site.balancers, 1)

@@ -10,11 +10,15 @@ from proxy_core.errors import Address, Problem
 from proxy_core.rules.lint.problems import error, unknown, warning
 from proxy_core.rules.text import pattern, template, variables
 
+_UNCLOSED = re.compile(r"(?<!\\)[$%]\{(?!.*\})", re.DOTALL)
 _NESTED = re.compile(r"\((?:\?:)?[^()]*(?:a[*+]|\{\d+,\}|\|)[^()]*\)(?:[*+]|\{\d+,\})")
 
 
 def texts(site: Site, address: Address, text: str, rule: int = 9, conditions: int = 9) -> Iterator[Problem]:
     """A text with variables and maps in it; ``rule`` and ``conditions`` are how many groups there are to refer to."""
+    if (open_ := _UNCLOSED.search(text)) is not None:
+        what = f"{open_[0]} is never closed, so it stands for itself"
+        yield warning(address, what, f"close it with }}, or write \\{open_[0]} for these characters")
     for kind, name in template.compile(text).names:
         match kind:
             case "deep":

@@ -28,9 +28,13 @@ def _ends(row: RewriteRule, given: Flags) -> bool:
     return given.answers or given.proxy or given.last or given.end or given.passthrough
 
 
-def tried(site: Site, host: str) -> list[RewriteRule]:
-    """The rules that a request to a host meets before it is known where it goes."""
-    return [row for row in site.rewrites if row.enabled and row.host in ("", host) and not row.location]
+def tried(site: Site, host: str) -> tuple[RewriteRule, ...]:
+    """The rules that a request to a host meets before it is known where it goes, in their order."""
+    rows = [row for row in site.rewrites if row.enabled and not row.location]
+    shared = [row for row in rows if not row.host]
+    if host not in site.hosts:
+        return tuple(shared)
+    return hosts.rewrites_in_order(site.hosts[host], shared, [row for row in rows if row.host == host])
 
 
 def _read(rows: Sequence[RewriteRule]) -> Iterator[tuple[RewriteRule, Flags, str]]:
@@ -48,17 +52,31 @@ def shadows(site: Site, host: str) -> dict[str, RewriteRule]:
     """For each rule that never matches, by its id, the one above that takes all that it could."""
     found: dict[str, RewriteRule] = {}
     takers: list[tuple[str, RewriteRule]] = []
-    chained = False
-    for row, given, prefix in _read(tried(site, host)):
+    for row, given, prefix, sure in _walk(tried(site, host)):
         above = next((taker for whole, taker in takers if prefix.startswith(whole)), None)
         if above is not None:
             found[row.id] = above
-        alone = not row.conditions and not given.chain and not chained
-        whole = _WHOLE.fullmatch(row.pattern)
-        if _ends(row, given) and alone and whole is not None and not given.nocase:
-            takers.append((re.sub(r"\\(\W)", r"\1", whole["prefix"]) or "/", row))
-        chained = given.chain
+        whole = _whole(row) if sure and not given.nocase else None
+        if whole is not None and _ends(row, given):
+            takers.append((whole, row))
+        elif given.next or not (_ends(row, given) or row.substitution == "-"):
+            takers = []  # what is below may be tried for a path that was made here
     return found
+
+
+def _walk(rows: Sequence[RewriteRule]) -> Iterator[tuple[RewriteRule, Flags, str, bool]]:
+    """Rules as ``_read`` gives them, and whether each is tried for every path that has come so far, whatever else the
+    request says: no condition, chain or skip keeps it from that."""
+    chained, skipped = False, 0
+    for row, given, prefix in _read(rows):
+        yield row, given, prefix, not (row.conditions or given.chain or chained or skipped)
+        chained, skipped = given.chain, max(skipped - 1, given.skip, 0)
+
+
+def _whole(row: RewriteRule) -> str | None:
+    """What all paths begin with that a rule takes, where it takes all of these; None where that is not plain."""
+    found = _WHOLE.fullmatch(row.pattern)
+    return None if found is None else re.sub(r"\\(\W)", r"\1", found["prefix"]) or "/"
 
 
 def order(site: Site, host: str) -> Iterator[Problem]:
@@ -66,30 +84,41 @@ def order(site: Site, host: str) -> Iterator[Problem]:
     rows, hidden = tried(site, host), shadows(site, host)
     routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
-    for number, (row, given, prefix) in enumerate(_read(rows)):
+    passed = False
+    for number, (row, given, _, sure) in enumerate(_walk(rows)):
         if row.host == host:
             if above := hidden.get(row.id):
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'
                 yield warning(("rewrites", row.id, "pattern"), what, f"move it above {above.id}")
-            yield from _clash(row, given, prefix, routes, last=number == len(rows) - 1, files=files)
+            yield from _lost(row, given, last=number == len(rows) - 1, files=files)
+            if sure and not passed:
+                yield from _clash(row, given, routes)
+        passed = passed or given.last or given.end or given.passthrough or given.skip > 0
 
 
-def _clash(
-    row: RewriteRule, given: Flags, prefix: str, routes: Sequence[Route], last: bool, files: bool
-) -> Iterator[Problem]:
-    """A rule that ends the way of requests that a route is for; with ``files`` what it makes may be one."""
+def redirects(row: RewriteRule, given: Flags) -> bool:
+    """Whether a rule sends the client elsewhere."""
+    return given.redirect or (scheme_length(row.substitution) > 0 and not (given.proxy or given.passthrough))
+
+
+def _lost(row: RewriteRule, given: Flags, last: bool, files: bool) -> Iterator[Problem]:
+    """A rule whose path nothing takes; with ``files`` it may be one."""
     local = not given.answers and row.substitution.startswith("/") and not (given.redirect or given.proxy)
     if local and not (files or row.folder) and not given.passthrough and (last or given.last or given.end):
         what = "the rule makes another path and that is the end: it is no file, so it is answered 404"
         yield warning(("rewrites", row.id, "flags"), what, "add PT, so that the routes see the new path")
-    if not prefix.strip("/") or not (given.proxy or given.answers or scheme_length(row.substitution)):
+
+
+def _clash(row: RewriteRule, given: Flags, routes: Sequence[Route]) -> Iterator[Problem]:
+    """A rule that leaves nothing to a route. One for a part of the route's paths is an exception, and meant."""
+    whole, elsewhere = _whole(row), row.substitution != "-" and (given.proxy or redirects(row, given))
+    if whole is None or not whole.strip("/") or not (given.answers or elsewhere):
         return
-    asked = as_bytes_text(prefix).encode("latin-1")
+    taken = as_bytes_text(whole).encode("latin-1").rstrip(b"/")
     for route in routes:
-        if route.path is None:
+        if route.path is None or route.proxy is None or route.mapping != "decoded":
             continue
-        path = collapsed(as_bytes_text(route.path).encode("latin-1"))
-        if not route.except_ and takes(path, asked.rstrip(b"/")) and path.strip(b"/"):
-            what = f'route {route.id} ("{route.path}") is for {prefix} too, but rules come first: this one has them'
+        if takes(taken, collapsed(as_bytes_text(route.path).encode("latin-1"))):
+            what = f'route {route.id} ("{route.path}") is for {whole} too, but rules come first: this one has them'
             yield warning(("rewrites", row.id, "pattern"), what, "forward a path by a route or by a rule, not by both")
             return

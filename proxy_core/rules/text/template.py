@@ -35,10 +35,12 @@ class Fixed(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """Text that a request fills in. ``name`` says what it is: ``%{REMOTE_ADDR}``, ``$1``, ``${map:``."""
+    """Text that a request fills in. ``name`` says what it is: ``%{REMOTE_ADDR}``, ``$1``, ``${map:``. ``looks_up`` has
+    the key and the default of a map."""
 
     name: str
     fill: Fill
+    looks_up: tuple[Template, Template | None] | None = None
 
 
 class Template:
@@ -142,7 +144,7 @@ def _lookup(sign: str, inner: str, depth: int, names: list[tuple[str, str]]) -> 
             return default.expand(scope, escape)
         return found or ""
 
-    return Filled(f"${{{name}:", fill)
+    return Filled(f"${{{name}:", fill, (key, default))
 
 
 def _reference(sign: str, number: int, names: list[tuple[str, str]]) -> Filled:

@@ -12,7 +12,9 @@ before. It runs in the site's folder, in a session of its own.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 import time
 from collections import deque
@@ -134,9 +136,7 @@ class MapProgram(Source):
         return self._child
 
     async def _start(self) -> Child:
-        program = self.command[0]
-        if "/" in program:
-            program = str(self._folder / program)
+        program = _path(self.command, self._folder)
         loop = asyncio.get_running_loop()
         _, child = await loop.subprocess_exec(
             lambda: Child(self._said, self._failed), program, *self.command[1:], cwd=self._folder,
@@ -172,6 +172,19 @@ class MapProgram(Source):
             await self._child.end()
         for child in self._killed:
             await child.end()
+
+
+def _path(command: tuple[str, ...], folder: Path) -> str:
+    """What is started: a name is looked for in PATH, a path in the site's folder."""
+    return str(folder / command[0]) if "/" in command[0] else command[0]
+
+
+def startable(command: tuple[str, ...], folder: Path) -> None:
+    """Raises OSError where the program of a command is not there, or may not be started."""
+    path = _path(command, folder)
+    if shutil.which(path) is None:
+        code = errno.EACCES if os.path.exists(path) else errno.ENOENT
+        raise OSError(code, os.strerror(code))
 
 
 class Child(asyncio.SubprocessProtocol):

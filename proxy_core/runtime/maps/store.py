@@ -17,11 +17,11 @@ from pathlib import Path
 
 from proxy_core import regular_files
 from proxy_core.config.model import MapType, RewriteMap, Site
-from proxy_core.errors import Address, Problem
+from proxy_core.errors import Problem, Severity
 from proxy_core.http.target import as_bytes_text
 from proxy_core.runtime.maps import text_file
 from proxy_core.runtime.maps.functions import FUNCTIONS
-from proxy_core.runtime.maps.programs import MapProgram
+from proxy_core.runtime.maps.programs import MapProgram, startable
 from proxy_core.runtime.maps.source import WAIT, Known, MapState, MapTally, Source, words
 from proxy_core.runtime.maps.sql import Database, Postgres, Query, Sqlite
 from proxy_core.runtime.maps.tables import MOST_READ, DbmMap, FunctionMap, TextMap
@@ -124,11 +124,12 @@ class MapStore:
     def problems(self) -> tuple[Problem, ...]:
         """A warning for each map that something is wrong with now: its requests get their defaults."""
         return tuple(
-            Problem(
-                what=f"map {name}: {opened.tally.fault}",
-                todo="until then its rules take their defaults",
-                severity="warning",
-                address=_address(name, opened.settings),
+            _problem(
+                name,
+                opened.settings,
+                opened.tally.fault,
+                "mend it: until then its rules take their defaults",
+                "warning",
             )
             for name, opened in self._maps.items()
             if opened.tally.fault
@@ -170,8 +171,7 @@ class MapStore:
                     await source.open()
             except (OSError, ValueError) as error:
                 tally.fault = words(error)
-                what = f"map {name}: {_reads(settings)}: {words(error)}"
-                problems.append(Problem(what=what, todo=_TODO[settings.type], address=_address(name, settings)))
+                problems.append(_problem(name, settings, words(error), _TODO[settings.type]))
         prepared.problems = tuple(problems)
         return prepared
 
@@ -242,6 +242,33 @@ _TODO: dict[MapType, str] = {
 }
 
 
+async def unopenable(site: Site, folder: Path) -> tuple[Problem, ...]:
+    """What ``MapStore.prepare`` would not open of the maps of a site, as far as that can be told without starting a
+    program or asking a database."""
+    store, problems = MapStore(), []
+    for name, settings in site.maps.items():
+        source: Source | None = None
+        try:
+            source = store._made(name, settings, folder, MapTally())
+            if settings.type == "prg":
+                startable(settings.command, folder)
+            elif settings.dsn.startswith("sqlite:"):
+                (folder / settings.dsn[7:]).stat()
+            elif not settings.dsn:
+                await source.open()
+        except (OSError, ValueError) as error:
+            problems.append(_problem(name, settings, words(error), _TODO[settings.type]))
+        finally:
+            if source is not None:
+                await source.close()
+    return tuple(problems)
+
+
+def _problem(name: str, settings: RewriteMap, why: str, todo: str, severity: Severity = "error") -> Problem:
+    what = f"map {name}: {_reads(settings)}: {why}"
+    return Problem(what=what, todo=todo, severity=severity, address=("maps", name, WHAT[settings.type]))
+
+
 def _database(settings: RewriteMap, folder: Path) -> Database:
     scheme, _, rest = settings.dsn.partition(":")
     if scheme == "sqlite":
@@ -280,7 +307,3 @@ def _reads(settings: RewriteMap) -> str:
         case "dbd" | "fastdbd":
             return _PASSWORD.sub("…", settings.dsn)
     return settings.file
-
-
-def _address(name: str, settings: RewriteMap) -> Address:
-    return ("maps", name, WHAT[settings.type])

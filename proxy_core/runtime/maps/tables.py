@@ -85,7 +85,7 @@ class TextMap(Source):
 
     def _gone(self, error: OSError) -> None:
         self._table, self.entries, self._version = {}, 0, ()
-        self._tally.failed(f"{self.path}: {words(error)}", time.time())
+        self._tally.failed(words(error), time.time())
 
 
 class DbmMap(Source):
@@ -119,7 +119,7 @@ class DbmMap(Source):
                 self._kept.keep(key, answer)
         except (OSError, dbm.BadDbmFile) as error:
             self._found = ("", ())
-            self._tally.failed(f"{self.path}: {words(error)}", time.time())
+            self._tally.failed(words(error), time.time())
             return True, None
         self._tally.fault = ""
         return True, answer

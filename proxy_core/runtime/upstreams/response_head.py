@@ -114,8 +114,12 @@ def read_head(raw: bytes) -> Answer:
             answer.length = length_of(length)
         except ValueError as error:
             raise RefusedRequest(502, f"the upstream's {error}") from error
+    if status == 426 and answer.upgrade:  # RFC 9110 §15.5.22: it has to say what to change to
+        told = [b"Upgrade: " + answer.upgrade, b"Connection: Upgrade"]
+        kept += told
+        answer.challenges += told
     options = tokens(connection) if connection else set()
-    named = options - {b"close", b"keep-alive"}
+    named = options - {b"close", b"keep-alive", b"upgrade"}
     if named:
         _leave_out(answer, named)
     if status < 200 and status != 101 and answer.length != UNTIL_CLOSE:  # of a 101 the one who asked judges

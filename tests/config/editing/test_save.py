@@ -245,3 +245,22 @@ def test_a_saver_that_is_killed_at_any_moment_leaves_a_whole_file_not_older_than
     assert process.returncode == 0
     save(site, NEW, stamp(site))
     assert alone(site)
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_a_file_beside_another_has_its_mode_and_owner_whatever_it_had_before(site: Path, before: int | None) -> None:
+    copy = site.with_name("site.toml.bak")
+    if before is not None:
+        copy.write_text("older")
+        copy.chmod(before)
+    site.chmod(0o600)
+    if os.getuid() == 0:
+        os.chown(site, 1234, 4321)
+    save(copy, OLD, stamp(copy), like=site)
+    made, wanted = copy.stat(), site.stat()
+    assert (made.st_mode, made.st_uid, made.st_gid) == (wanted.st_mode, wanted.st_uid, wanted.st_gid)
+
+
+def test_a_file_that_stands_beside_none_is_for_its_owner_alone(tmp_path: Path) -> None:
+    save(tmp_path / "site.toml", NEW, None)
+    assert (tmp_path / "site.toml").stat().st_mode & 0o777 == 0o600

@@ -15,20 +15,20 @@ from tests.config.chance import Speller, addresses, some_site
 def test_where_gives_the_place_of_an_address_or_of_its_nearest_parent() -> None:
     text = '[site]\ntimeout = 1\n\n[[routes]]\npath = "/x"\nexcept = true\n[balancers.b.members]\na = { url = "x" }\n'
     document = parse(text)
-    assert document.where(("site", "timeout")) == (2, 1)
+    assert document.where(("site", "timeout")) == (2, 11)
     assert document.where(("site", "reverse")) == (1, 1)
     assert document.where(("routes", "x")) == (4, 1)
-    assert document.where(("routes", "x", "path")) == (5, 1)
+    assert document.where(("routes", "x", "path")) == (5, 8)
     assert document.where(("routes", "x", "proxy")) == (4, 1)
-    assert document.where(("balancers", "b", "members", "a", "url")) == (8, 7)
+    assert document.where(("balancers", "b", "members", "a", "url")) == (8, 13)
     assert document.where(("console",)) == (1, 1)
     problem = document.located(Problem(what="x", address=("routes", "x", "path")))
-    assert (problem.file, problem.line, problem.column) == ("site.toml", 5, 1)
+    assert (problem.file, problem.line, problem.column) == ("site.toml", 5, 8)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 1 << 32).map(Random))
-def test_every_key_stands_where_it_is_said_to(chance: Random) -> None:
+def test_every_value_stands_where_it_is_said_to(chance: Random) -> None:
     document = parse(Speller(chance).table((), some_site(chance)))
     lines = document.text.split("\n")
     for address in addresses(document.data):

@@ -10,8 +10,8 @@ from tests.config.reading.problems import assert_problems
 PROBLEMS: list[tuple[str, str, list[str]]] = [
     ("a syntax error is one among the other problems", "[site]\ntimeout = abc\nreverse = 3\n\n[console]\ntheme = 'x'\n",
      ['2:11: there is no value here that TOML knows, put a text into quotes: "…"',
-      '3:1: reverse cannot be 3, write one of "auto", "off"',
-      "6:1: theme cannot be"]),
+      '3:11: reverse cannot be 3, write one of "auto", "off"',
+      "6:9: theme cannot be"]),
     ("a quote that does not end", "[site]\nserver_name = 'x\n", ["2:17: a text in quotes does not end"]),
     ("a key given twice is pointed at", "version = 1\n version = 1\n", ["2:2: this key or table exists already"]),
     ("a table given twice", "[site]\n[site]\n", ["2:1: this table exists already"]),

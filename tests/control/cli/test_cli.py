@@ -215,7 +215,7 @@ def test_what_happens_without_a_console_is_told_on_standard_error(file: Path) ->
         told.until(" error ", "/dev/full: No space left on device")
         told.until(" warning ", "limit request_line turned away 1,")
         file.write_text(text.replace('"/r"', '"/new"'))
-        told.until(" info ", "generation 2 is in force: site file edited on disk (file)")
+        told.until(" info ", "generation 2 is in force: site file edited on disk: routes.r.path (file)")
         file.write_text("nonsense =\nx = \x1b[31m\n")
         told.until(" error ", "not taken", "the running site stays (generation 2)")
         told.until(" error ", f"{file}:1:11: ")
@@ -292,3 +292,18 @@ def test_sigusr1_opens_the_access_log_anew(file: Path) -> None:
         until(log.exists)
         ask(port, "/two")
         until(lambda: "/two" in log.read_text())
+
+
+def test_what_standard_output_does_not_take_is_told_and_is_no_success(file: Path) -> None:
+    command = [sys.executable, "-m", "proxy_core.control.cli", "check", str(file)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "standard output cannot be written: No space left on device\n"
+
+
+def test_a_hang_up_right_behind_the_line_that_says_ready_is_heeded(file: Path) -> None:
+    with serving(file) as (process, port):
+        process.send_signal(signal.SIGHUP)
+        assert ask(port, "/r") == 503
+        assert process.poll() is None

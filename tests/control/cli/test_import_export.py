@@ -40,3 +40,12 @@ def test_a_site_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     assert main(["import", str(tmp_path / "httpd.conf"), "-o", str(output)]) == 2
     assert output.read_text() == "mine"
     assert main(["import", str(tmp_path / "httpd.conf"), "-o", str(output), "--force"]) == 0
+
+
+def test_what_is_made_of_a_file_that_not_all_may_read_can_be_read_by_nobody_else_either(tmp_path: Path) -> None:
+    (tmp_path / "httpd.conf").write_text(WHOLE)
+    (tmp_path / "httpd.conf").chmod(0o600)
+    made = tmp_path / "site.toml"
+    assert main(["import", str(tmp_path / "httpd.conf"), "-o", str(made)]) == 0
+    assert main(["export", str(made), "--to", "apache", "-o", str(tmp_path / "again.conf")]) == 0
+    assert {each.stat().st_mode & 0o777 for each in (made, tmp_path / "again.conf")} == {0o600}

@@ -49,7 +49,7 @@ def test_explain_and_export_of_the_worst_site_print_nothing_that_a_terminal_obey
             json.JSONDecoder().raw_decode(out)
     printed(capsys, "export", str(file), "--to", "apache", *(("--report", "json") if more else ()), "-o",
             str(tmp_path / "httpd.conf"))  # fmt: skip
-    assert "sound" in printed(capsys, "check", str(file))
+    assert "map t: servers.txt" in printed(capsys, "check", str(file)), "the site is read, and its map is not there"
 
 
 @pytest.mark.parametrize("report", ["text", "json"])

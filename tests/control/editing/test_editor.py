@@ -28,6 +28,7 @@ from proxy_core.control.editing.commands import (
     Restore,
     Set,
     Undo,
+    made_on,
 )
 from proxy_core.control.editing.editor import check
 from proxy_core.errors import Problem
@@ -121,6 +122,29 @@ async def test_nudges_of_different_keys_or_authors_or_apart_in_time_are_generati
         monkeypatch.setattr(editor_module, "NUDGE", 0.0)
         await applied(editor, Change(edits=(Set(("site", "timeout"), 8),), sentence="timeout"))
         assert editor.generation == 5
+
+
+async def test_a_command_that_was_made_on_another_state_is_refused_also_where_a_nudge_kept_the_number(
+    file: Path,
+) -> None:
+    async with editing(file) as editor:
+        await applied(editor, weigh(2))
+        await applied(editor, weigh(5))
+        seen, generation = editor.revision, editor.generation
+        await applied(editor, weigh(3))
+        assert editor.generation == generation
+        text = editor.document.text
+        for command in (made_on(weigh(9), seen), Undo(made_on=seen), Redo(made_on=seen), Restore(1, made_on=seen)):
+            preview = await editor.preview(command)
+            result = await editor.submit(command, "console")
+            assert isinstance(result, Refused)
+            assert result.problems == preview.problems
+            assert (
+                "changed meanwhile: set weight of backend/a to 3 (generation 2, by console)" in preview.problems[0].what
+            )
+        assert editor.document.text == text
+        await applied(editor, Undo(made_on=editor.revision))
+        assert editor.document.text == SITE
 
 
 EDITS: list[Command] = [

@@ -55,6 +55,18 @@ async def refused(editor: Editor, command: SetEntry | Undo) -> str:
     return str(result.problems[0])
 
 
+@pytest.mark.parametrize(("name", "key", "seen"), [("file", "a", "one"), ("file", "d", None), ("inline", "a", "1|2")])
+async def test_an_entry_that_is_not_what_was_seen_is_left_as_it_is(
+    file: Path, name: str, key: str, seen: str | None
+) -> None:
+    async with editing(file) as editor:
+        for was in ("other", None if seen else "x"):
+            said = await refused(editor, SetEntry(map=name, key=key, value="mine", was=was))
+            assert f"{key} of map {name} is {seen or 'gone'} by now" in said
+        assert hosts(file) == MAP
+        await applied(editor, SetEntry(map=name, key=key, value="mine", was=seen))
+
+
 @pytest.mark.parametrize(
     ("key", "value", "new"),
     [

@@ -50,13 +50,13 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk, real = Disk(), saver_module.save
 
-    def save(path: Path, text: str, seen: object) -> object:
+    def save(path: Path, text: str, seen: object, like: Path | None = None) -> object:
         disk.waits = not disk.opened.is_set()
         disk.opened.wait(20)
         disk.waits = False
         if disk.full:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(path, text, seen)  # type: ignore[arg-type]
+        return real(path, text, seen, like)  # type: ignore[arg-type]
 
     monkeypatch.setattr(saver_module, "save", save)
     return disk
@@ -295,9 +295,11 @@ async def test_an_edit_that_cannot_keep_comments_says_so_at_once_and_keeps_the_o
         assert "site.toml.bak" in editor.history.entries[-1].sentence
         assert result.sentence == editor.history.entries[-1].sentence
         assert told in editor.warnings
+        file.chmod(0o640)
         await editor.saver.flush()
         assert "# my site" not in file.read_text()
         assert backup(file).read_text() == SITE
+        assert backup(file).stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.usefixtures("_no_text_carries_a_new_key")

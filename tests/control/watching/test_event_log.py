@@ -7,15 +7,18 @@ import logging
 import os
 import select
 import socket
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from proxy_core.config.model import Log
 from proxy_core.control.watching import event_log
 from proxy_core.control.watching.event_log import EventLog, LibraryHandler, LineSink, in_journal, spelled
 from proxy_core.control.watching.events import Event, Sight
+from proxy_core.control.watching.floods import MOST
 from proxy_core.errors import Problem
 
 TEXT, JSON = Log(), Log(format="json")
@@ -132,6 +135,39 @@ def test_a_reader_that_does_not_read_delays_nobody_and_is_told_what_it_missed(
     sink.close()
     os.close(reading)
     os.close(writing)
+
+
+def test_a_full_pipe_of_another_user_which_cannot_be_opened_anew_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def denied(number: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(event_log, "own_descriptor", denied)
+    reading, writing = os.pipe()
+    sink = LineSink(writing)
+    telling = threading.Thread(
+        target=lambda: [EventLog(sink).tell(replace(DOWN, text="x" * 9000)) for _ in range(100)], daemon=True
+    )
+    telling.start()
+    telling.join(10)
+    assert not telling.is_alive()
+    assert sink.lost > 50
+    got = os.read(reading, 1 << 20)
+    assert os.get_blocking(writing), "it is shared, and keeps its mode"
+    assert got.count(b"\n") >= 5
+    sink.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_a_library_says_at_each_connection_is_told_a_few_times() -> None:
+    sink = Collected()
+    logger = logging.Logger("asyncio")
+    logger.addHandler(LibraryHandler(EventLog(sink)))
+    for number in range(10_000):
+        logger.error("accept failed: %d", number)
+    assert len(sink.lines) == MOST
 
 
 def test_nobody_who_reads_any_more_is_no_error() -> None:

@@ -54,8 +54,8 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         Sight(generations=(*ONE, generation(2, "edited while rproxy was away")), faults=(FULL,), remarks=(NO_ROUTE,)),
         [
             ("info", "config_applied", "generation 2 is in force: edited while rproxy was away (console)"),
-            ("error", "problem", "access_log: access log a.log: No space left on device"),
-            ("warning", "problem", "site.toml:4:1: warning: route x never matches"),
+            ("error", "problem", "access log a.log: No space left on device"),
+            ("warning", "problem", "site.toml:4:1: route x never matches"),
         ],
     ),
     (
@@ -80,7 +80,7 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         [
             ("error", "config_refused", TAKEN),
             ("error", "config_refused_why", "site.toml:3:9: no value, give one"),
-            ("warning", "config_refused_why", "site.toml:4:1: warning: route x never matches"),
+            ("warning", "config_refused_why", "site.toml:4:1: route x never matches"),
         ],
     ),
     (
@@ -130,7 +130,7 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         "a fault that is noticed too",
         Sight(),
         Sight(faults=(FULL,), remarks=(FULL,)),
-        [("error", "problem", str(FULL))],
+        [("error", "problem", FULL.what)],
     ),
     (
         "a listener that is bound",
@@ -217,7 +217,7 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         "a name without an address",
         member(),
         member(health="unresolved", name=Name(addresses=(), age=0.0, trouble="no such host")),
-        [("warning", "member_down", "member b/a is down, its name has no address: no such host")],
+        [("warning", "member_down", "member b/a is down: no such host")],
     ),
     (
         "a name that is not found any more",
@@ -230,6 +230,12 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
         member(status="draining"),
         member(status="draining", drained=True),
         [("info", "member_drained", "member b/a is drained: it is safe to stop")],
+    ),
+    (
+        "a fault that was told before the start",
+        Sight(remarks=(FULL,)),
+        Sight(faults=(FULL,)),
+        [],
     ),
     (
         "a map that changed",

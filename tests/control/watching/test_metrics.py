@@ -232,12 +232,12 @@ async def test_only_the_page_is_there_and_only_to_read(tmp_path: Path) -> None:
     file.write_text(site_with(free_port(), more=METRICS))
     async with serving(file) as (engine, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", page_port(engine))
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert b"content-type: text/plain; version=0.0.4; charset=utf-8" in (await reader.read()).lower()
         writer.close()
         assert (await get(page_port(engine), "/"))[0] == 404
         reader, writer = await asyncio.open_connection("127.0.0.1", page_port(engine))
-        writer.write(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.write(b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         assert (await reader.read()).startswith(b"HTTP/1.1 405 ")
         writer.close()
 
@@ -255,6 +255,25 @@ async def test_the_page_comes_goes_and_stays_with_the_site(tmp_path: Path) -> No
         assert isinstance(await submitted(engine, Delete(("metrics",))), Applied)
         with pytest.raises(ConnectionError):
             await get(first, "/metrics")
+
+
+async def test_the_names_of_the_page_are_those_of_the_site_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(site_with(free_port(), more=METRICS))
+
+    async def answered(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: numbers.example\r\nConnection: close\r\n\r\n")
+        said = await reader.read()
+        writer.close()
+        return said[9:12]
+
+    async with serving(file) as (engine, _):
+        port = page_port(engine)
+        assert await answered(port) == b"421"
+        assert isinstance(await submitted(engine, Set(("metrics", "names"), ["numbers.example"])), Applied)
+        assert page_port(engine) == port
+        assert await answered(port) == b"200"
 
 
 async def test_a_port_that_is_taken_refuses_the_edit_and_hinders_no_start(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.access.authorization import (
+    OVERLOADED,
     AccessCondition,
     AccessRule,
     AccessVerdict,
@@ -38,7 +39,7 @@ proxy = "http://one/"
 realm = 'The "staff"'
 file = "users"
 """
-PASSWORDS = {"anna:secret": "1", "bert:secret": "1"}
+PASSWORDS = {"anna:secret": "1", "bert:secret": "1", "anna:unjudged": OVERLOADED}
 
 
 def asked(text: str, path: str = "/app/x", method: str = "GET", user: str = "", client: str = "10.1.2.3",
@@ -93,6 +94,20 @@ CONDITIONS = [
     (("access others",), 200),
     (("ALL Granted",), 200),
 ]
+UNKNOWN_CLIENT = [
+    (("ip 0.0.0.0/1 128.0.0.0/1 ::/1 8000::/1",), 403),
+    (("local",), 403),
+    (("access others_than_one",), 403),
+    (("access inside",), 403),
+    (("access not_local",), 403),
+    (("access none_of_ours",), 403),
+    (("all granted",), 200),
+    (("ip 10", "method GET"), 200),
+    (("access outside", "expr true"), 200),
+    # What asks for a user may still open it.
+    (("ip 10", "valid-user"), 401),
+    (("access both",), 403),
+]
 TABLES = """
 [[env]]
 name = "good"
@@ -111,6 +126,33 @@ require = ["all granted", "access nobody"]
 match = "none"
 require = ["ip 192.168"]
 """
+
+
+CLIENTS = """
+[access.others_than_one]
+match = "all"
+require = ["all granted", "not ip 10.1.2.3"]
+[access.not_local]
+match = "all"
+require = ["all granted", "not local"]
+[access.none_of_ours]
+match = "all"
+require = ["all granted", "access ours"]
+[access.ours]
+match = "none"
+require = ["ip 10", "user anna"]
+[access.both]
+match = "all"
+require = ["ip 10", "valid-user"]
+"""
+
+
+@pytest.mark.parametrize(("require", "answered"), UNKNOWN_CLIENT)
+def test_where_nobody_knows_the_client_no_condition_on_its_address_lets_it_in_nor_does_its_negation(
+    require: tuple[str, ...], answered: int
+) -> None:
+    place = location('path = "/"', *require, auth="staff")
+    assert status(asked(TABLES + CLIENTS + place, client="")) == answered
 
 
 @pytest.mark.parametrize(("require", "answered"), CONDITIONS)
@@ -223,6 +265,12 @@ def test_auth_and_require_are_inherited_each_by_itself() -> None:
     assert [status(asked(text, path)) for path in ("/app", "/q")] == [401, 200]
 
 
+def test_a_password_that_nobody_had_the_time_to_judge_may_come_again() -> None:
+    said = asked(location('path = "/"', "valid-user", auth="staff"), user="anna:unjudged")
+    assert isinstance(said, Respond)
+    assert (said.status, said.extras and said.extras.fields) == (503, (b"Retry-After: 1",))
+
+
 def test_no_trace_and_no_cause_holds_a_password() -> None:
     trace: Trace = []
     text = location('path = "/"', "user bert", auth="staff")
@@ -280,7 +328,7 @@ def _httpd(match: str, results: tuple[AccessVerdict, ...]) -> AccessVerdict:
 @pytest.mark.parametrize("match", ["any", "all", "none"])
 def test_groups_join_results_as_httpd_does_one_after_the_other(match: str) -> None:
     for size in range(4):
-        for results in itertools.product(AccessVerdict, repeat=size):
+        for results in itertools.product(set(AccessVerdict) - {AccessVerdict.UNKNOWN}, repeat=size):
             assert joined(match, results) is _httpd(match, results), results  # type: ignore[arg-type]
 
 

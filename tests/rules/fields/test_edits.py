@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.request_view import RequestView
+from proxy_core.rules.decision import Trace
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.fields.apply_edits import edited
+from proxy_core.rules.fields.apply_edits import edited, without_twins
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
 from proxy_core.rules.fields.edits import compile_edit, compile_value
+from proxy_core.rules.settings import compile_scopes
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 
@@ -112,3 +114,13 @@ def test_a_request_id_is_made_and_believed_only_from_the_trusted() -> None:
     now.trusted = True
     assert edited(edits, [b"x-id: theirs"], now) == [b"x-id: theirs"]
     assert edited(edits, [b"x-id: one", b"x-id: two"], now) == [b"X-Id: made"]
+
+
+def test_a_twin_that_is_dropped_is_told_with_the_row_that_drops_it() -> None:
+    scopes = compile_scopes(Site(headers=(HeaderRule(id="key", on="request", name="X-Api-Key", action="unset"),)))
+    assert scopes is not None
+    trace: Trace = []
+    lines = [b"X_Api_Key: a", b"X-Api-Key: b", b"X_Other: c"]
+    assert without_twins(lines, scopes.find("", "").edits, trace) == lines[1:]
+    (step,) = trace
+    assert (step.address, step.reason) == (("headers", "key"), "drop X_Api_Key: members may take it for X-Api-Key")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from proxy_core.config.model import Balancer, Heartbeat, Member, Site, Sticky
-from proxy_core.rules.lint.balancers import lint_balance
+from proxy_core.config.model import Balancer, Heartbeat, Listener, ListenerTls, Member, RewriteRule, Site, Sticky
+from proxy_core.rules.lint.balancers import lint_balance, lint_members
 
 
 def balancer(routes: str = "", **settings: Any) -> Site:
@@ -46,3 +47,42 @@ REDIRECT = {"a": Member(url="http://a", route="a", redirect="b"), "b": Member(ur
 )
 def test_what_cannot_be_meant_is_named(site: Site, problems: list[tuple[str, str]]) -> None:
     assert [(problem.address[-1], problem.severity) for problem in lint_balance(site)] == problems
+
+
+SECURE, PLAIN = Listener(address=":443", tls=ListenerTls()), Listener(address=":80")
+
+
+@pytest.mark.parametrize(
+    ("listeners", "secure", "told"),
+    [
+        ({"https": SECURE}, False, True),
+        ({"https": SECURE}, True, False),
+        ({"https": SECURE, "http": PLAIN}, False, False),
+        ({}, False, False),
+    ],
+)
+def test_a_cookie_that_need_not_leave_tls_is_to_be_secure(
+    listeners: dict[str, Listener], secure: bool, told: bool
+) -> None:
+    site = replace(balancer(",", sticky=Sticky(cookie="ID", issue=True, secure=secure)), listeners=listeners)
+    assert [each.address for each in lint_balance(site)] == [("balancers", "b", "sticky", "secure")] * told
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        ("balancer://b%{REQUEST_URI}", True),
+        ("balancer://b/x", True),
+        ("balancer://b", True),
+        ("balancer://b$1", True),
+        ("balancer://${m:$1}/x", True),
+        ("${m:$1}/x", True),
+        ("balancer://bb%{REQUEST_URI}", False),
+        ("balancer://a/$1", False),
+        ("http://b/", False),
+    ],
+)
+def test_a_balancer_is_used_where_a_rule_may_name_it(made: str, used: bool) -> None:
+    rules = (RewriteRule(id="r", pattern="^/(.*)", substitution=made, flags=("P",)),)
+    told = [each.what for each in lint_members(replace(balancer("a"), rewrites=rules))]
+    assert ("no route uses balancer b" not in told) is used

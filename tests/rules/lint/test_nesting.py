@@ -38,6 +38,8 @@ def expression(text: str) -> str:
     return f'[[locations]]\npath = "/"\nexpr = """{text}"""\nmax_body = 1\n'
 
 
+PASSWORD = '[auth.u]\nrealm = "x"\nfile = "users"\n[[locations]]\npath = "/"\nauth = "u"\nrequire = ["valid-user"]\n'
+
 DEEP = {
     "groups": (route("(" * 3000 + "a" + ")" * 3000), 8, "parentheses are too deeply nested"),
     "groups that keep nothing": (route("(?:" * 3000 + "a" + ")" * 3000), 8, "parentheses are too deeply nested"),
@@ -47,6 +49,8 @@ DEEP = {
     "maps in defaults": (rewrite("${m:a|" * 2000 + "}" * 2000), 12, "deeper than 20 levels"),
     "tables of access": (access(1500), 8, "deeper than 20 levels"),
     "tables of access that double": (access(19, 2), 8, "more than 10000 conditions"),
+    "tables of access around a password": (access(1500) + PASSWORD, 8, "deeper than 20 levels"),
+    "tables of access that double around a password": (access(19, 3) + PASSWORD, 8, "more than 10000 conditions"),
     "not": ('[access.a]\nmatch = "all"\nrequire = ["' + "not " * 3000 + 'ip 10"]\n', 9, '"not" is no condition'),
     "parentheses": (expression("(" * 3000 + "true" + ")" * 3000), 9, "nested deeper than 20"),
     "functions": (expression("tolower(" * 3000 + "'a'" + ")" * 3000 + " == 'a'"), 9, "nested deeper than 20"),

@@ -72,7 +72,7 @@ FAULTS: list[tuple[str, Address, str, str]] = [
     (rule("^/a", "/b", "P"), ("rewrites", "a", "substitution"), "warning", "go round"),
     (rule("^/a", "/b", "F"), ("rewrites", "a", "substitution"), "warning", "write -"),
     (rule("^/a", "-", "R=301"), ("rewrites", "a", "flags"), "warning", "changes nothing"),
-    (rule("^/a", "-", "T=text/plain"), ("rewrites", "a", "flags"), "warning", "nothing is served here"),
+    (rule("^/a", "-", "T=text/plain"), ("rewrites", "a", "flags"), "warning", "has no effect"),
     (rule("^/a", "-", "F") + rule("^/ab", "-", "G"), ("rewrites", "ab", "pattern"), "warning", "never matches"),
     (rule("^/svc/(.*)", "http://one/$1", "P") + ROUTE, ("rewrites", "svc", "pattern"), "warning", "not by both"),
     (
@@ -107,7 +107,19 @@ SOUND = [
     rule("^/a", "-", "F", conditions=cond("%{QUERY_STRING}", "x")) + rule("^/ab", "-", "G"),
     rule("^/a", r"http://one/a\%20b", "P", "NE"),
     rule("^/svc2/(.*)", "http://one/$1", "P") + ROUTE,
+    # What is for a part of a route alone, or at times, is meant.
+    rule("^/svc/no$", "-", "F") + ROUTE,
+    rule("^/svc/no", "-", "F") + ROUTE,
+    rule("^/svc/(.*)", "http://one/$1", "P", conditions=cond("%{HTTP:Upgrade}", "=websocket", "NC")) + ROUTE,
+    rule("^/svc/plain", "-", "L") + rule("^/svc/(.*)", "http://one/$1", "P") + ROUTE,
+    rule("^/a", "-", "S=1") + rule("^/", "-", "F") + rule("^/ab", "-", "G"),
+    rule("^/x", "-", "F") + rule("^/a(.*)", "/x$1") + rule("^/xy", "-", "G"),
+    # A redirect is no path that would be refused.
+    rule("^/pub(.*)", "https://one/a/$1", "R") + ROUTE,
+    rule("^/?(.*)", "http://one/$1", "P"),
+    rule("^/(?!x)(.*)", "http://one/$1", "P"),
     USED + table("m", "type = 'int'\nfunction = 'escape'"),
+    "[balancers.b]\nmethod = 'hash'\nkey = '${m:%{REMOTE_ADDR}|x}'\n" + table("m", "type = 'txt'\nfile = 'x'"),
     env(**{"from": "'%{REMOTE_ADDR}'"}, transform="['sha1', 'hex']", capture="'^(.)'"),
 ]
 

@@ -33,6 +33,9 @@ GOOD = [
     served(site(("/index", "!"), ("/index.php", "!"), ("/index.html", "!"), ("/", "http://one"))),
     served(site(("/index", "!"), ("/index.html", "!"), ("/", "http://one"))),
     served(site(("/index/", "!"), ("/", "http://one"))),
+    # What another row of ours answers comes to an end.
+    served(site(("/a", "http://127.0.0.1:8080/b"), ("/b", "http://one/b"))),
+    served(site(("/a", "http://127.0.0.1:8080"), ("/b", "http://one/b"))),
     served(site(("/a", "http://127.0.0.1:8000")), one=":8080", two=":8081", three=":0", four=":0"),
     served(site(("/a", "http://one")), one="127.0.0.1:8080", two="127.0.0.2:8080", three="[::1]:8080"),
 ]
@@ -126,6 +129,7 @@ FAULTS: list[tuple[Site, tuple[str, ...], str, str]] = [
     # Loops
     (served(site(("/", "http://127.0.0.1:8080"))), row(0, "proxy"), "warning", "round in a circle"),
     (served(site(("/", "http://localhost:1")), a=":1"), row(0, "proxy"), "warning", "listener a"),
+    (served(site(("/a", "http://127.0.0.1:8080/a/b"))), row(0, "proxy"), "warning", "round in a circle"),
     (
         served(site(("/", "balancer://p"), p=members(a="http://127.0.0.1:8080"))),
         MEMBER,
