@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages
+from proxy_core.apache.subjects import error_pages, files
 from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
@@ -26,6 +26,8 @@ def add_output_filter(context: ImportContext, directive: Directive) -> None:
     filters = {word.lower() for word in re.split(r"[;\s]", directive.args[0])}
     if filters <= {"deflate", "brotli_compress", "deflate-level"}:
         raise Ignored("answers are passed on as they come, which clients take as well; members may compress")
+    if "includes" in filters:  # the source of what is put together on the server is for nobody
+        files.unread(context, directive, directive.args[1:] if directive.key == "addoutputfilter" else ())
     raise Unsupported("answers are passed on as they come; let members change them, or a proxy in front")
 
 

@@ -134,12 +134,22 @@ def set_handler(context: ImportContext, directive: Directive) -> None:
         raise Ignored("the console does this")
     if name.lower() in ("none", "default-handler"):
         raise Ignored("files are served as files")
-    if context.draft.served:
-        where = {} if context.section is None else context.where(context.section)
-        if where.keys() & {"target", "target_regex"}:
-            raise Ignored("what is forwarded has no handler")
-        context.draft.close(context.server, _files_there(where), directive)
+    where = {} if context.section is None else context.where(context.section)
+    if where.keys() & {"target", "target_regex"}:
+        raise Ignored("what is forwarded has no handler")
+    unread(context, directive)
     raise Unsupported(f"there is no handler {name}, so no file is served there; let a member answer it")
+
+
+def unread(context: ImportContext, directive: Directive, extensions: Sequence[str] = ()) -> None:
+    """Nobody gets to read the files of these extensions, or those that are served where the directive stands."""
+    where = {} if context.section is None else context.where(context.section)
+    found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
+    if found:
+        where = {"files": rf"(?i)\.(?:{found})(?:\.|$)"}
+    if context.draft.served:
+        name = "programs" if found else "closed"
+        context.draft.close(context.server, where if found else _files_there(where), directive, name)
 
 
 def _files_there(where: Mapping[str, str]) -> dict[str, str]:
@@ -159,17 +169,14 @@ def add_handler(context: ImportContext, directive: Directive) -> None:
     program = PROGRAMS.search(name) or name.lower() in context.draft.programs
     if not (program and context.draft.served):
         raise Ignored("files are served by their names")
-    found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
-    context.draft.close(context.server, {"files": rf"(?i)\.(?:{found})(?:\.|$)"}, directive, "programs")
+    unread(context, directive, extensions)
     raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
 
 
 def action(context: ImportContext, directive: Directive) -> None:
     """Action type-or-handler script: files that it is for are closed; those of a handler, by ``add_handler``."""
-    extensions = mimetypes.guess_all_extensions(directive.args[0])
-    if extensions and context.draft.served:
-        found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
-        context.draft.close(context.server, {"files": rf"(?i)\.(?:{found})(?:\.|$)"}, directive, "programs")
+    if extensions := mimetypes.guess_all_extensions(directive.args[0]):
+        unread(context, directive, extensions)
     raise Unsupported("programs are not run here, so nobody gets to read what they are for; let a member run them")
 
 

@@ -64,6 +64,7 @@ CLOSES = [
     ("<Location /a>\n<Files x>\nDeny from all\n</Files>\n</Location>", {"path": "/a"}),
     ("<Location /a>\n<Unheard of>\nRequire valid-user\n</Unheard>\n</Location>", {"path": "/a"}),
     ("<FilesMatch \\.sql$>\nRedirect 403\n</FilesMatch>", {"files": "\\.sql$"}),
+    ("AddOutputFilter INCLUDES;DEFLATE .shtml", {"files": "(?i)\\.(?:shtml)(?:\\.|$)"}),
     ("<Location /a>\nMellonEnable auth\n</Location>", {"path": "/a"}),
     ("<Location /a>\nLuaHookAccessChecker x.lua f\n</Location>", {"path": "/a"}),
     ("<Directory {0}/www>\nAllowOverride All\n</Directory>", {"folder": "www"}),
