@@ -72,7 +72,9 @@ PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "files
 OPEN = "all granted"
 CLOSED = "all denied"
 UNANSWERED = {"redirect": {"status": 503}}
-"""What a route says whose target is lost."""
+"""What a route says that answered itself, by something that is lost."""
+NOBODY = "not-taken-over"
+"""The balancer without members that routes name whose targets are lost."""
 
 
 def refusing(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy_core.apache.draft import (
-    UNANSWERED,
+    NOBODY,
     AccessGroup,
+    DraftBalancer,
     DraftRow,
     DraftSection,
     DraftServer,
@@ -70,9 +71,12 @@ class ImportContext:
             self.draft.close(self.server, {"path": "/"}, directive)
 
     def unanswered(self, directive: Directive, where: Mapping[str, str]) -> None:
-        """A row in the place of what took these paths and is lost: it answers 503, so that no wider row and no file
-        gets them."""
-        self.add(directive, "routes" if self.section is None else "located", {**where, **UNANSWERED})
+        """A row in the place of what forwarded these paths and is lost: it forwards to nobody, which answers 503, so
+        that no wider row and no file gets them, and what is excepted from it still does not go there."""
+        nobody = self.draft.main.balancers.setdefault(NOBODY, DraftBalancer([]))
+        nobody.origins.append(directive)
+        url = f"balancer://{NOBODY}" + "/" * where.get("path", "").endswith("/")
+        self.add(directive, "routes" if self.section is None else "located", {**where, "proxy": url})
 
     def servers(self) -> Iterable[DraftServer]:
         """The servers that hold here: the main one, and the virtual host at hand."""

@@ -14,10 +14,11 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"path": "/a", "proxy": "http://h/"}, {"path": "/a/f", "folder": "/srv/f"}]),
     ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "routes", [{"path": "/cgi-bin/", "redirect": {"status": 503}}]),
     ("WSGIScriptAliasMatch ^/w /srv/w.py", "routes", [{"path_regex": "^/w", "redirect": {"status": 503}}]),
-    ("JkMount /*.jsp worker", "routes", [{"path_regex": "^/.*\\.jsp$", "redirect": {"status": 503}}]),
-    ("<Location /a>\nProxyPass ajp://h/\n</Location>", "routes", [{"path": "/a", "redirect": {"status": 503}}]),
+    ("JkMount /*.jsp worker", "routes", [{"path_regex": "^/.*\\.jsp$", "proxy": "balancer://not-taken-over"}]),
+    ("<Location /a>\nProxyPass ajp://h/\n</Location>", "routes", [{"path": "/a", "proxy": "balancer://not-taken-over"}]),
+    ("ProxyPass /a/ fcgi://h/", "routes", [{"path": "/a/", "proxy": "balancer://not-taken-over/"}]),
     ("ProxyPassMatch ^/(.*\\.php)$ unix:/run/php.sock|fcgi://localhost/srv", "routes",
-     [{"path_regex": "^/(.*\\.php)$", "redirect": {"status": 503}}]),
+     [{"path_regex": "^/(.*\\.php)$", "proxy": "balancer://not-taken-over"}]),
 ]  # fmt: skip
 
 OUT = [
