@@ -91,7 +91,7 @@ def order(site: Site, host: str) -> Iterator[Problem]:
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'
                 yield warning(("rewrites", row.id, "pattern"), what, f"move it above {above.id}")
             yield from _lost(row, given, last=number == len(rows) - 1, files=files)
-            if sure and not passed:
+            if sure and not passed and above is None:
                 yield from _clash(row, given, routes)
         passed = passed or given.last or given.end or given.passthrough or given.skip > 0
 
