@@ -93,7 +93,8 @@ def order(site: Site, host: str) -> Iterator[Problem]:
             yield from _lost(row, given, last=number == len(rows) - 1, files=files)
             if sure and not passed and above is None:
                 yield from _clash(row, given, routes)
-        passed = passed or given.last or given.end or given.passthrough or given.skip > 0
+        ends = given.last or given.end or given.passthrough or (given.proxy and row.substitution == "-")
+        passed = passed or ends or given.skip > 0
 
 
 def redirects(row: RewriteRule, given: Flags) -> bool:
