@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
-from proxy_core.config.model import Options, Route, Site
+from proxy_core.config.model import Options, RewriteRule, Route, Site
 
 FILES = "local files"
 """Name of the pool of the internal member; no balancer and no origin can have it."""
@@ -32,8 +32,8 @@ class Root(NamedTuple):
         return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
 
 
-def root_of(options: Options, row: Route | None = None) -> Root | None:
-    """The Root of a row of the routes, or the document_root, None where there is none."""
+def root_of(options: Options, row: Route | RewriteRule | None = None) -> Root | None:
+    """The Root of a route or a rule, or the document_root, None where there is none."""
     folder = options.document_root if row is None else row.folder
     return Root(folder, options.directory_index) if folder else None
 
@@ -43,4 +43,5 @@ def serves_files(site: Site) -> bool:
         site.site.document_root
         or any(host.document_root for host in site.hosts.values())
         or any(row.folder for row in site.routes)
+        or any(row.folder for row in site.rewrites)
     )

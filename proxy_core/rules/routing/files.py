@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from proxy_core.config.folders import FILES, METHODS, root_of
-from proxy_core.config.model import Options, Route
+from proxy_core.config.model import Options, RewriteRule, Route
 from proxy_core.http.target import as_bytes_text, escaped
 from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Forward, Respond, ReverseRow, RuleState
 from proxy_core.rules.hosts import Own
@@ -27,13 +29,14 @@ def refused_for_files(method: str, decision: Forward) -> Forward | Respond:
     return Respond(status, decision.route, f"files know no {method}", extras._replace(fields=(*extras.fields, allow)))
 
 
-def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
+def served(options: Options, row: Route | RewriteRule | None, state: RuleState, own: Own) -> BoundRoute | None:
     """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
     folder itself is mapped back, and errors have our own pages."""
     root = root_of(options, row)
     if root is None:
         return None
-    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
+    path = row.path or "/" if isinstance(row, Route) else "/"
+    prefix = collapsed(as_bytes_text(path).encode("latin-1")).decode("latin-1")
     return BoundRoute(
         id="document_root" if row is None else row.id,
         path=prefix,
@@ -43,8 +46,8 @@ def served(options: Options, row: Route | None, state: RuleState, own: Own) -> B
         error_override=True,
         reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
         state=state,
-        rows="site" if row is None else "routes",
-        folder=root.folder,
+        rows="site" if row is None else "routes" if isinstance(row, Route) else "rewrites",
+        folder=posixpath.normpath(root.folder),
         max_body=own.max_body,
         canonical=own.canonical,
     )
