@@ -273,6 +273,8 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
     aliases = names[1:] if plain_first else names
     inside += [line("ServerAlias", *aliases)] if aliases else []
     inside += listeners.bounds(hosts.bounds(site, name))
+    if host.encoded_slashes is None and site.site.encoded_slashes != Options().encoded_slashes:
+        host = replace(host, encoded_slashes=site.site.encoded_slashes)  # Apache's hosts do not have it of the server
     inside += [*tls.lines_of_host(site, host, folder), *core.lines(host, Host(), folder)]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]

@@ -51,7 +51,8 @@ def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
     if pool == FILES:
         _, slash, below = target.removeprefix("/").partition("/")
         folder = as_bytes_text(decision.route.folder)
-        return SectionSubject(path, file=posixpath.join(folder, below) if slash else folder)
+        file = posixpath.join(folder, below) if slash else folder
+        return SectionSubject(path, file=file[2:] if file[:2] == "./" and len(file) > 2 else file)
     return SectionSubject(path, ("balancer://" + pool if pool in site.balancers else pool) + target)
 
 

@@ -56,6 +56,8 @@ class Outside:
                 return self._maps.ask(name, key) if self._maps is not None else (True, None)
             case "time":
                 return True, str(int(time.time()))
+            case "whole":
+                return True, os.path.normpath(os.path.join(os.fsencode(self._folder.absolute()).decode("latin-1"), key))
             case "osenv":
                 return True, os.environ.get(name)
             case "password":

@@ -60,7 +60,7 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
     scope = HeaderScope(
         view, exchange.facts, path, args, host.server_name, host.port, env, path,
         canonical=bool(host.own.canonical), answered=answered, status=status, notes=notes,
-        user=extras.user, auth=extras.auth, given=extras.given,
+        user=extras.user, auth=extras.auth, given=extras.given, root=host.root,
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)

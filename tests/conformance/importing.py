@@ -35,7 +35,8 @@ MODULES_LOADED = [
     "mpm_event", "authz_core", "authz_host", "authz_user", "authn_core", "authn_file", "auth_basic", "proxy",
     "proxy_http", "proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic",
     "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "remoteip",
-    "access_compat", "macro", "expires", "mime", "allowmethods", "ssl",
+    "access_compat", "macro", "expires", "mime", "allowmethods", "ssl", "proxy_ajp", "proxy_fcgi", "proxy_scgi",
+    "proxy_uwsgi",
 ]  # fmt: skip
 
 
@@ -165,8 +166,11 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)
     for name, content in case.files.items():
-        (folder / name).write_text(filled(content, ports, folder))
-        (folder / name).chmod(0o755)
+        file = folder / name
+        for each in reversed([parent for parent in file.parents if not parent.exists()]):
+            each.mkdir(mode=0o755)
+        file.write_text(filled(content, ports, folder))
+        file.chmod(0o755)
     try:
         more = free_port()
 

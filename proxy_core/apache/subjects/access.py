@@ -16,7 +16,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, OPEN, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
+from proxy_core.apache.draft import CLOSED, OPEN, PLACES, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, check, rest, section, word
 from proxy_core.apache.options import Handler, first
@@ -83,7 +83,9 @@ def finished(context: ImportContext) -> None:
     before = [each for server in context.servers() for each in server.guarded]
     outer = [each for each in before if each.needs and holds(each, section)]
     section.needs = list(dict.fromkeys([*(need for each in outer for need in each.needs), *section.needs]))
-    whole = AccessGroup("any", [CLOSED], [section.directive]) if section.closed else access_compat.joined(section)
+    if section.closed:
+        context.draft.close(context.server, context.where(section), section.directive)
+    whole = access_compat.joined(section)
     if whole is not None:
         whole.origins = _origins(whole)
         suspects = before if section.access is None else (each for each in before if each.compat)
@@ -203,7 +205,9 @@ def open_to_all(draft: SiteDraft) -> None:
     for server in draft.servers():
         for row in server.locations if not keeps else ():
             row.content.pop("require", None)
-        server.locations = [row for row in server.locations if len(row.content) > 2 or row.content.get("id") in used]
+        server.locations = [
+            row for row in server.locations if row.content.keys() - PLACES or row.content.get("id") in used
+        ]
 
 
 def plain(site: Site, lose: Lose) -> Site:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, SiteDraft
+from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -57,6 +57,8 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         return _where_it_holds(context, directive, status, args, regex)
     if context.section is not None and len(args) == int(goes):
         if context.section.kind not in ("location", "locationmatch"):
+            if not goes:
+                context.close(directive)
             raise Unsupported(f"it stands inside {context.section.directive}; give it a path, outside")
         # Nothing is appended to the URL here: httpd takes it for one that says it all (``fixup_redir``).
         path = context.section.argument
@@ -80,7 +82,8 @@ def _where_it_holds(context: ImportContext, directive: Directive, status: int, a
         row["conditions"] = [{"test": "%{REQUEST_URI}", "pattern": path}]
         if goes:
             row["substitution"] = re.sub(r"\$([0-9])", r"%\1", args[-1]) if regex else args[-1] + "%1"
-    section.engine = section.rewriting = True
+    context.rewritten()
+    section.engine = True
     section.rules.append(DraftRow(row, [directive]))
 
 
@@ -110,12 +113,33 @@ def alias_match(context: ImportContext, directive: Directive) -> None:
     context.add(directive, "aliases", {"path_regex": regex, "folder": context.draft.path(fixed) + rest})
 
 
-def script_alias(context: ImportContext, directive: Directive) -> None:
-    """ScriptAlias path folder: programs are not run, and nobody gets to read them instead."""
+def forwards(url: str) -> bool:
+    """Whether a URL is one that requests are forwarded to here."""
+    return re.match(r"(?:unix:[^|]*\|)?(?:https?|wss?)://|balancer://", url, re.IGNORECASE) is not None
+
+
+UNFORWARDED = (
+    "targets are http, https, ws, wss, unix: and balancer URLs, "
+    "so 503 answers for it; put a member that speaks HTTP there"
+)
+
+
+def program(context: ImportContext, directive: Directive) -> None:
+    """ScriptAlias, WSGIScriptAlias and their like take a path, or what an expression is found in, for a program: nobody
+    gets to read it instead."""
     context.server_only()
-    where = {"path_regex": directive.args[0]} if directive.key == "scriptaliasmatch" else {"path": directive.args[0]}
-    context.draft.close(context.server, where, directive)
-    raise Unsupported("programs are not run here, so nobody is let in there; let a member run them")
+    key = "path" if directive.key.endswith("alias") else "path_regex"
+    context.add(directive, "aliases", {key: directive.args[0], **UNANSWERED})
+    raise Unsupported("programs are not run here, so 503 answers for it; let a member run them")
+
+
+def servlets(context: ImportContext, directive: Directive) -> None:
+    """JkMount path worker, with wildcards; in a <Location> without the path."""
+    if context.section is None:
+        context.unanswered(directive, {"path_regex": f"^{wildcards(directive.args[0], '.')}$"})
+    else:
+        context.close(directive)
+    raise Unsupported(UNFORWARDED)
 
 
 def proxy_pass(context: ImportContext, directive: Directive) -> None:
@@ -137,6 +161,9 @@ def proxy_pass(context: ImportContext, directive: Directive) -> None:
     row: dict[str, Any] = {"path_regex" if regex else "path": path}
     if not regex and not path.startswith("/"):
         raise Ignored("no path begins like this")
+    if url != "!" and not forwards(url):
+        context.unanswered(directive, row)
+        raise Unsupported(UNFORWARDED)
     if url == "!":
         row["except"] = True
         row |= taken(context, parameters(rest), {"mapping": ROUTE["mapping"]})
@@ -162,14 +189,21 @@ def _forwarded(
         if given:
             configure(context, directive, group, given)
         return
-    if re.match(r"(?:https?|wss?|unix):", url, re.IGNORECASE) is None:
-        raise Unsupported("targets are http, https, ws, wss, unix: and balancer URLs")
     row |= taken(context, given, ROUTE)
     if not row.get("timeout", 1):
         del row["timeout"]
     if waits := given.pop("connectiontimeout", ""):
         context.draft.connects.append((span(waits), directive))
     left_over(context, given)
+
+
+def express(context: ImportContext, directive: Directive) -> None:
+    """ProxyExpressEnable On|Off"""
+    if not is_on(directive):
+        raise Ignored("it is always off here")
+    context.close(directive)
+    raise Unsupported("it takes every path of a host that its map names, so nobody is let in; write a RewriteRule with "
+                      "a dbm map")  # fmt: skip
 
 
 def interpolate_env(context: ImportContext, directive: Directive) -> None:
@@ -194,7 +228,11 @@ HANDLERS = {
     **dict.fromkeys(("redirect", "redirectmatch", "redirectpermanent", "redirecttemp"), redirect),
     "alias": alias,
     "aliasmatch": alias_match,
-    **dict.fromkeys(("scriptalias", "scriptaliasmatch"), script_alias),
+    **dict.fromkeys(
+        ("scriptalias", "scriptaliasmatch", "wsgiscriptalias", "wsgiscriptaliasmatch", "luamaphandler"), program
+    ),
+    "jkmount": servlets,
+    "proxyexpressenable": express,
     "proxypass": proxy_pass,
     "proxypassmatch": proxy_pass,
     "proxypassinterpolateenv": interpolate_env,
@@ -215,7 +253,7 @@ IGNORED = by_name({"it is for forward proxies": "noproxy proxydomain proxyftpdir
 UNSUPPORTED = by_name({
     "members are connected to directly, through no other proxy": "proxyremote proxyremotematch",
     "the system chooses the address that members see": "proxysourceaddress",
-    "write a RewriteRule with a dbm map": "proxyexpressenable proxyexpressdbmfile",
+    "write a RewriteRule with a dbm map": "proxyexpressdbmfile",
 })  # fmt: skip
 
 

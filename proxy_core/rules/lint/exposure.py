@@ -39,6 +39,7 @@ def _folders(site: Site) -> Iterator[tuple[Address, str]]:
     for name, host in site.hosts.items():
         if host.document_root:
             yield ("hosts", name, "document_root"), host.document_root
-    for row in site.routes:
-        if row.folder:
-            yield ("routes", row.id, "folder"), parted(row)[0]
+    for table, rows in (("routes", site.routes), ("rewrites", site.rewrites)):
+        for row in rows:
+            if row.folder:
+                yield (table, row.id, "folder"), parted(row)[0]

@@ -134,6 +134,12 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
         yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
     for extra in (*given.env, *given.cookies):
         yield from texts(site, (*address, "flags"), extra, groups, found)
+    if row.folder and (
+        row.location or given.proxy or given.redirect or given.answers or given.passthrough
+        or not row.substitution.startswith("/")
+    ):  # fmt: skip
+        what = "folder is for a rule of a server whose substitution is a path in it, such as /$1, without P, R or PT"
+        yield error((*address, "folder"), what, "remove it")
     if given.proxy and not given.answers:
         yield from chosen_host(site, row)
     if not wrong:

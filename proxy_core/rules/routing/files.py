@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 
 from proxy_core.config.folders import FILES, METHODS, parted, root_of
-from proxy_core.config.model import Options, Route
+from proxy_core.config.model import Options, RewriteRule, Route
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Forward, Respond, ReverseRow, RuleState
 from proxy_core.rules.hosts import Own
@@ -39,14 +40,15 @@ def in_place(files: BoundRoute, path: str, target: bytes, query: bytes, reading:
     return replace(files, reverse=(back,)), (bare + b"/" if path.endswith("/") else target) + query
 
 
-def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
+def served(options: Options, row: Route | RewriteRule | None, state: RuleState, own: Own) -> BoundRoute | None:
     """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
     folder itself is mapped back, and errors have our own pages."""
     root = root_of(options, row)
     if root is None:
         return None
-    regex, rest = (row.path_regex, parted(row)[1]) if row is not None else (None, "")
-    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
+    route = row if isinstance(row, Route) else Route(path="/")
+    regex, rest = route.path_regex, parted(route)[1]
+    prefix = collapsed(as_bytes_text(route.path or "/").encode("latin-1")).decode("latin-1")
     return BoundRoute(
         id="document_root" if row is None else row.id,
         path=prefix if regex is None else "",
@@ -56,10 +58,10 @@ def served(options: Options, row: Route | None, state: RuleState, own: Own) -> B
         error_override=True,
         reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
         state=state,
-        rows="site" if row is None else "routes",
+        rows="site" if row is None else "routes" if isinstance(row, Route) else "rewrites",
         regex=None if regex is None else pattern.compile(regex),
         replacement=f"/{root.key}{as_bytes_text(rest)}",
-        folder=root.folder,
+        folder=posixpath.normpath(root.folder),
         max_body=own.max_body,
         canonical=own.canonical,
     )

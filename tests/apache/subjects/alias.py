@@ -12,8 +12,13 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"path_regex": "^/a$", "redirect": {"status": 410}}, {"path": "/f/", "folder": "/srv/f"}]),
     ("ProxyPass /a http://h/\n<Location /a/f>\nAlias /srv/f\n</Location>", "routes",
      [{"path": "/a", "proxy": "http://h/"}, {"path": "/a/f", "folder": "/srv/f"}]),
-    ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "locations",
-     [{"id": "closed", "path": "/cgi-bin/", "require": ["all denied"]}]),
+    ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", "routes", [{"path": "/cgi-bin/", "redirect": {"status": 503}}]),
+    ("WSGIScriptAliasMatch ^/w /srv/w.py", "routes", [{"path_regex": "^/w", "redirect": {"status": 503}}]),
+    ("JkMount /*.jsp worker", "routes", [{"path_regex": "^/.*\\.jsp$", "proxy": "balancer://not-taken-over"}]),
+    ("<Location /a>\nProxyPass ajp://h/\n</Location>", "routes", [{"path": "/a", "proxy": "balancer://not-taken-over"}]),
+    ("ProxyPass /a/ fcgi://h/", "routes", [{"path": "/a/", "proxy": "balancer://not-taken-over/"}]),
+    ("ProxyPassMatch ^/(.*\\.php)$ unix:/run/php.sock|fcgi://localhost/srv", "routes",
+     [{"path_regex": "^/(.*\\.php)$", "proxy": "balancer://not-taken-over"}]),
 ]  # fmt: skip
 
 OUT = [

@@ -69,7 +69,9 @@ def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path, insi
 
 def test_an_access_rule_outside_of_sections_closes_the_server(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}Require ip 10\n")
-    assert tomllib.loads(found.text)["locations"] == [{"id": "closed", "path": "/", "require": ["all denied"]}]
+    assert tomllib.loads(found.text)["locations"] == [
+        {"id": "closed", "path": "/", "require": ["all denied"], "expr": "true"}
+    ]
     assert found.report.losses
 
 
