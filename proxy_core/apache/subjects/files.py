@@ -17,6 +17,7 @@ from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, only
 from proxy_core.apache.subjects import variables
+from proxy_core.apache.subjects.forward_auth import REMEDY
 from proxy_core.config.folders import parted
 from proxy_core.config.model import Route
 
@@ -210,7 +211,7 @@ def login(context: ImportContext, directive: Directive) -> None:
     """MellonEnable auth, ShibRequireSession On, ShibRequestSetting requireSession true"""
     if directive.args[-1].lower() in ("auth", "on", "1", "true"):
         context.close(directive)
-    raise Unsupported("there is no such login here, so nobody is let in where it is asked for; let a member ask")
+    raise Unsupported(f"there is no such login here, so nobody is let in where it is asked for: {REMEDY}")
 
 
 def override(context: ImportContext, directive: Directive) -> None:
