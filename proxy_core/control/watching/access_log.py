@@ -29,7 +29,6 @@ from proxy_core.rules.decision import NO_EXTRAS
 from proxy_core.rules.fields.edits import condition
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recent_requests import Recorder
-from proxy_core.serve.field_edits import EditBasis, moment
 
 BATCH = 2_500
 """Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
@@ -165,6 +164,8 @@ class AccessLogWriter:
 
 def _wanted(settings: Settings) -> Callable[[Exchange], bool] | None:
     """Which requests these settings want, None for all of them (``config_log_transaction``)."""
+    from proxy_core.serve.field_edits import EditBasis, moment  # who only looks at a site serves nothing
+
     holds = condition(settings.env, settings.expr)
     if holds is None:
         return None
