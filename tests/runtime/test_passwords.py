@@ -143,9 +143,11 @@ async def test_an_answer_is_kept_until_the_file_changes(tmp_path: Path, monkeypa
     assert await known.answer("users", "bert:secret") == "1"
 
 
-async def test_a_file_that_cannot_be_read_is_not_a_wrong_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["users", "pipe", "us\0ers", "."])
+async def test_a_file_that_cannot_be_read_is_not_a_wrong_password(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
     known = Passwords(tmp_path)
-    assert await known.answer("users", "anna:secret") is None
+    assert await known.answer(name, "anna:secret") is None
     assert known.failed == 0
 
 
