@@ -73,10 +73,11 @@ class Judgement(NamedTuple):
 
 
 class Passwords:
-    """``failed`` counts wrong passwords. Files are relative to ``folder``."""
+    """``failed`` counts wrong passwords, ``unjudged`` those that were too many. Files are relative to ``folder``."""
 
     def __init__(self, folder: Path = Path()) -> None:
         self.failed = 0
+        self.unjudged = 0
         self._folder = folder
         self._files: dict[str, File] = {}
         self._looks: dict[str, asyncio.Task[File | None]] = {}
@@ -108,11 +109,12 @@ class Passwords:
                 if said is None:
                     said = await asyncio.shield(self._verdict(question, file.users, asked, client))
         except TimeoutError:
-            return OVERLOADED
+            said = OVERLOADED
         return self._counted(said)
 
     def _counted(self, said: str) -> str:
         self.failed += not said
+        self.unjudged += said == OVERLOADED
         return said
 
     def _digest(self, asked: str) -> bytes:
