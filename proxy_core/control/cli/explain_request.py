@@ -52,7 +52,7 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
     report_all(map(document.located, prepared.problems))
     maps.commit(prepared)
     try:
-        explanation = await explain(compile_site(site, Registry(), 1), Outside(maps), question)
+        explanation = await explain(compile_site(site, Registry(), 1), Outside(maps, file.parent), question)
     except ValueError as error:
         tell(printable(f"rproxy explain: {question.url}: {error}"))
         return EXIT_BAD_SITE
