@@ -39,7 +39,7 @@ _TYPES = MimeTypes()
 _TYPES.add_type("text/javascript", ".js")  # RFC 9239, which the tables of older Pythons do not know
 
 _MARKS: Final = (b".", b"~", b"-1", b"-2", b"-wal", b"-shm", b"-journal", b"-old", b"-bak")
-"""What stands behind a file's name in the names of its backups and parts: dates too (logrotate's ``dateext``), and what
+"""What stands behind a file's name in the names of its backups and parts: dates too (logrotate's dateext), and what
 SQLite keeps beside a database."""
 
 _CLOSING: Final = 0.1
