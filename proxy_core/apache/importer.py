@@ -229,7 +229,7 @@ _TITLES = {
 def written(name: str, blocks: Sequence[Block], report: Report) -> tuple[str, list[int]]:
     """The text of a site file, and for each block the line on which it begins. ``name`` is that of the configuration
     it was imported from."""
-    parts = [f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"]
+    parts = [f"# Imported from {_printable(name)}.\n# {summary(report)}.\n\nversion = 1\n"]
     starts: list[int] = []
     reasons = {SourcePlace(each.file, each.line): each.why for each in report.losses}
     title = ""
