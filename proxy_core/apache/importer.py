@@ -58,7 +58,10 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
         found = faults(text)
         if not found:
             return Imported(text, report)
-        blocks = without(draft, blocks, [(bisect_right(starts, each.line) - 1, each) for each in found])
+        left = without(draft, blocks, [(bisect_right(starts, each.line) - 1, each) for each in found])
+        if left == blocks:  # what is wrong belongs to no block: the file is said not to be served
+            return Imported(text, Report(entries=report.entries, problems=(*report.problems, *found)))
+        blocks = left
 
 
 def rules_of(directives: Iterable[Directive]) -> Iterator[Directive]:
