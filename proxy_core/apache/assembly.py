@@ -56,7 +56,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks += [*itself, *rows(draft, "env"), *rules.blocks, *taking, *rows(draft, "locations")]
     blocks += [table(("access", name), row) for name, row in draft.accesses.items()]
     blocks += [table(("auth", name), row) for name, row in draft.auths.items()]
-    blocks += [each for name in ("headers", "reverse", "errors") for each in rows(draft, name)]
+    blocks += [each for name in ("headers", "expires", "reverse", "errors") for each in rows(draft, name)]
     return [*blocks, *balancers(draft)]
 
 

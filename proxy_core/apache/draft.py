@@ -90,7 +90,7 @@ class DraftRow:
     origins: list[Directive]
 
 
-Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "files", "if"]
+Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "directorymatch", "files", "if"]
 
 
 @dataclass(eq=False)
@@ -152,7 +152,7 @@ class DraftSection:
     names: str = ""
     """The file names of <Files>, as a regular expression."""
     outer: DraftSection | None = None
-    """The section that an <If> stands in, None for a server."""
+    """The section that an <If> stands in, or <Files> in a <DirectoryMatch>; None for a server."""
     expression: str = ""
     """The expression of an <If>, with those before it denied."""
     merging: str = "off"
@@ -210,6 +210,8 @@ class DraftServer:
     """Rows of [[locations]] for what nobody may have; they stand behind the others, which cannot open them."""
     headers: list[DraftRow] = field(default_factory=list)
     """Rows of [[headers]]."""
+    expires: list[DraftRow] = field(default_factory=list)
+    """Rows of [[expires]]."""
     reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
     errors: list[DraftRow] = field(default_factory=list)
@@ -246,6 +248,8 @@ class SiteDraft:
     """httpd's ServerRoot."""
     folder: Path = Path()
     """The folder of the site file, absolute."""
+    whole_names: bool = False
+    """Whether files are named as httpd knows them, for some section finds its own by an expression."""
     main: DraftServer = field(default_factory=DraftServer)
     """The main server."""
     hosts: list[DraftServer] = field(default_factory=list)
@@ -317,7 +321,8 @@ class SiteDraft:
         lies below it."""
         roots = [self.root, self.folder]
         whole = next((root / text for root in roots if os.path.exists(root / text)), self.root / text).absolute()
-        return str(whole.relative_to(self.folder)) if whole.is_relative_to(self.folder) else str(whole)
+        relative = whole.is_relative_to(self.folder) and not self.whole_names
+        return str(whole.relative_to(self.folder)) if relative else str(whole)
 
     def whole(self, text: str) -> str:
         """A path of httpd's as an absolute one."""
@@ -342,7 +347,8 @@ def holds(outer: DraftSection, inner: DraftSection) -> bool:
     kind = inner.kind
     if kind == "if":
         kind = inner.outer.kind if inner.outer is not None else "location"
-    return outer.kind == kind not in ("locationmatch", "proxymatch") and below(inner.argument, outer.argument)
+    apart = ("locationmatch", "directorymatch", "proxymatch")
+    return outer.kind == kind not in apart and below(inner.argument, outer.argument)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,10 +145,13 @@ class ImportContext:
                 return {"target": section.argument if set("*?[") & set(target) else target}
             case "proxymatch":
                 return {"target_regex": section.argument}
+            case "directorymatch":
+                return {"folder_regex": section.argument}
             case "directory":
                 return {"folder": self.draft.path(section.argument)}
             case "files":
                 folder = {"folder": self.draft.path(section.argument)} if section.argument else {}
+                folder = self.where(section.outer) if section.outer is not None else folder
                 return folder | {"files": section.names}
         where = self.where(section.outer) if section.outer is not None else {"path": "/"}
         return where | {"expr": section.expression}

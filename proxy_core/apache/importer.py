@@ -45,6 +45,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
     configuration = read(file, defines)
     draft = SiteDraft(allow_programs, configuration.root, (folder or file.parent).absolute())
+    draft.whole_names = files.found_by_names(configuration.directives)
     named = {place: place for each in rules_of(configuration.directives) if (place := folder_of(each))}
     draft.served = named | dict(files.served(draft, configuration.directives))
     draft.programs = frozenset(files.programs(configuration.directives))
@@ -223,6 +224,7 @@ _TITLES = {
     "auth": "Users and passwords.",
     "upstream_tls": "How https members are spoken to.",
     "headers": "Changes to fields of requests and answers.",
+    "expires": "How long answers may be kept.",
     "reverse": "Addresses in answers, mapped back.",
     "errors": "Pages for errors.",
     "balancers": "Groups of members.",

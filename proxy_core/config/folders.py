@@ -6,6 +6,7 @@ Root, so it can serve nothing that the site in force does not name. Pure.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -32,9 +33,21 @@ class Root(NamedTuple):
         return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
 
 
+def parted(row: Route | RewriteRule) -> tuple[str, str]:
+    """The folder of a row, and what makes the path in it, with $N: with path_regex a folder ends before the first
+    segment that has a $N. The second is "" where nothing has one."""
+    folder = row.folder or ""
+    found = isinstance(row, Route) and row.path_regex is not None
+    first = re.search(r"\$[0-9]", folder) if found else None
+    if first is None:
+        return folder, ""
+    fixed, slash, _ = folder[: first.start()].rpartition("/")
+    return fixed or slash, folder[len(fixed) :]
+
+
 def root_of(options: Options, row: Route | RewriteRule | None = None) -> Root | None:
     """The Root of a route or a rule, or the document_root, None where there is none."""
-    folder = options.document_root if row is None else row.folder
+    folder = options.document_root if row is None else parted(row)[0]
     return Root(folder, options.directory_index) if folder else None
 
 

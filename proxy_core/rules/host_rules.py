@@ -30,7 +30,6 @@ from proxy_core.http.target import (
     Reading,
     as_bytes_text,
     climbs,
-    escaped,
     normalised,
     readable,
     readings_behind,
@@ -47,7 +46,6 @@ from proxy_core.rules.decision import (
     Extras,
     Forward,
     Respond,
-    ReverseRow,
     RuleState,
     Step,
     Trace,
@@ -63,7 +61,7 @@ from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
 from proxy_core.rules.routing import indexes, mapping
-from proxy_core.rules.routing.files import refused_for_files
+from proxy_core.rules.routing.files import in_place, refused_for_files
 from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.routing.redirects import redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
@@ -296,14 +294,12 @@ class HostRules:
         return self._local(decision, scope.path, scope.args)
 
     def _in_folder(self, rule: BoundRewrite, scope: Scope, extras: Extras | None) -> Forward:
-        """What a rule made, as a file of its folder. A redirect to the folder with its slash is to the path that was
-        asked for (``fixup_dir`` in mod_dir.c)."""
+        """What a rule made, as a file of its folder."""
         files = self.folders[rule.id]
         query = b"" if scope.args is None else b"?" + sendable(scope.args)
         made = mapping.target(files, scope.uri, b"", b"", self.reading)
-        back = ReverseRow(made.decode().rstrip("/"), escaped(scope.path, self.reading).decode().rstrip("/"))
         _, extras = had_the_last_word(rule, extras)
-        return Forward(replace(files, reverse=(back,)), made + query, extras)
+        return Forward(*in_place(files, scope.path, made, query, self.reading), extras)
 
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
         """What nothing forwards is looked for in files, where the site serves any. An exception still has its hit."""

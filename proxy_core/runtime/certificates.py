@@ -9,11 +9,13 @@ wildcard stands for one leftmost label.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from proxy_core import regular_files
@@ -77,7 +79,7 @@ def stamp(names: Iterable[str], folder: Path) -> Stamp:
 
 
 def stamp_of(settings: ListenerTls, folder: Path) -> Stamp:
-    named = [name for row in settings.certificates for name in (row.cert, row.key)] + [settings.client_ca]
+    named = [name for row in settings.certificates for name in (row.cert, row.key, row.chain)] + [settings.client_ca]
     return stamp(named, folder)
 
 
@@ -121,6 +123,8 @@ def _server_context(settings: ListenerTls, row: Certificate, folder: Path) -> ss
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
     _load_chain(context, row.cert, row.key, folder, ("certificates", row.id))
+    if row.chain:
+        _load_intermediates(context, row, folder)
     context.verify_mode = _VERIFY[settings.client_verify]
     if settings.client_ca:
         _load_authorities(context, settings.client_ca, folder, ("client_ca",))
@@ -176,6 +180,28 @@ def _load_chain(context: ssl.SSLContext, cert: str, key: str, folder: Path, wher
         raise BadTls(
             (*where, "key"), f"{key or cert} is locked with a pass phrase, which nobody here can type"
         ) from error
+
+
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def _load_intermediates(context: ssl.SSLContext, row: Certificate, folder: Path) -> None:
+    """Put those of ``chain`` behind the certificate. What stands behind it in its own file is what counts, as in httpd
+    (``SSL_CTX_set0_chain`` before the extra ones). A library that takes files alone gets them in one."""
+    where = ("certificates", row.id, "chain")
+    _readable(row.chain, folder, where)
+    own, more = (_CERTIFICATE.findall((folder / name).read_bytes()) for name in (row.cert, row.chain))
+    if not more:
+        raise BadTls(where, f"{row.chain} holds no certificate in PEM")
+    if len(own) > 1:
+        return
+    with NamedTemporaryFile() as whole:
+        whole.write(b"\n".join((*own, *more)))
+        whole.flush()
+        try:
+            context.load_cert_chain(whole.name, folder / (row.key or row.cert))
+        except ssl.SSLError as error:
+            raise BadTls(where, f"{row.chain} cannot stand behind {row.cert}: {error.reason}") from error
 
 
 def _no_pass_phrase() -> str:

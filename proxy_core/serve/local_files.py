@@ -22,6 +22,7 @@ from contextlib import suppress
 from functools import lru_cache
 from mimetypes import MimeTypes
 from pathlib import Path
+from time import time
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -109,6 +110,9 @@ class _File(web.FileResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         asked = request.headers.copy()
         asked.pop(hdrs.ACCEPT_ENCODING, None)  # or a file beside it, with .gz, would be taken for it
+        since = request.if_modified_since
+        if since is not None and since.timestamp() > time():  # RFC 9110 §13.1.3: no file changes later than now
+            asked.pop(hdrs.IF_MODIFIED_SINCE, None)
         tagged = asked.get(hdrs.IF_RANGE, "")[:1] in ('"', "W")
         if tagged or request.method == "POST" or not _one_range(asked.get(hdrs.RANGE, "")):
             asked.pop(hdrs.RANGE, None)

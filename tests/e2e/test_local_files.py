@@ -227,7 +227,8 @@ WRONG = [
     (row(redirect=Redirection(to="nowhere")), "neither a URL nor a path"),
     (row(redirect=Redirection(to="/x", status=410)), "does not say where to"),
     (row(redirect=Redirection(to="/y"), mapping="encoded"), "only what is forwarded"),
-    (row(path=None, path_regex="^/x", folder="www"), "served below a path"),
+    (row(path=None, path_regex="^/(x)", folder="$1/www"), "a client would choose the folder"),
+    (row(path=None, path_regex="^/x", folder="www/$1"), "always empty"),
     (row(path=None, path_regex="^/x", redirect=Redirection(to="/$1")), "always empty"),
 ]
 

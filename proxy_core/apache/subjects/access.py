@@ -25,7 +25,7 @@ from proxy_core.apache.subjects import access_compat, forward_auth, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
-_KINDS = {"all", "ip", "local", "method", "env", "expr", "user", "valid-user", "ssl"}
+_KINDS = {"all", "ip", "local", "host", "method", "env", "expr", "user", "valid-user", "ssl"}
 
 
 def require(context: ImportContext, directive: Directive) -> None:
@@ -140,12 +140,21 @@ def need(condition: str, loss: str = "") -> Handler:
     return handler
 
 
+def allow_methods(context: ImportContext, directive: Directive) -> None:
+    """AllowMethods reset|method …"""
+    context.section_only()
+    words = list(directive.args)
+    row = context.location()
+    row.content["methods"] = ["*"] if [word.lower() for word in words] == ["reset"] else words
+    row.origins.append(directive)
+
+
 HANDLERS = {
     "require": require,
     "authmerging": merging,
     "sslrequiressl": need("expr %{{HTTPS}} == 'on'"),
     "sslrequire": need(CLOSED, "its expressions are of another language: write Require expr; until then nobody may"),
-    "allowmethods": need("method {}", "other methods are answered 403, not 405"),
+    "allowmethods": allow_methods,
 }
 
 
@@ -190,7 +199,7 @@ def open_to_all(draft: SiteDraft) -> None:
     used = {
         row.content.get("location")
         for server in draft.servers()
-        for rows in (server.headers, server.errors, server.reverse, server.inner, server.env)
+        for rows in (server.headers, server.expires, server.errors, server.reverse, server.inner, server.env)
         for row in rows
     }
     for server in draft.servers():
@@ -313,7 +322,9 @@ def _flat(access: Mapping[str, Access], texts: tuple[str, ...]) -> Iterator[str]
 def lines(site: Site, row: Location) -> Lines:
     """What a section says of access. Raises Unsayable."""
     merging = [f"AuthMerging {row.merging.title()}"] * (row.merging != "off" and bool(row.require))
-    return [*users.lines(site, row), *merging, *_conditions(site.access, row.require)]
+    methods = " ".join("reset" if each == "*" else each for each in row.methods)
+    allowed = [f"AllowMethods {methods}"] * bool(methods)
+    return [*users.lines(site, row), *allowed, *merging, *_conditions(site.access, row.require)]
 
 
 _SECTIONS = {"any": "RequireAny", "all": "RequireAll", "none": "RequireNone"}

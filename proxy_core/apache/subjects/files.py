@@ -10,7 +10,7 @@ import dataclasses
 import mimetypes
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
@@ -18,6 +18,8 @@ from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, only
 from proxy_core.apache.subjects import variables
 from proxy_core.apache.subjects.forward_auth import REMEDY
+from proxy_core.config.folders import parted
+from proxy_core.config.model import Route
 
 NOT_SERVED = "nothing is served from there"
 
@@ -30,7 +32,7 @@ _GUARDS = {
 
 
 def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") -> Iterator[tuple[str, str]]:
-    """Each folder that is served, whole, and the path that it is served at."""
+    """Each folder that is served, whole, and the path that it is served at, "" where an expression says which."""
     for directive in directives:
         if directive.inside is not None:
             yield from served(
@@ -38,6 +40,8 @@ def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") 
             )
         elif directive.key == "documentroot" and directive.args:
             yield draft.whole(directive.args[0]), "/"
+        elif directive.key == "aliasmatch" and len(directive.args) == 2:
+            yield draft.whole(parted(Route(path_regex="", folder=directive.args[1]))[0]), ""
         elif directive.key == "alias" and directive.args:
             yield draft.whole(directive.args[-1]), directive.args[0] if len(directive.args) > 1 else within
 
@@ -60,7 +64,7 @@ def concerns(draft: SiteDraft, folder: str) -> bool:
 
 def url(draft: SiteDraft, folder: str) -> str:
     """The path that a folder is served at, with its last slash. Raises Unsupported where it is not served."""
-    roots = sorted((root for root in draft.served if below(folder, root)), key=len)
+    roots = sorted((root for root, path in draft.served.items() if path and below(folder, root)), key=len)
     if not roots:
         raise Unsupported("the folder is served at no path, so its own paths cannot be told; begin with a slash")
     tail = folder[len(roots[-1].rstrip("/")) :]
@@ -79,6 +83,15 @@ def name_regex(directive: Directive) -> str:
     if directive.key == "filesmatch" or len(args) < len(directive.args):
         return args[0]
     return f"^{wildcards(args[0], '.')}$"
+
+
+def found_by_names(directives: Iterable[Directive]) -> bool:
+    """Whether some section is for what an expression finds in the whole name of a file."""
+    return any(
+        (each.key == "directorymatch" or (each.key == "directory" and each.args[:1] == ("~",)))
+        or found_by_names(each.inside or ())
+        for each in directives
+    )
 
 
 def guards(directive: Directive) -> bool:
@@ -244,12 +257,10 @@ def directory(context: ImportContext, directive: Directive) -> ImportContext:
     draft, args = context.draft, directive.args
     if not draft.served:
         raise Ignored(NOT_SERVED)
-    if directive.key == "directorymatch" or args[:1] == ("~",) or not args:
-        if args and hidden(args[-1], whole_paths=True):
+    if directive.key == "directorymatch" or args[:1] == ("~",):
+        if hidden(args[-1], whole_paths=True):
             raise Ignored("names that begin with a dot are not served")
-        if guards(directive):
-            draft.close(context.server, {"folder": "/"}, directive)
-        raise Unsupported("write a <Directory> for each folder; until then no file is served if it guarded any")
+        return dataclasses.replace(context, section=DraftSection("directorymatch", args[-1], directive))
     if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
         raise Ignored(NOT_SERVED)
     return dataclasses.replace(context, section=DraftSection("directory", args[0], directive))
@@ -263,12 +274,15 @@ def named_files(context: ImportContext, directive: Directive) -> ImportContext:
     if hidden(names):
         raise Ignored("names that begin with a dot are not served")
     outer = context.section
-    if not names or (outer is not None and outer.kind != "directory"):
+    if not names or (outer is not None and outer.kind not in ("directory", "directorymatch")):
         if guards(directive):
             context.close(directive)
         raise Unsupported("it is for servers and for <Directory>; until then nobody is let in here if it guarded any")
-    folder = outer.argument if outer is not None else ""
-    return dataclasses.replace(context, section=DraftSection("files", folder, directive, names=names))
+    folder, found = outer.argument if outer is not None else "", None
+    if outer is not None and outer.kind == "directorymatch":
+        folder, found = "", outer
+    section = DraftSection("files", folder, directive, names=names, outer=found)
+    return dataclasses.replace(context, section=section)
 
 
 SECTIONS = {

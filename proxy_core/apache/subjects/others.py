@@ -34,8 +34,6 @@ UNSUPPORTED = by_name({
     "bodies are passed on as they come: let members change them, or a proxy in front": """
         substitute substitutemaxlinelength substituteinheritbefore filterdeclare filterprovider filterchain
         extfilterdefine setinputfilter addinputfilter proxyhtmlenable proxyhtmlurlmap outputsed inputsed""",
-    'no dates are worked out: say max-age with Header set Cache-Control "max-age=…"':
-        "expiresactive expiresdefault expiresbytype",
     "there are no programs here: let a member run them": """
         wsgidaemonprocess wsgiprocessgroup wsgipythonhome wsgipythonpath php_value php_flag
         php_admin_value php_admin_flag script fcgidwrapper passengerroot passengerruby passengerenabled

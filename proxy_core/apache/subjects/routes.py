@@ -33,6 +33,7 @@ from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.config.destination import destination
+from proxy_core.config.folders import parted
 from proxy_core.config.model import Route, Site
 from proxy_core.http.target import balancer
 from proxy_core.rules.rewriting.flags import is_redirect
@@ -104,19 +105,12 @@ def alias(context: ImportContext, directive: Directive) -> None:
     context.add(directive, "located_aliases" if within else "aliases", row)
 
 
-_ALL_BELOW = re.compile(r"\^(/(?:[A-Za-z0-9/_-]|\\\.)*)\(\.[*+]\)\$?")
-
-
 def alias_match(context: ImportContext, directive: Directive) -> None:
-    """AliasMatch regex folder, where the expression takes all that is below a path."""
+    """AliasMatch regex folder"""
     context.server_only()
     regex, folder = directive.args
-    found = _ALL_BELOW.fullmatch(regex)
-    if found is not None and folder.endswith("/$1") and "$" not in folder[:-2] and found[1].endswith("/"):
-        path = found[1].replace("\\", "")
-        context.add(directive, "aliases", {"path": path, "folder": context.draft.path(folder[:-2])})
-        return
-    raise Unsupported("files are served below a path, not for an expression; write an Alias for each folder")
+    fixed, rest = parted(Route(path_regex=regex, folder=folder))
+    context.add(directive, "aliases", {"path_regex": regex, "folder": context.draft.path(fixed) + rest})
 
 
 def forwards(url: str) -> bool:
@@ -308,6 +302,8 @@ def _answered(row: Route, folder: Path) -> str:
         to = [row.redirect.to] if row.redirect.to else []
         return line("Redirect" if row.path is not None else "RedirectMatch", str(row.redirect.status), taken, *to)
     place = str((folder / (row.folder or "")).absolute())
+    if row.path is None:
+        return line("AliasMatch", taken, place)
     return line("Alias", taken, place + "/" * (taken.endswith("/") and not place.endswith("/")))
 
 

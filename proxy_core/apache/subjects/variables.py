@@ -147,7 +147,7 @@ def pass_env(context: ImportContext, directive: Directive) -> None:
 _AS_IT_COMES = Unsupported("how members are spoken to is not changed by variables here")
 
 _OF_FORWARDING: dict[str, Unsupported | Ignored] = {
-    **dict.fromkeys(("force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendcl", "proxy-chain-auth"), _AS_IT_COMES),
+    **dict.fromkeys(("proxy-sendcl", "proxy-chain-auth"), _AS_IT_COMES),
     **dict.fromkeys(
         ("proxy-sendchunked", "proxy-sendchunks"),
         Ignored("a body is passed on as it comes, chunked or with a length"),

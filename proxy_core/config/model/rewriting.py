@@ -106,8 +106,8 @@ class RewriteMap(SiteTable, frozen=True, kw_only=True):
     """For int: what is done to the key."""
 
     command: tuple[str, ...] = ()
-    """For prg: the program and its arguments, started once. It gets a key a line and answers with a value a line, NULL
-    for none."""
+    """For prg: the program, relative to the site file, and its arguments, started once; a name that is no file there is
+    looked for in PATH. It gets a key a line and answers with a value a line, NULL for none."""
 
     timeout: Seconds = 2.0
     """For prg, dbd and fastdbd: seconds after which an answer is not waited for any longer; the request gets the
@@ -135,7 +135,8 @@ class EnvRule(HostRow, frozen=True, kw_only=True):
     """
 
     name: Annotated[str, fitting(r"^[^\s=!%{}:]+\Z", "a name without blanks"), example("IPHashChar")]
-    """The variable, read as %{ENV:NAME}."""
+    """The variable, read as %{ENV:NAME}. no-proxy keeps a request here; force-proxy-request-1.0 has its member asked in
+    HTTP/1.0, proxy-nokeepalive on a connection that no other request gets."""
 
     from_: Annotated[str, example("%{REMOTE_ADDR}")] = field(name="from", default="")
     """What is looked at: text with %{VARIABLE}, such as %{REMOTE_ADDR} or %{HTTP:User-Agent}."""

@@ -16,7 +16,6 @@ from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed
 
 _GONE = {
-    "host": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "forward-dns": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "group": "there are no groups: name the users, as in user anna bert",
     "valid-group": "there are no groups: name the users, as in user anna bert",
@@ -126,7 +125,11 @@ def _by_address(site: Site, match: str, require: Sequence[str]) -> bool:
                 known[name] = depth < authorization.NESTING and all_or_any(group.match, group.require, depth + 1)
             return known[name]
         words = text.lower().removeprefix("not ").split()
-        return words[:1] in (["ip"], ["local"]) or words == ["all", "denied"] or _ADDRESS.search(text) is not None
+        return (
+            words[:1] in (["ip"], ["local"], ["host"])
+            or words == ["all", "denied"]
+            or _ADDRESS.search(text) is not None
+        )
 
     def all_or_any(match: str, require: Sequence[str], depth: int) -> bool:
         found = [holds(text, depth) for text in require]

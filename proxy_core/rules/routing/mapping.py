@@ -75,7 +75,8 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
     as_it_came = route.nocanon and not exact and not _hides(raw, reading.merge)
     if route.regex is not None:
         spelled = raw.decode("latin-1")
-        whole = _substituted(route.replacement, route.regex.search(path) or (), path)
+        found = route.regex.search(path) or ()
+        whole = filled(route.replacement, found) if route.folder else _substituted(route.replacement, found, path)
         if climbs(whole.partition("?")[0]):
             raise BadTarget(400, CLIMBS)
         groups = route.regex.search(spelled) if as_it_came else None

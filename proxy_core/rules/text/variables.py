@@ -298,6 +298,8 @@ EXPRESSION_VARIABLES: dict[str, Reader] = {
 @cache
 def expression_variable(name: str) -> Reader:
     """The reader of a variable in an expression."""
+    if name[:4].upper() == "SSL_":
+        return _of_mod_ssl(name)
     return EXPRESSION_VARIABLES.get(name.upper()) or variable(name)
 
 
@@ -316,11 +318,27 @@ def variable(name: str) -> Reader:
             case "HTTP" if rest:
                 return lambda scope: scope.header(rest) or ""
             case "SSL":
-                return lambda scope: scope.view.connection.tls.get(rest.upper(), "")
+                return _of_mod_ssl(rest)
             case "LA-U" | "LA-F" if rest:
                 return _ahead(variable(rest))
         return _constant("")
     return VARIABLES.get(name.upper(), _constant(""))
+
+
+_UNKNOWN_TO_MOD_SSL = frozenset((
+    "CONN_REMOTE_ADDR", "REMOTE_PORT", "IPV6", "SERVER_ADDR", "SCRIPT_USER", "SCRIPT_GROUP", "CONTEXT_PREFIX",
+    "CONTEXT_DOCUMENT_ROOT",
+))  # fmt: skip
+
+
+def _of_mod_ssl(name: str) -> Reader:
+    """The reader of a variable that mod_ssl is asked for: its own, and most others (``ssl_var_lookup``)."""
+    folded = name.upper()
+    if folded in VARIABLES and folded not in _UNKNOWN_TO_MOD_SSL:
+        return VARIABLES[folded]
+    if folded.startswith("ENV:"):
+        return lambda scope: scope.env_value(name[4:])
+    return lambda scope: scope.view.connection.tls.get(folded, "")
 
 
 def is_known(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
-    ("AliasMatch ^/static/(.*)$ /srv/s/$1", "routes", [{"path": "/static/", "folder": "/srv/s"}]),
+    ("AliasMatch ^/static/(.*)$ /srv/s/$1", "routes", [{"path_regex": "^/static/(.*)$", "folder": "/srv/s/$1"}]),
     ("Redirect permanent /a http://h/b\nAlias /f /srv/f", "routes",
      [{"path": "/a", "redirect": {"to": "http://h/b", "status": 301}}, {"path": "/f", "folder": "/srv/f"}]),
     ("Alias /f/ /srv/f/\nRedirectMatch gone ^/a$", "routes",
@@ -24,4 +24,6 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
 OUT = [
     ('[[routes]]\npath = "/a"\nredirect = { to = "http://h/b", status = 301 }', "Redirect 301 /a http://h/b"),
     ('[[routes]]\npath = "/a"\nredirect = { status = 410 }', "Redirect 410 /a"),
+    ("[[routes]]\npath_regex = '^/u/(\\w+)/(.*)'\nfolder = '/home/$1/www/$2'",
+     "AliasMatch ^/u/(\\w+)/(.*) /home/$1/www/$2"),
 ]  # fmt: skip

@@ -57,7 +57,6 @@ CLOSES = [
     ("<FilesMatch \\.php$>\nSetHandler proxy:fcgi://localhost\n</FilesMatch>", {"files": "\\.php$"}),
     ("AddHandler cgi-script .cgi .pl", {"files": "(?i)\\.(?:cgi|pl)(?:\\.|$)"}),
     ("AddType application/x-httpd-php .php", {"files": "(?i)\\.(?:php)(?:\\.|$)"}),
-    ("<DirectoryMatch /private/>\nRequire ip 10\n</DirectoryMatch>", {"folder": "/"}),
     ("AddHandler my-own .x\nAction my-own /cgi-bin/x", {"files": "(?i)\\.(?:x)(?:\\.|$)"}),
     ("VirtualDocumentRoot /srv/%0", {"folder": "/"}),
     ("<Location /a>\nSetHandler my-own\n</Location>", {"folder": "/", "expr": "%{REQUEST_URI} =~ m#^/+a(?:/+|$)#"}),
