@@ -59,7 +59,10 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
         found = faults(text)
         if not found:
             return Imported(text, report)
-        blocks = without(draft, blocks, [(bisect_right(starts, each.line) - 1, each) for each in found])
+        left = without(draft, blocks, [(bisect_right(starts, each.line) - 1, each) for each in found])
+        if left == blocks:  # what is wrong belongs to no block: the file is said not to be served
+            return Imported(text, Report(entries=report.entries, problems=(*report.problems, *found)))
+        blocks = left
 
 
 def rules_of(directives: Iterable[Directive]) -> Iterator[Directive]:
@@ -231,7 +234,7 @@ _TITLES = {
 def written(name: str, blocks: Sequence[Block], report: Report) -> tuple[str, list[int]]:
     """The text of a site file, and for each block the line on which it begins. ``name`` is that of the configuration
     it was imported from."""
-    parts = [f"# Imported from {name}.\n# {summary(report)}.\n\nversion = 1\n"]
+    parts = [f"# Imported from {_printable(name)}.\n# {summary(report)}.\n\nversion = 1\n"]
     starts: list[int] = []
     reasons = {SourcePlace(each.file, each.line): each.why for each in report.losses}
     title = ""

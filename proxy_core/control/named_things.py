@@ -89,7 +89,7 @@ def _passwords(site: Site, folder: Path) -> Iterator[Problem]:
         address = ("auth", name, "file")
         try:
             users = Passwords(folder).users(settings.file)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             what = f"{settings.file} cannot be read: {words(error)}; who has to show a password gets 500"
             yield warning(address, what, f"make it: htpasswd -c -B {settings.file} NAME")
         else:

@@ -8,6 +8,7 @@ wildcard stands for one leftmost label.
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
+from proxy_core import regular_files
 from proxy_core.config.model import Certificate, ListenerTls, UpstreamTls
 from proxy_core.errors import Address, Problem, Severity
 
@@ -215,14 +217,10 @@ def _load_authorities(context: ssl.SSLContext, file: str, folder: Path, where: A
 
 
 def _readable(file: str, folder: Path, where: Address) -> None:
-    path = folder / file
-    if path.exists() and not path.is_file():  # opening a pipe, say, could wait for ever
-        raise BadTls(where, f"{file} cannot be read: it is not a regular file")
     try:
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        raise BadTls(where, f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        os.close(regular_files.descriptor(folder / file))
+    except OSError as error:
+        raise BadTls(where, f"{file} cannot be read: {error.strerror}") from error
 
 
 def names_in(row: Certificate, folder: Path) -> tuple[str, ...]:

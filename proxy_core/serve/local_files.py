@@ -39,6 +39,9 @@ _TYPES = MimeTypes()
 """Python's own table, whatever the system has: one site means the same everywhere."""
 _TYPES.add_type("text/javascript", ".js")  # RFC 9239, which the tables of older Pythons do not know
 
+_MARKS: Final = (b".", b"~", b"-1", b"-2", b"-wal", b"-shm", b"-journal", b"-old", b"-bak")
+"""What stands behind a file's name in the names of its backups and parts: dates too (logrotate's dateext), and what
+SQLite keeps beside a database."""
 
 _CLOSING: Final = 0.1
 """Seconds that an answer may still take when the proxy closes."""
@@ -147,7 +150,7 @@ def look(folder: Path, root: Root, spelled: str, private: Iterable[Path] = ()) -
 
 def _is_private(file: bytes, private: Iterable[Path]) -> bool:
     """Whether a resolved file is one of these, under whatever name, or stands beside one as a backup, an older log or a
-    part of it does: under its name, with "." or "~" and more behind it. Raises OSError."""
+    part of it does: under its name, with one of _MARKS and more behind it. Raises OSError."""
     found, folded = os.stat(file), file.lower()
     for each in private:
         if folded.startswith(_beside(each)):
@@ -162,7 +165,7 @@ def _is_private(file: bytes, private: Iterable[Path]) -> bool:
 def _beside(private: Path) -> tuple[bytes, ...]:
     """What the names of files beside a private one begin with, in lower case: some file systems tell no difference."""
     names = {os.path.abspath(private), os.path.realpath(private)}
-    return tuple(os.fsencode(name).lower() + mark for name in names for mark in (b".", b"~"))
+    return tuple(os.fsencode(name).lower() + mark for name in names for mark in _MARKS)
 
 
 def _inside(top: bytes, there: bytes) -> bool:

@@ -61,7 +61,7 @@ def interpolated(route: BoundRoute, env: Env) -> BoundRoute | None:
     """The route with each ``${NAME}`` in its target replaced (``proxy_interpolate``); None where a variable would lead
     out of the path that the site names."""
     values = {name: env.get(name.lower(), ("", ""))[1] for name in _VARIABLE.findall(route.replacement)}
-    if any(not {".", ".."}.isdisjoint(value.split("/")) for value in values.values()):
+    if any(map(climbs, values.values())):
         return None
     made = _VARIABLE.sub(lambda found: values[found[1]].replace("$", "\\$"), route.replacement)
     plain = made.replace("\\$", "$")
