@@ -91,12 +91,15 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
 
 
 _GOES_UP = re.compile(rb"(?i)/(?:\.|%2e){2}(?=/|\Z)").search
+_GOES_UP_ESCAPED = re.compile(rb"(?i)/(?:%2e(?:\.|%2e)|\.%2e)(?=/|\Z)").search
 
 
 def _hides(raw: bytes, merge: bool) -> bool:
-    """Whether ".." takes away a segment that holds an escaped slash, or none: who decodes, or merges slashes, before
-    going up reads another path."""
+    """Whether ".." is escaped, or takes away a segment that holds an escaped slash, or none: who goes up before or
+    after decoding, or merges slashes before it, reads another path."""
     path = raw.partition(b"?")[0]
+    if _GOES_UP_ESCAPED(path) is not None:
+        return True
     return (b"%2f" in path.lower() or (b"//" in path and not merge)) and _GOES_UP(path) is not None
 
 
