@@ -1,7 +1,7 @@
 """Values that nobody should read over a shoulder, in a log or in a bug report: passwords, tokens, keys.
 
-A text says what it holds by a name beside it (``password=…``, ``TOKEN:…``) or by standing before the @ of a URL. Such
-values are masked in what people are told; nothing that is served or written for use is touched. Pure.
+A text says what it holds by a name beside it (``password=…``, ``TOKEN:…``, ``--secret …``) or by standing before the @
+of a URL. Such values are masked in what people are told; nothing that is served or written for use is touched. Pure.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ _GIVEN = re.compile(
     r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)""",
     re.IGNORECASE,
 )
+_OPTION = re.compile(
+    rf"""(?<![\w-])(--[\w-]{{0,40}}?(?:{_NAMES})[\w-]{{0,40}}\s+)(?:"[^"]*"|'[^']*'|[^\s"'-][^\s"']*)""", re.IGNORECASE
+)
 _USER = re.compile(r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)""")
 
 
@@ -30,6 +33,8 @@ def is_secret(name: str) -> bool:
 
 def masked(text: str) -> str:
     """A text for people, with what its own words call secret masked."""
+    if "--" in text:
+        text = _OPTION.sub(rf"\1{MASK}", text)
     if "=" not in text and ":" not in text:
         return text
     return _GIVEN.sub(rf"\1{MASK}", _USER.sub(rf"\1{MASK}", text))

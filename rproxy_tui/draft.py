@@ -34,7 +34,7 @@ SPELLED: dict[str, str] = {
 KINDS = {
     "routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener", "rewrites": "rule",
     "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "bans": "ban",
-    "conditions": "condition", "headers": "header", "reverse": "mapping", "errors": "page",
+    "conditions": "condition", "headers": "header", "expires": "expiry", "reverse": "mapping", "errors": "page",
     "forward_auth": "service",
 }  # fmt: skip
 TABLES = {

@@ -91,6 +91,8 @@ ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str]
      "a service that locations ask first"),
     ("headers", lambda row: f"{row.on}: {row.action} {row.name}".rstrip(), {"name": "X-"},
      "a change to the fields of requests or answers"),
+    ("expires", lambda row: f"{row.type or 'the rest'}: {row.after} s", {"after": 3600},
+     "how long answers may be kept"),
     ("reverse", lambda row: f"{row.internal} → {row.public}", {"public": "/"},
      "an address in answers that is told in another way"),
     ("errors", lambda row: ", ".join(row.status), {},

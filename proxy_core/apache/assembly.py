@@ -13,15 +13,17 @@ from typing import Any
 from proxy_core.apache.draft import Block, SiteDraft, block, table
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
+from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.directory_index import indexed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
 from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
-from proxy_core.apache.subjects.rewriting import rewriting
+from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
+from proxy_core.apache.subjects.section_rules import sections
 
 
 def assembled(draft: SiteDraft) -> list[Block]:
@@ -29,6 +31,15 @@ def assembled(draft: SiteDraft) -> list[Block]:
     hosts = reached(draft)
     name_hosts(hosts)
     draft.hosts = list(hosts)
+    covered = {name for names in hosts.values() for name in names}
+    uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
+    answers = not hosts or bool(uncovered)
+    sections(draft, answers)
+    folders(draft)
+    believed(draft, answers)
+    for server in draft.hosts:  # merge_core_dir_configs: a virtual host has its own word for it, or Off
+        if "encoded_slashes" in draft.main.options:
+            server.options.setdefault("encoded_slashes", ("refuse", draft.main.options["encoded_slashes"][1]))
     pools(draft)
     indexed(draft)
     name_balancers(draft)
@@ -37,20 +48,20 @@ def assembled(draft: SiteDraft) -> list[Block]:
     interpolating(draft)
     merged(draft)
     open_to_all(draft)
+    for server in draft.servers():
+        server.locations += server.closed
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log,
               "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
-    covered = {name for names in hosts.values() for name in names}
-    uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
-    rules = rewriting(draft, answers=not hosts or bool(uncovered))
+    rules = rewriting(draft, answers)
     taking, itself = routes(draft, uncovered)
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
     blocks += [*itself, *rows(draft, "env"), *rules.blocks, *taking, *rows(draft, "locations")]
     blocks += [table(("access", name), row) for name, row in draft.accesses.items()]
     blocks += [table(("auth", name), row) for name, row in draft.auths.items()]
-    blocks += [each for name in ("headers", "reverse", "errors") for each in rows(draft, name)]
+    blocks += [each for name in ("headers", "expires", "reverse", "errors") for each in rows(draft, name)]
     return [*blocks, *balancers(draft)]
 
 
@@ -70,10 +81,10 @@ def site(draft: SiteDraft) -> Block:
     name = without_port(main.server_name)
     content: dict[str, Any] = {"server_name": name} if name else {}
     origins = [main.options["servername"][1]] if name else []
-    believed = ("trusted_proxies", "internal_proxies", "client_header", "proxies_header")
-    if "client_header" in main.options and not {*believed[:2]} & main.options.keys():
+    named = ("trusted_proxies", "internal_proxies", "client_header", "proxies_header")
+    if "client_header" in main.options and not {*named[:2]} & main.options.keys():
         main.options["trusted_proxies"] = (["0.0.0.0/0", "::/0"], main.options["client_header"][1])
-    for key in (*OF_SERVERS, "tunnel_timeout", *OF_FILES, *believed):
+    for key in (*OF_SERVERS, "tunnel_timeout", *OF_FILES, *named):
         if key in main.options:
             content[key], origin = main.options[key]
             origins.append(origin)

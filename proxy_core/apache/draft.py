@@ -67,8 +67,19 @@ def with_balancers(text: str, names: Mapping[str, str]) -> str:
     )
 
 
+PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "files", "expr"}
+"""The keys of [[locations]] that say what a row is for."""
 OPEN = "all granted"
 CLOSED = "all denied"
+UNANSWERED = {"redirect": {"status": 503}}
+"""What a route says that answered itself, by something that is lost."""
+NOBODY = "not-taken-over"
+"""The balancer without members that routes name whose targets are lost."""
+
+
+def refusing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule that answers 503 where it did something that is lost."""
+    return {key: value for key, value in content.items() if key != "folder"} | {"substitution": "-", "flags": ["R=503"]}
 
 
 @dataclass(eq=False)
@@ -79,7 +90,7 @@ class DraftRow:
     origins: list[Directive]
 
 
-Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "files", "if"]
+Kind = Literal["location", "locationmatch", "proxy", "proxymatch", "directory", "directorymatch", "files", "if"]
 
 
 @dataclass(eq=False)
@@ -120,8 +131,8 @@ class DraftSection:
     """RewriteEngine, None where it is not said."""
     base: str = ""
     """RewriteBase: the path that relative substitutions belong to."""
-    inherits: str = ""
-    """RewriteOptions: whether rules of the sections round it come "before" its own, "after" them, or ("") not."""
+    options: set[str] | None = None
+    """RewriteOptions, None where they are not said."""
     rules: list[DraftRow] = field(default_factory=list)
     """Its rewrite rules."""
     rewriting: bool = False
@@ -141,7 +152,7 @@ class DraftSection:
     names: str = ""
     """The file names of <Files>, as a regular expression."""
     outer: DraftSection | None = None
-    """The section that an <If> stands in, None for a server."""
+    """The section that an <If> stands in, or <Files> in a <DirectoryMatch>; None for a server."""
     expression: str = ""
     """The expression of an <If>, with those before it denied."""
     merging: str = "off"
@@ -203,8 +214,12 @@ class DraftServer:
     """Alias outside of sections."""
     locations: list[DraftRow] = field(default_factory=list)
     """Rows of [[locations]]."""
+    closed: list[DraftRow] = field(default_factory=list)
+    """Rows of [[locations]] for what nobody may have; they stand behind the others, which cannot open them."""
     headers: list[DraftRow] = field(default_factory=list)
     """Rows of [[headers]]."""
+    expires: list[DraftRow] = field(default_factory=list)
+    """Rows of [[expires]]."""
     reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
     errors: list[DraftRow] = field(default_factory=list)
@@ -245,6 +260,8 @@ class SiteDraft:
     """httpd's ServerRoot."""
     folder: Path = Path()
     """The folder of the site file, absolute."""
+    whole_names: bool = False
+    """Whether files are named as httpd knows them, for some section finds its own by an expression."""
     main: DraftServer = field(default_factory=DraftServer)
     """The main server."""
     hosts: list[DraftServer] = field(default_factory=list)
@@ -253,6 +270,8 @@ class SiteDraft:
     """[listeners], each with its name as a key."""
     access_log: DraftRow | None = None
     """[access_log]."""
+    doubts: dict[DraftServer, dict[str, str]] = field(default_factory=dict)
+    """What is in doubt in a server, for something is lost that it goes by: words (see ``doubts``), and why."""
     report: list[ReportLine] = field(default_factory=list)
     """What became of each directive so far."""
     reported: dict[SourcePlace, list[int]] = field(default_factory=dict)
@@ -261,6 +280,8 @@ class SiteDraft:
     """[access] by name."""
     auths: dict[str, DraftRow] = field(default_factory=dict)
     """[auth] by name."""
+    programs: frozenset[str] = frozenset()
+    """Handlers and types that Action has programs for, in lower case."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: dict[str, int] = field(default_factory=dict)
@@ -280,6 +301,11 @@ class SiteDraft:
     expressions: dict[str, str] = field(default_factory=dict)
     """ProxyHCExpr: expressions by name in lower case."""
 
+    def doubt(self, server: DraftServer, words: str, directive: Directive) -> None:
+        """What goes by these words there is in doubt, for a directive is lost."""
+        why = f"it goes by what {directive.place}, {directive}, said and is lost"
+        self.doubts.setdefault(server, {}).setdefault(words, why)
+
     def lose(self, directives: Iterable[Directive], why: str) -> None:
         """What these directives say is lost after all."""
         for directive in dict.fromkeys(directives):
@@ -297,19 +323,20 @@ class SiteDraft:
         return name
 
     def close(self, server: DraftServer, where: dict[str, str], directive: Directive, name: str = "closed") -> None:
-        """Nobody is let in there, for what it was to be is lost."""
-        content = {**where, "require": [CLOSED]}
-        if any(row.content == {"id": row.content["id"], **content} for row in server.locations[-1:]):
-            server.locations[-1].origins.append(directive)
+        """Nobody is let in there, whatever sections say, for what it was to be is lost."""
+        content = {"expr": "true", **where, "require": [CLOSED]}
+        if any(row.content == {"id": row.content["id"], **content} for row in server.closed[-1:]):
+            server.closed[-1].origins.append(directive)
         else:
-            server.locations.append(DraftRow({"id": self.location_id(name), **content}, [directive]))
+            server.closed.append(DraftRow({"id": self.location_id(name), **content}, [directive]))
 
     def path(self, text: str) -> str:
         """A path of httpd's (relative to its ServerRoot) as site files write it: relative to their own folder where it
         lies below it."""
         roots = [self.root, self.folder]
         whole = next((root / text for root in roots if os.path.exists(root / text)), self.root / text).absolute()
-        return str(whole.relative_to(self.folder)) if whole.is_relative_to(self.folder) else str(whole)
+        relative = whole.is_relative_to(self.folder) and not self.whole_names
+        return str(whole.relative_to(self.folder)) if relative else str(whole)
 
     def whole(self, text: str) -> str:
         """A path of httpd's as an absolute one."""
@@ -334,7 +361,8 @@ def holds(outer: DraftSection, inner: DraftSection) -> bool:
     kind = inner.kind
     if kind == "if":
         kind = inner.outer.kind if inner.outer is not None else "location"
-    return outer.kind == kind != "locationmatch" and below(inner.argument, outer.argument)
+    apart = ("locationmatch", "directorymatch", "proxymatch")
+    return outer.kind == kind not in apart and below(inner.argument, outer.argument)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     return site, tuple(losses.values()), files
 
 
-_TABLES = ("env", "rewrites", "routes", "headers", "errors", "reverse", "locations")
+_TABLES = ("env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
 
 
 def _in_order(site: Site) -> Site:
@@ -218,6 +218,7 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
         rows("reverse"),
         rows("headers"),
+        rows("expires"),
         rows("errors"),
         [each for row in site.locations if row.host == host for each in _section(site, row, folder)],
     )
@@ -238,6 +239,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         *["RewriteEngine On"] * bool(rules),
         *rules,
         *rows("headers"),
+        *rows("expires"),
         *rows("reverse"),
         *rows("errors"),
     ]
@@ -249,7 +251,11 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         inside = section("FilesMatch", word(row.files), inside)
     if row.folder is not None:
         return section("Directory", word(str((folder / row.folder).absolute())), inside)
-    for name, argument in (("Location", row.path), ("LocationMatch", row.path_regex), ("ProxyMatch", row.target_regex)):
+    finding = row.folder_regex and locations.of_whole_names(row.folder_regex, folder)
+    for name, argument in (
+        ("Location", row.path), ("LocationMatch", row.path_regex), ("ProxyMatch", row.target_regex),
+        ("DirectoryMatch", finding),
+    ):  # fmt: skip
         if argument is not None:
             return section(name, word(argument), inside)
     if row.target is None:
@@ -268,6 +274,8 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
     aliases = names[1:] if plain_first else names
     inside += [line("ServerAlias", *aliases)] if aliases else []
     inside += listeners.bounds(hosts.bounds(site, name))
+    if host.encoded_slashes is None and site.site.encoded_slashes != Options().encoded_slashes:
+        host = replace(host, encoded_slashes=site.site.encoded_slashes)  # Apache's hosts do not have it of the server
     inside += [*tls.lines_of_host(site, host, folder), *core.lines(host, Host(), folder)]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]
@@ -289,12 +297,14 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Rewrite", ("rewrite",)),
     (r"DBD", ("dbd",)),
     (r"Header|RequestHeader", ("headers",)),
+    (r"Expires", ("expires",)),
+    (r"AllowMethods", ("allowmethods",)),
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),
     (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir")),
     (r"RemoteIP", ("remoteip",)),
-    (r"Require (?:not )?(?:ip|local)", ("authz_host",)),
+    (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),
     (r"Auth", ("authn_core", "authn_file", "auth_basic", "authz_user")),
 )

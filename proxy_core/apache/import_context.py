@@ -7,11 +7,20 @@ A handler puts what its directive says into the draft. It raises ``Unsupported``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy_core.apache.draft import AccessGroup, DraftRow, DraftSection, DraftServer, SiteDraft, located
+from proxy_core.apache.draft import (
+    NOBODY,
+    AccessGroup,
+    DraftBalancer,
+    DraftRow,
+    DraftSection,
+    DraftServer,
+    SiteDraft,
+    located,
+)
 from proxy_core.apache.lexer import Directive
 
 
@@ -54,6 +63,21 @@ class ImportContext:
         """A row more in a table of the server."""
         getattr(self.server, table).append(DraftRow(content, [directive]))
 
+    def close(self, directive: Directive) -> None:
+        """Nobody is let in where a directive stands, for what it kept out or answered there is lost."""
+        if self.section is not None:
+            self.section.closed = True
+        else:
+            self.draft.close(self.server, {"path": "/"}, directive)
+
+    def unanswered(self, directive: Directive, where: Mapping[str, str]) -> None:
+        """A row in the place of what forwarded these paths and is lost: it forwards to nobody, which answers 503, so
+        that no wider row and no file gets them, and what is excepted from it still does not go there."""
+        nobody = self.draft.main.balancers.setdefault(NOBODY, DraftBalancer([]))
+        nobody.origins.append(directive)
+        url = f"balancer://{NOBODY}" + "/" * where.get("path", "").endswith("/")
+        self.add(directive, "routes" if self.section is None else "located", {**where, "proxy": url})
+
     def servers(self) -> Iterable[DraftServer]:
         """The servers that hold here: the main one, and the virtual host at hand."""
         return dict.fromkeys((self.draft.main, self.server))
@@ -88,9 +112,10 @@ class ImportContext:
         if self.section is None:
             self.server.rewrites_anything = True
             return self.server
-        if self.section.kind not in ("location", "locationmatch", "directory", "if"):
-            raise Unsupported(f"rules inside {self.section.directive} are not tried here; move it into a <Location>")
-        self.section.rewriting = True
+        if not self.section.rewriting:
+            self.section.rewriting = True
+            self.server.within.append(self.section)
+            self.location()  # now, for it has its place among the others
         return self.section
 
     def place(self) -> dict[str, str]:
@@ -102,14 +127,13 @@ class ImportContext:
         section = self.section
         assert section is not None
         if section.row is None:
-            where = self._where(section)
             stem = re.sub(r"[^A-Za-z0-9]+", "-", section.names or section.argument)
             name = self.draft.location_id(stem.strip("-").lower() or "root")
-            section.row = DraftRow({"id": name, **where}, [section.directive])
+            section.row = DraftRow({"id": name, **self.where(section)}, [section.directive])
             self.server.locations.append(section.row)
         return section.row
 
-    def _where(self, section: DraftSection) -> dict[str, str]:
+    def where(self, section: DraftSection) -> dict[str, str]:
         """What the section's row is for."""
         match section.kind:
             case "location":
@@ -121,10 +145,13 @@ class ImportContext:
                 return {"target": section.argument if set("*?[") & set(target) else target}
             case "proxymatch":
                 return {"target_regex": section.argument}
+            case "directorymatch":
+                return {"folder_regex": section.argument}
             case "directory":
                 return {"folder": self.draft.path(section.argument)}
             case "files":
                 folder = {"folder": self.draft.path(section.argument)} if section.argument else {}
+                folder = self.where(section.outer) if section.outer is not None else folder
                 return folder | {"files": section.names}
-        where = self._where(section.outer) if section.outer is not None else {"path": "/"}
+        where = self.where(section.outer) if section.outer is not None else {"path": "/"}
         return where | {"expr": section.expression}

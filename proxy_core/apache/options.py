@@ -110,6 +110,7 @@ SERVER: Table = {
     "ProxyTimeout": ("timeout", TIME),
     "ProxyPreserveHost": ("preserve_host", SWITCH),
     "ProxyAddHeaders": ("add_forwarded", SWITCH),
+    "ExpiresActive": ("expires_active", SWITCH),
     "UseCanonicalName": ("canonical_name", SWITCH),
     "ProxyVia": ("via", choice({"Off": "off", "On": "on", "Full": "full", "Block": "block"})),
     "AllowEncodedSlashes": ("encoded_slashes", choice({"Off": "refuse", "On": "decode", "NoDecode": "keep"})),
@@ -117,7 +118,7 @@ SERVER: Table = {
     "LimitRequestBody": ("max_body", COUNT),
 }
 """Directives that [site], [hosts] or [[locations]] say, each as far as it has the key."""
-OF_SECTIONS = {"preserve_host", "add_forwarded", "max_body", "error_override"}
+OF_SECTIONS = {"preserve_host", "add_forwarded", "expires_active", "max_body", "error_override"}
 """The keys that [[locations]] have."""
 LIMITS: Table = {
     "LimitRequestLine": ("request_line", COUNT),

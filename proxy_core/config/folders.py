@@ -6,10 +6,11 @@ Root, so it can serve nothing that the site in force does not name. Pure.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import NamedTuple
 
-from proxy_core.config.model import Options, Route, Site
+from proxy_core.config.model import Options, RewriteRule, Route, Site
 
 FILES = "local files"
 """Name of the pool of the internal member; no balancer and no origin can have it."""
@@ -32,9 +33,21 @@ class Root(NamedTuple):
         return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
 
 
-def root_of(options: Options, row: Route | None = None) -> Root | None:
-    """The Root of a row of the routes, or the document_root, None where there is none."""
-    folder = options.document_root if row is None else row.folder
+def parted(row: Route | RewriteRule) -> tuple[str, str]:
+    """The folder of a row, and what makes the path in it, with $N: with path_regex a folder ends before the first
+    segment that has a $N. The second is "" where nothing has one."""
+    folder = row.folder or ""
+    found = isinstance(row, Route) and row.path_regex is not None
+    first = re.search(r"\$[0-9]", folder) if found else None
+    if first is None:
+        return folder, ""
+    fixed, slash, _ = folder[: first.start()].rpartition("/")
+    return fixed or slash, folder[len(fixed) :]
+
+
+def root_of(options: Options, row: Route | RewriteRule | None = None) -> Root | None:
+    """The Root of a route or a rule, or the document_root, None where there is none."""
+    folder = options.document_root if row is None else parted(row)[0]
     return Root(folder, options.directory_index) if folder else None
 
 
@@ -43,4 +56,5 @@ def serves_files(site: Site) -> bool:
         site.site.document_root
         or any(host.document_root for host in site.hosts.values())
         or any(row.folder for row in site.routes)
+        or any(row.folder for row in site.rewrites)
     )

@@ -17,7 +17,7 @@ def private_files(site: Site) -> Iterator[str]:
     upstream = [site.upstream_tls]
     upstream += [m.tls for b in site.balancers.values() for m in b.members.values() if m.tls is not None]
     names = [auth.file for auth in site.auth.values()]
-    names += [name for tls in secure for each in tls.certificates for name in (each.cert, each.key)]
+    names += [name for tls in secure for each in tls.certificates for name in (each.cert, each.key, each.chain)]
     names += [tls.client_ca for tls in secure]
     names += [name for tls in upstream for name in (tls.ca, tls.cert, tls.key)]
     for settings in site.maps.values():

@@ -140,6 +140,7 @@ class Engine:
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
+        self._outside.names.close()
         for upstream in self._demo_members:
             await upstream.close()
         self._access_log.close()

@@ -20,6 +20,7 @@ from time import monotonic
 
 from msgspec.structs import replace
 
+from proxy_core.config.folders import parted
 from proxy_core.config.model import Site, UpstreamTls
 from proxy_core.config.reading.document import Document
 from proxy_core.control.watching.access_log import unwritable
@@ -88,7 +89,7 @@ def _passwords(site: Site, folder: Path) -> Iterator[Problem]:
         address = ("auth", name, "file")
         try:
             users = Passwords(folder).users(settings.file)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             what = f"{settings.file} cannot be read: {words(error)}; who has to show a password gets 500"
             yield warning(address, what, f"make it: htpasswd -c -B {settings.file} NAME")
         else:
@@ -101,7 +102,7 @@ def _folders(site: Site, folder: Path) -> Iterator[Problem]:
     roots: list[tuple[Address, str]] = [(("site",), site.site.document_root)]
     roots += [(("hosts", name), host.document_root or "") for name, host in site.hosts.items()]
     named: list[tuple[Address, str]] = [((*address, "document_root"), root) for address, root in roots if root]
-    named += [(("routes", row.id, "folder"), row.folder) for row in site.routes if row.enabled and row.folder]
+    named += [(("routes", row.id, "folder"), parted(row)[0]) for row in site.routes if row.enabled and row.folder]
     for address, name in named:
         path = folder / name
         if not path.exists():

@@ -117,6 +117,7 @@ def _rules(
         laid_on_answers=rows.laid_on_answers,
         guard=guard,
         files=served(site.site, None, RuleState(), own),
+        folders={rule.id: found for rule in rows.rewrites if (found := served(site.site, rule.row, rule.state, own))},
         own=own,
     )
 
@@ -139,5 +140,5 @@ def _guard_of_location(site: Site, row: Location) -> Guard:
 def _roots(site: Site) -> dict[str, Root]:
     """The folders that a site serves, by their keys."""
     places = [site.site, *(hosts.options(site, host) for host in site.hosts.values())]
-    found = [root_of(options, row) for options in places for row in (None, *site.routes)]
+    found = [root_of(options, row) for options in places for row in (None, *site.routes, *site.rewrites)]
     return {root.key: root for root in found if root is not None}

@@ -1,5 +1,5 @@
-"""What deciding a request may have to ask the outside: maps, files, passwords, services, the clock, the
-environment.
+"""What deciding a request may have to ask the outside: maps, files, passwords, names of clients, services, the clock,
+the environment.
 
 Deciding is pure, so a rule never fetches anything: it looks the answer up in the request's Facts. Where the answer is
 missing the decision is a ``Need``: whoever decides gets the answer, adds it and decides again. Answers that can be had

@@ -12,7 +12,7 @@ come before a host's own, as Apache merges a server into its virtual hosts. No I
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeGuard
@@ -28,6 +28,7 @@ from proxy_core.http.target import (
     PLAIN,
     BadTarget,
     Reading,
+    as_bytes_text,
     climbs,
     normalised,
     readable,
@@ -38,7 +39,17 @@ from proxy_core.http.target import (
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, RuleState, Step, Trace
+from proxy_core.rules.decision import (
+    NO_EXTRAS,
+    BoundRoute,
+    Decision,
+    Extras,
+    Forward,
+    Respond,
+    RuleState,
+    Step,
+    Trace,
+)
 from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
@@ -49,8 +60,9 @@ from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
-from proxy_core.rules.routing import mapping
-from proxy_core.rules.routing.files import refused_for_files
+from proxy_core.rules.routing import indexes, mapping
+from proxy_core.rules.routing.files import in_place, refused_for_files
+from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.routing.redirects import redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
 from proxy_core.rules.text.pattern import Runaway
@@ -92,21 +104,23 @@ class HostRules:
     """Who may ask, where no location says otherwise."""
     files: BoundRoute | None = None
     """The way to the files of the document_root."""
+    folders: Mapping[str, BoundRoute] = field(default_factory=dict)
+    """The ways to the files of rules that name a folder, by the rule."""
     own: Own = NO_OWN
     """What the host says that [site] has no word for."""
     reading: Reading = field(init=False)
     """How paths are read."""
     targets: ProxyTargets = field(init=False)
     """Where [P] forwards to."""
-    ahead: lookahead.Ahead = field(init=False)
-    """Looks ahead, for -U and %{LA-U:…}."""
+    root: str = field(init=False)
+    """The document_root, "" for none."""
     plain: bool = field(init=False)
     """Whether the route table alone decides."""
 
     def __post_init__(self) -> None:
         self.reading = self.routes[0].basis.reading
         self.targets = ProxyTargets(self.site, self.reading, self.own)
-        self.ahead = partial(lookahead.look, self.rules, self.late, self.reading)
+        self.root = as_bytes_text(self.site.site.document_root)
         answers = any(table.answering or any(row.interpolate for row in table.rows) for table in self.routes)
         rules = self.env or self.late or self.rules or self.files
         self.plain = not (self.name or rules or self.settles or answers)
@@ -140,9 +154,7 @@ class HostRules:
             return Respond(500, None, str(runaway))
         return Respond(500, None, f"rules of locations went round: more than {MOST_TURNS} times")
 
-    def _decided(
-        self, view: RequestView, facts: Facts, before: InternalRedirect | None, trace: Trace | None
-    ) -> Decision | InternalRedirect:
+    def _decided(self, view: RequestView, facts: Facts, before: InternalRedirect | None, trace: Trace | None) -> Found:
         """One turn: ``before`` is what rules of sections made of the request in the last one. Raises Unknown and
         Runaway."""
         plain = None if self.early else PLAIN(view.target)
@@ -163,7 +175,9 @@ class HostRules:
         scope = self._scope(view, facts, path, query)
         args = scope.args
         scope.ended = before is not None and before.ended
+        scope.uri = ""  # nothing is made of the path yet
         env.run(self.env, scope, trace)
+        scope.uri = path
         hits: list[RuleState] = []
         ending = RewriteResult("nothing")
         if self.rules and not scope.ended:
@@ -181,15 +195,35 @@ class HostRules:
             return refused_for_files(view.method.decode("latin-1"), settled)
         return settled
 
-    def _lately(
-        self, decision: Decision | InternalRedirect, scope: Scope, trace: Trace | None
-    ) -> Decision | InternalRedirect:
+    def _lately(self, decision: Found, scope: Scope, trace: Trace | None) -> Found:
         """The decision with the ``late`` variables (httpd's fixups). What rules or access have answered goes without
         them."""
         if not is_open(decision):
             return decision
         env.run_late(self.late, scope, trace)
         return _with_variables(decision, scope)
+
+    def _looked(self, scope: Scope, uri: str) -> tuple[Scope, int]:
+        """What a path would become as a request of its own (``lookahead``): the scope behind all that is decided of it,
+        and a status, 200 where nothing is refused. Raises Unknown and Runaway."""
+        ahead, decision = self._aside(scope, uri)
+        env.run_late(self.late, ahead)
+        return ahead, decision.status if isinstance(decision, Respond) and not decision.local else 200
+
+    def _aside(
+        self, scope: Scope, uri: str, extras: Extras | None = None, trace: Trace | None = None
+    ) -> tuple[Scope, Found]:
+        """What becomes of a path as a request of its own, and its scope."""
+        ahead, status = lookahead.begun(scope, uri, self.reading)
+        if status:
+            return ahead, Respond(status, None, f"{readable(uri)} cannot be looked up")
+        args, hits = ahead.args, list[RuleState]()
+        ending = rewrite.run(self.rules, ahead, hits, trace)
+        decision = self._ended(ending, ahead, args, after(extras or NO_EXTRAS, extras_of(ahead, hits)), trace)
+        if not is_open(decision):
+            return ahead, decision
+        self._subject(decision, ahead)
+        return ahead, self._settled(decision, ahead, trace)
 
     def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
         """A path that nobody gets to see. Variables are set before paths are read, so the answer's fields know them."""
@@ -202,8 +236,8 @@ class HostRules:
         args = query[1:].decode("latin-1") if query else None
         env = {name.lower(): (name, value) for name, value in view.env}
         return Scope(
-            view, facts, path, args, self.server_name, self.port, env, path, ahead=self.ahead, ours=self.ours,
-            canonical=bool(self.own.canonical),
+            view, facts, path, args, self.server_name, self.port, env, path, ahead=self._looked, ours=self.ours,
+            canonical=bool(self.own.canonical), root=self.root,
         )  # fmt: skip
 
     def _ended(
@@ -218,6 +252,9 @@ class HostRules:
             case "pass" if climbs(uri):
                 return Respond(400, None, CLIMBS, extras)
             case "changed":
+                if ending.rule is not None and ending.rule.id in self.folders and not climbs(uri):
+                    return self._in_folder(ending.rule, scope, extras)
+                uri = scope.below_root(uri)
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
                 by, extras = had_the_last_word(ending.rule, extras)
@@ -256,6 +293,14 @@ class HostRules:
             return Respond(bad.status, route, bad.why, extras)
         return self._local(decision, scope.path, scope.args)
 
+    def _in_folder(self, rule: BoundRewrite, scope: Scope, extras: Extras | None) -> Forward:
+        """What a rule made, as a file of its folder."""
+        files = self.folders[rule.id]
+        query = b"" if scope.args is None else b"?" + sendable(scope.args)
+        made = mapping.target(files, scope.uri, b"", b"", self.reading)
+        _, extras = had_the_last_word(rule, extras)
+        return Forward(*in_place(files, scope.path, made, query, self.reading), extras)
+
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
         """What nothing forwards is looked for in files, where the site serves any. An exception still has its hit."""
         files = self.files
@@ -276,15 +321,30 @@ class HostRules:
 
     def _settled(
         self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...] = ()
-    ) -> Decision | InternalRedirect:
-        """What sections make of a decision. ``behind`` are paths that members read besides. Rules of sections are tried
-        for who is admitted. Raises Runaway, Unknown and BadTarget."""
-        if not self.settles:
-            return decision
+    ) -> Found:
+        """What sections make of a decision, and of a folder its index. ``behind`` are paths that members read besides.
+        Raises Runaway, Unknown and BadTarget."""
+        made = self._judged(decision, scope, trace, behind) if self.settles else decision
+        ordered = isinstance(decision, Forward) and decision.route.pool == FILES and (self.settles or self.rules)
+        if not ordered or scope.subrequest:
+            return made
+        assert isinstance(decision, Forward)
+        file = locations.subject(scope.path, decision, self.site).file
+        extras = made.extras if isinstance(made, Forward) else decision.extras
+        look = partial(self._aside, extras=extras, trace=trace)
+        return indexes.of_folder(file, decision, made, scope, self.site.site.directory_index, look)
+
+    def _subject(self, decision: Forward | Respond, scope: Scope) -> SectionSubject:
+        """What a decision is about, which from here on is the request's file."""
+        subject = SectionSubject(scope.path)
         if isinstance(decision, Forward):
             subject = locations.subject(scope.path, decision, self.site)
-        else:
-            subject = SectionSubject(scope.path)
+        scope.file = f"proxy:{subject.url}" if subject.url else subject.file
+        return subject
+
+    def _judged(self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...]) -> Found:
+        """What sections make of a decision. Rules of sections are tried for who is admitted."""
+        subject = self._subject(decision, scope)
         behind = behind or readings_of_kept(scope.path, self.reading)
         if behind:
             subject = subject._replace(behind=behind)
@@ -306,7 +366,7 @@ class HostRules:
         return made._replace(sections=_ids(held))
 
 
-def is_open(decision: Decision | InternalRedirect) -> TypeGuard[Forward | Respond]:
+def is_open(decision: Found) -> TypeGuard[Forward | Respond]:
     """Whether sections and late variables have a say: it is forwarded, or it is this server's own to answer."""
     return isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)
 

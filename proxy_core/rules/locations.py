@@ -51,7 +51,8 @@ def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
     if pool == FILES:
         _, slash, below = target.removeprefix("/").partition("/")
         folder = as_bytes_text(decision.route.folder)
-        return SectionSubject(path, file=posixpath.join(folder, below) if slash else folder)
+        file = posixpath.join(folder, below) if slash else folder
+        return SectionSubject(path, file=file[2:] if file[:2] == "./" and len(file) > 2 else file)
     return SectionSubject(path, ("balancer://" + pool if pool in site.balancers else pool) + target)
 
 
@@ -74,6 +75,8 @@ class BoundSection:
     """Its variables."""
     test: Callable[[Scope], bool] | None = None
     """Its expression, None for none."""
+    methods: frozenset[bytes] = frozenset()
+    """The methods that it allows, none where it says nothing."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What it says of how requests are forwarded, by the names that BoundRoute has for it."""
 
@@ -98,6 +101,7 @@ def compile(
             tuple(rule for rule in rules if rule.row.location == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
             expression(row.expr) if row.expr else None,
+            frozenset(b"GET" if each == "HEAD" else each.encode() for each in row.methods),
             _settings(row),
         )
         for row in ordered
@@ -105,13 +109,16 @@ def compile(
 
 
 def depth(row: Location) -> tuple[int, int]:
-    """How late a row is laid over the others."""
+    """How late a row is laid over the others; expressions for folders go by their slashes (``reorder_sorter`` in
+    server/core.c)."""
     if row.expr:
-        return 4, 0
+        return 5, 0
     if row.path is not None or row.path_regex is not None:
-        return 3, 0
+        return 4, 0
     if row.files is not None:
-        return 2, 0
+        return 3, 0
+    if row.folder_regex is not None:
+        return 2, row.folder_regex.count("/")
     return (1, len(_segments(row.folder))) if row.folder is not None else (0, 0)
 
 
@@ -120,8 +127,8 @@ def _segments(folder: str) -> list[str]:
 
 
 def _test(row: Location) -> Test:
-    if row.folder is not None or row.files is not None:
-        return _of_files(row.folder or "/", row.files)
+    if row.folder is not None or row.folder_regex is not None or row.files is not None:
+        return _of_files(row.folder or "/", row.folder_regex, row.files)
     if row.target is not None:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
@@ -138,14 +145,16 @@ def _test(row: Location) -> Test:
     return lambda subject: takes(prefix, collapsed(subject.path.encode("latin-1")))
 
 
-def _of_files(folder: str, name: str | None) -> Test:
-    """Whether a file is in a folder, or below it; the root of the file system has every file, "." those that are named
+def _of_files(folder: str, regex: str | None, name: str | None) -> Test:
+    """Whether a file is in a folder, or below it, or an expression is found in its whole name; and whether another one
+    is found in the name that it has there. The root of the file system has every file, "." those that are named
     relative to the site file."""
     parts = [re.escape(as_bytes_text(part)) for part in _segments(folder)]
     wild = "/".join(re.sub(r"\\\*", "[^/]*", part).replace(r"\?", "[^/]").replace(r"\[", "[") for part in parts)
     start = "/" if posixpath.isabs(folder) else ""
     whole = r"(?!/|\.\./)" if not start else ""
-    inside = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    below = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    inside: Callable[[str], object] = below if regex is None else pattern.compile(regex).search
     search = pattern.compile(name).search if name is not None else None
     if search is None:
         return lambda subject: subject.file and inside(subject.file)
@@ -160,6 +169,9 @@ def settle(
     ``guard`` is what holds without them. Raises Runaway and Unknown."""
     for section in held:
         guard = guard.under(section.guard)
+    limiting = next((section for section in reversed(held) if section.methods), None)
+    if limiting is not None and not _allows(limiting.methods, scope.view.method):
+        return _not_allowed(limiting, decision, trace)
     paths = (subject.path, *subject.behind) if guard.service is not None else ()
     refused = authorization.admitted(guard, scope, paths, reading, trace)
     if refused is not None:
@@ -170,6 +182,22 @@ def settle(
             user=scope.user, auth=scope.auth, given=scope.given, fields=extras.fields + scope.told,
         ))  # fmt: skip
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
+
+
+def _allows(methods: frozenset[bytes], method: bytes) -> bool:
+    """HEAD is GET to httpd."""
+    return b"*" in methods or (b"GET" if method == b"HEAD" else method) in methods
+
+
+def _not_allowed(section: BoundSection, decision: Forward | Respond, trace: Trace | None) -> Respond:
+    """A method that the section does not allow, before anybody is asked who it is (``am_check_access``)."""
+    allowed = sorted(section.methods | ({b"HEAD"} if b"GET" in section.methods else set()))
+    cause = f"methods of locations {section.row.id} has {', '.join(section.row.methods)} alone"
+    if trace is not None:
+        trace.append(Step(section.address, "no match", cause))
+    extras = decision.extras or NO_EXTRAS
+    fields = (*extras.fields, b"Allow: " + b",".join(allowed))
+    return Respond(405, decision.route, cause, extras._replace(fields=fields))
 
 
 def holding(
@@ -183,7 +211,8 @@ def holding(
             held.append(section)
         if trace is not None:
             row = section.row
-            said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.files, row.expr)
+            said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.folder_regex, row.files,
+                    row.expr)  # fmt: skip
             what = " ".join(filter(None, said))
             shown = f'"{what}" {"holds" if holds else "does not hold"}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
-from proxy_core.config.model import ErrorPage, HeaderRule, Host, Options, ReverseRule, Site
+from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.config.own_fields import for_members
 from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
@@ -75,9 +75,9 @@ class Scopes:
         return known
 
     def _made(self, host: str, route: str, locations: tuple[str, ...]) -> Settings:
-        def depth(row: HeaderRule | ErrorPage | ReverseRule) -> int:
+        def depth(row: HeaderRule | ExpiryRule | ErrorPage | ReverseRule) -> int:
             """How late a row is laid on; -1 where it does not hold."""
-            of = "" if isinstance(row, ReverseRule) else row.route
+            of = row.route if isinstance(row, HeaderRule | ErrorPage) else ""
             if (
                 not row.enabled
                 or row.host not in ("", host)
@@ -100,13 +100,15 @@ class Scopes:
                 pages |= dict.fromkeys(error_statuses(row.status), row)
         pages = {status: row for status, row in pages.items() if not row.builtin}
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
-        whole, adds = self.site.site, options.add_forwarded
+        whole, adds, expires = self.site.site, options.add_forwarded, options.expires_active
         places = {row.id: row for row in self.site.locations}
         service = ""
         for said in (places[place] for place in locations):
             adds = adds if said.add_forwarded is None else said.add_forwarded
+            expires = expires if said.expires_active is None else said.expires_active
             service = said.forward_auth or service
         given, told = _given(self.site, service), _told(self.site, service)
+        dates = [row for row in sorted(self.site.expires, key=depth) if expires and depth(row) >= 0]
         edits_made = Edits(
             request=made["request"] + own["request"] + given,
             response=made["response"] + own["response"],
@@ -116,6 +118,7 @@ class Scopes:
             names=alike((*made["early"], *made["request"], *own["request"], *given, *told)),
             told=told,
             adds=None if adds == whole.add_forwarded else adds,
+            expiry={row.type.lower(): row for row in dates},
         )
         return Settings(edits_made, pages, *explicit_rows(self.site, back))
 
@@ -128,10 +131,14 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
-    places = any(row.add_forwarded is not None or row.forward_auth in site.forward_auth for row in site.locations)
-    if not (headers or pages or _users(site) or _own(site.site) or site.reverse or differ or places):
+    places = any(
+        (row.add_forwarded, row.expires_active) != (None, None) or row.forward_auth in site.forward_auth
+        for row in site.locations
+    )
+    rows = (*site.headers, *site.errors, *site.reverse, *site.expires)
+    if not (headers or pages or _users(site) or _own(site.site) or site.reverse or site.expires or differ or places):
         return None
-    located = places or any(row.location for rows in (site.headers, site.errors, site.reverse) for row in rows)
+    located = places or any(row.location for row in rows)
     early, asks = any(row.early for row, _ in headers), any(edit.asks for _, edit in headers)
     return Scopes(headers, pages, site, located, early, asks)
 

@@ -8,13 +8,17 @@ wildcard stands for one leftmost label.
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
+from proxy_core import regular_files
 from proxy_core.config.model import Certificate, ListenerTls, UpstreamTls
 from proxy_core.errors import Address, Problem, Severity
 
@@ -75,7 +79,7 @@ def stamp(names: Iterable[str], folder: Path) -> Stamp:
 
 
 def stamp_of(settings: ListenerTls, folder: Path) -> Stamp:
-    named = [name for row in settings.certificates for name in (row.cert, row.key)] + [settings.client_ca]
+    named = [name for row in settings.certificates for name in (row.cert, row.key, row.chain)] + [settings.client_ca]
     return stamp(named, folder)
 
 
@@ -119,6 +123,8 @@ def _server_context(settings: ListenerTls, row: Certificate, folder: Path) -> ss
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
     _load_chain(context, row.cert, row.key, folder, ("certificates", row.id))
+    if row.chain:
+        _load_intermediates(context, row, folder)
     context.verify_mode = _VERIFY[settings.client_verify]
     if settings.client_ca:
         _load_authorities(context, settings.client_ca, folder, ("client_ca",))
@@ -176,6 +182,28 @@ def _load_chain(context: ssl.SSLContext, cert: str, key: str, folder: Path, wher
         ) from error
 
 
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def _load_intermediates(context: ssl.SSLContext, row: Certificate, folder: Path) -> None:
+    """Put those of ``chain`` behind the certificate. What stands behind it in its own file is what counts, as in httpd
+    (``SSL_CTX_set0_chain`` before the extra ones). A library that takes files alone gets them in one."""
+    where = ("certificates", row.id, "chain")
+    _readable(row.chain, folder, where)
+    own, more = (_CERTIFICATE.findall((folder / name).read_bytes()) for name in (row.cert, row.chain))
+    if not more:
+        raise BadTls(where, f"{row.chain} holds no certificate in PEM")
+    if len(own) > 1:
+        return
+    with NamedTemporaryFile() as whole:
+        whole.write(b"\n".join((*own, *more)))
+        whole.flush()
+        try:
+            context.load_cert_chain(whole.name, folder / (row.key or row.cert))
+        except ssl.SSLError as error:
+            raise BadTls(where, f"{row.chain} cannot stand behind {row.cert}: {error.reason}") from error
+
+
 def _no_pass_phrase() -> str:
     raise ValueError("a pass phrase is needed")
 
@@ -189,14 +217,10 @@ def _load_authorities(context: ssl.SSLContext, file: str, folder: Path, where: A
 
 
 def _readable(file: str, folder: Path, where: Address) -> None:
-    path = folder / file
-    if path.exists() and not path.is_file():  # opening a pipe, say, could wait for ever
-        raise BadTls(where, f"{file} cannot be read: it is not a regular file")
     try:
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        raise BadTls(where, f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        os.close(regular_files.descriptor(folder / file))
+    except OSError as error:
+        raise BadTls(where, f"{file} cannot be read: {error.strerror}") from error
 
 
 def names_in(row: Certificate, folder: Path) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""Looks up the facts that rules ask for: maps, files, passwords, services, the clock, the process's environment.
+"""Looks up the facts that rules ask for: maps, files, passwords, names of clients, services, the clock, the
+environment.
 
 ``ask`` gives what needs no waiting and is called in the middle of deciding. ``answer`` waits, off the request path and
 never for longer than its deadline: a fact that does not come in time is taken for absent, and the request goes on
@@ -17,6 +18,7 @@ from typing import Protocol
 
 from proxy_core import regular_files
 from proxy_core.rules.facts import FactKey
+from proxy_core.runtime.client_names import ClientNames
 from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.forward_auth import Services
 from proxy_core.runtime.passwords import Passwords
@@ -42,6 +44,7 @@ class Outside:
         self._maps = maps
         self._folder = folder
         self.passwords = Passwords(folder)
+        self.names = ClientNames()
         self.pages = ErrorFiles(folder)
         self.services: Services | None = None
 
@@ -53,10 +56,14 @@ class Outside:
                 return self._maps.ask(name, key) if self._maps is not None else (True, None)
             case "time":
                 return True, str(int(time.time()))
+            case "whole":
+                return True, os.path.normpath(os.path.join(os.fsencode(self._folder.absolute()).decode("latin-1"), key))
             case "osenv":
                 return True, os.environ.get(name)
             case "password":
                 return self.passwords.ask(name, key)
+            case "host":
+                return self.names.ask(key)
             case "forward_auth" if self.services is not None:
                 return self.services.ask(name, key)
             case "file" | "forward_auth":
@@ -72,6 +79,8 @@ class Outside:
             return await self._maps.answer(name, key)
         if kind == "password":
             return await self.passwords.answer(name, key, client)
+        if kind == "host":
+            return await self.names.answer(key)
         if kind == "forward_auth":
             return await self.services.answer(rules, name, key) if self.services is not None else None
         try:

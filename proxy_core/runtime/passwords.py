@@ -16,7 +16,6 @@ of others keep most of the processor. A password is never kept, logged or shown.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 from collections import OrderedDict
@@ -29,6 +28,7 @@ from typing import NamedTuple
 
 import bcrypt
 
+from proxy_core import regular_files
 from proxy_core.rules.access.authorization import OVERLOADED
 from proxy_core.rules.access.networks import seen_as
 from proxy_core.runtime.fair_line import FairLine
@@ -73,10 +73,11 @@ class Judgement(NamedTuple):
 
 
 class Passwords:
-    """``failed`` counts wrong passwords. Files are relative to ``folder``."""
+    """``failed`` counts wrong passwords, ``unjudged`` those that were too many. Files are relative to ``folder``."""
 
     def __init__(self, folder: Path = Path()) -> None:
         self.failed = 0
+        self.unjudged = 0
         self._folder = folder
         self._files: dict[str, File] = {}
         self._looks: dict[str, asyncio.Task[File | None]] = {}
@@ -108,11 +109,12 @@ class Passwords:
                 if said is None:
                     said = await asyncio.shield(self._verdict(question, file.users, asked, client))
         except TimeoutError:
-            return OVERLOADED
+            said = OVERLOADED
         return self._counted(said)
 
     def _counted(self, said: str) -> str:
         self.failed += not said
+        self.unjudged += said == OVERLOADED
         return said
 
     def _digest(self, asked: str) -> bytes:
@@ -155,15 +157,12 @@ class Passwords:
             del self._looks[name]
 
     def users(self, name: str) -> Collection[bytes]:
-        """Who is in a file. Raises OSError and ValueError for one that cannot be read."""
+        """Who is in a file. Raises OSError for one that cannot be read."""
         return self._read(name).users
 
     def _read(self, name: str) -> File:
         """In a thread. Raises OSError."""
-        path = self._folder / name
-        if path.exists() and not path.is_file():  # opening a pipe, say, could wait for ever
-            raise OSError(errno.EINVAL, "not a regular file")
-        with path.open("rb") as file:
+        with open(regular_files.descriptor(self._folder / name), "rb") as file:
             found = os.fstat(file.fileno())
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
             before = self._files.get(name)

@@ -16,7 +16,8 @@ from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import NO_EXTRAS, Extras, Trace
 from proxy_core.rules.fields.apply_edits import edited
-from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
+from proxy_core.rules.fields.edit_scope import HeaderScope, Moment, varying
+from proxy_core.rules.fields.expiry import dated
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
@@ -59,7 +60,7 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
     scope = HeaderScope(
         view, exchange.facts, path, args, host.server_name, host.port, env, path,
         canonical=bool(host.own.canonical), answered=answered, status=status, notes=notes,
-        user=extras.user, auth=extras.auth, given=extras.given,
+        user=extras.user, auth=extras.auth, given=extras.given, root=host.root,
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)
@@ -74,17 +75,27 @@ def answered(
 ) -> list[bytes]:
     """The field lines of an upstream's answer (its status line first) and our own, after the edits.
     Ours come first, as httpd's err_headers_out do."""
-    edits = settings.edits
-    if not edits.response and not edits.always:
+    edits, response = settings.edits, settings.edits.response
+    of_file = exchange.route is not None and bool(exchange.route.folder)
+    if edits.expiry and exchange.status < 400:
+        lines = [lines[0], *dated(edits.expiry, lines[1:], exchange.at, of_file=of_file, trace=trace)]
+    if of_file:  # it is this server that answers, no proxy
+        response = tuple(edit for edit in response if edit.action != "via+")
+    if not response and not edits.always:
         return [*lines, *own]
     now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
-    return [lines[0], *edited(edits.always, [*own], now, trace), *edited(edits.response, lines[1:], now, trace)]
+    made = [*edited(edits.always, [*own], now, trace), *edited(response, lines[1:], now, trace)]
+    return [lines[0], *(varying(made, now.varies) if now.varies else made)]
 
 
 def replied(
     settings: Settings | None, exchange: Exchange, status: int, own: Sequence[bytes], trace: Trace | None = None
 ) -> tuple[bytes, ...]:
     """The field lines that go with an answer of the proxy's own."""
+    if settings is not None and settings.edits.expiry and status < 400:
+        own = dated(settings.edits.expiry, own, exchange.at, trace=trace)
     if settings is None or not settings.edits.always:
         return tuple(own)
-    return tuple(edited(settings.edits.always, [*own], moment(basis(exchange), status=status), trace))
+    now = moment(basis(exchange), status=status)
+    made = edited(settings.edits.always, [*own], now, trace)
+    return tuple(varying(made, now.varies) if now.varies else made)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from time import time
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -34,6 +35,10 @@ from proxy_core.serve.connection_setup import opened
 from proxy_core.serve.file_types import described
 
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
+_MARKS: Final = (b".", b"~", b"-1", b"-2", b"-wal", b"-shm", b"-journal", b"-old", b"-bak")
+"""What stands behind a file's name in the names of its backups and parts: dates too (logrotate's dateext), and what
+SQLite keeps beside a database."""
+
 _CLOSING: Final = 0.1
 """Seconds that an answer may still take when the proxy closes."""
 
@@ -106,6 +111,9 @@ class _File(web.FileResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         asked = request.headers.copy()
         asked.pop(hdrs.ACCEPT_ENCODING, None)  # or a file beside it, with .gz, would be taken for it
+        since = request.if_modified_since
+        if since is not None and since.timestamp() > time():  # RFC 9110 §13.1.3: no file changes later than now
+            asked.pop(hdrs.IF_MODIFIED_SINCE, None)
         tagged = asked.get(hdrs.IF_RANGE, "")[:1] in ('"', "W")
         if tagged or request.method == "POST" or not _one_range(asked.get(hdrs.RANGE, "")):
             asked.pop(hdrs.RANGE, None)
@@ -143,7 +151,7 @@ def look(folder: Path, root: Root, spelled: str, private: Iterable[Path] = ()) -
 
 def _is_private(file: bytes, private: Iterable[Path]) -> bool:
     """Whether a resolved file is one of these, under whatever name, or stands beside one as a backup, an older log or a
-    part of it does: under its name, with "." or "~" and more behind it. Raises OSError."""
+    part of it does: under its name, with one of _MARKS and more behind it. Raises OSError."""
     found, folded = os.stat(file), file.lower()
     for each in private:
         if folded.startswith(_beside(each)):
@@ -158,7 +166,7 @@ def _is_private(file: bytes, private: Iterable[Path]) -> bool:
 def _beside(private: Path) -> tuple[bytes, ...]:
     """What the names of files beside a private one begin with, in lower case: some file systems tell no difference."""
     names = {os.path.abspath(private), os.path.realpath(private)}
-    return tuple(os.fsencode(name).lower() + mark for name in names for mark in (b".", b"~"))
+    return tuple(os.fsencode(name).lower() + mark for name in names for mark in _MARKS)
 
 
 def _inside(top: bytes, there: bytes) -> bool:

@@ -158,9 +158,11 @@ class ProxyServer:
         return self._state.admission
 
     def reached(self) -> dict[str, int]:
-        """How often each limit was reached, by its name; passwords: how often one was wrong."""
-        state, wrong = self._state, self._state.outside.passwords.failed
-        return {**state.admission.reached, **({"passwords": wrong} if wrong else {})}
+        """How often each limit was reached, by its name; passwords: how often one was wrong, passwords_unjudged: how
+        often there were too many."""
+        passwords = self._state.outside.passwords
+        asked = {"passwords": passwords.failed, "passwords_unjudged": passwords.unjudged}
+        return {**self._state.admission.reached, **{name: count for name, count in asked.items() if count}}
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""

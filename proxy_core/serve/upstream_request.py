@@ -33,8 +33,10 @@ _PAGES = frozenset((200, 301, 302, 303, 307, 308))
 class UpstreamRequest:
     """A Receiver: what came of one request over one connection goes to its client."""
 
-    __slots__ = ("_chunked", "_connection", "_flight", "_forwarding", "_full", "_hidden", "_member")
+    __slots__ = ("_alone", "_chunked", "_connection", "_flight", "_forwarding", "_full", "_hidden", "_member")
 
+    _alone: bool
+    """The connection is for this request alone."""
     _chunked: bool
     """The client gets the answer's body in chunks."""
     _full: bool
@@ -49,7 +51,7 @@ class UpstreamRequest:
         self._forwarding = forwarding
         self._member = member
         self._connection = connection
-        self._chunked = self._full = self._hidden = False
+        self._alone = self._chunked = self._full = self._hidden = False
 
     # -- sent: the head is on its way upstream, and the body as far as it has come
 
@@ -60,7 +62,7 @@ class UpstreamRequest:
         if state.last_error:
             passive_checks.worked(self._member, now)
         exchange.cause = ""
-        head, protocol = outgoing(exchange.view, decision, flight.fields, self._member)
+        head, protocol, self._alone = outgoing(exchange.view, decision, flight.fields, self._member)
         exchange.forwarded = head
         if flight.pending:
             head += flight.pending
@@ -249,7 +251,7 @@ class UpstreamRequest:
         flight, member = self._flight, self._member.member
         flight.upstream = None
         now = monotonic()
-        if reusable and flight.complete and not member.disablereuse:
+        if reusable and flight.complete and not (member.disablereuse or self._alone):
             flight.state.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
         else:
             self._connection.drop()

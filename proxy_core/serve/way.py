@@ -25,7 +25,7 @@ from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve.field_edits import EditBasis, moment
-from proxy_core.serve.request_fields import RequestFields
+from proxy_core.serve.request_fields import CHUNKED, RequestFields
 from proxy_core.serve.request_head import RequestReader
 
 
@@ -107,12 +107,26 @@ def _unsound(refused: RefusedRequest, decision: Forward | None = None) -> Respon
     return Respond(500, decision.route, why, decision.extras, sections=decision.sections)
 
 
-def outgoing(view: RequestView, decision: Forward, fields: RequestFields, member: BoundMember) -> tuple[bytes, bytes]:
-    """The head for a member (RFC 9112 §3.2, §3.2.1), and the protocol that it is asked to change to, b"" for none."""
-    route, asked = decision.route, fields.upgrade
+def outgoing(
+    view: RequestView, decision: Forward, fields: RequestFields, member: BoundMember
+) -> tuple[bytes, bytes, bool]:
+    """The head for a member (RFC 9112 §3.2, §3.2.1), the protocol that it is asked to change to, b"" for none, and
+    whether its connection is for this request alone."""
+    route, asked, version, connection, alone = decision.route, fields.upgrade, b"1.1", b"", False
+    if decision.extras is not None and decision.extras.env:
+        spoken = _SPOKEN.intersection([name.lower() for name, _ in decision.extras.env])
+        if spoken:
+            alone, connection = True, b"Connection: close\r\n"
+        if "force-proxy-request-1.0" in spoken and fields.length != CHUNKED:
+            version, asked = b"1.0", b""
     if asked and not granted(asked, route.upgrades, member.upgrades):
         asked = b""
-    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
-        view.method, member.base, decision.target, (route.preserve_host and fields.host) or member.host,
-        b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b"", fields.lines,
-    ), asked  # fmt: skip
+    return b"%b %b%b HTTP/%b\r\nHost: %b\r\n%b%b" % (
+        view.method, member.base, decision.target, version, (route.preserve_host and fields.host) or member.host,
+        b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else connection, fields.lines,
+    ), asked, alone  # fmt: skip
+
+
+_SPOKEN = frozenset(("force-proxy-request-1.0", "proxy-nokeepalive"))
+"""Variables that say how members are spoken to (``ap_proxy_create_hdrbrgd``); HTTP/1.0 has no chunks, so a body whose
+length nobody knows goes in HTTP/1.1 all the same."""

@@ -12,6 +12,7 @@ again.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from textual.message import Message
 from proxy_core.config.model import Site
 from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.control.watching.log_records import Record
+from proxy_core.http.target import as_bytes_text, escaped
 from rproxy_tui import words
 from rproxy_tui.widgets.table import Cell, Column, LineTable, Window
 
@@ -233,7 +235,8 @@ def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     if route is None:
         return "no route yet: go to Routes (3) and press a to add one"
     scheme = "https" if listener.tls else "http"
-    return f"no request yet: try  curl {scheme}://{words.reachable(listener)}{route.path or '/'}"
+    path = escaped(as_bytes_text(route.path or "/")).decode()  # brackets would be a pattern to curl
+    return f"no request yet: try  curl {shlex.quote(f'{scheme}://{words.reachable(listener)}{path}')}"
 
 
 def haystack(record: Record) -> str:

@@ -181,7 +181,7 @@ def fitted(site: Site) -> Site:
     return replace(site, **{table: tuple(map(fits, getattr(site, table))) for table in TABLES})
 
 
-TABLES = ("env", "rewrites", "routes", "locations", "headers", "reverse", "errors")
+TABLES = ("env", "rewrites", "routes", "locations", "headers", "expires", "reverse", "errors")
 
 
 def plain_data(value: Any) -> Any:

@@ -193,3 +193,13 @@ def test_a_folder_below_very_many_is_found(tmp_path: Path) -> None:
         part.unlink()
         for folder in reversed(folders):
             folder.rmdir()
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m.conf", "a\n[metrics]\naddress = '\x7f'", "a\x7f"])
+def test_the_name_of_a_configuration_neither_breaks_the_site_file_nor_adds_to_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("Listen 8080\n")
+    text = import_file(tmp_path / name, {}, False).text
+    site = parse(text).site
+    assert site is not None
+    assert site.metrics is None
+    assert text.replace("\n", "").isprintable()

@@ -23,13 +23,43 @@ def test_everything_is_counted_once_and_losses_say_why(tmp_path: Path) -> None:
     assert "Frobnicate on" in found.text
 
 
-def test_what_the_site_file_would_refuse_is_counted_and_is_off_or_a_comment(tmp_path: Path) -> None:
+def test_what_the_site_file_would_refuse_is_counted_and_what_it_took_is_answered_503(tmp_path: Path) -> None:
     found = imported(tmp_path, "Listen 1\nRewriteEngine On\nRewriteRule ^/x /y [Z]\nRewriteRule ^/(x /y\n" + PROXIED)
     assert parse(found.text).site is not None
     assert [(loss.line, loss.directive) for loss in found.report.losses] == [(3, "RewriteRule"), (4, "RewriteRule")]
     rows = tomllib.loads(found.text)["rewrites"]
-    assert [(row["pattern"], row["enabled"]) for row in rows] == [("^/x", False), ("^/(x", False)]
+    refused = {"substitution": "-", "flags": ["R=503"]}
+    assert rows == [{"pattern": "^/x", **refused}, {"pattern": "^", **refused}]
     assert "#   httpd.conf:4  RewriteRule ^/(x /y" in found.text
+
+
+def test_a_route_at_fault_leaves_its_paths_to_no_other(tmp_path: Path) -> None:
+    text = "Listen 1\nDocumentRoot /srv/www\nProxyPass /a http://h:x/\nProxyPassMatch ^/(x http://h/\n"
+    rows = tomllib.loads(imported(tmp_path, text).text)["routes"]
+    assert rows == [{"path": "/a", "redirect": {"status": 503}}, {"path": "/", "redirect": {"status": 503}}]
+
+
+def test_a_place_that_cannot_be_told_closes_all_of_them(tmp_path: Path) -> None:
+    text = "Listen 1\n" + PROXIED + "<LocationMatch ^/(x>\nRequire ip 10\n</LocationMatch>\n"
+    (row,) = tomllib.loads(imported(tmp_path, text).text)["locations"]
+    assert (row["path"], row["require"]) == ("/", ["all denied"])
+
+
+def test_nobody_gets_to_a_host_whose_clients_cannot_be_asked_for_certificates(tmp_path: Path) -> None:
+    text = (
+        "Listen 1\n<VirtualHost *:1>\nServerName a\nSSLEngine on\nSSLCertificateFile /a.pem\nSSLVerifyClient require\n"
+        "SSLCACertificatePath /cas\nProxyPass / http://h/\n</VirtualHost>\n"
+    )
+    site = tomllib.loads(imported(tmp_path, text).text)
+    assert site["listeners"]["http"]["tls"] == {"certificates": [{"cert": "/a.pem"}]}
+    assert site["locations"] == [{"id": "closed", "host": "a", "path": "/", "expr": "true", "require": ["all denied"]}]
+
+
+def test_the_site_file_says_at_the_row_what_is_lost(tmp_path: Path) -> None:
+    found = imported(tmp_path, "Listen 1\nProxyPass /a ajp://h/\n")
+    above, _ = found.text.split("[[routes]]")
+    why = " ".join(each.removeprefix("#").strip() for each in above.partition("Lost:")[2].splitlines())
+    assert why.strip() == found.report.losses[0].why
 
 
 GUIDE = """

@@ -37,6 +37,8 @@ SECRETS = [
     "Define API_SECRET hunter2\nError what ${API_SECRET}",
     "<Macro M $password $host>\nFrobnicate $host\n</Macro>\nUse M hunter2 a\nUse M $password",
     "Error password=hunter2",
+    'Frobnicate "|/usr/bin/send --api-token hunter2 --to a"',
+    "Frobnicate --password  'one hunter2'",
     "Include http://u:hunter2@nowhere",
     "<IfVersion ~ (password=hunter2>\n</IfVersion>",
 ]  # fmt: skip

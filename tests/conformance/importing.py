@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Thread
 
@@ -34,7 +35,8 @@ MODULES_LOADED = [
     "mpm_event", "authz_core", "authz_host", "authz_user", "authn_core", "authn_file", "auth_basic", "proxy",
     "proxy_http", "proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic",
     "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "remoteip",
-    "access_compat", "macro", "mime",
+    "access_compat", "macro", "expires", "mime", "allowmethods", "ssl", "proxy_ajp", "proxy_fcgi", "proxy_scgi",
+    "proxy_uwsgi",
 ]  # fmt: skip
 
 
@@ -164,14 +166,17 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)
     for name, content in case.files.items():
-        (folder / name).write_text(filled(content, ports, folder))
-        (folder / name).chmod(0o755)
+        file = folder / name
+        for each in reversed([parent for parent in file.parents if not parent.exists()]):
+            each.mkdir(mode=0o755)
+        file.write_text(filled(content, ports, folder))
+        file.chmod(0o755)
     try:
         more = free_port()
 
         def conf(own: Path) -> list[str]:
-            asked_of = filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)
-            return ["TypesConfig /etc/mime.types", asked_of]
+            text = filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)
+            return ["TypesConfig /etc/mime.types", text]
 
         known = [name for name in MODULES_LOADED if (MODULES / f"mod_{name}.so").exists()]
         with ExitStack() as stack:
@@ -240,6 +245,14 @@ def _trimmed(line: str) -> str:
     return f"{name}: {value.strip()}"
 
 
+def _ages(line: str) -> str:
+    """A field with spans of time for moments, in whole minutes: the two servers are not asked at the same one."""
+    line = re.sub(r"(?i)(?<=max-age=)\d+", lambda found: f"{round(int(found[0]) / 60)} minutes", line)
+    if not (moment := re.fullmatch(r"Expires: (\w{3}, .+ GMT)", line)):
+        return line
+    return f"Expires: in {round((parsedate_to_datetime(moment[1]).timestamp() - time.time()) / 60)} minutes"
+
+
 def asked(port: int, request: str, secure: str = "") -> list[str]:
     """What came of a request, as lines: the status, the fields, and what the member received. ``secure`` is the name
     that is asked for over TLS."""
@@ -258,6 +271,7 @@ def asked(port: int, request: str, secure: str = "") -> list[str]:
     text = re.sub(r"\((Apache/[0-9.]+|rproxy)\)", "(product)", text)
     head, _, body = re.sub(r"\A(HTTP/1\.1 1\d\d .*?\r\n\r\n)+", "", text, flags=re.DOTALL).partition("\r\n\r\n")
     status, *fields = head.split("\r\n")
+    fields = [_ages(each) for each in fields]
     own = not any(each.startswith("X-Upstream:") for each in fields)
     nature = _NATURE - {"content-type"} if own and status[9:12] == "200" else _NATURE
     kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in nature)

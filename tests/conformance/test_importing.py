@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from proxy_core.apache.importer import import_file
-from tests.conformance.importing import CASES, Both, asked, both, case, filled, members
+from tests.conformance.apache import exchanged
+from tests.conformance.importing import CASES, Both, asked, both, case, filled, members, raw
 from tests.programs import program
 
 pytestmark = pytest.mark.apache
@@ -78,6 +80,30 @@ def test_a_second_request_waits_for_a_place_as_in_apache(
             with ThreadPoolExecutor() as threads:
                 late = [threads.submit(asked, server["http"], "GET /x | X-Wait: 0.8") for _ in range(2)]
             assert sorted(int(each.result()[0][:3]) for each in late) == statuses
+
+
+VARIES = """
+ProxyPass /none !
+ProxyPass / http://127.0.0.1:@one@/
+Header set X-A "expr=%{HTTP:X-Value} %{req:X-Value2}"
+Header set X-B b "expr=%{HTTP:X-In} == 'a'"
+Header set X-C c "expr=%{HTTP_USER_AGENT} == 'a' || %{HTTP:Host} == 'a' && %{HTTP:X-Short} == 'a'"
+Header always set X-D d "expr=req('X-Deep') == 'a' || req_novary('X-No') == 'a'"
+RequestHeader set X-E e "expr=%{HTTP:X-Up} == 'x'"
+=== requests
+GET /x | User-Agent: me
+GET /x | X-In: a | X-Say-1: Vary: Cookie,x-in
+GET /none
+"""
+
+
+def test_answers_vary_with_what_conditions_of_fields_look_at(ports: dict[str, int]) -> None:
+    varies = case(VARIES)
+    with both(varies, ports) as servers:
+        for request in varies.requests:
+            told = [exchanged(each["http"], raw(request).decode("latin-1")) for each in servers]
+            theirs, ours = (re.findall(r"(?im)^vary: (.*)\r$", each.partition("\r\n\r\n")[0]) for each in told)
+            assert [each.replace(", ", ",") for each in ours] == [each.replace(", ", ",") for each in theirs], request
 
 
 def test_debians_own_configuration_comes_in_whole() -> None:

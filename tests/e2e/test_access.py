@@ -110,6 +110,7 @@ async def test_more_passwords_than_can_be_judged_are_503_and_stop_nobody_who_is_
             assert b"\r\nRetry-After: 1\r\n" in head
             assert b"WWW-Authenticate" not in head
             assert running.records[-1].cause == "more passwords came than can be judged in time"
+            assert running.server.reached() == {"passwords_unjudged": 1}
             assert (await get(running.port, "/app", basic("anna")))[0].startswith(b"HTTP/1.1 200 ")
             goes_on.set()
             assert {head[9:12] for head, _ in await asyncio.gather(*flood)} == {b"401"}

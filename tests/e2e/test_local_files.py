@@ -227,7 +227,8 @@ WRONG = [
     (row(redirect=Redirection(to="nowhere")), "neither a URL nor a path"),
     (row(redirect=Redirection(to="/x", status=410)), "does not say where to"),
     (row(redirect=Redirection(to="/y"), mapping="encoded"), "only what is forwarded"),
-    (row(path=None, path_regex="^/x", folder="www"), "served below a path"),
+    (row(path=None, path_regex="^/(x)", folder="$1/www"), "a client would choose the folder"),
+    (row(path=None, path_regex="^/x", folder="www/$1"), "always empty"),
     (row(path=None, path_regex="^/x", redirect=Redirection(to="/$1")), "always empty"),
 ]
 
@@ -245,8 +246,9 @@ async def test_a_range_that_is_not_sound_gets_the_whole(folder: Path, field: str
         assert body == BODY
 
 
-PRIVATE = ["site.toml", "site.toml.bak", "site.toml~", "SITE.TOML.orig", "users", "users.old", "key.pem", "clients.pem",
-           "m.key", "hosts.txt", "old.pag", "old.dir", "maps.db", "ask.py", "access.log", "access.log.1", "journal",
+PRIVATE = ["site.toml", "site.toml.bak", "site.toml~", "SITE.TOML.orig", "users", "users.old", "users-old", "key.pem",
+           "clients.pem", "m.key", "hosts.txt", "old.pag", "old.dir", "maps.db", "maps.db-wal", "maps.db-journal",
+           "ask.py", "access.log", "access.log.1", "access.log-20261201", "journal",
            "linked", "hard", "app.sock", "sub/linked"]  # fmt: skip
 PUBLIC = ["page.html", "users-guide.html", "sitemap", "sorry.html", "site.tom"]
 

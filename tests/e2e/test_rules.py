@@ -8,7 +8,17 @@ import json
 import pytest
 from msgspec.structs import replace as struct_replace
 
-from proxy_core.config.model import HeaderRule, Listener, Options, Redirection, RewriteCond, RewriteRule, Route, Site
+from proxy_core.config.model import (
+    EnvRule,
+    HeaderRule,
+    Listener,
+    Options,
+    Redirection,
+    RewriteCond,
+    RewriteRule,
+    Route,
+    Site,
+)
 from proxy_core.control.explaining.explain import inspection
 from proxy_core.control.watching import access_log
 from proxy_core.rules.facts import FactKey
@@ -22,6 +32,7 @@ from tests.e2e.harness import (
     Upstream,
     answers,
     client,
+    echoes,
     read_request,
     serving,
     until,
@@ -260,3 +271,35 @@ async def test_addresses_of_our_own_are_made_of_the_name_that_counts(
                 one.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 head, _ = await one.answer()
                 assert f"\r\nLocation: http://{shown}{there}\r\n".encode() in head
+
+
+VARIABLES = [("FORCE-proxy-request-1.0", b"HTTP/1.0"), ("proxy-nokeepalive", b"HTTP/1.1")]
+
+
+@pytest.mark.parametrize(("name", "version"), VARIABLES)
+async def test_variables_say_how_a_member_is_spoken_to(name: str, version: bytes) -> None:
+    async with upstream(echoes) as member:
+        variable = EnvRule(id="v", name=name, from_="%{REQUEST_URI}", capture="^/own")
+        route = Route(id="r", path="/", proxy=f"http://127.0.0.1:{member.port}/")
+        async with serving(struct_replace(site(), routes=(route,), env=(variable,))) as running:
+            for path, connections in (("/own", 1), ("/own", 2), ("/", 3), ("/", 3)):
+                async with client(running.port) as one:
+                    one.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                    _, seen = await one.answer()
+                line = seen.partition(b"\r\n")[0].rpartition(b" ")[2]
+                assert line == (version if path == "/own" else b"HTTP/1.1")
+                assert (b"\r\nConnection: close\r\n" in seen) == (path == "/own")
+                assert member.connections == connections
+                assert running.records[-1].status == 200
+
+
+async def test_a_body_whose_length_nobody_knows_is_never_sent_in_http_1_0() -> None:
+    async with upstream(echoes) as member:
+        route = Route(id="r", path="/", proxy=f"http://127.0.0.1:{member.port}/")
+        variable = EnvRule(id="v", name="force-proxy-request-1.0")
+        async with serving(struct_replace(site(), routes=(route,), env=(variable,))) as running:
+            async with client(running.port) as one:
+                one.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")
+                _, seen = await one.answer()
+            assert seen.startswith(b"POST / HTTP/1.1\r\n")
+            assert seen.endswith(b"\r\n\r\na")

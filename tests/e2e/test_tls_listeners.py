@@ -16,6 +16,7 @@ import trustme
 from msgspec.structs import replace
 
 from proxy_core.config.model import Certificate, HeaderRule, Listener, ListenerTls, Site
+from proxy_core.runtime.certificates import BadTls, server_side
 from proxy_core.serve.listeners import ListenError
 from tests.e2e.harness import HELLO, Client, Upstream, answers, ask, client, echoes, get, serving, until, upstream
 from tests.e2e.harness import site as plain_site
@@ -358,3 +359,25 @@ async def test_rules_of_the_site_read_what_tls_says_and_put_what_a_client_may_no
             assert b"\r\nX-Forwarded-Proto: wss\r\n" in seen
             assert b"gopher" not in seen
             assert b"9.9.9.9" not in seen
+
+
+async def test_intermediates_in_a_file_of_their_own_are_sent(tls: SimpleNamespace) -> None:
+    middle = tls.authority.create_child_ca()
+    made = middle.issue_cert("a.example")
+    (tls.folder / "leaf.pem").write_bytes(made.private_key_pem.bytes() + made.cert_chain_pems[0].bytes())
+    middle.cert_pem.write_to_path(tls.folder / "middle.pem")
+    settings = ListenerTls(certificates=(Certificate(id="a", cert="leaf.pem", chain="middle.pem"),))
+    async with upstream(echoes) as member, serving(site(member.port, tls=settings), tls.folder) as proxy:
+        async with secured(proxy.port, tls.context) as one:  # which trusts the first authority alone
+            one.send(REQUEST)
+            assert (await one.answer())[0].startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("content", [None, "none\n"])
+def test_a_chain_that_is_none_is_told(tls: SimpleNamespace, content: str | None) -> None:
+    if content is not None:
+        (tls.folder / "none.pem").write_text(content)
+    settings = ListenerTls(certificates=(Certificate(id="a", cert="a.pem", chain="none.pem"),))
+    with pytest.raises(BadTls, match=r"none\.pem (holds no certificate in PEM|cannot be read)") as bad:
+        server_side(settings, tls.folder)
+    assert bad.value.field == ("certificates", "a", "chain")

@@ -143,9 +143,11 @@ async def test_an_answer_is_kept_until_the_file_changes(tmp_path: Path, monkeypa
     assert await known.answer("users", "bert:secret") == "1"
 
 
-async def test_a_file_that_cannot_be_read_is_not_a_wrong_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["users", "pipe", "us\0ers", "."])
+async def test_a_file_that_cannot_be_read_is_not_a_wrong_password(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
     known = Passwords(tmp_path)
-    assert await known.answer("users", "anna:secret") is None
+    assert await known.answer(name, "anna:secret") is None
     assert known.failed == 0
 
 
@@ -219,6 +221,7 @@ async def test_who_has_no_place_in_line_is_told_so_at_once_and_others_are_judged
     said = await asyncio.gather(*flood)
     assert said.count(OVERLOADED) >= 300 - 2 - 8
     assert known.failed == said.count("") <= 2 + 8
+    assert known.unjudged == said.count(OVERLOADED)
 
 
 async def test_a_password_that_many_send_at_once_is_judged_once(
@@ -241,6 +244,7 @@ async def test_what_is_not_judged_in_time_is_no_wrong_password(
     assert await known.answer("users", "anna:secret") == OVERLOADED
     waited = [asyncio.create_task(known.answer("users", f"anna:{number}")) for number in range(3)]
     assert await asyncio.gather(*waited) == [OVERLOADED] * 3
+    assert (known.failed, known.unjudged) == (0, 4)
     slow.set()
     await until(lambda: not known._judges)
     assert len(known._known[""]) == 1, "what nobody waits for any longer is not judged"

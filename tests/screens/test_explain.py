@@ -134,6 +134,7 @@ def test_a_question_is_spelled_as_it_is_asked(line: str) -> None:
         ("/x -H", "-H"),
         ("/x 'y", "quotation"),
         ("service/x", "begin it with /"),
+        ("/x --client 10.0.0.9:80", "no address"),
     ],
 )
 def test_a_line_that_is_no_question_says_why(line: str, words: str) -> None:

@@ -189,9 +189,13 @@ async def test_a_filter_shows_only_what_failed_or_what_was_slow() -> None:
         (EMPTY, "no listener yet: press :"),
         (EMPTY + '[listeners.a]\naddress = ":8080"\n', "no route yet: go to Routes (3)"),
         (SITE, "no request yet: try  curl http://127.0.0.1:8080/service"),
-        (SITE.replace("127.0.0.1:8080", "[::1]:8080"), "no request yet: try  curl http://[::1]:8080/service"),
+        (SITE.replace("127.0.0.1:8080", "[::1]:8080"), "no request yet: try  curl 'http://[::1]:8080/service'"),
+        (
+            SITE.replace('"/service', '"/[a-z] $(x)'),
+            "no request yet: try  curl 'http://127.0.0.1:8080/%5Ba-z%5D%20$(x)",
+        ),
     ],
-    ids=["no listener", "no route", "no traffic", "IPv6"],
+    ids=["no listener", "no route", "no traffic", "IPv6", "a path that curl and a shell read otherwise"],
 )
 def test_an_empty_log_says_what_to_do_first(text: str, expected: str) -> None:
     engine = FakeEngine(text, rate=0)

@@ -199,7 +199,7 @@ def test_the_head_for_a_member_has_the_host_that_it_wants_and_asks_for_protocols
     rules, found = ask(site(route=given), *fields)
     assert isinstance(found, Way)
     assert isinstance(found.decision, Forward)
-    head, asked = outgoing(found.view, found.decision, found.fields, rules.pools["pool"].members[0])
+    head, asked, _ = outgoing(found.view, found.decision, found.fields, rules.pools["pool"].members[0])
     assert head.startswith(b"GET /in/a/x HTTP/1.1\r\nHost: %b\r\n" % host)
     assert asked == protocol
     assert (b"Upgrade: %b\r\n" % protocol in head) is bool(protocol)

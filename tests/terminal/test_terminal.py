@@ -158,7 +158,7 @@ def test_the_demo_needs_no_file_and_says_where_its_edits_are(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     terminal = start(program=PROGRAM.replace("main()", "main(['--demo'])"))
-    terminal.shows("backend-port-8001")
+    terminal.shows("GET")  # its own traffic has begun: without any it quits at once
     terminal.press("q")
     terminal.shows("Quit while requests are served?")
     terminal.press("c")

@@ -16,7 +16,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, OPEN, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
+from proxy_core.apache.draft import CLOSED, OPEN, PLACES, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, check, rest, section, word
 from proxy_core.apache.options import Handler, first
@@ -25,7 +25,7 @@ from proxy_core.apache.subjects import access_compat, forward_auth, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
-_KINDS = {"all", "ip", "local", "method", "env", "expr", "user", "valid-user", "ssl"}
+_KINDS = {"all", "ip", "local", "host", "method", "env", "expr", "user", "valid-user", "ssl"}
 
 
 def require(context: ImportContext, directive: Directive) -> None:
@@ -83,7 +83,9 @@ def finished(context: ImportContext) -> None:
     before = [each for server in context.servers() for each in server.guarded]
     outer = [each for each in before if each.needs and holds(each, section)]
     section.needs = list(dict.fromkeys([*(need for each in outer for need in each.needs), *section.needs]))
-    whole = AccessGroup("any", [CLOSED], [section.directive]) if section.closed else access_compat.joined(section)
+    if section.closed:
+        context.draft.close(context.server, context.where(section), section.directive)
+    whole = access_compat.joined(section)
     if whole is not None:
         whole.origins = _origins(whole)
         suspects = before if section.access is None else (each for each in before if each.compat)
@@ -138,12 +140,21 @@ def need(condition: str, loss: str = "") -> Handler:
     return handler
 
 
+def allow_methods(context: ImportContext, directive: Directive) -> None:
+    """AllowMethods reset|method …"""
+    context.section_only()
+    words = list(directive.args)
+    row = context.location()
+    row.content["methods"] = ["*"] if [word.lower() for word in words] == ["reset"] else words
+    row.origins.append(directive)
+
+
 HANDLERS = {
     "require": require,
     "authmerging": merging,
     "sslrequiressl": need("expr %{{HTTPS}} == 'on'"),
     "sslrequire": need(CLOSED, "its expressions are of another language: write Require expr; until then nobody may"),
-    "allowmethods": need("method {}", "other methods are answered 403, not 405"),
+    "allowmethods": allow_methods,
 }
 
 
@@ -188,13 +199,15 @@ def open_to_all(draft: SiteDraft) -> None:
     used = {
         row.content.get("location")
         for server in draft.servers()
-        for rows in (server.headers, server.errors, server.reverse, server.inner, server.env)
+        for rows in (server.headers, server.expires, server.errors, server.reverse, server.inner, server.env)
         for row in rows
     }
     for server in draft.servers():
         for row in server.locations if not keeps else ():
             row.content.pop("require", None)
-        server.locations = [row for row in server.locations if len(row.content) > 2 or row.content.get("id") in used]
+        server.locations = [
+            row for row in server.locations if row.content.keys() - PLACES or row.content.get("id") in used
+        ]
 
 
 def plain(site: Site, lose: Lose) -> Site:
@@ -309,7 +322,9 @@ def _flat(access: Mapping[str, Access], texts: tuple[str, ...]) -> Iterator[str]
 def lines(site: Site, row: Location) -> Lines:
     """What a section says of access. Raises Unsayable."""
     merging = [f"AuthMerging {row.merging.title()}"] * (row.merging != "off" and bool(row.require))
-    return [*users.lines(site, row), *merging, *_conditions(site.access, row.require)]
+    methods = " ".join("reset" if each == "*" else each for each in row.methods)
+    allowed = [f"AllowMethods {methods}"] * bool(methods)
+    return [*users.lines(site, row), *allowed, *merging, *_conditions(site.access, row.require)]
 
 
 _SECTIONS = {"any": "RequireAny", "all": "RequireAll", "none": "RequireNone"}

@@ -47,25 +47,17 @@ def hosts(context: ImportContext, directive: Directive) -> None:
     words = list(directive.args)
     if words[:1] and words[0].lower() == "from":
         del words[0]
-    lost = [word for word in words if _condition(word) is None]
-    found = [each for word in words if (each := _condition(word)) is not None]
-    if allows:
-        old.allow += found
-    else:
-        old.deny += [OPEN] if lost else found
-    if lost:
-        why = "nobody is let in by it" if allows else "everybody is kept out by it"
-        raise Unsupported(f"nobody is looked up by name ({', '.join(lost)}), so {why}")
+    (old.allow if allows else old.deny).extend(map(_condition, words))
 
 
-def _condition(word: str) -> str | AccessGroup | None:
-    """Whom a word of Allow or Deny is about, as a condition; None for names of hosts."""
+def _condition(word: str) -> str | AccessGroup:
+    """Whom a word of Allow or Deny is about, as a condition."""
     name, equals, value = word.partition("=")
     if word.lower() == "all":
         return OPEN
     if name.lower() == "env" and equals:
         return AccessGroup("all", [OPEN, f"not env {value[1:]}"]) if value.startswith("!") else f"env {value}"
-    return f"ip {word.rstrip('.')}" if _ADDRESS.fullmatch(word) else None
+    return f"ip {word.rstrip('.')}" if _ADDRESS.fullmatch(word) else f"host {word}"
 
 
 def satisfy(context: ImportContext, directive: Directive) -> None:

@@ -24,13 +24,19 @@ _FORMATS = (
 
 
 def custom_log(context: ImportContext, directive: Directive) -> None:
-    """CustomLog file format: there is one log for the site."""
+    """CustomLog file format [env=…|expr=…]: there is one log for the site, one with all requests where there is one."""
     context.unconditional()
-    file, form, *condition = *directive.args, ""
+    file, form, condition, *_ = *directive.args, "", "", ""
     if file.startswith("|"):
         raise Unsupported("logs go to files; let the program read the file")
-    if context.draft.access_log is not None:
+    before = context.draft.access_log
+    if before is not None and (condition or not {"env", "expr"} & before.content.keys()):
         raise Ignored("one log has the requests of every host")
+    key, equals, value = condition.partition("=")
+    if condition and not (equals and key.lower() in ("env", "expr")):
+        raise Unsupported(f'"{condition}" is no condition: it is env=… or expr=…')
+    if before is not None:
+        context.draft.lose(before.origins, "there is one log here, and another one has all requests")
     written = context.draft.formats.get(form, form)
     kind = next((name for pattern, name in _FORMATS if pattern.fullmatch(written)), "")
     if not kind:
@@ -39,9 +45,8 @@ def custom_log(context: ImportContext, directive: Directive) -> None:
         except BadFormat as reason:
             kind = "combined"
             context.lose(f"{reason}; it is written as combined")
-    context.draft.access_log = DraftRow({"file": context.draft.path(file), "format": kind}, [directive])
-    if any(condition):
-        context.lose("every request is logged; there are no conditions")
+    row = {"file": context.draft.path(file), "format": kind} | ({key.lower(): value} if condition else {})
+    context.draft.access_log = DraftRow(row, [directive])
 
 
 def log_format(context: ImportContext, directive: Directive) -> None:
@@ -78,4 +83,5 @@ def lines(log: AccessLog | None) -> Lines:
         return []
     name = log.format if log.format in FORMATS else "own"
     form = FORMATS.get(log.format, log.format).replace("\n", "\\n")
-    return [line("LogFormat", form, name), line("CustomLog", log.file, name)]
+    condition = [f"env={log.env}"] * bool(log.env) + [f"expr={log.expr}"] * bool(log.expr)
+    return [line("LogFormat", form, name), line("CustomLog", log.file, name, *condition)]

@@ -51,7 +51,8 @@ def balancer_member(context: ImportContext, directive: Directive) -> None:
     if not group.lower().startswith("balancer://") or not args:
         raise Unsupported("it belongs to no balancer://")
     url, *rest = args
-    if re.match(r"(?:https?|wss?|unix):", url, re.IGNORECASE) is None:
+    if re.match(r"(?:unix:[^|]*\|)?(?:https?|wss?)://", url, re.IGNORECASE) is None:
+        own_balancer(context, directive, group)
         raise Unsupported("members are http, https, ws, wss and unix: URLs")
     given = parameters(rest)
     status, acquire = given.pop("status", ""), given.pop("acquire", "")
@@ -129,7 +130,7 @@ def name_balancers(draft: SiteDraft) -> None:
             names[name] = unique(slug(name) if slug(name) not in taken else f"{slug(name)}-{server.name}", taken)
             taken.add(names[name])
         for key, rows in (
-            ("proxy", (*server.routes, *server.located)), ("substitution", server.rewrites),
+            ("proxy", (*server.routes, *server.located)), ("substitution", (*server.rewrites, *server.inner)),
             ("internal", server.reverse), ("target", server.locations),
         ):  # fmt: skip
             for row in rows:

@@ -6,12 +6,15 @@ them once when it starts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_network
+from typing import Any
 
 from msgspec.structs import replace
 
 from proxy_core import regular_files
+from proxy_core.apache.draft import DraftServer, SiteDraft
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import REMOTE_IP, Handler, directives, first, handlers
@@ -20,18 +23,9 @@ from proxy_core.config.model import Options, Site
 _KINDS = {"remoteiptrustedproxy": "trusted_proxies", "remoteipinternalproxy": "internal_proxies"}
 
 
-_HEADERS = handlers(REMOTE_IP)
-
-
-def header(context: ImportContext, directive: Directive) -> None:
-    """RemoteIPHeader field, RemoteIPProxiesHeader field"""
-    _of_the_site(context)
-    _HEADERS[directive.key](context, directive)
-
-
 def proxies(context: ImportContext, directive: Directive) -> None:
     """RemoteIPTrustedProxy address …, RemoteIPInternalProxy address …, and each with List and a file."""
-    _of_the_site(context)
+    context.server_only()
     words: Iterable[str] = directive.args
     key = directive.key.removesuffix("list")
     if key != directive.key:
@@ -39,31 +33,60 @@ def proxies(context: ImportContext, directive: Directive) -> None:
         try:
             lines = regular_files.content(file).decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
+            context.draft.doubt(context.server, ADDRESSES, directive)
             raise Unsupported(f"{file} cannot be read: {error}") from None
         words = [word for line in lines for word in line.partition("#")[0].split()]
-    networks = [
-        *(context.server.option(_KINDS[key]) or ()),
-        *(each for word in words if (each := _network(context, word))),
-    ]
+    networks = list(context.server.option(_KINDS[key]) or ())
+    for word in words:
+        try:
+            networks.append(str(ip_network(word, strict=False) if "/" in word else ip_network(word).network_address))
+        except ValueError:
+            context.draft.doubt(context.server, ADDRESSES, directive)
+            context.lose(f"{word} is no address or network; names are not looked up")
     context.set(directive, _KINDS[key], networks)
 
 
-def _network(context: ImportContext, word: str) -> str:
-    try:
-        return str(ip_network(word, strict=False)) if "/" in word else str(ip_network(word).network_address)
-    except ValueError:
-        context.lose(f"{word} is no address or network; names are not looked up")
-        return ""
+def believed(draft: SiteDraft, answers: bool) -> None:
+    """Who is believed is said for the whole site here: where all servers that go by it agree, what they say is that of
+    the site. Else it is lost in the hosts that say otherwise, and what goes by the client's address there with it.
+    ``answers`` says that the main server has requests of its own."""
+    main, servers = draft.main, [*draft.hosts, *([draft.main] if answers else [])]
+    ways = {server: _way(main, server) for server in servers}
+    concerned = [server for server in servers if _goes_by_it(main, server)] or servers
+    said = [{key: value for key, (value, _) in ways[server].items()} for server in concerned]
+    if all(each == said[0] for each in said):
+        main.options = {key: each for key, each in main.options.items() if key not in _KEYS} | ways[concerned[0]]
+        return
+    for server, own in zip(concerned, said, strict=True):
+        if own != {key: main.option(key) for key in _KEYS if key in main.options}:
+            lost = [server.options[key][1] for key in _KEYS if key in server.options]
+            draft.lose(lost, "who is believed is said for the whole site here, and another host says otherwise")
+            draft.doubt(server, ADDRESSES, lost[0])
 
 
-def _of_the_site(context: ImportContext) -> None:
-    context.server_only()
-    if context.server is not context.draft.main:
-        raise Unsupported("who is believed is said for the whole site here; move it out of the virtual host")
+_KEYS = ("client_header", "proxies_header", *_KINDS.values())
 
 
+def _way(main: DraftServer, server: DraftServer) -> dict[str, tuple[Any, Directive]]:
+    """What a server says of it, with what it has of the main one (``merge_remoteip_server_config``): the lists are
+    one."""
+    own = {key: server.options[key] for key in _KEYS if key in server.options}
+    lists = _KINDS.values() if own.keys().isdisjoint(_KINDS.values()) else ()
+    return {key: main.options[key] for key in (*_KEYS[:2], *lists) if key in main.options} | own
+
+
+def _goes_by_it(main: DraftServer, server: DraftServer) -> bool:
+    """Whether the client's address makes a difference there: it forwards, or looks at it."""
+    tables = ("routes", "located", "rewrites", "inner", "env", "headers", "locations", "errors")
+    rows = [row.content for each in (main, server) for table in tables for row in getattr(each, table)]
+    forwards = any("proxy" in row or {"P", "PROXY"} & {flag.upper() for flag in row.get("flags", ())} for row in rows)
+    return forwards or any(re.search(f"{ADDRESSES}|'(?:not )?(?:ip|local|access) ?", repr(row)) for row in rows)
+
+
+ADDRESSES = r"REMOTE_(?:ADDR|HOST|PORT)|(?<!\S)-R\b|require (?:ip|local)\b"
+"""Texts that go by the client's address, as a regular expression (see ``doubts``)."""
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(_HEADERS, header),
+    **handlers(REMOTE_IP),
     **{name + kind: proxies for name in _KINDS for kind in ("", "list")},
 }
 

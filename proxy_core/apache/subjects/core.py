@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages
+from proxy_core.apache.subjects import error_pages, files
 from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
@@ -26,6 +26,8 @@ def add_output_filter(context: ImportContext, directive: Directive) -> None:
     filters = {word.lower() for word in re.split(r"[;\s]", directive.args[0])}
     if filters <= {"deflate", "brotli_compress", "deflate-level"}:
         raise Ignored("answers are passed on as they come, which clients take as well; members may compress")
+    if "includes" in filters:  # the source of what is put together on the server is for nobody
+        files.unread(context, directive, directive.args[1:] if directive.key == "addoutputfilter" else ())
     raise Unsupported("answers are passed on as they come; let members change them, or a proxy in front")
 
 
@@ -36,11 +38,27 @@ def use_canonical_name(context: ImportContext, directive: Directive) -> None:
     _OF_SERVERS["usecanonicalname"](context, directive)
 
 
+def server_admin(context: ImportContext, directive: Directive) -> None:
+    """ServerAdmin address: in doubt where anything asks for it."""
+    context.draft.doubt(context.server, "SERVER_ADMIN", directive)
+    raise Ignored("no page here says it")
+
+
+def hostname_lookups(context: ImportContext, directive: Directive) -> None:
+    """HostnameLookups On|Off|Double"""
+    if first(directive).lower() == "off":
+        raise Ignored("names of addresses are not looked up")
+    context.draft.doubt(context.server, "REMOTE_HOST", directive)
+    raise Unsupported("names of addresses are not looked up")
+
+
 _OF_SERVERS = handlers(SERVER)
 HANDLERS = {
     **handlers(SITE),
     **_OF_SERVERS,
     "limitrequestbody": limit_request_body,
+    "serveradmin": server_admin,
+    "hostnamelookups": hostname_lookups,
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
     "usecanonicalname": use_canonical_name,
     "usecanonicalphysicalport": only(
@@ -59,7 +77,7 @@ IGNORED = by_name({
     "problems go to standard error and the console":
         "errorlog loglevel errorlogformat globallog transferlog loglevelrequest",
     "nothing here says it, or does otherwise":
-        "servertokens serversignature serveradmin hostnamelookups httpprotocoloptions namevirtualhost",
+        "servertokens serversignature httpprotocoloptions namevirtualhost",
     "connections of clients are kept; [limits] says how long": "keepalive maxkeepaliverequests",
     "loops of rules have a bound of their own": "limitinternalrecursion",
     "XML is not looked into": "limitxmlrequestbody",

@@ -24,6 +24,8 @@ def error_document(context: ImportContext, directive: Directive) -> None:
         kind = "builtin"
     elif " " not in document:
         kind = "path" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
+    if kind == "path":  # a request has no fragment
+        document = document.partition("#")[0]
     row = {**context.place(), "status": [code], kind: kind == "builtin" or document}
     context.add(directive, "errors", row)
 

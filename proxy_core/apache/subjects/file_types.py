@@ -18,7 +18,7 @@ def by_extension(key: str) -> Handler:
 
     def handler(context: ImportContext, directive: Directive) -> None:
         value, *extensions = directive.args
-        if key == "types" and PROGRAMS.search(value):
+        if key == "types" and (PROGRAMS.search(value) or value.lower() in context.draft.programs):
             return add_handler(context, directive)
         if not context.draft.served:
             raise Ignored("nothing is served from there")

@@ -7,24 +7,32 @@ far as folders are served. What was to be run, not read, is closed: nobody gets 
 from __future__ import annotations
 
 import dataclasses
+import mimetypes
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, only
+from proxy_core.apache.subjects import variables
+from proxy_core.apache.subjects.forward_auth import REMEDY
+from proxy_core.config.folders import parted
+from proxy_core.config.model import Route
 
 NOT_SERVED = "nothing is served from there"
 
 _DOTTED = re.compile(r"\^\\\.|.*/\\?\.|.*\\\.\(?(?:\?:)?(?:git|svn|hg|bzr)\b")
 
-_GUARDS = {"require", "order", "deny", "allow", "requireall", "requireany", "requirenone", "authtype", "satisfy"}
+_GUARDS = {
+    "require", "order", "deny", "allow", "requireall", "requireany", "requirenone", "authtype", "satisfy", "sethandler",
+    "sslrequiressl", "sslrequire", "sslverifyclient", "allowmethods",
+}  # fmt: skip
 
 
 def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") -> Iterator[tuple[str, str]]:
-    """Each folder that is served, whole, and the path that it is served at."""
+    """Each folder that is served, whole, and the path that it is served at, "" where an expression says which."""
     for directive in directives:
         if directive.inside is not None:
             yield from served(
@@ -32,8 +40,19 @@ def served(draft: SiteDraft, directives: Sequence[Directive], within: str = "") 
             )
         elif directive.key == "documentroot" and directive.args:
             yield draft.whole(directive.args[0]), "/"
+        elif directive.key == "aliasmatch" and len(directive.args) == 2:
+            yield draft.whole(parted(Route(path_regex="", folder=directive.args[1]))[0]), ""
         elif directive.key == "alias" and directive.args:
             yield draft.whole(directive.args[-1]), directive.args[0] if len(directive.args) > 1 else within
+
+
+def programs(directives: Sequence[Directive]) -> Iterator[str]:
+    """The handlers and types that Action has programs for, in lower case."""
+    for directive in directives:
+        if directive.inside is not None:
+            yield from programs(directive.inside)
+        elif directive.key == "action" and directive.args:
+            yield directive.args[0].lower()
 
 
 def concerns(draft: SiteDraft, folder: str) -> bool:
@@ -45,7 +64,7 @@ def concerns(draft: SiteDraft, folder: str) -> bool:
 
 def url(draft: SiteDraft, folder: str) -> str:
     """The path that a folder is served at, with its last slash. Raises Unsupported where it is not served."""
-    roots = sorted((root for root in draft.served if below(folder, root)), key=len)
+    roots = sorted((root for root, path in draft.served.items() if path and below(folder, root)), key=len)
     if not roots:
         raise Unsupported("the folder is served at no path, so its own paths cannot be told; begin with a slash")
     tail = folder[len(roots[-1].rstrip("/")) :]
@@ -66,12 +85,24 @@ def name_regex(directive: Directive) -> str:
     return f"^{wildcards(args[0], '.')}$"
 
 
-def guards(directive: Directive) -> bool:
-    """Whether a section keeps anybody out."""
+def found_by_names(directives: Iterable[Directive]) -> bool:
+    """Whether some section is for what an expression finds in the whole name of a file."""
     return any(
-        each.key in _GUARDS and [word.lower() for word in each.args] != ["all", "granted"]
-        for each in directive.inside or ()
+        (each.key == "directorymatch" or (each.key == "directory" and each.args[:1] == ("~",)))
+        or found_by_names(each.inside or ())
+        for each in directives
     )
+
+
+def guards(directive: Directive) -> bool:
+    """Whether a section keeps anybody out, or has what is in it answered by something that is lost with it."""
+    return any(guards(each) or _guards(each) for each in directive.inside or ())
+
+
+def _guards(directive: Directive) -> bool:
+    if directive.key == "rewriterule":
+        return re.search(r"\[.*\]\s*\Z", directive.raw) is not None
+    return directive.key in _GUARDS and [word.lower() for word in directive.args] != ["all", "granted"]
 
 
 def merged(draft: SiteDraft) -> None:
@@ -117,20 +148,42 @@ def set_handler(context: ImportContext, directive: Directive) -> None:
         raise Ignored("the console does this")
     if name.lower() in ("none", "default-handler"):
         raise Ignored("files are served as files")
-    if context.section is not None:
-        context.section.closed = True
-    elif context.draft.served:
-        context.draft.close(context.server, {"folder": "/"}, directive)
-    raise Unsupported(f"there is no handler {name}, so nobody is let in there; let a member answer it")
+    where = {} if context.section is None else context.where(context.section)
+    if where.keys() & {"target", "target_regex"}:
+        raise Ignored("what is forwarded has no handler")
+    unread(context, directive)
+    raise Unsupported(f"there is no handler {name}, so no file is served there; let a member answer it")
+
+
+def unread(context: ImportContext, directive: Directive, extensions: Sequence[str] = ()) -> None:
+    """Nobody gets to read the files of these extensions, or those that are served where the directive stands."""
+    where = {} if context.section is None else context.where(context.section)
+    found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
+    if found:
+        where = {"files": rf"(?i)\.(?:{found})(?:\.|$)"}
+    if context.draft.served:
+        name = "programs" if found else "closed"
+        context.draft.close(context.server, where if found else _files_there(where), directive, name)
+
+
+def _files_there(where: Mapping[str, str]) -> dict[str, str]:
+    """A place as one for the files that are served there: handlers mean nothing for what is forwarded."""
+    path, regex = where.get("path", "/").rstrip("/"), where.get("path_regex", "")
+    looked = regex or (f"^{re.escape(path)}(?:/|$)".replace("/", "/+") if path else "")
+    mark = next((each for each in variables.MARKS if each not in looked), "")
+    tests = [f"({where['expr']})"] if "expr" in where else []
+    tests += [f"%{{REQUEST_URI}} =~ m{mark}{looked}{mark}"] if looked and mark else []
+    kept = {key: where[key] for key in ("folder", "files") if key in where} or {"folder": "/"}
+    return kept | ({"expr": " && ".join(tests)} if tests else {})
 
 
 def add_handler(context: ImportContext, directive: Directive) -> None:
     """AddHandler name extension …, AddType type extension …: programs among them are closed."""
     name, *extensions = directive.args
-    if not (PROGRAMS.search(name) and context.draft.served):
+    program = PROGRAMS.search(name) or name.lower() in context.draft.programs
+    if not (program and context.draft.served):
         raise Ignored("files are served by their names")
-    found = "|".join(re.escape(word.lstrip(".")) for word in extensions)
-    context.draft.close(context.server, {"files": rf"(?i)\.(?:{found})(?:\.|$)"}, directive, "programs")
+    unread(context, directive, extensions)
     raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
 
 
@@ -139,6 +192,33 @@ def options(context: ImportContext, directive: Directive) -> None:
     if "multiviews" in [word.lower().removeprefix("+") for word in directive.args] and context.draft.served:
         raise Unsupported("a file is served under its whole name alone: name it in links, or write a RewriteRule")
     raise Ignored("folders are not listed, and links are followed inside of them alone")
+
+
+def action(context: ImportContext, directive: Directive) -> None:
+    """Action type-or-handler script: files that it is for are closed; those of a handler, by ``add_handler``."""
+    if extensions := mimetypes.guess_all_extensions(directive.args[0]):
+        unread(context, directive, extensions)
+    raise Unsupported("programs are not run here, so nobody gets to read what they are for; let a member run them")
+
+
+def dav(context: ImportContext, directive: Directive) -> None:
+    """Dav On|Off|provider"""
+    if first(directive).lower() not in ("on", "off"):
+        context.close(directive)
+    raise Unsupported("there is no WebDAV here: let a member do it; what another provider has is closed")
+
+
+def checker(context: ImportContext, directive: Directive) -> None:
+    """A program that says who may."""
+    context.close(directive)
+    raise Unsupported("programs are not run here, so nobody is let in there; let a member run them")
+
+
+def login(context: ImportContext, directive: Directive) -> None:
+    """MellonEnable auth, ShibRequireSession On, ShibRequestSetting requireSession true"""
+    if directive.args[-1].lower() in ("auth", "on", "1", "true"):
+        context.close(directive)
+    raise Unsupported(f"there is no such login here, so nobody is let in where it is asked for: {REMEDY}")
 
 
 def override(context: ImportContext, directive: Directive) -> None:
@@ -150,6 +230,13 @@ def override(context: ImportContext, directive: Directive) -> None:
         raise Ignored("no file but this one says how a folder is served")
     context.section.closed = True
     raise Unsupported("its .htaccess is not read, so nobody is let in there; put what it says into the <Directory>")
+
+
+def fixed(context: ImportContext, directive: Directive) -> None:
+    """VirtualDocumentRoot folder: nobody gets a file of another folder instead."""
+    if context.draft.served:
+        context.draft.close(context.server, {"folder": "/"}, directive)
+    raise Unsupported("folders are served under fixed paths, so no file is served; write a host for each of them")
 
 
 def fallback(context: ImportContext, directive: Directive) -> None:
@@ -177,12 +264,10 @@ def directory(context: ImportContext, directive: Directive) -> ImportContext:
     draft, args = context.draft, directive.args
     if not draft.served:
         raise Ignored(NOT_SERVED)
-    if directive.key == "directorymatch" or args[:1] == ("~",) or not args:
-        if args and hidden(args[-1], whole_paths=True):
+    if directive.key == "directorymatch" or args[:1] == ("~",):
+        if hidden(args[-1], whole_paths=True):
             raise Ignored("names that begin with a dot are not served")
-        if guards(directive):
-            draft.close(context.server, {"folder": "/"}, directive)
-        raise Unsupported("write a <Directory> for each folder; until then no file is served if it guarded any")
+        return dataclasses.replace(context, section=DraftSection("directorymatch", args[-1], directive))
     if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
         raise Ignored(NOT_SERVED)
     return dataclasses.replace(context, section=DraftSection("directory", args[0], directive))
@@ -196,10 +281,15 @@ def named_files(context: ImportContext, directive: Directive) -> ImportContext:
     if hidden(names):
         raise Ignored("names that begin with a dot are not served")
     outer = context.section
-    if not names or (outer is not None and outer.kind != "directory"):
-        raise Unsupported("it is for servers and for <Directory>")
-    folder = outer.argument if outer is not None else ""
-    return dataclasses.replace(context, section=DraftSection("files", folder, directive, names=names))
+    if not names or (outer is not None and outer.kind not in ("directory", "directorymatch")):
+        if guards(directive):
+            context.close(directive)
+        raise Unsupported("it is for servers and for <Directory>; until then nobody is let in here if it guarded any")
+    folder, found = outer.argument if outer is not None else "", None
+    if outer is not None and outer.kind == "directorymatch":
+        folder, found = "", outer
+    section = DraftSection("files", folder, directive, names=names, outer=found)
+    return dataclasses.replace(context, section=section)
 
 
 SECTIONS = {
@@ -216,11 +306,20 @@ IGNORED = by_name({
         removehandler scriptsock modmimeusepathinfo enablesendfile enablemmap""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
-    "folders are served under fixed paths": "virtualdocumentroot virtualscriptalias userdir checkspelling",
+    "folders are served under fixed paths": "userdir checkspelling",
 })  # fmt: skip
+_CHECKERS = (
+    "luahookaccesschecker", "luahookauthchecker", "luahooktranslatename", "luahookcheckuserid", "perlaccesshandler",
+    "perlauthenhandler", "perlauthzhandler", "pythonaccesshandler", "pythonauthenhandler", "pythonauthzhandler",
+)  # fmt: skip
 HANDLERS = {
     "sethandler": set_handler,
     "addhandler": add_handler,
+    "action": action,
+    "dav": dav,
+    **dict.fromkeys(_CHECKERS, checker),
+    **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
+    **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),
     "allowoverride": override,
     "options": options,
     "fallbackresource": fallback,

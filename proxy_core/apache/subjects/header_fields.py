@@ -35,6 +35,8 @@ def header(context: ImportContext, directive: Directive) -> None:
             row["pattern"] = args.pop(0)
         if action != "unset":
             row["value"] = args.pop(0) if args else ""
+    if (on, action, row.get("name", "").lower()) == ("request", "unset", "expect"):
+        raise Ignored("Expect is answered here: no member gets it")
     for word in args:
         if word.lower() == "early":
             _early(context, row)

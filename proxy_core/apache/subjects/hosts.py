@@ -100,7 +100,7 @@ def name_hosts(hosts: Mapping[DraftServer, list[str]]) -> None:
 
 
 OF_SERVERS = ("timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
-              "add_forwarded", "canonical_name")  # fmt: skip
+              "add_forwarded", "expires_active", "canonical_name")  # fmt: skip
 """Options that [site] and [hosts] have alike."""
 OF_FILES = ("document_root", "directory_index")
 
@@ -204,7 +204,7 @@ def _copied(site: Site, host: str, made: str) -> Site:
     def twice(rows: tuple[Any, ...]) -> tuple[Any, ...]:
         return (*rows, *(copied(row) for row in rows if row.host == host or getattr(row, "location", "") in own))
 
-    tables = ("env", "rewrites", "routes", "locations", "headers", "errors", "reverse")
+    tables = ("env", "rewrites", "routes", "locations", "headers", "expires", "errors", "reverse")
     return replace(site, **{table: twice(getattr(site, table)) for table in tables})
 
 

@@ -123,12 +123,13 @@ def useful(site: Site) -> Site:
 
 
 def _says(row: Location) -> bool:
-    return bool(row.require or row.auth or row.timeout) or any(
-        value is not None for value in (row.preserve_host, row.add_forwarded, row.error_override, row.max_body)
+    return bool(row.require or row.auth or row.timeout or row.methods) or any(
+        value is not None
+        for value in (row.preserve_host, row.add_forwarded, row.expires_active, row.error_override, row.max_body)
     )
 
 
-IN_LOCATIONS = ("env", "rewrites", "headers", "errors", "reverse")
+IN_LOCATIONS = ("env", "rewrites", "headers", "expires", "errors", "reverse")
 """The tables whose rows may be for a location."""
 
 
@@ -152,9 +153,16 @@ def _placed(site: Site, table: str, lose: Lose) -> tuple[Any, ...]:
     return tuple(by_host(site, sorted(found, key=lambda row: places.get(row.location, -1))))
 
 
+def of_whole_names(regex: str, folder: Path) -> str:
+    """An expression for names of files as one for absolute ones: the site's may begin at the folder of its file."""
+    if not regex.startswith("^") or regex.startswith("^/"):
+        return regex
+    return f"^{re.escape(str(folder))}/{regex[1:]}"
+
+
 def spelled(site: Site, row: Location, folder: Path) -> Lines:
     """What may be wrong with a row of [[locations]]: its argument and its conditions. Raises Unsayable."""
-    return [word(row.path or row.path_regex or row.target or ""), *access.lines(site, row)]
+    return [word(row.path or row.path_regex or row.target or row.folder_regex or ""), *access.lines(site, row)]
 
 
 SPELL = {"locations": spelled}

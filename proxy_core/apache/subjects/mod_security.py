@@ -34,6 +34,9 @@ def sec_rule(context: ImportContext, directive: Directive) -> None:
     context.unconditional()
     args = list(directive.args)
     looked: dict[str, Any] = {}
+    if re.search(r"\b(?:deny|block|drop)\b", args[-1]):
+        raise Unsupported("whom it keeps out, nothing keeps out here; write a RewriteRule with [F], or put a firewall "
+                          "in front")  # fmt: skip
     if directive.key == "secrule":
         subject, operator = args.pop(0), args.pop(0)
         looked["from"] = _subject(subject)
@@ -52,7 +55,7 @@ def sec_rule(context: ImportContext, directive: Directive) -> None:
                 variables.append(value)
             case "t":
                 raise Unsupported(f"there is no transformation {value}")
-            case "deny" | "block" | "drop" | "redirect" | "proxy" | "chain" | "skip" | "skipafter" | "exec":
+            case "redirect" | "proxy" | "chain" | "skip" | "skipafter" | "exec":
                 raise Unsupported(f"{name} is for a firewall; a RewriteRule with [F] can refuse requests")
     if not variables:
         raise Unsupported("a rule that sets no variable is for a firewall")

@@ -34,13 +34,11 @@ UNSUPPORTED = by_name({
     "bodies are passed on as they come: let members change them, or a proxy in front": """
         substitute substitutemaxlinelength substituteinheritbefore filterdeclare filterprovider filterchain
         extfilterdefine setinputfilter addinputfilter proxyhtmlenable proxyhtmlurlmap outputsed inputsed""",
-    'no dates are worked out: say max-age with Header set Cache-Control "max-age=…"':
-        "expiresactive expiresdefault expiresbytype",
     "there are no programs here: let a member run them": """
-        wsgiscriptalias wsgidaemonprocess wsgiprocessgroup wsgipythonhome wsgipythonpath php_value php_flag
-        php_admin_value php_admin_flag action script fcgidwrapper passengerroot passengerruby passengerenabled
-        luahooktranslatename luahookaccesschecker luamaphandler perlresponsehandler suexecusergroup dav svnpath
-        svnparentpath davlockdb""",
+        wsgidaemonprocess wsgiprocessgroup wsgipythonhome wsgipythonpath php_value php_flag
+        php_admin_value php_admin_flag script fcgidwrapper passengerroot passengerruby passengerenabled
+        perlresponsehandler suexecusergroup svnpath svnparentpath davlockdb
+        jkworkersfile jkmountfile jkworkerproperty""",
     "there are no sessions but members'": "session sessioncookiename sessioncryptopassphrase",
     "hosts are told by their names alone": "serverpath",
 })  # fmt: skip

@@ -4,26 +4,38 @@
 Words are taken over as they stand, for site files spell rules as Apache does. In, RewriteOptions and RewriteEngine are
 kept as options of the server; ``rewriting`` makes of them what ``config_server_merge`` in mod_rewrite.c does: where the
 main server's rules hold as they stand, its rows have no host, and each host says whether they come before its own,
-after them, or not at all. Out, a virtual host says so itself, and one that takes none of the main server's rules knows
-none of its maps either. Rules for a target are lost; where one refuses requests, the target is closed.
+after them, or not at all. Sections have the engine of their server, and its rows come when all of it is known
+(``sections``). Out, a virtual host says so itself, and one that takes none of the main server's rules knows none of its
+maps either.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, Block, DraftRow, DraftSection, DraftServer, SiteDraft, block, holds, table
+from proxy_core.apache.draft import (
+    CLOSED,
+    Block,
+    DraftRow,
+    DraftSection,
+    DraftServer,
+    SiteDraft,
+    below,
+    block,
+    refusing,
+    table,
+)
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_words
 from proxy_core.apache.options import by_name, first, is_on
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import files, rewrite_maps
+from proxy_core.apache.subjects import files, rewrite_maps, routes
 from proxy_core.apache.subjects.hosts import by_host, unreached
 from proxy_core.config.model import RewriteRule, Site
 from proxy_core.rules.rewriting import flags
@@ -31,8 +43,10 @@ from proxy_core.rules.rewriting import flags
 _ALL = "^"
 """A pattern for what an empty one is found in."""
 _WITHOUT_EFFECT = {"allownoslash", "allowanyuri", "mergebase", "ignorecontextinfo", "longurloptimization"}
-_OF_SECTIONS = {"inherit", "inheritbefore", *_WITHOUT_EFFECT}
-_OF_SERVERS = {*_OF_SECTIONS, "inheritdown", "inheritdownbefore", "ignoreinherit", "legacyprefixdocroot"}
+_OPTIONS = {
+    "inherit", "inheritbefore", "inheritdown", "inheritdownbefore", "ignoreinherit", "legacyprefixdocroot",
+    *_WITHOUT_EFFECT,
+}  # fmt: skip
 
 
 def engine(context: ImportContext, directive: Directive) -> None:
@@ -47,17 +61,13 @@ def engine(context: ImportContext, directive: Directive) -> None:
 def options(context: ImportContext, directive: Directive) -> None:
     """RewriteOptions word …"""
     place = context.rewritten()
+    words = {word.lower() for word in directive.args}
+    for word in sorted(words - _OPTIONS):
+        context.lose(f"the option {word} is not known")
     if isinstance(place, DraftSection):
-        words = {word.lower() for word in directive.args}
-        if unknown := words - _OF_SECTIONS:
-            context.lose(f"{', '.join(sorted(unknown))} is for servers")
-        place.inherits = "before" if "inheritbefore" in words else "after" if "inherit" in words else ""
-        return
-    for word in directive.args:
-        if word.lower() not in _OF_SERVERS:
-            context.lose(f"the option {word} is not known")
-    words = {*(context.server.option("rewriteoptions") or ()), *map(str.lower, directive.args)}
-    context.set(directive, "rewriteoptions", words)
+        place.options = words | (place.options or set())
+    else:
+        context.set(directive, "rewriteoptions", words | (context.server.option("rewriteoptions") or set()))
 
 
 def flag_words(word: str) -> list[str]:
@@ -86,8 +96,39 @@ def rule(context: ImportContext, directive: Directive) -> None:
     waiting, place.conditions = place.conditions, []
     if waiting:
         row["conditions"] = [each for each, _ in waiting]
+    if why := _lost(row):
+        context.lose(why)
+        row = refusing(row)
+    elif any(_handlers(row)):
+        context.lose("files have the type of their name")
     made = DraftRow(row, [*(origin for _, origin in waiting), directive])
     (place.rules if isinstance(place, DraftSection) else place.rewrites).append(made)
+
+
+def _handlers(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The handlers (H) and types (T) that a rule names, but for those that files have anyway, and for what is
+    forwarded."""
+    for name, _, value in (flag.partition("=") for flag in row.get("flags", ()) if not _forwards(row)):
+        if name.strip().upper() in _OF_FILES and value.lower() not in ("", "none", "default-handler"):
+            yield _OF_FILES[name.strip().upper()], value
+
+
+_OF_FILES = {"H": "H", "HANDLER": "H", "T": "T", "TYPE": "T"}
+
+
+def _forwards(row: Mapping[str, Any]) -> bool:
+    return not {flag.strip().upper() for flag in row.get("flags", ())}.isdisjoint(("P", "PROXY"))
+
+
+def _lost(row: Mapping[str, Any]) -> str:
+    """What a rule has requests answered by that there is not here; "" for nothing."""
+    for name, value in _handlers(row):
+        if name == "H" or files.PROGRAMS.search(value):
+            return f"there is no handler {value}, so 503 answers what the rule takes; let a member answer it"
+    url = row["substitution"]
+    if _forwards(row) and _WITH_SCHEME(url) and not routes.forwards(url):
+        return routes.UNFORWARDED
+    return ""
 
 
 def base(context: ImportContext, directive: Directive) -> None:
@@ -98,39 +139,38 @@ def base(context: ImportContext, directive: Directive) -> None:
     place.base = first(directive)
 
 
-def finished(context: ImportContext) -> None:
-    """A section is over: its rules get its row. Of several that hold, the last that says anything of rewriting counts,
-    and its engine is that of those round it unless it says so itself (``config_perdir_merge``)."""
-    section = context.section
-    if section is None or not section.rewriting:
-        return
-    around = [each for server in context.servers() for each in server.within if holds(each, section)]
-    if section.engine is None:
-        section.engine = around[-1].engine if around else False
-    context.server.within.append(section)
-    base = [DraftRow(dict(row.content), row.origins) for row in around[-1].rules] if around and section.inherits else []
-    section.rules = [*base, *section.rules] if section.inherits == "before" else [*section.rules, *base]
-    if not section.engine:
-        section.rules = []
-    if not section.rules and not any(each.rules for each in around):
-        return
-    where = context.location().content["id"]
-    section.rules = section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]
-    for row in section.rules:
-        row.content = {**row.content, "location": where}
-        substitution = row.content["substitution"]
-        if section.kind == "directory" and _RELATIVE(substitution):
-            try:
-                start = section.base or files.url(context.draft, context.draft.whole(section.argument))
-            except Unsupported as why:
-                context.draft.lose(row.origins[-1:], str(why))
-                row.content["enabled"] = False
+def folder_of(directive: Directive) -> str:
+    """The folder of the file system that a rule of a server names ("" for none): httpd takes its result for a file
+    where the first name in it is one (``prefix_stat`` in mod_rewrite.c)."""
+    _, substitution, *more = (*rewrite_words(directive.raw), "")
+    found = re.match(r"/[^/$%?\\]+/(?:[^/$%?\\]+/)*", substitution)
+    names = {flag.partition("=")[0].upper() for flag in flag_words(more[0])}
+    if found is None or names & _NO_FILE or not Path(found[0][: found[0].index("/", 1)]).exists():
+        return ""
+    return found[0].rstrip("/")
+
+
+_NO_FILE = {"P", "PROXY", "R", "REDIRECT", "PT", "PASSTHROUGH", "F", "FORBIDDEN", "G", "GONE"}
+
+
+def folders(draft: SiteDraft) -> None:
+    """Rules of servers whose results are files get the folder of these. What is in the document_root is found there."""
+    for server in draft.servers():
+        root = server.option("document_root") or draft.main.option("document_root") or ""
+        for row in server.rewrites:
+            place = folder_of(row.origins[-1])
+            if not place or (root and below(place, draft.whole(root))) or row.content["substitution"] == "-":
+                continue
+            if {"L", "LAST", "END"} & {flag.upper() for flag in row.content.get("flags", ())}:
+                row.content["substitution"] = row.content["substitution"][len(place) :]
+                row.content["folder"] = draft.path(place)
             else:
-                row.content["substitution"] = start + substitution
-        context.server.inner.append(row)
+                draft.lose(row.origins[-1:], "its result is a file, and rules behind it would see that: add [L]; until "
+                           "then 503 answers what it takes")  # fmt: skip
+                row.content = refusing(row.content)
 
 
-_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
+_WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
 HANDLERS = {
     "rewriteengine": engine,
     "rewriteoptions": options,
@@ -221,11 +261,7 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
     maps, files = rewrite_maps.plain(site, folder, beside, lose)
     off = {name for name, host in site.hosts.items() if host.rewrites == "off"}
     rows = [row for row in by_host(site, site.rewrites) if row.location or row.host not in off]
-    targets = {
-        row.id for row in site.locations
-        if row.path is None and row.path_regex is None and (row.folder is None or row.files is not None)
-    }  # fmt: skip
-    kept = [row for row in rows if _fits(row, targets, lose)]
+    kept = [row for row in rows if _fits(row, lose)]
     lost = [row for row in rows if row not in kept and row.enabled and row.location]
     guards = {row.location for row in lost if flags.parse(row.flags).answers}
     locations = tuple(
@@ -246,16 +282,12 @@ def inherited(site: Site) -> Site:
     return replace(site, rewrites=rows, hosts=hosts)
 
 
-def _fits(row: RewriteRule, targets: Set[str], lose: Lose) -> bool:
+def _fits(row: RewriteRule, lose: Lose) -> bool:
     """Whether there is a line for a rule."""
-    if row.location in targets:
-        closed = "; what it guards is closed until then" if flags.parse(row.flags).answers else ""
-        lose(("rewrites", row.id), f"Apache tries no rules in <Proxy> and <Files>: write it for a path{closed}")
-    elif any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words):
+    fits = not any("," in word for words in (row.flags, *(each.flags for each in row.conditions)) for word in words)
+    if not fits:
         lose(("rewrites", row.id, "flags"), "a comma ends a flag")
-    else:
-        return True
-    return False
+    return fits
 
 
 def lines(site: Site, host: str) -> Lines:
@@ -283,7 +315,8 @@ def spelled(site: Site, row: RewriteRule, folder: Path) -> Lines:
         " ".join(["RewriteCond", *map(rewrite_word, (each.test, each.pattern)), *_flags(each.flags)])
         for each in row.conditions
     ]
-    words = map(rewrite_word, (row.pattern, row.substitution))
+    place = str((folder / row.folder).absolute()) if row.folder else ""
+    words = map(rewrite_word, (row.pattern, place + row.substitution))
     return [*conditions, " ".join(["RewriteRule", *words, *_flags(row.flags)])]
 
 

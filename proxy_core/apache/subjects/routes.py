@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, SiteDraft
+from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -34,6 +34,7 @@ from proxy_core.apache.subjects.balancing import balancer_named, configure, conn
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
 from proxy_core.config.destination import destination
+from proxy_core.config.folders import parted
 from proxy_core.config.model import Route, Site
 from proxy_core.http.target import balancer
 from proxy_core.rules.rewriting.flags import is_redirect
@@ -57,6 +58,8 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         return _where_it_holds(context, directive, status, args, regex)
     if context.section is not None and len(args) == int(goes):
         if context.section.kind not in ("location", "locationmatch"):
+            if not goes:
+                context.close(directive)
             raise Unsupported(f"it stands inside {context.section.directive}; give it a path, outside")
         # Nothing is appended to the URL here: httpd takes it for one that says it all (``fixup_redir``).
         path = context.section.argument
@@ -80,7 +83,8 @@ def _where_it_holds(context: ImportContext, directive: Directive, status: int, a
         row["conditions"] = [{"test": "%{REQUEST_URI}", "pattern": path}]
         if goes:
             row["substitution"] = re.sub(r"\$([0-9])", r"%\1", args[-1]) if regex else args[-1] + "%1"
-    section.engine = section.rewriting = True
+    context.rewritten()
+    section.engine = True
     section.rules.append(DraftRow(row, [directive]))
 
 
@@ -102,27 +106,41 @@ def alias(context: ImportContext, directive: Directive) -> None:
     context.add(directive, "located_aliases" if within else "aliases", row)
 
 
-_ALL_BELOW = re.compile(r"\^(/(?:[A-Za-z0-9/_-]|\\\.)*)\(\.[*+]\)\$?")
-
-
 def alias_match(context: ImportContext, directive: Directive) -> None:
-    """AliasMatch regex folder, where the expression takes all that is below a path."""
+    """AliasMatch regex folder"""
     context.server_only()
     regex, folder = directive.args
-    found = _ALL_BELOW.fullmatch(regex)
-    if found is not None and folder.endswith("/$1") and "$" not in folder[:-2] and found[1].endswith("/"):
-        path = found[1].replace("\\", "")
-        context.add(directive, "aliases", {"path": path, "folder": context.draft.path(folder[:-2])})
-        return
-    raise Unsupported("files are served below a path, not for an expression; write an Alias for each folder")
+    fixed, rest = parted(Route(path_regex=regex, folder=folder))
+    context.add(directive, "aliases", {"path_regex": regex, "folder": context.draft.path(fixed) + rest})
 
 
-def script_alias(context: ImportContext, directive: Directive) -> None:
-    """ScriptAlias path folder: programs are not run, and nobody gets to read them instead."""
+def forwards(url: str) -> bool:
+    """Whether a URL is one that requests are forwarded to here."""
+    return re.match(r"(?:unix:[^|]*\|)?(?:https?|wss?)://|balancer://", url, re.IGNORECASE) is not None
+
+
+UNFORWARDED = (
+    "targets are http, https, ws, wss, unix: and balancer URLs, "
+    "so 503 answers for it; put a member that speaks HTTP there"
+)
+
+
+def program(context: ImportContext, directive: Directive) -> None:
+    """ScriptAlias, WSGIScriptAlias and their like take a path, or what an expression is found in, for a program: nobody
+    gets to read it instead."""
     context.server_only()
-    where = {"path_regex": directive.args[0]} if directive.key == "scriptaliasmatch" else {"path": directive.args[0]}
-    context.draft.close(context.server, where, directive)
-    raise Unsupported("programs are not run here, so nobody is let in there; let a member run them")
+    key = "path" if directive.key.endswith("alias") else "path_regex"
+    context.add(directive, "aliases", {key: directive.args[0], **UNANSWERED})
+    raise Unsupported("programs are not run here, so 503 answers for it; let a member run them")
+
+
+def servlets(context: ImportContext, directive: Directive) -> None:
+    """JkMount path worker, with wildcards; in a <Location> without the path."""
+    if context.section is None:
+        context.unanswered(directive, {"path_regex": f"^{wildcards(directive.args[0], '.')}$"})
+    else:
+        context.close(directive)
+    raise Unsupported(UNFORWARDED)
 
 
 def proxy_pass(context: ImportContext, directive: Directive) -> None:
@@ -144,6 +162,9 @@ def proxy_pass(context: ImportContext, directive: Directive) -> None:
     row: dict[str, Any] = {"path_regex" if regex else "path": path}
     if not regex and not path.startswith("/"):
         raise Ignored("no path begins like this")
+    if url != "!" and not forwards(url):
+        context.unanswered(directive, row)
+        raise Unsupported(UNFORWARDED)
     if url == "!":
         row["except"] = True
         row |= taken(context, parameters(rest), {"mapping": ROUTE["mapping"]})
@@ -169,8 +190,6 @@ def _forwarded(
         if given:
             configure(context, directive, group, given)
         return
-    if re.match(r"(?:https?|wss?|unix):", url, re.IGNORECASE) is None:
-        raise Unsupported("targets are http, https, ws, wss, unix: and balancer URLs")
     pooled(context, directive, url, given, sets=False)
     row |= taken(context, given, ROUTE)
     if not row.get("timeout", 1):
@@ -178,6 +197,15 @@ def _forwarded(
     if waits := given.pop("connectiontimeout", ""):
         context.draft.connects.append((span(waits), directive))
     left_over(context, given)
+
+
+def express(context: ImportContext, directive: Directive) -> None:
+    """ProxyExpressEnable On|Off"""
+    if not is_on(directive):
+        raise Ignored("it is always off here")
+    context.close(directive)
+    raise Unsupported("it takes every path of a host that its map names, so nobody is let in; write a RewriteRule with "
+                      "a dbm map")  # fmt: skip
 
 
 def interpolate_env(context: ImportContext, directive: Directive) -> None:
@@ -202,7 +230,11 @@ HANDLERS = {
     **dict.fromkeys(("redirect", "redirectmatch", "redirectpermanent", "redirecttemp"), redirect),
     "alias": alias,
     "aliasmatch": alias_match,
-    **dict.fromkeys(("scriptalias", "scriptaliasmatch"), script_alias),
+    **dict.fromkeys(
+        ("scriptalias", "scriptaliasmatch", "wsgiscriptalias", "wsgiscriptaliasmatch", "luamaphandler"), program
+    ),
+    "jkmount": servlets,
+    "proxyexpressenable": express,
     "proxypass": proxy_pass,
     "proxypassmatch": proxy_pass,
     "proxypassinterpolateenv": interpolate_env,
@@ -223,7 +255,7 @@ IGNORED = by_name({"it is for forward proxies": "noproxy proxydomain proxyftpdir
 UNSUPPORTED = by_name({
     "members are connected to directly, through no other proxy": "proxyremote proxyremotematch",
     "the system chooses the address that members see": "proxysourceaddress",
-    "write a RewriteRule with a dbm map": "proxyexpressenable proxyexpressdbmfile",
+    "write a RewriteRule with a dbm map": "proxyexpressdbmfile",
 })  # fmt: skip
 
 
@@ -272,6 +304,8 @@ def _answered(row: Route, folder: Path) -> str:
         to = [row.redirect.to] if row.redirect.to else []
         return line("Redirect" if row.path is not None else "RedirectMatch", str(row.redirect.status), taken, *to)
     place = str((folder / (row.folder or "")).absolute())
+    if row.path is None:
+        return line("AliasMatch", taken, place)
     return line("Alias", taken, place + "/" * (taken.endswith("/") and not place.endswith("/")))
 
 

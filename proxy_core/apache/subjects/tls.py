@@ -19,6 +19,7 @@ from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import (
     LISTENER_TLS,
+    PATH,
     SWITCH,
     UPSTREAM_TLS,
     Handler,
@@ -86,6 +87,7 @@ HANDLERS = {
     "sslengine": option("ssl_engine", SWITCH),
     "sslcertificatefile": several("ssl_cert"),
     "sslcertificatekeyfile": several("ssl_key"),
+    "sslcertificatechainfile": option("ssl_chain", PATH),
     "sslprotocol": protocol,
     "sslverifyclient": verify,
     "sslproxyengine": option("ssl_proxy", SWITCH),
@@ -107,7 +109,6 @@ UNSUPPORTED = by_name({
     "put the certificates of the folder into one file":
         "sslproxycacertificatepath sslcacertificatepath sslproxymachinecertificatepath",
     "clients that name no host are answered by the first one": "sslstrictsnivhostcheck",
-    "put the chain behind the certificate, into one file": "sslcertificatechainfile",
 })  # fmt: skip
 LOST = {
     "UpstreamTls.server_name": "Apache asks for the host of the member's URL",
@@ -123,8 +124,9 @@ def listener(draft: SiteDraft, hosts: Sequence[DraftServer]) -> dict[str, Any] |
     rows: list[Mapping[str, Any]] = []
     for server in speaking:
         files, keys = (_effective(draft, server, name) or [] for name in ("ssl_cert", "ssl_key"))
+        chain = _effective(draft, server, "ssl_chain")
         for cert, key in zip_longest(files, keys):
-            row = {"cert": cert} | ({"key": key} if key else {})
+            row = {"cert": cert} | ({"key": key} if key else {}) | ({"chain": chain} if chain else {})
             if cert and row not in rows:
                 rows.append(row)
     found: dict[str, Any] = {
@@ -237,8 +239,10 @@ def certificates(site: Site, host: Host, tls: ListenerTls, folder: Path) -> tupl
 
 def _tls(site: Site, name: str, tls: ListenerTls, folder: Path, lose: Lose) -> ListenerTls:
     hosts = [host for host in site.hosts.values() if name in (host.listeners or site.listeners)]
-    chosen = [row for host in hosts for row in certificates(site, host, tls, folder)]
-    rows = tuple(dict.fromkeys(chosen))
+    chosen = [certificates(site, host, tls, folder) for host in hosts]
+    if any(len({row.chain for row in each} - {""}) > 1 for each in chosen):
+        lose(("listeners", name, "tls", "certificates"), "a host has one chain: put them behind the certificates")
+    rows = tuple(dict.fromkeys(row for each in chosen for row in each))
     for row in tls.certificates:
         if row not in rows:
             lose(("listeners", name, "tls", "certificates"), f"no host there has a name that {row.cert} is for")
@@ -282,7 +286,10 @@ def lines_of_host(site: Site, host: Host, folder: Path) -> Lines:
     if tls is None:
         return []
     found = ["SSLEngine on", f"SSLProtocol {_VERSIONS[tls.min_version]}"]
+    chain = ""
     for row in certificates(site, host, tls, folder):
         found.append(line("SSLCertificateFile", row.cert))
         found += [line("SSLCertificateKeyFile", row.key)] * bool(row.key)
+        chain = chain or row.chain
+    found += [line("SSLCertificateChainFile", chain)] * bool(chain)
     return [*found, *directives(LISTENER_TLS, tls, ListenerTls(certificates=tls.certificates))]

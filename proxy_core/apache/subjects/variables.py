@@ -90,6 +90,18 @@ def _filled(value: str) -> str:
     return re.sub(r"(\\.)|(\$\{|%)", lambda found: found[1] or f"\\{found[2]}", value, flags=re.DOTALL)
 
 
+def lost_names(directive: Directive) -> list[str]:
+    """The variables that a lost directive would set, as regular expressions: conditions may go by them."""
+    match directive.key:
+        case "secrule" | "secaction":
+            return [re.escape(name) for name in re.findall(r"setenv:'?!?([\w-]+)", directive.raw)]
+        case "geoipenable":
+            return [r"GEOIP_\w+"]
+        case "maxminddbenv":
+            return [re.escape(name) for name in directive.args[:1]]
+    return []
+
+
 def set_env_if_expr(context: ImportContext, directive: Directive) -> None:
     """SetEnvIfExpr expression [!]name[=value] …"""
     expression, *variables = directive.args
@@ -135,7 +147,7 @@ def pass_env(context: ImportContext, directive: Directive) -> None:
 _AS_IT_COMES = Unsupported("how members are spoken to is not changed by variables here")
 
 _OF_FORWARDING: dict[str, Unsupported | Ignored] = {
-    **dict.fromkeys(("force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendcl", "proxy-chain-auth"), _AS_IT_COMES),
+    **dict.fromkeys(("proxy-sendcl", "proxy-chain-auth"), _AS_IT_COMES),
     **dict.fromkeys(
         ("proxy-sendchunked", "proxy-sendchunks"),
         Ignored("a body is passed on as it comes, chunked or with a length"),
@@ -158,7 +170,7 @@ _FUNCTIONS: dict[tuple[str, ...], str] = {
     ("lowercase",): "tolower", ("uppercase",): "toupper", ("urlencode",): "escape", ("urldecode",): "unescape",
 }  # fmt: skip
 
-_MARKS = "/#|!,;:"
+MARKS = "/#|!,;:"
 
 
 def plain(site: Site, lose: Lose) -> Site:
@@ -219,9 +231,9 @@ def _plain(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     capture = row.capture
     if "$0" in (value or "") and not pattern.compile(capture).groups:
         capture = f"({capture})"  # or an expression would not tell what was found
-    mark = next((each for each in _MARKS if each not in capture), "")
+    mark = next((each for each in MARKS if each not in capture), "")
     if not mark:
-        lose((*at, "capture"), f"an expression needs a mark round it that is not in it, one of {_MARKS}")
+        lose((*at, "capture"), f"an expression needs a mark round it that is not in it, one of {MARKS}")
         return None
     spelled = f"{subject} =~ {'m' * (mark != '/')}{mark}{capture}{mark}{'i' * row.nocase}"
     return _expression(row, f"!({spelled})" if row.negate else spelled)

@@ -81,4 +81,10 @@ def _literal(content: str) -> bool:
 
 
 def _scalar(content: Any) -> str:
-    return tomli_w.dumps({"k": content})[4:-1]
+    spelled = tomli_w.dumps({"k": content})[4:-1]
+    return spelled if spelled.isprintable() else "".join(map(_escaped, spelled))
+
+
+def _escaped(character: str) -> str:
+    """A character as a basic string has it, which no terminal that shows the file obeys."""
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

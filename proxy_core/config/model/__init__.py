@@ -20,6 +20,7 @@ from proxy_core.config.model.balancers import (
     Sticky,
 )
 from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.expires import ExpiryRule
 from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.headers import HeaderRule, ReverseRule
 from proxy_core.config.model.health import HealthCheck
@@ -34,7 +35,7 @@ from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 
 __all__ = [
     "Access", "AccessLog", "Auth", "Balancer", "Ban", "Certificate", "Console", "Ejection", "EnvRule", "ErrorPage",
-    "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener",
+    "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat", "Host", "Limits", "Listener",
     "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member", "MemberRole", "MemberStatus", "Metrics",
     "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap", "RewriteRule", "Route", "Site", "Sticky",
     "UpstreamTls",

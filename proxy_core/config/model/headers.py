@@ -50,8 +50,8 @@ class HeaderRule(LocationRow, frozen=True, kw_only=True):
 
     value: Annotated[str, example("max-age=31536000")] = ""
     """The value, or for edit what the find becomes ($1 is a group). %{NAME}e is a variable of the request, %{NAME}s one
-    of TLS, %t and %D when it came and how long it took so far in microseconds, %% a percent sign; or "expr=" and a text
-    with %{VARIABLE}."""
+    of TLS or of what rules know as %{NAME}, %t and %D when it came and how long it took so far in microseconds, %% a
+    percent sign; or "expr=" and a text with %{VARIABLE}."""
 
     early: bool = False
     """For requests: before all rules, which see what it makes of them, and not behind them. It belongs to the server or

@@ -76,6 +76,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
     add_forwarded: bool | None = None
     """Whether X-Forwarded-For, -Host and -Server are added, not the site's word."""
 
+    expires_active: bool | None = None
+    """Whether rows of [[expires]] act, not the site's word."""
+
     max_body: MaxBody = None
     """See ``MaxBody``."""
 

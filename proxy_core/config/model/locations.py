@@ -13,6 +13,7 @@ from proxy_core.config.model.types import (
     AuthName,
     ForwardAuthName,
     MaxBody,
+    Method,
     NonEmpty,
     Require,
     Seconds,
@@ -22,10 +23,11 @@ from proxy_core.config.model.types import (
 
 
 class Location(HostRow, frozen=True, kw_only=True):
-    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex and
-    folder says which; files alone or beside folder. Later rows win over earlier ones, paths over targets and folders,
-    deeper folders over those that they are in, rows with expr over all others. Apache: Location, LocationMatch, Proxy,
-    ProxyMatch, Directory, Files, If.
+    """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex, folder
+    and folder_regex says which; files alone or beside one of the last two. Later rows win over earlier ones, paths over
+    targets and folders, deeper folders over those that they are in, folder_regex over all of these (the more slashes in
+    it, the later), rows with expr over all others. Apache: Location, LocationMatch, Proxy, ProxyMatch, Directory,
+    DirectoryMatch, Files, If.
 
     [[locations]]
     path = "/admin"
@@ -50,6 +52,10 @@ class Location(HostRow, frozen=True, kw_only=True):
     """Folder, relative to the site file, with all below it, where a file is what answers; * ? and [ are wildcards that
     take no slash. Apache: Directory."""
 
+    folder_regex: Annotated[str | None, example("^/srv/www/[^/]+/private")] = None
+    """Regular expression, searched in the whole name of the file that answers, which is absolute where document_root or
+    the folder of the route is, and else relative to the site file. Apache: DirectoryMatch."""
+
     files: Annotated[str | None, example("\\.bak$")] = None
     """Regular expression, searched in the name of the file that answers, without its folders. Apache: FilesMatch."""
 
@@ -68,8 +74,15 @@ class Location(HostRow, frozen=True, kw_only=True):
     add_forwarded: bool | None = None
     """Whether X-Forwarded-For, -Host and -Server are added, not the host's word."""
 
+    expires_active: bool | None = None
+    """Whether rows of [[expires]] act, not the host's word."""
+
     max_body: MaxBody = None
     """See ``MaxBody``."""
+
+    methods: Annotated[tuple[Method, ...], example(["GET", "POST"])] = ()
+    """Methods that are allowed; others get 405, whoever asks. GET stands for HEAD too, "*" for every method. Empty:
+    nothing is said. Apache: AllowMethods."""
 
     require: Require = ()
     """See ``Require``."""

@@ -87,6 +87,9 @@ class Options(SiteTable, frozen=True, kw_only=True):
     """The Via field. on: this proxy adds itself, in requests and answers. full: with its product name. block: Via is
     taken out of requests. Apache: ProxyVia."""
 
+    expires_active: bool = False
+    """Say how long answers may be kept, as rows of [[expires]] have it. Apache: ExpiresActive."""
+
     trace: bool = False
     """Pass the method TRACE on to upstreams instead of answering 405. Apache: TraceEnable."""
 

@@ -74,6 +74,10 @@ class RewriteRule(HostRow, frozen=True, kw_only=True):
     path of the file. A path as result is looked up anew, from the host on. Of several rows that hold, the last that has
     rules has them tried. Apache: RewriteRule in Location."""
 
+    folder: Annotated[str, example("static")] = ""
+    """Folder, relative to the site file, in which the path that the rule makes is looked for, instead of document_root;
+    no rule behind it is tried. Apache: a substitution that begins with a folder of the file system."""
+
 
 class RewriteMap(SiteTable, frozen=True, kw_only=True):
     """[maps.NAME]: a table that rules look keys up in, as ${NAME:key|default}. Apache: RewriteMap.
@@ -102,8 +106,8 @@ class RewriteMap(SiteTable, frozen=True, kw_only=True):
     """For int: what is done to the key."""
 
     command: tuple[str, ...] = ()
-    """For prg: the program and its arguments, started once. It gets a key a line and answers with a value a line, NULL
-    for none."""
+    """For prg: the program, relative to the site file, and its arguments, started once; a name that is no file there is
+    looked for in PATH. It gets a key a line and answers with a value a line, NULL for none."""
 
     timeout: Seconds = 2.0
     """For prg, dbd and fastdbd: seconds after which an answer is not waited for any longer; the request gets the
@@ -131,7 +135,8 @@ class EnvRule(HostRow, frozen=True, kw_only=True):
     """
 
     name: Annotated[str, fitting(r"^[^\s=!%{}:]+\Z", "a name without blanks"), example("IPHashChar")]
-    """The variable, read as %{ENV:NAME}."""
+    """The variable, read as %{ENV:NAME}. no-proxy keeps a request here; force-proxy-request-1.0 has its member asked in
+    HTTP/1.0, proxy-nokeepalive on a connection that no other request gets."""
 
     from_: Annotated[str, example("%{REMOTE_ADDR}")] = field(name="from", default="")
     """What is looked at: text with %{VARIABLE}, such as %{REMOTE_ADDR} or %{HTTP:User-Agent}."""

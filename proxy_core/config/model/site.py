@@ -10,6 +10,7 @@ from proxy_core.config.model.balancers import (
     Heartbeat,
 )
 from proxy_core.config.model.error_pages import ErrorPage
+from proxy_core.config.model.expires import ExpiryRule
 from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.headers import HeaderRule, ReverseRule
 from proxy_core.config.model.hosts import Host
@@ -61,6 +62,12 @@ class AccessLog(SiteTable, frozen=True, kw_only=True):
     """common and combined are Apache's formats of these names; json is an object a line with route, member, attempts
     and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
     json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation."""
+
+    env: Annotated[str, example("!dontlog")] = ""
+    """Only requests for which this variable is set; with ! in front, for which it is not. Apache: env=."""
+
+    expr: Annotated[str, example("%{REQUEST_STATUS} -ge 400")] = ""
+    """Only requests for which this expression holds. Apache: expr=."""
 
 
 class Log(SiteTable, frozen=True, kw_only=True):
@@ -166,6 +173,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     headers: tuple[HeaderRule, ...] = ()
     """Changes to fields of requests and answers."""
+
+    expires: tuple[ExpiryRule, ...] = ()
+    """How long answers may be kept."""
 
     reverse: tuple[ReverseRule, ...] = ()
     """Addresses in answers, mapped back."""

@@ -40,6 +40,10 @@ class Certificate(SiteRow, frozen=True, kw_only=True):
     """PEM file of its key, without a pass phrase; none when it stands in the same file. Apache:
     SSLCertificateKeyFile."""
 
+    chain: Annotated[str, example("tls/intermediates.pem")] = ""
+    """PEM file of the intermediate certificates, where they do not stand behind the certificate itself. Apache:
+    SSLCertificateChainFile."""
+
     names: Annotated[tuple[str, ...], example(["shop.example", "*.shop.example"])] = ()
     """Names that it is for (SNI), instead of those in the certificate itself."""
 

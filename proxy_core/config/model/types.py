@@ -27,6 +27,7 @@ NonEmpty = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, fitting(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", _NAME), example("shop-1")]
 RowId = Annotated[str, fitting(r"^([A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z", _NAME), example("shop-1")]
 FieldName = Annotated[str, fitting(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z", "a field name")]
+Method = Annotated[str, fitting(r"^([A-Z][A-Z-]*|\*)\Z", "a method in capitals, or *")]
 FieldNames = tuple[str, ...]
 UrlPath = Annotated[str, fitting(r"^/", "a path that begins with a slash")]
 
@@ -49,9 +50,10 @@ MaxBody = BodySize | None
 
 Require = Annotated[tuple[str, ...], example(["ip 10.0.0.0/8", "valid-user"])]
 """Who may ask, one condition each, as Apache writes it behind Require: all granted, all denied, ip 10.0.0.0/8 192.168,
-local, method GET POST, env NAME, expr …, user anna, valid-user; or access NAME for a table [access.NAME]. One that
-holds is enough. What is said in one place replaces what was said before it: for the site, the host, targets, paths.
-Empty: nothing is said. Apache: Require."""
+local, host example.com (that name or one below it, which the client's address has, and which leads back to it), method
+GET POST, env NAME, expr …, user anna, valid-user; or access NAME for a table [access.NAME]. One that holds is enough.
+What is said in one place replaces what was said before it: for the site, the host, targets, paths. Empty: nothing is
+said. Apache: Require."""
 
 AuthName = str
 """Name of the [auth.NAME] that asks for user and password where require wants a user; without it the one said before:

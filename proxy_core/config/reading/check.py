@@ -116,8 +116,8 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
         yield from _one_of(data, path, ("path", "path_regex"), 'path = "/app" or path_regex = "…"')
     if struct is Location:
         todo = 'path = "/app", path_regex = "…", target = "http://host:port", folder = "…" or files = "…"'
-        keys = ("path", "path_regex", "target", "target_regex", "folder")
-        yield from _one_of(data, path, keys if "folder" in data else (*keys, "files"), todo)
+        keys = ("path", "path_regex", "target", "target_regex", "folder", "folder_regex")
+        yield from _one_of(data, path, keys if {"folder", "folder_regex"} & data.keys() else (*keys, "files"), todo)
 
 
 _ACTIONS = {

@@ -54,7 +54,7 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
     prepared = await maps.prepare(site, file.parent)
     report_all(map(document.located, prepared.problems))
     maps.commit(prepared)
-    upstreams, outside = Upstreams(WRITE_BUFFER, folder=file.parent), Outside(maps)
+    upstreams, outside = Upstreams(WRITE_BUFFER, folder=file.parent), Outside(maps, file.parent)
     outside.services = Services(upstreams) if question.ask else None
     try:
         explanation = await explain(compile_site(site, Registry(), 1), outside, question)

@@ -53,6 +53,8 @@ def _fields(exchange: Exchange, settings: Settings, own: int) -> Trace:
     elif own or exchange.status:
         field_edits.replied(settings, exchange, exchange.status or own, (), steps)
     else:
+        dates = settings.edits.expiry.values()
+        steps += (Step(("expires", row.id), "skipped", f"for {row.type or 'any type'}: in the answer") for row in dates)
         steps += map(awaited, (*settings.edits.always, *settings.edits.response))
     return steps
 

@@ -86,7 +86,7 @@ async def explain(
         return explanation(Findings(exchange, found, trace, listener))
     members = rules.pools[found.decision.route.pool or ""].members
     only = members[0] if len(members) == 1 else None
-    forwarded, _ = outgoing(found.view, found.decision, found.fields, only or _NOBODY)
+    forwarded, _, _ = outgoing(found.view, found.decision, found.fields, only or _NOBODY)
     return explanation(Findings(exchange, found, trace, listener, only, forwarded))
 
 

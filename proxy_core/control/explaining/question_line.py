@@ -11,6 +11,7 @@ import shlex
 from typing import NoReturn
 
 from proxy_core.control.view import Question
+from proxy_core.rules.access.networks import parse
 
 
 class _QuestionParser(argparse.ArgumentParser):
@@ -36,6 +37,8 @@ def question(given: argparse.Namespace) -> Question:
         raise ValueError(f'"{method}" is no method: give a method and a URL, or a URL alone')
     if not url.startswith("/") and "://" not in url:
         raise ValueError(f'"{url}" is no path and no URL: begin it with / or with http://')
+    if given.client and parse(given.client) is None:
+        raise ValueError(f'"{given.client}" is no address of a client: write one as 192.0.2.7 or 2001:db8::1')
     return Question(
         url=url, method=method, client=given.client, fields=tuple(given.fields), listener=given.listener, ask=given.ask
     )

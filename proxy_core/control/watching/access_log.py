@@ -25,6 +25,8 @@ from proxy_core.config.model import AccessLog as Settings
 from proxy_core.control.watching.log_format import compiled
 from proxy_core.control.watching.log_records import record
 from proxy_core.errors import Problem
+from proxy_core.rules.decision import NO_EXTRAS
+from proxy_core.rules.fields.edits import condition
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recent_requests import Recorder
 
@@ -45,6 +47,7 @@ class AccessLogWriter:
         self._console = console
         self._settings: Settings | None = None
         self._line: Callable[[Exchange], bytes] | None = None
+        self._wanted: Callable[[Exchange], bool] | None = None
         self._path: Path | None = None
         self._cursor = recorder.newest
         self._pending = b""
@@ -65,6 +68,7 @@ class AccessLogWriter:
         if settings is not None:
             self._path = None if settings.file == "-" else self._folder / settings.file
             self._line = LINES.get(settings.format) or compiled(settings.format)
+            self._wanted = _wanted(settings)
             self._open()
 
     @property
@@ -102,7 +106,7 @@ class AccessLogWriter:
         if not self._pending:
             exchanges = recorder.after(self._cursor, BATCH)
             self._cursor += len(exchanges)  # before: a mistake of ours over one of them must not stop the log for ever
-            self._pending = b"".join(map(line, exchanges))
+            self._pending = b"".join(map(line, filter(self._wanted, exchanges) if self._wanted else exchanges))
         self._flush()
 
     def reopen(self) -> None:
@@ -156,6 +160,22 @@ class AccessLogWriter:
             self.write()
             if self._trouble or self._file < 0:
                 return
+
+
+def _wanted(settings: Settings) -> Callable[[Exchange], bool] | None:
+    """Which requests these settings want, None for all of them (``config_log_transaction``)."""
+    from proxy_core.serve.field_edits import EditBasis, moment  # who only looks at a site serves nothing
+
+    holds = condition(settings.env, settings.expr)
+    if holds is None:
+        return None
+
+    def wanted(exchange: Exchange) -> bool:
+        basis = EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS,
+                          exchange.notes or {})  # fmt: skip
+        return holds(moment(basis, answered=exchange.answer.split(b"\r\n")[1:-2], status=exchange.status))
+
+    return wanted
 
 
 def _unwritten(name: str, trouble: str) -> Problem:

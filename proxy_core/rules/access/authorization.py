@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -84,7 +84,7 @@ def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:
     def check(scope: Scope) -> AccessVerdict:
         verdict = AccessVerdict.NEUTRAL
         for strictly, conditions in parts:  # never a check in a check: any number of places may be joined
-            its = joined("any", [each.check(scope) for each in conditions])
+            its = joined("any", (each.check(scope) for each in conditions))
             verdict = joined("all" if strictly else "any", [verdict, its])
         return verdict
 
@@ -169,23 +169,32 @@ def _group(name: str, tables: Tables, known: Known, seen: tuple[str, ...]) -> Ac
         raise ValueError(f"access {name} says only what must not be: add one that grants, such as all granted")
     return AccessCondition(
         name,
-        lambda scope: joined(group.match, [member.check(scope) for member in members]),
+        lambda scope: joined(group.match, (member.check(scope) for member in members)),
         sum(member.size for member in members),
         1 + max((member.depth for member in members), default=0),
     )
 
 
-def joined(match: Match, results: Sequence[AccessVerdict]) -> AccessVerdict:
-    """What a group makes of its members' results (``apply_authz_sections``)."""
+def joined(match: Match, results: Iterable[AccessVerdict]) -> AccessVerdict:
+    """What a group makes of its members' results (``apply_authz_sections``): the first that decides is the last that
+    is asked for."""
     decides, otherwise = AccessVerdict.GRANTED, AccessVerdict.DENIED
     if match == "all":
         decides, otherwise = otherwise, decides
     undecided = [AccessVerdict.UNKNOWN, AccessVerdict.WANTS_USER]
     if match == "any":  # a user may be what makes it hold, whoever the client is
         undecided.reverse()
-    ranked = (decides, *undecided, otherwise)
-    made = next((each for each in ranked if each in results), AccessVerdict.NEUTRAL)
+    seen = set(_until(decides, results))
+    made = next((each for each in (decides, *undecided, otherwise) if each in seen), AccessVerdict.NEUTRAL)
     return _negated(made) if match == "none" else made
+
+
+def _until(last: AccessVerdict, results: Iterable[AccessVerdict]) -> Iterator[AccessVerdict]:
+    """The results up to the first of this kind."""
+    for each in results:
+        yield each
+        if each is last:
+            return
 
 
 def _negated(verdict: AccessVerdict) -> AccessVerdict:
@@ -260,11 +269,11 @@ def _challenge(auth: Auth, cause: str, user: str = "") -> Respond:
 
 
 def _judged(rule: AccessRule, scope: Scope, trace: Trace | None) -> AccessVerdict:
-    results = [condition.check(scope) for condition in rule.conditions]
+    results = list(_until(AccessVerdict.GRANTED, (condition.check(scope) for condition in rule.conditions)))
     verdict = joined("any", results)
     if trace is not None:
         who = f" for user {_shown(scope.user)}" if scope.user else ""
-        details = [f"{each.text}: {its.value}" for each, its in zip(rule.conditions, results, strict=True)]
+        details = [f"{each.text}: {its.value}" for each, its in zip(rule.conditions, results, strict=False)]
         granted = verdict is AccessVerdict.GRANTED
         trace.append(Step(rule.address, "match" if granted else "no match", f"require{who}: {verdict.value}", details))
     return verdict

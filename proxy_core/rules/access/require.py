@@ -1,8 +1,8 @@
 """The conditions that may stand behind Require, by their first word (mod_authz_core, mod_authz_host).
 
 A condition is made of its words once; words that are none raise ValueError with a sentence. Then it says of each
-request whether it grants, denies, or denies for want of a user. Where nobody knows the client, a condition on its
-address denies, and so does its negation. Pure.
+request whether it grants, denies, or denies for want of a user. Where nobody knows the client, or in time its name, a
+condition on these denies, and so does its negation. Pure.
 """
 
 from __future__ import annotations
@@ -71,6 +71,22 @@ def _local(arguments: list[str]) -> Check:
     return _of_client(holds)
 
 
+def _host(arguments: list[str]) -> Check:
+    """Names of hosts, and of domains with all below them (``in_domain`` in mod_authz_host.c)."""
+    _some("name", arguments)
+    names = [each.lower() for each in arguments]
+
+    def check(scope: Scope) -> AccessVerdict:
+        name = scope.fact("host", "", scope.view.client) if scope.view.client else None
+        return AccessVerdict.UNKNOWN if name is None else _granted(any(_in_domain(name, each) for each in names))
+
+    return check
+
+
+def _in_domain(name: str, domain: str) -> bool:
+    return name == domain or (name.endswith(domain) and (domain[0] == "." or name[-len(domain) - 1] == "."))
+
+
 def _method(arguments: list[str]) -> Check:
     """HEAD is GET to httpd."""
     _some("method", arguments)
@@ -119,6 +135,7 @@ KINDS: Mapping[str, Callable[[list[str]], Check]] = {
     "all": _all,
     "ip": _ip,
     "local": _local,
+    "host": _host,
     "method": _method,
     "env": _env,
     "expr": _expression,

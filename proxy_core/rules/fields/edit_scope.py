@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.facts import Facts
-from proxy_core.rules.text.variables import Scope
+from proxy_core.rules.text.variables import VARIABLES, Scope
 
 
 @dataclass(slots=True)
@@ -26,18 +26,25 @@ class Moment:
     """Whether a request id from this client is believed."""
     new_id: Callable[[], str] = lambda: ""
     """Makes a request id."""
+    varies: list[str] = field(default_factory=list)
+    """Fields of the request that conditions have looked at, for Vary (``add_vary`` in server/util_expr_eval.c)."""
 
 
 @dataclass(slots=True)
 class HeaderScope(Scope):
     """A Scope that knows the answer too: ``answered`` are its field lines, ``status`` is its status, ``notes`` what was
-    noted of it by lower-case name."""
+    noted of it by lower-case name, ``looked_at`` the fields of the request that an expression has looked at."""
 
     answered: Sequence[bytes] = field(default_factory=tuple)
     status: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    looked_at: list[str] = field(default_factory=list)
 
     def variable(self, name: str) -> str:
+        if name[:5].upper() == "HTTP:":
+            self.looked_at.append(name[5:])
+        elif name[:5].upper() == "HTTP_" and name.upper() in VARIABLES:
+            self.looked_at.append(name[5:].replace("_", "-").title())
         folded = name.upper() if self.status else ""
         if folded == "REQUEST_STATUS":
             return str(self.status)
@@ -46,6 +53,8 @@ class HeaderScope(Scope):
         return Scope.variable(self, name)
 
     def field(self, name: str, which: str) -> str:
+        if which == "req":
+            self.looked_at.append(name)
         if which == "resp":
             at = found(self.answered, name.lower().encode("latin-1", "replace"))
             return value_of(self.answered[at[0]]) if at else ""
@@ -57,6 +66,20 @@ class HeaderScope(Scope):
 def found(lines: Sequence[bytes], name: bytes) -> list[int]:
     """Where the lines of a field stand; ``name`` is in lower case."""
     return [at for at, each in enumerate(lines) if each.partition(b":")[0].lower() == name]
+
+
+def varying(lines: list[bytes], names: Sequence[str]) -> list[bytes]:
+    """The lines with these names in Vary; Host is never one of them, for every answer is that of its host."""
+    at = found(lines, b"vary")
+    said = [each.strip() for number in at for each in value_of(lines[number]).split(",")]
+    whole: dict[str, str] = {}
+    for name in (*said, *names):
+        whole.setdefault(name.lower(), name)
+    wanted = [name for folded, name in whole.items() if folded not in ("", "host")]
+    if "*" in said or not wanted:
+        return lines
+    kept = [each for number, each in enumerate(lines) if number not in at]
+    return [*kept, b"Vary: " + ", ".join(wanted).encode("latin-1", "replace")]
 
 
 def value_of(each: bytes) -> str:

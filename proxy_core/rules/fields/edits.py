@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy_core.config.model import HeaderRule
@@ -19,6 +19,7 @@ from proxy_core.rules.expression.evaluation import Expr, ExprFailure, compile_ex
 from proxy_core.rules.expression.sub_and_split import Walk, walk
 from proxy_core.rules.facts import Unknown
 from proxy_core.rules.fields.edit_scope import Moment
+from proxy_core.rules.fields.expiry import Expiry
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import Pattern
 
@@ -78,6 +79,8 @@ class Edits:
     """Done to the fields of a request before any other rule."""
     names: frozenset[bytes] = frozenset()
     """Fields of requests that edits are about, in lower case, as far as CGI takes other names for them."""
+    expiry: Expiry = field(default_factory=dict)
+    """How long answers may be kept, by their media type."""
     told: tuple[Edit, ...] = ()
     """Stand for the fields that a service goes by which is asked first. Nothing is done to them."""
 
@@ -97,7 +100,7 @@ class Edits:
 
     @property
     def steady_answer(self) -> bool:
-        return all(edit.steady for edit in (*self.response, *self.always))
+        return not self.expiry and all(edit.steady for edit in (*self.response, *self.always))
 
 
 def alike(edits: Iterable[Edit]) -> frozenset[bytes]:
@@ -112,7 +115,7 @@ def compile_edit(row: HeaderRule) -> Edit:
     value, steady = compile_value(row.value)
     regex = pattern.compile(row.pattern) if row.action == "echo" else None
     found = walk(as_bytes_text(row.pattern), False) if row.action in ("edit", "edit*") else None
-    holds = _condition(row)
+    holds = condition(row.env, row.expr)
     spelled = row.name.encode("latin-1")
     asks = bool(row.expr) or (row.value.startswith("expr=") and not steady)
     steady = steady and holds is None and row.action not in ("echo", "note")
@@ -162,23 +165,28 @@ def _flat(value: str) -> str:
     return value.replace("\r", " ").replace("\n", " ")
 
 
-def _condition(row: HeaderRule) -> Callable[[Moment], bool] | None:
-    if row.expr:
-        expr = compile_expr(row.expr)
-        return lambda moment: _true(expr, moment)
-    if row.env:
-        name, wanted = row.env.removeprefix("!").lower(), not row.env.startswith("!")
+def condition(env: str, expr: str) -> Callable[[Moment], bool] | None:
+    """Whether an expression holds or a variable is set (with ! in front: is not); None where nothing is asked. Raises
+    ExprError."""
+    if expr:
+        compiled = compile_expr(expr)
+        return lambda moment: _true(compiled, moment)
+    if env:
+        name, wanted = env.removeprefix("!").lower(), not env.startswith("!")
         return lambda moment: (name in moment.scope.env) is wanted
     return None
 
 
 def _true(expr: Expr, moment: Moment) -> bool:
     """httpd does what a condition that fails to be evaluated was about."""
+    moment.scope.looked_at.clear()
     try:
-        return expr.truth(moment.scope)
+        holds = expr.truth(moment.scope)
     except ExprFailure:
         return True
     except Unknown:
         if not moment.scope.status:
             raise
         return True
+    moment.varies += moment.scope.looked_at
+    return holds

@@ -13,10 +13,9 @@ from proxy_core.rules.access import authorization
 from proxy_core.rules.access.require import wants_user
 from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
-from proxy_core.rules.routing.prefixes import collapsed, takes
+from proxy_core.rules.routing.prefixes import collapsed
 
 _GONE = {
-    "host": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "forward-dns": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "group": "there are no groups: name the users, as in user anna bert",
     "valid-group": "there are no groups: name the users, as in user anna bert",
@@ -83,14 +82,24 @@ def _vanishing(site: Site) -> Iterator[Problem]:
         around[name] = own if host.require else server
         yield from _replaces(site, own, server)
     rows = [row for row in site.locations if row.enabled and row.path is not None and not row.expr]
-    before: list[tuple[str, bytes, _Place]] = []
-    for row in rows:
+    before: dict[tuple[str, bytes], tuple[int, _Place]] = {}
+    for number, row in enumerate(rows):
         prefix = collapsed(as_bytes_text(row.path or "/").encode("latin-1"))
         own = _Place(("locations", row.id), f"location {row.id}", row.require)
-        over = [place for host, above, place in before if host in ("", row.host) and takes(above, prefix)]
         if row.require and row.merging == "off":
-            yield from _replaces(site, own, over[-1] if over else around.get(row.host, server))
-            before.append((row.host, prefix, own))
+            over = [
+                before[key] for above in _above(prefix) for host in {"", row.host} if (key := (host, above)) in before
+            ]
+            yield from _replaces(site, own, max(over)[1] if over else around.get(row.host, server))
+            before[row.host, prefix] = number, own
+
+
+def _above(prefix: bytes) -> Iterator[bytes]:
+    """The prefixes that take a path which begins with this one (``takes``)."""
+    yield prefix
+    for at, byte in enumerate(prefix):
+        if byte == ord("/"):
+            yield from {prefix[:at], prefix[: at + 1]} - {prefix}
 
 
 def _replaces(site: Site, own: _Place, around: _Place) -> Iterator[Problem]:
@@ -116,7 +125,11 @@ def _by_address(site: Site, match: str, require: Sequence[str]) -> bool:
                 known[name] = depth < authorization.NESTING and all_or_any(group.match, group.require, depth + 1)
             return known[name]
         words = text.lower().removeprefix("not ").split()
-        return words[:1] in (["ip"], ["local"]) or words == ["all", "denied"] or _ADDRESS.search(text) is not None
+        return (
+            words[:1] in (["ip"], ["local"], ["host"])
+            or words == ["all", "denied"]
+            or _ADDRESS.search(text) is not None
+        )
 
     def all_or_any(match: str, require: Sequence[str], depth: int) -> bool:
         found = [holds(text, depth) for text in require]

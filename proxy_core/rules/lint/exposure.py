@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from proxy_core.config.folders import parted
 from proxy_core.config.model import Site
 from proxy_core.config.private_files import private_files
 from proxy_core.errors import Address, Problem
@@ -38,6 +39,7 @@ def _folders(site: Site) -> Iterator[tuple[Address, str]]:
     for name, host in site.hosts.items():
         if host.document_root:
             yield ("hosts", name, "document_root"), host.document_root
-    for row in site.routes:
-        if row.folder:
-            yield ("routes", row.id, "folder"), row.folder
+    for table, rows in (("routes", site.routes), ("rewrites", site.rewrites)):
+        for row in rows:
+            if row.folder:
+                yield (table, row.id, "folder"), parted(row)[0]

@@ -1,4 +1,4 @@
-"""What is wrong with [[headers]], [[reverse]] and [[errors]].
+"""What is wrong with [[headers]], [[expires]], [[reverse]] and [[errors]].
 
 A row may name what is not there, may not compile, or may meddle with what the proxy writes itself.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from proxy_core.config.model import ErrorPage, HeaderRule, Host, Location, ReverseRule, Route, Site
+from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Location, ReverseRule, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import balancer
@@ -36,7 +36,7 @@ def lint_headers(site: Site) -> Iterator[Problem]:
         "route": {row.id: None for row in site.routes},
         "location": {row.id: None for row in site.locations},
     }
-    for rows, lint in (("headers", _header), ("reverse", _reverse), ("errors", _page)):
+    for rows, lint in (("headers", _header), ("expires", _expiry), ("reverse", _reverse), ("errors", _page)):
         for row in getattr(site, rows):
             for key, known in named.items():
                 yield from missing((rows, row.id), key, getattr(row, key, ""), known)
@@ -87,6 +87,13 @@ def _early(address: Address, row: HeaderRule) -> Iterator[Problem]:
     for key in ("route", "location", "env", "expr"):
         if getattr(row, key):
             yield error((*address, key), f"before the rules nothing is known of {key}", f"delete {key}, or early")
+
+
+def _expiry(site: Site, address: Address, row: ExpiryRule) -> Iterator[Problem]:
+    said = [site.site.expires_active, *(host.expires_active for host in site.hosts.values())]
+    if not any((*said, *(place.expires_active for place in site.locations))):
+        todo = "add expires_active = true to [site], a host or a location"
+        yield warning(address, "the row acts nowhere: expires_active is true nowhere", todo)
 
 
 def _reverse(site: Site, address: Address, row: ReverseRule) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What is wrong with listeners, with the hosts behind them, and with the access log's format."""
+"""What is wrong with listeners, with the hosts behind them, and with the access log."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from proxy_core.config.log_directives import BadFormat, parsed
-from proxy_core.config.model import Site
+from proxy_core.config.model import AccessLog, Site
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
 from proxy_core.rules import hosts
-from proxy_core.rules.lint.problems import error, unknown, warning
+from proxy_core.rules.expression.evaluation import compile_expr
+from proxy_core.rules.lint.problems import error, refused, unknown, warning
 
 
 def lint_listeners(site: Site) -> Iterator[Problem]:
@@ -27,11 +28,21 @@ def lint_listeners(site: Site) -> Iterator[Problem]:
                 f'"{site.listeners[other].address}" is taken by listener {one} ("{site.listeners[one].address}")',
                 "give each listener a port of its own, or remove one",
             )
-    if site.access_log is not None and site.access_log.format != "json":
-        try:
-            parsed(site.access_log.format)
-        except BadFormat as reason:
-            yield error(("access_log", "format"), str(reason), reason.todo)
+    if site.access_log is not None:
+        yield from _access_log(site.access_log)
+
+
+def _access_log(log: AccessLog) -> Iterator[Problem]:
+    if log.env and log.expr:
+        todo = "put both into expr: reqenv('NAME') =~ /./ && …"
+        yield error(("access_log", "env"), "the log has two conditions", todo)
+    if log.expr:
+        yield from refused(("access_log", "expr"), "correct the expression", compile_expr, log.expr)
+    try:
+        if log.format != "json":
+            parsed(log.format)
+    except BadFormat as reason:
+        yield error(("access_log", "format"), str(reason), reason.todo)
 
 
 def _clash(one: tuple[str, int], other: tuple[str, int]) -> bool:

@@ -134,6 +134,12 @@ def _rule(site: Site, row: RewriteRule) -> Iterator[Problem]:
         yield from texts(site, (*address, "substitution"), row.substitution, groups, found)
     for extra in (*given.env, *given.cookies):
         yield from texts(site, (*address, "flags"), extra, groups, found)
+    if row.folder and (
+        row.location or given.proxy or given.redirect or given.answers or given.passthrough
+        or not row.substitution.startswith("/")
+    ):  # fmt: skip
+        what = "folder is for a rule of a server whose substitution is a path in it, such as /$1, without P, R or PT"
+        yield error((*address, "folder"), what, "remove it")
     if given.proxy and not given.answers:
         yield from chosen_host(site, row)
     if not wrong:
@@ -220,14 +226,15 @@ def _maps_used(site: Site) -> set[str]:
 
 def _location(site: Site, row: Location) -> Iterator[Problem]:
     address: Address = ("locations", row.id)
-    for key, regex in (("target_regex", row.target_regex), ("path_regex", row.path_regex), ("files", row.files)):
-        if regex is not None:
+    for key in ("target_regex", "path_regex", "folder_regex", "files"):
+        if (regex := getattr(row, key)) is not None:
             yield from patterns((*address, key), regex)
     if row.expr:
         yield from refused((*address, "expr"), "correct the expression", compile_expr, row.expr)
     if row.merging != "off" and not row.require:
         what = "there is nothing to be joined with what was required before"
         yield warning((*address, "merging"), what, "say what is required, or remove it")
-    if (row.folder or row.files is not None) and not serves_files(site):
+    of_files = next((key for key in ("folder", "folder_regex", "files") if getattr(row, key) is not None), "")
+    if of_files and not serves_files(site):
         what = "the row is for files, and the site serves none"
-        yield warning((*address, "files" if row.folder is None else "folder"), what, "add a document_root or a folder")
+        yield warning((*address, of_files), what, "add a document_root or a folder")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from proxy_core.config.destination import destination
+from proxy_core.config.folders import parted
 from proxy_core.config.model import Route, Site
 from proxy_core.errors import Problem
 from proxy_core.http.target import as_bytes_text, balancer, origin
@@ -53,9 +54,9 @@ def _spelling(row: Route) -> Iterator[Problem]:
 def _answering(row: Route) -> Iterator[Problem]:
     """Rows that redirect or serve files."""
     address = ("routes", row.id)
-    if row.folder is not None and row.path is None:
-        todo = "give it a path; what follows it is looked for in the folder"
-        yield error((*address, "folder"), "files are served below a path, not for a regular expression", todo)
+    if row.folder is not None and not parted(row)[0]:
+        todo = "begin with the name of the folder that all of them are in"
+        yield error((*address, "folder"), "a client would choose the folder whose files it gets", todo)
     if (row.folder is not None or row.redirect is not None) and row.mapping != "decoded":
         what = "only what is forwarded can be matched before it is decoded"
         yield error((*address, "mapping"), what, "remove it, or forward the path")
@@ -97,6 +98,7 @@ def _regex(row: Route, regex: str) -> Iterator[Problem]:
     if row.proxy is not None:
         yield from climbing(address, regex, row.proxy)
     key, target = ("redirect", row.redirect.to) if row.redirect is not None else ("proxy", row.proxy or "")
+    key, target = (key, target) if row.folder is None else ("folder", row.folder)
     numbers = {int(number) for number in _REFERENCE.findall(target)}
     if missing := sorted(number for number in numbers if number > compiled.groups):
         what = f"${missing[0]} is always empty: {regex} has {compiled.groups or 'no'} groups"

@@ -91,9 +91,10 @@ def order(site: Site, host: str) -> Iterator[Problem]:
                 what = f'rule {above.id} ("{above.pattern}") above takes all that this one could, so it never matches'
                 yield warning(("rewrites", row.id, "pattern"), what, f"move it above {above.id}")
             yield from _lost(row, given, last=number == len(rows) - 1, files=files)
-            if sure and not passed:
+            if sure and not passed and above is None:
                 yield from _clash(row, given, routes)
-        passed = passed or given.last or given.end or given.passthrough or given.skip > 0
+        ends = given.last or given.end or given.passthrough or (given.proxy and row.substitution == "-")
+        passed = passed or ends or given.skip > 0
 
 
 def redirects(row: RewriteRule, given: Flags) -> bool:
@@ -104,7 +105,7 @@ def redirects(row: RewriteRule, given: Flags) -> bool:
 def _lost(row: RewriteRule, given: Flags, last: bool, files: bool) -> Iterator[Problem]:
     """A rule whose path nothing takes; with ``files`` it may be one."""
     local = not given.answers and row.substitution.startswith("/") and not (given.redirect or given.proxy)
-    if local and not files and not given.passthrough and (last or given.last or given.end):
+    if local and not (files or row.folder) and not given.passthrough and (last or given.last or given.end):
         what = "the rule makes another path and that is the end: it is no file, so it is answered 404"
         yield warning(("rewrites", row.id, "flags"), what, "add PT, so that the routes see the new path")
 

@@ -1,32 +1,25 @@
 """Look-aheads: what a path would become as a request of its own, for -U and %{LA-U:…}.
 
 ``ap_sub_req_lookup_uri`` in server/request.c. A path beside that of the request counts from its folder. Variables go
-down into the look-ahead and do not come back; cookies that rules set there are set for the request. Files and access
-are not asked. Look-aheads may nest to a small depth only, for each can cost a pass through all rules. Pure.
+down into the look-ahead and do not come back; cookies that rules set there are set for the request. Access is asked,
+files are not. Look-aheads may nest to a small depth only, for each can cost a pass through all rules. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from proxy_core.http.escaping import uri_escaped
 from proxy_core.http.target import BadTarget, Reading, normalised
-from proxy_core.rules import env
-from proxy_core.rules.env import Setter
-from proxy_core.rules.rewriting import rewrite
-from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.text.variables import Scope
 
-Ahead = Callable[[Scope, str], tuple[Scope, int]]
 DEEPEST = 3
 """How deep look-aheads may nest."""
 
 
-def look(
-    rules: Sequence[BoundRewrite], late: Sequence[Setter], reading: Reading, scope: Scope, uri: str
-) -> tuple[Scope, int]:
-    """The Scope after the rules, and a status: 200 where nothing was refused. Raises Unknown and Runaway."""
+def begun(scope: Scope, uri: str, reading: Reading) -> tuple[Scope, int]:
+    """The Scope of a path that is looked up as a request of its own, and a status where it is refused at once, 0 where
+    it is not."""
     if not uri.startswith("/"):
         uri = uri_escaped(scope.path[: scope.path.rfind("/") + 1]) + uri
     path, mark, args = uri.partition("#")[0].partition("?")
@@ -50,13 +43,7 @@ def look(
         ended=False,
         file="",
     )
-    ending = rewrite.run(rules, ahead, [])
-    if ending.kind == "pass":
-        ahead.path = ahead.uri
-    env.run_late(late, ahead)
-    if ending.kind == "status":
-        return ahead, ending.status
-    return ahead, 200 if ending.kind != "pass" or ahead.uri.startswith("/") else 400
+    return ahead, 0
 
 
 def _depth(scope: Scope) -> int:

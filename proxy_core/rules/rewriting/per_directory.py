@@ -40,11 +40,14 @@ def within(
 ) -> Decision | InternalRedirect:
     """What the rules make of where a request goes. ``forward`` is what [P] does. Raises Unknown and Runaway."""
     args = scope.args
-    begun = f"proxy:{subject.url}" if subject.url else subject.file or scope.path
+    begun = f"proxy:{subject.url}" if subject.url else scope.whole(subject.file) or scope.path
+    same = {begun}
     if section.row.folder is not None and subject.file:
-        scope.file, begun = begun, _below(section.row.folder, begun)
+        begun = _below(section.row.folder, subject.file)
+        same = {begun, scope.path}
+    else:
+        scope.file = ""
     scope.uri = begun
-    same = (begun, scope.path) if scope.file else (begun,)
     hits: list[RuleState] = []
     ending = rewrite.run(section.rules, scope, hits, trace)
     extras = after(decision.extras, extras_of(scope, hits))
@@ -67,5 +70,5 @@ def _elsewhere(scope: Scope, extras: Extras, reading: Reading) -> InternalRedire
     query = "" if scope.args is None else "?" + scope.args
     own = (("STATUS", "200"), ("URL", scope.path))
     env = tuple((f"REDIRECT_{name}", value) for name, value in (*scope.env.values(), *own))
-    target = escaped(scope.uri, reading) + query.encode("latin-1")
+    target = escaped(scope.below_root(scope.uri), reading) + query.encode("latin-1")
     return InternalRedirect(target, env, extras, scope.ended)

@@ -90,7 +90,7 @@ class RewriteResult(NamedTuple):
 
 def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
     """Compile a row that ``lint`` found no error in. Raises PatternError, FlagError or ConditionError."""
-    given = flags.parse(row.flags)
+    given = flags.parse((*row.flags, "L")) if row.folder else flags.parse(row.flags)
     text, negated = row.pattern, row.pattern.startswith("!")
     found = pattern.compile(text[1:] if negated else text, given.nocase)
     output, drops = row.substitution, False

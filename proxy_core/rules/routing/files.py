@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from proxy_core.config.folders import FILES, METHODS, root_of
-from proxy_core.config.model import Options, Route
-from proxy_core.http.target import as_bytes_text, escaped
+import posixpath
+from dataclasses import replace
+
+from proxy_core.config.folders import FILES, METHODS, parted, root_of
+from proxy_core.config.model import Options, RewriteRule, Route
+from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Forward, Respond, ReverseRow, RuleState
 from proxy_core.rules.hosts import Own
 from proxy_core.rules.routing.prefixes import collapsed
+from proxy_core.rules.text import pattern
 
 _REFUSED = frozenset((
     "PUT", "DELETE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "MERGE",
@@ -27,24 +31,37 @@ def refused_for_files(method: str, decision: Forward) -> Forward | Respond:
     return Respond(status, decision.route, f"files know no {method}", extras._replace(fields=(*extras.fields, allow)))
 
 
-def served(options: Options, row: Route | None, state: RuleState, own: Own) -> BoundRoute | None:
+def in_place(files: BoundRoute, path: str, target: bytes, query: bytes, reading: Reading) -> tuple[BoundRoute, bytes]:
+    """The way to what a row has made of a path, and its target there: a folder is redirected to the path as it was
+    asked for, with a slash behind it, and where there is one already it is the folder (``fixup_dir`` and
+    ``fixup_index`` in mod_dir.c)."""
+    bare = target.rstrip(b"/")
+    back = ReverseRow(bare.decode("ascii"), escaped(path.rstrip("/"), reading).decode("ascii"))
+    return replace(files, reverse=(back,)), (bare + b"/" if path.endswith("/") else target) + query
+
+
+def served(options: Options, row: Route | RewriteRule | None, state: RuleState, own: Own) -> BoundRoute | None:
     """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
     folder itself is mapped back, and errors have our own pages."""
     root = root_of(options, row)
     if root is None:
         return None
-    prefix = "/" if row is None else collapsed(as_bytes_text(row.path or "/").encode("latin-1")).decode("latin-1")
+    route = row if isinstance(row, Route) else Route(path="/")
+    regex, rest = route.path_regex, parted(route)[1]
+    prefix = collapsed(as_bytes_text(route.path or "/").encode("latin-1")).decode("latin-1")
     return BoundRoute(
         id="document_root" if row is None else row.id,
-        path=prefix,
+        path=prefix if regex is None else "",
         pool=FILES,
         target=b"/" + root.key.encode() + (b"/" if prefix.endswith("/") else b""),
         timeout=options.timeout,
         error_override=True,
         reverse=(ReverseRow(f"/{root.key}", escaped(prefix.rstrip("/")).decode()),),
         state=state,
-        rows="site" if row is None else "routes",
-        folder=root.folder,
+        rows="site" if row is None else "routes" if isinstance(row, Route) else "rewrites",
+        regex=None if regex is None else pattern.compile(regex),
+        replacement=f"/{root.key}{as_bytes_text(rest)}",
+        folder=posixpath.normpath(root.folder),
         max_body=own.max_body,
         canonical=own.canonical,
     )

@@ -61,7 +61,7 @@ def interpolated(route: BoundRoute, env: Env) -> BoundRoute | None:
     """The route with each ``${NAME}`` in its target replaced (``proxy_interpolate``); None where a variable would lead
     out of the path that the site names."""
     values = {name: env.get(name.lower(), ("", ""))[1] for name in _VARIABLE.findall(route.replacement)}
-    if any(not {".", ".."}.isdisjoint(value.split("/")) for value in values.values()):
+    if any(map(climbs, values.values())):
         return None
     made = _VARIABLE.sub(lambda found: values[found[1]].replace("$", "\\$"), route.replacement)
     plain = made.replace("\\$", "$")
@@ -75,7 +75,8 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
     as_it_came = route.nocanon and not exact and not _hides(raw, reading.merge)
     if route.regex is not None:
         spelled = raw.decode("latin-1")
-        whole = _substituted(route.replacement, route.regex.search(path) or (), path)
+        found = route.regex.search(path) or ()
+        whole = filled(route.replacement, found) if route.folder else _substituted(route.replacement, found, path)
         if climbs(whole.partition("?")[0]):
             raise BadTarget(400, CLIMBS)
         groups = route.regex.search(spelled) if as_it_came else None
@@ -90,12 +91,15 @@ def target(route: BoundRoute, path: str, query: bytes, raw: bytes, reading: Read
 
 
 _GOES_UP = re.compile(rb"(?i)/(?:\.|%2e){2}(?=/|\Z)").search
+_GOES_UP_ESCAPED = re.compile(rb"(?i)/(?:%2e(?:\.|%2e)|\.%2e)(?=/|\Z)").search
 
 
 def _hides(raw: bytes, merge: bool) -> bool:
-    """Whether ".." takes away a segment that holds an escaped slash, or none: who decodes, or merges slashes, before
-    going up reads another path."""
+    """Whether ".." is escaped, or takes away a segment that holds an escaped slash, or none: who goes up before or
+    after decoding, or merges slashes before it, reads another path."""
     path = raw.partition(b"?")[0]
+    if _GOES_UP_ESCAPED(path) is not None:
+        return True
     return (b"%2f" in path.lower() or (b"//" in path and not merge)) and _GOES_UP(path) is not None
 
 

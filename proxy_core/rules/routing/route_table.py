@@ -45,7 +45,7 @@ from proxy_core.rules.decision import (
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.routing import mapping
-from proxy_core.rules.routing.files import served
+from proxy_core.rules.routing.files import in_place, served
 from proxy_core.rules.routing.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
 from proxy_core.rules.text import pattern
@@ -236,6 +236,8 @@ def decision_of(
         return Respond(404, None, f"no route takes {readable(path)}", extras, local=True)
     if route.pool is None:
         return Respond(404, route, f"{readable(path)} is excepted by route {route.id}", extras, local=True)
+    if route.folder and route.regex is not None:
+        return Forward(*in_place(route, path, mapping.target(route, path, b"", raw, reading), query, reading), extras)
     return Forward(route, mapping.target(route, path, query, raw, reading), extras)
 
 

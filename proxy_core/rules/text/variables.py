@@ -5,13 +5,14 @@ request's Facts; rules move ``uri`` and ``args`` on and set variables. It reache
 fetched goes through ``fact``, which raises Unknown where the answer is not there yet.
 
 ``%{NAME}`` is read as mod_rewrite's ``lookup_variable`` reads it. A name is resolved when a rule is compiled, so a
-request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty, and so does what
-only a file server has (DOCUMENT_ROOT, PATH_INFO). TIME and its kin are facts. All texts have one character for each
-byte.
+request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty, and so does
+PATH_INFO. TIME and its kin are facts, and so is where the folder of the site file is, which relative paths begin at.
+All texts have one character for each byte.
 """
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -76,7 +77,10 @@ class Scope:
     ended: bool = False
     """Whether [END] keeps the rules of sections from being tried."""
     file: str = ""
-    """The name of the file that answers, where rules see a part of it."""
+    """What answers, once it is known: the name of a file, or what it is forwarded to behind "proxy:". Rules that go on
+    from there have it in ``uri``."""
+    root: str = ""
+    """The document_root, "" for none."""
     _fields: dict[str, str] | None = None
     """The fields of the request by lower-case name; None until a rule asks for one."""
 
@@ -129,6 +133,16 @@ class Scope:
         if self.ahead is None or (self.above is not None and self.above.path == self.path):
             return None
         return self.ahead(self, uri)
+
+    def whole(self, path: str) -> str:
+        """A path of the file system as an absolute one; "" stays."""
+        return path if not path or posixpath.isabs(path) else self.fact("whole", "", path) or path
+
+    def below_root(self, path: str) -> str:
+        """A path that rules made, seen from the document_root where it names what is in it (``prefix_stat`` and
+        ``hook_fixup`` in mod_rewrite.c)."""
+        root = self.whole(self.root).rstrip("/")
+        return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
     def fact(self, kind: str, name: str, key: str) -> str | None:
         """The answer to what only the outside knows, None for "there is none". Raises Unknown while it is not there."""
@@ -194,6 +208,11 @@ def _remote_port(scope: Scope) -> str:
     return str(connection.client_port if connection.peer in ("", scope.view.client) else 0)
 
 
+def _filename(scope: Scope) -> str:
+    """httpd's r->filename."""
+    return scope.file if scope.file.startswith("proxy:") else scope.whole(scope.file) or scope.uri
+
+
 def _header(name: str) -> Reader:
     return lambda scope: scope.header(name) or ""
 
@@ -232,8 +251,8 @@ VARIABLES: dict[str, Reader] = {
     "REQUEST_METHOD": lambda scope: scope.view.method.decode("latin-1"),
     "REQUEST_SCHEME": lambda scope: scope.view.scheme,
     "REQUEST_URI": lambda scope: scope.path,
-    "REQUEST_FILENAME": lambda scope: scope.file or scope.uri,
-    "SCRIPT_FILENAME": lambda scope: scope.file or scope.uri,
+    "REQUEST_FILENAME": _filename,
+    "SCRIPT_FILENAME": _filename,
     "SCRIPT_USER": _constant("<unknown>"),
     "SCRIPT_GROUP": _constant("<unknown>"),
     "QUERY_STRING": lambda scope: scope.args or "",
@@ -249,9 +268,9 @@ VARIABLES: dict[str, Reader] = {
     "SERVER_SOFTWARE": _constant("rproxy"),
     "SERVER_ADMIN": _constant("[no address given]"),
     "API_VERSION": _constant("20120211:142"),
-    "DOCUMENT_ROOT": _constant(""),
+    "DOCUMENT_ROOT": lambda scope: scope.whole(scope.root),
     "CONTEXT_PREFIX": _constant(""),
-    "CONTEXT_DOCUMENT_ROOT": _constant(""),
+    "CONTEXT_DOCUMENT_ROOT": lambda scope: scope.whole(scope.root),
     "TIME": _clock("%Y%m%d%H%M%S"),
     "TIME_YEAR": _clock("%Y"),
     "TIME_MON": _clock("%m"),
@@ -279,6 +298,8 @@ EXPRESSION_VARIABLES: dict[str, Reader] = {
 @cache
 def expression_variable(name: str) -> Reader:
     """The reader of a variable in an expression."""
+    if name[:4].upper() == "SSL_":
+        return _of_mod_ssl(name)
     return EXPRESSION_VARIABLES.get(name.upper()) or variable(name)
 
 
@@ -297,11 +318,27 @@ def variable(name: str) -> Reader:
             case "HTTP" if rest:
                 return lambda scope: scope.header(rest) or ""
             case "SSL":
-                return lambda scope: scope.view.connection.tls.get(rest.upper(), "")
+                return _of_mod_ssl(rest)
             case "LA-U" | "LA-F" if rest:
                 return _ahead(variable(rest))
         return _constant("")
     return VARIABLES.get(name.upper(), _constant(""))
+
+
+_UNKNOWN_TO_MOD_SSL = frozenset((
+    "CONN_REMOTE_ADDR", "REMOTE_PORT", "IPV6", "SERVER_ADDR", "SCRIPT_USER", "SCRIPT_GROUP", "CONTEXT_PREFIX",
+    "CONTEXT_DOCUMENT_ROOT",
+))  # fmt: skip
+
+
+def _of_mod_ssl(name: str) -> Reader:
+    """The reader of a variable that mod_ssl is asked for: its own, and most others (``ssl_var_lookup``)."""
+    folded = name.upper()
+    if folded in VARIABLES and folded not in _UNKNOWN_TO_MOD_SSL:
+        return VARIABLES[folded]
+    if folded.startswith("ENV:"):
+        return lambda scope: scope.env_value(name[4:])
+    return lambda scope: scope.view.connection.tls.get(folded, "")
 
 
 def is_known(name: str) -> bool:

@@ -175,8 +175,10 @@ class MapProgram(Source):
 
 
 def _path(command: tuple[str, ...], folder: Path) -> str:
-    """What is started: a name is looked for in PATH, a path in the site's folder."""
-    return str(folder / command[0]) if "/" in command[0] else command[0]
+    """What is started: what lies in the site's folder, as every file that a site names; a name that is not there is
+    looked for in PATH."""
+    beside = folder / command[0]
+    return str(beside) if "/" in command[0] or beside.is_file() else command[0]
 
 
 def startable(command: tuple[str, ...], folder: Path) -> None:

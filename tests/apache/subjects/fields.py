@@ -7,6 +7,7 @@ from typing import Any
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("Header always set X-A b env=V", "headers",
      [{"on": "always", "action": "set", "name": "X-A", "value": "b", "env": "V"}]),
+    ("RequestHeader unset Expect early", "headers", []),
     ("RequestHeader unset X-A", "headers", [{"on": "request", "action": "unset", "name": "X-A"}]),
     ("<If \"%{HTTP:A} == 'b'\">\nHeader set X y\n</If>\n<Else>\nHeader set X z\n</Else>", "headers",
      [{"on": "response", "action": "set", "name": "X", "value": "y"},

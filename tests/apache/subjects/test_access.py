@@ -40,12 +40,22 @@ OUT = [
 @pytest.mark.parametrize(
     ("inside", "conditions"),
     [
+        ("Require host example.org", ["host example.org"]),
+        ("Order allow,deny\nAllow from 10 example.org", ["ip 10", "host example.org"]),
+    ],
+)
+def test_names_of_clients_come_in(tmp_path: Path, inside: str, conditions: list[str]) -> None:
+    site = site_of(tmp_path, f"Listen 1\n{PROXIED}<Location /a>\n{inside}\n</Location>")
+    assert site["locations"][0]["require"] == conditions
+
+
+@pytest.mark.parametrize(
+    ("inside", "conditions"),
+    [
         ("Require ldap-user me", ["all denied"]),
-        ("Require ip 10\nRequire host example.org", ["ip 10", "all denied"]),
+        ("Require ip 10\nRequire ldap-group x", ["ip 10", "all denied"]),
         ("Require expr %{nonsense", ["all denied"]),
         ("AuthType Digest\nRequire valid-user", ["all denied", "valid-user"]),
-        ("Order allow,deny\nAllow from example.org", ["all denied"]),
-        ("Order deny,allow\nDeny from example.org", ["all denied"]),
         ("Order backwards\nAllow from 10", ["ip 10"]),
         ("SSLRequire %{A} eq 1\nRequire ip 10", ["access secret"]),
     ],
@@ -59,7 +69,9 @@ def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path, insi
 
 def test_an_access_rule_outside_of_sections_closes_the_server(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}Require ip 10\n")
-    assert tomllib.loads(found.text)["locations"] == [{"id": "closed", "path": "/", "require": ["all denied"]}]
+    assert tomllib.loads(found.text)["locations"] == [
+        {"id": "closed", "path": "/", "require": ["all denied"], "expr": "true"}
+    ]
     assert found.report.losses
 
 

@@ -37,3 +37,29 @@ def test_a_format_of_the_log_goes_out_as_it_came(tmp_path: Path) -> None:
     assert not losses
     assert r'LogFormat "%h \"%r\" %{X-A}i \t%>s" own' in made.splitlines()
     assert "CustomLog l own" in made.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("logs", "found", "outcomes"),
+    [
+        ("CustomLog a common env=!dontlog", {"file": "a", "env": "!dontlog"}, ["mapped"]),
+        ("CustomLog a common \"expr=%{REQUEST_STATUS} -ge 400\"", {"file": "a", "expr": "%{REQUEST_STATUS} -ge 400"},
+         ["mapped"]),
+        ("CustomLog a common env=A\nCustomLog b common", {"file": "b"}, ["unsupported", "mapped"]),
+        ("CustomLog a common\nCustomLog b common env=A", {"file": "a"}, ["mapped", "ignored"]),
+    ],
+)  # fmt: skip
+def test_of_several_logs_the_one_with_all_requests_counts(
+    tmp_path: Path, logs: str, found: dict[str, str], outcomes: list[str]
+) -> None:
+    text = f"Listen 80\n{logs}\n{PROXIED}"
+    assert site_of(tmp_path, text)["access_log"] == {"format": "common", **found}
+    told = [each.outcome for each in imported(tmp_path, text).report.entries if each.directive == "CustomLog"]
+    assert told == outcomes
+
+
+@pytest.mark.parametrize(("key", "value"), [("env", "!dontlog"), ("expr", "%{REQUEST_STATUS} -ge 400")])
+def test_the_condition_of_a_log_goes_out(tmp_path: Path, key: str, value: str) -> None:
+    made, losses = exported(f"[access_log]\nfile = 'l'\n{key} = '{value}'", tmp_path)
+    assert not losses
+    assert any(each.startswith("CustomLog l combined ") and f"{key}={value}" in each for each in made.splitlines())

@@ -57,8 +57,15 @@ CLOSES = [
     ("<FilesMatch \\.php$>\nSetHandler proxy:fcgi://localhost\n</FilesMatch>", {"files": "\\.php$"}),
     ("AddHandler cgi-script .cgi .pl", {"files": "(?i)\\.(?:cgi|pl)(?:\\.|$)"}),
     ("AddType application/x-httpd-php .php", {"files": "(?i)\\.(?:php)(?:\\.|$)"}),
-    ("<DirectoryMatch /private/>\nRequire ip 10\n</DirectoryMatch>", {"folder": "/"}),
-    ("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/", {"path": "/cgi-bin/"}),
+    ("AddHandler my-own .x\nAction my-own /cgi-bin/x", {"files": "(?i)\\.(?:x)(?:\\.|$)"}),
+    ("VirtualDocumentRoot /srv/%0", {"folder": "/"}),
+    ("<Location /a>\nSetHandler my-own\n</Location>", {"folder": "/", "expr": "%{REQUEST_URI} =~ m#^/+a(?:/+|$)#"}),
+    ("<Location /a>\n<Files x>\nDeny from all\n</Files>\n</Location>", {"path": "/a"}),
+    ("<Location /a>\n<Unheard of>\nRequire valid-user\n</Unheard>\n</Location>", {"path": "/a"}),
+    ("<FilesMatch \\.sql$>\nRedirect 403\n</FilesMatch>", {"files": "\\.sql$"}),
+    ("AddOutputFilter INCLUDES;DEFLATE .shtml", {"files": "(?i)\\.(?:shtml)(?:\\.|$)"}),
+    ("<Location /a>\nMellonEnable auth\n</Location>", {"path": "/a"}),
+    ("<Location /a>\nLuaHookAccessChecker x.lua f\n</Location>", {"path": "/a"}),
     ("<Directory {0}/www>\nAllowOverride All\n</Directory>", {"folder": "www"}),
 ]
 
@@ -71,5 +78,6 @@ def test_nobody_reads_a_program_or_what_a_lost_section_guarded(
     (tmp_path / "www" / ".htaccess").touch()
     found = imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path) + text.replace("{0}", str(tmp_path)))
     (row,) = tomllib.loads(found.text)["locations"]
-    assert {key: value for key, value in row.items() if key != "id"} == {**where, "require": ["all denied"]}
+    closed = {"expr": "true", **where, "require": ["all denied"]}
+    assert {key: value for key, value in row.items() if key != "id"} == closed
     assert found.report.losses

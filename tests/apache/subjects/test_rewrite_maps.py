@@ -40,7 +40,7 @@ def test_programs_and_databases_come_in_only_when_allowed(tmp_path: Path) -> Non
     (tmp_path / "httpd.conf").write_text(text)
     site = tomllib.loads(import_file(tmp_path / "httpd.conf", {}, False).text)
     assert "maps" not in site
-    assert not any(row.get("enabled", True) for row in site.get("rewrites", []))
+    assert site["rewrites"] == [{"pattern": "^/a", "substitution": "-", "flags": ["R=503"]}]
     assert tomllib.loads(import_file(tmp_path / "httpd.conf", {}, True).text)["maps"]["m"]["command"] == ["/bin/x"]
 
 

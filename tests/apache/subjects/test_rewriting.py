@@ -23,6 +23,8 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
 ]  # fmt: skip
 
 OUT = [
+    ("[[rewrites]]\npattern = '^/a/(.*)'\nsubstitution = '/$1'\nflags = ['L']\nfolder = '/srv/a'",
+     "RewriteRule ^/a/(.*) /srv/a/$1 [L]"),
     ("[[rewrites]]\npattern = '^/a b'\nflags = ['F']\nconditions = [{ test = '%{HTTPS}', pattern = '!on' }]",
      "RewriteCond %{HTTPS} !on\nRewriteRule \"^/a b\" - [F]"),
 ]  # fmt: skip

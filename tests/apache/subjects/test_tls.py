@@ -36,6 +36,28 @@ def test_a_host_may_have_a_certificate_for_each_kind_of_key(tmp_path: Path) -> N
     assert rows == [{"cert": "rsa.pem", "key": "rsa.key"}, {"cert": "ec.pem", "key": "ec.key"}]
 
 
+def test_the_chain_of_a_server_is_that_of_each_of_its_certificates(tmp_path: Path) -> None:
+    host = "<VirtualHost *:443>\nServerName {0}\nSSLCertificateFile {0}.pem\n{1}\n</VirtualHost>\n"
+    hosts = host.format("a.test", "SSLCertificateChainFile a.chain") + host.format("b.test", "")
+    site = site_of(tmp_path, f"Listen 443\nSSLEngine on\nSSLCertificateChainFile all.chain\n{hosts}{PROXIED}")
+    assert site["listeners"]["https"]["tls"]["certificates"] == [
+        {"cert": "a.test.pem", "chain": "a.chain"},
+        {"cert": "b.test.pem", "chain": "all.chain"},
+    ]
+
+
+def test_a_host_has_one_chain_in_apache(tmp_path: Path) -> None:
+    row = '[[listeners.https.tls.certificates]]\ncert = "{0}.pem"\nnames = ["a.test"]\nchain = "{0}.chain"\n'
+    text = '[listeners.https]\naddress = ":443"\n[listeners.https.tls]\n'
+    host = '[hosts.a]\nnames = ["a.test"]\n[[routes]]\npath = "/"\nproxy = "http://h/"\n'
+    made, losses = exported(text + row.format("rsa") + host, tmp_path)
+    assert "SSLCertificateChainFile rsa.chain" in made
+    assert losses == []
+    made, losses = exported(text + row.format("rsa") + row.format("ec") + host, tmp_path)
+    assert made.count("SSLCertificateChainFile") == 1
+    assert [loss.partition(":")[0] for loss in losses] == ["listeners.https.tls.certificates"]
+
+
 SECURE = """
 [listeners.http]
 address = ":80"

@@ -307,3 +307,12 @@ def test_a_hang_up_right_behind_the_line_that_says_ready_is_heeded(file: Path) -
         process.send_signal(signal.SIGHUP)
         assert ask(port, "/r") == 503
         assert process.poll() is None
+
+
+def test_explain_reads_files_of_the_site_from_its_folder(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = "[auth.staff]\nrealm = 'Staff'\nfile = 'users'\n[[locations]]\nrequire = ['valid-user']\nauth = 'staff'\n"
+    file.write_text(f"{SITE}{more}path = '/r'\n")
+    (file.parent / "users").write_text("anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
+    assert cli.main(["explain", str(file), "/r", "-H", "Authorization: Basic YW5uYTpzZWNyZXQ="]) == 0
+    assert "cannot be read" not in (told := capsys.readouterr().out)
+    assert "forwarded" in told

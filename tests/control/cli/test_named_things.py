@@ -37,7 +37,7 @@ CASES: list[tuple[str, str, list[str]]] = [
      ["4:8: file and good.key are not a certificate"]),
     ("a certificate that has ended", TLS + "cert = 'old.pem'\nkey = 'old.key'\n" + ROUTE,
      ["4:8: warning: certificate certificates of listener s ended on"]),
-    ("a pipe for a certificate", TLS + "cert = 'pipe'\n" + ROUTE, ["4:8: pipe cannot be read: it is not a regular"]),
+    ("a pipe for a certificate", TLS + "cert = 'pipe'\n" + ROUTE, ["4:8: pipe cannot be read: not a regular"]),
     ("authorities of clients that are not there",
      "[listeners.s]\naddress = '127.0.0.1:0'\n[listeners.s.tls]\nclient_ca = 'no.pem'\ncertificates = ["
      "{ cert = 'good.pem', key = 'good.key' }]\n" + ROUTE, ["4:13: no.pem cannot be read"]),

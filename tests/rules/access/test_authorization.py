@@ -167,6 +167,46 @@ def test_local_is_loopback_and_the_address_that_the_server_is_reached_at() -> No
     ]  # fmt: skip
 
 
+def _named(require: tuple[str, ...], name: str | None, known: bool = True) -> Decision:
+    view = RequestView(b"GET", b"/", b"h", "10.1.2.3", head=b"GET / HTTP/1.1\r\n\r\n")
+    text = location('path = "/"', *require) + ACCESS + ROUTES
+    program = compile_site(read(text), Registry(), 1).program
+    return decide(program, view, Facts(ask=lambda fact: (known and fact == ("host", "", "10.1.2.3"), name)), None)
+
+
+ACCESS = """
+[access.others]
+match = "all"
+require = ["all granted", "not host example.org"]
+"""
+HOSTS = [
+    ("host example.org", "example.org", 200),
+    ("host Example.ORG", "www.example.org", 200),
+    ("host .example.org", "www.example.org", 200),
+    ("host .example.org", "example.org", 403),
+    ("host example.org", "badexample.org", 403),
+    ("host a.test example.org", "example.org", 200),
+    ("host example.org", "", 403),
+    ("host example.org", None, 403),
+    ("access others", "example.org", 403),
+    ("access others", "example.com", 200),
+    ("access others", "", 200),
+    ("access others", None, 403),
+]
+
+
+@pytest.mark.parametrize(("require", "name", "answered"), HOSTS)
+def test_a_name_is_a_whole_domain_and_what_nobody_knows_lets_nobody_in(
+    require: str, name: str | None, answered: int
+) -> None:
+    assert status(_named((require,), name)) == answered
+
+
+def test_a_name_is_asked_for_where_nothing_said_before_has_decided() -> None:
+    assert status(_named(("ip 10.1.2.3", "host example.org"), None, known=False)) == 200
+    assert _named(("host example.org", "ip 10.1.2.3"), None, known=False) == Need(("host", "", "10.1.2.3"))
+
+
 def test_head_is_get_to_a_condition_on_methods() -> None:
     assert status(asked(location('path = "/"', "method GET"), method="HEAD")) == 200
     assert status(asked(location('path = "/"', "method HEAD"), method="GET")) == 200
@@ -343,7 +383,7 @@ WRONG = [
     (location('path = "/"', "ip"), "there is no address"),
     (location('path = "/"', "all of them"), "all granted or all denied"),
     (location('path = "/"', "expr ("), "is none"),
-    (location('path = "/"', "host example.org"), "cannot be required"),
+    (location('path = "/"', "group staff"), "cannot be required"),
     (location('path = "/"', "access nowhere"), 'there is no access "nowhere"'),
     (location('path = "/"', "valid-user", auth="nobody"), 'there is no auth "nobody"'),
     (location('path = "/"', "valid-user"), "nothing asks for one"),

@@ -11,7 +11,7 @@ from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Trace
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.fields.apply_edits import edited, without_twins
-from proxy_core.rules.fields.edit_scope import HeaderScope, Moment
+from proxy_core.rules.fields.edit_scope import HeaderScope, Moment, varying
 from proxy_core.rules.fields.edits import compile_edit, compile_value
 from proxy_core.rules.settings import compile_scopes
 from proxy_core.runtime.compile_site import compile_site
@@ -124,3 +124,12 @@ def test_a_twin_that_is_dropped_is_told_with_the_row_that_drops_it() -> None:
     assert without_twins(lines, scopes.find("", "").edits, trace) == lines[1:]
     (step,) = trace
     assert (step.address, step.reason) == (("headers", "key"), "drop X_Api_Key: members may take it for X-Api-Key")
+
+
+def test_what_answers_vary_with_is_said_once_and_never_of_host() -> None:
+    assert varying([b"A: b", b"Vary: X-A, Cookie", b"vary: x-b"], ["x-a", "Host", "X-C"]) == [
+        b"A: b",
+        b"Vary: X-A, Cookie, x-b, X-C",
+    ]
+    assert varying([b"Vary: *"], ["X-A"]) == [b"Vary: *"]
+    assert varying([], ["host"]) == []

@@ -31,6 +31,8 @@ AUTH = '[auth.x]\nrealm = "x"\nfile = "{}"\n'
          "private files of the site are in www, which is served: users"),
         ('[[routes]]\nid = "r"\npath = "/x"\nfolder = "."\n', "private files of the site are in ., which is served: "
          "site.toml"),
+        ('[[rewrites]]\nid = "r"\npattern = "^/x"\nsubstitution = "/y"\nfolder = "."\n',
+         "private files of the site are in ., which is served: site.toml"),
         ('[hosts.h]\nnames = ["h"]\ndocument_root = "."\n', "private files of the site are in ., which is served: "
          "site.toml"),
     ],
@@ -42,12 +44,12 @@ def test_a_folder_with_private_files_in_it_is_warned_of(text: str, said: str) ->
 
 
 SERVED = {("Options", "document_root"), ("Host", "document_root"), ("Route", "folder"), ("Location", "folder"),
-          ("Location", "files")}  # fmt: skip
+          ("Location", "folder_regex"), ("Location", "files"), ("RewriteRule", "folder")}  # fmt: skip
 """Folders that are served, and places in them."""
 FOR_CLIENTS = {("ErrorPage", "file")}
 """Files that clients may see."""
 PRIVATE = {
-    ("Auth", "file"), ("AccessLog", "file"), ("Certificate", "cert"), ("Certificate", "key"),
+    ("Auth", "file"), ("AccessLog", "file"), ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
     ("ListenerTls", "client_ca"), ("UpstreamTls", "ca"), ("UpstreamTls", "cert"), ("UpstreamTls", "key"),
     ("RewriteMap", "file"), ("RewriteMap", "dsn"), ("RewriteMap", "command"),
 }  # fmt: skip
@@ -69,4 +71,4 @@ def test_every_field_that_names_a_file_is_known_as_private_or_as_for_clients() -
                 walk(each.struct)
 
     walk(Site)
-    assert told - SERVED - FOR_CLIENTS == PRIVATE - {("RewriteMap", "command")}
+    assert told - SERVED - FOR_CLIENTS == PRIVATE

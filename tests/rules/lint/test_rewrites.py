@@ -28,6 +28,7 @@ FAULTS: list[tuple[str, Address, str, str]] = [
     # Errors: what does not compile, or names what is not there.
     (rule("^(a", "/b", "PT"), ("rewrites", "a", "pattern"), "error", "missing closing parenthesis, at character 4"),
     (rule("^/a", "/b", "PTT"), ("rewrites", "a", "flags"), "error", 'no flag "PTT"'),
+    (rule("^/a", "http://h/", "P") + "folder = 'f'\n", ("rewrites", "a", "folder"), "error", "a path in it"),
     (rule("^/a", "/b", "R=418"), ("rewrites", "a", "flags"), "error", "418"),
     (rule("^/a", "/b", "S=x"), ("rewrites", "a", "flags"), "error", "number"),
     (rule("^/a", "/b", "BNE"), ("rewrites", "a", "flags"), "error", "characters"),
@@ -98,6 +99,7 @@ def test_a_fault_is_told_at_its_place(text: str, address: Address, severity: str
 
 
 SOUND = [
+    rule("^/a/(.*)", "/$1") + "folder = 'f'\n",
     rule("^/a", "http://one/x?new=1", "P"),
     rule("^/a(.*)", "/b$1", "PT"),
     rule("^/a", "/b") + rule("^/b", "http://one/", "P"),

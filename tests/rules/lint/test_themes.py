@@ -22,7 +22,7 @@ FAULTS = [
     ('[site]\nclient_header = "Host"\ntrusted_proxies = ["::1"]\n', "site client_header", "says something else"),
     ('[[bans]]\nid = "b"\nnetwork = "10.0.0.0/8"\nuntil = "soon"\n', "bans b until", "is not a date and time"),
     # Access.
-    ('[site]\nrequire = ["host example.com"]\n', "site require", "cannot be required"),
+    ('[site]\nrequire = ["group staff"]\n', "site require", "cannot be required"),
     ('[site]\nrequire = ["access no"]\n', "site require", 'no access "no"'),
     ('[site]\nrequire = ["user anna"]\n', "site require", "nothing asks for one"),
     ('[site]\nauth = "no"\n', "site auth", 'no auth "no"'),

@@ -74,9 +74,12 @@ def program(site: Site) -> Program:
     return compile_site(site, Registry(), 1).program
 
 
+NO_FILES = Facts(ask=lambda fact: (True, None))
+
+
 def said(program: Program, host: str, path: str) -> tuple[object, ...]:
     """What a decision comes to; by which exception nothing takes a path is one."""
-    decision = decide(program, RequestView(b"GET", path.encode(), (host or "none").encode(), "127.0.0.1"), Facts())
+    decision = decide(program, RequestView(b"GET", path.encode(), (host or "none").encode(), "127.0.0.1"), NO_FILES)
     match decision:
         case Forward(route=route, target=target):
             return route.id, target

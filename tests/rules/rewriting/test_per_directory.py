@@ -44,7 +44,8 @@ def location(name: str, where: str, more: str = "") -> str:
 def asked(text: str, target: str, known: dict[tuple[str, str, str], str | None] | None = None) -> str:
     """What becomes of a request, in a word or two."""
     view = RequestView(b"GET", target.encode(), b"h", "127.0.0.1", head=b"GET / HTTP/1.1\r\n\r\n")
-    decision = decide(compile_site(read(SITE + text), Registry(), 1).program, view, Facts(known or {}), None)
+    facts = Facts(known or {}, lambda fact: (True, f"/site/{fact[2]}" if fact[0] == "whole" else None))
+    decision = decide(compile_site(read(SITE + text), Registry(), 1).program, view, facts, None)
     match decision:
         case Forward():
             below = decision.target.decode().partition("/")[2].partition("/")[2]
@@ -91,8 +92,8 @@ def test_rules_of_sections(text: str, target: str, becomes: str) -> None:
 def test_conditions_of_a_folder_know_the_whole_file() -> None:
     text = WWW + rule("www", "^(.*)$", "http://two/$1", "P")
     text += "conditions = [{ test = '%{REQUEST_FILENAME}', pattern = '!-f' }]\n"
-    assert asked(text, "/x", {("file", "-f", "www/x"): None}) == "http://two/x"
-    assert asked(text, "/x", {("file", "-f", "www/x"): "1"}) == "file x"
+    assert asked(text, "/x", {("file", "-f", "/site/www/x"): None}) == "http://two/x"
+    assert asked(text, "/x", {("file", "-f", "/site/www/x"): "1"}) == "file x"
 
 
 def test_variables_go_along_with_another_name() -> None:

@@ -29,6 +29,10 @@ ROWS = [
     (route("http://h/${A}"), "a", "//r"),
     (ENV + route("http://h/x/${A}"), "../up", "400"),
     (ENV + route("http://h/x/${A}"), "a/.", "400"),
+    (ENV + route("http://h/x/${A}"), r"..\up", "400"),
+    (ENV + route("http://h/x/${A}"), "%2e%2E/up", "400"),
+    (ENV + route("http://h/x/${A}"), "a%2f..%2fup", "400"),
+    (ENV + route("http://h/x/${A}"), "%252e%252e", "400"),
     (ENV + route("http://h/x/${A}"), "a..b", "/x/a..b/r"),
 ]
 

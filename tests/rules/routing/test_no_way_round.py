@@ -112,6 +112,7 @@ def test_no_known_spelling_reaches_a_guarded_path(kind: tuple[Any, ...]) -> None
 @given(st.sampled_from(KINDS), st.lists(st.sampled_from(PIECES), max_size=8))
 @example(("servlet", "location", "refuse", True), ["/s/..;/s/admin"])
 @example(("nocanon", "location", "keep", False), ["/a/", "/../admin"])
+@example(("nocanon", "location", "refuse", True), ["admin", "/", "%2E%2e"])
 def test_no_made_up_spelling_reaches_a_guarded_path(kind: tuple[Any, ...], pieces: list[str]) -> None:
     path = "/s/" + "".join(pieces)
     sent = passed(kind, path)

@@ -142,10 +142,11 @@ async def test_what_a_program_says_on_standard_error_is_passed_on_but_not_a_floo
         assert len(heard) <= 3 * programs.LINES_A_SECOND
 
 
-async def test_a_program_runs_in_the_folder_of_the_site_and_is_found_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["./map.sh", "map.sh"])
+async def test_a_program_runs_in_the_folder_of_the_site_and_is_found_there(tmp_path: Path, name: str) -> None:
     (tmp_path / "map.sh").write_text("#!/bin/sh\nwhile read key; do pwd; done\n")
     (tmp_path / "map.sh").chmod(0o755)
-    async with maps_of(tmp_path, type="prg", command=("./map.sh",)) as maps:
+    async with maps_of(tmp_path, type="prg", command=(name,)) as maps:
         assert await maps.answer("m", "a") == str(tmp_path)
 
 

@@ -1,0 +1,112 @@
+"""Rewrite rules of sections: which of them are tried, with the engine and the options that sections have of others.
+
+Rows come when all servers have been read (``config_perdir_merge`` and ``hook_fixup`` in mod_rewrite.c): the engine of a
+section may be that of a server that says so further down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+
+from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, holds, refusing
+from proxy_core.apache.import_context import Unsupported
+from proxy_core.apache.subjects import files
+
+
+def sections(draft: SiteDraft, answers: bool) -> None:
+    """The rules of sections get their rows. The main server's sections hold in its hosts as well, each with the engine
+    of the host: they have rows without a host where that makes no difference. ``answers`` as in ``rewriting``: then
+    those of a host that is off hold as well."""
+    main = draft.main
+    on = {server: _is_on(main, server) for server in (main, *draft.hosts)}
+    of_main = {engine: _rows_in(draft, main.within, engine, ()) for engine in set(on.values())}
+    _, shared = of_main[on[main]]
+    taken = [where for where, rows in shared.items() if answers or all(_alike(rows, each.get(where, ())) for _, each in
+             of_main.values())]  # fmt: skip
+    main.inner[:0] = [row for where in taken for row in shared[where]]
+    for server in draft.hosts:
+        before, rows = of_main[on[server]]
+        _, own = _rows_in(draft, server.within, on[server], before)
+        mine = [DraftRow(dict(row.content), row.origins) for where in rows if where not in taken for row in rows[where]]
+        server.inner[:0] = [*mine, *(row for each in own.values() for row in each)]
+
+
+def _is_on(main: DraftServer, server: DraftServer) -> bool:
+    """Whether the engine is on in a server (``cmd_rewriteengine``: its sections have it of there)."""
+    own = server.option("engine")
+    return bool(main.option("engine") if own is None else own)
+
+
+def _alike(rows: Sequence[DraftRow], others: Sequence[DraftRow]) -> bool:
+    return [row.content for row in rows] == [row.content for row in others]
+
+
+def _rows_in(
+    draft: SiteDraft, sections: Sequence[DraftSection], on: bool, before: Sequence[DraftSection]
+) -> tuple[list[DraftSection], dict[str, list[DraftRow]]]:
+    """Sections as those ``before`` them and the server leave them, and the rows of their rules by their locations. Of
+    several sections that hold, the last that says anything of rewriting counts, with what it does not say itself of
+    those round it (``config_perdir_merge``)."""
+    settled = list(before)
+    rows = {}
+    for section in sections:
+        assert section.row is not None
+        around = [each for each in settled if holds(each, section)]
+        engine = around[-1].engine if section.engine is None and around else section.engine
+        if engine is None and section.rules and not on:
+            switch = next((each for each in settled if each.engine and _may_meet(each, section)), None)
+            if switch is not None:  # told, and tried: it may keep somebody out
+                engine = True
+                why = f"{switch.directive} may switch them on: say RewriteEngine here; until then they are tried"
+                draft.lose([row.origins[-1] for row in section.rules], why)
+        own = _settled(section, on if engine is None else engine, around[-1] if around else None)
+        settled.append(own)
+        if own.rules or any(each.rules for each in around):
+            rows[section.row.content["id"]] = list(_rows(draft, own))
+    return settled, rows
+
+
+_LAID = ("proxy", "proxymatch", "directory", "files", "location", "locationmatch", "if")
+"""Kinds of sections in the order in which they are laid over each other."""
+
+
+def _may_meet(former: DraftSection, section: DraftSection) -> bool:
+    """Whether there may be requests for which the latter is laid over the former, though it is not in it."""
+    unlike = former.kind != section.kind or former.kind in ("locationmatch", "proxymatch", "if")
+    return unlike and _LAID.index(former.kind) <= _LAID.index(section.kind)
+
+
+def _settled(section: DraftSection, engine: bool, around: DraftSection | None) -> DraftSection:
+    """The section, with what it has of the one round it."""
+    above = around.options or set() if around is not None else set()
+    words = above if section.options is None else section.options
+    takes = set() if "ignoreinherit" in words else above
+    base = around.rules if around is not None else []
+    if "inherit" in words or "inheritdown" in takes:
+        rules = [*section.rules, *base]
+    elif "inheritbefore" in words or "inheritdownbefore" in takes:
+        rules = [*base, *section.rules]
+    else:
+        rules = section.rules
+    return dataclasses.replace(section, engine=engine, options=words, rules=rules if engine else [])
+
+
+def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
+    """The rules of a section as rows for its location; without any, one that keeps those round it out."""
+    assert section.row is not None
+    for row in section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]:
+        content = {**row.content, "location": section.row.content["id"]}
+        if section.kind == "directory" and _RELATIVE(content["substitution"]):
+            try:
+                start = section.base or files.url(draft, draft.whole(section.argument))
+            except Unsupported as why:
+                draft.lose(row.origins[-1:], f"{why}; until then what it takes is answered 503")
+                content = refusing(content)
+            else:
+                content["substitution"] = start + content["substitution"]
+        yield DraftRow(content, row.origins)
+
+
+_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match

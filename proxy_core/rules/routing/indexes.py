@@ -1,0 +1,54 @@
+"""Folders that are asked for, as mod_dir finds them: the redirect to the path with a slash, and the index.
+
+This is ``fixup_dir`` in modules/mappers/mod_dir.c, which comes behind the rules of sections. What these answer holds.
+What they forward does not where there is an index. The index is looked up as a request of its own, so the rules and the
+access of its path hold for it, however it is asked for. Pure.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from proxy_core.config.folders import FILES
+from proxy_core.rules.decision import Decision, Forward, Respond
+from proxy_core.rules.rewriting.per_directory import InternalRedirect
+from proxy_core.rules.text.variables import Scope
+
+Found: TypeAlias = Decision | InternalRedirect
+Look = Callable[[Scope, str], tuple[Scope, Found]]
+"""What becomes of a path as a request of its own."""
+
+
+def of_folder(file: str, decision: Forward, made: Found, scope: Scope, names: Sequence[str], look: Look) -> Found:
+    """What becomes of a request for a ``file`` that may be a folder: ``decision`` is to serve it, and rules of sections
+    made that into ``made``. Raises Unknown, Runaway and BadTarget."""
+    goes_on = isinstance(made, Forward | InternalRedirect) or (isinstance(made, Respond) and made.local)
+    slashed = scope.path.endswith("/")
+    changed = isinstance(made, InternalRedirect) or (isinstance(made, Forward) and made.route.pool != FILES)
+    if not goes_on or (isinstance(made, InternalRedirect) and slashed) or not (slashed or changed):
+        return made
+    if scope.fact("file", "-d", file) is None:
+        return made
+    if not slashed:
+        return decision._replace(extras=made.extras) if isinstance(made, Forward | InternalRedirect) else decision
+    refused: Respond | None = None
+    for number, name in enumerate(names, 1):
+        ahead, found = look(scope, name if scope.args is None else f"{name}?{scope.args}")
+        if isinstance(found, Respond):
+            refused = refused if found.local or found.status == 404 else found
+            if found.status == 401 and number == len(names):
+                break
+            continue
+        asked = _file(found, posixpath.join(file, name))
+        if not asked or scope.fact("file", "-f", asked) is not None:
+            scope.env = ahead.env
+            return found
+    return made if refused is None else refused
+
+
+def _file(found: Found, name: str) -> str:
+    """The file that must be there for an index to count; "" where it is forwarded or redirected."""
+    local = isinstance(found, Forward) and found.route.pool == FILES
+    return name if local or isinstance(found, InternalRedirect) else ""
