@@ -412,8 +412,8 @@ MUTANTS = [
     Mutant(
         "guards: what is denied is denied without asking who it is",
         ACCESS,
-        "ranked = (decides, *undecided, otherwise)",
-        "ranked = (*undecided, decides, otherwise)",
+        "in (decides, *undecided, otherwise)",
+        "in (*undecided, decides, otherwise)",
         ACCESS_TESTS,
     ),
     Mutant(
