@@ -2,7 +2,7 @@
 
 ``page`` writes docs/import.md. What becomes of the directives that are used most is found by importing an example of
 each; what makes no difference and what is lost stands in the tables of the subjects. Nothing here says of a directive
-what the importer does not. ``python -m proxy_core.apache.manual`` prints the page.
+what the importer does not. ``python -m proxy_core.apache.import_manual`` prints the page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from proxy_core.apache.registry import IGNORED, UNSUPPORTED
 _OPENING = """\
 # What an import takes
 
-<!-- Made by `python -m proxy_core.apache.manual`, which imports the examples in proxy_core/apache/manual.py. -->
+<!-- Made by `python -m proxy_core.apache.import_manual`, which imports the examples in it. -->
 
 `rproxy import httpd.conf` makes a site file of an Apache configuration, with all that it includes, and says of each
 directive whether it is *mapped*, *ignored*, because without it every answer is the same, or *lost*. What is lost is
