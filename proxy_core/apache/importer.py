@@ -139,8 +139,8 @@ def closings(block: Block) -> Iterator[dict[str, Any]]:
             yield from _further(block, {**narrow, **UNANSWERED}, {**kept, "path": "/", **UNANSWERED})
         case "listeners" if block.path[-1] == "tls":  # whose hosts nobody gets into
             yield {key: value for key, value in block.content.items() if not key.startswith("client_")}
-        case _ if "require" in block.content:
-            narrow = {key: value for key, value in block.content.items() if key not in ("expr", "merging")}
+        case _ if {"require", "methods"} & block.content.keys():
+            narrow = {key: value for key, value in block.content.items() if key not in ("expr", "merging", "methods")}
             whole = {**kept, "path": "/", "expr": "true", "require": [CLOSED]}
             yield from _further(block, {**narrow, "require": [CLOSED]}, whole)
 

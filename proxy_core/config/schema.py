@@ -45,7 +45,8 @@ class Field(NamedTuple):
     maximum: float | None = None
     """The greatest number, or the greatest length of a text in characters."""
     pattern: str = ""
-    """A regular expression that is found in good texts; for ``tables`` and ``pairs``, in good names."""
+    """A regular expression that is found in good texts; for ``list``, in each; for ``tables`` and ``pairs``, in good
+    names."""
     wanted: str = ""
     """What ``pattern`` wants, in words."""
     example: Any = None
@@ -112,7 +113,9 @@ def _facts(hint: Any) -> dict[str, Any]:
         return _facts(next(each for each in args if each is not types.NoneType))
     if origin is tuple:
         row = _facts(args[0])
-        return {"kind": "rows", "struct": row["struct"]} if "struct" in row else {"kind": "list"}
+        if "struct" in row:
+            return {"kind": "rows", "struct": row["struct"]}
+        return {"kind": "list"} | {name: row[name] for name in ("pattern", "wanted") if name in row}
     if origin is dict:
         names, table = _facts(args[0]), _facts(args[1])
         return names | ({"kind": "tables", "struct": table["struct"]} if "struct" in table else {"kind": "pairs"})

@@ -45,6 +45,12 @@ def test_a_place_that_cannot_be_told_closes_all_of_them(tmp_path: Path) -> None:
     assert (row["path"], row["require"]) == ("/", ["all denied"])
 
 
+def test_a_place_whose_methods_cannot_be_told_is_closed(tmp_path: Path) -> None:
+    text = "Listen 1\n" + PROXIED + "<Location /a>\nAllowMethods \0GET\n</Location>\n"
+    (row,) = tomllib.loads(imported(tmp_path, text).text)["locations"]
+    assert row == {"id": "a", "path": "/a", "require": ["all denied"]}
+
+
 def test_nobody_gets_to_a_host_whose_clients_cannot_be_asked_for_certificates(tmp_path: Path) -> None:
     text = (
         "Listen 1\n<VirtualHost *:1>\nServerName a\nSSLEngine on\nSSLCertificateFile /a.pem\nSSLVerifyClient require\n"

@@ -196,6 +196,9 @@ def _texts(value: Any, field: Field, path: Path) -> Iterator[Fault]:
         if not isinstance(each, str):
             where = key if isinstance(key, str) else f"item {key + 1} of {field.name}"
             yield Fault((*path, key), f"{where} is {found(each)}, not a text", "put it into quotes")
+        elif field.kind == "list" and field.pattern and not re.search(field.pattern, each):
+            what = f"item {key + 1} of {field.name} is {_shown(each)}, not {field.wanted}"
+            yield Fault((*path, key), what, f"write {_example(field)}")
 
 
 def _name(name: str, field: Field, path: Path) -> Iterator[Fault]:
@@ -278,6 +281,8 @@ def _example(field: Field) -> str:
     value = field.example if field.example is not None else field.default
     if field.kind == "choice":
         value = field.choices[0]
+    if isinstance(value, list):
+        return f"{field.name} = [{', '.join(map(_shown, value))}]"
     if value in (None, "", (), {}) or isinstance(value, Struct):
         return f"{field.name} = {KINDS[field.kind].example}"
     return f"{field.name} = {_shown(value)}"
