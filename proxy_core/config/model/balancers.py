@@ -211,7 +211,7 @@ class Balancer(SiteTable, frozen=True, kw_only=True):
     a range ("500-599"). The answer itself is passed on. Apache: failonstatus."""
 
     failontimeout: bool = False
-    """A member that is silent for too long (504) is in error too. Apache: failontimeout."""
+    """A member that is silent for too long is in error too. Apache: failontimeout."""
 
     forcerecovery: bool = True
     """When every member is in error all are tried at once, instead of answering 503 until their retry time is over.

@@ -41,11 +41,11 @@ class Options(SiteTable, frozen=True, kw_only=True):
     server_name (with its port, if it has one), whatever Host the client used. Apache: UseCanonicalName."""
 
     timeout: Seconds = 60.0
-    """Seconds of silence after which an upstream is given up (504): the time between two reads or writes, not the
-    length of a request. Apache: ProxyTimeout."""
+    """Seconds of silence after which an upstream is given up (502, or 504 where it does not take the body): the time
+    between two reads or writes, not the length of a request. Apache: ProxyTimeout."""
 
     connect_timeout: Seconds = 5.0
-    """Seconds that opening a connection to a member may take before the next member is tried, or 504 is answered.
+    """Seconds that opening a connection to a member may take before the next member is tried, or 503 is answered.
     Apache: connectiontimeout."""
 
     address_ttl: Seconds = 30.0
