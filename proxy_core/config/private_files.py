@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proxy_core.config.model import Site
+from proxy_core.config.upstream_tables import upstream_tables
 
 
 def private_files(site: Site) -> Iterator[str]:
     """Their names as configured: each is relative to the site file, or absolute."""
     secure = [each.tls for each in site.listeners.values() if each.tls is not None]
-    upstream = [site.upstream_tls]
-    upstream += [m.tls for b in site.balancers.values() for m in b.members.values() if m.tls is not None]
+    upstream = [tls for _, tls in upstream_tables(site)]
     names = [auth.file for auth in site.auth.values()]
     names += [name for tls in secure for each in tls.certificates for name in (each.cert, each.key, each.chain)]
     names += [tls.client_ca for tls in secure]

@@ -21,8 +21,9 @@ from time import monotonic
 from msgspec.structs import replace
 
 from proxy_core.config.folders import parted
-from proxy_core.config.model import Site, UpstreamTls
+from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document
+from proxy_core.config.upstream_tables import upstream_tables
 from proxy_core.control.watching.access_log import unwritable
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer, origin
@@ -73,12 +74,9 @@ def _listeners(site: Site, folder: Path) -> Iterator[Problem]:
 
 
 def _towards_members(site: Site, folder: Path) -> Iterator[Problem]:
-    places: list[tuple[Address, UpstreamTls | None]] = [(("upstream_tls",), site.upstream_tls)]
-    for name, group in site.balancers.items():
-        places += [(("balancers", name, "members", key, "tls"), each.tls) for key, each in group.members.items()]
-    for address, settings in places:
+    for address, settings in upstream_tables(site):
         try:
-            if settings is not None and (settings.ca or settings.cert):
+            if settings.ca or settings.cert:
                 client_side(settings, folder)
         except BadTls as bad:
             yield bad.problem(address, "warning")

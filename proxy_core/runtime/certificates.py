@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from proxy_core import regular_files
 from proxy_core.config.model import Certificate, ListenerTls, UpstreamTls
 from proxy_core.errors import Address, Problem, Severity
@@ -136,8 +138,8 @@ def client_side(settings: UpstreamTls, folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = VERSIONS[settings.min_version]
     context.set_alpn_protocols(["http/1.1"])
+    context.check_hostname = settings.verify and settings.check_name is not False
     if not settings.verify:
-        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif settings.ca:
         _load_authorities(context, settings.ca, folder, ("ca",))
@@ -149,7 +151,8 @@ def client_side(settings: UpstreamTls, folder: Path) -> ssl.SSLContext:
 
 
 class ClientContexts:
-    """Contexts towards members, made when first needed and anew when their files change."""
+    """Contexts towards members, made when first needed and anew when their files change. The name that is asked for
+    makes no difference to one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -157,6 +160,7 @@ class ClientContexts:
 
     def of(self, settings: UpstreamTls) -> ssl.SSLContext:
         """Raises BadTls."""
+        settings = replace(settings, server_name="")
         now = stamp((settings.ca, settings.cert, settings.key), self.folder)
         made = self._known.get(settings)
         if made is None or made[0] != now:

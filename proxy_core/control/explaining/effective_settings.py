@@ -15,7 +15,7 @@ from proxy_core.config.model import ErrorPage, Host, Location, Route, Site
 from proxy_core.control.view import Setting
 from proxy_core.errors import Address
 from proxy_core.http.request_view import RequestView
-from proxy_core.rules.decision import Forward, Step, Trace
+from proxy_core.rules.decision import BoundRoute, Forward, Step, Trace
 from proxy_core.rules.fields.edit_trace import awaited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
@@ -114,7 +114,32 @@ def options(site: Site, host: str, decision: Forward, member: BoundMember | None
         found.append(("mapping", route.mapping, ("routes", route.id)))
     if route.upgrades:
         found.append(("upgrade", b", ".join(sorted(route.upgrades)).decode(), ("routes", route.id)))
+    if member is not None and member.upstream.tls is not None:
+        found.append(("upstream_tls", *_tls(host, route, member)))
     return tuple(Setting(name=name, value=value, address=address) for name, value, address in found)
+
+
+def _tls(host: str, route: BoundRoute, member: BoundMember) -> tuple[str, Address]:
+    """How TLS is spoken with a member, in words, and the table that says so."""
+    of_balancer: Address = ("balancers", member.key.balancer)
+    settings, at = next(
+        (tls, address)
+        for tls, address in (
+            (member.member.tls, (*of_balancer, "members", member.key.member, "tls")),
+            (member.tls, (*of_balancer, "tls")),
+            (route.tls, ("hosts", host, "upstream_tls")),
+            (member.upstream.tls, ("upstream_tls",)),
+        )
+        if tls is not None
+    )
+    name = settings.server_name or ("the client's Host" if route.preserve_host else member.upstream.host)
+    looks = {
+        "authority": settings.verify,
+        "name": settings.verify if settings.check_name is None else settings.check_name,
+        "time": settings.verify or settings.check_expiry,
+    }
+    checks = ", ".join(what for what, looked_at in looks.items() if looked_at) or "nothing"
+    return f"{name} is asked for; of the certificate is checked: {checks}", at
 
 
 def _switch(on: bool) -> str:

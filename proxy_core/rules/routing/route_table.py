@@ -327,4 +327,5 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         redirect=row.redirect,
         max_body=own.max_body,
         canonical=own.canonical,
+        tls=own.upstream_tls,
     )

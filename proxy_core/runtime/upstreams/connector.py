@@ -21,12 +21,15 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.config.folders import INSIDE
 from proxy_core.runtime.certificates import BadTls, ClientContexts
+from proxy_core.runtime.peer_certificates import flaw_of
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.resolver import Addresses, Resolver, Unresolved
 
 IDLE_SECONDS: Final = 15.0
 IDLE_CONNECTIONS: Final = 256
 """Idle connections kept for one key."""
+IDLE_KEYS: Final = 4096
+"""Keys beyond which idle connections of TLS are kept for no other: clients may name the host that they are for."""
 HEAD_START: Final = 0.25
 """Seconds that one address of a name is tried before the next is tried beside it (RFC 8305 §5)."""
 
@@ -69,6 +72,9 @@ class Upstreams:
         """The connection has done its exchange and may do another within ``ttl`` seconds."""
         stack = self.idle.get(upstream.key)
         if stack is None:
+            if upstream.key.tls is not None and len(self.idle) >= IDLE_KEYS:
+                upstream.drop()
+                return
             stack = self.idle[upstream.key] = []
         if len(stack) >= IDLE_CONNECTIONS or upstream.transport.is_closing():
             upstream.drop()
@@ -178,6 +184,9 @@ async def _secured(upstream: Upstream, opened: socket.socket | None, context: ss
     try:
         async with asyncio.timeout_at(end):
             await loop.create_connection(lambda: upstream, sock=opened, ssl=context, server_hostname=name)
+        if flaw := flaw_of(key.tls, name, upstream.transport.get_extra_info("ssl_object")):
+            upstream.drop()
+            raise Unreachable(f"{key} has a certificate that is {flaw}", 502)
     except TimeoutError as error:
         raise Unreachable(f"{key} did not complete the TLS handshake in time", 502) from error
     except OSError as error:  # what the ssl module raises is one
