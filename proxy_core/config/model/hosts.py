@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import (
     AuthName,
+    AutoIndex,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    IndexIgnore,
     MaxBody,
     Require,
     Seconds,
@@ -93,3 +95,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex | None = None
     """See ``DirectoryIndex``."""
+
+    autoindex: AutoIndex | None = None
+    """See ``AutoIndex``."""
+
+    index_ignore: IndexIgnore | None = None
+    """See ``IndexIgnore``."""
