@@ -61,7 +61,7 @@ SERVICE, SERVICE_TESTS = "proxy_core/rules/access/forward_auth.py", "tests/rules
 ASKING, ASKING_TESTS = (
     "proxy_core/runtime/forward_auth.py", "tests/runtime/test_forward_auth.py tests/e2e/test_forward_auth.py",
 )  # fmt: skip
-LOCAL, LOCAL_TESTS = "proxy_core/serve/local_files.py", "tests/e2e/test_local_files.py"
+LOCAL, LOCAL_TESTS = "proxy_core/runtime/served_files.py", "tests/e2e/test_local_files.py"
 PAGES, PAGES_TESTS = (
     "proxy_core/serve/metrics_and_heartbeat_listeners.py", "tests/serve/test_metrics_and_heartbeat_listeners.py",
 )  # fmt: skip
@@ -693,15 +693,15 @@ MUTANTS = [
     Mutant(
         "files: private ones are private by any link",
         LOCAL,
-        "if os.path.samestat(found, os.stat(each)):",
-        "if found is None:",
+        "return (found.st_dev, found.st_ino) in known or any",
+        "return any",
         LOCAL_TESTS,
     ),
     Mutant(
         "files: backups of private ones are private",
         LOCAL,
-        "if folded.startswith(_beside(each)):",
-        "if False:",
+        "any(folded.startswith(_beside(each)) for each in private)",
+        "False",
         LOCAL_TESTS,
     ),
     Mutant(

@@ -14,10 +14,10 @@ from proxy_core.apache.draft import Block, SiteDraft, block, table
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.client_address import believed
-from proxy_core.apache.subjects.directory_index import indexed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
+from proxy_core.apache.subjects.listings import ignoring
 from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import folders, rewriting
@@ -41,7 +41,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
         if "encoded_slashes" in draft.main.options:
             server.options.setdefault("encoded_slashes", ("refuse", draft.main.options["encoded_slashes"][1]))
     pools(draft)
-    indexed(draft)
+    ignoring(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)

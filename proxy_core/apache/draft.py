@@ -226,8 +226,6 @@ class DraftServer:
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
-    indexes: list[tuple[str, list[str], Directive]] = field(default_factory=list)
-    """DirectoryIndex in <Directory>: the folder, whole, and the names."""
     urls: dict[str, PooledUrl] = field(default_factory=dict)
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
@@ -282,6 +280,10 @@ class SiteDraft:
     """[auth] by name."""
     programs: frozenset[str] = frozenset()
     """Handlers and types that Action has programs for, in lower case."""
+    lists: bool = False
+    """Whether some folder that is served may be listed."""
+    resets: list[DraftServer | DraftRow] = field(default_factory=list)
+    """Where IndexIgnoreReset takes back what listings leave out."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: dict[str, int] = field(default_factory=dict)

@@ -39,6 +39,7 @@ from proxy_core.apache.subjects import (
     header_fields,
     hosts,
     listeners,
+    listings,
     locations,
     rewriting,
     route_order,
@@ -86,7 +87,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = locations.useful(rewriting.inherited(_held(_in_order(site), lose)))
     if not tls.speaks(site):
         site = replace(site, upstream_tls=UpstreamTls())
-    return site, tuple(losses.values()), files
+    return listings.plain(site), tuple(losses.values()), files
 
 
 _TABLES = ("env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
@@ -302,7 +303,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),
-    (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir")),
+    (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir", "autoindex")),
     (r"RemoteIP", ("remoteip",)),
     (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),

@@ -90,6 +90,12 @@ class BoundRoute:
     """Where the client is sent instead of being forwarded."""
     folder: str = ""
     """The folder of files, as configured, "" for none."""
+    directory_index: tuple[str, ...] = ()
+    """The names that stand for a folder in it."""
+    autoindex: bool = False
+    """Whether a folder without any of them is listed."""
+    index_ignore: tuple[str, ...] = ()
+    """The names that listings leave out."""
     max_body: int | None = None
     """The bytes that a body may have, 0 for any number; None where the listener's word holds."""
     canonical: str = ""

@@ -60,8 +60,8 @@ from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
-from proxy_core.rules.routing import indexes, mapping
-from proxy_core.rules.routing.files import in_place, refused_for_files
+from proxy_core.rules.routing import indexes, listings, mapping
+from proxy_core.rules.routing.files import in_folder, refused_for_files
 from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.routing.redirects import redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
@@ -222,7 +222,7 @@ class HostRules:
         decision = self._ended(ending, ahead, args, after(extras or NO_EXTRAS, extras_of(ahead, hits)), trace)
         if not is_open(decision):
             return ahead, decision
-        self._subject(decision, ahead)
+        locations.about(decision, ahead, self.site)
         return ahead, self._settled(decision, ahead, trace)
 
     def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
@@ -253,7 +253,7 @@ class HostRules:
                 return Respond(400, None, CLIMBS, extras)
             case "changed":
                 if ending.rule is not None and ending.rule.id in self.folders and not climbs(uri):
-                    return self._in_folder(ending.rule, scope, extras)
+                    return in_folder(self.folders[ending.rule.id], ending.rule, scope, self.reading, extras)
                 uri = scope.below_root(uri)
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
@@ -293,14 +293,6 @@ class HostRules:
             return Respond(bad.status, route, bad.why, extras)
         return self._local(decision, scope.path, scope.args)
 
-    def _in_folder(self, rule: BoundRewrite, scope: Scope, extras: Extras | None) -> Forward:
-        """What a rule made, as a file of its folder."""
-        files = self.folders[rule.id]
-        query = b"" if scope.args is None else b"?" + sendable(scope.args)
-        made = mapping.target(files, scope.uri, b"", b"", self.reading)
-        _, extras = had_the_last_word(rule, extras)
-        return Forward(*in_place(files, scope.path, made, query, self.reading), extras)
-
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
         """What nothing forwards is looked for in files, where the site serves any. An exception still has its hit."""
         files = self.files
@@ -324,27 +316,26 @@ class HostRules:
     ) -> Found:
         """What sections make of a decision, and of a folder its index. ``behind`` are paths that members read besides.
         Raises Runaway, Unknown and BadTarget."""
-        made = self._judged(decision, scope, trace, behind) if self.settles else decision
-        ordered = isinstance(decision, Forward) and decision.route.pool == FILES and (self.settles or self.rules)
-        if not ordered or scope.subrequest:
+        made, laid = self._judged(decision, scope, trace, behind) if self.settles else (decision, decision)
+        if not isinstance(laid, Forward) or laid.route.pool != FILES or scope.subrequest:
             return made
-        assert isinstance(decision, Forward)
-        file = locations.subject(scope.path, decision, self.site).file
-        extras = made.extras if isinstance(made, Forward) else decision.extras
+        if not (self.settles or self.rules or laid.route.autoindex):
+            return made
+        file = locations.subject(scope.path, laid, self.site).file
+        extras = made.extras if isinstance(made, Forward) else laid.extras
         look = partial(self._aside, extras=extras, trace=trace)
-        return indexes.of_folder(file, decision, made, scope, self.site.site.directory_index, look)
+        found = indexes.of_folder(file, laid, made, scope, look)
+        if found is not None:
+            return found
+        judged = self._judged if self.settles else None
+        return listings.of_folder(file, laid._replace(extras=extras), scope, judged, trace)
 
-    def _subject(self, decision: Forward | Respond, scope: Scope) -> SectionSubject:
-        """What a decision is about, which from here on is the request's file."""
-        subject = SectionSubject(scope.path)
-        if isinstance(decision, Forward):
-            subject = locations.subject(scope.path, decision, self.site)
-        scope.file = f"proxy:{subject.url}" if subject.url else subject.file
-        return subject
-
-    def _judged(self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...]) -> Found:
-        """What sections make of a decision. Rules of sections are tried for who is admitted."""
-        subject = self._subject(decision, scope)
+    def _judged(
+        self, decision: Forward | Respond, scope: Scope, trace: Trace | None = None, behind: tuple[str, ...] = ()
+    ) -> tuple[Found, Forward | Respond]:
+        """What sections make of a decision, and the decision with their settings. Rules of sections are tried for who
+        is admitted."""
+        subject = locations.about(decision, scope, self.site)
         behind = behind or readings_of_kept(scope.path, self.reading)
         if behind:
             subject = subject._replace(behind=behind)
@@ -355,15 +346,16 @@ class HostRules:
             decision = _with_variables(decision, scope)
         settled = locations.settle(held, self.guard, decision, scope, subject, self.reading, trace)
         settled = settled._replace(sections=_ids(held))
+        laid = settled if is_open(settled) else decision
         inner = next((section for section in reversed(held) if section.rules), None)
         if inner is None or scope.ended or not is_open(settled):
-            return settled
+            return settled, laid
         made = within(inner, settled, subject, scope, self.reading, self.targets.forward, trace)
         if isinstance(made, InternalRedirect | Need):
-            return made
+            return made, laid
         if isinstance(made, Forward) and made.route is not settled.route:
             made = locations.laid_over(held, made)
-        return made._replace(sections=_ids(held))
+        return made._replace(sections=_ids(held)), laid
 
 
 def is_open(decision: Found) -> TypeGuard[Forward | Respond]:

@@ -63,7 +63,8 @@ def own(host: Host, options: Options) -> Own:
 
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
-    "add_forwarded", "expires_active", "document_root", "directory_index", "canonical_name",
+    "add_forwarded", "expires_active", "document_root", "directory_index", "autoindex",
+    "index_ignore", "canonical_name",
 )  # fmt: skip
 
 

@@ -69,7 +69,8 @@ class ProxyServer:
         """``folder`` is that of the site file, to which the files that it names are relative. ``private`` are
         those that are never served beside them: the site file itself, and what is kept of it."""
         self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
-        self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
+        self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside(folder=folder))
+        self._state.outside.private = private
         self._files = LocalFiles(lambda: current.rules.program, folder, private)
         self.upstreams.inside = self._files.connect
         self.services = self._state.outside.services = Services(self.upstreams)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages, files
+from proxy_core.apache.subjects import error_pages, files, listings
 from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
@@ -111,12 +111,16 @@ def lines(options: Any, default: Any, folder: Path) -> Lines:
     if root:
         found.append(line("DocumentRoot", str((folder / root).absolute())))
     if index is not None and index != getattr(default, "directory_index", None):
-        found.append(line("DirectoryIndex", *index))
-    return found
+        found.append(line("DirectoryIndex", *(index or ["disabled"])))
+    said = (getattr(options, name, None) for name in ("autoindex", "index_ignore"))
+    autoindex, ignored = (value if value != getattr(default, name, None) else None
+                          for name, value in zip(("autoindex", "index_ignore"), said, strict=True))  # fmt: skip
+    return found + listings.lines(autoindex, ignored)
 
 
 def plain(site: Site) -> Site:
     """Options of the site, in whole milliseconds, with what is forwarded by itself as rows."""
+    site = listings.plain(site)
     options = site.site
     headers = _forwarded(options) if options.forwarded == "trusted" else []
     options = replace(

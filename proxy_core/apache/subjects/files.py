@@ -187,13 +187,6 @@ def add_handler(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
 
 
-def options(context: ImportContext, directive: Directive) -> None:
-    """Options [+|-]word …: of these, MultiViews alone looks for other files than the one that is named."""
-    if "multiviews" in [word.lower().removeprefix("+") for word in directive.args] and context.draft.served:
-        raise Unsupported("a file is served under its whole name alone: name it in links, or write a RewriteRule")
-    raise Ignored("folders are not listed, and links are followed inside of them alone")
-
-
 def action(context: ImportContext, directive: Directive) -> None:
     """Action type-or-handler script: files that it is for are closed; those of a handler, by ``add_handler``."""
     if extensions := mimetypes.guess_all_extensions(directive.args[0]):
@@ -297,10 +290,7 @@ SECTIONS = {
     **dict.fromkeys(("files", "filesmatch"), named_files),
 }
 IGNORED = by_name({
-    "folders are not listed, and links are followed inside of them alone": """
-        allowoverridelist accessfilename indexoptions addicon addiconbytype addiconbyencoding defaulticon
-        readmename headername indexignore indexstylesheet adddescription indexheadinsert indexignorereset
-        indexorderdefault""",
+    "no file but this one says how a folder is served": "allowoverridelist accessfilename",
     "files have the type of their name, and one language": """
         typesconfig languagepriority mimemagicfile forcelanguagepriority multiviewsmatch contentdigest fileetag
         removehandler scriptsock modmimeusepathinfo enablesendfile enablemmap""",
@@ -321,7 +311,6 @@ HANDLERS = {
     **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
     **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),
     "allowoverride": override,
-    "options": options,
     "fallbackresource": fallback,
     "directoryslash": only(
         "on", "it is always on here", "a folder without its slash is always redirected to the one with"

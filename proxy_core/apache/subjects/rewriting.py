@@ -142,9 +142,9 @@ def base(context: ImportContext, directive: Directive) -> None:
 def folder_of(directive: Directive) -> str:
     """The folder of the file system that a rule of a server names ("" for none): httpd takes its result for a file
     where the first name in it is one (``prefix_stat`` in mod_rewrite.c)."""
-    _, substitution, *more = (*rewrite_words(directive.raw), "")
+    _, substitution, flags, *_ = (*rewrite_words(directive.raw), "", "", "")
     found = re.match(r"/[^/$%?\\]+/(?:[^/$%?\\]+/)*", substitution)
-    names = {flag.partition("=")[0].upper() for flag in flag_words(more[0])}
+    names = {flag.partition("=")[0].upper() for flag in flag_words(flags)}
     if found is None or names & _NO_FILE or not Path(found[0][: found[0].index("/", 1)]).exists():
         return ""
     return found[0].rstrip("/")

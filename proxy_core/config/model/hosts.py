@@ -11,9 +11,11 @@ from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.config.model.types import (
     AuthName,
+    AutoIndex,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    IndexIgnore,
     MaxBody,
     Require,
     Seconds,
@@ -97,3 +99,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     upstream_tls: UpstreamTls | None = None
     """How https and wss members are spoken to for its requests, instead of [upstream_tls]."""
+
+    autoindex: AutoIndex | None = None
+    """See ``AutoIndex``."""
+
+    index_ignore: IndexIgnore | None = None
+    """See ``IndexIgnore``."""

@@ -10,10 +10,12 @@ from typing import Annotated, Literal
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import (
     AuthName,
+    AutoIndex,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
     FieldName,
+    IndexIgnore,
     NonEmpty,
     Require,
     Seconds,
@@ -145,3 +147,9 @@ class Options(SiteTable, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex = ("index.html",)
     """See ``DirectoryIndex``."""
+
+    autoindex: AutoIndex = False
+    """See ``AutoIndex``."""
+
+    index_ignore: IndexIgnore = ()
+    """See ``IndexIgnore``."""

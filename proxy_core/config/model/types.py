@@ -66,7 +66,7 @@ it the one said before: for targets, folders, paths. off: none is asked."""
 DocumentRoot = Annotated[str, example("www")]
 """Folder, relative to the site file, whose files answer what no route takes and what an exception excepts; without it
 that is 404. Nothing outside of it is served, nor any name that begins with a dot but .well-known, nor a file that the
-site names for itself (its own file, passwords, keys, maps, logs); folders are not listed. Apache: DocumentRoot."""
+site names for itself (its own file, passwords, keys, maps, logs). Apache: DocumentRoot."""
 
 OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
 """Names, without port, that it is asked under besides its own address and localhost. A request for another Host gets
@@ -74,3 +74,11 @@ OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
 
 DirectoryIndex = tuple[str, ...]
 """Names of the file that is served for a folder, the first that is there. Apache: DirectoryIndex."""
+
+AutoIndex = bool
+"""List the names in a folder that has no index. Names that begin with a dot, those that the site names for itself, and
+what access keeps from the client are left out; of more than 1,000 names the first are listed. Without it, such a folder
+is 403. Apache: Options Indexes."""
+
+IndexIgnore = Annotated[tuple[str, ...], example(["*~", "*.bak"])]
+"""Names that listings leave out; * ? and [ are wildcards. They are served all the same. Apache: IndexIgnore."""

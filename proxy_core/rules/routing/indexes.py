@@ -8,7 +8,7 @@ access of its path hold for it, however it is asked for. Pure.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 from proxy_core.config.folders import FILES
@@ -21,9 +21,10 @@ Look = Callable[[Scope, str], tuple[Scope, Found]]
 """What becomes of a path as a request of its own."""
 
 
-def of_folder(file: str, decision: Forward, made: Found, scope: Scope, names: Sequence[str], look: Look) -> Found:
+def of_folder(file: str, decision: Forward, made: Found, scope: Scope, look: Look) -> Found | None:
     """What becomes of a request for a ``file`` that may be a folder: ``decision`` is to serve it, and rules of sections
-    made that into ``made``. Raises Unknown, Runaway and BadTarget."""
+    made that into ``made``. None where it is a folder that has no index. Raises Unknown, Runaway and BadTarget."""
+    names = decision.route.directory_index
     goes_on = isinstance(made, Forward | InternalRedirect) or (isinstance(made, Respond) and made.local)
     slashed = scope.path.endswith("/")
     changed = isinstance(made, InternalRedirect) or (isinstance(made, Forward) and made.route.pool != FILES)
@@ -45,7 +46,9 @@ def of_folder(file: str, decision: Forward, made: Found, scope: Scope, names: Se
         if not asked or scope.fact("file", "-f", asked) is not None:
             scope.env = ahead.env
             return found
-    return made if refused is None else refused
+    if refused is not None:
+        return refused
+    return None if isinstance(made, Forward) and not changed else made
 
 
 def _file(found: Found, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What names of files say comes in and goes out, and names that stand for a folder come in."""
+"""What names of files say comes in and goes out."""
 
 from __future__ import annotations
 
@@ -38,19 +38,7 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
         "AddType text/x-own .own\n<VirtualHost *:1>\nAddType text/x-other .own\n</VirtualHost>",
         "<Location /a>\nForceType text/plain\n</Location>",
         "AddDefaultCharset utf-8\n<VirtualHost *:1>\nAddDefaultCharset Off\n</VirtualHost>",
-        "<Directory /srv/www/a>\nDirectoryIndex a.html\n</Directory>",
     ],
 )
 def test_what_is_not_for_the_whole_site_is_told(tmp_path: Path, text: str) -> None:
     assert len(imported(tmp_path, SERVED + text).report.losses) == 1
-
-
-def test_a_folder_round_the_documents_says_what_stands_for_folders(tmp_path: Path) -> None:
-    text = (
-        "DirectoryIndex a.html\n<Directory /srv>\nDirectoryIndex b.html\n</Directory>\n"
-        "<Directory /srv/www>\nDirectoryIndex c.html\n</Directory>\n"
-        "<VirtualHost *:1>\nServerName b.test\nDocumentRoot /srv/other\n</VirtualHost>"
-    )
-    site = site_of(tmp_path, SERVED + text)
-    assert site["site"]["directory_index"] == ["c.html"]
-    assert [host["directory_index"] for host in site["hosts"].values()] == [["b.html"]]
