@@ -12,6 +12,7 @@ from typing import Any
 
 from proxy_core.apache.draft import Block, SiteDraft, block, table
 from proxy_core.apache.subjects.access import open_to_all
+from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.directory_index import indexed
@@ -52,9 +53,10 @@ def assembled(draft: SiteDraft) -> list[Block]:
         server.locations += server.closed
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
-    tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log,
+    tables = {"limits": limits, "heartbeat": draft.heartbeat,
               "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
+    blocks += logs(draft)
     rules = rewriting(draft, answers)
     taking, itself = routes(draft, uncovered)
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]

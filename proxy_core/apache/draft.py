@@ -220,6 +220,8 @@ class DraftServer:
     """Rows of [[headers]]."""
     expires: list[DraftRow] = field(default_factory=list)
     """Rows of [[expires]]."""
+    logs: list[DraftRow] = field(default_factory=list)
+    """Logs of requests."""
     reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
     errors: list[DraftRow] = field(default_factory=list)
@@ -268,8 +270,6 @@ class SiteDraft:
     """Virtual hosts in order; ``assembly`` leaves out those that no listener leads to."""
     listeners: list[DraftRow] = field(default_factory=list)
     """[listeners], each with its name as a key."""
-    access_log: DraftRow | None = None
-    """[access_log]."""
     doubts: dict[DraftServer, dict[str, str]] = field(default_factory=dict)
     """What is in doubt in a server, for something is lost that it goes by: words (see ``doubts``), and why."""
     report: list[ReportLine] = field(default_factory=list)

@@ -48,6 +48,11 @@ LoadModule proxy_module modules/mod_proxy.so
 User www-data
 ErrorLog logs/error.log
 CustomLog logs/access.log combined
+CustomLog logs/errors.log combined "expr=%{REQUEST_STATUS} -ge 400" < CustomLog logs/access.log combined; %s
+<VirtualHost *:8080> | CustomLog logs/b.log common < ServerName b.test; %s
+GlobalLog logs/all.log common
+TransferLog logs/access.log
+CustomLog "|/usr/bin/rotatelogs logs/access.log 86400" combined
 LogFormat "%h %l %u %t" short
 LogLevel warn
 Timeout 60

@@ -223,6 +223,7 @@ _TITLES = {
     "access": "Conditions of access, by name.",
     "auth": "Users and passwords.",
     "upstream_tls": "How https members are spoken to.",
+    "access_logs": "Logs of requests, beside the first.",
     "headers": "Changes to fields of requests and answers.",
     "expires": "How long answers may be kept.",
     "reverse": "Addresses in answers, mapped back.",
