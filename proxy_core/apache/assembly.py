@@ -25,6 +25,7 @@ from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
 from proxy_core.apache.subjects.section_rules import sections
+from proxy_core.apache.subjects.tls_variables import environment
 
 
 def assembled(draft: SiteDraft) -> list[Block]:
@@ -35,6 +36,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
+    environment(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)

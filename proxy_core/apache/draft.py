@@ -282,6 +282,8 @@ class SiteDraft:
     """[auth] by name."""
     programs: frozenset[str] = frozenset()
     """Handlers and types that Action has programs for, in lower case."""
+    asked: frozenset[str] = frozenset()
+    """Variables of mod_ssl that something takes for variables of the request."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: dict[str, int] = field(default_factory=dict)

@@ -110,6 +110,11 @@ SSLCertificateKeyFile a.key < SSLEngine On; SSLCertificateFile a.pem
 SSLCertificateChainFile chain.pem < SSLEngine On; SSLCertificateFile a.pem
 SSLProtocol -all +TLSv1.3 < SSLEngine On; SSLCertificateFile a.pem
 SSLVerifyClient require < SSLEngine On; SSLCertificateFile a.pem; SSLCACertificateFile ca.pem
+SSLOptions +StdEnvVars < SSLEngine On; SSLCertificateFile a.pem; %s; RequestHeader set X-Tls %{SSL_PROTOCOL}e
+RequestHeader set X-Proto https env=HTTPS < SSLEngine On; SSLCertificateFile a.pem
+RequestHeader set X-Cipher "%{SSL_CIPHER}s" < SSLEngine On; SSLCertificateFile a.pem
+CustomLog logs/tls.log "%h %{SSL_PROTOCOL}x %{SSL_CIPHER}x"
+SSLOptions +FakeBasicAuth
 SSLCipherSuite HIGH:!aNULL
 SSLHonorCipherOrder On
 SSLProxyEngine On < ProxyPass /s https://127.0.0.1:8443/

@@ -13,7 +13,7 @@ from proxy_core.apache.draft import Block, DraftRow, SiteDraft, block, table
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
-from proxy_core.config.log_directives import FORMATS, BadFormat, parsed
+from proxy_core.config.log_directives import FORMATS, OURS, BadFormat, parsed
 from proxy_core.config.model import AccessLog, AccessLogRow, Site
 from proxy_core.errors import Address
 
@@ -80,7 +80,7 @@ def _kind(draft: SiteDraft, row: DraftRow, form: str) -> str:
     return kind or written
 
 
-_OURS = re.compile(r"%[!<>,\d]*\{\w+\}[<>]*x")
+_OURS = re.compile(rf"%[!<>,\d]*\{{(?:{'|'.join(OURS)})\}}[<>]*x")
 """Directives of formats that Apache does not have."""
 
 

@@ -31,7 +31,6 @@ from proxy_core.config.model import AccessLog, Site
 from proxy_core.control.watching.log_format import compiled
 from proxy_core.control.watching.log_records import record
 from proxy_core.errors import Address, Problem
-from proxy_core.rules.decision import NO_EXTRAS
 from proxy_core.rules.fields.edits import condition
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recent_requests import Recorder
@@ -265,18 +264,12 @@ def _line(log: AccessLog) -> Callable[[Exchange], bytes]:
 
 def _wanted(settings: AccessLog) -> Callable[[Exchange], bool] | None:
     """Which requests these settings want, None for all of them (``config_log_transaction``)."""
-    from proxy_core.serve.field_edits import EditBasis, moment  # who only looks at a site serves nothing
+    from proxy_core.serve.field_edits import moment_of  # who only looks at a site serves nothing
 
     holds = condition(settings.env, settings.expr)
     if holds is None:
         return None
-
-    def wanted(exchange: Exchange) -> bool:
-        basis = EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS,
-                          exchange.notes or {})  # fmt: skip
-        return holds(moment(basis, answered=exchange.answer.split(b"\r\n")[1:-2], status=exchange.status))
-
-    return wanted
+    return lambda exchange: holds(moment_of(exchange))
 
 
 def _unwritten(name: str, trouble: str, address: Address) -> Problem:
