@@ -12,6 +12,7 @@ from typing import Any
 
 from proxy_core.apache.draft import Block, SiteDraft, block, table
 from proxy_core.apache.subjects.access import open_to_all
+from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.files import merged
@@ -24,6 +25,7 @@ from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
 from proxy_core.apache.subjects.section_rules import sections
+from proxy_core.apache.subjects.tls_variables import environment
 
 
 def assembled(draft: SiteDraft) -> list[Block]:
@@ -34,6 +36,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
+    environment(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)
@@ -52,9 +55,10 @@ def assembled(draft: SiteDraft) -> list[Block]:
         server.locations += server.closed
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
-    tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log,
+    tables = {"limits": limits, "heartbeat": draft.heartbeat,
               "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
+    blocks += logs(draft)
     rules = rewriting(draft, answers)
     taking, itself = routes(draft, uncovered)
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]

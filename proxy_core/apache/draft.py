@@ -220,6 +220,8 @@ class DraftServer:
     """Rows of [[headers]]."""
     expires: list[DraftRow] = field(default_factory=list)
     """Rows of [[expires]]."""
+    logs: list[DraftRow] = field(default_factory=list)
+    """Logs of requests."""
     reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
     errors: list[DraftRow] = field(default_factory=list)
@@ -266,8 +268,6 @@ class SiteDraft:
     """Virtual hosts in order; ``assembly`` leaves out those that no listener leads to."""
     listeners: list[DraftRow] = field(default_factory=list)
     """[listeners], each with its name as a key."""
-    access_log: DraftRow | None = None
-    """[access_log]."""
     doubts: dict[DraftServer, dict[str, str]] = field(default_factory=dict)
     """What is in doubt in a server, for something is lost that it goes by: words (see ``doubts``), and why."""
     report: list[ReportLine] = field(default_factory=list)
@@ -284,6 +284,8 @@ class SiteDraft:
     """Whether some folder that is served may be listed."""
     resets: list[DraftServer | DraftRow] = field(default_factory=list)
     """Where IndexIgnoreReset takes back what listings leave out."""
+    asked: frozenset[str] = frozenset()
+    """Variables of mod_ssl that something takes for variables of the request."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: dict[str, int] = field(default_factory=dict)

@@ -90,7 +90,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     return listings.plain(site), tuple(losses.values()), files
 
 
-_TABLES = ("env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
+_TABLES = ("access_logs", "env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
 
 
 def _in_order(site: Site) -> Site:
@@ -214,6 +214,7 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
 
     interpolates = any(row.interpolate for row in site.routes if row.host == host)
     return _parts(
+        rows("access_logs"),
         rows("env"),
         [*rewriting.lines(site, host), *rows("rewrites")],
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],

@@ -48,6 +48,11 @@ LoadModule proxy_module modules/mod_proxy.so
 User www-data
 ErrorLog logs/error.log
 CustomLog logs/access.log combined
+CustomLog logs/errors.log combined "expr=%{REQUEST_STATUS} -ge 400" < CustomLog logs/access.log combined; %s
+<VirtualHost *:8080> | CustomLog logs/b.log common < ServerName b.test; %s
+GlobalLog logs/all.log common
+TransferLog logs/access.log
+CustomLog "|/usr/bin/rotatelogs logs/access.log 86400" combined
 LogFormat "%h %l %u %t" short
 LogLevel warn
 Timeout 60
@@ -105,6 +110,11 @@ SSLCertificateKeyFile a.key < SSLEngine On; SSLCertificateFile a.pem
 SSLCertificateChainFile chain.pem < SSLEngine On; SSLCertificateFile a.pem
 SSLProtocol -all +TLSv1.3 < SSLEngine On; SSLCertificateFile a.pem
 SSLVerifyClient require < SSLEngine On; SSLCertificateFile a.pem; SSLCACertificateFile ca.pem
+SSLOptions +StdEnvVars < SSLEngine On; SSLCertificateFile a.pem; %s; RequestHeader set X-Tls %{SSL_PROTOCOL}e
+RequestHeader set X-Proto https env=HTTPS < SSLEngine On; SSLCertificateFile a.pem
+RequestHeader set X-Cipher "%{SSL_CIPHER}s" < SSLEngine On; SSLCertificateFile a.pem
+CustomLog logs/tls.log "%h %{SSL_PROTOCOL}x %{SSL_CIPHER}x"
+SSLOptions +FakeBasicAuth
 SSLCipherSuite HIGH:!aNULL
 SSLHonorCipherOrder On
 SSLProxyEngine On < ProxyPass /s https://127.0.0.1:8443/

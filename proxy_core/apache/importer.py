@@ -25,7 +25,7 @@ from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
-from proxy_core.apache.subjects import access, files, forward_auth, listings, users, variables
+from proxy_core.apache.subjects import access, files, forward_auth, listings, tls_variables, users, variables
 from proxy_core.apache.subjects.rewriting import folder_of
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
@@ -50,6 +50,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     draft.served = named | dict(files.served(draft, configuration.directives))
     draft.lists = bool(draft.served) and listings.lists(configuration.directives)
     draft.programs = frozenset(files.programs(configuration.directives))
+    draft.asked = tls_variables.asked(configuration.directives)
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
     for server, lost in draft.doubts.items():
@@ -224,6 +225,7 @@ _TITLES = {
     "access": "Conditions of access, by name.",
     "auth": "Users and passwords.",
     "upstream_tls": "How https members are spoken to.",
+    "access_logs": "Logs of requests, beside the first.",
     "headers": "Changes to fields of requests and answers.",
     "expires": "How long answers may be kept.",
     "reverse": "Addresses in answers, mapped back.",

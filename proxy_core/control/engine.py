@@ -27,7 +27,7 @@ from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
-from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
@@ -98,7 +98,7 @@ class Engine:
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
-        self._access_log = AccessLogWriter(self._recorder, file.parent, console)
+        self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo_members: list[members.DemoMember] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
@@ -118,7 +118,7 @@ class Engine:
         asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
-        self._access_log.adopt(site.access_log)
+        self._access_logs.adopt(site)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
@@ -143,7 +143,7 @@ class Engine:
         self._outside.names.close()
         for upstream in self._demo_members:
             await upstream.close()
-        self._access_log.close()
+        self._access_logs.close()
         return cut
 
     async def reload(self) -> Result:
@@ -151,8 +151,8 @@ class Engine:
         return await self.submit(Reload(), "signal")
 
     def reopen_logs(self) -> None:
-        """Open the access log anew, after it was moved away (SIGUSR1)."""
-        self._access_log.reopen()
+        """Open the access logs anew, after they were moved away (SIGUSR1)."""
+        self._access_logs.reopen()
 
     # ---- EngineView
 
@@ -248,13 +248,12 @@ class Engine:
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
-            unwritten=self._access_log.unwritten,
+            unwritten=self._access_logs.unwritten,
         )
 
     def _unopened(self) -> tuple[Problem, ...]:
-        """Files that the site names and that cannot be opened: pages for errors, the access log."""
-        log = self._access_log.problem
-        return (*self._outside.pages.problems, *((log,) if log else ()))
+        """Files that the site names and that cannot be opened: pages for errors, access logs."""
+        return (*self._outside.pages.problems, *self._access_logs.problems)
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -304,13 +303,13 @@ class Engine:
         if problems := await self._swap.bring(site, generation):
             return problems
         self._checks.adopt(self._current.rules)
-        self._access_log.adopt(site.access_log)
+        self._access_logs.adopt(site)
         return ()
 
     # ---- clocks
 
     async def _clock(self) -> None:
-        """Every quarter of a second: how late is the loop, drain the access log; every second: close it."""
+        """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         ticks = 0
@@ -325,7 +324,7 @@ class Engine:
                 self.recent_problems.crashed("a tick of the engine's clock", error, "serving goes on")
 
     async def _tick(self, ticks: int) -> None:
-        self._access_log.write()
+        self._access_logs.write()
         if ticks % round(1 / TICK) == 0:
             await self._second()
         if ticks % round(BIND_AGAIN / TICK) == 0 and (self._swap.unbound or self.metrics.problem):

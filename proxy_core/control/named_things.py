@@ -54,9 +54,7 @@ async def with_named_things(
         folder = Path(document.file).parent
         found += [*_listeners(site, folder), *_towards_members(site, folder), *_passwords(site, folder)]
         found += [*await unopenable(site, folder), *_folders(site, folder), *unreadable(site, folder)]
-        if site.access_log is not None and site.access_log.file != "-":
-            found += unwritable(site.access_log, folder)
-        found += [*_sockets(site), *(_unknown_names(site) if names else ())]
+        found += [*unwritable(site, folder), *_sockets(site), *(_unknown_names(site) if names else ())]
     every = dict.fromkeys([*problems, *map(document.located, found)])
     return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
 

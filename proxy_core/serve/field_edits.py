@@ -66,6 +66,14 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
     return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)
 
 
+def moment_of(exchange: Exchange) -> Moment:
+    """What may be known of a request that is over."""
+    return moment(
+        EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS, exchange.notes or {}),
+        answered=exchange.answer.split(b"\r\n")[1:-2], status=exchange.status,
+    )  # fmt: skip
+
+
 def _new_id() -> str:
     return uuid4().hex
 

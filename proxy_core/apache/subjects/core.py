@@ -75,7 +75,7 @@ IGNORED = by_name({
         asyncrequestworkerfactor listenbacklog maxmemfree gracefulshutdowntimeout sendbuffersize receivebuffersize
         acceptfilter protocols protocolshonororder extendedstatus acceptmutex mpmstats""",
     "problems go to standard error and the console":
-        "errorlog loglevel errorlogformat globallog transferlog loglevelrequest",
+        "errorlog loglevel errorlogformat loglevelrequest",
     "nothing here says it, or does otherwise":
         "servertokens serversignature httpprotocoloptions namevirtualhost",
     "connections of clients are kept; [limits] says how long": "keepalive maxkeepaliverequests",

@@ -99,7 +99,7 @@ IGNORED = by_name({
         sslmutex sslsessiontickets sslsessionticketkeyfile sslinsecurerenegotiation sslcompression
         sslhonorcipherorder""",
     "the TLS library's defaults of today are used": """
-        sslciphersuite sslproxyciphersuite sslproxyprotocol ssloptions sslusestapling sslverifydepth
+        sslciphersuite sslproxyciphersuite sslproxyprotocol sslusestapling sslverifydepth
         sslproxyverifydepth sslopensslconfcmd sslstaplingresponsetimeout sslstaplingreturnrespondererrors
         sslproxycheckpeername sslproxycheckpeercn sslproxycheckpeerexpire""",
 })  # fmt: skip

@@ -17,6 +17,7 @@ from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects import tls_variables
 from proxy_core.apache.subjects.hosts import by_host
 from proxy_core.config.model import EnvRule, Site
 from proxy_core.http.target import as_bytes_text
@@ -187,6 +188,8 @@ def plain(site: Site, lose: Lose) -> Site:
 
 def _plain(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     """A row as SetEnv, SetEnvIf or SetEnvIfExpr says it; None where none of them does."""
+    if row.late and tls_variables.lines(row) is not None:
+        return row
     at = ("env", row.id)
     tested = bool(row.from_ or row.fields or row.capture or row.expr or row.negate)
     if row.late and tested:
@@ -278,6 +281,9 @@ def spelled(site: Site, row: EnvRule, folder: Path) -> Lines:
     """A row of [[env]]. Raises Unsayable."""
     value = re.sub(r"\\([%$])", r"\1", row.value or "")
     if row.late:
+        of_tls = tls_variables.lines(row)
+        if of_tls is not None:
+            return of_tls
         return [line("UnsetEnv", row.name) if row.unset else line("SetEnv", row.name, value)]
     word = f"!{row.name}" if row.unset else row.name if row.value == "1" else f"{row.name}={value}"
     if row.expr:

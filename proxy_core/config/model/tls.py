@@ -74,8 +74,8 @@ class ListenerTls(SiteTable, frozen=True, kw_only=True):
     client_headers: Annotated[dict[str, str], example({"X-SSL-Client-S-DN": "SSL_CLIENT_S_DN"})] = {}
     """Header fields for members, by the variable whose value they get: SSL_CLIENT_VERIFY, SSL_CLIENT_S_DN,
     SSL_CLIENT_S_DN_CN, SSL_CLIENT_I_DN, SSL_CLIENT_M_SERIAL, SSL_CLIENT_V_START, SSL_CLIENT_V_END,
-    SSL_CLIENT_SAN_DNS_0, SSL_CLIENT_FINGERPRINT, SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI. Fields of these names from
-    clients are removed, on every listener."""
+    SSL_CLIENT_SAN_DNS_0, SSL_CLIENT_CERT, SSL_CLIENT_FINGERPRINT, SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI, and what else
+    mod_ssl knows. Fields of these names from clients are removed, on every listener."""
 
     hsts: Annotated[int, Meta(ge=0, le=315_360_000)] = 0
     """Seconds for which browsers are told to come back over TLS alone (Strict-Transport-Security, RFC 6797), in place

@@ -48,6 +48,22 @@ Apache: upgrade=."""
 MaxBody = BodySize | None
 """Bytes of a request body, instead of limits.body; a longer one gets 413. 0 sets no bound. Apache: LimitRequestBody."""
 
+LogFile = Annotated[NonEmpty, example("access.log")]
+"""File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. Reopened on SIGUSR1.
+Apache: CustomLog."""
+
+LogFormat = Annotated[str, example('%h %t "%r" %>s %{member}x')]
+"""common and combined are Apache's formats of these names; json is an object a line with route, member, attempts
+and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
+json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation; or a variable of
+the TLS connection: SSL_PROTOCOL, SSL_CIPHER, SSL_CLIENT_S_DN and their kin."""
+
+LogEnv = Annotated[str, example("!dontlog")]
+"""Only requests for which this variable is set; with ! in front, for which it is not. Apache: env=."""
+
+LogExpr = Annotated[str, example("%{REQUEST_STATUS} -ge 400")]
+"""Only requests for which this expression holds. Apache: expr=."""
+
 Require = Annotated[tuple[str, ...], example(["ip 10.0.0.0/8", "valid-user"])]
 """Who may ask, one condition each, as Apache writes it behind Require: all granted, all denied, ip 10.0.0.0/8 192.168,
 local, host example.com (that name or one below it, which the client's address has, and which leads back to it), method

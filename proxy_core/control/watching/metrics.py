@@ -140,7 +140,7 @@ def _events(sight: Sight) -> Iterator[Family]:
     meaning = "When a site was taken last."
     yield "config_last_reload_success_timestamp_seconds", "gauge", meaning, [("", {}, sight.loaded_at)]
     yield "config_saved", "gauge", "1 when the site in force is the file on disk.", [("", {}, saved)]
-    meaning = "Requests that the access log did not get."
+    meaning = "Requests that access logs did not get, counted once for each file."
     yield "access_log_lost_total", "counter", meaning, [("", {}, sight.unwritten)]
     reloads = [("", {"outcome": outcome}, count) for outcome, count in sight.reloads.items()]
     yield "config_reloads_total", "counter", "What became of the site file when it was read again.", reloads

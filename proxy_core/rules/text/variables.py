@@ -299,7 +299,7 @@ EXPRESSION_VARIABLES: dict[str, Reader] = {
 def expression_variable(name: str) -> Reader:
     """The reader of a variable in an expression."""
     if name[:4].upper() == "SSL_":
-        return _of_mod_ssl(name)
+        return of_mod_ssl(name)
     return EXPRESSION_VARIABLES.get(name.upper()) or variable(name)
 
 
@@ -318,7 +318,7 @@ def variable(name: str) -> Reader:
             case "HTTP" if rest:
                 return lambda scope: scope.header(rest) or ""
             case "SSL":
-                return _of_mod_ssl(rest)
+                return of_mod_ssl(rest)
             case "LA-U" | "LA-F" if rest:
                 return _ahead(variable(rest))
         return _constant("")
@@ -331,13 +331,15 @@ _UNKNOWN_TO_MOD_SSL = frozenset((
 ))  # fmt: skip
 
 
-def _of_mod_ssl(name: str) -> Reader:
+def of_mod_ssl(name: str) -> Reader:
     """The reader of a variable that mod_ssl is asked for: its own, and most others (``ssl_var_lookup``)."""
     folded = name.upper()
     if folded in VARIABLES and folded not in _UNKNOWN_TO_MOD_SSL:
         return VARIABLES[folded]
     if folded.startswith("ENV:"):
         return lambda scope: scope.env_value(name[4:])
+    if folded.startswith("HTTP:"):
+        return lambda scope: scope.header(name[5:]) or ""
     return lambda scope: scope.view.connection.tls.get(folded, "")
 
 

@@ -49,7 +49,8 @@ SERVED = {("Options", "document_root"), ("Host", "document_root"), ("Route", "fo
 FOR_CLIENTS = {("ErrorPage", "file")}
 """Files that clients may see."""
 PRIVATE = {
-    ("Auth", "file"), ("AccessLog", "file"), ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
+    ("Auth", "file"), ("AccessLog", "file"), ("AccessLogRow", "file"),
+    ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
     ("ListenerTls", "client_ca"), ("UpstreamTls", "ca"), ("UpstreamTls", "cert"), ("UpstreamTls", "key"),
     ("RewriteMap", "file"), ("RewriteMap", "dsn"), ("RewriteMap", "command"),
 }  # fmt: skip
