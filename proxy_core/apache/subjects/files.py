@@ -141,6 +141,10 @@ _OF_CONSOLE = {"balancer-manager", "server-status", "server-info", "ldap-status"
 PROGRAMS = re.compile(r"proxy:|cgi|php|wsgi|server-parsed|perl|python|lua|passenger|isapi|action", re.IGNORECASE)
 
 
+_READERS = {"type-map", "send-as-is", "imap-file"}
+"""Handlers that make answers of what a file says. Every configuration names them, hardly any has such files."""
+
+
 def set_handler(context: ImportContext, directive: Directive) -> None:
     """SetHandler name: what was to be made by a program is closed."""
     name = first(directive)
@@ -180,7 +184,9 @@ def _files_there(where: Mapping[str, str]) -> dict[str, str]:
 def add_handler(context: ImportContext, directive: Directive) -> None:
     """AddHandler name extension …, AddType type extension …: programs among them are closed."""
     name, *extensions = directive.args
-    program = PROGRAMS.search(name) or name.lower() in context.draft.programs
+    names = {each.lstrip(".").lower() for each in extensions}
+    reads = name.lower() in _READERS and names & context.draft.files.extensions
+    program = PROGRAMS.search(name) or name.lower() in context.draft.programs or reads
     if not (program and context.draft.served):
         raise Ignored("files are served by their names")
     unread(context, directive, extensions)
