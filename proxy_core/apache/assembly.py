@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy_core.apache.draft import Block, SiteDraft, block, table
+from proxy_core.apache.subjects import file_types, overrides, strictness
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
@@ -49,6 +50,9 @@ def assembled(draft: SiteDraft) -> list[Block]:
     databases(draft)
     timeouts(draft)
     interpolating(draft)
+    overrides.settled(draft)
+    file_types.settled(draft)
+    strictness.settled(draft, hosts)
     merged(draft)
     open_to_all(draft)
     for server in draft.servers():
@@ -82,7 +86,7 @@ def timeouts(draft: SiteDraft) -> None:
 def site(draft: SiteDraft) -> Block:
     """[site]."""
     main = draft.main
-    name = without_port(main.server_name)
+    name = main.server_name if main.option("canonical_name") else without_port(main.server_name)
     content: dict[str, Any] = {"server_name": name} if name else {}
     origins = [main.options["servername"][1]] if name else []
     named = ("trusted_proxies", "internal_proxies", "client_header", "proxies_header")

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.report import Outcome, ReportLine
+from proxy_core.apache.served_files import ServedFiles
 
 
 def below(path: str, folder: str) -> bool:
@@ -228,6 +229,8 @@ class DraftServer:
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
+    overrides: list[tuple[str, bool, Directive]] = field(default_factory=list)
+    """AllowOverride in <Directory>: the folder, whole, and whether it allows any."""
     urls: dict[str, PooledUrl] = field(default_factory=dict)
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
@@ -286,6 +289,10 @@ class SiteDraft:
     """Where IndexIgnoreReset takes back what listings leave out."""
     asked: frozenset[str] = frozenset()
     """Variables of mod_ssl that something takes for variables of the request."""
+    files: ServedFiles = field(default_factory=ServedFiles)
+    """What stands in folders that are served."""
+    asked_names: frozenset[str] = frozenset()
+    """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: dict[str, int] = field(default_factory=dict)

@@ -77,14 +77,13 @@ IGNORED = by_name({
     "problems go to standard error and the console":
         "errorlog loglevel errorlogformat loglevelrequest",
     "nothing here says it, or does otherwise":
-        "servertokens serversignature httpprotocoloptions namevirtualhost",
+        "servertokens serversignature namevirtualhost",
     "connections of clients are kept; [limits] says how long": "keepalive maxkeepaliverequests",
     "loops of rules have a bound of their own": "limitinternalrecursion",
     "XML is not looked into": "limitxmlrequestbody",
-    "DOTALL and DOLLAR_ENDONLY are always on": "regexdefaultoptions",
     "the console does this": """
         balancerpersist proxystatus seerequesttail statusseerequesttail proxyiobuffersize proxyreceivebuffersize
-        balancergrowth balancerinherit proxywebsocketfallbacktoproxyhttp""",
+        balancergrowth balancerinherit""",
     "answers are passed on as they come":
         "deflatecompressionlevel deflatebuffersize deflatememlevel deflatewindowsize deflatefilternote",
 })  # fmt: skip

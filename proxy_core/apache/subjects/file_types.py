@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable
+from pathlib import Path
 
-from proxy_core.apache.draft import DraftRow
+from proxy_core import regular_files
+from proxy_core.apache.draft import DraftRow, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first
@@ -18,7 +21,8 @@ def by_extension(key: str) -> Handler:
 
     def handler(context: ImportContext, directive: Directive) -> None:
         value, *extensions = directive.args
-        if key == "types" and (PROGRAMS.search(value) or value.lower() in context.draft.programs):
+        value = value.lower()  # add_extension_info
+        if key == "types" and (PROGRAMS.search(value) or value in context.draft.programs):
             return add_handler(context, directive)
         if not context.draft.served:
             raise Ignored("nothing is served from there")
@@ -62,7 +66,7 @@ def removes(key: str) -> Handler:
 
 def force_type(context: ImportContext, directive: Directive) -> None:
     """ForceType type: of the files that a <Directory> or <Files> is for."""
-    value = first(directive)
+    value = first(directive).lower()
     if "/" not in value or PROGRAMS.search(value):
         return set_handler(context, directive)
     if context.section is None or context.section.kind not in ("directory", "files"):
@@ -72,6 +76,38 @@ def force_type(context: ImportContext, directive: Directive) -> None:
     return None
 
 
+_FEW = 100
+"""Types that are taken from a file as they stand; of more, those that files have."""
+
+
+def types_config(context: ImportContext, directive: Directive) -> None:
+    """TypesConfig file: below what AddType says, wherever it stands."""
+    if not context.draft.served:
+        raise Ignored("nothing is served from there")
+    try:
+        text = regular_files.content(Path(context.draft.whole(first(directive))), _MOST).decode("latin-1")
+    except OSError as error:
+        raise Unsupported(f"it cannot be read ({error.strerror}), so the usual types hold") from None
+    words = (line.partition("#")[0].split() for line in text.splitlines())
+    said = {name.lower(): kind for kind, *names in filter(None, words) for name in names if "." not in name}
+    usual = {name: kind for name, kind in said.items() if mimetypes.types_map.get(f".{name}") != kind}
+    if len(usual) > _FEW:
+        usual = {name: kind for name, kind in usual.items() if name in context.draft.files.extensions}
+    usual = {name: kind for name, kind in usual.items() if FORMS["types"].regex.fullmatch(kind)}
+    if not usual:
+        raise Ignored("the usual types are known")
+    context.set(directive, "types", usual)
+
+
+def settled(draft: SiteDraft) -> None:
+    """The types of TypesConfig, below all others."""
+    if "types" in draft.main.options:
+        types, directive = draft.main.options["types"]
+        draft.file_types.content["types"] = types | draft.file_types.content.get("types", {})
+        draft.file_types.origins.append(directive)
+
+
+_MOST = 1 << 20
 _TEXT = r"^(text/(?:plain|html)(?!.*charset=).*)$"
 
 
@@ -92,6 +128,7 @@ def default_charset(context: ImportContext, directive: Directive) -> None:
 
 
 HANDLERS: dict[str, Callable[[ImportContext, Directive], None]] = {
+    "typesconfig": types_config,
     "addtype": by_extension("types"),
     "addencoding": by_extension("encodings"),
     "addcharset": by_extension("charsets"),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.options import by_name, first, only
+from proxy_core.apache.options import by_name, first, is_on, only
 from proxy_core.apache.subjects import variables
 from proxy_core.apache.subjects.forward_auth import REMEDY
 from proxy_core.config.folders import parted
@@ -141,11 +141,15 @@ _OF_CONSOLE = {"balancer-manager", "server-status", "server-info", "ldap-status"
 PROGRAMS = re.compile(r"proxy:|cgi|php|wsgi|server-parsed|perl|python|lua|passenger|isapi|action", re.IGNORECASE)
 
 
+_READERS = {"type-map", "send-as-is", "imap-file"}
+"""Handlers that make answers of what a file says. Every configuration names them, hardly any has such files."""
+
+
 def set_handler(context: ImportContext, directive: Directive) -> None:
     """SetHandler name: what was to be made by a program is closed."""
     name = first(directive)
     if name.lower() in _OF_CONSOLE:
-        raise Ignored("the console does this")
+        raise Unsupported("the console tells this, and 404 answers here unless members do")
     if name.lower() in ("none", "default-handler"):
         raise Ignored("files are served as files")
     where = {} if context.section is None else context.where(context.section)
@@ -180,7 +184,9 @@ def _files_there(where: Mapping[str, str]) -> dict[str, str]:
 def add_handler(context: ImportContext, directive: Directive) -> None:
     """AddHandler name extension …, AddType type extension …: programs among them are closed."""
     name, *extensions = directive.args
-    program = PROGRAMS.search(name) or name.lower() in context.draft.programs
+    names = {each.lstrip(".").lower() for each in extensions}
+    reads = name.lower() in _READERS and names & context.draft.files.extensions
+    program = PROGRAMS.search(name) or name.lower() in context.draft.programs or reads
     if not (program and context.draft.served):
         raise Ignored("files are served by their names")
     unread(context, directive, extensions)
@@ -212,17 +218,6 @@ def login(context: ImportContext, directive: Directive) -> None:
     if directive.args[-1].lower() in ("auth", "on", "1", "true"):
         context.close(directive)
     raise Unsupported(f"there is no such login here, so nobody is let in where it is asked for: {REMEDY}")
-
-
-def override(context: ImportContext, directive: Directive) -> None:
-    """AllowOverride: what files named .htaccess say is not known here."""
-    if context.section is None or directive.args in ((), ("None",), ("none",)):
-        raise Ignored("no file but this one says how a folder is served")
-    folder = context.draft.whole(context.section.argument)
-    if not posixpath.exists(posixpath.join(folder, ".htaccess")):
-        raise Ignored("no file but this one says how a folder is served")
-    context.section.closed = True
-    raise Unsupported("its .htaccess is not read, so nobody is let in there; put what it says into the <Directory>")
 
 
 def fixed(context: ImportContext, directive: Directive) -> None:
@@ -290,10 +285,9 @@ SECTIONS = {
     **dict.fromkeys(("files", "filesmatch"), named_files),
 }
 IGNORED = by_name({
-    "no file but this one says how a folder is served": "allowoverridelist accessfilename",
     "files have the type of their name, and one language": """
-        typesconfig languagepriority mimemagicfile forcelanguagepriority multiviewsmatch contentdigest fileetag
-        removehandler scriptsock modmimeusepathinfo enablesendfile enablemmap""",
+        languagepriority mimemagicfile forcelanguagepriority multiviewsmatch fileetag removehandler scriptsock
+        modmimeusepathinfo enablesendfile enablemmap""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
     "folders are served under fixed paths": "userdir checkspelling",
@@ -310,8 +304,8 @@ HANDLERS = {
     **dict.fromkeys(_CHECKERS, checker),
     **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
     **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),
-    "allowoverride": override,
     "fallbackresource": fallback,
+    "contentdigest": only(False, "files have no digest", "files are sent without a Content-MD5", is_on),
     "directoryslash": only(
         "on", "it is always on here", "a folder without its slash is always redirected to the one with"
     ),

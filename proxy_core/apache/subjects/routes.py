@@ -246,6 +246,9 @@ HANDLERS = {
     ),
     "proxy100continue": only("on", "100 Continue of members is passed on"),
     "proxypassinherit": only("on", "the main server's routes come first, whatever it says"),
+    "proxywebsocketfallbacktoproxyhttp": only(
+        True, "ordinary requests to ws URLs are served", "ordinary requests to ws URLs are served, not refused", is_on
+    ),
     "proxybadheader": only("iserror", "an answer with a broken field is 502"),
     "proxymaxforwards": only("-1", "Max-Forwards is counted down where a client sends it"),
     "proxyblock": only("", "it is for forward proxies"),

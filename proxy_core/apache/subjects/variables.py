@@ -7,7 +7,7 @@ first, becomes an expression of SetEnvIfExpr, whose functions do what the transf
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ _OF_HTTPD = {
     "force-no-vary", "ssl-unclean-shutdown", "ssl-accurate-shutdown", "suppress-error-charset",
 }  # fmt: skip
 
+_NO_VARY = "force-no-vary"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -52,11 +53,28 @@ def set_env_if(context: ImportContext, directive: Directive) -> None:
         looked = {"fields": attribute}
     nocase = {"nocase": True} if directive.key.endswith("nocase") else {}
     fills = PLAIN.fullmatch(regex) is None
-    useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
-    if not useful:
+    names = [word.partition("=")[0].removeprefix("!").lower() for word in variables]
+    if _NO_VARY in names:
+        context.lose("answers keep their Vary")
+    useful = [word for word, name in zip(variables, names, strict=True)
+              if name not in _OF_HTTPD or name in context.draft.asked_names]  # fmt: skip
+    if not useful and not context.losses:
         raise Ignored("clients of the last century are treated like any other")
     for word in sorted(useful, key=lambda word: word.partition("=")[0].removeprefix("!").lower() == attribute.lower()):
         _variable(context, directive, word, {**looked, "capture": regex, **nocase}, fills)
+
+
+def asked_names(directives: Iterable[Directive]) -> frozenset[str]:
+    """Variables that httpd itself goes by, which a condition or a value looks at as well."""
+    known = {*_OF_HTTPD, *_OF_FORWARDING}
+    found: set[str] = set()
+    for directive in directives:
+        if directive.inside is not None:
+            found |= asked_names(directive.inside)
+        if directive.key not in HANDLERS or "expr" in directive.key:
+            text = directive.raw.lower()
+            found |= {name for name in known if name in text}
+    return frozenset(found)
 
 
 PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
@@ -113,7 +131,7 @@ def set_env_if_expr(context: ImportContext, directive: Directive) -> None:
 def set_env(context: ImportContext, directive: Directive) -> None:
     """SetEnv name [value]: behind the rules, which do not see it."""
     name = directive.args[0]
-    if name.lower() in _OF_FORWARDING:
+    if name.lower() in _OF_FORWARDING and name.lower() not in context.draft.asked_names:
         raise _OF_FORWARDING[name.lower()]
     late = {"late": True} if context.section is None else {}
     _put(context, directive, {"name": name, "value": _literal(" ".join(directive.args[1:2])), **late})
