@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cpu, load
-from benchmarks.contenders import Ends, certificate, contenders, site_file
+from benchmarks.configurations import Ends, site_file
+from benchmarks.contenders import Upstream, certificate, contenders, prepared
 from benchmarks.machine import OTHER_CORE, cpu_seconds, free_ports, memory_kib, running, tree, wait_for
+from benchmarks.rows import ROWS, WORKS, Load, Work
 from proxy_core.config.reading.document import read
 from proxy_core.rules.lint.site import lint
 from tests.programs import program
@@ -45,22 +47,47 @@ def test_our_own_upstream_and_clients_agree_on_what_a_request_is(tmp_path: Path)
     with running([sys.executable, "-m", "benchmarks.upstream", *places], OTHER_CORE, tmp_path):
         wait_for(port, tmp_path)
         wait_for(secure, tmp_path)
-        for name, case in load.CASES.items():
-            assert load.own("closed", secure if case.secure else port, name, 0.2) > load.CONNECTIONS
+        for row in ("get", "tls", "close", "messages"):
+            what = ROWS[row].what
+            assert isinstance(what, Load)
+            assert load.own("closed", secure if what.secure else port, row, 0.1) > load.CONNECTIONS
         latencies = load.own("steady", port, 200.0, 0.5)
     assert len(latencies) == 100
     assert all(0 < latency < 5 for latency in latencies)
 
 
 def test_ratios_are_taken_round_by_round() -> None:
-    case = {"rproxy": [10.0, 40.0, 30.0], "apache": [20.0, 80.0, 20.0]}
-    assert cpu.ratios(case, "apache") == [0.5, 0.5, 1.5]
-    assert "rproxy / apache  0.50 (0.50-1.50)" in cpu.table({"1 KiB GET": case}, {})
+    figures = {"rproxy": [10.0, 40.0, 30.0], "apache": [20.0, 80.0, 20.0]}
+    assert cpu.ratios(figures, "apache") == [0.5, 0.5, 1.5]
+    assert "0.50 (0.50-1.50)" in cpu.table({"get": figures})
 
 
-def test_the_benchmarks_own_site_is_sound(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def to(tmp_path_factory: pytest.TempPathFactory) -> Upstream:
     program("openssl")
-    document = read(site_file(tmp_path, Ends(8080, 8443, [8000, 8001], [8002, 8003], certificate(tmp_path))))
+    return Upstream([8000, 8001], [8002, 8003], certificate(tmp_path_factory.mktemp("certificate")))
+
+
+@pytest.mark.parametrize("work", [name for name in WORKS if len(WORKS[name].routes) < 100])
+def test_the_site_of_each_work_is_sound(work: str, tmp_path: Path, to: Upstream) -> None:
+    document = read(site_file(tmp_path, Ends(8080, 8443, *to), WORKS[work]))
     assert document.site is not None
-    assert [str(problem) for problem in (*document.problems, *lint(document.site))] == []
-    assert contenders()[0].name == "rproxy"
+    problems = [] if len(WORKS[work].rules) > 100 else lint(document.site)
+    assert [str(problem) for problem in (*document.problems, *problems)] == []
+
+
+def test_every_proxy_that_is_there_likes_its_configuration_with_all_that_a_work_may_have(
+    tmp_path: Path, to: Upstream
+) -> None:
+    everything = Work(("/secure/", "/app"), "/app/secret", WORKS["full"].rules + WORKS["fields"].rules, True, True)
+    for contender in contenders():
+        folder = tmp_path / contender.name
+        commands, _ = prepared(contender, folder, to, everything)
+        done = subprocess.run(commands.check, cwd=contender.home or folder, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, f"{contender.name}: {done.stdout}{done.stderr}"
+
+
+def test_a_checkout_runs_its_own_modules_and_no_other_folder_is_taken_for_one(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no checkout of rproxy"):
+        contenders("none", trees=[str(tmp_path)])
+    assert [one.name for one in contenders("none")] == ["rproxy"]
