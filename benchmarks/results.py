@@ -29,5 +29,6 @@ def write(what: str, result: dict[str, Any], path: Path | None = None, keep: boo
     name = f"{time.strftime('%Y%m%d-%H%M%S', now)}-{what}-{head['commit']}.json"
     path = path or (KEPT if keep else SCRATCH) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**head, **result}) + "\n")
+    rounded = json.loads(json.dumps({**head, **result}), parse_float=lambda text: round(float(text), 2))
+    path.write_text(json.dumps(rounded) + "\n")
     return path
