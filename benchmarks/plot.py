@@ -55,9 +55,10 @@ def picture(found: dict[str, dict[str, list[Point]]]) -> str:
         line, column = divmod(number, COLUMNS)
         place = f"{MARGIN + column * (WIDTH + MARGIN)},{44 + line * (HEIGHT + GAP)}"
         panels.append(f'<g transform="translate({place})">{_panel(row, others)}</g>\n')
+    drawn = "".join(panels)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
-        f' font-size="11">\n<rect width="{width}" height="{height}" fill="#ffffff"/>\n{legend}\n{"".join(panels)}</svg>\n'
+        f' font-size="11">\n<rect width="{width}" height="{height}" fill="#ffffff"/>\n{legend}\n{drawn}</svg>\n'
     )
 
 
