@@ -52,8 +52,15 @@ def contenders(
     """This checkout; others of it; what is installed for other interpreters; and the other proxies that are there, or
     those of them that ``only`` names."""
     chosen = [_rproxy(OURS, sys.executable, ROOT)]
-    chosen += [_rproxy(_named(tree), sys.executable, Path(tree).resolve()) for tree in trees or []]
-    chosen += [_rproxy(f"{OURS}:{Path(python).parent.parent.name}", python, None) for python in pythons or []]
+    places: list[tuple[str, str, Path | None]] = [
+        (Path(tree).resolve().name, sys.executable, Path(tree).resolve()) for tree in trees or []
+    ]
+    # Not resolved: a venv is known by the link that leads out of it.
+    installed = [Path(python).absolute() for python in pythons or []]
+    places += [(python.parent.parent.name, str(python), None) for python in installed]
+    for number, (name, python, home) in enumerate(places):
+        again = any(name == other for other, *_ in places[:number])
+        chosen.append(_rproxy(f"{OURS}:{name}{f'-{number + 1}' if again else ''}", python, home))
     for name, programs, version, write in (
         ("apache", ("apache2", "httpd"), "-v", configurations.apache),
         ("nginx", ("nginx",), "-v", configurations.nginx),
@@ -61,8 +68,8 @@ def contenders(
         ("caddy", ("caddy",), "version", configurations.caddy),
     ):
         if (program := found(*programs)) and (only is None or name in only.split(",")):
-            number = re.search(r"\d+\.\d+\.\d+", _said(program, version))
-            chosen.append(Contender(name, number[0] if number else "", write))
+            said = re.search(r"\d+\.\d+\.\d+", _said(program, version))
+            chosen.append(Contender(name, said[0] if said else "", write))
     return chosen
 
 
@@ -78,6 +85,7 @@ words = " ".join(str(sysconfig.get_config_var(name)) for name in
 folder = pathlib.Path(proxy_core.__file__).parent
 print(json.dumps({
     "folder": str(folder),
+    "version": proxy_core.__version__,
     "python": platform.python_implementation() + " " + platform.python_version(),
     "PGO": "--enable-optimizations" in words or "-fprofile-use" in words,
     "LTO": "--with-lto" in words or "-flto" in words,
@@ -88,9 +96,12 @@ print(json.dumps({
 
 def _rproxy(name: str, python: str, home: Path | None) -> Contender:
     """One of ours, having asked its interpreter how it was built and where it finds the modules."""
-    asked = subprocess.run(
-        [python, "-c", _ASK], cwd=home or "/", capture_output=True, text=True, timeout=20, check=False
-    )  # fmt: skip
+    try:
+        asked = subprocess.run(
+            [python, "-c", _ASK], cwd=home or "/", capture_output=True, text=True, timeout=20, check=False
+        )
+    except OSError as error:
+        raise SystemExit(f"{home or python} cannot be run: {error.strerror}") from None
     if asked.returncode:
         raise SystemExit(f"{python} cannot run rproxy: {asked.stderr.strip().splitlines()[-1]}")
     told = json.loads(asked.stdout)
@@ -99,14 +110,8 @@ def _rproxy(name: str, python: str, home: Path | None) -> Contender:
         raise SystemExit(f"{python} finds proxy_core in {folder} and not in {home}, which is no checkout of rproxy")
     built = ", ".join(f"{'with' if told[word] else 'without'} {word}" for word in ("PGO", "LTO"))
     code = "compiled" if told["compiled"] else "pure"
-    return Contender(
-        name, f"{commit(folder.parent)} {code}, {told['python']} {built}", configurations.rproxy(python), home
-    )
-
-
-def _named(tree: str) -> str:
-    place = Path(tree).resolve()
-    return f"{OURS}:{place.name}"
+    what = f"installed {told['version']}" if "site-packages" in folder.parts else commit(folder.parent)
+    return Contender(name, f"{what} {code}, {told['python']} {built}", configurations.rproxy(python), home)
 
 
 @contextlib.contextmanager

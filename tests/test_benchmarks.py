@@ -94,7 +94,11 @@ def test_every_other_proxy_likes_its_configuration_with_all_that_a_work_may_have
 def test_a_checkout_runs_its_own_modules_and_no_other_folder_is_taken_for_one(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no checkout of rproxy"):
         contenders("none", trees=[str(tmp_path)])
-    assert [one.name for one in contenders("none")] == ["rproxy"]
+    with pytest.raises(SystemExit, match="cannot be run: No such file"):
+        contenders("none", trees=[str(tmp_path / "nothing")])
+    twice = contenders("none", trees=[str(ROOT), str(ROOT)], pythons=[sys.executable])
+    assert [one.home for one in twice] == [ROOT, ROOT, ROOT, None]
+    assert len({one.name for one in twice}) == 4
 
 
 def test_the_functions_at_which_stages_begin_are_there() -> None:
