@@ -98,11 +98,12 @@ def replied(
     settings: Settings | None, exchange: Exchange, status: int, own: Sequence[bytes], trace: Trace | None = None
 ) -> tuple[bytes, ...]:
     """The field lines that go with an answer of the proxy's own."""
+    page = [_PAGE] if status >= 300 and status != 304 else []
     if settings is not None and settings.edits.expiry and status < 400:
-        typed = dated(settings.edits.expiry, [*own, _PAGE], exchange.at, trace=trace)
+        typed = dated(settings.edits.expiry, [*own, *page], exchange.at, trace=trace)
         own = [line for line in typed if line is not _PAGE]
     if settings is None or not settings.edits.always:
         return tuple(own)
-    now = moment(basis(exchange), status=status, answered=[*own, _PAGE])
+    now = moment(basis(exchange), status=status, answered=[*own, *page])
     made = edited(settings.edits.always, [*own], now, trace)
     return tuple(varying(made, now.varies) if now.varies else made)
