@@ -84,6 +84,8 @@ RewriteMap lower int:tolower
 Redirect permanent /old https://a.test/new
 RedirectMatch ^/x(.*) /y$1
 Alias /static /srv/static
+AliasMatch ^/s/(.*)$ /srv/static/$1
+FallbackResource /index.html
 ScriptAlias /cgi-bin /usr/lib/cgi-bin
 ErrorDocument 404 /404.html
 Header always set X-Frame-Options DENY
@@ -101,6 +103,9 @@ SetEnv proxy-sendchunked 1
 <Directory /srv/www> | Options +MultiViews
 <Directory /srv/www> | AllowOverride None
 <Files secret.txt> | Require all denied
+<FilesMatch \\.php$> | SetHandler "proxy:unix:/run/php.sock|fcgi://localhost"
+<Location /server-status> | SetHandler server-status
+<If "%{QUERY_STRING} =~ /x/"> | Header set X-A b
 AddType text/x-own .own
 AddType application/x-httpd-php .php
 AddHandler cgi-script .cgi
@@ -126,6 +131,9 @@ Substitute "s|a|b|"
 SecRuleEngine On
 RemoteIPHeader X-Forwarded-For
 LimitRequestBody 1048576
+RequestReadTimeout header=20-40,MinRate=500
+<Location /app> | AllowMethods GET POST
+HttpProtocolOptions Strict
 """
 """A directive a line: the section that it stands in before " | ", and behind " < " what stands beside it, in lines that
 a semicolon parts, with %s in its place where that is not the end."""

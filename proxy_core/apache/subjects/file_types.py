@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Callable
+from mimetypes import MimeTypes
 from pathlib import Path
 
 from proxy_core import regular_files
@@ -76,6 +76,8 @@ def force_type(context: ImportContext, directive: Directive) -> None:
     return None
 
 
+_USUAL = MimeTypes().types_map[True]
+"""The types that everybody knows, whatever the system has."""
 _FEW = 100
 """Types that are taken from a file as they stand; of more, those that files have."""
 
@@ -90,7 +92,7 @@ def types_config(context: ImportContext, directive: Directive) -> None:
         raise Unsupported(f"it cannot be read ({error.strerror}), so the usual types hold") from None
     words = (line.partition("#")[0].split() for line in text.splitlines())
     said = {name.lower(): kind for kind, *names in filter(None, words) for name in names if "." not in name}
-    usual = {name: kind for name, kind in said.items() if mimetypes.types_map.get(f".{name}") != kind}
+    usual = {name: kind for name, kind in said.items() if _USUAL.get(f".{name}") != kind}
     if len(usual) > _FEW:
         usual = {name: kind for name, kind in usual.items() if name in context.draft.files.extensions}
     usual = {name: kind for name, kind in usual.items() if FORMS["types"].regex.fullmatch(kind)}

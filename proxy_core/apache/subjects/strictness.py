@@ -1,4 +1,5 @@
-"""What core refuses before any rule, and how it reads: StrictHostCheck, HttpProtocolOptions, RegexDefaultOptions.
+"""What httpd refuses before any rule, and how it reads: StrictHostCheck, HttpProtocolOptions, RegexDefaultOptions, and
+lists of revoked certificates.
 
 What they keep out is kept out by a condition of access here, so with 403 for httpd's 400 and 501; where nothing can
 keep it out, nobody is let in.
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from proxy_core.apache.draft import DraftServer, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.options import is_on
+from proxy_core.apache.options import first, is_on
 
 _METHODS = (
     "GET", "HEAD", "PUT", "POST", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL",
@@ -66,6 +67,35 @@ def regex_defaults(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("expressions are read as they stand, so nobody is let in: write (?i) into those that need it")
 
 
+def revocation(context: ImportContext, directive: Directive) -> None:
+    """SSLCARevocationCheck chain|leaf|none [no_crl_for_cert_ok]"""
+    context.server_only()
+    checks = directive.args[:1] not in ((), ("none",))
+    context.set(directive, "revocation", checks)
+    if not checks:
+        raise Ignored("certificates of clients hold until they end")
+    raise Unsupported("lists of revoked certificates are not looked at, so nobody is let in where clients are asked "
+                      "for one: take it away if they hold until they end")  # fmt: skip
+
+
+def verify_depth(context: ImportContext, directive: Directive) -> None:
+    """SSLVerifyDepth number"""
+    context.set(directive, "verify_depth", first(directive))
+    raise Ignored("clients are asked for no certificate")
+
+
+def _certificates(draft: SiteDraft) -> None:
+    """What is said of certificates of clients, where these are asked for any."""
+    for server in draft.servers():
+        said = draft.main.options | server.options
+        if said.get("client_verify", ("off", None))[0] == "off":
+            continue
+        if said.get("revocation", (False, None))[0]:
+            draft.close(server, {"path": "/"}, said["revocation"][1], "revoked")
+        if "verify_depth" in said:
+            draft.lose([said["verify_depth"][1]], "a chain may be as long as it is: trust the last authority alone")
+
+
 def settled(draft: SiteDraft, hosts: Mapping[DraftServer, Sequence[str]]) -> None:
     """What is refused before any rule is let in nowhere."""
     main = draft.main
@@ -78,6 +108,7 @@ def settled(draft: SiteDraft, hosts: Mapping[DraftServer, Sequence[str]]) -> Non
         if strict and origin is not None:
             expr = f"!(%{{HTTP_HOST}} =~ m#^(?:(?:{'|'.join(sorted(names))})\\.?(?::[0-9]+)?)?$#i)"
             draft.close(server, {"path": "/", "expr": expr}, origin, "unknown-hosts")
+    _certificates(draft)
     for server in draft.servers():
         if server.option("known_methods"):
             known = ", ".join(f"'{each}'" for each in [*_METHODS, *(main.option("methods") or [])])
@@ -97,4 +128,6 @@ HANDLERS = {
     "httpprotocoloptions": protocol_options,
     "registerhttpmethod": register,
     "regexdefaultoptions": regex_defaults,
+    "sslcarevocationcheck": revocation,
+    "sslverifydepth": verify_depth,
 }

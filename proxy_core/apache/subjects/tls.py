@@ -99,13 +99,13 @@ IGNORED = by_name({
         sslmutex sslsessiontickets sslsessionticketkeyfile sslinsecurerenegotiation sslcompression
         sslhonorcipherorder""",
     "the TLS library's defaults of today are used": """
-        sslciphersuite sslproxyciphersuite sslproxyprotocol sslusestapling sslverifydepth
+        sslciphersuite sslproxyciphersuite sslproxyprotocol sslusestapling
         sslproxyverifydepth sslopensslconfcmd sslstaplingresponsetimeout sslstaplingreturnrespondererrors
         sslproxycheckpeername sslproxycheckpeercn sslproxycheckpeerexpire""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
     "lists of revoked certificates are not looked at: certificates of clients hold until they end":
-        "sslcarevocationfile sslcarevocationpath sslcarevocationcheck",
+        "sslcarevocationfile sslcarevocationpath",
     "put the certificates of the folder into one file":
         "sslproxycacertificatepath sslcacertificatepath sslproxymachinecertificatepath",
     "clients that name no host are answered by the first one": "sslstrictsnivhostcheck",

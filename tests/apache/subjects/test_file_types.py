@@ -42,3 +42,16 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
 )
 def test_what_is_not_for_the_whole_site_is_told(tmp_path: Path, text: str) -> None:
     assert len(imported(tmp_path, SERVED + text).report.losses) == 1
+
+
+def test_of_a_file_with_very_many_types_those_come_in_that_files_have(tmp_path: Path) -> None:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "a.own7").touch()
+    (tmp_path / "own.types").write_text("text/html html\n" + "".join(f"text/x-{n} own{n}\n" for n in range(200)))
+    conf = f"Listen 1\nDocumentRoot {tmp_path}/www\nTypesConfig {tmp_path}/own.types\n"
+    assert site_of(tmp_path, conf)["file_types"]["types"] == {"own7": "text/x-7"}
+
+
+def test_a_file_of_types_that_is_not_there_is_told(tmp_path: Path) -> None:
+    found = imported(tmp_path, f"Listen 1\nDocumentRoot {tmp_path}\nTypesConfig {tmp_path}/none\n")
+    assert [each.directive for each in found.report.losses] == ["TypesConfig"]
