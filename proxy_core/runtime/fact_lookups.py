@@ -105,9 +105,12 @@ MOST_READ = 64 * 1024
 
 def look(test: str, path: str) -> str | None:
     """What a file has to say: "1" where a test of mod_rewrite or of an expression holds (-d -e -f -s -x -l -L -F), or
-    its "content", "size" or "mtime" (microseconds); None where not, or where it cannot be looked at."""
+    where there is "nothing", neither a file nor one that the path goes on behind; or its "content", "size" or "mtime"
+    (microseconds). None where not, or where it cannot be looked at."""
     try:
         raw = path.encode("latin-1")
+        if test == "nothing":
+            return _nothing(raw)
         found = os.lstat(raw) if test in ("-l", "-L") else os.stat(raw)
         if test == "content":
             with open(regular_files.descriptor(raw), "rb") as file:
@@ -131,3 +134,12 @@ def look(test: str, path: str) -> str | None:
         "-L": stat.S_ISLNK(mode),
     }
     return "1" if held[test] else None
+
+
+def _nothing(path: bytes) -> str | None:
+    """Whether httpd's walk along a path ends where nothing is (APR_NOFILE), and not in a file on the way."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path.rstrip(b"/"))
+        if os.path.lexists(path):
+            return "1" if os.path.isdir(path) else None
+    return None

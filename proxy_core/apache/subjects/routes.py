@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, wildcards
+from proxy_core.apache.draft import UNANSWERED, DraftRow, DraftSection, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -30,6 +30,7 @@ from proxy_core.apache.options import (
     words,
 )
 from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects import files
 from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
@@ -54,7 +55,8 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         status = int(args.pop(0))
     regex = directive.key == "redirectmatch"
     goes = 300 <= status < 400
-    if context.section is not None and context.section.kind == "if":
+    section = context.section
+    if section is not None and section.kind == "if":
         return _where_it_holds(context, directive, status, args, regex)
     if context.section is not None and len(args) == int(goes):
         if context.section.kind not in ("location", "locationmatch"):
@@ -69,7 +71,26 @@ def redirect(context: ImportContext, directive: Directive) -> None:
     row: dict[str, Any] = {"path_regex" if regex else "path": args[0], "redirect": {"status": status}}
     if goes:
         row["redirect"] = {"to": args[1], "status": status}
-    context.add(directive, "redirects" if context.section is None else "located", row)
+    if section is not None and section.kind in ("directory", "directorymatch", "files"):
+        if not _confined(context.draft, section, args[0], regex):
+            return _where_it_holds(context, directive, status, args, regex)
+        section = None
+    context.add(directive, "redirects" if section is None else "located", row)
+    return None
+
+
+def _confined(draft: SiteDraft, section: DraftSection, path: str, regex: bool) -> bool:
+    """Whether the paths of a redirect are those of the section's folder: then it may stand where all redirects stand,
+    behind what is forwarded, for which no folder is walked."""
+    if section.kind != "directory" or set("*?[") & set(section.argument):
+        return False
+    folder = draft.whole(section.argument)
+    if any(below(root, folder) and at == "/" for root, at in draft.served.items()):
+        return True
+    if not any(below(folder, root) and at for root, at in draft.served.items()):
+        return False
+    served = files.url(draft, folder)
+    return served == "/" or (path.startswith("^" + re.escape(served)) if regex else below(path, served))
 
 
 def _where_it_holds(context: ImportContext, directive: Directive, status: int, args: list[str], regex: bool) -> None:

@@ -14,6 +14,7 @@ from proxy_core.config.model.types import (
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    FallbackResource,
     IndexIgnore,
     MaxBody,
     Require,
@@ -95,6 +96,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex | None = None
     """See ``DirectoryIndex``."""
+
+    fallback_resource: FallbackResource | None = None
+    """See ``FallbackResource``."""
 
     autoindex: AutoIndex | None = None
     """See ``AutoIndex``."""
