@@ -328,7 +328,7 @@ class HostRules:
         if found is not None:
             return found
         judged = self._judged if self.settles else None
-        return listings.of_folder(file, laid._replace(extras=extras), scope, judged, trace)
+        return listings.of_folder(file, laid._replace(extras=extras), scope, judged)
 
     def _judged(
         self, decision: Forward | Respond, scope: Scope, trace: Trace | None = None, behind: tuple[str, ...] = ()

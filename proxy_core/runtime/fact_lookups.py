@@ -105,12 +105,12 @@ MOST_READ = 64 * 1024
 
 def look(test: str, path: str) -> str | None:
     """What a file has to say: "1" where a test of mod_rewrite or of an expression holds (-d -e -f -s -x -l -L -F), or
-    where there is "nothing", neither a file nor one that the path goes on behind; or its "content", "size" or "mtime"
-    (microseconds). None where not, or where it cannot be looked at."""
+    where there is "nothing"; or its path "info" (``_walked``), "content", "size" or "mtime" (microseconds). None where
+    not, or where it cannot be looked at."""
     try:
         raw = path.encode("latin-1")
-        if test == "nothing":
-            return _nothing(raw)
+        if test in ("nothing", "info"):
+            return _walked(test, raw)
         found = os.lstat(raw) if test in ("-l", "-L") else os.stat(raw)
         if test == "content":
             with open(regular_files.descriptor(raw), "rb") as file:
@@ -136,10 +136,17 @@ def look(test: str, path: str) -> str | None:
     return "1" if held[test] else None
 
 
-def _nothing(path: bytes) -> str | None:
-    """Whether httpd's walk along a path ends where nothing is (APR_NOFILE), and not in a file on the way."""
-    while not os.path.lexists(path):
-        path = os.path.dirname(path.rstrip(b"/"))
-        if os.path.lexists(path):
-            return "1" if os.path.isdir(path) else None
-    return None
+def _walked(test: str, path: bytes) -> str | None:
+    """What httpd's walk along a path finds (``ap_directory_walk``): "nothing", neither a file nor one on the way
+    (APR_NOFILE), or the path "info" behind the file, or behind the first name that is not there."""
+    there = path
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    rest = path[len(there) :]
+    folder = os.path.isdir(there)
+    if test == "nothing":
+        return "1" if rest and folder else None
+    if folder:
+        _, slash, rest = rest.lstrip(b"/").partition(b"/")
+        rest = slash + rest
+    return rest.decode("latin-1")
