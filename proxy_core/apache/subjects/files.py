@@ -232,6 +232,13 @@ def fixed(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("folders are served under fixed paths, so no file is served; write a host for each of them")
 
 
+def path_info(context: ImportContext, directive: Directive) -> None:
+    """AcceptPathInfo On|Off|Default"""
+    if first(directive).lower() != "on" or not context.draft.served:
+        raise Ignored("what goes on behind a file is 404, as with Off")
+    raise Unsupported("what goes on behind a file is 404: write a RewriteRule that leads to the file")
+
+
 def directory(context: ImportContext, directive: Directive) -> ImportContext:
     """<Directory folder>: holds for files that are served from there, and from below."""
     draft, args = context.draft, directive.args
@@ -287,6 +294,7 @@ HANDLERS = {
     "addhandler": add_handler,
     "action": action,
     "dav": dav,
+    "acceptpathinfo": path_info,
     **dict.fromkeys(_CHECKERS, checker),
     **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
     **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),

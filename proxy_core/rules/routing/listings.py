@@ -22,7 +22,7 @@ from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.text.variables import Scope
 
-_PART = 100
+_PART = 50
 """Names that are judged without a pause."""
 _TYPE = b"Content-Type: text/html;charset=UTF-8"
 
