@@ -304,7 +304,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),
-    (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir", "autoindex")),
+    (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex|FallbackResource", ("mime", "dir", "autoindex")),
     (r"RemoteIP", ("remoteip",)),
     (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),

@@ -42,6 +42,7 @@ ServerRoot /etc/apache2
 ServerAdmin me@a.test
 DocumentRoot /srv/other
 DirectoryIndex start.html
+FallbackResource /index.php
 Include missing/*.conf
 Define PORT 8080
 LoadModule proxy_module modules/mod_proxy.so

@@ -92,6 +92,8 @@ class BoundRoute:
     """The folder of files, as configured, "" for none."""
     directory_index: tuple[str, ...] = ()
     """The names that stand for a folder in it."""
+    fallback_resource: str = ""
+    """The path that answers in place of files that are not there, "" for none."""
     autoindex: bool = False
     """Whether a folder without any of them is listed."""
     index_ignore: tuple[str, ...] = ()

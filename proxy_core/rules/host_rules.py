@@ -319,16 +319,16 @@ class HostRules:
         made, laid = self._judged(decision, scope, trace, behind) if self.settles else (decision, decision)
         if not isinstance(laid, Forward) or laid.route.pool != FILES or scope.subrequest:
             return made
-        if not (self.settles or self.rules or laid.route.autoindex):
+        if not (self.settles or self.rules or laid.route.autoindex or laid.route.fallback_resource):
             return made
         file = locations.subject(scope.path, laid, self.site).file
         extras = made.extras if isinstance(made, Forward) else laid.extras
         look = partial(self._aside, extras=extras, trace=trace)
-        found = indexes.of_folder(file, laid, made, scope, look)
+        found = indexes.of_folder(file, laid, made, scope, self.site, look)
         if found is not None:
             return found
         judged = self._judged if self.settles else None
-        return listings.of_folder(file, laid._replace(extras=extras), scope, judged, trace)
+        return listings.of_folder(file, laid._replace(extras=extras), scope, judged)
 
     def _judged(
         self, decision: Forward | Respond, scope: Scope, trace: Trace | None = None, behind: tuple[str, ...] = ()

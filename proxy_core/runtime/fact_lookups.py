@@ -105,9 +105,12 @@ MOST_READ = 64 * 1024
 
 def look(test: str, path: str) -> str | None:
     """What a file has to say: "1" where a test of mod_rewrite or of an expression holds (-d -e -f -s -x -l -L -F), or
-    its "content", "size" or "mtime" (microseconds); None where not, or where it cannot be looked at."""
+    where there is "nothing"; or its path "info" (``_walked``), "content", "size" or "mtime" (microseconds). None where
+    not, or where it cannot be looked at."""
     try:
         raw = path.encode("latin-1")
+        if test in ("nothing", "info"):
+            return _walked(test, raw)
         found = os.lstat(raw) if test in ("-l", "-L") else os.stat(raw)
         if test == "content":
             with open(regular_files.descriptor(raw), "rb") as file:
@@ -131,3 +134,19 @@ def look(test: str, path: str) -> str | None:
         "-L": stat.S_ISLNK(mode),
     }
     return "1" if held[test] else None
+
+
+def _walked(test: str, path: bytes) -> str | None:
+    """What httpd's walk along a path finds (``ap_directory_walk``): "nothing", neither a file nor one on the way
+    (APR_NOFILE), or the path "info" behind the file, or behind the first name that is not there."""
+    there = path
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    rest = path[len(there) :]
+    folder = os.path.isdir(there)
+    if test == "nothing":
+        return "1" if rest and folder else None
+    if folder:
+        _, slash, rest = rest.lstrip(b"/").partition(b"/")
+        rest = slash + rest
+    return rest.decode("latin-1")

@@ -70,8 +70,8 @@ OPTIONS = some(
     trusted_proxies=one([(), ("10.0.0.0/8", "::1")]), deny=one([(), (), ("192.0.2.1", "2001:db8::/32")]),
     internal_proxies=one([(), ("127.0.0.1",)]), client_header=one(["", "X-Forwarded-For"]),
     proxies_header=one(["", "X-By"]), require=REQUIRES, auth=one(["", "staff"]), document_root=one(["", "", "www"]),
-    directory_index=one([("index.html",), ("a.html", "b.html")]), autoindex=st.booleans(),
-    index_ignore=one([(), (), ("*~", "x[[]y")]),
+    directory_index=one([("index.html",), ("a.html", "b.html")]), fallback_resource=one(["", "/a.html"]),
+    autoindex=st.booleans(), index_ignore=one([(), (), ("*~", "x[[]y")]),
 )  # fmt: skip
 HOST = some(
     Host, names=one([("shop.example", "*.shop.example"), ("*.wild.example", "wild.example"), ("*.only",)]),

@@ -111,6 +111,9 @@ def lines(options: Any, default: Any, folder: Path) -> Lines:
         found.append(line("DocumentRoot", str((folder / root).absolute())))
     if index is not None and index != getattr(default, "directory_index", None):
         found.append(line("DirectoryIndex", *(index or ["disabled"])))
+    fallback = getattr(options, "fallback_resource", None)
+    if fallback is not None and fallback != getattr(default, "fallback_resource", None):
+        found.append(line("FallbackResource", fallback or "disabled"))
     said = (getattr(options, name, None) for name in ("autoindex", "index_ignore"))
     autoindex, ignored = (value if value != getattr(default, name, None) else None
                           for name, value in zip(("autoindex", "index_ignore"), said, strict=True))  # fmt: skip

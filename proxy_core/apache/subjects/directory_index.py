@@ -1,9 +1,10 @@
-"""mod_dir: the names that stand for a folder, of a server or where a section says it."""
+"""mod_dir: the names that stand for a folder, and what answers for what is not there, of a server or a section."""
 
 from __future__ import annotations
 
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
+from proxy_core.apache.options import first
 
 
 def directory_index(context: ImportContext, directive: Directive) -> None:
@@ -21,10 +22,24 @@ def directory_index(context: ImportContext, directive: Directive) -> None:
     return None
 
 
+def fallback(context: ImportContext, directive: Directive) -> None:
+    """FallbackResource path|disabled (``fixup_dflt``)."""
+    of_folders(context)
+    path = "" if first(directive).lower() == "disabled" else first(directive)
+    if path and not path.startswith("/"):
+        raise Unsupported("it is a path of the site, which begins with a slash")
+    if context.section is None:
+        return context.set(directive, "fallback_resource", path)
+    row = context.location()
+    row.content["fallback_resource"] = path
+    row.origins.append(directive)
+    return None
+
+
 def of_folders(context: ImportContext) -> None:
     """Raises Unsupported in a section that holds for no folder."""
     if context.section is not None and context.section.kind in ("files", "proxy", "proxymatch"):
         raise Unsupported("it is about folders: write it in a <Directory> or <Location>")
 
 
-HANDLERS = {"directoryindex": directory_index}
+HANDLERS = {"directoryindex": directory_index, "fallbackresource": fallback}

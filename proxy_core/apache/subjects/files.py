@@ -233,24 +233,11 @@ def fixed(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("folders are served under fixed paths, so no file is served; write a host for each of them")
 
 
-def fallback(context: ImportContext, directive: Directive) -> None:
-    """FallbackResource path: what is no file is answered by this path (``fixup_dflt`` in mod_dir.c)."""
-    target = first(directive)
-    if target.lower() == "disabled":
-        raise Ignored("nothing else answers for what is not there")
-    if not context.draft.served:
-        raise Ignored(NOT_SERVED)
-    if context.section is None:
-        name = context.draft.location_id("fallback")
-        context.add(directive, "locations", {"id": name, "folder": "/"})
-    elif context.section.kind == "directory":
-        name = context.location().content["id"]
-    else:
-        raise Unsupported("it is for servers and for <Directory>")
-    file = "%{REQUEST_FILENAME}"
-    row = {"location": name, "pattern": "^", "substitution": target, "flags": ["END"],
-           "conditions": [{"test": file, "pattern": "!-f"}, {"test": file, "pattern": "!-d"}]}  # fmt: skip
-    context.add(directive, "inner", row)
+def path_info(context: ImportContext, directive: Directive) -> None:
+    """AcceptPathInfo On|Off|Default"""
+    if first(directive).lower() != "on" or not context.draft.served:
+        raise Ignored("what goes on behind a file is 404, as with Off")
+    raise Unsupported("what goes on behind a file is 404: write a RewriteRule that leads to the file")
 
 
 def directory(context: ImportContext, directive: Directive) -> ImportContext:
@@ -307,10 +294,10 @@ HANDLERS = {
     "addhandler": add_handler,
     "action": action,
     "dav": dav,
+    "acceptpathinfo": path_info,
     **dict.fromkeys(_CHECKERS, checker),
     **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
     **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),
-    "fallbackresource": fallback,
     "contentdigest": only(False, "files have no digest", "files are sent without a Content-MD5", is_on),
     "directoryslash": only(
         "on", "it is always on here", "a folder without its slash is always redirected to the one with"

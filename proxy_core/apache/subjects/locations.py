@@ -144,6 +144,7 @@ def _says(row: Location) -> bool:
             row.error_override,
             row.max_body,
             row.directory_index,
+            row.fallback_resource,
             row.autoindex,
             row.index_ignore,
         )

@@ -55,7 +55,8 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         status = int(args.pop(0))
     regex = directive.key == "redirectmatch"
     goes = 300 <= status < 400
-    if context.section is not None and context.section.kind == "if":
+    section = context.section
+    if section is not None and section.kind == "if":
         return _where_it_holds(context, directive, status, args, regex)
     if context.section is not None and len(args) == int(goes):
         if context.section.kind not in ("location", "locationmatch"):

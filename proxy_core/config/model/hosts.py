@@ -15,6 +15,7 @@ from proxy_core.config.model.types import (
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    FallbackResource,
     IndexIgnore,
     MaxBody,
     Require,
@@ -99,6 +100,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     upstream_tls: UpstreamTls | None = None
     """How https and wss members are spoken to for its requests, instead of [upstream_tls]."""
+
+    fallback_resource: FallbackResource | None = None
+    """See ``FallbackResource``."""
 
     autoindex: AutoIndex | None = None
     """See ``AutoIndex``."""

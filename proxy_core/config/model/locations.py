@@ -13,6 +13,7 @@ from proxy_core.config.model.types import (
     AuthName,
     AutoIndex,
     DirectoryIndex,
+    FallbackResource,
     ForwardAuthName,
     IndexIgnore,
     MaxBody,
@@ -102,6 +103,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex | None = None
     """See ``DirectoryIndex``."""
+
+    fallback_resource: FallbackResource | None = None
+    """See ``FallbackResource``."""
 
     autoindex: AutoIndex | None = None
     """See ``AutoIndex``."""

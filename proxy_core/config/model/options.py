@@ -14,6 +14,7 @@ from proxy_core.config.model.types import (
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    FallbackResource,
     FieldName,
     IndexIgnore,
     NonEmpty,
@@ -147,6 +148,9 @@ class Options(SiteTable, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex = ("index.html",)
     """See ``DirectoryIndex``."""
+
+    fallback_resource: FallbackResource = ""
+    """See ``FallbackResource``."""
 
     autoindex: AutoIndex = False
     """See ``AutoIndex``."""

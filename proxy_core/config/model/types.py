@@ -91,6 +91,10 @@ OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
 DirectoryIndex = tuple[str, ...]
 """Names of the file that is served for a folder, the first that is there. Apache: DirectoryIndex."""
 
+FallbackResource = Annotated[str, fitting(r"^(/|\Z)", "a path that begins with a slash"), example("/index.html")]
+"""Path of the site that answers in place of files that are not there, and of folders without an index, as a request of
+its own. Empty: none. Apache: FallbackResource."""
+
 AutoIndex = bool
 """List the names in a folder that has no index. Names that begin with a dot, those that the site names for itself, and
 what access keeps from the client are left out; of more than 1,000 names the first are listed. Without it, such a folder

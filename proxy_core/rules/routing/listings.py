@@ -17,12 +17,12 @@ from functools import partial
 from proxy_core.http.escaping import uri_escaped
 from proxy_core.http.target import escaped, readable
 from proxy_core.printable import printable
-from proxy_core.rules.decision import NO_EXTRAS, Forward, OwnPage, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, Forward, OwnPage, Respond
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.text.variables import Scope
 
-_PART = 100
+_PART = 50
 """Names that are judged without a pause."""
 _TYPE = b"Content-Type: text/html;charset=UTF-8"
 
@@ -30,9 +30,7 @@ Judged = Callable[[Forward, Scope], tuple[Found, object]]
 """What sections make of a decision to serve a file."""
 
 
-def of_folder(
-    file: str, decision: Forward, scope: Scope, judged: Judged | None, trace: Trace | None = None
-) -> Forward | Respond:
+def of_folder(file: str, decision: Forward, scope: Scope, judged: Judged | None) -> Forward | Respond:
     """The answer to a request for the folder ``file``, in which no index is; ``decision`` is to serve it. ``judged``
     tells which names the client may know, None for all. Raises what it raises, and Unknown."""
     method, route = scope.view.method, decision.route
@@ -48,8 +46,6 @@ def of_folder(
     ignored = re.compile("|".join(map(_wildcard, route.index_ignore)) or r"(?!)").fullmatch
     names = [name for name in names if name and not ignored(name.rstrip("/"))]
     what = f"a listing of {readable(file)}: {len(names)} names{', and there are more' * more}"
-    if trace is not None:
-        trace.append(Step(("site", "autoindex"), "match", what))
     extras = decision.extras or NO_EXTRAS
     page = OwnPage((_TYPE,), _page(scope.path, names, more))
     return Respond(200, route, what, extras._replace(page=page), sections=decision.sections)

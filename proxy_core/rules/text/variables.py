@@ -5,8 +5,8 @@ request's Facts; rules move ``uri`` and ``args`` on and set variables. It reache
 fetched goes through ``fact``, which raises Unknown where the answer is not there yet.
 
 ``%{NAME}`` is read as mod_rewrite's ``lookup_variable`` reads it. A name is resolved when a rule is compiled, so a
-request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty, and so does
-PATH_INFO. TIME and its kin are facts, and so is where the folder of the site file is, which relative paths begin at.
+request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty. TIME
+and its kin are facts, as PATH_INFO is, and so is where the folder of the site file is, which relative paths begin at.
 All texts have one character for each byte.
 """
 
@@ -213,6 +213,13 @@ def _filename(scope: Scope) -> str:
     return scope.file if scope.file.startswith("proxy:") else scope.whole(scope.file) or scope.uri
 
 
+def _path_info(scope: Scope) -> str:
+    """What the path has behind a file, or behind the first name that is not there; once it is known what answers."""
+    if not scope.file or scope.file.startswith("proxy:"):
+        return ""
+    return scope.fact("file", "info", scope.file) or ""
+
+
 def _header(name: str) -> Reader:
     return lambda scope: scope.header(name) or ""
 
@@ -256,7 +263,7 @@ VARIABLES: dict[str, Reader] = {
     "SCRIPT_USER": _constant("<unknown>"),
     "SCRIPT_GROUP": _constant("<unknown>"),
     "QUERY_STRING": lambda scope: scope.args or "",
-    "PATH_INFO": _constant(""),
+    "PATH_INFO": _path_info,
     "THE_REQUEST": lambda scope: request_line(scope.view),
     "IS_SUBREQ": lambda scope: "true" if scope.subrequest else "false",
     "HTTPS": lambda scope: "on" if scope.view.scheme == "https" else "off",

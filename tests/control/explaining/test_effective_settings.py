@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Host, Location, Options, Site
+from proxy_core.config.model import EnvRule, ErrorPage, FileTypes, HeaderRule, Host, Location, Options, Site
 from proxy_core.control.explaining.explain import explain, inspection, spelled
 from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import Explanation, Question
@@ -171,3 +172,25 @@ async def test_edits_that_make_a_request_nobody_may_send_are_told_as_the_500_tha
     explained = await told(replace(site(1), site=Options(), headers=(rule,)))
     assert (explained.status, explained.forwarded) == (500, "")
     assert "header rules" in explained.sentence
+
+
+async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) -> None:
+    (tmp_path / "www" / "in").mkdir(parents=True)
+    (tmp_path / "www" / "a.own").touch()
+    own = FileTypes(types={"own": "text/x-own"}, languages={"de": "de"})
+    where = Location(id="in", folder="www/in", autoindex=True)
+    what = Site(site=Options(document_root="www"), file_types=own, locations=(where,))
+    rules, outside = compile_site(what, Registry(), 1), Outside(folder=tmp_path)
+
+    async def settings(url: str) -> tuple[str, dict[str, tuple[str, tuple[str, ...]]]]:
+        found = await explain(rules, outside, Question(url=url, fields=("Host: a",)))
+        return found.sentence, {each.name: (each.value, each.address) for each in found.settings}
+
+    sentence, its = await settings("/a.own.de")
+    assert its["file_types"] == ("text/x-own; de", ("file_types",))
+    assert its["autoindex"] == ("false", ("site",))
+    sentence, its = await settings("/in/")
+    assert sentence == "answered here with 200: a listing of www/in/: 0 names"
+    assert its["autoindex"] == ("true", ("locations", "in"))
+    assert "file_types" not in its
+    assert its["directory_index"] == ("index.html", ("site",))
