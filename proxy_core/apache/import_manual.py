@@ -88,12 +88,19 @@ Alias /static /srv/static
 AliasMatch ^/s/(.*)$ /srv/static/$1
 FallbackResource /index.html
 ScriptAlias /cgi-bin /usr/lib/cgi-bin
+AliasMatch ^/icons/(.*)$ /usr/share/icons/$1
 ErrorDocument 404 /404.html
+ErrorDocument 503 "/down.html#"
 Header always set X-Frame-Options DENY
 RequestHeader set X-Forwarded-Proto https
 SetEnvIf User-Agent bot robot
+RequestHeader unset Expect early
 SetEnv proxy-sendchunked 1
+SetEnv proxy-nokeepalive 1
+SetEnv force-proxy-request-1.0 1
 <Location /admin> | Require ip 10.0.0.0/8
+<Location /admin> | Require host example.test
+<Location /admin> | AllowMethods GET POST
 <Location /admin> | Order allow,deny < %s; Allow from 10.0.0.0/8
 <Location /admin> | Deny from all
 <Location /admin> | AuthType Basic < %s; AuthName Staff; AuthUserFile users; Require valid-user
@@ -103,6 +110,7 @@ SetEnv proxy-sendchunked 1
 <Directory /srv/www> | Options Indexes FollowSymLinks
 <Directory /srv/www> | Options +MultiViews
 <Directory /srv/www> | AllowOverride None
+<DirectoryMatch /private$> | Require all denied
 <Files secret.txt> | Require all denied
 <FilesMatch \\.php$> | SetHandler "proxy:unix:/run/php.sock|fcgi://localhost"
 <Location /server-status> | SetHandler server-status
@@ -125,6 +133,8 @@ SSLCipherSuite HIGH:!aNULL
 SSLHonorCipherOrder On
 SSLProxyEngine On < ProxyPass /s https://127.0.0.1:8443/
 SSLProxyVerify none < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+ExpiresActive On
+ExpiresDefault A600
 ExpiresByType image/png "access plus 1 month"
 DeflateCompressionLevel 6
 AddOutputFilterByType DEFLATE text/html

@@ -41,6 +41,9 @@ internal = "http://127.0.0.1:1/"
 public = "/"
 [forward_auth.sso]
 url = "http://127.0.0.1:4180/verify"
+[[access_logs]]
+id = "shop"
+file = "shop.log"
 """
 
 
@@ -51,9 +54,16 @@ async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_hav
         assert {
             f"{verb} {what}"
             for verb in ("edit", "remove")
-            for what in ("header h", "page e", "mapping r", "service sso")
+            for what in ("header h", "page e", "mapping r", "service sso", "log shop")
         } <= names
-        assert {"add header", "add page", "add mapping", "add service", "edit limits of listener http"} <= names
+        assert {
+            "add header",
+            "add page",
+            "add mapping",
+            "add service",
+            "add log",
+            "edit limits of listener http",
+        } <= names
         await pilot.press("colon")
         await pilot.pause()
         await pilot.press(*"edit page e")
@@ -66,6 +76,12 @@ async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_hav
         await shows(pilot, "4180/verify")
         await pilot.press("enter")
         await shows(pilot, "upstream_headers")
+        await pilot.press("escape", "colon")
+        await pilot.pause()
+        await pilot.press(*"edit log shop")
+        await shows(pilot, "shop.log")
+        await pilot.press("enter")
+        await shows(pilot, "every_host")
 
 
 async def test_an_entry_does_what_its_key_does() -> None:

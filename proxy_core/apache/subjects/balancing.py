@@ -40,6 +40,11 @@ def own_balancer(context: ImportContext, directive: Directive, url: str) -> Draf
     return context.server.balancers.setdefault(name[1].lower(), DraftBalancer([origin]))
 
 
+def without_user(url: str) -> str:
+    """A target without the user and password in it: httpd reads past them, and tells no member of them."""
+    return re.sub(r"^((?:unix:[^|]*\|)?\w+://)[^/?#]*@", r"\1", url)
+
+
 def balancer_member(context: ImportContext, directive: Directive) -> None:
     """BalancerMember [balancerurl] url [key=value …]"""
     context.unconditional()
@@ -51,6 +56,7 @@ def balancer_member(context: ImportContext, directive: Directive) -> None:
     if not group.lower().startswith("balancer://") or not args:
         raise Unsupported("it belongs to no balancer://")
     url, *rest = args
+    url = without_user(url)
     if re.match(r"(?:unix:[^|]*\|)?(?:https?|wss?)://", url, re.IGNORECASE) is None:
         own_balancer(context, directive, group)
         raise Unsupported("members are http, https, ws, wss and unix: URLs")

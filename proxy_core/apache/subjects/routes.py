@@ -31,7 +31,7 @@ from proxy_core.apache.options import (
 )
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import files
-from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout
+from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout, without_user
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
 from proxy_core.config.destination import destination
@@ -199,6 +199,7 @@ def proxy_pass(context: ImportContext, directive: Directive) -> None:
     if not args_left:
         raise Unsupported("it has no target")
     url, *rest = args_left
+    url = without_user(url)
     row: dict[str, Any] = {"path_regex" if regex else "path": path}
     if not regex and not path.startswith("/"):
         raise Ignored("no path begins like this")

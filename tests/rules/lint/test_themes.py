@@ -16,6 +16,11 @@ FAULTS = [
     ('[hosts.a]\nnames = ["a"]\nlisteners = ["no"]\n', "hosts a listeners", 'no listener "no"'),
     ('[hosts.a]\nnames = ["a"]\n[hosts.b]\nnames = ["A."]\n', "hosts b names", "is a name of host a too"),
     ('[access_log]\nfile = "a.log"\nformat = "%Z"\n', "access_log format", ""),
+    ('[[access_logs]]\nid = "l"\nfile = "a.log"\nformat = "%Z"\n', "access_logs l format", "known"),
+    ('[[access_logs]]\nid = "l"\nfile = "a.log"\nhost = "no"\n', "access_logs l host", 'no host "no"'),
+    ('[hosts.a]\nnames = ["a"]\n[[access_logs]]\nid = "l"\nfile = "a.log"\nhost = "a"\nevery_host = true\n',
+     "access_logs l every_host", "for one host, and for every host"),
+    ('[[access_logs]]\nid = "l"\nfile = "a.log"\nenv = "A"\nexpr = "true"\n', "access_logs l env", "two conditions"),
     # Addresses.
     ('[site]\ndeny = ["10.0.0.1/8"]\n', "site deny", "is not an address or network"),
     ('[site]\nclient_header = "X-Forwarded-For"\n', "site client_header", "nobody is believed"),
