@@ -20,6 +20,7 @@ from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
 from proxy_core.apache.subjects.listings import ignoring
+from proxy_core.apache.subjects.member_tls import of_targets
 from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import folders, rewriting
@@ -44,6 +45,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     for server in draft.hosts:  # merge_core_dir_configs: a virtual host has its own word for it, or Off
         if "encoded_slashes" in draft.main.options:
             server.options.setdefault("encoded_slashes", ("refuse", draft.main.options["encoded_slashes"][1]))
+    of_targets(draft)
     pools(draft)
     ignoring(draft)
     name_balancers(draft)

@@ -231,6 +231,8 @@ class DraftServer:
     """Balancers by name, in lower case."""
     overrides: list[tuple[str, bool, Directive]] = field(default_factory=list)
     """AllowOverride in <Directory>: the folder, whole, and whether it allows any."""
+    secured: dict[DraftSection, dict[str, tuple[Any, Directive]]] = field(default_factory=dict)
+    """What <Proxy> sections say of TLS, as ``options`` are."""
     urls: dict[str, PooledUrl] = field(default_factory=dict)
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))

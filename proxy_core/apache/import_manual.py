@@ -135,6 +135,11 @@ SSLProxyEngine On < ProxyPass /s https://127.0.0.1:8443/
 SSLProxyVerify none < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
 ExpiresActive On
 ExpiresDefault A600
+SSLProxyCheckPeerName Off < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+SSLProxyCheckPeerExpire Off < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+SSLProxyCACertificateFile ca.pem < SSLProxyEngine On; SSLProxyVerify require; ProxyPass /s https://127.0.0.1:8443/
+SSLProxyMachineCertificateFile own.pem < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+<Proxy balancer://b> | SSLProxyCheckPeerName Off < BalancerMember https://127.0.0.1:8443
 ExpiresByType image/png "access plus 1 month"
 DeflateCompressionLevel 6
 AddOutputFilterByType DEFLATE text/html

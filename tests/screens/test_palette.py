@@ -146,3 +146,31 @@ async def test_removing_from_the_palette_asks_first() -> None:
         await shows(pilot, "Leave the proxy with nothing to serve?")
         await pilot.press("y")
         await until(pilot, lambda: not engine.site().site.listeners, "the listener gone")
+
+
+TLS = """
+[hosts.a]
+names = ["a.test"]
+[hosts.a.upstream_tls]
+verify = false
+[hosts.b]
+names = ["b.test"]
+[balancers.secure.members.m]
+url = "https://127.0.0.1:8443"
+"""
+
+
+async def test_the_palette_edits_how_tls_is_spoken_with_members() -> None:
+    engine = FakeEngine(SITE + TLS)
+    async with console(engine, (120, 40)) as pilot:
+        names = {entry.name for entry in entries(app_of(pilot)) if "TLS" in entry.name}
+        assert names == {
+            "edit TLS with members", "edit TLS with members of host a", "switch off TLS with members of host a",
+            "edit TLS with members of host b", "edit TLS of member secure/m",
+        }  # fmt: skip
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"switch off TLS")
+        await shows(pilot, "the wider table holds again")
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.site().site.hosts["a"].upstream_tls is None, "no table")

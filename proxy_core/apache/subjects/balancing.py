@@ -18,7 +18,7 @@ from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, section, word
 from proxy_core.apache.options import BALANCER, MEMBER, STICKY, left_over, parameters, span, taken, words
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import health_checks
+from proxy_core.apache.subjects import health_checks, member_tls
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.config.model import Balancer, HeaderRule, Member, Site, Sticky
 from proxy_core.errors import Address
@@ -344,6 +344,7 @@ def spelled(site: Site, named: tuple[str, Balancer], folder: Path) -> Lines:
     settings = [*words(BALANCER, group, Balancer()), *_session(group.sticky)]
     if settings or not members:
         members.append(" ".join(["ProxySet", *(settings or ["lbmethod=byrequests"])]))
+    members += member_tls.lines(group.tls)
     return [*above, *section("Proxy", word(f"balancer://{name}"), members)]
 
 

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import EnvRule, ErrorPage, FileTypes, HeaderRule, Host, Location, Options, Site
+from proxy_core.config.model import (
+    Balancer,
+    EnvRule,
+    ErrorPage,
+    FileTypes,
+    HeaderRule,
+    Host,
+    Location,
+    Member,
+    Options,
+    Site,
+    UpstreamTls,
+)
 from proxy_core.control.explaining.explain import explain, inspection, spelled
 from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import Explanation, Question
@@ -160,6 +172,34 @@ async def test_options_are_told_with_the_place_that_said_them_last() -> None:
     assert re.search(r"timeout: 7 s \(site\)", spelled(await told(what)))
     hosts = {"a": Host(names=("a",), timeout=3.0)}
     assert re.search(r"timeout: 3 s \(hosts a\)", spelled(await told(replace(what, hosts=hosts))))
+
+
+async def test_how_tls_is_spoken_with_the_member_is_told_with_the_table_that_says_so() -> None:
+    async def of(what: Site) -> tuple[str, tuple[str | int, ...]]:
+        found = {each.name: (each.value, each.address) for each in (await told(what)).settings}
+        return found["upstream_tls"]
+
+    plain = site(1)
+    assert "upstream_tls" not in {each.name for each in (await told(plain)).settings}
+    what = replace(plain, routes=(replace(plain.routes[0], proxy="https://h/"),))
+    assert await of(what) == ("h is asked for; of the certificate is checked: authority, name, time", ("upstream_tls",))
+    off = UpstreamTls(verify=False, check_expiry=True)
+    hosts = {"a": Host(names=("a",), upstream_tls=off)}
+    assert await of(replace(what, hosts=hosts)) == (
+        "h is asked for; of the certificate is checked: time", ("hosts", "a", "upstream_tls"),
+    )  # fmt: skip
+    members = {"m": Member(url="https://m")}
+    group = Balancer(members=members, tls=UpstreamTls(check_name=False, server_name="x"))
+    routes = (replace(plain.routes[0], proxy="balancer://b/", preserve_host=True),)
+    balanced = replace(what, hosts=hosts, routes=routes, balancers={"b": group})
+    assert await of(balanced) == (
+        "x is asked for; of the certificate is checked: authority, time", ("balancers", "b", "tls"),
+    )  # fmt: skip
+    group = replace(group, members={"m": replace(members["m"], tls=UpstreamTls(verify=False))})
+    assert await of(replace(balanced, balancers={"b": group})) == (
+        "the client's Host is asked for; of the certificate is checked: nothing",
+        ("balancers", "b", "members", "m", "tls"),
+    )
 
 
 async def test_locations_are_told_of_requests_that_are_answered_here_too() -> None:

@@ -38,6 +38,13 @@ FAULTS = [
     ('[balancers.b.members.m]\nurl = "http://h/p/"\n', "balancers b members m url", "ends in a slash"),
     ('[balancers.b.members.m]\nurl = "http://h"\n', "balancers b", "no route uses balancer b"),
     ('[balancers.b.members.m]\nurl = "http://127.0.0.1:8080"\n', "balancers b members m url", "own listener http"),
+    ('[balancers.b.members.m]\nurl = "http://h"\n[balancers.b.members.m.tls]\nverify = false\n',
+     "balancers b members m tls", "plain HTTP is spoken"),
+    ('[balancers.b.members.m]\nurl = "http://h"\n[balancers.b.tls]\nverify = false\n', "balancers b tls",
+     "no member with https"),
+    ('[upstream_tls]\ncheck_expiry = false\n', "upstream_tls check_expiry", "changes nothing where verify is on"),
+    ('[hosts.a]\nnames = ["a"]\n[hosts.a.upstream_tls]\nverify = false\nca = "ca.pem"\n', "hosts a upstream_tls ca",
+     "are not asked"),
     # Rules.
     ('[[rewrites]]\nid = "a"\npattern = "^/"\nflags = ["F"]\n[[rewrites]]\nid = "b"\npattern = "^/b"\nflags = ["G"]\n',
      "rewrites b pattern", "takes all that this one could"),
