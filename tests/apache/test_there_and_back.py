@@ -19,7 +19,7 @@ DIRECTIVES = [
     "SetEnvIf User-Agent ^old proxy-nokeepalive force-proxy-request-1.0",
     'RequestHeader set X-C "%{SSL_CIPHER}s %{REMOTE_ADDR}s"\nHeader set X-P "%{SSL_PROTOCOL}s"',
     "DocumentRoot /srv/www\n<DirectoryMatch ^/srv/www/.*/private>\nRequire all denied\n</DirectoryMatch>",
-    "AliasMatch ^/icons/(.*)$ /usr/share/icons/$1\n<Directory /usr/share/icons>\nRequire all granted\n</Directory>",
+    "AliasMatch ^/icons/(.*)$ /srv/icons/$1\n<Directory /srv/icons>\nRequire all granted\n</Directory>",
     "<Location /place>\nAllowMethods GET POST\n</Location>",
     "ExpiresActive On\nExpiresByType image/png A600\nExpiresDefault M60",
     f"{CERTIFICATE}SSLCertificateKeyFile a.key\nSSLCertificateChainFile chain.pem",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from mimetypes import MimeTypes
 from pathlib import Path
+from typing import cast
 
 from proxy_core import regular_files
-from proxy_core.apache.draft import DraftRow, SiteDraft
+from proxy_core.apache.draft import DraftRow, DraftServer, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first
@@ -38,8 +39,9 @@ def by_extension(key: str) -> Handler:
                 continue  # no file has such an extension
             if said.get(name, value) != value and context.server is not context.draft.main:
                 context.lose(f"what .{name} means is for the whole site, and an earlier line says {said[name]}")
-            else:
-                said[name] = value
+                continue
+            said[name] = value
+            context.server.options.setdefault("extensions", ({}, directive))[0][key, name] = value, directive
         row.origins.append(directive)
         return None
 
@@ -101,8 +103,29 @@ def types_config(context: ImportContext, directive: Directive) -> None:
     context.set(directive, "types", usual)
 
 
+Said = dict[tuple[str, str], tuple[str, Directive]]
+"""What a server says of extensions: by table and extension, with the directive."""
+
+
+def _own(server: DraftServer) -> Said:
+    return cast(Said, server.option("extensions") or {})
+
+
+def _spread(draft: SiteDraft) -> Iterator[tuple[Directive, str]]:
+    """What a host alone says of files that others may have as well, with the extension."""
+    for server in draft.hosts:
+        others = [_own(draft.main), *(_own(each) for each in draft.hosts if each is not server)]
+        for (key, name), (value, directive) in _own(server).items():
+            there = name in draft.files.extensions or not draft.files.whole
+            alike = [each.get((key, name), ("", None))[0] == value for each in others]
+            if there and not alike[0] and not all(alike[1:]):
+                yield directive, name
+
+
 def settled(draft: SiteDraft) -> None:
-    """The types of TypesConfig, below all others."""
+    """The types of TypesConfig, below all others. What a host says for itself holds for all, which is told."""
+    for directive, name in _spread(draft):
+        draft.lose([directive], f"what .{name} means is for the whole site, so it holds in the other hosts, too")
     if "types" in draft.main.options:
         types, directive = draft.main.options["types"]
         draft.file_types.content["types"] = types | draft.file_types.content.get("types", {})

@@ -55,3 +55,31 @@ def test_of_a_file_with_very_many_types_those_come_in_that_files_have(tmp_path: 
 def test_a_file_of_types_that_is_not_there_is_told(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\nDocumentRoot {tmp_path}\nTypesConfig {tmp_path}/none\n")
     assert [each.directive for each in found.report.losses] == ["TypesConfig"]
+
+
+HOST = "<VirtualHost *:1>
+ServerName {}.test
+{}
+</VirtualHost>
+"
+    "<VirtualHost *:1>\nServerName a.test\n{}\n</VirtualHost>\n<VirtualHost *:1>\nServerName b.test\n{}\n</VirtualHost>"
+)
+
+
+@pytest.mark.parametrize(
+    ("main", "first", "second", "losses"),
+    [
+        ("", "AddType text/x-own .own", "", 1),
+        ("", "AddType text/x-own .own", "AddType text/x-own .own", 0),
+        ("AddType text/x-own .own", "AddType text/x-own .own", "", 0),
+        ("", "AddType text/x-other .other", "", 0),  # no file has that name
+    ],
+)
+def test_what_one_host_says_of_files_that_others_have_as_well_is_told(
+    tmp_path: Path, main: str, first: str, second: str, losses: int
+) -> None:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "a.own").touch()
+    hosts = HOST.format("a", first) + HOST.format("b", second)
+    text = f"Listen 1\nDocumentRoot {tmp_path}/www\n{main}\n{hosts}"
+    assert len(imported(tmp_path, text).report.losses) == losses
