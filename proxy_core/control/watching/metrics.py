@@ -107,6 +107,7 @@ DURATION = "From the head of a request to the end of its answer."
 
 def exposition(snapshot: Snapshot, sight: Sight, recorder: Recorder, registry: Registry) -> str:
     """The whole page."""
+    recorder.settle()
     families = (
         *_proxy(snapshot, recorder),
         *_events(sight),
