@@ -1256,6 +1256,36 @@ MUTANTS = [
         "pass",
         "tests/e2e/test_edits_while_serving.py::test_forwarded_fields_follow_an_edit_on_an_open_connection",
     ),
+    # -- heads that members repeat
+    Mutant(
+        "answers: a repeated head tells a client that goes",
+        SERVE,
+        "head = answer.ready if keep else member_answer.closing(answer.ready)",
+        "head = answer.ready",
+        "tests/e2e/test_answers.py",
+    ),
+    Mutant(
+        "answers: a repeated head does not send away a client that stays",
+        SERVE,
+        "head if keep else member_answer.lasting(head), ready_for",
+        "head, ready_for",
+        "tests/e2e/test_answers.py",
+    ),
+    # -- what is loaded
+    Mutant(
+        "loading: who serves files has what it takes before anybody asks",
+        SERVE,
+        "        if self._state.current.rules.program.roots:\n            self._served_files()\n",
+        "",
+        "tests/control/cli/test_loading.py",
+    ),
+    Mutant(
+        "loading: the parser comes without the rest of its package",
+        SERVE,
+        "sys.modules[package] = module_from_spec(spec)",
+        "__import__(package)",
+        "tests/control/cli/test_loading.py",
+    ),
     # -- totals in batches
     Mutant(
         "totals: who looks at members has settled",

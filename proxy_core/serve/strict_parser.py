@@ -8,14 +8,35 @@ Python twin is refused at start: it is another parser with other mistakes.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec, module_from_spec
 from typing import Any, Protocol, cast
-
-from aiohttp import http_parser
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
-from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.serve.request_fields import CHUNKED
+
+
+@contextmanager
+def _alone(package: str) -> Iterator[None]:
+    """Modules of a package are imported without what the package imports itself. Whoever imports it later gets the
+    whole of it, with the same modules."""
+    spec = find_spec(package)
+    if spec is None or package in sys.modules:
+        yield
+        return
+    sys.modules[package] = module_from_spec(spec)
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+with _alone("aiohttp"):  # its client and its server take a fifth of the time until the proxy is ready, and 7 MiB
+    from aiohttp import http_parser
+    from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
+    from aiohttp.streams import EMPTY_PAYLOAD
 
 _NO_BOUND = 1 << 20
 """Sizes are counted before a head comes here, by what the site says."""

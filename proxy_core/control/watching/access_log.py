@@ -11,17 +11,16 @@ common and combined are httpd's formats of these names, byte for byte, and compi
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from json import dumps
 from pathlib import Path
 
 import msgspec
 
 from proxy_core.config.model import AccessLog as Settings
+from proxy_core.control.watching.log_file import ADDRESS, FLAGS, own_descriptor, unwritten
 from proxy_core.control.watching.log_format import compiled
 from proxy_core.control.watching.log_records import record
 from proxy_core.errors import Problem
@@ -32,9 +31,6 @@ from proxy_core.runtime.recent_requests import Recorder
 
 BATCH = 2_500
 """Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
-
-_ADDRESS = ("access_log", "file")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class AccessLogWriter:
@@ -82,13 +78,13 @@ class AccessLogWriter:
         if self._closed_to_us:
             what = "the access log cannot go to standard output, which the console has"
             todo = "name a file; rproxy without a console can write there"
-            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+            return Problem(what=what, todo=todo, severity="warning", address=ADDRESS)
         if self._trouble:
-            return _unwritten(self._name, self._trouble)
+            return unwritten(self._name, self._trouble)
         if self._lost:
             what = f"access log {self._name}: {self._lost} requests were not written"
             todo = "they had left the ring before the file took them; SIGUSR1 reopens it and clears this"
-            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+            return Problem(what=what, todo=todo, severity="warning", address=ADDRESS)
         return None
 
     def write(self) -> None:
@@ -129,7 +125,7 @@ class AccessLogWriter:
         if self._line is None or self._closed_to_us:
             return False
         try:
-            self._file = own_descriptor(1) if self._path is None else os.open(self._path, _FLAGS, 0o640)
+            self._file = own_descriptor(1) if self._path is None else os.open(self._path, FLAGS, 0o640)
         except OSError as error:
             self._trouble = error.strerror or str(error)
             return False
@@ -176,35 +172,6 @@ def _wanted(settings: Settings) -> Callable[[Exchange], bool] | None:
         return holds(moment(basis, answered=exchange.answer.split(b"\r\n")[1:-2], status=exchange.status))
 
     return wanted
-
-
-def _unwritten(name: str, trouble: str) -> Problem:
-    todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
-    return Problem(what=f"access log {name}: {trouble}", todo=todo, address=_ADDRESS)
-
-
-def unwritable(settings: Settings, folder: Path) -> Iterator[Problem]:
-    """Why the file of these settings could not be written, found out without making it."""
-    path = folder / settings.file
-    try:
-        os.close(os.open(path, _FLAGS & ~os.O_CREAT))
-    except FileNotFoundError as error:
-        if not path.parent.is_dir():
-            yield _unwritten(str(path), os.strerror(error.errno or errno.ENOENT))
-        elif not os.access(path.parent, os.W_OK | os.X_OK):
-            yield _unwritten(str(path), os.strerror(errno.EACCES))
-    except OSError as error:
-        yield _unwritten(str(path), error.strerror or str(error))
-
-
-def own_descriptor(number: int) -> int:
-    """A descriptor of our own for what a standard one leads to. A pipe or terminal is opened anew, so that it can be
-    written without blocking while nobody else's description changes. A file never blocks, and a socket (systemd's
-    journal) cannot be opened anew: both are shared as they are. Raises OSError."""
-    kind = os.fstat(number).st_mode
-    if stat.S_ISREG(kind) or stat.S_ISSOCK(kind):
-        return os.dup(number)
-    return os.open(f"/dev/fd/{number}", _FLAGS & ~os.O_CREAT)
 
 
 common, combined = compiled("common"), compiled("combined")
