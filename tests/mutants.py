@@ -55,6 +55,8 @@ ACCESS_TESTS, EDITS_TESTS = "tests/rules/access/test_authorization.py", "tests/r
 REVERSE_TESTS, TABLE_TESTS = "tests/rules/routing/test_reverse.py", "tests/rules/routing/test_route_table.py"
 REWRITING_TESTS = "tests/semantics/test_rewriting.py tests/rules/test_rewrite_lists.py"
 WAY_TESTS, SECTION_TESTS = "tests/serve/test_way.py", "tests/rules/test_settings.py tests/rules/test_host_rules.py"
+FIGURES_TESTS = "tests/control/watching/test_figures.py"
+BLOCKS_TESTS = "tests/serve/test_known_blocks.py"
 COMPILE_TESTS = "tests/runtime/test_compile_site.py"
 PASSWORDS, PASSWORDS_TESTS = "proxy_core/runtime/passwords.py", "tests/runtime/test_passwords.py"
 SERVICE, SERVICE_TESTS = "proxy_core/rules/access/forward_auth.py", "tests/rules/access/test_forward_auth.py"
@@ -1253,6 +1255,131 @@ MUTANTS = [
         "if rules is not self._rules:\n            self._adopt(rules)",
         "pass",
         "tests/e2e/test_edits_while_serving.py::test_forwarded_fields_follow_an_edit_on_an_open_connection",
+    ),
+    # -- heads that members repeat
+    Mutant(
+        "answers: a repeated head tells a client that goes",
+        SERVE,
+        "head = answer.ready if keep else member_answer.closing(answer.ready)",
+        "head = answer.ready",
+        "tests/e2e/test_answers.py",
+    ),
+    Mutant(
+        "answers: a repeated head does not send away a client that stays",
+        SERVE,
+        "head if keep else member_answer.lasting(head), ready_for",
+        "head, ready_for",
+        "tests/e2e/test_answers.py",
+    ),
+    # -- what is loaded
+    Mutant(
+        "loading: who serves files has what it takes before anybody asks",
+        SERVE,
+        "        if self._state.current.rules.program.roots:\n            self._served_files()\n",
+        "",
+        "tests/control/cli/test_loading.py",
+    ),
+    Mutant(
+        "loading: the parser comes without the rest of its package",
+        SERVE,
+        "sys.modules[package] = module_from_spec(spec)",
+        "__import__(package)",
+        "tests/control/cli/test_loading.py",
+    ),
+    # -- totals in batches
+    Mutant(
+        "totals: who looks at members has settled",
+        WATCHING,
+        "    recorder.settle()\n    for exchange in recorder.live:",
+        "    for exchange in recorder.live:",
+        FIGURES_TESTS,
+    ),
+    Mutant(
+        "totals: so has who looks at routes",
+        WATCHING,
+        "    recorder.settle()\n    closed = newest",
+        "    closed = newest",
+        FIGURES_TESTS,
+    ),
+    Mutant(
+        "totals: so has the metrics page",
+        WATCHING,
+        "    recorder.settle()\n    families",
+        "    families",
+        FIGURES_TESTS,
+    ),
+    Mutant(
+        "totals: what is finished is counted in its second",
+        RECORDER,
+        "        self.settle()\n        seconds",
+        "        seconds",
+        RECORDER_TESTS,
+    ),
+    Mutant(
+        "totals: what is forgotten does not come back",
+        RECORDER,
+        "        self.settle()\n        for key in",
+        "        for key in",
+        RECORDER_TESTS,
+    ),
+    Mutant(
+        "totals: a batch is bounded",
+        RECORDER,
+        "if len(fresh) >= BATCH or",
+        "if",
+        RECORDER_TESTS,
+    ),
+    Mutant(
+        "totals: what has left the ring is not held",
+        RECORDER,
+        " or len(fresh) > len(ring):",
+        ":",
+        RECORDER_TESTS,
+    ),
+    Mutant(
+        "totals: nothing is counted twice",
+        RECORDER,
+        "fresh, self._fresh = self._fresh, []",
+        "fresh = self._fresh",
+        RECORDER_TESTS,
+    ),
+    # -- blocks that are known
+    Mutant(
+        "blocks: what the parser refuses is never known as judged",
+        SERVE,
+        "known.may_go_on = parser.head(head, length)",
+        "known.may_go_on = True\n    parser.head(head, length)",
+        BLOCKS_TESTS,
+    ),
+    Mutant("blocks: a URL says nothing of others", SERVE, "found = None if authority else ", "found = ", BLOCKS_TESTS),
+    Mutant(
+        "blocks: nor do others of it",
+        SERVE,
+        'return KnownBlock(method, b"", fields, self.client, told)',
+        "return KnownBlock(method, block, fields, self.client, told)",
+        BLOCKS_TESTS,
+    ),
+    Mutant(
+        "blocks: what holds for one method is not said of another",
+        SERVE,
+        "if block != known.block or method != known.method or authority:",
+        "if block != known.block or authority:",
+        BLOCKS_TESTS,
+    ),
+    Mutant(
+        "blocks: a chunked body has a parser each time",
+        SERVE,
+        "if known.may_go_on is None or length < 0:",
+        "if known.may_go_on is None:",
+        "tests/e2e/test_pipelining.py",
+    ),
+    Mutant("blocks: they are bounded", SERVE, "if self._bytes + taken > MOST_BYTES:", "if False:", BLOCKS_TESTS),
+    Mutant(
+        "blocks: a swap forgets them",
+        SERVE,
+        "            self.blocks.forget()\n",
+        "",
+        "tests/e2e/test_edits_while_serving.py",
     ),
 ]
 

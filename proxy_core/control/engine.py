@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
-from proxy_core.control.demo import members, traffic
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
-from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
-from proxy_core.control.explaining.explain import explain, inspection
+from proxy_core.control.editing.site_problems import check
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
@@ -45,6 +45,9 @@ from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
+
+if TYPE_CHECKING:
+    from proxy_core.control.demo.members import DemoMember
 
 TICK = 0.25
 """Seconds between two looks at the clock: for the loop's lateness and the access log."""
@@ -72,6 +75,8 @@ class Engine:
     listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one."""
 
     def __init__(self, file: Path, *, console: bool = False, allow_empty: bool = False) -> None:
+        if console:  # what a console alone asks for is loaded before anybody is served
+            import proxy_core.control.explaining.explain  # noqa: F401
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
@@ -99,7 +104,7 @@ class Engine:
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
-        self._demo_members: list[members.DemoMember] = []
+        self._demo_members: list[DemoMember] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -190,10 +195,14 @@ class Engine:
         return tuple(map(record, self._recorder.after(after, limit)))
 
     def inspect(self, number: int) -> Inspection | None:
+        from proxy_core.control.explaining.explain import inspection
+
         exchange = self._recorder.find(number)
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
+        from proxy_core.control.explaining.explain import explain
+
         outside = Outside(self._maps.uncounted(), self.file.parent)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
@@ -286,6 +295,8 @@ class Engine:
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections."""
+        from proxy_core.control.demo import members
+
         started = await members.start_members(self._current.rules.site)
         self._demo_members += started
         self.demo = self.demo or bool(started)
@@ -294,6 +305,8 @@ class Engine:
 
     async def start_demo_traffic(self, rate: float) -> None:
         """Send gentle, varied traffic to the first listener until the engine stops."""
+        from proxy_core.control.demo import traffic
+
         port = next((listener.port for listener in self._server.listeners), None)
         if port is not None:
             self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -210,6 +209,8 @@ def _load_intermediates(context: ssl.SSLContext, row: Certificate, folder: Path)
         raise BadTls(where, f"{row.chain} holds no certificate in PEM")
     if len(own) > 1:
         return
+    from tempfile import NamedTemporaryFile
+
     with NamedTemporaryFile() as whole:
         whole.write(b"\n".join((*own, *more)))
         whole.flush()

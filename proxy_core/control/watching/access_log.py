@@ -12,11 +12,9 @@ common and combined are httpd's formats of these names, byte for byte, and compi
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import chain
 from json import dumps
@@ -28,6 +26,7 @@ import msgspec
 from proxy_core.config import access_logs
 from proxy_core.config.access_logs import Logs
 from proxy_core.config.model import AccessLog, Site
+from proxy_core.control.watching.log_file import FLAGS, own_descriptor, unwritten
 from proxy_core.control.watching.log_format import compiled
 from proxy_core.control.watching.log_records import record
 from proxy_core.errors import Address, Problem
@@ -37,8 +36,6 @@ from proxy_core.runtime.recent_requests import Recorder
 
 BATCH = 2_500
 """Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
-
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Batch:
@@ -163,7 +160,7 @@ class AccessLogWriter:
             todo = "name a file; rproxy without a console can write there"
             return Problem(what=what, todo=todo, severity="warning", address=self.address)
         if self._trouble:
-            return _unwritten(self._name, self._trouble, self.address)
+            return unwritten(self._name, self._trouble, self.address)
         if self._lost:
             what = f"access log {self._name}: {self._lost} requests were not written"
             todo = "they had left the ring before the file took them; SIGUSR1 reopens it and clears this"
@@ -206,7 +203,7 @@ class AccessLogWriter:
         if self._closed_to_us:
             return False
         try:
-            self._file = own_descriptor(1) if self._path is None else os.open(self._path, _FLAGS, 0o640)
+            self._file = own_descriptor(1) if self._path is None else os.open(self._path, FLAGS, 0o640)
         except OSError as error:
             self._trouble = error.strerror or str(error)
             return False
@@ -270,40 +267,6 @@ def _wanted(settings: AccessLog) -> Callable[[Exchange], bool] | None:
     if holds is None:
         return None
     return lambda exchange: holds(moment_of(exchange))
-
-
-def _unwritten(name: str, trouble: str, address: Address) -> Problem:
-    todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
-    return Problem(what=f"access log {name}: {trouble}", todo=todo, address=address)
-
-
-def unwritable(site: Site, folder: Path) -> Iterator[Problem]:
-    """Which logs could not be written, found out without making them."""
-    for file, address in access_logs.files(site).items():
-        if file != "-":
-            yield from _refused(folder / file, address)
-
-
-def _refused(path: Path, address: Address) -> Iterator[Problem]:
-    try:
-        os.close(os.open(path, _FLAGS & ~os.O_CREAT))
-    except FileNotFoundError as error:
-        if not path.parent.is_dir():
-            yield _unwritten(str(path), os.strerror(error.errno or errno.ENOENT), address)
-        elif not os.access(path.parent, os.W_OK | os.X_OK):
-            yield _unwritten(str(path), os.strerror(errno.EACCES), address)
-    except OSError as error:
-        yield _unwritten(str(path), error.strerror or str(error), address)
-
-
-def own_descriptor(number: int) -> int:
-    """A descriptor of our own for what a standard one leads to. A pipe or terminal is opened anew, so that it can be
-    written without blocking while nobody else's description changes. A file never blocks, and a socket (systemd's
-    journal) cannot be opened anew: both are shared as they are. Raises OSError."""
-    kind = os.fstat(number).st_mode
-    if stat.S_ISREG(kind) or stat.S_ISSOCK(kind):
-        return os.dup(number)
-    return os.open(f"/dev/fd/{number}", _FLAGS & ~os.O_CREAT)
 
 
 common, combined = compiled("common"), compiled("combined")
