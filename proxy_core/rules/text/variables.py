@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -81,14 +81,16 @@ class Scope:
     from there have it in ``uri``."""
     root: str = ""
     """The document_root, "" for none."""
-    _fields: dict[str, str] | None = None
+    read: Callable[[bytes], Mapping[str, str]] = fields
+    """Reads the fields of a head."""
+    _fields: Mapping[str, str] | None = None
     """The fields of the request by lower-case name; None until a rule asks for one."""
 
     def header(self, name: str) -> str | None:
         """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
         fields_by_name = self._fields
         if fields_by_name is None:
-            fields_by_name = self._fields = fields(self.view.head)
+            fields_by_name = self._fields = self.read(self.view.head)
         folded = name.lower()
         if folded == "host":
             return self.view.host.decode("latin-1") or fields_by_name.get("host")
