@@ -63,6 +63,6 @@ class Shortcuts:
             decisions.hits += 1
             return known
         made = whole(view, facts)
-        if not facts.answers and not isinstance(made, Need):
+        if not facts.answers and not isinstance(made, Need):  # a fact may be another one the next time
             decisions.keep(self.by_inputs, key, made, size(key))
         return made

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from msgspec.structs import replace
 
 from proxy_core.config.model import (
@@ -237,6 +239,122 @@ def test_the_short_ways_come_to_what_the_whole_way_comes_to(site: Site, views: l
         facts, others = world(age), world(age)
         same(program, host, host.decide(view, facts), host.decided(view, others))
         assert bool(others.answers) == bool(facts.answers)  # what asks is asked each time
+
+
+BASE = RequestView(
+    b"GET", b"/a/x", b"shop.test", "192.0.2.1", "http", b"GET /a/x HTTP/1.1\r\nX-Mark: 1\r\nHost: shop.test\r\n\r\n",
+    Connection("l", "192.0.2.9", 80, 1),
+)  # fmt: skip
+OTHERS: dict[str, RequestView] = {
+    "method": structs.replace(BASE, method=b"PUT"),
+    "target": structs.replace(BASE, target=b"/a/y"),
+    "query": structs.replace(BASE, target=b"/a/x?q=2"),
+    "host": structs.replace(BASE, host=b"other.test:81"),
+    "no host": structs.replace(BASE, host=b"", head=b"GET /a/x HTTP/1.0\r\n\r\n"),
+    "no host but in its fields": structs.replace(BASE, host=b"", head=b"GET /a/x HTTP/1.0\r\nHost: late\r\n\r\n"),
+    "client": structs.replace(BASE, client="2001:db8::1"),
+    "nobody": structs.replace(BASE, client=""),
+    "scheme": structs.replace(BASE, scheme="https"),
+    "line": structs.replace(BASE, head=BASE.head.replace(b"HTTP/1.1", b"HTTP/1.0")),
+    "field": structs.replace(BASE, head=BASE.head.replace(b"X-Mark: 1", b"X-Mark: 2")),
+    "variable": structs.replace(BASE, env=(("mark", "set"),)),
+    "port": structs.replace(BASE, connection=BASE.connection._replace(port=81)),
+    "address": structs.replace(BASE, connection=BASE.connection._replace(address="192.0.2.1")),
+    "client port": structs.replace(BASE, connection=BASE.connection._replace(client_port=2)),
+    "peer": structs.replace(BASE, connection=BASE.connection._replace(peer="192.0.2.3")),
+    "TLS": structs.replace(BASE, connection=BASE.connection._replace(tls={"SSL_PROTOCOL": "TLSv1.3"})),
+    **{
+        name: structs.replace(BASE, head=BASE.head.replace(b"X-Mark", name.encode()))
+        for name in ("Accept", "Cookie", "Forwarded", "Proxy-Connection", "Referer", "User-Agent", "Authorization")
+    },
+}
+"""A request, and others that differ from it in one thing."""
+ANYWHERE = Route(id="all", path="/", proxy="http://all/")
+
+
+def reading(text: str) -> RewriteRule:
+    """A rule whose result is what the text comes to."""
+    return RewriteRule(
+        id="r", pattern="^/", flags=("E=read:%1",), conditions=(RewriteCond(id="c", test=text, pattern="(.*)"),)
+    )
+
+
+SITES = {
+    **{text: Site(rewrites=(reading(text),), routes=(ANYWHERE,)) for text in SUBJECTS if text != "expr"},
+    **{
+        f"require {text}": Site(
+            locations=(Location(id="p", path="/a", require=(text,), auth="who"),),
+            routes=(ANYWHERE,),
+            access={"some": Access(require=("ip 192.0.2.1", "env mark"))},
+            auth={"who": Auth(file="passwords", realm="r")},
+        )
+        for text in (
+            "ip 192.0.2.1", "ip 2001:db8::/32", "local", "method GET", "env mark", "access some", "valid-user", "host x.test",
+            "expr %{HTTP:X-Mark} == '1'",
+        )
+    },
+    **{
+        f"a variable of {more}": Site(env=(EnvRule(id="e", name="read", **more),), routes=(ANYWHERE,))
+        for more in (
+            {"fields": "^X-", "capture": "(.*)"},
+            {"from_": "%{HTTP:X-Mark}", "late": True},
+            {"from_": "%{REMOTE_ADDR}", "value": "%{HTTP:X-Mark}"},
+            {"expr": "%{HTTP:X-Mark} == '1'", "value": "1"},
+        )
+    },
+    **{
+        f"a route with {more}": Site(
+            rewrites=(RewriteRule(id="r", pattern="^/old", flags=("F",)),),
+            routes=(Route(id="no", path="/a/x", except_=True), Route(id="a", path="/a", **more), ANYWHERE),
+        )
+        for more in (
+            {"redirect": Redirection(to="/there", status=302)},
+            {"proxy": "http://one/${mark}", "interpolate": True},
+            {"folder": "files"},
+            {"proxy": "http://one/", "nocanon": True},
+            {"proxy": "http://one/", "mapping": "encoded"},
+        )
+    },
+    "the same without an exception": Site(
+        routes=(Route(id="a", path="/a", redirect=Redirection(to="/there", status=302)), ANYWHERE)
+    ),
+    "variables without an exception": Site(
+        routes=(Route(id="a", path="/a", proxy="http://one/${mark}", interpolate=True), ANYWHERE)
+    ),
+    "a folder without an exception": Site(routes=(Route(id="a", path="/a", folder="files"), ANYWHERE)),
+    "an expression": Site(
+        rewrites=(
+            RewriteRule(
+                id="r", pattern="^/a", flags=("F",),
+                conditions=(RewriteCond(id="c", test="expr", pattern="%{HTTP:X-Mark} == '1'"),),
+            ),
+        ),
+        routes=(ANYWHERE,),
+    ),
+    "a place by an expression": Site(
+        locations=(Location(id="p", expr="%{HTTP:X-Mark} == '1'", timeout=3.0),), routes=(ANYWHERE,)
+    ),
+    "methods of a place": Site(locations=(Location(id="p", path="/a", methods=("GET",)),), routes=(ANYWHERE,)),
+    "files": Site(site=Options(document_root="/srv")),
+    "a host of its own": Site(
+        rewrites=(RewriteRule(id="r", pattern="^/a", substitution="http://shop.test:81/b", flags=("L",)),),
+        site=Options(server_name="shop.test"),
+        routes=(ANYWHERE,),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_what_differs_in_what_is_read_is_decided_anew(name: str) -> None:
+    for other in OTHERS.values():
+        program = compile_site(SITES[name], Registry(), 1).program
+        for age, view in enumerate((BASE, other, BASE, other)):
+            same(
+                program,
+                program.server,
+                program.server.decide(view, world(age)),
+                program.server.decided(view, world(age)),
+            )
 
 
 def asked(target: bytes, head: bytes = b"", client: str = "192.0.2.1") -> RequestView:

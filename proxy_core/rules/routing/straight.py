@@ -41,7 +41,7 @@ def straight(target: bytes, begun: Beginnings, tables: tuple[RouteTable, ...], r
     plain = PLAIN(target)
     if plain is not None:
         path, query = plain.groups()
-        if begun.begin(path):
+        if begun.lengths and begun.begin(path):
             return None
         for table in tables:
             if table.odd:
