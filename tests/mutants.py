@@ -963,13 +963,6 @@ MUTANTS = [
         SHORTCUT_TESTS,
     ),
     Mutant(
-        "shortcuts: a rule that may take any path keeps a host from the straight way",
-        RULES,
-        'return None if b"" in texts else',
-        "return",
-        SHORTCUT_TESTS,
-    ),
-    Mutant(
         "shortcuts: a rule may take a path that begins with what it does",
         RULES,
         "        if begun.begin(path):\n            return None\n",
@@ -984,24 +977,17 @@ MUTANTS = [
         SHORTCUT_TESTS,
     ),
     Mutant(
-        "shortcuts: routes that answer look at more than the target",
+        "shortcuts: routes with variables in their target look at more than the target",
         RULES,
-        "return route.redirect is not None or route.interpolate or bool(route.folder)",
         "return route.interpolate or bool(route.folder)",
-        SHORTCUT_TESTS,
-    ),
-    Mutant(
-        "shortcuts: so do routes with variables in their target",
-        RULES,
-        "route.interpolate or bool(route.folder)",
-        "bool(route.folder)",
+        "return bool(route.folder)",
         SHORTCUT_TESTS,
     ),
     Mutant(
         "shortcuts: so do folders",
         RULES,
-        " or route.interpolate or bool(route.folder)",
-        " or route.interpolate",
+        "return route.interpolate or bool(route.folder)",
+        "return route.interpolate",
         SHORTCUT_TESTS,
     ),
     Mutant(
@@ -1171,6 +1157,13 @@ MUTANTS = [
         'block = head[max(head.find(b"\\r\\n"), 0) :]',
         "block = head[:8]",
         SHORTCUT_TESTS,
+    ),
+    Mutant(
+        "flight: rules that ask unexpectedly get an answer of their own request",
+        SERVE,
+        "            if exchange.facts is NOTHING:\n                exchange.facts",
+        "            if False:\n                exchange.facts",
+        FLIGHT_TESTS,
     ),
     # -- the rules of a host
     Mutant(

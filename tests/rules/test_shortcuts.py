@@ -289,8 +289,8 @@ SITES = {
             auth={"who": Auth(file="passwords", realm="r")},
         )
         for text in (
-            "ip 192.0.2.1", "ip 2001:db8::/32", "local", "method GET", "env mark", "access some", "valid-user", "host x.test",
-            "expr %{HTTP:X-Mark} == '1'",
+            "ip 192.0.2.1", "ip 2001:db8::/32", "local", "method GET", "env mark", "access some",
+            "valid-user", "host x.test", "expr %{HTTP:X-Mark} == '1'",
         )
     },
     **{

@@ -77,5 +77,5 @@ def _routed(
 
 
 def _asks(route: BoundRoute) -> bool:
-    """Whether a route looks at more than the target: at the host, the method or variables."""
-    return route.redirect is not None or route.interpolate or bool(route.folder)
+    """Whether a route that forwards looks at more than the target: at variables, or at the method."""
+    return route.interpolate or bool(route.folder)
