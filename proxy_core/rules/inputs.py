@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.access.authorization import Guard
+from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond
 from proxy_core.rules.env import Setter
 from proxy_core.rules.locations import BoundSection
 from proxy_core.rules.memory import EveryInput, FieldBlocks
@@ -74,10 +75,14 @@ class Inputs:
         )
 
 
-def size(key: EveryInput) -> int:
-    """The bytes of a key, as far as a client chooses them."""
+def size(key: EveryInput, made: Forward | Redirect | Respond) -> int:
+    """About the bytes of a key and of what was decided, as far as a client chooses them: rules may make much of a
+    little."""
     target, method, host, _, _, _, line, said = key
-    return len(target) + len(method) + len(host) + len(line) + sum([len(each) for each in said if each is not None])
+    extras = made.extras or NO_EXTRAS
+    texts = (*(value for _, value in extras.env), *extras.fields, *(each for each in said if each is not None))
+    result = made.target if isinstance(made, Forward) else made.cause
+    return len(target) + len(method) + len(host) + len(line) + len(result) + sum(map(len, texts))
 
 
 def told(

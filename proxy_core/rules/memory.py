@@ -6,7 +6,8 @@ second need not be decided. It holds only what is immutable and the same for who
 - What is remembered is what would be decided: a key holds all that was read, or there is no key.
 - Nothing is kept where a fact was asked, since facts change while rules stay. A trace neither reads nor fills it.
 - Nothing outlives its rule set: tables are made with it and dropped with it.
-- No client makes it grow: entries and the bytes of their keys are bounded, long keys are not kept.
+- No client makes it grow: entries are bounded, and so are the bytes of what clients choose in them; long ones are not
+  kept.
 - It never costs more than it saves: where it was filled and helped less often than it was filled, it stops to be
   filled for a while. It goes on to answer what it has.
 """
@@ -22,9 +23,9 @@ from proxy_core.rules.decision import Decision
 MOST: Final = 2048
 """Entries of a memo."""
 MOST_BYTES: Final = 512 * 1024
-"""Bytes of their keys."""
+"""Bytes of all of them together."""
 LONGEST: Final = 2048
-"""Bytes of a key that is kept."""
+"""Bytes of one that is kept."""
 PAUSE: Final = 16 * MOST
 """Misses for which a memo is not filled that did not pay."""
 
@@ -49,7 +50,7 @@ class Memo(Generic[Key, Value]):
         return made
 
     def keep(self, table: dict[Key, Value], key: Key, value: Value, size: int) -> None:
-        """Remember what was not found. ``size`` is that of the key, in bytes."""
+        """Remember what was not found. ``size`` is that of the entry, in bytes."""
         if self._pause:
             self._pause -= 1
             if not self._pause:

@@ -64,5 +64,5 @@ class Shortcuts:
             return known
         made = whole(view, facts)
         if not facts.answers and not isinstance(made, Need):  # a fact may be another one the next time
-            decisions.keep(self.by_inputs, key, made, size(key))
+            decisions.keep(self.by_inputs, key, made, size(key, made))
         return made

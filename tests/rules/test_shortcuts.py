@@ -413,6 +413,13 @@ def test_what_one_host_remembers_no_other_host_answers() -> None:
         assert made.route.id == name
 
 
+def test_what_rules_make_of_a_short_request_counts_too() -> None:
+    program = compiled(rule("^/a", "E=long:" + 50 * "%{HTTP:X-Mark}"))
+    for mark in (b"short", 100 * b"x"):
+        program.server.decide(asked(b"/a", b"X-Mark: %b\r\n" % mark), NOTHING)
+    assert len(program.server.shortcuts.by_inputs) == 1
+
+
 def kept(memo: Memo[int, int], keys: Sequence[int], size: int = 1) -> set[int]:
     """The keys that are there after these came, each looked for once."""
     table = memo.table()
@@ -424,7 +431,7 @@ def kept(memo: Memo[int, int], keys: Sequence[int], size: int = 1) -> set[int]:
     return {*table}
 
 
-def test_a_memo_is_bounded_in_entries_and_in_bytes_of_keys_over_all_its_tables() -> None:
+def test_a_memo_is_bounded_in_entries_and_in_bytes_over_all_its_tables() -> None:
     assert len(kept(Memo(), range(MOST + 1))) == MOST
     assert len(kept(Memo(), range(MOST), 1024)) == MOST_BYTES // 1024
     assert not kept(Memo(), [1], LONGEST + 1)
