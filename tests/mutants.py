@@ -1089,13 +1089,6 @@ MUTANTS = [
         SHORTCUT_TESTS,
     ),
     Mutant(
-        "inputs: nor can a look-ahead",
-        RULES,
-        'return condition.kind in ("pattern", "text", "number")',
-        'return condition.kind in ("pattern", "text", "number", "lookahead")',
-        SHORTCUT_TESTS,
-    ),
-    Mutant(
         "inputs: nor can a variable that reads all fields",
         RULES,
         "None if setter.row.fields or setter.row.expr else",

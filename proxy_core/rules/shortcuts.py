@@ -9,7 +9,7 @@ what the memory goes by.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Literal
 
 from proxy_core.http.request_view import RequestView
@@ -17,7 +17,7 @@ from proxy_core.http.target import Reading
 from proxy_core.rules.decision import Decision
 from proxy_core.rules.facts import Facts, Need
 from proxy_core.rules.inputs import Inputs, size
-from proxy_core.rules.memory import EveryInput, Memory
+from proxy_core.rules.memory import EveryInput, Memo, Memory
 from proxy_core.rules.routing.route_table import RouteTable
 from proxy_core.rules.routing.straight import Beginnings, straight
 
@@ -34,31 +34,36 @@ class Shortcuts:
     """What paths begin with that rules may take; None where one may take any, or other rows look at a request."""
     inputs: Inputs | None
     """What rules read of a request; None where that cannot be told."""
-    memory: Memory
+    memory: InitVar[Memory]
     """What the whole rule set remembers."""
+    targets: Memo[bytes, Decision | Literal[False]] = field(init=False)
+    """Of it, what is remembered by targets."""
+    decisions: Memo[EveryInput, Decision] = field(init=False)
+    """Of it, what is remembered by all that rules read."""
     by_target: dict[bytes, Decision | Literal[False]] = field(init=False)
     """What targets come to that no rule takes; False for those that need more."""
     by_inputs: dict[EveryInput, Decision] = field(init=False)
     """What requests come to, by all that rules read of them."""
 
-    def __post_init__(self) -> None:
-        self.by_target, self.by_inputs = self.memory.targets.table(), self.memory.decisions.table()
+    def __post_init__(self, memory: Memory) -> None:
+        self.targets, self.decisions = memory.targets, memory.decisions
+        self.by_target, self.by_inputs = memory.targets.table(), memory.decisions.table()
 
     def decide(self, view: RequestView, facts: Facts, whole: Callable[[RequestView, Facts], Decision]) -> Decision:
         """What the whole way comes to. The request has no variables yet, which any row may read."""
-        if self.begun is not None:
-            found, targets = self.by_target.get(view.target), self.memory.targets
-            if found is None:
-                found = straight(view.target, self.begun, self.tables, self.reading) or False
-                targets.keep(self.by_target, view.target, found, len(view.target))
-            else:
-                targets.hits += 1
-            if found is not False:
+        found = self.by_target.get(view.target)
+        if found:
+            self.targets.hits += 1
+            return found
+        if found is None and self.begun is not None:
+            found = straight(view.target, self.begun, self.tables, self.reading) or False
+            self.targets.keep(self.by_target, view.target, found, len(view.target))
+            if found:
                 return found
         key = self.inputs.key(view) if self.inputs is not None else None
         if key is None:
             return whole(view, facts)
-        known, decisions = self.by_inputs.get(key), self.memory.decisions
+        known, decisions = self.by_inputs.get(key), self.decisions
         if known is not None:
             decisions.hits += 1
             return known

@@ -346,9 +346,11 @@ SITES = {
 
 @pytest.mark.parametrize("name", SITES)
 def test_what_differs_in_what_is_read_is_decided_anew(name: str) -> None:
-    for other in OTHERS.values():
+    pairs = [(BASE, other) for other in OTHERS.values()]
+    pairs.append((OTHERS["no host"], OTHERS["no host but in its fields"]))
+    for one, other in pairs:
         program = compile_site(SITES[name], Registry(), 1).program
-        for age, view in enumerate((BASE, other, BASE, other)):
+        for age, view in enumerate((one, other, one, other)):
             same(
                 program,
                 program.server,
