@@ -141,9 +141,13 @@ class HostRules:
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """Where the request goes, or the ``Need`` of what has to be known for that. With a trace, and with variables of
         an internal redirect, which any row may read, it goes the whole way."""
-        if trace is None and not view.env:
-            return self.shortcuts.decide(view, facts, self.decided)
-        return self.decided(view, facts, trace)
+        if trace is not None or view.env:
+            return self.decided(view, facts, trace)
+        found = self.shortcuts.by_target.get(view.target)
+        if found:
+            self.memory.targets.hits += 1
+            return found
+        return self.shortcuts.decide(view, facts, self.decided)
 
     def decided(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
         """The whole way of a request."""

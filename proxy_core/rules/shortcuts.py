@@ -50,13 +50,10 @@ class Shortcuts:
         self.by_target, self.by_inputs = memory.targets.table(), memory.decisions.table()
 
     def decide(self, view: RequestView, facts: Facts, whole: Callable[[RequestView, Facts], Decision]) -> Decision:
-        """What the whole way comes to. The request has no variables yet, which any row may read."""
-        found = self.by_target.get(view.target)
-        if found:
-            self.targets.hits += 1
-            return found
-        if found is None and self.begun is not None:
-            found = straight(view.target, self.begun, self.tables, self.reading) or False
+        """What the whole way comes to, for a target of which ``by_target`` has no decision. The request has no
+        variables yet, which any row may read."""
+        if self.begun is not None and view.target not in self.by_target:
+            found: Decision | Literal[False] = straight(view.target, self.begun, self.tables, self.reading) or False
             self.targets.keep(self.by_target, view.target, found, len(view.target))
             if found:
                 return found
