@@ -1,12 +1,12 @@
 """The rules of one host in Apache's order: environment, rewriting, routes, locations, late environment.
 
 ``HostRules.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
-that rules asked for. A host that has nothing but routes is decided by its route table alone. For the rest this module
-is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
-another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
-locations that hold: their variables, who may ask (``authorization``), and their rules (``per_directory``), whose result
-may be looked up anew. A decision carries the locations that hold, so nobody has to find them again. Rows without a host
-come before a host's own, as Apache merges a server into its virtual hosts. No I/O, no clock, and nothing is counted.
+that rules asked for. ``decided`` is the whole way; ``shortcuts`` come to the same sooner. The whole way is httpd's
+translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes another path
+without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the locations that
+hold: their variables, who may ask (``authorization``), and their rules (``per_directory``), whose result may be looked
+up anew. A decision carries the locations that hold, so nobody has to find them again. Rows without a host come before a
+host's own, as Apache merges a server into its virtual hosts. No I/O, no clock, and nothing is counted.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
 from proxy_core.rules.hosts import NO_OWN, Own
+from proxy_core.rules.inputs import told
 from proxy_core.rules.locations import BoundSection, SectionSubject
+from proxy_core.rules.memory import Memory
 from proxy_core.rules.rewriting import lookahead, rewrite
 from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
@@ -65,6 +67,8 @@ from proxy_core.rules.routing.files import in_folder, refused_for_files
 from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.routing.redirects import redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
+from proxy_core.rules.routing.straight import beginnings
+from proxy_core.rules.shortcuts import Shortcuts
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.rules.text.variables import Scope
 
@@ -114,31 +118,39 @@ class HostRules:
     """Where [P] forwards to."""
     root: str = field(init=False)
     """The document_root, "" for none."""
-    plain: bool = field(init=False)
-    """Whether the route table alone decides."""
+    settles: bool = field(init=False)
+    """Whether sections or access may change anything once it is known where a request goes."""
+    early: bool = field(init=False)
+    """Whether some row looks at the path before it is decoded."""
+    memory: Memory = field(default_factory=Memory)
+    """What the whole rule set remembers of decisions."""
+    shortcuts: Shortcuts = field(init=False)
+    """The shorter ways to what ``decided`` comes to."""
 
     def __post_init__(self) -> None:
         self.reading = self.routes[0].basis.reading
         self.targets = ProxyTargets(self.site, self.reading, self.own)
         self.root = as_bytes_text(self.site.site.document_root)
-        answers = any(table.answering or any(row.interpolate for row in table.rows) for table in self.routes)
-        rules = self.env or self.late or self.rules or self.files
-        self.plain = not (self.name or rules or self.settles or answers)
-
-    @property
-    def settles(self) -> bool:
-        """Whether sections or access may change anything once it is known where a request goes."""
-        return bool(self.sections) or self.guard.rule is not None
-
-    @property
-    def early(self) -> bool:
-        """Whether some row looks at the path before it is decoded."""
-        return any(table.early for table in self.routes)
+        self.settles = bool(self.sections) or self.guard.rule is not None
+        self.early = any(table.early for table in self.routes)
+        looked_at = self.env or self.late or self.files or self.settles or self.early
+        begun = None if looked_at else beginnings(rule.prefix for rule in self.rules)
+        read = told(self.rules, (*self.env, *self.late), self.guard, self.sections, self.memory.blocks)
+        self.shortcuts = Shortcuts(self.routes, self.reading, begun, read, self.memory)
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
-        """Where the request goes, or the ``Need`` of what has to be known for that."""
-        if self.plain:
-            return self.routes[0].decide(view, facts, trace)
+        """Where the request goes, or the ``Need`` of what has to be known for that. With a trace, and with variables of
+        an internal redirect, which any row may read, it goes the whole way."""
+        if trace is not None or view.env:
+            return self.decided(view, facts, trace)
+        found = self.shortcuts.by_target.get(view.target)
+        if found:
+            self.memory.targets.hits += 1
+            return found
+        return self.shortcuts.decide(view, facts, self.decided)
+
+    def decided(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """The whole way of a request."""
         try:
             decision = self._decided(view, facts, None, trace)
             for _ in range(MOST_TURNS):
@@ -237,7 +249,7 @@ class HostRules:
         env = {name.lower(): (name, value) for name, value in view.env}
         return Scope(
             view, facts, path, args, self.server_name, self.port, env, path, ahead=self._looked, ours=self.ours,
-            canonical=bool(self.own.canonical), root=self.root,
+            canonical=bool(self.own.canonical), root=self.root, read=self.memory.blocks,
         )  # fmt: skip
 
     def _ended(

@@ -706,6 +706,17 @@ SCRIPTS = {
         leaves,
         sees(after="cut", status=499, elected=0),
     ),
+    "rules of which nobody would have thought it ask for a fact": script(
+        replace(PLAIN, rewrites=(RewriteRule(id="r", pattern="^/x", flags=("CO=n:v:h:5",)),)),
+        asks(GET),
+        sees(waits="fact"),
+        tells("60"),
+        sees(upstream=1, waits="answer"),
+        says(HELLO),
+        sees(200, has=b"expires=Thu, 01-Jan-1970 00:06:00 GMT", status=200, problems=0),
+        asks(GET),
+        sees(waits="fact"),
+    ),
     "what goes wrong while a fact is asked for is answered with what holds for the whole site": script(
         replace(
             MAPPED,

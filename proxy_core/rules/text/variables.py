@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -81,21 +81,27 @@ class Scope:
     from there have it in ``uri``."""
     root: str = ""
     """The document_root, "" for none."""
-    _fields: dict[str, str] | None = None
+    read: Callable[[bytes], Mapping[str, str]] = fields
+    """Reads the fields of a head."""
+    _fields: Mapping[str, str] | None = None
     """The fields of the request by lower-case name; None until a rule asks for one."""
 
     def header(self, name: str) -> str | None:
         """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
-        fields_by_name = self._fields
-        if fields_by_name is None:
-            fields_by_name = self._fields = fields(self.view.head)
         folded = name.lower()
         if folded == "host":
-            return self.view.host.decode("latin-1") or fields_by_name.get("host")
-        value = fields_by_name.get(folded)
+            return self.view.host.decode("latin-1") or self.fields().get("host")
+        value = self.fields().get(folded)
         if value is not None:
             self.vary.append(name)
         return value
+
+    def fields(self) -> Mapping[str, str]:
+        """The fields of the request by lower-case name."""
+        known = self._fields
+        if known is None:
+            known = self._fields = self.read(self.view.head)
+        return known
 
     def set(self, name: str, value: str) -> None:
         self.env[name.lower()] = (name, value)
@@ -221,7 +227,19 @@ def _path_info(scope: Scope) -> str:
 
 
 def _header(name: str) -> Reader:
-    return lambda scope: scope.header(name) or ""
+    """``Scope.header``, with what can be told of the name told once."""
+    folded = name.lower()
+    if folded == "host":
+        return lambda scope: scope.header(name) or ""
+
+    def read(scope: Scope) -> str:
+        value = (scope._fields or scope.fields()).get(folded)
+        if value is None:
+            return ""
+        scope.vary.append(name)
+        return value
+
+    return read
 
 
 def _clock(form: str) -> Reader:
@@ -323,7 +341,7 @@ def variable(name: str) -> Reader:
             case "ENV" if rest:
                 return lambda scope: scope.env_value(rest)
             case "HTTP" if rest:
-                return lambda scope: scope.header(rest) or ""
+                return _header(rest)
             case "SSL":
                 return of_mod_ssl(rest)
             case "LA-U" | "LA-F" if rest:
