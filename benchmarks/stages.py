@@ -25,14 +25,14 @@ from typing import Any, ClassVar, NamedTuple
 STAGES = {
     "connection": ("serve.client_connection:ClientConnection.data_received",),
     "head read": ("serve.request_head:RequestReader.read",),
-    "head judged": ("serve.strict_parser:StrictParser.judge",),
+    "head judged": ("serve.strict_parser:StrictParser.head",),
     "gate": ("serve.client_limits:Admission.admit", "serve.client_limits:Admission.enter"),
     "flight": ("serve.flight:Flight.received",),
     "way": ("serve.way:way",),
     "decided": (
         "rules.program:Program.host_of",
         "rules.host_rules:HostRules.decide",
-        "rules.routing.route_table:RouteTable.decide",
+        "rules.shortcuts:Shortcuts.decide",
     ),
     "settings": ("rules.program:Program.settings", "serve.request_head:RequestReader.changed"),
     "elected": ("serve.forwarding:Forwarding.decided", "balance.choosing:choose"),
@@ -198,7 +198,7 @@ async def run(site: Path, head: bytes, clock: Clock) -> Costs:
 
     engine: Any = Engine(site)
     await engine.start()
-    server, log = engine._server, engine._access_log
+    server, log = engine._server, engine._access_logs
     plain = next(bound for bound in server.listeners if bound.secure is None)
     clients = [Wire(server._enter(plain, None)) for _ in range(CONNECTIONS)]
     for pool in engine._current.rules.pools.values():
