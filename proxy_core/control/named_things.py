@@ -25,7 +25,6 @@ from proxy_core.config.folders import parted
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document
 from proxy_core.config.upstream_tables import upstream_tables
-from proxy_core.control.watching.log_file import unwritable
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer, origin
 from proxy_core.rules.access.networks import parse
@@ -127,9 +126,13 @@ def _pages_and_logs(site: Site, folder: Path) -> Iterator[Problem]:
         from proxy_core.runtime.error_page_files import unreadable
 
         yield from unreadable(site, folder)
-    for file, address in access_logs.files(site).items():
-        if file != "-":
-            yield from unwritable(folder / file, address)
+    files = [(file, address) for file, address in access_logs.files(site).items() if file != "-"]
+    if not files:
+        return
+    from proxy_core.control.watching.log_file import unwritable
+
+    for file, address in files:
+        yield from unwritable(folder / file, address)
 
 
 def _folders(site: Site, folder: Path) -> Iterator[Problem]:

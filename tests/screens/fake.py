@@ -34,6 +34,7 @@ from proxy_core.control.view import (
     SiteState,
 )
 from proxy_core.errors import Problem
+from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.source import MapState
@@ -103,7 +104,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
     async def explain(self, question: Question) -> Explanation:
         """The real rules decide; maps are asked as ``look_up`` says."""
         rules = compile_site(self._site, Registry(), self.editor.generation)
-        return await explain(rules, Outside(self), question)
+        return await explain(rules, AtHand(self), question)
 
     # Maps
 
@@ -176,6 +177,14 @@ class FakeEngine(MadeUpNumbers, EngineView):
         self.demo = True
         self.health.clear()
         return "started demo members on 127.0.0.1:8002"
+
+
+class AtHand(Outside):
+    """Knows what is known at once; of all else, such as what is in folders, it says that there is nothing."""
+
+    def ask(self, fact: FactKey) -> tuple[bool, str | None]:
+        known, answer = super().ask(fact)
+        return True, answer if known else None
 
 
 def at_once(answer: Coroutine[Any, Any, Explanation]) -> Explanation:

@@ -48,12 +48,12 @@ def of_folder(file: str, decision: Forward, scope: Scope, judged: Judged | None)
     what = f"a listing of {readable(file)}: {len(names)} names{', and there are more' * more}"
     extras = decision.extras or NO_EXTRAS
     page = OwnPage((_TYPE,), _page(scope.path, names, more))
-    return Respond(200, route, what, extras._replace(page=page), sections=decision.sections)
+    return Respond(200, route, what, extras._replace(page=page), local=True, sections=decision.sections)
 
 
 def _bare(decision: Forward, status: int, file: str) -> Respond:
     what = f"{readable(file)} is a folder without an index" if status == 403 else f"no file is at {readable(file)}"
-    return Respond(status, decision.route, what, decision.extras, sections=decision.sections)
+    return Respond(status, decision.route, what, decision.extras, local=True, sections=decision.sections)
 
 
 def _admits(file: str, decision: Forward, scope: Scope, judged: Judged, name: str) -> bool:
