@@ -206,7 +206,9 @@ class DraftServer:
     routes: list[DraftRow] = field(default_factory=list)
     """ProxyPass outside of sections."""
     located: list[DraftRow] = field(default_factory=list)
-    """ProxyPass and Redirect in sections."""
+    """ProxyPass in sections."""
+    sent: list[DraftRow] = field(default_factory=list)
+    """Redirect in sections."""
     redirects: list[DraftRow] = field(default_factory=list)
     """Redirect outside of sections."""
     located_aliases: list[DraftRow] = field(default_factory=list)
@@ -323,8 +325,7 @@ class SiteDraft:
         """What these directives say is lost after all."""
         for directive in dict.fromkeys(directives):
             for number in self.reported.get(directive.place, ()):
-                its = directive.unsaid(why)
-                self.report[number] = replace(self.report[number], outcome="unsupported", why=its)
+                self.report[number] = replace(self.report[number], outcome="unsupported", why=directive.unsaid(why))
 
     def location_id(self, stem: str) -> str:
         """An id of [[locations]] that is not taken, taken."""
@@ -361,8 +362,7 @@ class SiteDraft:
 
     def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
         """Report what became of a directive."""
-        why = directive.unsaid(why)
-        file, line, name = directive.place.file, directive.place.line, directive.name
+        file, line, name, why = directive.place.file, directive.place.line, directive.name, directive.unsaid(why)
         self.reported.setdefault(directive.place, []).append(len(self.report))
         self.report.append(
             ReportLine(outcome=outcome, directive=name, text=str(directive), file=file, line=line, why=why)

@@ -24,7 +24,7 @@ from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import Reading, as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
 from proxy_core.rules.extras import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
@@ -78,6 +78,8 @@ class BoundSection:
     """Who may ask there."""
     rules: tuple[BoundRewrite, ...] = ()
     """Its rewrite rules."""
+    redirects: tuple[BoundRoute, ...] = ()
+    """Its redirects."""
     setters: tuple[Setter, ...] = ()
     """Its variables."""
     test: Callable[[Scope], bool] | None = None
@@ -97,8 +99,10 @@ def compile(
     guard: Callable[[Location], Guard],
     rules: Sequence[BoundRewrite] = (),
     setters: Sequence[Setter] = (),
+    redirects: Sequence[tuple[str, BoundRoute]] = (),
 ) -> tuple[BoundSection, ...]:
-    """The enabled rows in the order in which they are laid over each other. Raises PatternError and ExprError."""
+    """The enabled rows in the order in which they are laid over each other. ``redirects`` are routes, each with the
+    id of its row. Raises PatternError and ExprError."""
     ordered = sorted((row for row in rows if row.enabled), key=depth)
     return tuple(
         BoundSection(
@@ -106,6 +110,7 @@ def compile(
             _test(row),
             guard(row),
             tuple(rule for rule in rules if rule.row.location == row.id),
+            tuple(route for place, route in redirects if place == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
             expression(row.expr) if row.expr else None,
             frozenset(b"GET" if each == "HEAD" else each.encode() for each in row.methods),

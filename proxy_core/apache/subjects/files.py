@@ -71,12 +71,6 @@ def url(draft: SiteDraft, folder: str) -> str:
     return (draft.served[roots[-1]].rstrip("/") + tail).rstrip("/") + "/"
 
 
-def paths(draft: SiteDraft, folder: str) -> list[str]:
-    """The paths that a folder, or those in it, are served at; one of them is "" where it cannot be told."""
-    found = [path for root, path in draft.served.items() if below(root, folder)]
-    return found or [url(draft, folder)]
-
-
 def hidden(regex: str, whole_paths: bool = False) -> bool:
     """Whether a regular expression is for names that begin with a dot, which are never served."""
     plain = "|" not in re.sub(r"\([^()]*\)", "", regex)
