@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.report import Outcome, ReportLine
 from proxy_core.apache.served_files import ServedFiles
+from proxy_core.rules.text.wildcards import is_wild, regex_of
 
 
 def below(path: str, folder: str) -> bool:
@@ -35,14 +36,9 @@ def overlap(one: str | None, other: str | None) -> bool:
 def located(path: str) -> dict[str, str]:
     """What a <Location> with this path says in [[locations]]: a prefix, or where it has wildcards an expression
     (``*`` and ``?`` never take a slash)."""
-    if not set("*?[") & set(path):
+    if not is_wild(path):
         return {"path": path if path.startswith("/") else "/" + path}
-    return {"path_regex": f"^{wildcards(path, '[^/]')}$"}
-
-
-def wildcards(text: str, one: str) -> str:
-    """A text with ``*``, ``?`` and ``[…]`` as a regular expression; ``one`` is what takes one character."""
-    return re.escape(text).replace(r"\*", f"{one}*").replace(r"\?", one).replace(r"\[", "[").replace(r"\]", "]")
+    return {"path_regex": f"^{regex_of(path, '[^/]')}$"}
 
 
 def unique(stem: str, taken: Collection[str]) -> str:

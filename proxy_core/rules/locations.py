@@ -13,7 +13,6 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -31,6 +30,7 @@ from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.variables import Scope
+from proxy_core.rules.text.wildcards import regex_of
 
 
 class SectionSubject(NamedTuple):
@@ -144,7 +144,7 @@ def _test(row: Location) -> Test:
     if row.target is not None:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
-            fits = re.compile(translate(target)).fullmatch
+            fits = re.compile(regex_of(target, "."), re.DOTALL).fullmatch
             return lambda subject: subject.url and fits(subject.url)
         return lambda subject: subject.url.startswith(target)
     if row.target_regex is not None:
@@ -161,11 +161,10 @@ def _of_files(folder: str, regex: str | None, name: str | None) -> Test:
     """Whether a file is in a folder, or below it, or an expression is found in its whole name; and whether another one
     is found in the name that it has there. The root of the file system has every file, "." those that are named
     relative to the site file."""
-    parts = [re.escape(as_bytes_text(part)) for part in _segments(folder)]
-    wild = "/".join(re.sub(r"\\\*", "[^/]*", part).replace(r"\?", "[^/]").replace(r"\[", "[") for part in parts)
+    parts = [regex_of(as_bytes_text(part), "[^/]") for part in _segments(folder)]
     start = "/" if posixpath.isabs(folder) else ""
     whole = r"(?!/|\.\./)" if not start else ""
-    below = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    below = re.compile(f"{start}{'/'.join(parts)}(?:/|\\Z)" if parts else whole).match
     inside: Callable[[str], object] = below if regex is None else pattern.compile(regex).search
     search = pattern.compile(name).search if name is not None else None
     if search is None:

@@ -12,7 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
+from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, is_on, only
@@ -20,6 +20,7 @@ from proxy_core.apache.subjects import variables
 from proxy_core.apache.subjects.forward_auth import REMEDY
 from proxy_core.config.folders import parted
 from proxy_core.config.model import Route
+from proxy_core.rules.text.wildcards import regex_of
 
 NOT_SERVED = "nothing is served from there"
 
@@ -82,7 +83,7 @@ def name_regex(directive: Directive) -> str:
     args = [word for word in directive.args if word != "~"] or [""]
     if directive.key == "filesmatch" or len(args) < len(directive.args):
         return args[0]
-    return f"^{wildcards(args[0], '.')}$"
+    return f"^{regex_of(args[0], '.')}$"
 
 
 def found_by_names(directives: Iterable[Directive]) -> bool:

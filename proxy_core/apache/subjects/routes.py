@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, wildcards
+from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -38,6 +38,7 @@ from proxy_core.config.folders import parted
 from proxy_core.config.model import Route, Site
 from proxy_core.http.target import balancer
 from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.text.wildcards import regex_of
 
 _WORDS = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 
@@ -124,7 +125,7 @@ def program(context: ImportContext, directive: Directive) -> None:
 def servlets(context: ImportContext, directive: Directive) -> None:
     """JkMount path worker, with wildcards; in a <Location> without the path."""
     if context.section is None:
-        context.unanswered(directive, {"path_regex": f"^{wildcards(directive.args[0], '.')}$"})
+        context.unanswered(directive, {"path_regex": f"^{regex_of(directive.args[0], '.')}$"})
     else:
         context.close(directive)
     raise Unsupported(UNFORWARDED)
