@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -130,6 +130,8 @@ class DraftSection:
     """RewriteBase: the path that relative substitutions belong to."""
     options: set[str] | None = None
     """RewriteOptions, None where they are not said."""
+    allows: list[Sequence[str]] = field(default_factory=list)
+    """The words of each Options."""
     rules: list[DraftRow] = field(default_factory=list)
     """Its rewrite rules."""
     rewriting: bool = False
@@ -240,7 +242,7 @@ class DraftServer:
     guarded: list[DraftSection] = field(default_factory=list)
     """Sections that say who may."""
     within: list[DraftSection] = field(default_factory=list)
-    """Sections that say anything of rewriting."""
+    """Sections that say anything of rewriting, or of links, without which rules of sections are forbidden."""
     asking: list[DraftSection] = field(default_factory=list)
     """Sections that ask for a password."""
     rewrites_anything: bool = False
