@@ -24,7 +24,10 @@ from proxy_core.rules.text.wildcards import regex_of
 
 NOT_SERVED = "nothing is served from there"
 
-_DOTTED = re.compile(r"\^\\\.|.*/\\?\.|.*\\\.\(?(?:\?:)?(?:git|svn|hg|bzr)\b")
+_MARK = "\0"
+_WORD = r"[a-vx-zA-VX-Z][\w-]*"
+_DOTTED = re.compile(rf"(?:\^|/)\\\.(?:(?={_WORD})|\((?:\?:)?{_WORD}(?:\|{_WORD})*\)(?![*?{{]))")
+"""A name that begins with a dot, of a word that .well-known is not, which is served."""
 
 _GUARDS = {
     "require", "order", "deny", "allow", "requireall", "requireany", "requirenone", "authtype", "satisfy", "sethandler",
@@ -73,9 +76,13 @@ def url(draft: SiteDraft, folder: str) -> str:
 
 
 def hidden(regex: str, whole_paths: bool = False) -> bool:
-    """Whether a regular expression is for names that begin with a dot, which are never served."""
-    plain = "|" not in re.sub(r"\([^()]*\)", "", regex)
-    return plain and (regex.startswith(r"^\.") or (whole_paths and _DOTTED.match(regex) is not None))
+    """Whether a regular expression is for names that begin with a dot alone, which are never served. What is in a group
+    or a set may be something else as well."""
+    marked = _DOTTED.sub(_MARK, regex) if whole_paths else re.sub(r"\A\^\\\.(?![*?{])", _MARK, regex)
+    plain = re.sub(r"\[\^?\]?(?:\\.|[^\]\\])*\]", "x", re.sub(r"\\[^.]", "x", marked))
+    while (without := re.sub(r"\([^()]*\)", "x", plain)) != plain:
+        plain = without
+    return _MARK in plain and "|" not in plain
 
 
 def name_regex(directive: Directive) -> str:
