@@ -251,14 +251,15 @@ def taker(routes: Iterable[Route], path: str) -> Route | None:
 
 def tried(routes: Sequence[Route], host: str) -> list[Route]:
     """The rows that a request to a host meets, in order: those of the server first, then the host's own."""
-    return [row for row in routes if not row.host] + [row for row in routes if host and row.host == host]
+    met = [row for row in routes if not row.location]
+    return [row for row in met if not row.host] + [row for row in met if host and row.host == host]
 
 
 def shadow(routes: Sequence[Route], route: str) -> Route | None:
     """The earlier row that takes everything that ``route`` would take, so that it never matches; None if it can."""
     own = next(row for row in routes if row.id == route)
     before = tried(routes, own.host)
-    return taker(before[: before.index(own)], own.path) if own.path is not None else None
+    return taker(before[: before.index(own)], own.path) if own.path is not None and own in before else None
 
 
 def heir(routes: Sequence[Route], route: str) -> str:
@@ -266,6 +267,8 @@ def heir(routes: Sequence[Route], route: str) -> str:
     gone = next(row for row in routes if row.id == route)
     if not gone.enabled:
         return "It is disabled: no request changes its way."
+    if gone.location:
+        return f"Its requests will go where all others of location {gone.location} go."
     if above := shadow(routes, route):
         return f"Route {above.id} above it takes its requests already: none changes its way."
     if gone.path is None:

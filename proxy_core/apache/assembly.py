@@ -67,6 +67,9 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks += logs(draft)
     rules = rewriting(draft, answers)
     taking, itself = routes(draft, uncovered)
+    taking += [block("routes", server, row) for server in draft.servers() for row in server.sent]
+    servers = ["", *(server.name for server in draft.hosts), *(each.path[1] for each in itself)]
+    taking.sort(key=lambda each: servers.index(each.content.get("host", "")))
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
     blocks += [*itself, *rows(draft, "env"), *rules.blocks, *taking, *rows(draft, "locations")]
     blocks += [table(("access", name), row) for name, row in draft.accesses.items()]

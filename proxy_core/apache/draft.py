@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.report import Outcome, ReportLine
 from proxy_core.apache.served_files import ServedFiles
+from proxy_core.rules.text.wildcards import is_wild, regex_of
 
 
 def below(path: str, folder: str) -> bool:
@@ -35,14 +36,9 @@ def overlap(one: str | None, other: str | None) -> bool:
 def located(path: str) -> dict[str, str]:
     """What a <Location> with this path says in [[locations]]: a prefix, or where it has wildcards an expression
     (``*`` and ``?`` never take a slash)."""
-    if not set("*?[") & set(path):
+    if not is_wild(path):
         return {"path": path if path.startswith("/") else "/" + path}
-    return {"path_regex": f"^{wildcards(path, '[^/]')}$"}
-
-
-def wildcards(text: str, one: str) -> str:
-    """A text with ``*``, ``?`` and ``[…]`` as a regular expression; ``one`` is what takes one character."""
-    return re.escape(text).replace(r"\*", f"{one}*").replace(r"\?", one).replace(r"\[", "[").replace(r"\]", "]")
+    return {"path_regex": f"^{regex_of(path, '[^/]')}$"}
 
 
 def unique(stem: str, taken: Collection[str]) -> str:
@@ -134,6 +130,8 @@ class DraftSection:
     """RewriteBase: the path that relative substitutions belong to."""
     options: set[str] | None = None
     """RewriteOptions, None where they are not said."""
+    allows: list[Sequence[str]] = field(default_factory=list)
+    """The words of each Options."""
     rules: list[DraftRow] = field(default_factory=list)
     """Its rewrite rules."""
     rewriting: bool = False
@@ -206,7 +204,9 @@ class DraftServer:
     routes: list[DraftRow] = field(default_factory=list)
     """ProxyPass outside of sections."""
     located: list[DraftRow] = field(default_factory=list)
-    """ProxyPass and Redirect in sections."""
+    """ProxyPass in sections."""
+    sent: list[DraftRow] = field(default_factory=list)
+    """Redirect in sections."""
     redirects: list[DraftRow] = field(default_factory=list)
     """Redirect outside of sections."""
     located_aliases: list[DraftRow] = field(default_factory=list)
@@ -242,7 +242,7 @@ class DraftServer:
     guarded: list[DraftSection] = field(default_factory=list)
     """Sections that say who may."""
     within: list[DraftSection] = field(default_factory=list)
-    """Sections that say anything of rewriting."""
+    """Sections that say anything of rewriting, or of links, without which rules of sections are forbidden."""
     asking: list[DraftSection] = field(default_factory=list)
     """Sections that ask for a password."""
     rewrites_anything: bool = False
@@ -323,8 +323,7 @@ class SiteDraft:
         """What these directives say is lost after all."""
         for directive in dict.fromkeys(directives):
             for number in self.reported.get(directive.place, ()):
-                its = directive.unsaid(why)
-                self.report[number] = replace(self.report[number], outcome="unsupported", why=its)
+                self.report[number] = replace(self.report[number], outcome="unsupported", why=directive.unsaid(why))
 
     def location_id(self, stem: str) -> str:
         """An id of [[locations]] that is not taken, taken."""
@@ -361,8 +360,7 @@ class SiteDraft:
 
     def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
         """Report what became of a directive."""
-        why = directive.unsaid(why)
-        file, line, name = directive.place.file, directive.place.line, directive.name
+        file, line, name, why = directive.place.file, directive.place.line, directive.name, directive.unsaid(why)
         self.reported.setdefault(directive.place, []).append(len(self.report))
         self.report.append(
             ReportLine(outcome=outcome, directive=name, text=str(directive), file=file, line=line, why=why)

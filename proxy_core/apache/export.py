@@ -239,6 +239,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         *rows("env"),
         *["RewriteEngine On"] * bool(rules),
         *rules,
+        *rows("routes"),
         *rows("headers"),
         *rows("expires"),
         *rows("reverse"),

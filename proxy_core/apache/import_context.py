@@ -112,11 +112,15 @@ class ImportContext:
         if self.section is None:
             self.server.rewrites_anything = True
             return self.server
-        if not self.section.rewriting:
-            self.section.rewriting = True
-            self.server.within.append(self.section)
-            self.location()  # now, for it has its place among the others
+        self.section.rewriting = True
+        self.within(self.section)
         return self.section
+
+    def within(self, section: DraftSection) -> None:
+        """The section at hand may have rules, or forbid them."""
+        if section not in self.server.within:
+            self.server.within.append(section)
+            self.location()  # now, for it has its place among the others
 
     def place(self) -> dict[str, str]:
         """What a row says of where it holds: its location, or nothing for a whole server."""

@@ -112,6 +112,8 @@ def _rules(
     variables = [setter for setter in setters if not setter.row.location]
     inner = [rule for rule in rows.rewrites if rule.row.location and rule.row.host in reached]
     places = [row for row in rows.site.locations if row.host in reached]
+    bound = [each for table in routes for each in zip(table.rows, table.bound, strict=True)]
+    redirects = [(row.location, route) for row, route in bound if row.location and row.enabled]
     return HostRules(
         name=name,
         site=site,
@@ -122,7 +124,7 @@ def _rules(
         rules=_ordered(rows, name, host),
         env=tuple(setter for setter in variables if not setter.row.late),
         late=tuple(setter for setter in variables if setter.row.late),
-        sections=locations.compile(places, lambda row: _guard_of_location(rows.site, row), inner, setters),
+        sections=locations.compile(places, lambda row: _guard_of_location(rows.site, row), inner, setters, redirects),
         laid_on_answers=rows.laid_on_answers,
         memory=rows.memory,
         guard=guard,

@@ -65,7 +65,7 @@ from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
 from proxy_core.rules.routing import indexes, listings, mapping
 from proxy_core.rules.routing.files import in_folder, refused_for_files
 from proxy_core.rules.routing.indexes import Found
-from proxy_core.rules.routing.redirects import redirected
+from proxy_core.rules.routing.redirects import in_sections, redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
 from proxy_core.rules.routing.straight import beginnings
 from proxy_core.rules.shortcuts import Shortcuts
@@ -359,10 +359,14 @@ class HostRules:
         settled = locations.settle(held, self.guard, decision, scope, subject, self.reading, trace)
         settled = settled._replace(sections=_ids(held))
         laid = settled if is_open(settled) else decision
-        inner = next((section for section in reversed(held) if section.rules), None)
-        if inner is None or scope.ended or not is_open(settled):
+        if not is_open(settled):
             return settled, laid
-        made = within(inner, settled, subject, scope, self.reading, self.targets.forward, trace)
+        inner = next((section for section in reversed(held) if section.rules), None)
+        made: Found = settled
+        if inner is not None and not scope.ended:
+            made = within(inner, settled, subject, scope, self.reading, self.targets.forward, trace)
+        if isinstance(made, InternalRedirect) or is_open(made):
+            made = in_sections(held, scope, made.extras, trace) or made
         if isinstance(made, InternalRedirect | Need):
             return made, laid
         if isinstance(made, Forward) and made.route is not settled.route:

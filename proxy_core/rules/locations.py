@@ -13,7 +13,6 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -24,13 +23,14 @@ from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import Reading, as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Step, Trace
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.env import Setter, expression
 from proxy_core.rules.extras import merged
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.variables import Scope
+from proxy_core.rules.text.wildcards import regex_of
 
 
 class SectionSubject(NamedTuple):
@@ -78,6 +78,8 @@ class BoundSection:
     """Who may ask there."""
     rules: tuple[BoundRewrite, ...] = ()
     """Its rewrite rules."""
+    redirects: tuple[BoundRoute, ...] = ()
+    """Its redirects."""
     setters: tuple[Setter, ...] = ()
     """Its variables."""
     test: Callable[[Scope], bool] | None = None
@@ -97,8 +99,10 @@ def compile(
     guard: Callable[[Location], Guard],
     rules: Sequence[BoundRewrite] = (),
     setters: Sequence[Setter] = (),
+    redirects: Sequence[tuple[str, BoundRoute]] = (),
 ) -> tuple[BoundSection, ...]:
-    """The enabled rows in the order in which they are laid over each other. Raises PatternError and ExprError."""
+    """The enabled rows in the order in which they are laid over each other. ``redirects`` are routes, each with the
+    id of its row. Raises PatternError and ExprError."""
     ordered = sorted((row for row in rows if row.enabled), key=depth)
     return tuple(
         BoundSection(
@@ -106,6 +110,7 @@ def compile(
             _test(row),
             guard(row),
             tuple(rule for rule in rules if rule.row.location == row.id),
+            tuple(route for place, route in redirects if place == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
             expression(row.expr) if row.expr else None,
             frozenset(b"GET" if each == "HEAD" else each.encode() for each in row.methods),
@@ -139,7 +144,7 @@ def _test(row: Location) -> Test:
     if row.target is not None:
         target = as_bytes_text(row.target)
         if not set("*?[").isdisjoint(target):
-            fits = re.compile(translate(target)).fullmatch
+            fits = re.compile(regex_of(target, "."), re.DOTALL).fullmatch
             return lambda subject: subject.url and fits(subject.url)
         return lambda subject: subject.url.startswith(target)
     if row.target_regex is not None:
@@ -156,11 +161,10 @@ def _of_files(folder: str, regex: str | None, name: str | None) -> Test:
     """Whether a file is in a folder, or below it, or an expression is found in its whole name; and whether another one
     is found in the name that it has there. The root of the file system has every file, "." those that are named
     relative to the site file."""
-    parts = [re.escape(as_bytes_text(part)) for part in _segments(folder)]
-    wild = "/".join(re.sub(r"\\\*", "[^/]*", part).replace(r"\?", "[^/]").replace(r"\[", "[") for part in parts)
+    parts = [regex_of(as_bytes_text(part), "[^/]") for part in _segments(folder)]
     start = "/" if posixpath.isabs(folder) else ""
     whole = r"(?!/|\.\./)" if not start else ""
-    below = re.compile(f"{start}{wild}(?:/|\\Z)" if parts else whole).match
+    below = re.compile(f"{start}{'/'.join(parts)}(?:/|\\Z)" if parts else whole).match
     inside: Callable[[str], object] = below if regex is None else pattern.compile(regex).search
     search = pattern.compile(name).search if name is not None else None
     if search is None:

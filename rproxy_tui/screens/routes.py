@@ -101,7 +101,8 @@ class RoutesPage(RowsPage[Route]):
         if path is not None and path.endswith("/"):
             taken = f"all below {path}"
         says = f"keeps {taken} from being forwarded (404)" if row.except_ else f"takes {taken}, goes to {row.leads}"
-        yield Content.assemble((row.id, "bold"), f"  {says}", ("" if row.enabled else "  off", "$text-muted"))
+        off = f"  of location {row.location}" * bool(row.location) + "  off" * (not row.enabled)
+        yield Content.assemble((row.id, "bold"), f"  {says}", (off, "$text-muted"))
         notes = tuple(self.notes(row))
         yield from notes
         if not notes and (own := _own(row)):

@@ -86,10 +86,12 @@ ROUTES = some(Route, host=HOSTS, path=PATHS, proxy=TARGETS, nocanon=st.booleans(
               mapping=one(["decoded", "decoded", "encoded", "servlet"])) | some(
     Route, host=HOSTS, path_regex=REGEXES, proxy=one(["http://one/$1", "balancer://pool/x", "http://one$1"])
 ) | some(Route, host=HOSTS, path=PATHS, except_=st.just(True)) | some(
-    Route, host=HOSTS, path=PATHS, redirect=one([Redirection(to="http://new.example/x"), Redirection(to="/y z"),
-                                                 Redirection(status=410), Redirection(to="/z", status=301)])
+    Route, host=HOSTS, location=PLACES, path=PATHS, redirect=one(
+        [Redirection(to="http://new.example/x"), Redirection(to="/y z"), Redirection(status=410),
+         Redirection(to="/z", status=301)])
 ) | some(Route, host=HOSTS, path=PATHS, folder=one(["static", "static/more"])) | some(
-    Route, host=HOSTS, path_regex=REGEXES, redirect=one([Redirection(to="/$1"), Redirection(to="/", status=307)])
+    Route, host=HOSTS, location=PLACES, path_regex=REGEXES,
+    redirect=one([Redirection(to="/$1"), Redirection(to="/", status=307)])
 )  # fmt: skip
 CONDS = some(RewriteCond, test=one(["%{HTTP_HOST}", "%{QUERY_STRING}", "${low:%{HTTP_HOST}}", "expr"]),
              pattern=one(["^a b$", "!^x", "=y", r"\d+\\", "-f", "%{HTTP:A} == 'it'"]),

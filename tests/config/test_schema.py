@@ -45,6 +45,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "mapping": "choice",
         "except": "switch",
         "redirect": "table",
+        "location": "text",
         "folder": "text",
         "enabled": "switch",
         "timeout": "number",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy_core.http.request_view import RequestView
-from proxy_core.rules.decision import Forward
+from proxy_core.rules.decision import Forward, Respond, Step
 from proxy_core.rules.facts import Facts
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
@@ -59,3 +59,54 @@ def test_what_a_row_does_not_say_stays_as_it_was() -> None:
     assert (
         decided(location('path = "/"', 1) + '[[locations]]\npath = "/app"\nerror_override = true\n').route.timeout == 1
     )
+
+
+REDIRECTS = """
+[[locations]]
+id = "app"
+path = "/app"
+require = ["method GET"]
+[[routes]]
+path = "/app"
+redirect = { to = "/outer" }
+location = "app"
+[[locations]]
+id = "cond"
+path = "/"
+expr = "%{QUERY_STRING} == 'q'"
+[[routes]]
+path = "/app/x"
+redirect = { to = "/inner" }
+location = "cond"
+[[routes]]
+path = "/app/y"
+redirect = { status = 410 }
+location = "cond"
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "expected"),
+    [
+        (b"GET", b"/app/x", "Redirect by app-redirect"),
+        (b"GET", b"/app/x?q", "Redirect by app-x"),
+        (b"GET", b"/app/y?q", "Respond 410 by app-y"),
+        (b"GET", b"/app/z?q", "Redirect by app-redirect"),
+        (b"POST", b"/app/x", "Respond 403"),
+        (b"POST", b"/other", "Forward"),
+    ],
+)
+def test_a_redirect_of_a_location_answers_what_the_location_lets_in(
+    method: bytes, target: bytes, expected: str
+) -> None:
+    text = REDIRECTS.replace('path = "/app"\nred', 'id = "app-redirect"\npath = "/app"\nred')
+    text = text.replace('path = "/app/x"\n', 'id = "app-x"\npath = "/app/x"\n')
+    text = text.replace('path = "/app/y"\n', 'id = "app-y"\npath = "/app/y"\n')
+    program = compile_site(read(text + ROUTES), Registry(), 1).program
+    for trace in (None, list[Step]()):
+        decision = decide(program, RequestView(method, target, b"h", "127.0.0.1"), Facts(), trace)
+        name = type(decision).__name__
+        status = f" {decision.status}" if isinstance(decision, Respond) else ""
+        route = decision.route.id if not isinstance(decision, Forward) and decision.route is not None else ""
+        by = f" by {route}" if route.startswith("app-") else ""
+        assert f"{name}{status}{by}" == expected

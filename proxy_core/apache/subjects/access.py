@@ -199,9 +199,10 @@ def open_to_all(draft: SiteDraft) -> None:
     used = {
         row.content.get("location")
         for server in draft.servers()
-        for rows in (server.headers, server.expires, server.errors, server.reverse, server.inner, server.env)
+        for rows in (server.headers, server.expires, server.errors, server.reverse, server.inner, server.sent,
+                     server.env)
         for row in rows
-    }
+    }  # fmt: skip
     for server in draft.servers():
         for row in server.locations if not keeps else ():
             row.content.pop("require", None)

@@ -12,7 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
+from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, is_on, only
@@ -20,10 +20,14 @@ from proxy_core.apache.subjects import variables
 from proxy_core.apache.subjects.forward_auth import REMEDY
 from proxy_core.config.folders import parted
 from proxy_core.config.model import Route
+from proxy_core.rules.text.wildcards import regex_of
 
 NOT_SERVED = "nothing is served from there"
 
-_DOTTED = re.compile(r"\^\\\.|.*/\\?\.|.*\\\.\(?(?:\?:)?(?:git|svn|hg|bzr)\b")
+_MARK = "\0"
+_WORD = r"[a-vx-zA-VX-Z][\w-]*"
+_DOTTED = re.compile(rf"(?:\^|/)\\\.(?:(?={_WORD})|\((?:\?:)?{_WORD}(?:\|{_WORD})*\)(?![*?{{]))")
+"""A name that begins with a dot, of a word that .well-known is not, which is served."""
 
 _GUARDS = {
     "require", "order", "deny", "allow", "requireall", "requireany", "requirenone", "authtype", "satisfy", "sethandler",
@@ -71,16 +75,14 @@ def url(draft: SiteDraft, folder: str) -> str:
     return (draft.served[roots[-1]].rstrip("/") + tail).rstrip("/") + "/"
 
 
-def paths(draft: SiteDraft, folder: str) -> list[str]:
-    """The paths that a folder, or those in it, are served at; one of them is "" where it cannot be told."""
-    found = [path for root, path in draft.served.items() if below(root, folder)]
-    return found or [url(draft, folder)]
-
-
 def hidden(regex: str, whole_paths: bool = False) -> bool:
-    """Whether a regular expression is for names that begin with a dot, which are never served."""
-    plain = "|" not in re.sub(r"\([^()]*\)", "", regex)
-    return plain and (regex.startswith(r"^\.") or (whole_paths and _DOTTED.match(regex) is not None))
+    """Whether a regular expression is for names that begin with a dot alone, which are never served. What is in a group
+    or a set may be something else as well."""
+    marked = _DOTTED.sub(_MARK, regex) if whole_paths else re.sub(r"\A\^\\\.(?![*?{])", _MARK, regex)
+    plain = re.sub(r"\[\^?\]?(?:\\.|[^\]\\])*\]", "x", re.sub(r"\\[^.]", "x", marked))
+    while (without := re.sub(r"\([^()]*\)", "x", plain)) != plain:
+        plain = without
+    return _MARK in plain and "|" not in plain
 
 
 def name_regex(directive: Directive) -> str:
@@ -88,7 +90,7 @@ def name_regex(directive: Directive) -> str:
     args = [word for word in directive.args if word != "~"] or [""]
     if directive.key == "filesmatch" or len(args) < len(directive.args):
         return args[0]
-    return f"^{wildcards(args[0], '.')}$"
+    return f"^{regex_of(args[0], '.')}$"
 
 
 def found_by_names(directives: Iterable[Directive]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from msgspec.structs import replace
 
@@ -44,10 +44,25 @@ def indexes(words: Iterable[str]) -> bool | None:
     return found
 
 
+def allowed(words: Iterable[str], before: Set[str]) -> Set[str]:
+    """Which links may be followed behind these words of Options (``set_options``)."""
+    links = {"followsymlinks", "symlinksifownermatch"}
+    for number, word in enumerate(each.lower() for each in words):
+        named = links & {word.lstrip("+-")} or (links if word.lstrip("+-") == "all" else set())
+        before = set() if word[:1] not in "+-" and number == 0 else before
+        before = before - named if word[0] == "-" else before | named
+    return before
+
+
 def options(context: ImportContext, directive: Directive) -> None:
     """Options [+|-]word …: of these, Indexes has folders listed, and MultiViews looks for other files than the one that
     is named."""
     draft = context.draft
+    if context.section is None:
+        context.set(directive, "options", [*(context.server.option("options") or ()), directive.args])
+    elif allowed(directive.args, set()) or not allowed(directive.args, {"followsymlinks"}):
+        context.section.allows.append(directive.args)
+        context.within(context.section)
     views = "multiviews" in [word.lower().removeprefix("+") for word in directive.args] and bool(draft.served)
     listed = indexes(directive.args) if draft.lists else None
     if listed is None or (context.section is not None and context.section.kind in ("files", "proxy", "proxymatch")):

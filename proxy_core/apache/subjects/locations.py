@@ -151,7 +151,7 @@ def _says(row: Location) -> bool:
     )
 
 
-IN_LOCATIONS = ("env", "rewrites", "headers", "expires", "errors", "reverse")
+IN_LOCATIONS = ("env", "rewrites", "routes", "headers", "expires", "errors", "reverse")
 """The tables whose rows may be for a location."""
 
 

@@ -30,10 +30,10 @@ def routes(draft: SiteDraft, uncovered: list[str]) -> tuple[list[Block], list[Bl
     and a host is made (the second list) of the main server for listeners that lead to no host."""
     main = draft.main
     if not draft.hosts or not _must_copy(draft):
-        rows = (*_located(main.located), *main.routes, *last(main))
+        rows = (*reversed(main.located), *main.routes, *last(main))
         blocks = [block("routes", main, row) for row in rows]
         for server in draft.hosts:
-            rows = (*_located(server.located), *server.routes, *last(server))
+            rows = (*reversed(server.located), *server.routes, *last(server))
             blocks += [block("routes", server, row) for row in rows]
         return blocks, []
     itself = DraftServer(name=unique("main", [server.name for server in draft.hosts])) if uncovered else None
@@ -41,16 +41,9 @@ def routes(draft: SiteDraft, uncovered: list[str]) -> tuple[list[Block], list[Bl
     for server in (*draft.hosts, *([itself] if itself is not None else [])):
         both = (main, server)
         located = [row for each in both for row in each.located]
-        rows = (*_located(located), *(row for each in both for row in each.routes), *last(*reversed(both)))
+        rows = (*reversed(located), *(row for each in both for row in each.routes), *last(*reversed(both)))
         blocks += [block("routes", server, row) for row in reached_rows(rows)]
     return blocks, [Block(("hosts", itself.name), {"listeners": uncovered})] if itself is not None else []
-
-
-def _located(rows: Sequence[DraftRow]) -> list[DraftRow]:
-    """What sections answer, the last section first: redirects, which come before what is forwarded (``fixup_redir``),
-    then the others."""
-    last_first = rows[::-1]
-    return sorted(last_first, key=lambda row: "redirect" not in row.content)
 
 
 def last(*servers: DraftServer) -> list[DraftRow]:
@@ -88,8 +81,9 @@ DOTTED = r"/\.(?!well-known(?:/|$))"
 
 
 def plain(site: Site, lose: Lose) -> Site:
-    """Routes as Apache can say them."""
-    site = replace(site, routes=tuple(forwarded(row, lose) for row in site.routes))
+    """Routes as Apache can say them; those of sections, which have an order of their own, stand behind the others."""
+    inside = tuple(forwarded(row, lose) for row in site.routes if row.location)
+    site = replace(site, routes=tuple(forwarded(row, lose) for row in site.routes if not row.location))
     site = reverse.plain(site, lose)
     _order_of_last(by_host(site, site.routes), lose)
     rows = [*site.routes]
@@ -97,7 +91,8 @@ def plain(site: Site, lose: Lose) -> Site:
         # it stands behind all else of the main server, so that it never takes what is forwarded
         at = max((number + 1 for number, row in enumerate(rows) if not row.host), default=0)
         rows.insert(at, Route(id="dotted", path_regex=DOTTED, redirect=Redirection(status=404)))
-    return _parted(replace(site, routes=tuple(_excepted(by_host(site, rows)))))
+    site = _parted(replace(site, routes=tuple(_excepted(by_host(site, rows)))))
+    return replace(site, routes=(*site.routes, *inside))
 
 
 def _is_last(row: Route) -> bool:

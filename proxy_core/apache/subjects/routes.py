@@ -1,7 +1,7 @@
 """What takes a path: rows of [[routes]]. ProxyPass forwards (mod_proxy), Redirect and Alias answer (mod_alias).
 
-Redirects and folders come behind what is forwarded, redirects first (``translate_alias_redir``); in a <Location>
-redirects come before it.
+Redirects and folders come behind what is forwarded, redirects first (``translate_alias_redir``); those of sections are
+for their requests, behind access and rules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, below, wildcards
+from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -30,7 +30,6 @@ from proxy_core.apache.options import (
     words,
 )
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import files
 from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout, without_user
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
@@ -39,93 +38,42 @@ from proxy_core.config.folders import parted
 from proxy_core.config.model import Route, Site
 from proxy_core.http.target import balancer
 from proxy_core.rules.rewriting.flags import is_redirect
+from proxy_core.rules.text.wildcards import regex_of
 
 _WORDS = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 
+_EXPRESSION = re.compile(r"%\{|\$[0-9]").search
 _OF_ITS_NAME = {"redirectpermanent": 301, "redirecttemp": 302}
 
 
 def redirect(context: ImportContext, directive: Directive) -> None:
-    """Redirect [status] path [URL], RedirectMatch [status] regex [URL]; in a <Location> without the path."""
+    """Redirect [status] path [URL], RedirectMatch [status] regex [URL]; in a section also without the path, and for its
+    requests alone (``fixup_redir``)."""
     args = list(directive.args)
     status = _OF_ITS_NAME.get(directive.key, 302)
     if args[0].lower() in _WORDS:
         status = _WORDS[args.pop(0).lower()]
     elif args[0].isdigit():
         status = int(args.pop(0))
-    regex = directive.key == "redirectmatch"
-    goes = 300 <= status < 400
-    section = context.section
-    if section is not None and section.kind == "if":
-        return _where_it_holds(context, directive, status, args, regex)
+    goes, whole = 300 <= status < 400, False
+    key = "path_regex" if directive.key == "redirectmatch" else "path"
     if context.section is not None and len(args) == int(goes):
-        if context.section.kind not in ("location", "locationmatch"):
-            if not goes:
-                context.close(directive)
-            raise Unsupported(f"it stands inside {context.section.directive}; give it a path, outside")
-        # Nothing is appended to the URL here: httpd takes it for one that says it all (``fixup_redir``).
-        path = context.section.argument
-        args.insert(0, f"^{re.escape(path.rstrip('/'))}(?:/|$)" if context.section.kind == "location" else path)
-        args[1:] = [word.replace("$", "\\$") if not regex else word for word in args[1:]]
-        regex = True
-    row: dict[str, Any] = {"path_regex" if regex else "path": args[0], "redirect": {"status": status}}
+        if goes and _EXPRESSION(args[-1]):
+            context.close(directive)
+            raise Unsupported("a redirect is to a fixed URL, so nobody is let in there; write a RewriteRule for it")
+        # Nothing is appended to the URL here: httpd takes it for one that says it all.
+        key, whole = "path_regex", True
+        args = ["^", *(word.replace("$", "\\$") for word in args)]
+    row: dict[str, Any] = {key: args[0], "redirect": {"status": status}, **context.place()}
     if goes:
         row["redirect"] = {"to": args[1], "status": status}
-    section, content = context.section, _within(context, directive, row)
-    if section is None or section.kind == "directory":
-        return context.add(directive, "redirects", content)
-    rows, inside = context.server.located, section.directive.inside or ()
-    before = (number for number, each in enumerate(rows) if each.origins[0] in inside)
-    rows.insert(next(before, len(rows)), DraftRow(content, [directive]))  # the last section is first, not its last line
+    if context.section is None:
+        return context.add(directive, "redirects", row)
+    rows = context.server.sent
+    mine = [number for number, each in enumerate(rows) if each.content["location"] == row["location"]]
+    at = mine[0] if whole and mine else len(rows)
+    rows.insert(at, DraftRow(row, [directive]))  # what says it all comes before what has a path
     return None
-
-
-def _within(context: ImportContext, directive: Directive, row: dict[str, Any]) -> dict[str, Any]:
-    """A redirect as one for the paths of its section alone (``fixup_redir``): those of a <Directory> hold for files,
-    behind what is forwarded. Raises Unsupported where these paths cannot be told."""
-    section = context.section
-    if section is None:
-        return row
-    if section.kind == "directory":
-        places = files.paths(context.draft, context.draft.whole(section.argument))
-        looked = "|".join(re.escape(place.rstrip("/")) for place in places) if all(places) else ""
-    elif section.kind == "location" and not set("*?[") & set(section.argument):
-        places = [section.argument]
-        looked = re.escape(section.argument.rstrip("/"))
-    else:
-        places, looked = [], ""
-    if "/" in places or any(below(row.get("path", "/"), place) for place in places if place):
-        return row
-    regex, target = row.get("path_regex", ""), row["redirect"].get("to", "")
-    if not looked or "$0" in target or "&" in target:
-        context.close(directive)
-        raise Unsupported(f"the paths that {section.directive} is for cannot be told, so nobody is let in there; give "
-                          "it a path, outside")  # fmt: skip
-    if "path" in row:
-        path = row["path"]
-        regex = f"^{re.escape(path)}{'(.*)' if path.endswith('/') else '((?:/.*)?)'}$"
-        target = target.replace("$", "\\$") + "$1"
-    flags = re.match(r"(?:\(\?[a-zA-Z]+\))*", regex)
-    start = flags.end() if flags is not None else 0
-    regex = f"{regex[:start]}^(?=(?:{looked})(?:/|$))(?s:.*?)(?:{regex[start:]})"
-    moved = {"to": target} if "to" in row["redirect"] else {}
-    return {"path_regex": regex, "redirect": row["redirect"] | moved}
-
-
-def _where_it_holds(context: ImportContext, directive: Directive, status: int, args: list[str], regex: bool) -> None:
-    """In an <If>: a rule of its section, with what is matched as a condition."""
-    goes = 300 <= status < 400
-    section = context.section
-    assert section is not None
-    row: dict[str, Any] = {"pattern": "^", "substitution": args[-1] if goes else "-", "flags": [f"R={status}", "L"]}
-    if len(args) > int(goes):
-        path = args[0] if regex else f"^{re.escape(args[0])}{'(.*)$' if args[0].endswith('/') else '(/.*)?$'}"
-        row["conditions"] = [{"test": "%{REQUEST_URI}", "pattern": path}]
-        if goes:
-            row["substitution"] = re.sub(r"\$([0-9])", r"%\1", args[-1]) if regex else args[-1] + "%1"
-    context.rewritten()
-    section.engine = True
-    section.rules.append(DraftRow(row, [directive]))
 
 
 def alias(context: ImportContext, directive: Directive) -> None:
@@ -177,7 +125,7 @@ def program(context: ImportContext, directive: Directive) -> None:
 def servlets(context: ImportContext, directive: Directive) -> None:
     """JkMount path worker, with wildcards; in a <Location> without the path."""
     if context.section is None:
-        context.unanswered(directive, {"path_regex": f"^{wildcards(directive.args[0], '.')}$"})
+        context.unanswered(directive, {"path_regex": f"^{regex_of(directive.args[0], '.')}$"})
     else:
         context.close(directive)
     raise Unsupported(UNFORWARDED)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
-from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, holds, refusing
+from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, below, holds, refusing
 from proxy_core.apache.import_context import Unsupported
 from proxy_core.apache.subjects import files
+from proxy_core.apache.subjects.listings import allowed
 
 
 def sections(draft: SiteDraft, answers: bool) -> None:
@@ -21,14 +22,14 @@ def sections(draft: SiteDraft, answers: bool) -> None:
     those of a host that is off hold as well."""
     main = draft.main
     on = {server: _is_on(main, server) for server in (main, *draft.hosts)}
-    of_main = {engine: _rows_in(draft, main.within, engine, ()) for engine in set(on.values())}
+    of_main = {engine: _rows_in(draft, main, engine, ()) for engine in set(on.values())}
     _, shared = of_main[on[main]]
     taken = [where for where, rows in shared.items() if answers or all(_alike(rows, each.get(where, ())) for _, each in
              of_main.values())]  # fmt: skip
     main.inner[:0] = [row for where in taken for row in shared[where]]
     for server in draft.hosts:
         before, rows = of_main[on[server]]
-        _, own = _rows_in(draft, server.within, on[server], before)
+        _, own = _rows_in(draft, server, on[server], before)
         mine = [DraftRow(dict(row.content), row.origins) for where in rows if where not in taken for row in rows[where]]
         server.inner[:0] = [*mine, *(row for each in own.values() for row in each)]
 
@@ -44,17 +45,21 @@ def _alike(rows: Sequence[DraftRow], others: Sequence[DraftRow]) -> bool:
 
 
 def _rows_in(
-    draft: SiteDraft, sections: Sequence[DraftSection], on: bool, before: Sequence[DraftSection]
+    draft: SiteDraft, server: DraftServer, on: bool, before: Sequence[DraftSection]
 ) -> tuple[list[DraftSection], dict[str, list[DraftRow]]]:
-    """Sections as those ``before`` them and the server leave them, and the rows of their rules by their locations. Of
-    several sections that hold, the last that says anything of rewriting counts, with what it does not say itself of
-    those round it (``config_perdir_merge``)."""
+    """Sections of a server as those ``before`` them and the server leave them, and the rows of their rules by their
+    locations. Of several sections that hold, the last that says anything of rewriting counts, with what it does not say
+    itself of those round it (``config_perdir_merge``). Where no link may be followed, rules are forbidden."""
     settled = list(before)
     rows = {}
-    for section in sections:
+    said = _said(draft, list(dict.fromkeys((draft.main, server))))
+    for section in server.within:
         assert section.row is not None
         around = [each for each in settled if holds(each, section)]
         engine = around[-1].engine if section.engine is None and around else section.engine
+        forbidden = not _links(_folder(draft, section), section, said)
+        if not section.rewriting and not (forbidden and engine):
+            continue
         if engine is None and section.rules and not on:
             switch = next((each for each in settled if each.engine and _may_meet(each, section)), None)
             if switch is not None:  # told, and tried: it may keep somebody out
@@ -62,12 +67,42 @@ def _rows_in(
                 why = f"{switch.directive} may switch them on: say RewriteEngine here; until then they are tried"
                 draft.lose([row.origins[-1] for row in section.rules], why)
         own = _settled(section, on if engine is None else engine, around[-1] if around else None)
+        if forbidden and own.engine:  # for links may lead anywhere, and so may rules
+            own = dataclasses.replace(own, rules=[DraftRow({**_SAME, "flags": ["F"]}, [section.directive])])
         settled.append(own)
         if own.rules or any(each.rules for each in around):
             rows[section.row.content["id"]] = list(_rows(draft, own))
     return settled, rows
 
 
+_Said = Sequence[tuple[str, DraftSection | None, Sequence[Sequence[str]]]]
+
+
+def _links(folder: str, section: DraftSection, said: _Said) -> Set[str]:
+    """Which links may be followed where a section holds, by what Options ``said``, with the folders of <Directory>."""
+    held: Set[str] = {"followsymlinks"}
+    for place, outer, each in said:
+        if outer is None or outer is section or (below(folder, place) if folder and place else holds(outer, section)):
+            for words in each:
+                held = allowed(words, held)
+    return held
+
+
+def _said(draft: SiteDraft, servers: Sequence[DraftServer]) -> _Said:
+    """What Options says of servers and in sections, those for wider folders first."""
+    sections = [each for server in servers for each in server.within if each.allows]
+    found = [(_folder(draft, each), each, each.allows) for each in sections]
+    of_servers = [("", None, each.option("options") or ()) for each in servers]
+    return [*of_servers, *sorted(found, key=lambda each: len(each[0]))]
+
+
+def _folder(draft: SiteDraft, section: DraftSection) -> str:
+    """The folder that a section is for, whole; "" where it is for others than files of one."""
+    outer = section.kind if section.outer is None else section.outer.kind
+    return draft.whole(section.argument) if outer in ("directory", "files") and section.argument else ""
+
+
+_SAME = {"pattern": "^", "substitution": "-"}
 _LAID = ("proxy", "proxymatch", "directory", "files", "location", "locationmatch", "if")
 """Kinds of sections in the order in which they are laid over each other."""
 
@@ -96,7 +131,7 @@ def _settled(section: DraftSection, engine: bool, around: DraftSection | None) -
 def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
     """The rules of a section as rows for its location; without any, one that keeps those round it out."""
     assert section.row is not None
-    for row in section.rules or [DraftRow({"pattern": "^", "substitution": "-"}, [section.directive])]:
+    for row in section.rules or [DraftRow(dict(_SAME), [section.directive])]:
         content = {**row.content, "location": section.row.content["id"]}
         if section.kind == "directory" and _RELATIVE(content["substitution"]):
             try:

@@ -72,6 +72,11 @@ class Route(HostRow, frozen=True, kw_only=True):
     redirect: Redirection | None = None
     """Send the client elsewhere. Apache: Redirect, RedirectMatch."""
 
+    location: str = ""
+    """For redirects: id of the row of [[locations]] whose requests it is for. It answers those that the location lets
+    in and its rules leave as they are, before a member or a file does; of several that hold, the last comes first.
+    Apache: Redirect in Location."""
+
     folder: Annotated[NonEmpty | None, example("static")] = None
     """Folder, relative to the site file, whose files answer: what follows the matched prefix is looked for in it, as
     document_root describes. With path_regex, $0 to $9 are what its groups found, and nothing is appended; the folder

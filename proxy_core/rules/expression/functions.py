@@ -12,11 +12,11 @@ import hashlib
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Protocol
 
 from proxy_core.http.escaping import base64_decoded, uri_escaped
 from proxy_core.rules.access.networks import subnet, within
+from proxy_core.rules.text.wildcards import glob
 
 Arguments = tuple[str, ...]
 
@@ -137,47 +137,6 @@ def number(text: str) -> int:
 
 def _of_numbers(compare: Callable[[int, int], bool]) -> Callable[[str, str], bool]:
     return lambda left, right: compare(number(left), number(right))
-
-
-_SIGN = re.compile(
-    r"(?s)(?P<star>\*+)|(?P<any>\?)|\[(?P<not>[!^]?+)(?P<members>(?:\\.|[^\\])(?:\\.|[^\\\]])*)\]|\\?(?P<plain>.)"
-)
-_MEMBER = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
-
-
-def glob(pattern: str, text: str, path: bool = False) -> bool:
-    """apr_fnmatch: ``*``, ``?``, ``[a-z]``, ``[!a]`` or ``[^a]``, and a backslash for the character itself. In a
-    path no sign but a slash matches a slash. Takes at most len(pattern) * len(text) steps."""
-    if path:
-        signs, parts = pattern.replace("\\/", "/").split("/"), text.split("/")
-        return len(signs) == len(parts) and all(glob(*each) for each in zip(signs, parts, strict=True))
-    return _wildcard(pattern)(text) is not None
-
-
-@lru_cache(1024)
-def _wildcard(pattern: str) -> Callable[[str], object]:
-    """What stands behind a star is found as early as it can be, and never looked for again (an atomic group)."""
-    parts = [""]
-    for sign in _SIGN.finditer(pattern):
-        if sign["star"]:
-            parts.append("")
-        else:
-            parts[-1] += _spelled(sign)
-    first, *rest = parts
-    inner = "".join(f"(?>.*?{part})" for part in rest[:-1])
-    return re.compile(first + inner + "".join(f".*{part}" for part in rest[-1:]), re.DOTALL).fullmatch
-
-
-def _spelled(sign: re.Match[str]) -> str:
-    if sign["any"]:
-        return "."
-    if sign["members"] is None:
-        return re.escape(sign["plain"])
-    ranges = [(low, high or low) for low, high in _MEMBER.findall(sign["members"])]
-    inside = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in ranges if low <= high)
-    if not inside:
-        return "." if sign["not"] else "(?!)"
-    return f"[{'^' * bool(sign['not'])}{inside}]"
 
 
 BINARY: Mapping[str, Callable[[str, str], bool]] = {

@@ -119,7 +119,7 @@ def _nobody(site: Site, address: Address, row: ErrorPage) -> Iterator[Problem]:
     if row.path is None or site.rewrites or any(roots):
         return
     path = row.path.partition("?")[0].encode("latin-1", "replace")
-    routes = [each for each in site.routes if each.enabled and not each.except_]
+    routes = [each for each in site.routes if each.enabled and not (each.except_ or each.location)]
     if not any(each.path is None or takes(collapsed(each.path.encode("latin-1", "replace")), path) for each in routes):
         what = f"no route takes {row.path}, so its page is never had"
         yield warning(address, what, "add a route for it, or a document_root, or give the page as text or file")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import structs
 
 from proxy_core.config.folders import serves_files
-from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Site
+from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, RewriteRule, Route, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.expression.evaluation import compile_expr
@@ -48,6 +48,8 @@ def lint_rules(site: Site) -> Iterator[Problem]:
     for setter in site.env:
         yield from _unless_off(setter.enabled, _env(site, setter))
         yield from _place(("env", setter.id, "location"), setter, places)
+    for route in site.routes:
+        yield from _place(("routes", route.id, "location"), route, places)
     for rule in site.rewrites:
         yield from _unless_off(rule.enabled, _rule(site, rule))
         yield from _place(("rewrites", rule.id, "location"), rule, places)
@@ -59,7 +61,7 @@ def lint_rules(site: Site) -> Iterator[Problem]:
         yield from _location(site, location)
 
 
-def _place(address: Address, row: EnvRule | RewriteRule, places: Mapping[str, str]) -> Iterator[Problem]:
+def _place(address: Address, row: EnvRule | RewriteRule | Route, places: Mapping[str, str]) -> Iterator[Problem]:
     if row.location and places.get(row.location) not in ("", row.host):
         yield unknown(address, "location", row.location, places)
 

@@ -20,12 +20,13 @@ STEMS = {"admin", "default", "home", "index", "info", "install", "login", "logou
 
 def lint_order(site: Site) -> Iterator[Problem]:
     """The server's rows among themselves, then each host's own behind them, as requests to the host meet them."""
-    shared = [row for row in site.routes if row.host == ""]
+    rows = [row for row in site.routes if not row.location]
+    shared = [row for row in rows if row.host == ""]
     yield from _order(shared, "")
     # What the server's rows except, they may except for a host.
-    yield from _exceptions([*shared, *(row for row in site.routes if row.host)], "")
+    yield from _exceptions([*shared, *(row for row in rows if row.host)], "")
     for name in site.hosts:
-        if own := [row for row in site.routes if row.host == name]:
+        if own := [row for row in rows if row.host == name]:
             yield from _order([*shared, *own], name)
             yield from _exceptions([*shared, *own], name)
 

@@ -62,6 +62,8 @@ def _answering(row: Route) -> Iterator[Problem]:
         yield error((*address, "mapping"), what, "remove it, or forward the path")
     redirection = row.redirect
     if redirection is None:
+        if row.location:
+            yield error((*address, "location"), "only redirects may be for a location", "remove it, or say it there")
         return
     where, moves = (*address, "redirect", "to"), is_redirect(redirection.status)
     if moves and not redirection.to:

@@ -82,7 +82,7 @@ def _whole(row: RewriteRule) -> str | None:
 def order(site: Site, host: str) -> Iterator[Problem]:
     """Rules that are never reached, and routes whose requests a rule takes first; each once, for rows of ``host``."""
     rows, hidden = tried(site, host), shadows(site, host)
-    routes = [row for row in site.routes if row.enabled and row.host in ("", host)]
+    routes = [row for row in site.routes if row.enabled and not row.location and row.host in ("", host)]
     files = bool(hosts.options(site, site.hosts[host]).document_root if host else site.site.document_root)
     passed = False
     for number, (row, given, _, sure) in enumerate(_walk(rows)):

@@ -1,14 +1,16 @@
-"""Routes that redirect, or say that something is gone: mod_alias's ``translate_alias_redir``."""
+"""Routes that redirect, or say that something is gone: mod_alias's ``translate_alias_redir`` and ``fixup_redir``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from proxy_core.http.escaping import breaks_field, uri_escaped
 from proxy_core.http.target import as_bytes_text, readable
-from proxy_core.rules.decision import BoundRoute, Decision, Extras, Redirect, Respond
+from proxy_core.rules.decision import BoundRoute, Decision, Extras, Redirect, Respond, Step, Trace
+from proxy_core.rules.locations import BoundSection
 from proxy_core.rules.rewriting.flags import is_redirect
-from proxy_core.rules.routing.mapping import prefix_length
+from proxy_core.rules.routing.mapping import prefix_length, takes
 from proxy_core.rules.text.pattern import filled
 from proxy_core.rules.text.variables import Scope, ourselves
 
@@ -23,6 +25,23 @@ def redirected(route: BoundRoute, scope: Scope, extras: Extras | None) -> Decisi
     if location is None or breaks_field(location):
         return Respond(500, route, f"route {route.id} redirects to what is no URL", extras)
     return Redirect(row.status, location.encode("latin-1"), f"redirected to {readable(location)}", extras, route)
+
+
+def in_sections(
+    held: Sequence[BoundSection], scope: Scope, extras: Extras | None, trace: Trace | None
+) -> Decision | None:
+    """The answer of the first redirect that takes the path, of the sections that hold, the last of them first
+    (``fixup_redir``); None where none does. Raises Runaway."""
+    for section in reversed(held):
+        for route in section.redirects:
+            taken = takes(route, scope.path)
+            if trace is not None:
+                verb = "takes" if taken else "does not take"
+                what = f'redirect of {section.row.id} {verb} "{readable(scope.path)}"'
+                trace.append(Step(("routes", route.id), "match" if taken else "no match", what))
+            if taken:
+                return redirected(route, scope, extras)
+    return None
 
 
 def _location(route: BoundRoute, to: str, path: str, args: str | None, ourselves: str) -> str | None:

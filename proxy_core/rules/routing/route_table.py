@@ -136,7 +136,7 @@ class RouteTable:
         taken: BoundRoute | None = None
         for row, route in zip(self.rows, self.bound, strict=True):
             address = ("routes", row.id)
-            if row.enabled and row.mapping != "decoded":
+            if row.location or (row.enabled and row.mapping != "decoded"):
                 continue
             if decided:
                 trace.append(Step(address, "skipped", f"route {decided} above has decided"))
@@ -229,7 +229,7 @@ def compile_routes(
         _reused(ready.get(row.id), row, its) or _bind(site, row, its, own)
         for row, its in zip(rows, states, strict=True)
     )
-    enabled = [(number, row) for number, row in enumerate(rows) if row.enabled]
+    enabled = [(number, row) for number, row in enumerate(rows) if row.enabled and not row.location]
     early = tuple(number for number, row in enabled if row.mapping != "decoded")
     odd = tuple(number for number, row in enabled if row.path is None and row.mapping == "decoded")
     plain = {number for number, _ in enabled}.difference(early, odd)

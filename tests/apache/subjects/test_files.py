@@ -59,7 +59,7 @@ CLOSES = [
     ("<Location /a>\nSetHandler my-own\n</Location>", {"folder": "/", "expr": "%{REQUEST_URI} =~ m#^/+a(?:/+|$)#"}),
     ("<Location /a>\n<Files x>\nDeny from all\n</Files>\n</Location>", {"path": "/a"}),
     ("<Location /a>\n<Unheard of>\nRequire valid-user\n</Unheard>\n</Location>", {"path": "/a"}),
-    ("<FilesMatch \\.sql$>\nRedirect 403\n</FilesMatch>", {"files": "\\.sql$"}),
+    ("<Files a.sql>\nRedirect http://h/%{QUERY_STRING}\n</Files>", {"files": "^a\\.sql$"}),
     ("AddOutputFilter INCLUDES;DEFLATE .shtml", {"files": "(?i)\\.(?:shtml)(?:\\.|$)"}),
     ("<Location /a>\nMellonEnable auth\n</Location>", {"path": "/a"}),
     ("<Location /a>\nLuaHookAccessChecker x.lua f\n</Location>", {"path": "/a"}),

@@ -10,9 +10,6 @@ import pytest
 from tests.apache.conversions import site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
-    ("<If \"true\">\nRedirect 301 /a http://b/\n</If>", "rewrites",
-     [{"pattern": "^", "substitution": "http://b/%1", "flags": ["R=301", "L"],
-       "conditions": [{"test": "%{REQUEST_URI}", "pattern": "^/a(/.*)?$"}]}]),
     ("RewriteEngine On\nRewriteCond %{HTTP_HOST} ^a [NC]\nRewriteRule ^/x$ /y [R=301,L]", "rewrites",
      [{"pattern": "^/x$", "substitution": "/y", "flags": ["R=301", "L"],
        "conditions": [{"test": "%{HTTP_HOST}", "pattern": "^a", "flags": ["NC"]}]}]),
