@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
 from proxy_core.control.demo import members, traffic
+from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor, check
 from proxy_core.control.editing.history import journal_of
@@ -81,7 +82,11 @@ class Engine:
         self.recent_problems = RecentProblems()
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
+        self.door_problem: Callable[[], Problem | None] = lambda: None
+        self.upgrade: Callable[[], Awaitable[str]] | None = None
+        """Begins an upgrade and says what is being done, where there is a way."""
         self._editor = Editor(file, document, self._apply)
+        self._pen = SiteLock(journal_of(file).with_name("writer"))
         self._registry = Registry()
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
@@ -94,7 +99,7 @@ class Engine:
         )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
-        self.metrics = MetricsText(lambda: exposition(self.snapshot(), self.sight(), self._recorder, self._registry))
+        self.metrics = MetricsText(self.metrics_text)
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
@@ -116,6 +121,7 @@ class Engine:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
         read one that its rules do without; the rest serves."""
         asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
+        self._editor.may_write(self._pen.take())
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
         self._access_log.adopt(site.access_log)
@@ -144,6 +150,7 @@ class Engine:
         for upstream in self._demo_members:
             await upstream.close()
         self._access_log.close()
+        self._pen.drop()
         return cut
 
     async def reload(self) -> Result:
@@ -153,6 +160,10 @@ class Engine:
     def reopen_logs(self) -> None:
         """Open the access log anew, after it was moved away (SIGUSR1)."""
         self._access_log.reopen()
+
+    def metrics_text(self) -> str:
+        """The numbers as Prometheus reads them."""
+        return exposition(self.snapshot(), self.sight(), self._recorder, self._registry)
 
     # ---- EngineView
 
@@ -167,6 +178,7 @@ class Engine:
             at=at,
             uptime=now - self._began,
             generation=rules.generation,
+            revision=self._editor.revision,
             saved=self._editor.saver.state,
             requests=recorder.newest,
             in_flight=len(recorder.live),
@@ -209,8 +221,10 @@ class Engine:
         )
 
     def problems(self) -> tuple[Problem, ...]:
+        read_only = self._editor.read_only
         return (
             *self._editor.saver.problems,
+            *((read_only,) if read_only else ()),
             *self._faults(),
             *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
@@ -219,7 +233,7 @@ class Engine:
 
     def _faults(self) -> tuple[Problem, ...]:
         """What does not work now, but for the site file and members."""
-        alone = (self._editor.saver.journal_problem, self.metrics.problem, self._beats.problem)
+        alone = (self._editor.saver.journal_problem, self.metrics.problem, self._beats.problem, self.door_problem())
         return (
             *self._swap.unbound,
             *self._server.problems(),
@@ -279,8 +293,8 @@ class Engine:
     async def preview(self, command: Command) -> Preview:
         return await self._editor.preview(command)
 
-    async def submit(self, command: Command, author: str = "console") -> Result:
-        result = await self._editor.submit(command, author)
+    async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
+        result = await self._editor.submit(command, author, on)
         if isinstance(result, Refused):
             return result
         return replace(result, warnings=(*result.warnings, *self._unopened()))

@@ -21,7 +21,7 @@ from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import ListenerTls, UpstreamTls
-from proxy_core.config.model.types import Name, NonEmpty, OwnNames, example
+from proxy_core.config.model.types import Name, NonEmpty, OwnNames, RowId, example
 
 
 class Listener(SiteTable, frozen=True, kw_only=True):
@@ -100,6 +100,22 @@ class Metrics(SiteTable, frozen=True, kw_only=True):
 
     names: OwnNames = ()
     """See ``OwnNames``."""
+
+
+class Control(SiteTable, frozen=True, kw_only=True):
+    """[control]: the socket through which rproxy ctl and consoles reach the service while it runs.
+
+    [control]
+    name = "shop"
+    group = "operators"
+    """
+
+    name: Annotated[RowId, example("shop")] = ""
+    """Name of the socket, without .sock; without it the name of the site file, with a short hash of its place."""
+
+    group: Annotated[str, example("operators")] = ""
+    """Group whose members may connect and read, by name or number; without it only the user that the service runs as
+    and root can connect. Only these two may change anything."""
 
 
 class Console(SiteTable, frozen=True, kw_only=True):
@@ -194,6 +210,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     upstream_tls: UpstreamTls = UpstreamTls()
     """How https members are spoken to."""
+
+    control: Control = Control()
+    """The socket for rproxy ctl and consoles."""
 
     console: Console = Console()
     """The console's looks and keys."""
