@@ -221,10 +221,8 @@ class Engine:
         )
 
     def problems(self) -> tuple[Problem, ...]:
-        read_only = self._editor.read_only
         return (
             *self._editor.saver.problems,
-            *((read_only,) if read_only else ()),
             *self._faults(),
             *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
@@ -233,7 +231,9 @@ class Engine:
 
     def _faults(self) -> tuple[Problem, ...]:
         """What does not work now, but for the site file and members."""
-        alone = (self._editor.saver.journal_problem, self.metrics.problem, self._beats.problem, self.door_problem())
+        editor = self._editor
+        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem()]
+        alone += [self.metrics.problem, self._beats.problem]
         return (
             *self._swap.unbound,
             *self._server.problems(),
@@ -357,6 +357,8 @@ class Engine:
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
         self._outside.pages.look_again(self._current.rules.site)
+        if self._editor.read_only is not None and self._pen.take() is None:
+            await self._editor.take_over()
         if self._editor.saver.changed():
             await self._editor.file_changed()
         if self.watch is not None:

@@ -96,7 +96,7 @@ async def _hello(service: OpenService, asked: Asked) -> Hello:
         protocol=PROTOCOL,
         generation=state.generation,
         pid=os.getpid(),
-        file=state.file,
+        file=str(Path(state.file).absolute()),
         you=asked.peer,
     )
 

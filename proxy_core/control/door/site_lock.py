@@ -37,7 +37,7 @@ class SiteLock:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             what = f"process {holder or 'unknown'} serves this site file and writes it: this one only reads it"
-            todo = "edit it there (rproxy ctl, rproxy-tui), or stop that one and start this one again"
+            todo = "edit it there (rproxy ctl, rproxy-tui), or stop that one: this one then takes over"
             return Problem(what=what, todo=todo, severity="warning")
         except OSError:
             os.close(descriptor)

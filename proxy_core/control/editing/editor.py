@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from msgspec import UNSET
 
@@ -45,7 +44,7 @@ from proxy_core.control.editing.commands import (
     Undo,
 )
 from proxy_core.control.editing.history import HistoryEntry, difference
-from proxy_core.control.editing.map_files import MapEdit, Rewritten
+from proxy_core.control.editing.plan import Plan, inverses, nudge_of
 from proxy_core.control.editing.revert import reverting
 from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.errors import Address, Problem, errors
@@ -77,26 +76,6 @@ def check(document: Document, emptied: Collection[Problem] | None = None) -> tup
     else:
         found = [*document.problems]
     return tuple(sorted(dict.fromkeys(found), key=lambda problem: (problem.line, problem.column)))
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a command comes to."""
-
-    document: Document
-    """The site file as it is to be."""
-    sentence: str
-    """What history shows."""
-    kind: Literal["change", "undo", "redo"] = "change"
-    """Which way it walks through history."""
-    edits: tuple[Edit, ...] | None = None
-    """The edits that it was made of; None when it was made of none."""
-    uncommented: str | None = None
-    """The text whose comments the command costs; None where they are kept."""
-    map_edits: tuple[MapEdit, ...] = ()
-    """What the command does to map files."""
-    files: tuple[Rewritten, ...] = ()
-    """The map files as ``map_edits`` make them."""
 
 
 class Editor:
@@ -144,6 +123,19 @@ class Editor:
         disk is then followed, and every other command refused."""
         self.read_only = refusal
         self.saver.journals = refusal is None
+
+    async def take_over(self) -> None:
+        """Whoever wrote the site file has ended: write it from here on, and go on with its history."""
+        async with self.saver.disk, self._lock:
+            mine = self.generation
+            self.history.begin_anew(history.load(history.journal_of(self.file)))
+            self.may_write(None)
+            last = self.history.entries[-1] if self.history.entries else None
+            number = max(mine, last.number if last is not None else 0) + 1
+            if self.document.site is not None:
+                await self._apply(self.document.site, number)
+            self.revision += 1
+            self._remember(number, "start", "took over from another process", last.text if last is not None else "")
 
     async def preview(self, command: Command) -> Preview:
         """What ``command`` would do to the file, and every problem of the outcome; touches nothing."""
@@ -198,6 +190,9 @@ class Editor:
         if on in (0, last.number) and seen in (0, self.revision):
             return None
         old = self.history.find(on)
+        if on > last.number:
+            problem = Problem(what=f"there is no generation {on} yet: the last is {last.number}", todo="look again")
+            return Stale(problems=(problem,), generation=last.number, diff="")
         diff = last.diff if not on else difference(old.text, last.text, self.file.name) if old is not None else ""
         what = f"the site has changed meanwhile: {last.sentence} (generation {last.number}, by {last.author})"
         return Stale(problems=(Problem(what=what, todo="look at it again first"),), generation=last.number, diff=diff)
@@ -234,13 +229,13 @@ class Editor:
         else:
             if isinstance(command, Keep | Merge):
                 self.saver.overwrite(seen)
-            self.saver.want(entry, plan.edits, NUDGE if _nudge(plan) else 0.0, plan.uncommented)
+            self.saver.want(entry, plan.edits, NUDGE if nudge_of(plan) else 0.0, plan.uncommented)
         return Applied(generation=entry.number, sentence=entry.sentence, diff=entry.diff, warnings=problems)
 
     def _next(self, plan: Plan, author: str, amending: bool) -> tuple[HistoryEntry, bool]:
         """The entry that the plan makes, and whether it takes the place of the one before (a nudge goes on)."""
         last = self.history.entries[-1]
-        nudge = _nudge(plan)
+        nudge = nudge_of(plan)
         amends = (
             amending
             and nudge is not None
@@ -289,7 +284,7 @@ class Editor:
                 found = self.history.undoable()
                 if found is None:
                     raise Unusable("nothing to undo", "the first state is in force")
-                document, back = self._parsed(found[1].text), _inverses(found[:1])
+                document, back = self._parsed(found[1].text), inverses(found[:1])
                 return Plan(document, f"undo: {found[0].sentence}", "undo", map_edits=back)
             case Redo():
                 redone = self.history.redoable()
@@ -301,7 +296,7 @@ class Editor:
                 old = self.history.find(number)
                 if old is None:
                     raise Unusable(f"generation {number} is not kept", "choose one that history lists")
-                back = _inverses([entry for entry in self.history.entries if entry.number > number])
+                back = inverses([entry for entry in self.history.entries if entry.number > number])
                 sentence = f"restore generation {number}: {old.sentence}"
                 return Plan(self._parsed(old.text), sentence, map_edits=back)
             case Revert(generation=number):
@@ -331,7 +326,7 @@ class Editor:
         if old is None or before is None:
             raise Unusable(f"what generation {number} changed is not kept", "choose one that history lists")
         states = (self._parsed(before.text).data, self._parsed(old.text).data, self.document.data)
-        edits, back = reverting(*states), _inverses([old])
+        edits, back = reverting(*states), inverses([old])
         if not edits and not back:
             raise Unusable(f"nothing of generation {number} is left to take back", "it is as it was before")
         for edit in back:
@@ -372,15 +367,3 @@ def _as_seen(command: SetEntry, found: str | None) -> None:
         now = "is gone by now" if found is None else f"is {found} by now"
         was = f", and was {command.was}" if command.was is not None else ""
         raise Unusable(f"{command.key} of map {command.map} {now}{was}", "look at it again first")
-
-
-def _inverses(entries: Sequence[HistoryEntry]) -> tuple[MapEdit, ...]:
-    """What takes back all that these generations did to map files, the newest first."""
-    return tuple(edit.inverse() for entry in reversed(entries) for edit in reversed(entry.map_edits))
-
-
-def _nudge(plan: Plan) -> tuple[Address, ...] | None:
-    """The addresses of the one option that a plan sets, if that is all it does: what comes in bursts."""
-    addresses = tuple(edit.address for edit in plan.edits or () if isinstance(edit, Set))
-    alike = len(addresses) == len(plan.edits or ()) and len({address[-1] for address in addresses}) == 1
-    return addresses if alike else None

@@ -76,6 +76,10 @@ class History:
     def find(self, number: int) -> HistoryEntry | None:
         return next((entry for entry in self.entries if entry.number == number), None)
 
+    def begin_anew(self, other: History) -> None:
+        """Become what another history is."""
+        self.entries, self.past, self.future = other.entries, other.past, other.future
+
     def before(self, number: int) -> HistoryEntry | None:
         """The state that a generation was made of."""
         places = {entry.number: place for place, entry in enumerate(self.entries)}

@@ -74,6 +74,7 @@ def _rows(before: list[Data], after: list[Data], now: list[Data], address: Addre
         order.remove(name)
     for name in [name for name in was if name in made]:
         yield from _row(was[name], made[name], found.get(name, MISSING), (*address, name))
+    yield from _moves([*was], [*made], order, address)
     for name in [*reversed(was)]:
         if name in made or _same(was[name], found.get(name)):
             continue
@@ -83,7 +84,6 @@ def _rows(before: list[Data], after: list[Data], now: list[Data], address: Addre
         named = row_ids([was[name]], address[-1]) == (name,)
         yield Insert(address, was[name] if named else {**was[name], "id": name}, above)
         order.insert(order.index(above) if above else len(order), name)
-    yield from _moves([*was], [*made], order, address)
 
 
 def _row(before: Data, after: Data, now: Any, address: Address) -> Iterator[Edit]:
