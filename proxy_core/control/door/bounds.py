@@ -1,4 +1,4 @@
-"""What one user may take of the door: so many connections, so many questions a second.
+"""What one user may take of the door: so many connections, so many questions a second, so much, for so long.
 
 The door is served by the loop that serves requests, so whoever asks without a pause must not be able to take much of
 it. The users are those that the kernel names. The service's own user and root have more room than those who may only
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from proxy_core import regular_files
 from proxy_core.control.door.peers import Peer
 
 CONNECTIONS, CONNECTIONS_OF_READERS = 96, 16
@@ -19,6 +20,16 @@ RATE, RATE_OF_READERS = 400.0, 100.0
 BURST = 2.0
 """Seconds of the rate that may come at once."""
 MOST_USERS = 1024
+LONGEST, LONGEST_OF_READERS = regular_files.MOST, 64 * 1024
+"""Bytes of a body: of who may write, as much as a site file may have; and of who may only read."""
+BODY_WITHIN = 30.0
+"""Seconds that a body may take to come."""
+BODIES = 2
+"""Bodies that may come at once of who may write: each may be large."""
+READ_WITHIN = 10.0
+"""Seconds for which a reader may read nothing of its answer."""
+WAITING = 64 * 1024
+"""Bytes of answers that wait for one reader."""
 
 
 @dataclass(slots=True)

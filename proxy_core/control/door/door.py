@@ -25,11 +25,18 @@ from aiohttp import hdrs, web
 from msgspec import DecodeError, ValidationError, convert
 from msgspec.json import decode, encode
 
-from proxy_core import regular_files
 from proxy_core.config.model.site import Control
 from proxy_core.control.door import socket_path
 from proxy_core.control.door.answers import HANDLERS, Asked, Behind, OpenService, Refusal
-from proxy_core.control.door.bounds import Bounds
+from proxy_core.control.door.bounds import (
+    BODIES,
+    BODY_WITHIN,
+    LONGEST,
+    LONGEST_OF_READERS,
+    READ_WITHIN,
+    WAITING,
+    Bounds,
+)
 from proxy_core.control.door.endpoints import ENDPOINTS, JSON, Endpoint
 from proxy_core.control.door.peers import Peer, peer
 from proxy_core.control.door.slices import pieces
@@ -37,16 +44,6 @@ from proxy_core.control.door.watch import Watch
 from proxy_core.control.editing.commands import Refused, Stale
 from proxy_core.errors import Problem
 
-LONGEST, LONGEST_OF_READERS = regular_files.MOST, 64 * 1024
-"""Bytes of a body: of who may write, as much as a site file may have; and of who may only read."""
-BODY_WITHIN = 30.0
-"""Seconds that a body may take to come."""
-BODIES = 2
-"""Bodies that may come at once of who may write: each may be large."""
-READ_WITHIN = 10.0
-"""Seconds for which a reader may read nothing of its answer."""
-WAITING = 64 * 1024
-"""Bytes of answers that wait for one reader."""
 SLICE = 0.002
 """Seconds of work after which requests have a turn."""
 LOOK_AGAIN = 1.0

@@ -60,15 +60,20 @@ class Records(Struct, frozen=True, kw_only=True):
     """Finished requests, oldest first. Who asks again after ``seen`` misses nothing that is still kept."""
 
     records: tuple[Record, ...]
+    """Those that it was asked for."""
     seen: int
+    """The number up to which was looked."""
 
 
 class Past(Struct, frozen=True, kw_only=True):
     """The generations that are kept, oldest first, and what Undo and Redo would do."""
 
     generations: tuple[Generation, ...]
+    """Each with its number, time, author, sentence and diff."""
     undo: Generation | None
+    """What Undo would take back."""
     redo: Generation | None
+    """What Redo would do again."""
 
 
 class MapQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +87,9 @@ class MapContent(Struct, frozen=True, kw_only=True):
     """A map: what it says for a key (null for a miss), or its entries."""
 
     value: str | None = None
+    """What it says for the key."""
     rows: tuple[MapRow, ...] = ()
+    """Key, value and line of each entry."""
 
 
 class WatchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -137,7 +144,7 @@ class Endpoint(NamedTuple):
     writes: bool = False
     """Only the service's own user and root may."""
     statuses: tuple[int, ...] = ()
-    """What else may come than 200, 400, 403, 413 and 429."""
+    """What else may come than 200, 400, 403, 408, 413 and 429."""
 
 
 ENDPOINTS = (
@@ -198,6 +205,7 @@ STATUSES = {
     403: "Who asks may only read.",
     404: "It is not there, or not any more.",
     405: "The path takes another method.",
+    408: "The body did not come in time.",
     412: "Somebody else changed the site since If-Match: the body is a Stale, with the other's diff.",
     413: "The body is too long.",
     422: "Refused: the body says every problem, with line, column and what to do.",
