@@ -24,6 +24,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from msgspec import DecodeError, ValidationError, convert
 from msgspec.json import decode, encode
+from msgspec.structs import replace
 
 from proxy_core.config.model.site import Control
 from proxy_core.control.door import socket_path
@@ -38,7 +39,7 @@ from proxy_core.control.door.bounds import (
     Bounds,
 )
 from proxy_core.control.door.endpoints import ENDPOINTS, JSON, Endpoint
-from proxy_core.control.door.peers import Peer, peer
+from proxy_core.control.door.peers import Peer, peer, user_name
 from proxy_core.control.door.slices import pieces
 from proxy_core.control.door.watch import Watch
 from proxy_core.control.editing.commands import Refused, Stale
@@ -76,6 +77,9 @@ class Door:
         self._reading: dict[asyncio.BaseTransport, asyncio.Task[Any]] = {}
         """Who gets lines, and the task that writes them."""
         self._bodies = asyncio.Semaphore(BODIES)
+        self._names: dict[int, str] = {}
+        """Names of users that were here."""
+        self._admitting: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         application = web.Application(client_max_size=LONGEST, middlewares=[self._worded])
@@ -94,6 +98,8 @@ class Door:
         """Listen; on a socket that was ``handed`` over, with its place, where there is one. What keeps it from that is
         a ``problem``, and is tried again."""
         await self._runner.setup()
+        own = os.geteuid()
+        self._names[own] = await asyncio.to_thread(user_name, own)
         self._settings = self._behind.site().site.control
         if handed is not None:
             self._begin(*handed)
@@ -107,6 +113,7 @@ class Door:
             self._looking.cancel()
             await asyncio.wait({self._looking})
         await self._end()
+        await asyncio.gather(*self._admitting, return_exceptions=True)
         for transport in [*self._peers]:
             if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size():
                 transport.abort()  # who reads nothing must not hold up the end
@@ -160,13 +167,21 @@ class Door:
             except OSError:  # no descriptors left, for a while
                 await asyncio.sleep(LOOK_AGAIN)
                 continue
-            try:
-                await self._admit(connection)
-            except OSError:  # whoever it was is gone
-                connection.close()
+            task = asyncio.create_task(self._admit(connection))
+            self._admitting.add(task)
+            task.add_done_callback(self._admitting.discard)
 
     async def _admit(self, connection: socket.socket) -> None:
-        asking = await asyncio.to_thread(peer, connection)  # a directory service that names users may be slow
+        """Let a connection in. A user whose name takes long to be found keeps nobody else waiting."""
+        try:
+            found = peer(connection)
+            if found.uid not in self._names:
+                self._names[found.uid] = await asyncio.to_thread(user_name, found.uid)
+            await self._serve(connection, replace(found, name=self._names[found.uid]))
+        except OSError:  # whoever it was is gone
+            connection.close()
+
+    async def _serve(self, connection: socket.socket, asking: Peer) -> None:
         if not self._bounds.enter(asking):
             with suppress(OSError):
                 connection.send(REFUSED)

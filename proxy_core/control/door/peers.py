@@ -12,7 +12,6 @@ import pwd
 import socket
 import struct
 import sys
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -31,7 +30,7 @@ class Peer(Struct, frozen=True, kw_only=True):
     pid: int
     """Their process; 0 where the system does not tell."""
     name: str
-    """Their user's name, or its number where it has none."""
+    """Their user's name (``user_name``); its number until that is known, and where it has none."""
     may_write: bool
     """They may change the site and stop the service."""
 
@@ -45,12 +44,11 @@ def peer(connection: socket.socket) -> Peer:
         found = struct.unpack(_XUCRED, connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, size))
         uid, gid = found[1], found[3]
         pid = connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID) if sys.platform == "darwin" else 0
-    return Peer(uid=uid, gid=gid, pid=pid, name=user_name(uid), may_write=uid in (0, os.geteuid()))
+    return Peer(uid=uid, gid=gid, pid=pid, name=str(uid), may_write=uid in (0, os.geteuid()))
 
 
-@lru_cache(maxsize=256)
 def user_name(uid: int) -> str:
-    """The name of a user; asked once for each, since a directory service may take its time."""
+    """The name of a user. A directory service that knows it may take its time: ask in a thread."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

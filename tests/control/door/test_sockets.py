@@ -127,7 +127,8 @@ def test_the_kernel_says_who_is_at_the_other_end() -> None:
     with one, other:
         found = peer(one)
     assert (found.uid, found.gid, found.pid) == (os.getuid(), os.getgid(), os.getpid())
-    assert found.name == user_name(os.getuid())
+    assert user_name(os.getuid())
+    assert user_name(STRANGER) == str(STRANGER)
     assert found.may_write
 
 
