@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from proxy_core.control.door import door as door_module
 from proxy_core.control.door.answers import HANDLERS
@@ -182,6 +184,48 @@ async def test_who_asks_without_a_pause_is_told_to_wait(tmp_path: Path) -> None:
         there.door._bounds.ask = lambda peer, now: False  # type: ignore[method-assign]
         answer = await ask(there.path, "GET", "/v1/snapshot")
         assert (answer.status, answer.fields["retry-after"]) == (429, "1")
+
+
+async def test_the_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there:
+        answer = await ask(there.path, "GET", "/v1/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(answer.body.decode())}
+    assert families["rproxy_generation"].samples[0].value == 1
+
+
+async def test_what_ansible_sends_is_taken(tmp_path: Path) -> None:
+    fields = (
+        "Accept-Encoding: gzip\r\nUser-Agent: ansible-httpget\r\nContent-Type: application/octet-stream\r\n"
+        'If-Match: "1"\r\nCache-Control: no-cache\r\n'
+    )
+    async with open_door(tmp_path) as there:
+        text = SITE.replace("weight = 1", "weight = 4").encode()
+        answer = await ask(there.path, "PUT", "/v1/site.toml", text, fields)
+        assert (answer.status, answer.json["type"], answer.fields["etag"]) == (200, "Applied", '"2"')
+        assert (await ask(there.path, "PUT", "/v1/site.toml", text, fields)).status == 412
+
+
+async def test_a_long_answer_lets_others_have_their_turn(tmp_path: Path) -> None:
+    rows = "".join(f'[[routes]]\npath = "/r{n}"\nproxy = "balancer://b/"\n' for n in range(4000))
+    longest = 0.0
+
+    async def beat() -> None:
+        nonlocal longest
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - began)
+
+    async with open_door(tmp_path, SITE + rows) as there:
+        site = there.engine.site()
+        began = time.perf_counter()
+        whole = msgspec.json.encode(site)
+        at_once = time.perf_counter() - began
+        beating = asyncio.create_task(beat())
+        answer = await ask(there.path, "GET", "/v1/site")
+        beating.cancel()
+    assert answer.body == whole
+    assert longest < max(0.05, 5 * at_once)
 
 
 async def test_stopping_is_the_services_business(tmp_path: Path) -> None:
