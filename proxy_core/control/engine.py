@@ -18,17 +18,17 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
-from proxy_core.control.demo import members, traffic
+from proxy_core.control.demo.run import Demo
 from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
-from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
-from proxy_core.control.explaining.explain import explain, inspection
+from proxy_core.control.editing.site_problems import check
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
-from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
@@ -73,12 +73,13 @@ class Engine:
     listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one."""
 
     def __init__(self, file: Path, *, console: bool = False, allow_empty: bool = False) -> None:
+        if console:  # what a console alone asks for is loaded before anybody is served
+            import proxy_core.control.explaining.explain  # noqa: F401
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
             raise BadSite(document, problems)
         self.file = file
-        self.demo = False
         self.recent_problems = RecentProblems()
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
@@ -103,8 +104,8 @@ class Engine:
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
-        self._access_log = AccessLogWriter(self._recorder, file.parent, console)
-        self._demo_members: list[members.DemoMember] = []
+        self._access_logs = AccessLogs(self._recorder, file.parent, console)
+        self._demo = Demo()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -124,7 +125,7 @@ class Engine:
         self._editor.may_write(self._pen.take())
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
-        self._access_log.adopt(site.access_log)
+        self._access_logs.adopt(site)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
@@ -147,9 +148,8 @@ class Engine:
         await self._server.close()
         await self._maps.close()
         self._outside.names.close()
-        for upstream in self._demo_members:
-            await upstream.close()
-        self._access_log.close()
+        await self._demo.close()
+        self._access_logs.close()
         self._pen.drop()
         return cut
 
@@ -158,8 +158,8 @@ class Engine:
         return await self.submit(Reload(), "signal")
 
     def reopen_logs(self) -> None:
-        """Open the access log anew, after it was moved away (SIGUSR1)."""
-        self._access_log.reopen()
+        """Open the access logs anew, after they were moved away (SIGUSR1)."""
+        self._access_logs.reopen()
 
     def metrics_text(self) -> str:
         """The numbers as Prometheus reads them."""
@@ -194,7 +194,7 @@ class Engine:
             rewrites=minute.rewrites,
             listeners=_listeners(listeners),
             seconds=minute.seconds,
-            demo=self.demo,
+            demo=self._demo.running,
             limited=self._server.reached(),
         )
 
@@ -202,10 +202,14 @@ class Engine:
         return tuple(map(record, self._recorder.after(after, limit)))
 
     def inspect(self, number: int) -> Inspection | None:
+        from proxy_core.control.explaining.explain import inspection
+
         exchange = self._recorder.find(number)
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
+        from proxy_core.control.explaining.explain import explain
+
         outside = Outside(self._maps.uncounted(), self.file.parent)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
@@ -262,13 +266,12 @@ class Engine:
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
-            unwritten=self._access_log.unwritten,
+            unwritten=self._access_logs.unwritten,
         )
 
     def _unopened(self) -> tuple[Problem, ...]:
-        """Files that the site names and that cannot be opened: pages for errors, the access log."""
-        log = self._access_log.problem
-        return (*self._outside.pages.problems, *((log,) if log else ()))
+        """Files that the site names and that cannot be opened: pages for errors, access logs."""
+        return (*self._outside.pages.problems, *self._access_logs.problems)
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -300,31 +303,25 @@ class Engine:
         return replace(result, warnings=(*result.warnings, *self._unopened()))
 
     async def start_demo(self) -> str:
-        """Start a small upstream for every loopback member that refuses connections."""
-        started = await members.start_members(self._current.rules.site)
-        self._demo_members += started
-        self.demo = self.demo or bool(started)
-        ports = ", ".join(str(upstream.port) for upstream in started)
-        return f"demo members on {ports}" if started else "every loopback member answers already"
+        return await self._demo.stand_in(self._current.rules.site)
 
-    async def start_demo_traffic(self, rate: float) -> None:
+    def start_demo_traffic(self, rate: float) -> None:
         """Send gentle, varied traffic to the first listener until the engine stops."""
-        port = next((listener.port for listener in self._server.listeners), None)
-        if port is not None:
-            self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))
+        for listener in self._server.listeners[:1]:
+            self._demo.visit(listener.port, self._current.rules.site, rate)
 
     async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
         """The Editor's way to bring a site into force; the problems when that cannot be done."""
         if problems := await self._swap.bring(site, generation):
             return problems
         self._checks.adopt(self._current.rules)
-        self._access_log.adopt(site.access_log)
+        self._access_logs.adopt(site)
         return ()
 
     # ---- clocks
 
     async def _clock(self) -> None:
-        """Every quarter of a second: how late is the loop, drain the access log; every second: close it."""
+        """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         ticks = 0
@@ -339,7 +336,7 @@ class Engine:
                 self.recent_problems.crashed("a tick of the engine's clock", error, "serving goes on")
 
     async def _tick(self, ticks: int) -> None:
-        self._access_log.write()
+        self._access_logs.write()
         if ticks % round(1 / TICK) == 0:
             await self._second()
         if ticks % round(BIND_AGAIN / TICK) == 0 and (self._swap.unbound or self.metrics.problem):
