@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from proxy_core.control.cli.subcommand import (
     site_argument,
 )
 from proxy_core.control.demo.scratch_site import move_listeners, sample, scratch_copy
+from proxy_core.control.door.opening import opened
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
@@ -58,12 +60,16 @@ class Signals:
     def install(self, engine: Engine) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: (self.cut if self.stop.is_set() else self.stop).set())
+            loop.add_signal_handler(number, self.end)
         loop.add_signal_handler(signal.SIGHUP, self.hung.set)
         loop.add_signal_handler(signal.SIGUSR1, engine.reopen_logs)
         # A stopped process serves nobody: no key, and no shell that puts it into the background, may stop it.
         for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)
+
+    def end(self) -> None:
+        """Drain and end; a second time, at once."""
+        (self.cut if self.stop.is_set() else self.stop).set()
 
 
 def whole() -> Parser:
@@ -98,9 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell(f"rproxy-tui: cannot make a copy of {file}: {error.strerror}\n")
             return EXIT_BAD_SITE
     sys.setswitchinterval(0.0005)
-    status = uvloop.run(
-        serve(file, with_demo=given.demo, read_only=given.read_only, allow_empty=given.allow_empty, notices=moved)
-    )
+    status = uvloop.run(serve(file, given, moved))
     if given.demo and not status:
         tell(f"rproxy-tui: the demo's edits are in {file}; {site} is as it was\n")
     return status
@@ -114,18 +118,11 @@ def in_foreground() -> bool:
         return False
 
 
-async def serve(
-    file: Path,
-    *,
-    with_demo: bool = False,
-    read_only: bool = False,
-    allow_empty: bool = False,
-    notices: Sequence[Problem] = (),
-) -> int:
+async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -> int:
     """Serve ``file`` and attend to it until it shall stop; 2 when the file has errors. ``notices`` are shown among its
     problems for a while."""
     try:
-        engine = Engine(file, console=True, allow_empty=allow_empty)
+        engine = Engine(file, console=True, allow_empty=given.allow_empty)
     except BadSite as bad:
         for problem in await with_named_things(bad.document, bad.problems):
             report(problem)
@@ -136,15 +133,18 @@ async def serve(
     await engine.start()
     for notice in notices:
         engine.recent_problems.add(notice)
-    if with_demo:
+    if given.demo:
         await engine.start_demo()
-        await engine.start_demo_traffic(DEMO_RATE)
+        engine.start_demo_traffic(DEMO_RATE)
+    door = await opened(engine, given.control, signals.end)
     asyncio.get_running_loop().call_later(SETTLE, settle)
-    if await attended(engine, signals, read_only) == "cut":
+    if await attended(engine, signals, given.read_only) == "cut":
         signals.cut.set()
     if in_flight := engine.snapshot().in_flight:
         tell(f"rproxy: waiting for {in_flight} in flight; Ctrl-C cuts them\n")
     cut = await drained(engine, signals.cut)
+    if door is not None:
+        await door.close()
     tell(f"rproxy: stopped, {cut} cut\n")
     return 0
 

@@ -40,7 +40,7 @@ KINDS = {
 TABLES = {
     "site": "site settings", "limits": "limits", "access_log": "access log", "log": "log",
     "console": "console settings", "sticky": "stickiness", "health": "health checks",
-    "file_types": "file types", "upstream_tls": "TLS with members", "tls": "TLS",
+    "file_types": "file types", "upstream_tls": "TLS with members", "tls": "TLS", "control": "control socket",
 }  # fmt: skip
 
 

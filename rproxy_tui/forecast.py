@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from proxy_core.balance.shares import Able, lbsets, shares
+from proxy_core.control.editing.changes import listed as listed
 from proxy_core.control.view import MemberLoad
 from rproxy_tui import words
 
@@ -79,10 +80,3 @@ def handover(members: Sequence[MemberLoad], names: Collection[str], **fields: An
     down = [load.member for load in members if load.status == "enabled" and load.weight and not load.well]
     missed = [name for name in down if name not in names and not after.get(name)]
     return f"{outcome} {listed(missed)} {'is' if len(missed) == 1 else 'are'} down." if missed else outcome
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """``a``, ``a and b``, ``a, b and c``, ``a, b, c and 4 more``."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -58,6 +58,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     if site.access_log is not None:
         yield remove(console, ("access_log",), "write no access log any more")
     yield edit(console, ("file_types",), "what the names of served files say of them")
+    yield edit(console, ("control",), "the socket for rproxy ctl and consoles, and who may read there")
     yield edit(console, ("log",), "what rproxy says where it has no console")
     yield add(console, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
     for name, listener in site.listeners.items():

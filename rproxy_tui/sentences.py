@@ -1,11 +1,9 @@
 """Commands in the operator's words: what a key on a screen means, and what it will do.
 
-Most of it builds Changes: each function takes names and plain values and returns the edits with the sentence that
-history will show. The rest says who takes a deleted route's requests (``forecast`` says it of members). All of it is
-pure: nothing here reads an engine, a clock or a screen.
-
-A ban is an edit like any other: it survives a restart, can be taken back, and ends by itself. A new one takes those
-with it that have ended, so the list does not grow for ever.
+Most of it builds Changes of rows: each function takes names and plain values and returns the edits with the sentence
+that history will show. Those of members and bans come from ``editing.changes``, since ctl has words for them too. The
+rest says who takes a deleted route's requests (``forecast`` says it of members). All of it is pure: nothing here reads
+an engine, a clock or a screen.
 
 Paths follow mod_proxy's alias_match: the first row in file order that takes a path by whole segments decides.
 """
@@ -13,36 +11,34 @@ Paths follow mod_proxy's alias_match: the first row in file order that takes a p
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
-from proxy_core.config.model import Ban, MemberRole, MemberStatus, RewriteRule, Route, Site
-from proxy_core.control.editing.commands import Change, Command, Delete, Edit, Insert, Move, Redo, Restore, Set, Undo
+from proxy_core.config.model import Ban, RewriteRule, Route, Site
+from proxy_core.control.editing.changes import (
+    PLURALS,
+    ROLES,
+    VERBS,
+    MemberName,
+    ban,
+    listed,
+    remove_members,
+    set_role,
+    set_status,
+    set_weights,
+)
+from proxy_core.control.editing.commands import Change, Command, Delete, Insert, Move, Redo, Restore, Set, Undo
 from proxy_core.errors import Address
-from proxy_core.rules.access.networks import ends, seen_as
+from proxy_core.rules.access.networks import ends
 from proxy_core.rules.lint.unreachable_rewrites import shadows
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from rproxy_tui import words
 from rproxy_tui.draft import thing
-from rproxy_tui.forecast import listed
 
-MemberName = tuple[str, str]
-"""Balancer and member."""
+__all__ = ["PLURALS", "ROLES", "VERBS", "MemberName", "ban", "remove_members", "set_role", "set_status", "set_weights"]
+
 Row = Route | RewriteRule
 
 LIGHTEST, HEAVIEST = 0.0, 100.0
-VERBS: dict[MemberStatus, str] = {
-    "enabled": "enable",
-    "draining": "drain",
-    "disabled": "disable",
-    "stopped": "stop",
-}
-ROLES: dict[MemberRole, str] = {"regular": "a regular member", "standby": "a standby", "spare": "a spare"}
-PLURALS: dict[MemberRole, str] = {"regular": "regular members", "standby": "standbys", "spare": "spares"}
-_SPAN = re.compile(r"(\d{1,6}(?:\.\d+)?) ?(s|m|h|d)")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST = 3650 * 86_400
 
 
 def takes_away(command: Command) -> bool:
@@ -53,17 +49,6 @@ def takes_away(command: Command) -> bool:
 
 
 # Members ------------------------------------------------------------------------------------------------------------
-
-
-def set_weights(balancer: str, weights: Mapping[str, float]) -> Change:
-    """Give members their weights, 0 to 100. A whole number is spelled without a fraction."""
-    values = {name: int(weight) if weight == int(weight) else weight for name, weight in weights.items()}
-    spelled = [f"{value:g}" for value in values.values()]
-    to = listed(spelled if len({*spelled}) > 1 else spelled[:1])
-    return Change(
-        edits=tuple(Set((*_member((balancer, name)), "weight"), value) for name, value in values.items()),
-        sentence=f"set weight of {balancer}/{listed([*values])} to {to}",
-    )
 
 
 def nudged(weight: float, step: int) -> float:
@@ -89,34 +74,6 @@ def other_weights(before: Mapping[str, float], now: Mapping[str, float]) -> str:
         if now.get(name) != weight
     ]
     return f"{listed(changed)}: esc, and look again."
-
-
-def set_status(status: MemberStatus, balancer: str, *members: str) -> Change:
-    """Enable, drain or disable members. Enabled is what one is without a word, so enabling removes the key."""
-    return Change(
-        edits=tuple(_worded((balancer, name), "status", status, "enabled") for name in members),
-        sentence=f"{VERBS[status]} {balancer}/{listed(members)}",
-    )
-
-
-def set_role(role: MemberRole, balancer: str, *members: str) -> Change:
-    """Make members standbys, spares or regular ones, which is what one is without a word."""
-    return Change(
-        edits=tuple(_worded((balancer, name), "role", role, "regular") for name in members),
-        sentence=f"make {balancer}/{listed(members)} {(ROLES if len(members) == 1 else PLURALS)[role]}",
-    )
-
-
-def _worded(member: MemberName, option: str, value: str, default: str) -> Edit:
-    address = (*_member(member), option)
-    return Delete(address) if value == default else Set(address, value)
-
-
-def remove_members(balancer: str, *members: str) -> Change:
-    return Change(
-        edits=tuple(Delete(_member((balancer, name))) for name in members),
-        sentence=f"remove {balancer}/{listed(members)}",
-    )
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------
@@ -195,45 +152,11 @@ def fix_rules(site: Site, rule: RewriteRule) -> Change | None:
 # Bans -----------------------------------------------------------------------------------------------------------------
 
 
-def ban(site: Site, client: str, span: str, now: float) -> Change | str:
-    """Keep a client out for ``span`` ("30m", "1h", "7d", "" for good) from ``now`` (epoch seconds) on; or what is
-    wrong with the span. Of IPv6 it is the client's whole /64."""
-    until = ""
-    if span.strip():
-        found = _SPAN.fullmatch(span.strip().lower())
-        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-        if not 0 < seconds <= _LONGEST:
-            return "A time is a number with its unit: 30m, 1h or 7d; nothing keeps it out for good."
-        moment = datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
-        until = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    network = seen_as(client)
-    if not network:
-        return "The request says no address."
-    edits: list[Edit] = [Delete(("bans", row.id)) for row in site.bans if row.network != network and _ended(row, now)]
-    same = next((row for row in site.bans if row.network == network), None)
-    if same is None:
-        edits.append(Insert(("bans",), {"network": network} | ({"until": until} if until else {})))
-    elif until:
-        edits.append(Set(("bans", same.id, "until"), until))
-    elif same.until:
-        edits.append(Delete(("bans", same.id, "until")))
-    else:
-        return f"{network} is banned for good already."
-    return Change(edits=tuple(edits), sentence=f"ban {network}{f' for {span.strip()}' if until else ''}")
-
-
 def about_ban(row: Ban, now: float) -> str:
     """How long a ban still holds, and why it was made."""
     left = ends(row.until) - now
     when = "for good" if math.isinf(left) else "has ended" if left <= 0 else f"{words.span(left)} left"
     return f"{row.network}: {when}{f', {row.note}' if row.note else ''}"
-
-
-def _ended(row: Ban, now: float) -> bool:
-    try:
-        return ends(row.until) <= now
-    except ValueError:
-        return False
 
 
 # What it will do: routes --------------------------------------------------------------------------------------------
@@ -290,8 +213,3 @@ def ago(seconds: float) -> str:
 
 def question(change: Change) -> str:
     return f"{change.sentence[:1].upper()}{change.sentence[1:]}?"
-
-
-def _member(member: MemberName) -> tuple[str, str, str, str]:
-    balancer, name = member
-    return ("balancers", balancer, "members", name)

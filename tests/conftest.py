@@ -45,4 +45,5 @@ def state_folder(state_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch)
     """Where this test's journals and logs go. Who writes there makes it."""
     folder = next(state_folders)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder / "run"))
     return folder

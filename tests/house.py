@@ -33,7 +33,7 @@ FLOORS = [
 """From the top down. Rooms of one floor do not know each other."""
 
 ONLY_IN = {
-    "aiohttp": {"proxy_core/serve/", "proxy_core/control/demo/"},
+    "aiohttp": {"proxy_core/serve/", "proxy_core/control/demo/", "proxy_core/control/door/"},
     "httptools": {"proxy_core/runtime/upstreams/"},
     "textual": {"rproxy_tui/"},
     "rich": {"rproxy_tui/"},

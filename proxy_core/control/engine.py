@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
+from proxy_core.control.demo.run import Demo
+from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
@@ -45,9 +46,6 @@ from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
-
-if TYPE_CHECKING:
-    from proxy_core.control.demo.members import DemoMember
 
 TICK = 0.25
 """Seconds between two looks at the clock: for the loop's lateness and the access log."""
@@ -82,11 +80,14 @@ class Engine:
         if document.site is None or errors(problems):
             raise BadSite(document, problems)
         self.file = file
-        self.demo = False
         self.recent_problems = RecentProblems()
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
+        self.door_problem: Callable[[], Problem | None] = lambda: None
+        self.upgrade: Callable[[], Awaitable[str]] | None = None
+        """Begins an upgrade and says what is being done, where there is a way."""
         self._editor = Editor(file, document, self._apply)
+        self._pen = SiteLock(journal_of(file).with_name("writer"))
         self._registry = Registry()
         self._recorder = Recorder()
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
@@ -99,12 +100,12 @@ class Engine:
         )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
-        self.metrics = MetricsText(lambda: exposition(self.snapshot(), self.sight(), self._recorder, self._registry))
+        self.metrics = MetricsText(self.metrics_text)
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
-        self._demo_members: list[DemoMember] = []
+        self._demo = Demo()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -121,6 +122,7 @@ class Engine:
         """Bind and serve. A listener whose port is taken becomes a problem and is tried again, a map that cannot be
         read one that its rules do without; the rest serves."""
         asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
+        self._editor.may_write(self._pen.take())
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
         self._access_logs.adopt(site)
@@ -146,9 +148,9 @@ class Engine:
         await self._server.close()
         await self._maps.close()
         self._outside.names.close()
-        for upstream in self._demo_members:
-            await upstream.close()
+        await self._demo.close()
         self._access_logs.close()
+        self._pen.drop()
         return cut
 
     async def reload(self) -> Result:
@@ -158,6 +160,10 @@ class Engine:
     def reopen_logs(self) -> None:
         """Open the access logs anew, after they were moved away (SIGUSR1)."""
         self._access_logs.reopen()
+
+    def metrics_text(self) -> str:
+        """The numbers as Prometheus reads them."""
+        return exposition(self.snapshot(), self.sight(), self._recorder, self._registry)
 
     # ---- EngineView
 
@@ -172,6 +178,7 @@ class Engine:
             at=at,
             uptime=now - self._began,
             generation=rules.generation,
+            revision=self._editor.revision,
             saved=self._editor.saver.state,
             requests=recorder.newest,
             in_flight=len(recorder.live),
@@ -187,7 +194,7 @@ class Engine:
             rewrites=minute.rewrites,
             listeners=_listeners(listeners),
             seconds=minute.seconds,
-            demo=self.demo,
+            demo=self._demo.running,
             limited=self._server.reached(),
         )
 
@@ -228,7 +235,9 @@ class Engine:
 
     def _faults(self) -> tuple[Problem, ...]:
         """What does not work now, but for the site file and members."""
-        alone = (self._editor.saver.journal_problem, self.metrics.problem, self._beats.problem)
+        editor = self._editor
+        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem()]
+        alone += [self.metrics.problem, self._beats.problem]
         return (
             *self._swap.unbound,
             *self._server.problems(),
@@ -287,29 +296,19 @@ class Engine:
     async def preview(self, command: Command) -> Preview:
         return await self._editor.preview(command)
 
-    async def submit(self, command: Command, author: str = "console") -> Result:
-        result = await self._editor.submit(command, author)
+    async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
+        result = await self._editor.submit(command, author, on)
         if isinstance(result, Refused):
             return result
         return replace(result, warnings=(*result.warnings, *self._unopened()))
 
     async def start_demo(self) -> str:
-        """Start a small upstream for every loopback member that refuses connections."""
-        from proxy_core.control.demo import members
+        return await self._demo.stand_in(self._current.rules.site)
 
-        started = await members.start_members(self._current.rules.site)
-        self._demo_members += started
-        self.demo = self.demo or bool(started)
-        ports = ", ".join(str(upstream.port) for upstream in started)
-        return f"demo members on {ports}" if started else "every loopback member answers already"
-
-    async def start_demo_traffic(self, rate: float) -> None:
+    def start_demo_traffic(self, rate: float) -> None:
         """Send gentle, varied traffic to the first listener until the engine stops."""
-        from proxy_core.control.demo import traffic
-
-        port = next((listener.port for listener in self._server.listeners), None)
-        if port is not None:
-            self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))
+        for listener in self._server.listeners[:1]:
+            self._demo.visit(listener.port, self._current.rules.site, rate)
 
     async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
         """The Editor's way to bring a site into force; the problems when that cannot be done."""
@@ -355,6 +354,8 @@ class Engine:
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
         self._outside.pages.look_again(self._current.rules.site)
+        if self._editor.read_only is not None and self._pen.take() is None:
+            await self._editor.take_over()
         if self._editor.saver.changed():
             await self._editor.file_changed()
         if self.watch is not None:

@@ -210,6 +210,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Seconds since the start."""
     generation: int
     """Of the rule set in force."""
+    revision: int = 0
+    """As in SiteState: who keeps a copy of the site asks for it anew when this has changed."""
     saved: Saved
     """How the site file on disk stands to what is in force."""
     requests: int
@@ -358,8 +360,7 @@ class EngineView(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The first ``limit`` finished requests with a number greater than ``after``, oldest first: who reads on from
-        the last number it got misses nothing that is still in the ring."""
+        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing."""
 
     def inspect(self, number: int) -> Inspection | None:
         """None when the request has left the ring."""
@@ -370,15 +371,13 @@ class EngineView(Protocol):
     def site(self) -> SiteState: ...
 
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong now: warnings of the site, a file on disk that does not parse, a save that failed, a member
-        that refuses connections."""
+        """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
-        """The entries of a txt or rnd map, in the order of its file, those that are never reached as well; of other
-        maps none. Raises OSError when the file cannot be read."""
+        """The entries of a txt or rnd map in the order of its file; of others none. Raises OSError."""
 
     async def look_up(self, name: str, key: str) -> str | None:
         """What the map ``name`` says for ``key`` now, None for a miss. It counts as no lookup."""
@@ -394,7 +393,8 @@ class EngineView(Protocol):
     async def preview(self, command: Command) -> Preview:
         """What the command would do; touches nothing."""
 
-    async def submit(self, command: Command, author: str = "console") -> Result: ...
+    async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
+        """``on``: the generation that it was made on; on another one nothing is done."""
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections; the answer says which."""

@@ -29,6 +29,7 @@ from proxy_core.config.model.types import (
     Name,
     NonEmpty,
     OwnNames,
+    RowId,
     example,
 )
 
@@ -144,6 +145,22 @@ class Metrics(SiteTable, frozen=True, kw_only=True):
     """See ``OwnNames``."""
 
 
+class Control(SiteTable, frozen=True, kw_only=True):
+    """[control]: the socket through which rproxy ctl and consoles reach the service while it runs.
+
+    [control]
+    name = "shop"
+    group = "operators"
+    """
+
+    name: Annotated[RowId, example("shop")] = ""
+    """Name of the socket, without .sock; without it the name of the site file, with a short hash of its place."""
+
+    group: Annotated[str, example("operators")] = ""
+    """Group whose members may connect and read, by name or number; without it only the user that the service runs as
+    and root can connect. Only these two may change anything."""
+
+
 class Console(SiteTable, frozen=True, kw_only=True):
     """[console]: how the terminal console looks and which keys it uses.
 
@@ -239,6 +256,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     upstream_tls: UpstreamTls = UpstreamTls()
     """How https members are spoken to."""
+
+    control: Control = Control()
+    """The socket for rproxy ctl and consoles."""
 
     console: Console = Console()
     """The console's looks and keys."""

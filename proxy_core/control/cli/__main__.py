@@ -3,7 +3,7 @@
 ``rproxy SITE.toml`` serves; ``COMMANDS`` are the others. What a command needs is imported when it is asked for.
 Problems go to standard error, one a line, as ``file:line:column: what, what to do``. The exit status is 1 when standard
 output does not take what was asked for, 2 when what was given has errors, and 3 when an import or export lost
-something.
+something; ctl has more (``ctl.CTL``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from proxy_core.control.cli.subcommand import (
 
 COMMANDS = {
     "check": ("check_site", "List every problem of a site file, and of the files, programs and names in it."),
+    "ctl": ("ctl", "Ask and change a service that runs."),
     "explain": ("explain_request", "Tell what would become of a request, and why."),
     "export": ("import_export", "Make a configuration of a site file that Apache httpd serves in the same way."),
     "import": ("import_export", "Make a site file of an Apache httpd configuration."),

@@ -27,6 +27,7 @@ from proxy_core.control.cli.subcommand import (
     say,
     site_argument,
 )
+from proxy_core.control.door.opening import Place, opened
 from proxy_core.control.editing.commands import Refused
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
@@ -38,11 +39,12 @@ from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 
 def _run(given: Namespace) -> int:
     open_standard_descriptors()
-    return uvloop.run(serve(given.site, allow_empty=given.allow_empty))
+    return uvloop.run(serve(given.site, allow_empty=given.allow_empty, control=given.control))
 
 
-async def serve(file: Path, *, allow_empty: bool = False) -> int:
-    """Serve ``file`` until a signal says stop; 2 when it has errors, 1 when none of its listeners can be bound."""
+async def serve(file: Path, *, allow_empty: bool = False, control: Place = None) -> int:
+    """Serve ``file`` until a signal or somebody at the door says stop; 2 when it has errors, 1 when it can bind no
+    listener."""
     journal = in_journal()
     log = EventLog(LineSink(), journal)
     try:
@@ -61,6 +63,7 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
         log.tell(Event(level="error", kind="stopped", text="no listener could be bound: nothing can be served"))
         await engine.stop(0)
         return EXIT_NO_LISTENER
+    door = await opened(engine, control, lambda: (cut if stop.is_set() else stop).set())
     with suppress(OutputLost):
         say(ready(engine))
     engine.watch = log.see
@@ -72,6 +75,8 @@ async def serve(file: Path, *, allow_empty: bool = False) -> int:
     log.tell(Event(level="info", kind="draining", text=text, facts={"in_flight": in_flight}))
     faults = engine.sight().faults
     lost = await drained(engine, cut)
+    if door is not None:
+        await door.close()
     log.see(replace(engine.sight(), faults=faults))  # what is wrong is not over because nobody serves any more
     log.tell(Event(level="info", kind="stopped", text=f"stopped, {lost} cut", facts={"cut": lost}))
     return 0

@@ -103,6 +103,11 @@ def serving_options(parser: argparse.ArgumentParser) -> None:
     """What every program that serves takes beside the site file."""
     help_ = "start without a listener, or with nothing that answers; without it such a file is refused"
     parser.add_argument("--allow-empty", action="store_true", help=help_)
+    door = parser.add_mutually_exclusive_group()
+    help_ = "the socket through which rproxy ctl and consoles reach it (default: where docs/control.md says)"
+    door.add_argument("--control", type=Path, metavar="SOCKET", help=help_)
+    help_ = "open no such socket"
+    door.add_argument("--no-control", dest="control", action="store_const", const=False, help=help_)
 
 
 def sound(file: Path) -> tuple[Document, Site] | None:

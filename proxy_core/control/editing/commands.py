@@ -18,7 +18,8 @@ from proxy_core.errors import Problem
 
 __all__ = [
     "Applied", "Change", "Command", "Considered", "Delete", "Edit", "Insert", "Keep", "Merge", "Move", "Preview",
-    "Redo", "Refused", "Reload", "Restore", "Result", "Set", "SetEntry", "Undo", "made_on",
+    "Redo", "Refused", "Reload", "Replace", "Restore", "Result", "Revert", "Set", "SetEntry", "Stale", "Undo",
+    "made_on",
 ]  # fmt: skip
 
 
@@ -72,6 +73,18 @@ class Restore(Considered, frozen=True, tag=True):
     generation: int
 
 
+class Revert(Considered, frozen=True, tag=True):
+    """Take back what one generation did, and nothing that came after it."""
+
+    generation: int
+
+
+class Replace(Considered, frozen=True, kw_only=True, tag=True):
+    """Take a whole text as the site file."""
+
+    text: str
+
+
 class Reload(Struct, frozen=True, tag=True):
     """Take the site file as it now stands on disk (its text wins over unsaved changes)."""
 
@@ -84,7 +97,7 @@ class Merge(Struct, frozen=True, tag=True):
     """Take what somebody else wrote to the file and make the changes that are not saved yet again on top of it."""
 
 
-Command = Change | SetEntry | Undo | Redo | Restore | Reload | Keep | Merge
+Command = Change | SetEntry | Undo | Redo | Restore | Revert | Replace | Reload | Keep | Merge
 
 
 class Applied(Struct, frozen=True, kw_only=True, tag=True):
@@ -102,7 +115,16 @@ class Refused(Struct, frozen=True, kw_only=True, tag=True):
     problems: tuple[Problem, ...]
 
 
-Result = Applied | Refused
+class Stale(Refused, frozen=True, kw_only=True, tag=True):
+    """Refused because somebody else has changed the site since it was looked at."""
+
+    generation: int
+    """The one in force."""
+    diff: str
+    """What they changed; "" where what was looked at is not kept any more."""
+
+
+Result = Applied | Refused | Stale
 
 
 class Preview(Struct, frozen=True, kw_only=True, tag=True):

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from msgspec import UNSET
 
@@ -36,13 +35,17 @@ from proxy_core.control.editing.commands import (
     Redo,
     Refused,
     Reload,
+    Replace,
     Restore,
     Result,
+    Revert,
     SetEntry,
+    Stale,
     Undo,
 )
 from proxy_core.control.editing.history import HistoryEntry, difference
-from proxy_core.control.editing.map_files import MapEdit, Rewritten
+from proxy_core.control.editing.plan import Plan, inverses, nudge_of
+from proxy_core.control.editing.revert import reverting
 from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.control.editing.site_problems import check
 from proxy_core.errors import Address, Problem, errors
@@ -58,26 +61,6 @@ Apply = Callable[[Site, int], Awaitable[tuple[Problem, ...]]]
 nothing has changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a command comes to."""
-
-    document: Document
-    """The site file as it is to be."""
-    sentence: str
-    """What history shows."""
-    kind: Literal["change", "undo", "redo"] = "change"
-    """Which way it walks through history."""
-    edits: tuple[Edit, ...] | None = None
-    """The edits that it was made of; None when it was made of none."""
-    uncommented: str | None = None
-    """The text whose comments the command costs; None where they are kept."""
-    map_edits: tuple[MapEdit, ...] = ()
-    """What the command does to map files."""
-    files: tuple[Rewritten, ...] = ()
-    """The map files as ``map_edits`` make them."""
-
-
 class Editor:
     """Owns the document in force, its history and its saver. ``loaded_at`` is the epoch second at which a site was
     taken last; ``revision`` counts what was applied, ``reloads`` what became of the file when it was read again."""
@@ -91,6 +74,8 @@ class Editor:
         self._apply = apply
         self._lock = asyncio.Lock()
         self._nudged: tuple[tuple[Address, ...], str, int] | None = None
+        self.read_only: Problem | None = None
+        """Why nothing is written from here; None where it is."""
         self.revision = 1
         self.loaded_at = time.time()
         self.reloads = Counter(applied=0, refused=0)
@@ -116,8 +101,29 @@ class Editor:
         self.history.add(entry)
         self.saver.took(entry, version(self.file))
 
+    def may_write(self, refusal: Problem | None) -> None:
+        """Whether this process writes the site file and its journal; where not, ``refusal`` says why. What stands on
+        disk is then followed, and every other command refused."""
+        self.read_only = refusal
+        self.saver.journals = refusal is None
+
+    async def take_over(self) -> None:
+        """Whoever wrote the site file has ended: write it from here on, and go on with its history."""
+        async with self.saver.disk, self._lock:
+            mine = self.generation
+            self.history.begin_anew(history.load(history.journal_of(self.file)))
+            self.may_write(None)
+            last = self.history.entries[-1] if self.history.entries else None
+            number = max(mine, last.number if last is not None else 0) + 1
+            if self.document.site is not None:
+                await self._apply(self.document.site, number)
+            self.revision += 1
+            self._remember(number, "start", "took over from another process", last.text if last is not None else "")
+
     async def preview(self, command: Command) -> Preview:
         """What ``command`` would do to the file, and every problem of the outcome; touches nothing."""
+        if stale := self._stale(command):
+            return Preview(diff="", problems=stale.problems)
         try:
             plan, problems = await self._checked(command)
         except Unusable as unusable:
@@ -130,12 +136,15 @@ class Editor:
         texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
         return "".join(difference(*text) for text in texts)
 
-    async def submit(self, command: Command, author: str) -> Result:
-        """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later."""
+    async def submit(self, command: Command, author: str, on: int = 0) -> Result:
+        """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later. ``on`` is the
+        generation that it was made on, and nothing is done on another; 0: whichever is in force."""
         if not isinstance(command, Reload | Merge | Keep):
             async with self._lock:
-                return await self._submit(command, author, None)
+                return self._stale(command, on) or await self._submit(command, author, None, amending=not on)
         async with self.saver.disk, self._lock:
+            if stale := self._stale(command, on):
+                return stale
             result = await self._submit(command, author, version(self.file))
             if isinstance(command, Reload):
                 self._reloaded(result)
@@ -157,8 +166,26 @@ class Editor:
             else:
                 self._reloaded(await self._submit(Reload(), "file", version(self.file)))
 
-    async def _submit(self, command: Command, author: str, seen: Stamp | None) -> Result:
-        """``seen`` is the version on disk that a Reload, Merge or Keep is about."""
+    def _stale(self, command: Command, on: int = 0) -> Stale | None:
+        """Why a command is not to be done: somebody else was here since it was made."""
+        seen = command.made_on if isinstance(command, Considered) else 0
+        last = self.history.entries[-1]
+        if on in (0, last.number) and seen in (0, self.revision):
+            return None
+        old = self.history.find(on)
+        if on > last.number:
+            problem = Problem(what=f"there is no generation {on} yet: the last is {last.number}", todo="look again")
+            return Stale(problems=(problem,), generation=last.number, diff="")
+        diff = last.diff if not on else difference(old.text, last.text, self.file.name) if old is not None else ""
+        what = f"the site has changed meanwhile: {last.sentence} (generation {last.number}, by {last.author})"
+        return Stale(problems=(Problem(what=what, todo="look at it again first"),), generation=last.number, diff=diff)
+
+    async def _submit(
+        self, command: Command, author: str, seen: Stamp | None, *, amending: bool = True
+    ) -> Applied | Refused:
+        """``seen`` is the version on disk that a Reload, Merge or Keep is about; ``amending`` lets a nudge go on."""
+        if self.read_only is not None and not isinstance(command, Reload):
+            return Refused(problems=(self.read_only,))
         try:
             plan, problems = await self._checked(command)
         except Unusable as unusable:
@@ -171,7 +198,7 @@ class Editor:
                 self.saver.took(self.history.entries[-1], seen)
                 self.loaded_at = time.time()
             return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
-        entry, amends = self._next(plan, author)
+        entry, amends = self._next(plan, author, amending)
         if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
             return Refused(problems=unwritten)
         if refusals := await self._apply(document.site, entry.number):
@@ -185,15 +212,16 @@ class Editor:
         else:
             if isinstance(command, Keep | Merge):
                 self.saver.overwrite(seen)
-            self.saver.want(entry, plan.edits, NUDGE if _nudge(plan) else 0.0, plan.uncommented)
+            self.saver.want(entry, plan.edits, NUDGE if nudge_of(plan) else 0.0, plan.uncommented)
         return Applied(generation=entry.number, sentence=entry.sentence, diff=entry.diff, warnings=problems)
 
-    def _next(self, plan: Plan, author: str) -> tuple[HistoryEntry, bool]:
+    def _next(self, plan: Plan, author: str, amending: bool) -> tuple[HistoryEntry, bool]:
         """The entry that the plan makes, and whether it takes the place of the one before (a nudge goes on)."""
         last = self.history.entries[-1]
-        nudge = _nudge(plan)
+        nudge = nudge_of(plan)
         amends = (
-            nudge is not None
+            amending
+            and nudge is not None
             and self._nudged == (nudge, author, last.number)
             and time.time() - last.at < NUDGE
             and len(self.history.entries) > 1
@@ -219,7 +247,8 @@ class Editor:
 
         def work() -> tuple[Plan, tuple[Problem, ...]]:
             plan = self._plan(command)
-            problems = check(plan.document, self._emptied if isinstance(command, Reload | Merge) else None)
+            whole = isinstance(command, Reload | Merge | Replace)
+            problems = check(plan.document, self._emptied if whole else None)
             if plan.uncommented is not None:
                 what = "the text of the site file cannot carry this edit: it is spelled anew, without its comments"
                 todo = f"the text with them is kept in {backup_of(self.file).name}, and undo brings it back"
@@ -229,10 +258,6 @@ class Editor:
         return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
 
     def _plan(self, command: Command) -> Plan:
-        if isinstance(command, Considered) and command.made_on not in (0, self.revision):
-            last = self.history.entries[-1]
-            what = f"the site has changed meanwhile: {last.sentence} (generation {last.number}, by {last.author})"
-            raise Unusable(what, "look at it again first")
         match command:
             case Change(edits=edits, sentence=sentence):
                 return self._edited(self.document, edits, sentence)
@@ -242,7 +267,7 @@ class Editor:
                 found = self.history.undoable()
                 if found is None:
                     raise Unusable("nothing to undo", "the first state is in force")
-                document, back = self._parsed(found[1].text), _inverses(found[:1])
+                document, back = self._parsed(found[1].text), inverses(found[:1])
                 return Plan(document, f"undo: {found[0].sentence}", "undo", map_edits=back)
             case Redo():
                 redone = self.history.redoable()
@@ -254,9 +279,15 @@ class Editor:
                 old = self.history.find(number)
                 if old is None:
                     raise Unusable(f"generation {number} is not kept", "choose one that history lists")
-                back = _inverses([entry for entry in self.history.entries if entry.number > number])
+                back = inverses([entry for entry in self.history.entries if entry.number > number])
                 sentence = f"restore generation {number}: {old.sentence}"
                 return Plan(self._parsed(old.text), sentence, map_edits=back)
+            case Revert(generation=number):
+                return self._reverted(number)
+            case Replace(text=text):
+                document = self._parsed(text)
+                places = places_in_words(self.document.data, document.data)
+                return Plan(document, f"site file replaced: {places}")
             case Reload():
                 theirs = read(self.file)
                 places = places_in_words(self.document.data, theirs.data)
@@ -270,6 +301,22 @@ class Editor:
                 if unsaved is None:
                     raise Unusable("an undo or restore is unsaved and cannot be merged", "reload theirs or keep ours")
                 return self._edited(theirs, unsaved, "merge with the file on disk")
+
+    def _reverted(self, number: int) -> Plan:
+        """What one generation did taken back, on top of all that came after it."""
+        old = self.history.find(number)
+        before = self.history.before(number)
+        if old is None or before is None:
+            raise Unusable(f"what generation {number} changed is not kept", "choose one that history lists")
+        states = (self._parsed(before.text).data, self._parsed(old.text).data, self.document.data)
+        edits, back = reverting(*states), inverses([old])
+        if not edits and not back:
+            raise Unusable(f"nothing of generation {number} is left to take back", "it is as it was before")
+        for edit in back:
+            map_files.still(edit)
+        return replace(
+            self._edited(self.document, edits, f"revert generation {number}: {old.sentence}"), map_edits=back
+        )
 
     def _entry(self, command: SetEntry) -> Plan:
         """An entry of a map: an edit of the site where it is written there, else one of the map's file."""
@@ -303,15 +350,3 @@ def _as_seen(command: SetEntry, found: str | None) -> None:
         now = "is gone by now" if found is None else f"is {found} by now"
         was = f", and was {command.was}" if command.was is not None else ""
         raise Unusable(f"{command.key} of map {command.map} {now}{was}", "look at it again first")
-
-
-def _inverses(entries: Sequence[HistoryEntry]) -> tuple[MapEdit, ...]:
-    """What takes back all that these generations did to map files, the newest first."""
-    return tuple(edit.inverse() for entry in reversed(entries) for edit in reversed(entry.map_edits))
-
-
-def _nudge(plan: Plan) -> tuple[Address, ...] | None:
-    """The addresses of the one option that a plan sets, if that is all it does: what comes in bursts."""
-    addresses = tuple(edit.address for edit in plan.edits or () if isinstance(edit, Set))
-    alike = len(addresses) == len(plan.edits or ()) and len({address[-1] for address in addresses}) == 1
-    return addresses if alike else None

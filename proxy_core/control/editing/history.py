@@ -76,6 +76,16 @@ class History:
     def find(self, number: int) -> HistoryEntry | None:
         return next((entry for entry in self.entries if entry.number == number), None)
 
+    def begin_anew(self, other: History) -> None:
+        """Become what another history is."""
+        self.entries, self.past, self.future = other.entries, other.past, other.future
+
+    def before(self, number: int) -> HistoryEntry | None:
+        """The state that a generation was made of."""
+        places = {entry.number: place for place, entry in enumerate(self.entries)}
+        place = places.get(number, 0)
+        return self.entries[place - 1] if place else None
+
     def undoable(self) -> tuple[HistoryEntry, HistoryEntry] | None:
         """The change that Undo would take back, and the state that it would bring back."""
         if len(self.past) < 2:

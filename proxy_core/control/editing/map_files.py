@@ -77,6 +77,14 @@ def entry_edit(path: Path, key: str, value: str | None) -> MapEdit:
     return MapEdit(file=str(path), key=key, before=before, after=value, at=start, cut=cut, put=put)
 
 
+def still(edit: MapEdit) -> None:
+    """Raise Unusable where the key of a map file does not mean what an edit begins with."""
+    found = text_file.table(_read(Path(edit.file)).decode("latin-1")).get(edit.key)
+    if found != edit.before:
+        now, was = ("nothing" if value is None else f'"{value}"' for value in (found, edit.before))
+        raise Unusable(f"{edit.key} of {edit.file} was made {was}, and is {now} by now", "change it by hand")
+
+
 def rewritten(edits: Iterable[MapEdit]) -> tuple[Rewritten, ...]:
     """The files after ``edits``, made one after the other. Raises Unusable."""
     old: dict[str, str] = {}

@@ -40,6 +40,8 @@ class Saver:
         self.state: Saved = "saved"
         self.problems: tuple[Problem, ...] = ()
         self.journal_problem: Problem | None = None
+        self.journals = True
+        """False where the journal is another process's to write."""
         self.disk = asyncio.Lock()
         self._history = kept
         self._journal = history.journal_of(file)
@@ -174,6 +176,8 @@ class Saver:
         return True
 
     async def _write_journal(self, entries: dict[int, HistoryEntry]) -> None:
+        if not self.journals:
+            return
         try:
             await asyncio.to_thread(history.append, self._journal, [*entries.values()], [*self._history.entries])
         except OSError as error:

@@ -1,0 +1,211 @@
+"""``rproxy ctl``: asks and changes a service that runs, through its socket. A word for each thing that can be asked.
+
+What changes the site is a Command (``ctl_words``) that the service takes or refuses as it would a console's; nothing
+is decided here. What was asked for goes to standard output, what is wrong to standard error. The exit status says what
+a script must know: done, refused, not understood, stale (``--if``), or nobody there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from proxy_core.control.cli import ctl_answers
+from proxy_core.control.cli.ctl_answers import EXIT_REFUSED, Call
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report_all, tell
+from proxy_core.control.door.client import Denied, DoorClient, NobodyThere
+from proxy_core.control.door.socket_path import sockets
+from proxy_core.control.editing import ctl_words
+from proxy_core.control.editing.ctl_words import BadWords
+from proxy_core.control.explaining import question_line
+from proxy_core.printable import printable
+
+EXIT_USAGE = EXIT_BAD_SITE
+EXIT_NOBODY = 5
+
+
+class Verb(NamedTuple):
+    """A word of ctl."""
+
+    about: str
+    """What it does."""
+    run: Callable[[Call], int]
+    """Does it; gives the exit status."""
+    usage: str = ""
+    """What stands behind it, for words that are a Command."""
+    arguments: Callable[[argparse.ArgumentParser], None] | None = None
+    """Teaches its parser what stands behind it; None where that is a Command's words."""
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    """It takes nothing."""
+
+
+def _watchable(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--watch", action="store_true", help="again each second, until Ctrl-C")
+
+
+def _path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="keys and ids of rows with dots: routes.all.path")
+
+
+def _ban(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("client", help="its address, or a network")
+    parser.add_argument("span", nargs="?", default="", help="30m, 1h, 7d; for good without it")
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a whole site file; - for standard input")
+
+
+def _apply(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a whole site file; - for standard input")
+    parser.add_argument("--text", help="the text itself")
+
+
+def _tail(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("filter", nargs="*", help="as in: status>=500 member=c path~^/api ms>250")
+    parser.add_argument("-n", dest="lines", type=int, default=10, help="begin with the last so many (%(default)s)")
+    parser.add_argument("--once", action="store_true", help="do not wait for more")
+
+
+def _watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--after", type=int, metavar="GEN", help="tell of generations after this one first")
+
+
+def _of_command(about: str, usage: str) -> Verb:
+    return Verb(about, ctl_answers.command, usage)
+
+
+VERBS = {
+    "status": Verb("How it is, in a few lines.", ctl_answers.status, arguments=_nothing),
+    "members": Verb("Every member with its state and load.", ctl_answers.members, arguments=_watchable),
+    "drain": _of_command("Let members finish what they have.", "BALANCER/MEMBER… [--wait] [--timeout SECONDS]"),
+    "enable": _of_command("Take members back into service.", "BALANCER/MEMBER…"),
+    "disable": _of_command("Take members out of service.", "BALANCER/MEMBER…"),
+    "standby": _of_command("Make members standbys.", "BALANCER/MEMBER…"),
+    "spare": _of_command("Make members spares.", "BALANCER/MEMBER…"),
+    "regular": _of_command("Make members regular ones.", "BALANCER/MEMBER…"),
+    "weight": _of_command("Set the weight of members.", "BALANCER/MEMBER… NUMBER"),
+    "get": Verb("What the site file says at a path.", ctl_answers.get, arguments=_path),
+    "set": _of_command("Set an option.", "PATH VALUE"),
+    "add": _of_command("Add a row to a list.", "LIST '{ KEY = VALUE, … }' [--before ROW]"),
+    "move": _of_command("Move a row of a list.", "PATH [--before ROW]"),
+    "remove": _of_command("Remove an option, a row or a table.", "PATH"),
+    "ban": Verb("Keep a client out.", ctl_answers.ban, arguments=_ban),
+    "apply": Verb("Take a whole site file.", ctl_answers.apply, arguments=_apply),
+    "diff": Verb("What taking a whole site file would change.", ctl_answers.diff, arguments=_file),
+    "undo": _of_command("Take the last change back.", ""),
+    "redo": _of_command("Do again what was undone last.", ""),
+    "revert": _of_command("Take back what one generation did, and nothing else.", "GENERATION"),
+    "restore": _of_command("Bring a generation back, without all that came after it.", "GENERATION"),
+    "reload": _of_command("Take the site file as it stands on disk.", ""),
+    "keep": _of_command("Write the running site over what somebody else wrote to the file.", ""),
+    "merge": _of_command("Make what is not saved again, on top of what somebody else wrote.", ""),
+    "history": Verb("What was applied, by whom.", ctl_answers.history, arguments=_nothing),
+    "explain": Verb("What would become of a request.", ctl_answers.explain, arguments=question_line.arguments),
+    "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
+    "problems": Verb("What is wrong now.", ctl_answers.problems, arguments=_nothing),
+    "map": Verb("Entries of a map.", ctl_answers.of_map, "get MAP [KEY] | set MAP KEY VALUE | unset MAP KEY"),
+    "watch": Verb("What happens, as it happens.", ctl_answers.watch, arguments=_watch),
+    "stop": Verb("Drain and stop the service.", ctl_answers.stop, arguments=_nothing),
+    "upgrade": Verb("Let a new program take over.", ctl_answers.upgrade, arguments=_nothing),
+}
+
+
+def _common(parser: argparse.ArgumentParser, default: Any) -> None:
+    help_ = "the socket, or its name; not needed where one service runs"
+    parser.add_argument("-s", dest="socket", metavar="SOCKET", default=default, help=help_)
+    help_ = "only while this generation is in force (exit status 4 else)"
+    parser.add_argument("--if", dest="on", type=int, metavar="GEN", default=default, help=help_)
+    parser.add_argument("--json", action="store_true", default=default, help="as JSON, for programs")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    _common(parser, None)
+    verbs = parser.add_subparsers(title="words", metavar="WORD", dest="verb", required=True)
+    for name, verb in VERBS.items():
+        usage = f"rproxy ctl {name} {verb.usage} [-s SOCKET] [--if GEN] [--json]" if verb.arguments is None else None
+        one = verbs.add_parser(name, help=verb.about, description=verb.about, usage=usage, prog=f"rproxy ctl {name}")
+        _common(one, argparse.SUPPRESS)
+        if verb.arguments is not None:
+            verb.arguments(one)
+        else:
+            if name == "drain":
+                one.add_argument("--wait", action="store_true", default=argparse.SUPPRESS, help="until it is drained")
+                one.add_argument("--timeout", type=int, default=argparse.SUPPRESS, help="seconds to wait at most")
+            one.add_argument("words", nargs=argparse.REMAINDER, metavar="…", help=verb.usage or "nothing more")
+
+
+def _run(given: Namespace) -> int:
+    words = _own_options(given, list(getattr(given, "words", ())))
+    if given.on is not None and given.on < 1:
+        raise ArgumentTypeError("--if takes a generation, as rproxy ctl history lists them")
+    path = _socket(given.socket)
+    if isinstance(path, int):
+        return path
+    with closing(DoorClient(path)) as client:
+        call = Call(client, given, (given.verb, *words), given.on or 0, bool(given.json))
+        try:
+            return VERBS[given.verb].run(call)
+        except (BadWords, ValueError) as error:
+            raise ArgumentTypeError(str(error)) from error
+        except Denied as denied:
+            report_all(denied.refused.problems)
+            return EXIT_USAGE if denied.status == 400 else EXIT_REFUSED
+        except NobodyThere as error:
+            tell(printable(f"rproxy ctl: {error}"))
+            return EXIT_NOBODY
+        except KeyboardInterrupt:
+            return 0
+
+
+def _own_options(given: Namespace, words: list[str]) -> list[str]:
+    """The words of a command, without the options of ctl itself that stand among them."""
+    left: list[str] = []
+    given.wait, given.timeout = getattr(given, "wait", False), getattr(given, "timeout", None)
+    rest = iter(words)
+    for word in rest:
+        if word == "--" or word in ctl_words.OPTIONS:
+            left.append(word)
+            left += rest if word == "--" else [each for each in (next(rest, None),) if each is not None]
+        elif word in ("--json", "--wait"):
+            setattr(given, word[2:], True)
+        elif word in ("-s", "--if", "--timeout"):
+            found = next(rest, None)
+            if found is None or (word != "-s" and not found.isdecimal()):
+                raise ArgumentTypeError(f"{word} wants {'a socket' if word == '-s' else 'a whole number'}")
+            name = {"-s": "socket", "--if": "on", "--timeout": "timeout"}[word]
+            setattr(given, name, found if word == "-s" else int(found))
+        else:
+            left.append(word)
+    return left
+
+
+def _socket(said: str | None) -> Path | int:
+    """The socket that is meant, or the exit status where that cannot be told."""
+    if said is not None and "/" in said:
+        return Path(said)
+    running = sockets()
+    found = [path for path in running if said in (None, path.name, path.stem)]
+    if len(found) == 1:
+        return found[0]
+    listed = "".join(f"\n  -s {path}" for path in found or running)
+    if not found:
+        which = "no service runs here whose socket may be asked" if said is None else f"no service is called {said}"
+        tell(printable(f"rproxy ctl: {which}") + (f"; there are:{listed}" if listed else ""))
+        return EXIT_NOBODY
+    tell(f"rproxy ctl: several services run here: say which{listed}")
+    return EXIT_USAGE
+
+
+CTL = Subcommand(
+    _arguments,
+    _run,
+    "The exit status is 0 when it is done, 1 when it was refused (standard error says why), 2 when it is not "
+    "understood, 4 when another generation is in force than --if says, 5 when nobody answers.",
+)

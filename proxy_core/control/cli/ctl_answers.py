@@ -1,0 +1,317 @@
+"""What each word of ``rproxy ctl`` asks, and how the answer reads: for people, or as JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from proxy_core import regular_files
+from proxy_core.config.editing import spelling
+from proxy_core.config.reading.toml_syntax import values
+from proxy_core.config.site_addresses import at, resolved
+from proxy_core.control.cli.subcommand import report_all, say, tell
+from proxy_core.control.door.client import DoorClient
+from proxy_core.control.editing import changes, ctl_words
+from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
+from proxy_core.control.editing.ctl_words import BadWords
+from proxy_core.control.explaining.explain import spelled
+from proxy_core.control.explaining.question_line import question
+from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.record_filter import compiled
+from proxy_core.errors import errors
+from proxy_core.printable import printable_json
+
+EXIT_REFUSED = 1
+EXIT_STALE = 4
+ASK_AGAIN = 0.5
+"""Seconds between two looks, where one waits or follows."""
+EACH_SECOND = 1.0
+
+
+class Call(NamedTuple):
+    """One call of ctl."""
+
+    client: DoorClient
+    given: Namespace
+    """The arguments, parsed."""
+    words: Sequence[str]
+    """The word and what stands behind it, where that is a Command."""
+    on: int
+    """The generation that must be in force; 0 for any."""
+    as_json: bool
+    """For programs."""
+
+
+def _show(call: Call, answer: Any, text: str) -> int:
+    say(_json(answer) if call.as_json else text)
+    return 0
+
+
+def _json(answer: Any) -> str:
+    return printable_json(msgspec.json.format(msgspec.json.encode(answer)).decode())
+
+
+def _ended(call: Call, result: Result) -> int:
+    """Tell what a command came to."""
+    if isinstance(result, Refused):
+        if call.as_json:
+            say(_json(result))
+        report_all(result.problems)
+        if isinstance(result, Stale):
+            if result.diff:
+                tell(result.diff.rstrip("\n"))
+            return EXIT_STALE
+        return EXIT_REFUSED
+    _show(call, result, f"generation {result.generation}: {result.sentence}")
+    report_all(result.warnings)
+    return 0
+
+
+def _submit(call: Call, asked: Command, on: int = 0) -> int:
+    return _ended(call, call.client.submit(asked, call.on or on))
+
+
+# ---- what changes
+
+
+def command(call: Call) -> int:
+    """Words that are a Command."""
+    asked = ctl_words.parse(call.words)
+    status = _submit(call, asked)
+    if status or not call.given.wait:
+        return status
+    if call.words[0] != "drain" or not isinstance(asked, Change):
+        raise BadWords("--wait is for drain")
+    return _wait(call, {(edit.address[1], edit.address[3]) for edit in asked.edits})
+
+
+def _wait(call: Call, members: set[tuple[str, str]]) -> int:
+    """Wait until members have nothing left."""
+    deadline = time.monotonic() + call.given.timeout if call.given.timeout is not None else None
+    while True:
+        loads = call.client.snapshot().members
+        left = [load for load in loads if (load.balancer, load.member) in members and not load.drained]
+        if not left:
+            say("drained: safe to stop")
+            return 0
+        if deadline is not None and time.monotonic() > deadline:
+            busy = ", ".join(f"{load.balancer}/{load.member} has {load.busy} in flight" for load in left)
+            tell(f"rproxy ctl: not drained in {call.given.timeout} s: {busy}")
+            return EXIT_REFUSED
+        time.sleep(ASK_AGAIN)
+
+
+def ban(call: Call) -> int:
+    state = call.client.site()
+    change = changes.ban(state.site, call.given.client, call.given.span, time.time())
+    if isinstance(change, str):
+        raise BadWords(change)
+    return _submit(call, change, state.generation)
+
+
+def apply(call: Call) -> int:
+    if call.given.text is not None:
+        return _ended(call, call.client.put_text(call.given.text, call.on))
+    if call.given.file is None:
+        raise BadWords("it goes: apply FILE")
+    return _ended(call, call.client.put_text(_content(call.given.file), call.on))
+
+
+def diff(call: Call) -> int:
+    preview = call.client.preview(Replace(text=_content(call.given.file)))
+    if preview.diff or call.as_json:
+        _show(call, preview, preview.diff.rstrip("\n"))
+    report_all(preview.problems)
+    return EXIT_REFUSED if errors(preview.problems) else 0
+
+
+def _content(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else regular_files.content(Path(file))
+        return raw.decode()
+    except OSError as error:
+        raise BadWords(f"{file} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise BadWords(f"{file} is no UTF-8 at byte {error.start}") from None
+
+
+def stop(call: Call) -> int:
+    done = call.client.stop()
+    return _show(call, done, done.sentence)
+
+
+def upgrade(call: Call) -> int:
+    done = call.client.upgrade()
+    return _show(call, done, done.sentence)
+
+
+# ---- what asks
+
+
+def status(call: Call) -> int:
+    hello, snapshot, found = call.client.hello(), call.client.snapshot(), call.client.problems()
+    if call.as_json:
+        answer = {"hello": hello, "snapshot": snapshot, "problems": found}
+        return _show(call, answer, "")
+    ill = [f"{load.balancer}/{load.member}" for load in snapshot.members if not load.well]
+    wrong = len(errors(found))
+    lines = [
+        f"{hello.file}: generation {snapshot.generation}, {snapshot.saved}",
+        f"rproxy {hello.version}, pid {hello.pid}, up {_span(snapshot.uptime)}, {_listeners(snapshot)}",
+        f"{snapshot.rate:.1f} requests/s, {snapshot.in_flight} in flight, "
+        f"{snapshot.rate_4xx:.1f} 4xx/s, {snapshot.rate_5xx:.1f} 5xx/s, p95 {_ms(snapshot.latency.p95)}",
+        f"{len(snapshot.members) - len(ill)} members well"
+        + (f", {len(ill)} ill: {changes.listed(ill, 8)}" if ill else ""),
+        f"{wrong} errors, {len(found) - wrong} warnings" if found else "no problems",
+    ]
+    return _show(call, None, "\n".join(lines))
+
+
+def _listeners(snapshot: Snapshot) -> str:
+    return ", ".join(listener.url for listener in snapshot.listeners if not listener.draining) or "no listener"
+
+
+def members(call: Call) -> int:
+    while True:
+        loads = call.client.snapshot().members
+        _show(call, loads, _table(MEMBER_COLUMNS, map(_member, loads)))
+        if not call.given.watch:
+            return 0
+        time.sleep(EACH_SECOND)
+        say("")
+
+
+MEMBER_COLUMNS = ("member", "status", "health", "weight", "share", "busy", "req/s", "errors", "p95", "url")
+
+
+def _member(load: MemberLoad) -> tuple[str, ...]:
+    name = f"{load.balancer}/{load.member}" if load.balancer else load.member
+    state = "drained" if load.drained else "retired" if load.retired else load.status
+    return (
+        name, state if load.role == "regular" else f"{state} ({load.role})", load.health, f"{load.weight:g}",
+        f"{load.share:.0%}", str(load.busy), f"{load.rate:.1f}", str(load.errors), _ms(load.latency.p95), load.url,
+    )  # fmt: skip
+
+
+def get(call: Call) -> int:
+    place = ctl_words.address(call.given.path)
+    data = values(call.client.text()).data
+    path, found = resolved(data, place)
+    if found < len(place):
+        tell(f"rproxy ctl: the site file says nothing at {call.given.path}")
+        return EXIT_REFUSED
+    content = at(data, path)
+    if call.as_json:
+        return _show(call, content, "")
+    if isinstance(content, dict):
+        return _show(call, None, spelling.table(path, content).rstrip("\n"))
+    return _show(call, None, content if isinstance(content, str) else spelling.value(content))
+
+
+def history(call: Call) -> int:
+    past = call.client.history()
+    rows = [(str(each.number), _when(each.at), each.author, each.sentence) for each in past.generations]
+    return _show(call, past, _table(("gen", "at", "by", "what"), rows))
+
+
+def explain(call: Call) -> int:
+    explanation = call.client.explain(question(call.given))
+    return _show(call, explanation, spelled(explanation))
+
+
+def tail(call: Call) -> int:
+    asked = " ".join(call.given.filter)
+    compiled(asked)  # what is wrong with it is said before anybody is asked
+    after = -max(0, call.given.lines)
+    if not call.given.lines:
+        after = call.client.snapshot().newest_record
+    if asked and call.given.lines:
+        after = 0
+    first = True
+    while True:
+        found = call.client.records(after, filter=asked)
+        rows = found.records
+        if first and asked and len(rows) == 500:
+            after = found.seen
+            continue
+        for row in rows[-call.given.lines :] if first else rows:
+            say(printable_json(msgspec.json.encode(row).decode()) if call.as_json else _request(row))
+        first = False
+        after = found.seen
+        if call.given.once and not rows:
+            return 0
+        if not rows:
+            time.sleep(ASK_AGAIN)
+
+
+def _request(row: Record) -> str:
+    whom = f"{row.balancer}/{row.member}" if row.balancer else row.member
+    cause = f"  {row.cause}" if row.cause else ""
+    line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
+    return f"{line}  {whom or '-'}{cause}"
+
+
+def problems(call: Call) -> int:
+    found = call.client.problems()
+    return _show(call, found, "\n".join(map(str, found)) or "no problems")
+
+
+def of_map(call: Call) -> int:
+    if call.words[1:2] != ("get",):
+        return command(call)
+    if len(call.words) not in (3, 4):
+        raise BadWords("it goes: map get MAP [KEY]")
+    name, *key = call.words[2:]
+    content = call.client.map(name, *key)
+    if not key:
+        return _show(call, content.rows, "\n".join(f"{row.key} {row.value}" for row in content.rows))
+    if content.value is None:
+        tell(f"rproxy ctl: map {name} has nothing for {key[0]}")
+        return EXIT_REFUSED
+    return _show(call, content.value, content.value)
+
+
+def watch(call: Call) -> int:
+    for line in call.client.watch(call.given.after):
+        if call.as_json:
+            say(printable_json(msgspec.json.encode(line).decode()))
+        elif line.kind != "alive":
+            say(f"{_when(line.at)} {line.level:<7} {line.text}")
+    return 0
+
+
+# ---- words
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    all_rows = [head, *rows]
+    widths = [max(len(row[n]) for row in all_rows) for n in range(len(head))]
+    return "\n".join(_cells(row, widths) for row in all_rows)
+
+
+def _cells(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _when(at_second: float) -> str:
+    return datetime.fromtimestamp(at_second).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _ms(seconds: float) -> str:
+    return "-" if seconds < 0 else f"{seconds * 1000:.0f} ms"
+
+
+def _span(seconds: float) -> str:
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = ((days, "d"), (hours, "h"), (minutes, "min"), (left, "s"))
+    return " ".join([f"{number} {unit}" for number, unit in units if number][:2]) or "0 s"

@@ -1,0 +1,226 @@
+"""What the door answers: a function for each row of ``ENDPOINTS``, by its name.
+
+Each gets what was asked, read already as the types that the table says, and gives a value of the type that the table
+says. HTTP is the door's business: nothing here knows a header, and nothing here waits for whoever asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from proxy_core import __version__
+from proxy_core.control.door.endpoints import (
+    PROTOCOL,
+    Done,
+    Hello,
+    MapContent,
+    Past,
+    Records,
+    WatchLine,
+)
+from proxy_core.control.door.peers import Peer
+from proxy_core.control.door.watch import Watch
+from proxy_core.control.editing.commands import Refused, Replace, Result
+from proxy_core.control.view import EngineView
+from proxy_core.control.watching.events import Sight
+from proxy_core.control.watching.record_filter import BadFilter, compiled
+from proxy_core.errors import Problem
+
+ROWS = 200
+"""Records that are worked out in one go."""
+SLICE = 0.002
+"""Seconds of work after which requests have a turn."""
+MOST_ROWS = 500
+
+
+class Behind(EngineView, Protocol):
+    """What is behind the door: an EngineView, with what only the process that serves can tell."""
+
+    file: Path
+
+    def sight(self) -> Sight: ...
+
+    def metrics_text(self) -> str: ...
+
+
+class OpenService(Struct, frozen=True, kw_only=True):
+    """The service that answers."""
+
+    behind: Behind
+    watch: Watch
+    stop: Callable[[], object]
+    """Stop it, once the answer is on its way."""
+    upgrade: Callable[[], Awaitable[str]] | None
+    """Begin an upgrade and say what is being done; raises OSError or ValueError. None where there is no way."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What somebody asks."""
+
+    peer: Peer
+    """Who."""
+    names: dict[str, str]
+    """What stands in the path where the table has {…}."""
+    query: Any
+    """Of the type that the table says."""
+    body: Any
+    """Of the type that the table says."""
+    on: int
+    """The generation that If-Match says; 0 for none."""
+
+
+class Refusal(Exception):
+    """An answer that is no success: its status, and the Refused that is its body."""
+
+    def __init__(self, status: int, what: str, todo: str = "") -> None:
+        super().__init__(what)
+        self.status = status
+        self.body = Refused(problems=(Problem(what=what, todo=todo),))
+
+
+Handler = Callable[[OpenService, Asked], Awaitable[Any]]
+
+
+async def _hello(service: OpenService, asked: Asked) -> Hello:
+    state = service.behind.site()
+    return Hello(
+        name="rproxy",
+        version=__version__,
+        protocol=PROTOCOL,
+        generation=state.generation,
+        pid=os.getpid(),
+        file=str(Path(state.file).absolute()),
+        you=asked.peer,
+    )
+
+
+async def _snapshot(service: OpenService, _: Asked) -> Any:
+    return service.behind.snapshot()
+
+
+async def _site(service: OpenService, _: Asked) -> Any:
+    return service.behind.site()
+
+
+async def _text(service: OpenService, _: Asked) -> str:
+    return service.behind.site().text
+
+
+async def _put_text(service: OpenService, asked: Asked) -> Result:
+    return await service.behind.submit(Replace(text=asked.body), asked.peer.name, asked.on)
+
+
+async def _problems(service: OpenService, _: Asked) -> Any:
+    return service.behind.problems()
+
+
+async def _maps(service: OpenService, _: Asked) -> Any:
+    return service.behind.maps()
+
+
+async def _map(service: OpenService, asked: Asked) -> MapContent:
+    name, key, behind = asked.names["name"], asked.query.key, service.behind
+    if all(each.name != name for each in behind.maps()):
+        raise Refusal(404, f'there is no map "{name}"', "GET /v1/maps lists them")
+    try:
+        if key is not None:
+            return MapContent(value=await behind.look_up(name, key))
+        return MapContent(rows=await behind.map_rows(name))
+    except OSError as error:
+        raise Refusal(422, f"map {name} cannot be read: {error.strerror or error}") from None
+
+
+async def _history(service: OpenService, _: Asked) -> Past:
+    behind = service.behind
+    return Past(generations=behind.history(), undo=behind.can_undo(), redo=behind.can_redo())
+
+
+async def _metrics(service: OpenService, _: Asked) -> str:
+    return service.behind.metrics_text()
+
+
+async def _records(service: OpenService, asked: Asked) -> Records:
+    query, behind = asked.query, service.behind
+    if not 1 <= query.limit <= MOST_ROWS:
+        raise Refusal(400, f"limit is {query.limit}", f"give 1 to {MOST_ROWS}")
+    try:
+        holds = compiled(query.filter) if query.filter.strip() else None
+    except BadFilter as error:
+        raise Refusal(400, str(error), "see the filter language in docs/control.md") from None
+    seen = query.after if query.after >= 0 else max(0, behind.snapshot().newest_record + query.after)
+    found = list[Any]()
+    began = time.monotonic()
+    while len(found) < query.limit:
+        rows = behind.records(seen, ROWS if holds is not None else min(ROWS, query.limit - len(found)))
+        for row in rows:
+            seen = row.number
+            if holds is None or holds(row):
+                found.append(row)
+                if len(found) == query.limit:
+                    break
+            if time.monotonic() - began > SLICE:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        if not rows:
+            break
+    return Records(records=tuple(found), seen=seen)
+
+
+async def _inspect(service: OpenService, asked: Asked) -> Any:
+    number = asked.names["number"]
+    found = service.behind.inspect(int(number)) if number.isdecimal() and len(number) < 20 else None
+    if found is None:
+        raise Refusal(404, f"request {number} is not kept", "GET /v1/records lists those that are")
+    return found
+
+
+async def _explain(service: OpenService, asked: Asked) -> Any:
+    question = asked.body
+    if question.ask and not asked.peer.may_write:
+        raise Refusal(403, f"user {asked.peer.name} may have no service asked", "ask without ask")
+    try:
+        return await service.behind.explain(question)
+    except ValueError as error:
+        raise Refusal(400, f"{question.url}: {error}") from None
+
+
+async def _preview(service: OpenService, asked: Asked) -> Any:
+    return await service.behind.preview(asked.body)
+
+
+async def _submit(service: OpenService, asked: Asked) -> Result:
+    return await service.behind.submit(asked.body, asked.peer.name, asked.on)
+
+
+async def _watch(service: OpenService, asked: Asked) -> AsyncGenerator[WatchLine, None]:
+    after = asked.query.after
+    return service.watch.lines([g for g in service.behind.history() if after is not None and g.number > after])
+
+
+async def _stop(service: OpenService, _: Asked) -> Done:
+    asyncio.get_running_loop().call_later(0.05, service.stop)
+    return Done(sentence="stopping: what is in flight may finish")
+
+
+async def _upgrade(service: OpenService, _: Asked) -> Done:
+    if service.upgrade is None:
+        raise Refusal(501, "this service cannot be upgraded while it runs", "stop it, and start the new program")
+    try:
+        return Done(sentence=await service.upgrade())
+    except (OSError, ValueError) as error:
+        raise Refusal(501, f"not upgraded: {error}") from None
+
+
+HANDLERS: dict[str, Handler] = {
+    "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
+    "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records, "inspect": _inspect,
+    "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
+}  # fmt: skip
+"""The function of each endpoint."""
