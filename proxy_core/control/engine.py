@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from proxy_core.control.editing.history import journal_of
 from proxy_core.control.explaining.explain import explain, inspection
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
+from proxy_core.control.upgrading.handing_over import HandingOver
+from proxy_core.control.upgrading.handover import Inheritance
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogWriter
@@ -41,8 +43,6 @@ from proxy_core.runtime.health_checks import Checks
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.maps.text_file import MapRow
-from proxy_core.runtime.recent_requests import Recorder
-from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
@@ -70,9 +70,12 @@ class BadSite(Exception):
 
 class Engine:
     """A proxy that serves the site in ``file``. Raises BadSite when the file has errors, which it is to be without a
-    listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one."""
+    listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one.
+    ``kept`` is what another process leaves to this one."""
 
-    def __init__(self, file: Path, *, console: bool = False, allow_empty: bool = False) -> None:
+    def __init__(
+        self, file: Path, *, console: bool = False, allow_empty: bool = False, kept: Inheritance | None = None
+    ) -> None:
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
@@ -83,12 +86,10 @@ class Engine:
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
         self.door_problem: Callable[[], Problem | None] = lambda: None
-        self.upgrade: Callable[[], Awaitable[str]] | None = None
-        """Begins an upgrade and says what is being done, where there is a way."""
         self._editor = Editor(file, document, self._apply)
-        self._pen = SiteLock(journal_of(file).with_name("writer"))
-        self._registry = Registry()
-        self._recorder = Recorder()
+        kept = kept or Inheritance()
+        self._pen = SiteLock(journal_of(file).with_name("writer"), kept.lock)
+        self._registry, self._recorder = kept.registry, kept.recorder
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
         self._maps = MapStore(self.recent_problems.add)
@@ -99,7 +100,18 @@ class Engine:
         )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
-        self.metrics = MetricsText(self.metrics_text)
+        self.metrics = MetricsText(self.metrics_text, self._server.unready)
+        self._server.inherited = self._beats.inherited = self.metrics.inherited = kept.sockets
+        self.handing_over = HandingOver(
+            self._registry,
+            self._recorder,
+            self._server,
+            self.metrics,
+            self._beats,
+            self._checks,
+            self._editor,
+            self._pen,
+        )
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
@@ -240,7 +252,7 @@ class Engine:
             *self._maps.problems(),
             *self._server.services.problems(self._current.rules.site),
             *(problem for problem in alone if problem),
-            *self._unopened(),
+            *_unopened(self._outside, self._access_log),
         )
 
     def sight(self) -> Sight:
@@ -264,11 +276,6 @@ class Engine:
             limited=self._server.reached(),
             unwritten=self._access_log.unwritten,
         )
-
-    def _unopened(self) -> tuple[Problem, ...]:
-        """Files that the site names and that cannot be opened: pages for errors, the access log."""
-        log = self._access_log.problem
-        return (*self._outside.pages.problems, *((log,) if log else ()))
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -297,15 +304,14 @@ class Engine:
         result = await self._editor.submit(command, author, on)
         if isinstance(result, Refused):
             return result
-        return replace(result, warnings=(*result.warnings, *self._unopened()))
+        return replace(result, warnings=(*result.warnings, *_unopened(self._outside, self._access_log)))
 
     async def start_demo(self) -> str:
         """Start a small upstream for every loopback member that refuses connections."""
         started = await members.start_members(self._current.rules.site)
         self._demo_members += started
         self.demo = self.demo or bool(started)
-        ports = ", ".join(str(upstream.port) for upstream in started)
-        return f"demo members on {ports}" if started else "every loopback member answers already"
+        return members.told(started)
 
     async def start_demo_traffic(self, rate: float) -> None:
         """Send gentle, varied traffic to the first listener until the engine stops."""
@@ -320,8 +326,6 @@ class Engine:
         self._checks.adopt(self._current.rules)
         self._access_log.adopt(site.access_log)
         return ()
-
-    # ---- clocks
 
     async def _clock(self) -> None:
         """Every quarter of a second: how late is the loop, drain the access log; every second: close it."""
@@ -340,6 +344,8 @@ class Engine:
 
     async def _tick(self, ticks: int) -> None:
         self._access_log.write()
+        if self._server.retired:
+            return  # what is in force is another process's business
         if ticks % round(1 / TICK) == 0:
             await self._second()
         if ticks % round(BIND_AGAIN / TICK) == 0 and (self._swap.unbound or self.metrics.problem):
@@ -348,9 +354,7 @@ class Engine:
     async def _second(self) -> None:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
         if self._lateness > STOOD_STILL:
-            what = f"the event loop stood still for {self._lateness:.1f} s, and served nobody meanwhile"
-            todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
-            self.recent_problems.add(Problem(what=what, todo=todo, severity="warning"))
+            self.recent_problems.add(_stood_still(self._lateness))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
         await self._beats.adopt(self._current.rules.site)
@@ -363,6 +367,18 @@ class Engine:
             await self._editor.file_changed()
         if self.watch is not None:
             self.watch(self.sight())
+
+
+def _unopened(outside: Outside, access_log: AccessLogWriter) -> tuple[Problem, ...]:
+    """Files that the site names and that cannot be opened: pages for errors, the access log."""
+    log = access_log.problem
+    return (*outside.pages.problems, *((log,) if log else ()))
+
+
+def _stood_still(seconds: float) -> Problem:
+    what = f"the event loop stood still for {seconds:.1f} s, and served nobody meanwhile"
+    todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
+    return Problem(what=what, todo=todo, severity="warning")
 
 
 def _listeners(bound: Sequence[BoundListener]) -> tuple[ListenerState, ...]:
