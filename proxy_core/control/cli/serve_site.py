@@ -105,7 +105,7 @@ async def serve(file: Path, *, allow_empty: bool = False, control: Place = None)
         log.see(replace(engine.sight(), faults=faults))  # what is wrong is not over because nobody serves any more
     await upgrade.finish()
     following.cancel()
-    manager.close()
+    await manager.close()
     log.tell(Event(level="info", kind="stopped", text=f"stopped, {lost} cut", facts={"cut": lost}))
     return 0
 

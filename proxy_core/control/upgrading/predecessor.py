@@ -88,6 +88,7 @@ class Predecessor:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 line = await self._reader.readline()
             if not line:
+                self._writer.close()
                 raise CalledOff("the process that started this one to take over has called it off")
             envelope, state, why = opened(line)
         except (OSError, ValueError) as error:

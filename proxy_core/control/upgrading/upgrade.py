@@ -45,7 +45,8 @@ class Upgrade:
     async def call_off(self) -> None:
         """This process is to end: an upgrade that is under way does not take place."""
         if self._running is not None and not self.done.is_set():
-            self._running.cancel()
+            if self._successor is None:
+                self._running.cancel()
             await asyncio.wait({self._running})
 
     async def finish(self) -> None:
@@ -64,7 +65,7 @@ class Upgrade:
             self._tell(Event(level="error", kind="upgrade_failed", text=text))
             raise
         self._successor = successor
-        self._manager.give_way(successor.pid)
+        await self._manager.give_way(successor.pid)
         successor.let_go()
         await self._handing_over.let_go()
         if self.door is not None:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,7 @@ READY = re.compile(r"^rproxy: ready on .*?http://127\.0\.0\.1:(\d+).*pid (\d+)\)
 
 
 async def member(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers; /download/N sends N parts, one each tenth of a second; an upload is told how long it was; /chat echoes."""
+    """Says how long a body was; /download/N sends N parts, one each tenth of a second; /chat echoes."""
     while True:
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split()[1].decode()
@@ -108,6 +108,13 @@ class Service:
         for _, pid in self.ready():
             with suppress(ProcessLookupError):
                 os.kill(pid, 15)
+
+
+async def becomes(look: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """Look again and again until it is what is wanted."""
+    async with asyncio.timeout(PATIENCE):
+        while await look() != wanted:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
 
 
 def environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
@@ -181,6 +188,8 @@ class Load:
                     body = await read_body(head, reader)
             except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 self.failed[f"{'kept' if keeps else 'new'}: {type(error).__name__}"] += 1
+                if streams is not None:
+                    streams[1].close()
                 streams = None
                 continue
             if b" 200 " in head[:15] and body == b"0":
@@ -190,6 +199,8 @@ class Load:
             if not keeps or b"connection: close" in head.lower():
                 writer.close()
                 streams = None
+        if streams is not None:
+            streams[1].close()
 
 
 @asynccontextmanager
