@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from msgspec import DecodeError, Struct, json
@@ -28,6 +29,8 @@ from proxy_core.control.upgrading.listen_fds import CHANNEL, CONTROL, LOCK
 
 READY_WITHIN: Final = 60.0
 """Seconds that the new process may take until it serves."""
+INITS: Final = ("catatonit", "docker-init", "dumb-init", "tini")
+"""Process 1 of containers whose end comes with that of the process they started."""
 LONGEST: Final = 1 << 28
 """Bytes of a line."""
 
@@ -158,14 +161,22 @@ async def started(
     return Successor(*await asyncio.open_connection(sock=ours, limit=LONGEST))
 
 
+def _first_process() -> str:
+    """The name of process 1, where it can be read."""
+    try:
+        return Path("/proc/1/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 async def upgraded(
     handing_over: HandingOver, control: tuple[socket.socket, str] | None, environment: Mapping[str, str]
 ) -> Successor:
     """Have the program that is on disk take over, until it serves. Raises NotUpgraded where it does not; nothing has
     changed then."""
-    if os.getpid() == 1:
+    if os.getpid() == 1 or _first_process() in INITS:
         todo = "start a container of the new image beside it, then stop this one: what is in flight may finish"
-        raise NotUpgraded(f"this is process 1 of a container, which ends with it: {todo}")
+        raise NotUpgraded(f"this container ends with this process: {todo}")
     successor: Successor | None = None
     try:
         await handing_over.lend()

@@ -241,11 +241,13 @@ async def test_nothing_is_edited_while_another_process_reads_the_site(engine: En
     assert isinstance(await engine.submit(edit), Applied)
 
 
-async def test_process_1_of_a_container_says_what_to_do_instead(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("pid", "first"), [(1, "rproxy"), (7, "tini"), (7, "docker-init")])
+async def test_where_the_container_ends_with_the_process_it_says_what_to_do_instead(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, pid: int, first: str
 ) -> None:
-    monkeypatch.setattr(successor.os, "getpid", lambda: 1)
-    with pytest.raises(NotUpgraded, match=r"process 1 of a container.*start a container of the new image"):
+    monkeypatch.setattr(successor.os, "getpid", lambda: pid)
+    monkeypatch.setattr(successor, "_first_process", lambda: first)
+    with pytest.raises(NotUpgraded, match=r"ends with this process: start a container of the new image"):
         await upgraded(engine.handing_over, None, {})
 
 
