@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import socket
+import ssl
 import stat
 import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.control.door.harness import ask
 from tests.control.upgrading.scene import (
@@ -26,6 +28,7 @@ from tests.control.upgrading.scene import (
 )
 from tests.control.upgrading.scene import member as behaves
 from tests.e2e.harness import upstream
+from tests.ports import free_port
 from tests.waiting import PATIENCE, until
 
 BROKEN = {
@@ -93,6 +96,78 @@ async def test_the_control_socket_the_pages_for_programs_and_the_pen_go_over(tmp
         assert answer.status == 200, answer.body
         await until(lambda: "timeout = 7" in this.file.read_text())
         assert (await this.ask("/v1/history")).json["generations"][-1]["number"] == 2
+
+
+TLS = """\
+[listeners.https]
+address = "127.0.0.1:0"
+tls = { certificates = [{ cert = "key.pem", key = "key.pem" }] }
+
+[heartbeat]
+address = "127.0.0.1:%d"
+
+[metrics]
+address = "127.0.0.1:%d"
+"""
+
+
+async def test_listeners_with_tls_metrics_and_heartbeats_go_over_with_their_ports(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "key.pem"))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    page, beats = free_port(), free_port()
+    site = SITE.replace('[metrics]\naddress = "127.0.0.1:0"\n', TLS % (beats, page))
+    assert str(page) in site
+    async with service(tmp_path, site=site) as (this, _):
+
+        async def ports() -> list[int]:
+            listeners = (await this.ask("/v1/snapshot")).json["listeners"]
+            return [each["port"] for each in listeners]
+
+        async def asked(port: int, what: bytes, tls: ssl.SSLContext | None = None) -> bytes:
+            name = "localhost" if tls is not None else None
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
+            writer.write(what)
+            async with asyncio.timeout(PATIENCE):
+                status = await reader.readline()
+            writer.close()
+            return status
+
+        listening = await ports()
+        https = next(port for port in listening if port != this.ready()[0][0])
+        assert (await this.upgrade()).status == 200
+        assert await ports() == listening
+        end = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        for whom in ("both", "the new one"):
+            assert b" 200 " in await asked(https, b"GET /r" + end + b"\r\n", context), whom
+            assert b" 200 " in await asked(page, b"GET /metrics" + end + b"\r\n"), whom
+            report = b"v=1&ready=3&busy=0"
+            assert b" 200 " in await asked(beats, b"POST /" + end + b"Content-Length: 18\r\n\r\n" + report), whom
+            async with asyncio.timeout(PATIENCE):
+                await this.process.wait()
+        assert "cannot listen" not in this.log.read_text()
+
+
+async def test_who_watches_is_told_by_an_end_and_finds_the_new_process_at_the_same_place(tmp_path: Path) -> None:
+    async with service(tmp_path) as (this, port):
+        long = asyncio.create_task(download(port, 30))  # the old process has something to do
+        reader, writer = await asyncio.open_unix_connection(str(this.control))
+        writer.write(b"GET /v1/watch HTTP/1.1\r\nHost: r\r\n\r\n")
+        await reader.readuntil(b"alive")
+        assert (await this.upgrade()).status == 200
+        async with asyncio.timeout(PATIENCE):
+            await reader.read()
+        writer.close()
+        assert this.process.returncode is None
+        assert (await this.ask("/v1")).json["pid"] == this.ready()[1][1]
+        before = this.file.read_text()
+        this.file.write_text(before + "\n[listeners.more]\naddress = '127.0.0.1:0'\n")
+        await until(lambda: "listener more accepts" in this.log.read_text())
+        async with asyncio.timeout(PATIENCE):
+            assert await long
+            await this.process.wait()
+        assert this.log.read_text().count("listener more accepts") == 1, "the old one follows the file no more"
 
 
 @pytest.mark.parametrize("broken", BROKEN)
