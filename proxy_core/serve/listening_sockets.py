@@ -30,6 +30,7 @@ class InheritedSockets:
     def __init__(self, given: Iterable[Inherited] = (), *, held: bool = False) -> None:
         self._left = [*given]
         self._held = held
+        self._used = set[socket.socket]()
 
     def take(self, name: str, kind: socket.SocketKind, family: int, address: str, port: int) -> socket.socket | None:
         """The socket of this kind with this address; with port 0, the one of this name. None where there is none."""
@@ -39,6 +40,7 @@ class InheritedSockets:
                 continue
             bound = found.getsockname()
             if bound[0] == address and (bound[1] == port or (not port and each.name == name)):
+                self._used.add(found)
                 if self._held:
                     return found.dup()
                 self._left.remove(each)
@@ -47,13 +49,13 @@ class InheritedSockets:
 
     def close_rest(self) -> list[str]:
         """Close what nobody took; returns the addresses. Those that a manager holds stay for later."""
-        if self._held:
-            return []
-        rest, self._left = self._left, []
-        names = [each.name for each in rest]
-        for each in rest:
-            each.socket.close()
-        return names
+        rest = [each.socket for each in self._left if each.socket not in self._used]
+        addresses = [":".join(map(str, each.getsockname()[:2])) for each in rest if each.family != socket.AF_UNIX]
+        if not self._held:
+            self._left.clear()
+            for each in rest:
+                each.close()
+        return addresses
 
 
 async def listening_sockets(host: str, port: int, name: str, inherited: InheritedSockets) -> list[socket.socket]:

@@ -37,9 +37,10 @@ async def test_where_any_port_would_do_the_name_says_which(opened: socket.socket
 
 async def test_another_address_gets_a_socket_of_its_own_and_the_unused_one_is_closed(opened: socket.socket) -> None:
     inherited = InheritedSockets([Inherited("http", opened)])
-    (made,) = await listening_sockets("127.0.0.2", port_of(opened), "http", inherited)
+    port = port_of(opened)
+    (made,) = await listening_sockets("127.0.0.2", port, "http", inherited)
     made.close()
-    assert inherited.close_rest() == ["http"]
+    assert inherited.close_rest() == [f"127.0.0.1:{port}"]
     assert opened.fileno() == -1
 
 
@@ -55,6 +56,7 @@ async def test_a_socket_that_a_manager_holds_is_found_again_by_a_listener_that_c
     opened: socket.socket,
 ) -> None:
     inherited = InheritedSockets([Inherited("rproxy.socket", opened)], held=True)
+    assert inherited.close_rest() == [f"127.0.0.1:{port_of(opened)}"]
     for _ in range(2):
         (made,) = await listening_sockets("127.0.0.1", port_of(opened), "http", inherited)
         with made:

@@ -85,7 +85,7 @@ async def serve(file: Path, *, allow_empty: bool = False, control: Place = None)
         return EXIT_NO_LISTENER
     stopping = lambda: (cut if stop.is_set() else stop).set()  # noqa: E731
     upgrade.door = await opened(engine, control, stopping, upgrade, before.control)
-    following = asyncio.create_task(_taken_over(engine, before, manager, log))
+    following = asyncio.create_task(_taken_over(engine, before, manager))
     with suppress(OutputLost):
         say(ready(engine))
     engine.watch = partial(_watched, log, manager)
@@ -110,11 +110,12 @@ async def serve(file: Path, *, allow_empty: bool = False, control: Place = None)
     return 0
 
 
-async def _taken_over(engine: Engine, before: Predecessor, manager: ServiceManager, log: EventLog) -> None:
+async def _taken_over(engine: Engine, before: Predecessor, manager: ServiceManager) -> None:
     """Say that requests are served: to the process before, where there is one, and then to the service manager."""
-    for name in before.begin(engine.handing_over):
-        what = f"the socket {name or 'without a name'} was handed over, and no listener has its address: it is closed"
-        log.tell(Event(level="warning", kind="socket_unused", text=what))
+    for address in before.begin(engine.handing_over):
+        what = f"a socket that listens on {address} was handed over, and no listener has that address"
+        todo = "take it out of the socket unit, or add such a listener: who connects there waits for nothing"
+        engine.recent_problems.add(Problem(what=what, todo=todo, severity="warning"))
     if before.is_there:
         await before.follow(engine.handing_over, manager.speak)
     else:

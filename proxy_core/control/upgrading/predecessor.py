@@ -56,8 +56,8 @@ class Predecessor:
                 await self._writer.wait_closed()
 
     def begin(self, handing_over: HandingOver) -> list[str]:
-        """This process serves. Goes on where the old one was, and tells it; returns the names of sockets that nobody
-        wanted."""
+        """This process serves. Goes on where the old one was, and tells it; returns the addresses of sockets that no
+        listener has."""
         handing_over.begin(self.kept.state)
         rest = self.kept.sockets.close_rest()
         self._send(Word(ready=True))
