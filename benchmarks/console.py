@@ -21,9 +21,11 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.contenders import Ends, Upstream, site_file, upstream
+from benchmarks.configurations import Ends, site_file
+from benchmarks.contenders import Upstream, upstream
 from benchmarks.load import own
 from benchmarks.machine import PROXY_CORE, cpu_seconds, free_ports, running, wait_for
+from benchmarks.rows import WORKS
 
 SETTLE = 2.0
 """Seconds after the start, in which modules are loaded and the first screen is laid out."""
@@ -71,7 +73,7 @@ def _line(name: str, values: list[float]) -> str:
 
 def _turn(kind: str, folder: Path, to: Upstream, seconds: float, rate: float, page: str) -> Turn:
     port, secure = free_ports(2)
-    site = str(site_file(folder, Ends(port, secure, *to)))
+    site = str(site_file(folder, Ends(port, secure, *to), WORKS["plain"]))
     with contextlib.ExitStack() as stack:
         if kind == "console":
             terminal = stack.enter_context(_terminal())

@@ -21,52 +21,53 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from benchmarks.machine import OTHER_CORE, ROOT, settle_on
+from benchmarks.rows import ROWS, Load
 
 CONNECTIONS = 32
 
 
-class Case(NamedTuple):
-    """A kind of request; ``secure``: over TLS."""
-
-    method: str
-    path: str
-    body: int
-    secure: bool = False
-
-    def request(self) -> bytes:
-        length = f"Content-Length: {self.body}\r\n" if self.body else ""
-        head = (
-            f"{self.method} {self.path} HTTP/1.1\r\nHost: benchmark\r\nUser-Agent: load\r\nAccept: */*\r\n{length}\r\n"
-        )
-        return head.encode() + b"x" * self.body
+_KEY, ACCEPT = b"dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+"""Of RFC 6455 §1.3: the key of a client and what a server makes of it."""
+MESSAGE = b"\x82\x64" + b"x" * 100
+"""A message of a WebSocket as a server sends it."""
+_MASKED = b"\x82\xe4" + bytes(4) + b"x" * 100
+MASKED = len(_MASKED)
+"""Bytes of one as a client sends it."""
+_UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: benchmark\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n" % _KEY
+)
 
 
-CASES = {
-    "1 KiB GET": Case("GET", "/1k", 0),
-    "1 KiB POST": Case("POST", "/1k", 1024),
-    "100 KiB GET": Case("GET", "/100k", 0),
-    "1 KiB over TLS": Case("GET", "/1k", 0, secure=True),
-    "1 KiB from a TLS member": Case("GET", "/secure/1k", 0),
-}
-
-
-def closed(port: int, case: str, seconds: float, folder: Path) -> int:
-    """Keep CONNECTIONS busy for about ``seconds``; how many requests were answered, all of them with 200."""
+def closed(port: int, row: str, seconds: float, folder: Path) -> int:
+    """Keep CONNECTIONS busy for about ``seconds`` with the load of a row; how many requests or messages were answered,
+    all of them well."""
+    load = cast(Load, ROWS[row].what)
     wrk = shutil.which("wrk")
-    if not wrk:
-        return int(own("closed", port, case, seconds))
-    method, path, body, secure = CASES[case]
-    script = folder / f"{method}.lua"
-    script.write_text(f'wrk.method = "{method}"\nwrk.body = {f"string.rep([[x]], {body})" if body else "nil"}\n')
-    url = f"http{'s' * secure}://127.0.0.1:{port}{path}"
+    if not wrk or load.messages:
+        return int(own("closed", port, row, seconds))
+    script = folder / f"{row}.lua"
+    script.write_text(_script(load))
+    url = f"http{'s' * load.secure}://127.0.0.1:{port}{load.path}"
     said = _pinned([wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script), url], seconds)
     answered = re.search(r"(\d+) requests in", said)
-    if not answered or "Non-2xx" in said or "Socket errors" in said:
+    if not answered or not int(answered[1]) or "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(f"wrk met errors:\n{said}")
     return int(answered[1])
+
+
+def _script(load: Load) -> str:
+    """A load in wrk's words."""
+    lines = [f'wrk.method = "{load.method}"']
+    lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in load.fields.items()]
+    if load.body:
+        lines.append(f'wrk.body = string.rep("x", {load.body})')
+    if load.unique:
+        lines.append(f'local n = 0\nrequest = function() n = n + 1; return wrk.format(nil, "{load.path}?n=" .. n) end')
+    return "\n".join(lines)
 
 
 def own(kind: str, port: int, what: str | float, seconds: float) -> Any:
@@ -121,26 +122,59 @@ def _give_up(why: str) -> None:
     os._exit(1)
 
 
-async def _closed(port: int, case: Case, seconds: float) -> int:
-    request, context = case.request(), None
-    if case.secure:
+class _Talker(_Client):
+    """A WebSocket with at most one message in flight."""
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        if not self._missing:
+            end = self._head.find(b"\r\n\r\n") + 4
+            if end < 4:
+                return
+            if not self._head.startswith(b"HTTP/1.1 101"):
+                _give_up(f"no WebSocket: {bytes(self._head[:80])!r}")
+            del self._head[:end]
+            self._missing = len(MESSAGE)
+            self._done(self)
+        elif len(self._head) >= self._missing:
+            del self._head[: self._missing]
+            self._done(self)
+
+
+async def _closed(port: int, load: Load, seconds: float) -> int:
+    context = None
+    if load.secure:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     answered, until, loop = 0, time.monotonic() + seconds, asyncio.get_running_loop()
+    kind, first = (_Talker, _UPGRADE) if load.messages else (_Client, load.request())
+    opening = set[asyncio.Task[None]]()
+
+    def request() -> bytes:
+        return load.request(answered) if load.unique else _MASKED if load.messages else first
 
     def again(client: _Client) -> None:
         nonlocal answered
         answered += 1
         client.due = until if time.monotonic() < until else 0.0
-        if client.due:
-            client.transport.write(request)
+        if client.due and not load.close:
+            client.transport.write(request())
+        elif load.close:
+            more, client.due = client.due, 0.0
+            client.transport.close()
+            if more:
+                opening.add(task := loop.create_task(connect()))
+                task.add_done_callback(opening.discard)
+
+    async def connect() -> None:
+        _, client = await loop.create_connection(lambda: kind(again), "127.0.0.1", port, ssl=context)
+        client.due = until
+        client.transport.write(first)
 
     for _ in range(CONNECTIONS):
-        _, client = await loop.create_connection(lambda: _Client(again), "127.0.0.1", port, ssl=context)
-        client.due = until
-        client.transport.write(request)
+        await connect()
     await asyncio.sleep(seconds + 0.2)
-    return answered
+    return answered - (CONNECTIONS if load.messages else 0)
 
 
 async def _steady(port: int, request: bytes, rate: float, seconds: float) -> list[float]:
@@ -199,9 +233,9 @@ def _main(kind: str, port: str, what: str, seconds: str) -> None:
 
     gc.disable()
     if kind == "closed":
-        found: object = uvloop.run(_closed(int(port), CASES[what], float(seconds)))
+        found: object = uvloop.run(_closed(int(port), cast(Load, ROWS[what].what), float(seconds)))
     else:
-        found = uvloop.run(_steady(int(port), CASES["1 KiB GET"].request(), float(what), float(seconds)))
+        found = uvloop.run(_steady(int(port), Load().request(), float(what), float(seconds)))
     print(json.dumps(found))
 
 

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
+_SCHEDULED = 2
+"""CPUCLOCK_SCHED: with the pid above it in a clock's number, the time that the whole process has run."""
 CORES = sorted(os.sched_getaffinity(0))
 PROXY_CORE = CORES[0]
 """The core of the proxy under test; everything else is on OTHER_CORE, which is the same when there is only one."""
@@ -40,9 +42,11 @@ def settle_on(core: int) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], core: int, folder: Path, terminal: int | None = None) -> Iterator[int]:
-    """Run a program pinned to a core until the block ends; its pid. What it says goes to ``folder/output``, unless
-    ``terminal`` (a descriptor, used up by this) becomes its controlling terminal."""
+def running(
+    command: list[str], core: int, folder: Path, terminal: int | None = None, home: Path = ROOT
+) -> Iterator[int]:
+    """Run a program in ``home``, pinned to a core, until the block ends; its pid. What it says goes to
+    ``folder/output``, unless ``terminal`` (a descriptor, used up by this) becomes its controlling terminal."""
 
     def prepare() -> None:
         settle_on(core)
@@ -51,7 +55,7 @@ def running(command: list[str], core: int, folder: Path, terminal: int | None = 
 
     with (folder / "output").open("ab") as output:
         process = subprocess.Popen(
-            command, preexec_fn=prepare, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT,
+            command, preexec_fn=prepare, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=home,
             env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
         )  # fmt: skip
     if terminal is not None:
@@ -74,7 +78,7 @@ def wait_for(port: int, folder: Path) -> None:
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
     said = (folder / "output").read_text(errors="replace")[-2_000:]
     raise SystemExit(f"nothing accepts on port {port} after {START_SECONDS:.0f} s; the program said:\n{said}")
 
@@ -90,8 +94,13 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """User and system time that a process tree has used."""
-    return sum(seen[1] for pid in tree(root) if (seen := _parent_and_ticks(pid))) / TICK
+    """User and system time that a process tree has used: each process by its own clock, in nanoseconds, and those of
+    its children that are gone, in ticks."""
+    total = 0.0
+    for pid in tree(root):
+        with contextlib.suppress(OSError):
+            total += time.clock_gettime(~pid << 3 | _SCHEDULED) + (_parent_and_ticks(pid) or (0, 0))[1] / TICK
+    return total
 
 
 def memory_kib(root: int) -> float:
@@ -105,9 +114,9 @@ def memory_kib(root: int) -> float:
 
 
 def _parent_and_ticks(pid: int) -> tuple[int, int] | None:
-    """Parent and clock ticks (own and of reaped children), None for a process that is gone."""
+    """Parent and the clock ticks of reaped children, None for a process that is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[1]), sum(map(int, fields[11:15]))
+    return int(fields[1]), sum(map(int, fields[13:15]))

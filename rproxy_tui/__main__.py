@@ -144,7 +144,7 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
         engine.recent_problems.add(notice)
     if given.demo:
         await engine.start_demo()
-        await engine.start_demo_traffic(DEMO_RATE)
+        engine.start_demo_traffic(DEMO_RATE)
     door = await opened(engine, given.control, signals.end, no_upgrade)
     asyncio.get_running_loop().call_later(SETTLE, settle)
     if await attended(engine, signals, given.read_only) == "cut":

@@ -14,7 +14,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.fuzzy import Matcher
 from textual.screen import Screen
 
-from proxy_core.control.editing.commands import Change, Command, Keep, Reload, Set
+from proxy_core.control.editing.commands import Change, Command, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
 from rproxy_tui import sentences
 from rproxy_tui.console import ConsoleVerbs
@@ -70,12 +70,17 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     yield from (edit(console, ("maps", name), row.type) for name, row in site.maps.items())
     for kind in ROWS_WITHOUT_A_PAGE:
         yield from rows(console, *kind)
+    yield edit(console, ("upstream_tls",), "how https members are spoken to")
+    for name, host in site.hosts.items():
+        yield from own_tls(console, ("hosts", name, "upstream_tls"), host.upstream_tls is not None)
     yield add(console, ("balancers",), {}, "a group of members")
     for balancer, settings in site.balancers.items():
         yield edit(console, ("balancers", balancer), settings.method)
         yield add(console, ("balancers", balancer, "members"), {"url": "http://127.0.0.1:"}, f"to {balancer}")
         for name, member in settings.members.items():
             yield edit(console, ("balancers", balancer, "members", name), member.url)
+            if member.tls is not None or member.url.lower().startswith(("https:", "wss:")):
+                yield from own_tls(console, ("balancers", balancer, "members", name, "tls"), member.tls is not None)
     for theme in THEMES:
         command = Change(edits=(Set(("console", "theme"), theme.name),), sentence=f"set theme to {theme.name}")
         yield do(console, command, f"theme {theme.name}", "colours of the console")
@@ -98,6 +103,8 @@ ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str]
      "an address in answers that is told in another way"),
     ("errors", lambda row: ", ".join(row.status), {},
      "what clients get in place of the built-in page of an error"),
+    ("access_logs", lambda row: f"{row.host or 'the server'}: {row.file}", {"file": "access.log"},
+     "one log of requests more, or a host's own"),
 )  # fmt: skip
 """Lists and tables of the site that only the palette edits: the name, what is said of a row, what a new one begins
 with, and what it is for."""
@@ -131,6 +138,14 @@ def add(console: ConsoleVerbs, address: Address, start: dict[str, Any], about: s
     what = thing((*address, "")).partition(" ")[0]
     name = f"add {what} to {address[1]}" if len(address) > 1 else f"add {what}"
     return PaletteEntry(name, about, partial(console.add, address, start))
+
+
+def own_tls(console: ConsoleVerbs, address: Address, is_there: bool) -> Iterator[PaletteEntry]:
+    """Edit a table of TLS with members that takes the place of a wider one, and give it up."""
+    yield edit(console, address, "instead of what the wider table says")
+    if is_there:
+        name = f"switch off {thing(address)}"
+        yield do(console, Change(edits=(Delete(address),), sentence=name), name, "the wider table holds again")
 
 
 def remove(console: ConsoleVerbs, address: Address, about: str) -> PaletteEntry:

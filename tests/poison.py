@@ -18,7 +18,7 @@ from msgspec import Struct
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.config.schema import Field, fields
-from proxy_core.control.editing.editor import check
+from proxy_core.control.editing.site_problems import check
 from proxy_core.errors import errors
 
 POISON = (

@@ -11,19 +11,23 @@ from __future__ import annotations
 from typing import Any
 
 from proxy_core.apache.draft import Block, SiteDraft, block, table
+from proxy_core.apache.subjects import file_types, overrides, strictness
 from proxy_core.apache.subjects.access import open_to_all
+from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.client_address import believed
-from proxy_core.apache.subjects.directory_index import indexed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
+from proxy_core.apache.subjects.listings import ignoring
+from proxy_core.apache.subjects.member_tls import of_targets
 from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating
 from proxy_core.apache.subjects.section_rules import sections
+from proxy_core.apache.subjects.tls_variables import environment
 
 
 def assembled(draft: SiteDraft) -> list[Block]:
@@ -34,27 +38,33 @@ def assembled(draft: SiteDraft) -> list[Block]:
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
+    environment(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)
     for server in draft.hosts:  # merge_core_dir_configs: a virtual host has its own word for it, or Off
         if "encoded_slashes" in draft.main.options:
             server.options.setdefault("encoded_slashes", ("refuse", draft.main.options["encoded_slashes"][1]))
+    of_targets(draft)
     pools(draft)
-    indexed(draft)
+    ignoring(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)
     interpolating(draft)
+    overrides.settled(draft)
+    file_types.settled(draft)
+    strictness.settled(draft, hosts)
     merged(draft)
     open_to_all(draft)
     for server in draft.servers():
         server.locations += server.closed
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
-    tables = {"limits": limits, "heartbeat": draft.heartbeat, "access_log": draft.access_log,
+    tables = {"limits": limits, "heartbeat": draft.heartbeat,
               "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
+    blocks += logs(draft)
     rules = rewriting(draft, answers)
     taking, itself = routes(draft, uncovered)
     blocks += [host(draft, server, names, rules.inherits) for server, names in hosts.items()]
@@ -78,7 +88,7 @@ def timeouts(draft: SiteDraft) -> None:
 def site(draft: SiteDraft) -> Block:
     """[site]."""
     main = draft.main
-    name = without_port(main.server_name)
+    name = main.server_name if main.option("canonical_name") else without_port(main.server_name)
     content: dict[str, Any] = {"server_name": name} if name else {}
     origins = [main.options["servername"][1]] if name else []
     named = ("trusted_proxies", "internal_proxies", "client_header", "proxies_header")

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.report import Outcome, ReportLine
+from proxy_core.apache.served_files import ServedFiles
 
 
 def below(path: str, folder: str) -> bool:
@@ -220,14 +221,18 @@ class DraftServer:
     """Rows of [[headers]]."""
     expires: list[DraftRow] = field(default_factory=list)
     """Rows of [[expires]]."""
+    logs: list[DraftRow] = field(default_factory=list)
+    """Logs of requests."""
     reverse: list[DraftRow] = field(default_factory=list)
     """Rows of [[reverse]]."""
     errors: list[DraftRow] = field(default_factory=list)
     """Rows of [[errors]]."""
     balancers: dict[str, DraftBalancer] = field(default_factory=dict)
     """Balancers by name, in lower case."""
-    indexes: list[tuple[str, list[str], Directive]] = field(default_factory=list)
-    """DirectoryIndex in <Directory>: the folder, whole, and the names."""
+    overrides: list[tuple[str, bool, Directive]] = field(default_factory=list)
+    """AllowOverride in <Directory>: the folder, whole, and whether it allows any."""
+    secured: dict[DraftSection, dict[str, tuple[Any, Directive]]] = field(default_factory=dict)
+    """What <Proxy> sections say of TLS, as ``options`` are."""
     urls: dict[str, PooledUrl] = field(default_factory=dict)
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
@@ -268,8 +273,6 @@ class SiteDraft:
     """Virtual hosts in order; ``assembly`` leaves out those that no listener leads to."""
     listeners: list[DraftRow] = field(default_factory=list)
     """[listeners], each with its name as a key."""
-    access_log: DraftRow | None = None
-    """[access_log]."""
     doubts: dict[DraftServer, dict[str, str]] = field(default_factory=dict)
     """What is in doubt in a server, for something is lost that it goes by: words (see ``doubts``), and why."""
     report: list[ReportLine] = field(default_factory=list)
@@ -282,6 +285,16 @@ class SiteDraft:
     """[auth] by name."""
     programs: frozenset[str] = frozenset()
     """Handlers and types that Action has programs for, in lower case."""
+    lists: bool = False
+    """Whether some folder that is served may be listed."""
+    resets: list[DraftServer | DraftRow] = field(default_factory=list)
+    """Where IndexIgnoreReset takes back what listings leave out."""
+    asked: frozenset[str] = frozenset()
+    """Variables of mod_ssl that something takes for variables of the request."""
+    files: ServedFiles = field(default_factory=ServedFiles)
+    """What stands in folders that are served."""
+    asked_names: frozenset[str] = frozenset()
+    """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
     location_ids: dict[str, int] = field(default_factory=dict)

@@ -39,7 +39,9 @@ from proxy_core.apache.subjects import (
     header_fields,
     hosts,
     listeners,
+    listings,
     locations,
+    member_tls,
     rewriting,
     route_order,
     tls,
@@ -47,7 +49,7 @@ from proxy_core.apache.subjects import (
 )
 from proxy_core.apache.subjects.core import QUIET
 from proxy_core.config.folders import serves_files
-from proxy_core.config.model import Host, Location, Options, Site, UpstreamTls
+from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.rules.lint.site import lint
 
@@ -73,10 +75,10 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
         what = f"{'.'.join(address)} is lost"
         losses.setdefault((address, why), Problem(what=what, todo=why, severity="warning", address=address))
 
-    site = forward_auth.plain(_without_lost(site, (), lose), lose)
+    site = forward_auth.plain(_without_lost(member_tls.gathered(site), (), lose), lose)
     site = access_log.plain(site, lose)
     site = listeners.plain(hosts.own_options(client_address.plain(core.plain(site))), lose)
-    site = tls.plain(hosts.plain(site, folder), folder, lose)
+    site = member_tls.plain(tls.plain(hosts.plain(site, folder), folder, lose), lose)
     site = core.connecting(balancing.plain(site, lose))
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
@@ -84,12 +86,10 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
     site = locations.useful(rewriting.inherited(_held(_in_order(site), lose)))
-    if not tls.speaks(site):
-        site = replace(site, upstream_tls=UpstreamTls())
-    return site, tuple(losses.values()), files
+    return member_tls.spoken(listings.plain(site)), tuple(losses.values()), files
 
 
-_TABLES = ("env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
+_TABLES = ("access_logs", "env", "rewrites", "routes", "headers", "expires", "errors", "reverse", "locations")
 
 
 def _in_order(site: Site) -> Site:
@@ -187,7 +187,7 @@ def _main(site: Site, folder: Path) -> Lines:
         access_log.lines(site.access_log),
         ["TypesConfig /etc/mime.types", *file_types.lines(site.file_types)] if serves_files(site) else [],
         client_address.lines(site.site),
-        [*core.lines(site.site, Options(), folder), *tls.lines_of_members(site)],
+        [*core.lines(site.site, Options(), folder), *member_tls.lines_of_members(site)],
         [line("HeartbeatListen", site.heartbeat.address)] if site.heartbeat is not None else [],
         balancing.lines(site),
         _server(site, "", folder),
@@ -213,6 +213,7 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
 
     interpolates = any(row.interpolate for row in site.routes if row.host == host)
     return _parts(
+        rows("access_logs"),
         rows("env"),
         [*rewriting.lines(site, host), *rows("rewrites")],
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
@@ -276,7 +277,11 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
     inside += listeners.bounds(hosts.bounds(site, name))
     if host.encoded_slashes is None and site.site.encoded_slashes != Options().encoded_slashes:
         host = replace(host, encoded_slashes=site.site.encoded_slashes)  # Apache's hosts do not have it of the server
-    inside += [*tls.lines_of_host(site, host, folder), *core.lines(host, Host(), folder)]
+    inside += [
+        *tls.lines_of_host(site, host, folder),
+        *member_tls.lines(host.upstream_tls),
+        *core.lines(host, Host(), folder),
+    ]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]
 
@@ -302,7 +307,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),
-    (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex", ("mime", "dir")),
+    (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex|FallbackResource", ("mime", "dir", "autoindex")),
     (r"RemoteIP", ("remoteip",)),
     (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),

@@ -42,12 +42,18 @@ ServerRoot /etc/apache2
 ServerAdmin me@a.test
 DocumentRoot /srv/other
 DirectoryIndex start.html
+FallbackResource /index.php
 Include missing/*.conf
 Define PORT 8080
 LoadModule proxy_module modules/mod_proxy.so
 User www-data
 ErrorLog logs/error.log
 CustomLog logs/access.log combined
+CustomLog logs/errors.log combined "expr=%{REQUEST_STATUS} -ge 400" < CustomLog logs/access.log combined; %s
+<VirtualHost *:8080> | CustomLog logs/b.log common < ServerName b.test; %s
+GlobalLog logs/all.log common
+TransferLog logs/access.log
+CustomLog "|/usr/bin/rotatelogs logs/access.log 86400" combined
 LogFormat "%h %l %u %t" short
 LogLevel warn
 Timeout 60
@@ -79,13 +85,22 @@ RewriteMap lower int:tolower
 Redirect permanent /old https://a.test/new
 RedirectMatch ^/x(.*) /y$1
 Alias /static /srv/static
+AliasMatch ^/s/(.*)$ /srv/static/$1
+FallbackResource /index.html
 ScriptAlias /cgi-bin /usr/lib/cgi-bin
+AliasMatch ^/icons/(.*)$ /usr/share/icons/$1
 ErrorDocument 404 /404.html
+ErrorDocument 503 "/down.html#"
 Header always set X-Frame-Options DENY
 RequestHeader set X-Forwarded-Proto https
 SetEnvIf User-Agent bot robot
+RequestHeader unset Expect early
 SetEnv proxy-sendchunked 1
+SetEnv proxy-nokeepalive 1
+SetEnv force-proxy-request-1.0 1
 <Location /admin> | Require ip 10.0.0.0/8
+<Location /admin> | Require host example.test
+<Location /admin> | AllowMethods GET POST
 <Location /admin> | Order allow,deny < %s; Allow from 10.0.0.0/8
 <Location /admin> | Deny from all
 <Location /admin> | AuthType Basic < %s; AuthName Staff; AuthUserFile users; Require valid-user
@@ -95,7 +110,11 @@ SetEnv proxy-sendchunked 1
 <Directory /srv/www> | Options Indexes FollowSymLinks
 <Directory /srv/www> | Options +MultiViews
 <Directory /srv/www> | AllowOverride None
+<DirectoryMatch /private$> | Require all denied
 <Files secret.txt> | Require all denied
+<FilesMatch \\.php$> | SetHandler "proxy:unix:/run/php.sock|fcgi://localhost"
+<Location /server-status> | SetHandler server-status
+<If "%{QUERY_STRING} =~ /x/"> | Header set X-A b
 AddType text/x-own .own
 AddType application/x-httpd-php .php
 AddHandler cgi-script .cgi
@@ -105,10 +124,22 @@ SSLCertificateKeyFile a.key < SSLEngine On; SSLCertificateFile a.pem
 SSLCertificateChainFile chain.pem < SSLEngine On; SSLCertificateFile a.pem
 SSLProtocol -all +TLSv1.3 < SSLEngine On; SSLCertificateFile a.pem
 SSLVerifyClient require < SSLEngine On; SSLCertificateFile a.pem; SSLCACertificateFile ca.pem
+SSLOptions +StdEnvVars < SSLEngine On; SSLCertificateFile a.pem; %s; RequestHeader set X-Tls %{SSL_PROTOCOL}e
+RequestHeader set X-Proto https env=HTTPS < SSLEngine On; SSLCertificateFile a.pem
+RequestHeader set X-Cipher "%{SSL_CIPHER}s" < SSLEngine On; SSLCertificateFile a.pem
+CustomLog logs/tls.log "%h %{SSL_PROTOCOL}x %{SSL_CIPHER}x"
+SSLOptions +FakeBasicAuth
 SSLCipherSuite HIGH:!aNULL
 SSLHonorCipherOrder On
 SSLProxyEngine On < ProxyPass /s https://127.0.0.1:8443/
 SSLProxyVerify none < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+ExpiresActive On
+ExpiresDefault A600
+SSLProxyCheckPeerName Off < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+SSLProxyCheckPeerExpire Off < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+SSLProxyCACertificateFile ca.pem < SSLProxyEngine On; SSLProxyVerify require; ProxyPass /s https://127.0.0.1:8443/
+SSLProxyMachineCertificateFile own.pem < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
+<Proxy balancer://b> | SSLProxyCheckPeerName Off < BalancerMember https://127.0.0.1:8443
 ExpiresByType image/png "access plus 1 month"
 DeflateCompressionLevel 6
 AddOutputFilterByType DEFLATE text/html
@@ -116,6 +147,9 @@ Substitute "s|a|b|"
 SecRuleEngine On
 RemoteIPHeader X-Forwarded-For
 LimitRequestBody 1048576
+RequestReadTimeout header=20-40,MinRate=500
+<Location /app> | AllowMethods GET POST
+HttpProtocolOptions Strict
 """
 """A directive a line: the section that it stands in before " | ", and behind " < " what stands beside it, in lines that
 a semicolon parts, with %s in its place where that is not the end."""

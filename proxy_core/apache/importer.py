@@ -25,7 +25,17 @@ from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read
 from proxy_core.apache.registry import HANDLERS, IGNORED, SECTIONS, UNSUPPORTED
 from proxy_core.apache.report import Outcome, Report, summary
-from proxy_core.apache.subjects import access, files, forward_auth, users, variables
+from proxy_core.apache.served_files import looked_at
+from proxy_core.apache.subjects import (
+    access,
+    files,
+    forward_auth,
+    listings,
+    overrides,
+    tls_variables,
+    users,
+    variables,
+)
 from proxy_core.apache.subjects.rewriting import folder_of
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.document import parse
@@ -48,7 +58,11 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     draft.whole_names = files.found_by_names(configuration.directives)
     named = {place: place for each in rules_of(configuration.directives) if (place := folder_of(each))}
     draft.served = named | dict(files.served(draft, configuration.directives))
+    draft.lists = bool(draft.served) and listings.lists(configuration.directives)
+    draft.files = looked_at(draft.served, {".htaccess", *overrides.names(configuration.directives)})
+    draft.asked_names = variables.asked_names(configuration.directives)
     draft.programs = frozenset(files.programs(configuration.directives))
+    draft.asked = tls_variables.asked(configuration.directives)
     walk(ImportContext(draft, draft.main), configuration.directives)
     blocks = assembled(draft)
     for server, lost in draft.doubts.items():
@@ -223,6 +237,7 @@ _TITLES = {
     "access": "Conditions of access, by name.",
     "auth": "Users and passwords.",
     "upstream_tls": "How https members are spoken to.",
+    "access_logs": "Logs of requests, beside the first.",
     "headers": "Changes to fields of requests and answers.",
     "expires": "How long answers may be kept.",
     "reverse": "Addresses in answers, mapped back.",

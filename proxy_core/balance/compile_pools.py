@@ -65,7 +65,10 @@ def _pool(
 ) -> Pool:
     before = {bound.key: bound for bound in previous.members} if previous is not None else {}
     named = balancer.sticky is not None and balancer.sticky.issue
-    bound = tuple(_bound(key, value, state(key), named, before.get(key), tls) for key, value in members.items())
+    bound = tuple(
+        _bound(key, value, state(key), named, before.get(key), (value.tls or balancer.tls, tls))
+        for key, value in members.items()
+    )
     if previous is not None and previous.balancer == balancer and all(map(is_, previous.members, bound)):
         return previous
     routes: dict[str, tuple[BoundMember, ...]] = {}
@@ -89,12 +92,24 @@ def _pool(
 
 
 def _bound(
-    key: MemberKey, member: Member, state: MemberState, named: bool, previous: BoundMember | None, tls: UpstreamTls
+    key: MemberKey,
+    member: Member,
+    state: MemberState,
+    named: bool,
+    previous: BoundMember | None,
+    tls: tuple[UpstreamTls | None, UpstreamTls],
 ) -> BoundMember:
+    """``tls`` is what it or its balancer says, and what the site says."""
     route = member.route or (key.member if named else "")
-    secured = member.tls or tls
-    same = previous is not None and previous.member == member and previous.state is state
-    if previous is not None and same and previous.route == route and previous.upstream.tls in (None, secured):
+    own, secured = tls[0], tls[0] or tls[1]
+    if (
+        previous is not None
+        and previous.member == member
+        and previous.state is state
+        and previous.route == route
+        and previous.tls == own
+        and previous.upstream.tls in (None, secured)
+    ):
         return previous
     target = origin(member.url)
     return BoundMember(
@@ -111,4 +126,5 @@ def _bound(
         route=route,
         limit=member.max_connections or UNLIMITED,
         salt=blake2b(key.member.encode(), digest_size=16).digest(),
+        tls=own,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.shares import LbSet
-from proxy_core.config.model import Balancer, Member, MemberRole, MemberStatus
+from proxy_core.config.model import Balancer, Member, MemberRole, MemberStatus, UpstreamTls
 from proxy_core.http.upgrade import Protocols
 
 UNLIMITED = 1 << 62
@@ -44,6 +44,8 @@ class BoundMember:
     """Requests that it may have at a time."""
     salt: bytes = b""
     """Tells it apart in hashing: 16 bytes."""
+    tls: UpstreamTls | None = None
+    """What it says of TLS itself, or its balancer; None where the host of a request, or the site, has the word."""
 
     @property
     def weight(self) -> float:

@@ -26,12 +26,20 @@ OURS = (
 )  # fmt: skip
 """Names of %{NAME}x, those of the JSON log."""
 
+OF_MOD_SSL = re.compile(r"[A-Z][A-Z0-9_]+|(?i:SSL_\w+)|(?:HTTP|ENV):[^}]+")
+"""Names of %{NAME}x, those that mod_ssl looks up (``ssl_var_lookup``): of the TLS connection and of the request."""
+
+CONNECTION = {"version": "SSL_PROTOCOL", "cipher": "SSL_CIPHER", "subjectdn": "SSL_CLIENT_S_DN",
+              "issuerdn": "SSL_CLIENT_I_DN", "errcode": "", "errstr": ""}  # fmt: skip
+"""Names of %{NAME}c, and the variables that they are."""
+
 _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys("AbBDfhHIklmOPqrsuUvVX", ("",)),
     "a": ("", "c"),
     "p": ("", "canonical", "local", "remote"),
     "T": ("", "s", "ms", "us"),
     "x": OURS,
+    "c": tuple(CONNECTION),
 }
 _DIRECTIVE = re.compile(r"%(?:%|(?P<before>[!<>,\d]*)(?:\{(?P<argument>[^}]*)\})?[<>]*(?P<letter>[^{%]))", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\rnt])")
@@ -89,6 +97,8 @@ def _directive(found: re.Match[str]) -> LogDirective:
     if arguments is None and letter not in FREE and letter != "t":
         todo = f"known are {' '.join('%' + each for each in sorted([*_ARGUMENTS, *FREE, 't']))}; %% is a percent sign"
         raise BadFormat(f"{where} is no directive that is known", todo)
+    if letter == "x" and OF_MOD_SSL.fullmatch(argument):
+        arguments = None
     if arguments is not None and argument not in arguments:
         near = get_close_matches(argument, arguments, 1)
         written = " ".join(f"%{{{each}}}{letter}" if each else f"%{letter}" for each in near or arguments)

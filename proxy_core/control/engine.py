@@ -18,19 +18,19 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, read
-from proxy_core.control.demo import members, traffic
+from proxy_core.control.demo.run import Demo
 from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
-from proxy_core.control.editing.editor import Editor, check
+from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
-from proxy_core.control.explaining.explain import explain, inspection
+from proxy_core.control.editing.site_problems import check
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handing_over import HandingOver
 from proxy_core.control.upgrading.handover import Inheritance
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
-from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
@@ -76,12 +76,13 @@ class Engine:
     def __init__(
         self, file: Path, *, console: bool = False, allow_empty: bool = False, kept: Inheritance | None = None
     ) -> None:
+        if console:  # what a console alone asks for is loaded before anybody is served
+            import proxy_core.control.explaining.explain  # noqa: F401
         document = read(file)
         problems = check(document, None if allow_empty else ())
         if document.site is None or errors(problems):
             raise BadSite(document, problems)
         self.file = file
-        self.demo = False
         self.recent_problems = RecentProblems()
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
@@ -102,21 +103,13 @@ class Engine:
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
         self.metrics = MetricsText(self.metrics_text, self._server.unready)
         self._server.inherited = self._beats.inherited = self.metrics.inherited = kept.sockets
-        self.handing_over = HandingOver(
-            self._registry,
-            self._recorder,
-            self._server,
-            self.metrics,
-            self._beats,
-            self._checks,
-            self._editor,
-            self._pen,
-        )
+        parts = (self._registry, self._recorder, self._server, self.metrics, self._beats, self._checks)
+        self.handing_over = HandingOver(*parts, self._editor, self._pen)
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
-        self._access_log = AccessLogWriter(self._recorder, file.parent, console)
-        self._demo_members: list[members.DemoMember] = []
+        self._access_logs = AccessLogs(self._recorder, file.parent, console)
+        self._demo = Demo()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -136,7 +129,7 @@ class Engine:
         self._editor.may_write(self._pen.take())
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
-        self._access_log.adopt(site.access_log)
+        self._access_logs.adopt(site)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
@@ -159,9 +152,8 @@ class Engine:
         await self._server.close()
         await self._maps.close()
         self._outside.names.close()
-        for upstream in self._demo_members:
-            await upstream.close()
-        self._access_log.close()
+        await self._demo.close()
+        self._access_logs.close()
         self._pen.drop()
         return cut
 
@@ -170,8 +162,8 @@ class Engine:
         return await self.submit(Reload(), "signal")
 
     def reopen_logs(self) -> None:
-        """Open the access log anew, after it was moved away (SIGUSR1)."""
-        self._access_log.reopen()
+        """Open the access logs anew, after they were moved away (SIGUSR1)."""
+        self._access_logs.reopen()
 
     def metrics_text(self) -> str:
         """The numbers as Prometheus reads them."""
@@ -206,7 +198,7 @@ class Engine:
             rewrites=minute.rewrites,
             listeners=_listeners(listeners),
             seconds=minute.seconds,
-            demo=self.demo,
+            demo=self._demo.running,
             limited=self._server.reached(),
         )
 
@@ -214,10 +206,14 @@ class Engine:
         return tuple(map(record, self._recorder.after(after, limit)))
 
     def inspect(self, number: int) -> Inspection | None:
+        from proxy_core.control.explaining.explain import inspection
+
         exchange = self._recorder.find(number)
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:
+        from proxy_core.control.explaining.explain import explain
+
         outside = Outside(self._maps.uncounted(), self.file.parent)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
@@ -252,7 +248,7 @@ class Engine:
             *self._maps.problems(),
             *self._server.services.problems(self._current.rules.site),
             *(problem for problem in alone if problem),
-            *_unopened(self._outside, self._access_log),
+            *self._unopened(),
         )
 
     def sight(self) -> Sight:
@@ -274,8 +270,12 @@ class Engine:
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
-            unwritten=self._access_log.unwritten,
+            unwritten=self._access_logs.unwritten,
         )
+
+    def _unopened(self) -> tuple[Problem, ...]:
+        """Files that the site names and that cannot be opened: pages for errors, access logs."""
+        return (*self._outside.pages.problems, *self._access_logs.problems)
 
     def history(self) -> tuple[Generation, ...]:
         return self._editor.history.generations()
@@ -304,31 +304,26 @@ class Engine:
         result = await self._editor.submit(command, author, on)
         if isinstance(result, Refused):
             return result
-        return replace(result, warnings=(*result.warnings, *_unopened(self._outside, self._access_log)))
+        return replace(result, warnings=(*result.warnings, *self._unopened()))
 
     async def start_demo(self) -> str:
-        """Start a small upstream for every loopback member that refuses connections."""
-        started = await members.start_members(self._current.rules.site)
-        self._demo_members += started
-        self.demo = self.demo or bool(started)
-        return members.told(started)
+        return await self._demo.stand_in(self._current.rules.site)
 
-    async def start_demo_traffic(self, rate: float) -> None:
+    def start_demo_traffic(self, rate: float) -> None:
         """Send gentle, varied traffic to the first listener until the engine stops."""
-        port = next((listener.port for listener in self._server.listeners), None)
-        if port is not None:
-            self._tasks.append(asyncio.create_task(traffic.traffic(port, self._current.rules.site, rate)))
+        for listener in self._server.listeners[:1]:
+            self._demo.visit(listener.port, self._current.rules.site, rate)
 
     async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
         """The Editor's way to bring a site into force; the problems when that cannot be done."""
         if problems := await self._swap.bring(site, generation):
             return problems
         self._checks.adopt(self._current.rules)
-        self._access_log.adopt(site.access_log)
+        self._access_logs.adopt(site)
         return ()
 
     async def _clock(self) -> None:
-        """Every quarter of a second: how late is the loop, drain the access log; every second: close it."""
+        """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         ticks = 0
@@ -343,7 +338,7 @@ class Engine:
                 self.recent_problems.crashed("a tick of the engine's clock", error, "serving goes on")
 
     async def _tick(self, ticks: int) -> None:
-        self._access_log.write()
+        self._access_logs.write()
         if self._server.retired:
             return  # what is in force is another process's business
         if ticks % round(1 / TICK) == 0:
@@ -367,12 +362,6 @@ class Engine:
             await self._editor.file_changed()
         if self.watch is not None:
             self.watch(self.sight())
-
-
-def _unopened(outside: Outside, access_log: AccessLogWriter) -> tuple[Problem, ...]:
-    """Files that the site names and that cannot be opened: pages for errors, the access log."""
-    log = access_log.problem
-    return (*outside.pages.problems, *((log,) if log else ()))
 
 
 def _stood_still(seconds: float) -> Problem:

@@ -4,7 +4,7 @@ pages, programs, sockets and names.
 Serving finds out by itself and goes on without what is missing; here an operator is told before, with the place of the
 value that names it, in the words that serving has for it. What keeps a file from being taken is an error, and so is a
 log that nobody can write; all else is a warning. Nothing is made, started or asked that another could notice, but for
-the name servers.
+the name servers. What looks at a kind of thing is loaded where a site names one.
 """
 
 from __future__ import annotations
@@ -20,19 +20,16 @@ from time import monotonic
 
 from msgspec.structs import replace
 
+from proxy_core.config import access_logs
 from proxy_core.config.folders import parted
-from proxy_core.config.model import Site, UpstreamTls
+from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document
-from proxy_core.control.watching.access_log import unwritable
+from proxy_core.config.upstream_tables import upstream_tables
+from proxy_core.control.watching.log_file import unwritable
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer, origin
+from proxy_core.rules.access.networks import parse
 from proxy_core.rules.lint.problems import warning
-from proxy_core.runtime.certificates import BadTls, client_side, server_side
-from proxy_core.runtime.error_page_files import unreadable
-from proxy_core.runtime.maps.source import words
-from proxy_core.runtime.maps.store import unopenable
-from proxy_core.runtime.passwords import Passwords
-from proxy_core.runtime.upstreams.resolver import is_number
 
 _SECONDS = 2.0
 """How long all names may take together; of one that takes longer nothing is said."""
@@ -42,27 +39,48 @@ _NOBODY = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 """What the system says of a name that does not exist; other errors say nothing of the name."""
 
 
-async def with_named_things(
-    document: Document, problems: Iterable[Problem], *, names: bool = False
+async def with_named_things(document: Document, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems of a site file and those of what it names, in the order of its lines; all but the names of hosts,
+    for name servers take their time."""
+    return with_things_at_hand(document, problems, await of_maps(document))
+
+
+async def of_maps(document: Document) -> tuple[Problem, ...]:
+    """What is wrong with the maps that a site file names; they alone need a loop."""
+    site = _named_by(document)
+    if site is None or not site.maps:
+        return ()
+    from proxy_core.runtime.maps.store import unopenable
+
+    return await unopenable(site, Path(document.file).parent)
+
+
+def with_things_at_hand(
+    document: Document, problems: Iterable[Problem], maps: Iterable[Problem] = (), *, names: bool = False
 ) -> tuple[Problem, ...]:
-    """The problems of a site file and those of what it names, in the order of its lines. ``names`` has name servers
-    asked, too."""
-    site = document.site or (document.remains and document.remains.site)
+    """The same, with those of ``maps`` as they are given; ``names`` has name servers asked, too."""
+    site = _named_by(document)
     found: list[Problem] = []
     if site is not None:
         folder = Path(document.file).parent
-        found += [*_listeners(site, folder), *_towards_members(site, folder), *_passwords(site, folder)]
-        found += [*await unopenable(site, folder), *_folders(site, folder), *unreadable(site, folder)]
-        if site.access_log is not None and site.access_log.file != "-":
-            found += unwritable(site.access_log, folder)
+        found += [*_listeners(site, folder), *_towards_members(site, folder), *_passwords(site, folder), *maps]
+        found += [*_folders(site, folder), *_pages_and_logs(site, folder)]
         found += [*_sockets(site), *(_unknown_names(site) if names else ())]
     every = dict.fromkeys([*problems, *map(document.located, found)])
     return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
 
 
+def _named_by(document: Document) -> Site | None:
+    return document.site or (document.remains and document.remains.site)
+
+
 def _listeners(site: Site, folder: Path) -> Iterator[Problem]:
     now = datetime.now(UTC)
     speaking = [(name, listener.tls) for name, listener in site.listeners.items() if listener.tls is not None]
+    if not speaking:
+        return
+    from proxy_core.runtime.certificates import BadTls, server_side
+
     for name, settings in speaking:
         for row in settings.certificates:
             try:  # each by itself, so that none hides another
@@ -73,18 +91,24 @@ def _listeners(site: Site, folder: Path) -> Iterator[Problem]:
 
 
 def _towards_members(site: Site, folder: Path) -> Iterator[Problem]:
-    places: list[tuple[Address, UpstreamTls | None]] = [(("upstream_tls",), site.upstream_tls)]
-    for name, group in site.balancers.items():
-        places += [(("balancers", name, "members", key, "tls"), each.tls) for key, each in group.members.items()]
-    for address, settings in places:
+    naming = [(address, settings) for address, settings in upstream_tables(site) if settings.ca or settings.cert]
+    if not naming:
+        return
+    from proxy_core.runtime.certificates import BadTls, client_side
+
+    for address, settings in naming:
         try:
-            if settings is not None and (settings.ca or settings.cert):
-                client_side(settings, folder)
+            client_side(settings, folder)
         except BadTls as bad:
             yield bad.problem(address, "warning")
 
 
 def _passwords(site: Site, folder: Path) -> Iterator[Problem]:
+    if not site.auth:
+        return
+    from proxy_core.runtime.maps.source import words
+    from proxy_core.runtime.passwords import Passwords
+
     for name, settings in site.auth.items():
         address = ("auth", name, "file")
         try:
@@ -96,6 +120,16 @@ def _passwords(site: Site, folder: Path) -> Iterator[Problem]:
             if not users:
                 what = f"there is no user in {settings.file}: nobody can show a password"
                 yield warning(address, what, f"add one: htpasswd -B {settings.file} NAME")
+
+
+def _pages_and_logs(site: Site, folder: Path) -> Iterator[Problem]:
+    if site.errors:
+        from proxy_core.runtime.error_page_files import unreadable
+
+        yield from unreadable(site, folder)
+    for file, address in access_logs.files(site).items():
+        if file != "-":
+            yield from unwritable(folder / file, address)
 
 
 def _folders(site: Site, folder: Path) -> Iterator[Problem]:
@@ -133,9 +167,13 @@ def _sockets(site: Site) -> Iterator[Problem]:
             yield warning(address, f"there is no socket {path}", "start what listens there, or correct the path")
 
 
+def _is_number(host: str) -> bool:
+    return host.startswith("unix:") or parse(host.strip("[]")) is not None
+
+
 def _unknown_names(site: Site) -> Iterator[Problem]:
     """Hosts that have no address now, as far as that is known soon enough."""
-    hosts = {host: address for address, host in _upstreams(site) if not is_number(host)}
+    hosts = {host: address for address, host in _upstreams(site) if not _is_number(host)}
     waiting, unknown = list(hosts), list[str]()
 
     def ask() -> None:

@@ -11,6 +11,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.reading.document import Document
@@ -22,8 +23,10 @@ from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.listeners import ListenError
-from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
 from proxy_core.serve.server import ProxyServer
+
+if TYPE_CHECKING:
+    from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from proxy_core.rules.access.authorization import Guard
 from proxy_core.rules.decision import RuleState
 from proxy_core.rules.env import Setter
 from proxy_core.rules.host_rules import HostRules
+from proxy_core.rules.memory import Memory
 from proxy_core.rules.program import Program
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
@@ -37,10 +38,17 @@ class _Rows:
     """The enabled rows of a site, each compiled once for all hosts that have it."""
 
     site: Site
+    """The whole site."""
     rewrites: tuple[BoundRewrite, ...]
+    """The rewrite rules."""
     setters: tuple[Setter, ...]
+    """The variables."""
     state: States
+    """The counters."""
     laid_on_answers: bool
+    """Whether something that is laid on answers is for some location."""
+    memory: Memory
+    """What all hosts remember of decisions."""
 
 
 def compile_rules(site: Site, state: States, previous: Program | None = None) -> Program:
@@ -54,6 +62,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         tuple(env.compile(row) for row in site.env if row.enabled),
         state,
         scopes is not None and scopes.located,
+        Memory(),
     )
     server = _server(rows, previous.server if previous is not None else None)
     known = previous.hosts if previous is not None else {}
@@ -66,7 +75,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         _roots(site),
         tuple(dict.fromkeys(private_files(site))),
         site.file_types,
-        asks=bool(virtual) or not server.plain or (scopes is not None and scopes.asks),
+        asks=any(map(_asks, (server, *virtual.values()))) or (scopes is not None and scopes.asks),
     )
 
 
@@ -115,11 +124,18 @@ def _rules(
         late=tuple(setter for setter in variables if setter.row.late),
         sections=locations.compile(places, lambda row: _guard_of_location(rows.site, row), inner, setters),
         laid_on_answers=rows.laid_on_answers,
+        memory=rows.memory,
         guard=guard,
         files=served(site.site, None, RuleState(), own),
         folders={rule.id: found for rule in rows.rewrites if (found := served(site.site, rule.row, rule.state, own))},
         own=own,
     )
+
+
+def _asks(host: HostRules) -> bool:
+    """Whether the rules of a host are likely to ask for facts."""
+    inputs = host.shortcuts.inputs
+    return inputs is None or inputs.asks or bool(host.root)
 
 
 def _ordered(rows: _Rows, name: str, host: Host) -> tuple[BoundRewrite, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from proxy_core.config.model import Redirection
+from proxy_core.config.model import Redirection, UpstreamTls
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
@@ -90,10 +90,20 @@ class BoundRoute:
     """Where the client is sent instead of being forwarded."""
     folder: str = ""
     """The folder of files, as configured, "" for none."""
+    directory_index: tuple[str, ...] = ()
+    """The names that stand for a folder in it."""
+    fallback_resource: str = ""
+    """The path that answers in place of files that are not there, "" for none."""
+    autoindex: bool = False
+    """Whether a folder without any of them is listed."""
+    index_ignore: tuple[str, ...] = ()
+    """The names that listings leave out."""
     max_body: int | None = None
     """The bytes that a body may have, 0 for any number; None where the listener's word holds."""
     canonical: str = ""
     """The name and port in addresses of our own, "" for those that the client used."""
+    tls: UpstreamTls | None = None
+    """What the host says of TLS towards members, None where it says nothing."""
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""

@@ -1,12 +1,12 @@
 """The rules of one host in Apache's order: environment, rewriting, routes, locations, late environment.
 
 ``HostRules.decide`` is what the proxy does with a request, as a pure function of what was read of it and of the facts
-that rules asked for. A host that has nothing but routes is decided by its route table alone. For the rest this module
-is httpd's translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes
-another path without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the
-locations that hold: their variables, who may ask (``authorization``), and their rules (``per_directory``), whose result
-may be looked up anew. A decision carries the locations that hold, so nobody has to find them again. Rows without a host
-come before a host's own, as Apache merges a server into its virtual hosts. No I/O, no clock, and nothing is counted.
+that rules asked for. ``decided`` is the whole way; ``shortcuts`` come to the same sooner. The whole way is httpd's
+translate_name phase: mod_rewrite's hook runs before mod_proxy's, so [P] beats a route, a rule that makes another path
+without [PT] ends it (it is a file, or 404), and what no rule changed goes to the routes. Then come the locations that
+hold: their variables, who may ask (``authorization``), and their rules (``per_directory``), whose result may be looked
+up anew. A decision carries the locations that hold, so nobody has to find them again. Rows without a host come before a
+host's own, as Apache merges a server into its virtual hosts. No I/O, no clock, and nothing is counted.
 """
 
 from __future__ import annotations
@@ -54,17 +54,21 @@ from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
 from proxy_core.rules.hosts import NO_OWN, Own
+from proxy_core.rules.inputs import told
 from proxy_core.rules.locations import BoundSection, SectionSubject
+from proxy_core.rules.memory import Memory
 from proxy_core.rules.rewriting import lookahead, rewrite
 from proxy_core.rules.rewriting.outcome import decided, had_the_last_word
 from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
-from proxy_core.rules.routing import indexes, mapping
-from proxy_core.rules.routing.files import in_place, refused_for_files
+from proxy_core.rules.routing import indexes, listings, mapping
+from proxy_core.rules.routing.files import in_folder, refused_for_files
 from proxy_core.rules.routing.indexes import Found
 from proxy_core.rules.routing.redirects import redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
+from proxy_core.rules.routing.straight import beginnings
+from proxy_core.rules.shortcuts import Shortcuts
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.rules.text.variables import Scope
 
@@ -114,31 +118,39 @@ class HostRules:
     """Where [P] forwards to."""
     root: str = field(init=False)
     """The document_root, "" for none."""
-    plain: bool = field(init=False)
-    """Whether the route table alone decides."""
+    settles: bool = field(init=False)
+    """Whether sections or access may change anything once it is known where a request goes."""
+    early: bool = field(init=False)
+    """Whether some row looks at the path before it is decoded."""
+    memory: Memory = field(default_factory=Memory)
+    """What the whole rule set remembers of decisions."""
+    shortcuts: Shortcuts = field(init=False)
+    """The shorter ways to what ``decided`` comes to."""
 
     def __post_init__(self) -> None:
         self.reading = self.routes[0].basis.reading
         self.targets = ProxyTargets(self.site, self.reading, self.own)
         self.root = as_bytes_text(self.site.site.document_root)
-        answers = any(table.answering or any(row.interpolate for row in table.rows) for table in self.routes)
-        rules = self.env or self.late or self.rules or self.files
-        self.plain = not (self.name or rules or self.settles or answers)
-
-    @property
-    def settles(self) -> bool:
-        """Whether sections or access may change anything once it is known where a request goes."""
-        return bool(self.sections) or self.guard.rule is not None
-
-    @property
-    def early(self) -> bool:
-        """Whether some row looks at the path before it is decoded."""
-        return any(table.early for table in self.routes)
+        self.settles = bool(self.sections) or self.guard.rule is not None
+        self.early = any(table.early for table in self.routes)
+        looked_at = self.env or self.late or self.files or self.settles or self.early
+        begun = None if looked_at else beginnings(rule.prefix for rule in self.rules)
+        read = told(self.rules, (*self.env, *self.late), self.guard, self.sections, self.memory.blocks)
+        self.shortcuts = Shortcuts(self.routes, self.reading, begun, read, self.memory)
 
     def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
-        """Where the request goes, or the ``Need`` of what has to be known for that."""
-        if self.plain:
-            return self.routes[0].decide(view, facts, trace)
+        """Where the request goes, or the ``Need`` of what has to be known for that. With a trace, and with variables of
+        an internal redirect, which any row may read, it goes the whole way."""
+        if trace is not None or view.env:
+            return self.decided(view, facts, trace)
+        found = self.shortcuts.by_target.get(view.target)
+        if found:
+            self.memory.targets.hits += 1
+            return found
+        return self.shortcuts.decide(view, facts, self.decided)
+
+    def decided(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
+        """The whole way of a request."""
         try:
             decision = self._decided(view, facts, None, trace)
             for _ in range(MOST_TURNS):
@@ -222,7 +234,7 @@ class HostRules:
         decision = self._ended(ending, ahead, args, after(extras or NO_EXTRAS, extras_of(ahead, hits)), trace)
         if not is_open(decision):
             return ahead, decision
-        self._subject(decision, ahead)
+        locations.about(decision, ahead, self.site)
         return ahead, self._settled(decision, ahead, trace)
 
     def _refused(self, bad: BadTarget, view: RequestView, facts: Facts, trace: Trace | None) -> Respond:
@@ -237,7 +249,7 @@ class HostRules:
         env = {name.lower(): (name, value) for name, value in view.env}
         return Scope(
             view, facts, path, args, self.server_name, self.port, env, path, ahead=self._looked, ours=self.ours,
-            canonical=bool(self.own.canonical), root=self.root,
+            canonical=bool(self.own.canonical), root=self.root, read=self.memory.blocks,
         )  # fmt: skip
 
     def _ended(
@@ -253,7 +265,7 @@ class HostRules:
                 return Respond(400, None, CLIMBS, extras)
             case "changed":
                 if ending.rule is not None and ending.rule.id in self.folders and not climbs(uri):
-                    return self._in_folder(ending.rule, scope, extras)
+                    return in_folder(self.folders[ending.rule.id], ending.rule, scope, self.reading, extras)
                 uri = scope.below_root(uri)
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
                 _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
@@ -293,14 +305,6 @@ class HostRules:
             return Respond(bad.status, route, bad.why, extras)
         return self._local(decision, scope.path, scope.args)
 
-    def _in_folder(self, rule: BoundRewrite, scope: Scope, extras: Extras | None) -> Forward:
-        """What a rule made, as a file of its folder."""
-        files = self.folders[rule.id]
-        query = b"" if scope.args is None else b"?" + sendable(scope.args)
-        made = mapping.target(files, scope.uri, b"", b"", self.reading)
-        _, extras = had_the_last_word(rule, extras)
-        return Forward(*in_place(files, scope.path, made, query, self.reading), extras)
-
     def _local(self, decision: Forward | Respond, path: str, args: str | None) -> Forward | Respond:
         """What nothing forwards is looked for in files, where the site serves any. An exception still has its hit."""
         files = self.files
@@ -324,27 +328,26 @@ class HostRules:
     ) -> Found:
         """What sections make of a decision, and of a folder its index. ``behind`` are paths that members read besides.
         Raises Runaway, Unknown and BadTarget."""
-        made = self._judged(decision, scope, trace, behind) if self.settles else decision
-        ordered = isinstance(decision, Forward) and decision.route.pool == FILES and (self.settles or self.rules)
-        if not ordered or scope.subrequest:
+        made, laid = self._judged(decision, scope, trace, behind) if self.settles else (decision, decision)
+        if not isinstance(laid, Forward) or laid.route.pool != FILES or scope.subrequest:
             return made
-        assert isinstance(decision, Forward)
-        file = locations.subject(scope.path, decision, self.site).file
-        extras = made.extras if isinstance(made, Forward) else decision.extras
+        if not (self.settles or self.rules or laid.route.autoindex or laid.route.fallback_resource):
+            return made
+        file = locations.subject(scope.path, laid, self.site).file
+        extras = made.extras if isinstance(made, Forward) else laid.extras
         look = partial(self._aside, extras=extras, trace=trace)
-        return indexes.of_folder(file, decision, made, scope, self.site.site.directory_index, look)
+        found = indexes.of_folder(file, laid, made, scope, self.site, look)
+        if found is not None:
+            return found
+        judged = self._judged if self.settles else None
+        return listings.of_folder(file, laid._replace(extras=extras), scope, judged)
 
-    def _subject(self, decision: Forward | Respond, scope: Scope) -> SectionSubject:
-        """What a decision is about, which from here on is the request's file."""
-        subject = SectionSubject(scope.path)
-        if isinstance(decision, Forward):
-            subject = locations.subject(scope.path, decision, self.site)
-        scope.file = f"proxy:{subject.url}" if subject.url else subject.file
-        return subject
-
-    def _judged(self, decision: Forward | Respond, scope: Scope, trace: Trace | None, behind: tuple[str, ...]) -> Found:
-        """What sections make of a decision. Rules of sections are tried for who is admitted."""
-        subject = self._subject(decision, scope)
+    def _judged(
+        self, decision: Forward | Respond, scope: Scope, trace: Trace | None = None, behind: tuple[str, ...] = ()
+    ) -> tuple[Found, Forward | Respond]:
+        """What sections make of a decision, and the decision with their settings. Rules of sections are tried for who
+        is admitted."""
+        subject = locations.about(decision, scope, self.site)
         behind = behind or readings_of_kept(scope.path, self.reading)
         if behind:
             subject = subject._replace(behind=behind)
@@ -355,15 +358,16 @@ class HostRules:
             decision = _with_variables(decision, scope)
         settled = locations.settle(held, self.guard, decision, scope, subject, self.reading, trace)
         settled = settled._replace(sections=_ids(held))
+        laid = settled if is_open(settled) else decision
         inner = next((section for section in reversed(held) if section.rules), None)
         if inner is None or scope.ended or not is_open(settled):
-            return settled
+            return settled, laid
         made = within(inner, settled, subject, scope, self.reading, self.targets.forward, trace)
         if isinstance(made, InternalRedirect | Need):
-            return made
+            return made, laid
         if isinstance(made, Forward) and made.route is not settled.route:
             made = locations.laid_over(held, made)
-        return made._replace(sections=_ids(held))
+        return made._replace(sections=_ids(held)), laid
 
 
 def is_open(decision: Found) -> TypeGuard[Forward | Respond]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from proxy_core.config.model import Host, Options, Site
+from proxy_core.config.model import Host, Options, Site, UpstreamTls
 from proxy_core.http.syntax import host_name, host_port
 
 Rule = TypeVar("Rule")
@@ -43,10 +43,12 @@ def own_port(host: Host) -> int:
 
 class Own(NamedTuple):
     """What a host says of its requests that [site] has no word for: how long a body may be (None: the listener says),
-    and the name and port in addresses of its own ("": those that the client used)."""
+    the name and port in addresses of its own ("": those that the client used), and how members are spoken to over TLS
+    (None: the site says)."""
 
     max_body: int | None = None
     canonical: str = ""
+    upstream_tls: UpstreamTls | None = None
 
 
 NO_OWN = Own()
@@ -56,12 +58,13 @@ def own(host: Host, options: Options) -> Own:
     """``options`` are those that hold for the host."""
     port = own_port(host)
     named = server_name(host, options.server_name) + (f":{port}" if port else "")
-    return Own(host.max_body, named if options.canonical_name else "")
+    return Own(host.max_body, named if options.canonical_name else "", host.upstream_tls)
 
 
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
-    "add_forwarded", "expires_active", "document_root", "directory_index", "canonical_name",
+    "add_forwarded", "expires_active", "document_root", "directory_index", "autoindex", "fallback_resource",
+    "index_ignore", "canonical_name",
 )  # fmt: skip
 
 

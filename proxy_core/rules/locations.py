@@ -50,10 +50,17 @@ def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
     target = unquote_to_bytes(decision.target.partition(b"?")[0]).decode("latin-1")
     if pool == FILES:
         _, slash, below = target.removeprefix("/").partition("/")
-        folder = as_bytes_text(decision.route.folder)
+        folder = decision.route.folder
         file = posixpath.join(folder, below) if slash else folder
         return SectionSubject(path, file=file[2:] if file[:2] == "./" and len(file) > 2 else file)
     return SectionSubject(path, ("balancer://" + pool if pool in site.balancers else pool) + target)
+
+
+def about(decision: Forward | Respond, scope: Scope, site: Site) -> SectionSubject:
+    """What a decision is about, which from here on is the request's file."""
+    found = subject(scope.path, decision, site) if isinstance(decision, Forward) else SectionSubject(scope.path)
+    scope.file = f"proxy:{found.url}" if found.url else found.file
+    return found
 
 
 Test = Callable[[SectionSubject], object]
@@ -236,6 +243,7 @@ def laid_over(held: Sequence[BoundSection], decision: Forward) -> Forward:
 
 def _settings(row: Location) -> dict[str, Any]:
     """What the row says of how requests are forwarded, by the names that BoundRoute has for it."""
-    names = ("timeout", "error_override", "preserve_host", "max_body")
+    names = ("timeout", "error_override", "preserve_host", "max_body", "directory_index", "fallback_resource",
+             "autoindex", "index_ignore")  # fmt: skip
     said = {name: value for name in names if (value := getattr(row, name)) is not None}
     return said | ({"codes": frozenset(error_statuses(row.override_codes))} if row.override_codes else {})

@@ -40,7 +40,7 @@ class Program:
     file_types: FileTypes = field(default_factory=FileTypes)
     """What the names of files say of them."""
     asks: bool = False
-    """Whether deciding may look at the facts at all."""
+    """Whether deciding is likely to look at the facts."""
 
     def host_of(self, view: RequestView, trace: Trace | None = None) -> HostRules:
         """The rules of the host that a request is for, or of the server where none is."""

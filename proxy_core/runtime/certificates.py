@@ -11,16 +11,21 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from proxy_core import regular_files
 from proxy_core.config.model import Certificate, ListenerTls, UpstreamTls
 from proxy_core.errors import Address, Problem, Severity
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 SOON: Final = timedelta(days=14)
 """A certificate that ends within this time is a warning."""
@@ -67,6 +72,12 @@ class Secure:
         return found
 
 
+class ServerContext(ssl.SSLContext):
+    """A context of a listener, with what mod_ssl's variables say of its certificate (SSL_SERVER_…)."""
+
+    own: Mapping[str, str] = MappingProxyType({})
+
+
 def stamp(names: Iterable[str], folder: Path) -> Stamp:
     found = []
     for file in [folder / name for name in names if name]:
@@ -92,6 +103,7 @@ def server_side(settings: ListenerTls, folder: Path) -> Secure:
     for row in settings.certificates:
         context = _server_context(settings, row, folder)
         names, end = _names_and_end(row, folder)
+        context.own = _own_variables(row, folder)
         ends.append((row.id, end))
         first = first or context
         for name in row.names or names:
@@ -117,8 +129,8 @@ def chosen_by_name(first: ssl.SSLContext, contexts: dict[str, ssl.SSLContext]) -
     first.sni_callback = choose
 
 
-def _server_context(settings: ListenerTls, row: Certificate, folder: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def _server_context(settings: ListenerTls, row: Certificate, folder: Path) -> ServerContext:
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = VERSIONS[settings.min_version]
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
@@ -136,8 +148,8 @@ def client_side(settings: UpstreamTls, folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = VERSIONS[settings.min_version]
     context.set_alpn_protocols(["http/1.1"])
+    context.check_hostname = settings.verify and settings.check_name is not False
     if not settings.verify:
-        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif settings.ca:
         _load_authorities(context, settings.ca, folder, ("ca",))
@@ -149,7 +161,8 @@ def client_side(settings: UpstreamTls, folder: Path) -> ssl.SSLContext:
 
 
 class ClientContexts:
-    """Contexts towards members, made when first needed and anew when their files change."""
+    """Contexts towards members, made when first needed and anew when their files change. The name that is asked for
+    makes no difference to one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -157,6 +170,7 @@ class ClientContexts:
 
     def of(self, settings: UpstreamTls) -> ssl.SSLContext:
         """Raises BadTls."""
+        settings = replace(settings, server_name="")
         now = stamp((settings.ca, settings.cert, settings.key), self.folder)
         made = self._known.get(settings)
         if made is None or made[0] != now:
@@ -195,6 +209,8 @@ def _load_intermediates(context: ssl.SSLContext, row: Certificate, folder: Path)
         raise BadTls(where, f"{row.chain} holds no certificate in PEM")
     if len(own) > 1:
         return
+    from tempfile import NamedTemporaryFile
+
     with NamedTemporaryFile() as whole:
         whole.write(b"\n".join((*own, *more)))
         whole.flush()
@@ -232,12 +248,33 @@ def _names_and_end(row: Certificate, folder: Path) -> tuple[tuple[str, ...], dat
     """The host names of a certificate and its last moment."""
     from cryptography import x509  # only sites that speak TLS pay for it
 
+    found = _read(row, folder)
     try:
-        found = x509.load_pem_x509_certificate((folder / row.cert).read_bytes())
-        try:
-            names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            return tuple(names.get_values_for_type(x509.DNSName)), found.not_valid_after_utc
-        except x509.ExtensionNotFound:
-            return (), found.not_valid_after_utc
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(names.get_values_for_type(x509.DNSName)), found.not_valid_after_utc
+    except x509.ExtensionNotFound:
+        return (), found.not_valid_after_utc
+    except ValueError as error:
+        raise _unread(row, error) from error
+
+
+def _own_variables(row: Certificate, folder: Path) -> Mapping[str, str]:
+    from proxy_core.runtime import certificate_variables
+
+    try:
+        return certificate_variables.of(_read(row, folder), "SSL_SERVER")
+    except ValueError as error:
+        raise _unread(row, error) from error
+
+
+def _read(row: Certificate, folder: Path) -> x509.Certificate:
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate((folder / row.cert).read_bytes())
     except (OSError, ValueError) as error:
-        raise BadTls(("certificates", row.id, "cert"), f"{row.cert} cannot be read: {error}") from error
+        raise _unread(row, error) from error
+
+
+def _unread(row: Certificate, error: Exception) -> BadTls:
+    return BadTls(("certificates", row.id, "cert"), f"{row.cert} cannot be read: {error}")

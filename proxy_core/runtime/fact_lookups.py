@@ -18,6 +18,7 @@ from typing import Protocol
 
 from proxy_core import regular_files
 from proxy_core.rules.facts import FactKey
+from proxy_core.runtime import served_files
 from proxy_core.runtime.client_names import ClientNames
 from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.forward_auth import Services
@@ -38,7 +39,8 @@ class MapAnswers(Protocol):
 
 class Outside:
     """Everything that rules may ask for, and the ``pages`` for errors that are in files; ``folder`` is the site file's,
-    which those are relative to. Without ``services`` no service is asked."""
+    which those are relative to. Without ``services`` no service is asked. ``private`` files are in no listing, besides
+    those that the site names."""
 
     def __init__(self, maps: MapAnswers | None = None, folder: Path = Path()) -> None:
         self._maps = maps
@@ -47,6 +49,7 @@ class Outside:
         self.names = ClientNames()
         self.pages = ErrorFiles(folder)
         self.services: Services | None = None
+        self.private: tuple[Path, ...] = ()
 
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         """(True, answer) for what is known at once, (False, None) for what takes waiting."""
@@ -66,7 +69,7 @@ class Outside:
                 return self.names.ask(key)
             case "forward_auth" if self.services is not None:
                 return self.services.ask(name, key)
-            case "file" | "forward_auth":
+            case "file" | "listing" | "turn" | "forward_auth":
                 return False, None
         return True, None
 
@@ -83,8 +86,14 @@ class Outside:
             return await self.names.answer(key)
         if kind == "forward_auth":
             return await self.services.answer(rules, name, key) if self.services is not None else None
+        if kind == "turn":
+            await asyncio.sleep(0)
+            return ""
         try:
             async with asyncio.timeout(FILE_SECONDS):
+                if kind == "listing":
+                    private = (*self.private, *(self._folder / each for each in rules.program.private))
+                    return await asyncio.to_thread(served_files.listing, self._folder, name, key, private)
                 return await asyncio.to_thread(look, name, str(self._folder / key))
         except TimeoutError:
             return None
@@ -96,9 +105,12 @@ MOST_READ = 64 * 1024
 
 def look(test: str, path: str) -> str | None:
     """What a file has to say: "1" where a test of mod_rewrite or of an expression holds (-d -e -f -s -x -l -L -F), or
-    its "content", "size" or "mtime" (microseconds); None where not, or where it cannot be looked at."""
+    where there is "nothing"; or its path "info" (``_walked``), "content", "size" or "mtime" (microseconds). None where
+    not, or where it cannot be looked at."""
     try:
         raw = path.encode("latin-1")
+        if test in ("nothing", "info"):
+            return _walked(test, raw)
         found = os.lstat(raw) if test in ("-l", "-L") else os.stat(raw)
         if test == "content":
             with open(regular_files.descriptor(raw), "rb") as file:
@@ -122,3 +134,19 @@ def look(test: str, path: str) -> str | None:
         "-L": stat.S_ISLNK(mode),
     }
     return "1" if held[test] else None
+
+
+def _walked(test: str, path: bytes) -> str | None:
+    """What httpd's walk along a path finds (``ap_directory_walk``): "nothing", neither a file nor one on the way
+    (APR_NOFILE), or the path "info" behind the file, or behind the first name that is not there."""
+    there = path
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    rest = path[len(there) :]
+    folder = os.path.isdir(there)
+    if test == "nothing":
+        return "1" if rest and folder else None
+    if folder:
+        _, slash, rest = rest.lstrip(b"/").partition(b"/")
+        rest = slash + rest
+    return rest.decode("latin-1")

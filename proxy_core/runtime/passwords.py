@@ -26,8 +26,6 @@ from pathlib import Path
 from time import monotonic, thread_time
 from typing import NamedTuple
 
-import bcrypt
-
 from proxy_core import regular_files
 from proxy_core.rules.access.authorization import OVERLOADED
 from proxy_core.rules.access.networks import seen_as
@@ -246,6 +244,8 @@ def verify(kept: bytes, password: bytes) -> bool:
     """Whether ``kept`` was made of this password; False for a form that is none of those above."""
     try:
         if kept.startswith(_BCRYPT):
+            import bcrypt
+
             return b"\0" not in password and bcrypt.checkpw(password[:72], kept)
         return _libpass()(password, kept)
     except ValueError:

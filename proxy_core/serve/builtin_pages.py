@@ -98,8 +98,8 @@ def reply(
 ) -> tuple[bytes, bytes]:  # fmt: skip
     """Head and body of an answer of our own. ``fields`` are further field lines; ``moved`` is the URL that a redirect
     names, ``own`` the page in place of ours (an empty one is none), whose ``kind`` is b"" where ``fields`` tell it. 2xx
-    and 304 answers have no body."""
-    body = (own or built_in(status)) if status >= 300 and status != 304 else b""
+    and 304 answers have no other."""
+    body = own or (built_in(status) if status >= 300 and status != 304 else b"")
     if moved:
         fields = (*fields, b"Location: " + moved)
         body, kind = (b"" if status == 304 else moved_page(status, moved)), b"text/html; charset=iso-8859-1"
@@ -136,6 +136,7 @@ def own_answer(
     elif exchange.extras is not None and exchange.extras.page is not None:
         page, kind = exchange.extras.page, b""
         fields, own = (*fields, *page.fields), page.body
+        exchange.weight += len(own)
     exchange.status = status
     fields = field_edits.replied(settings, exchange, status, fields)
     head, body = reply(status, recipient, fields, moved, own, kind)

@@ -26,13 +26,12 @@ from proxy_core.serve.builtin_pages import Recipient, again, own_answer
 from proxy_core.serve.client_certificate import client_lines, facts
 from proxy_core.serve.client_limits import too_many_connections
 from proxy_core.serve.flight import Flight
+from proxy_core.serve.known_blocks import KnownBlocks
 from proxy_core.serve.lingering import Lingering
 from proxy_core.serve.proxy_protocol import Ends
-from proxy_core.serve.request_body import RequestBody
-from proxy_core.serve.request_fields import CHUNKED
+from proxy_core.serve.request_body import RequestBody, judged
 from proxy_core.serve.request_head import RequestReader, ascii_line, guessed
 from proxy_core.serve.server_state import ServerState
-from proxy_core.serve.strict_parser import StrictParser
 
 TURN: Final = 64
 """Requests of one connection that are answered at once before others have their turn."""
@@ -45,7 +44,7 @@ class ClientConnection(Lingering):
     """A ClientSide: what a flight and the server may ask of it is said there."""
 
     __slots__ = (
-        "_began", "_body", "_clients", "_ends", "_held", "_judge", "_policy", "_rules", "_state", "_watched", "blocked",
+        "_began", "_body", "_clients", "_ends", "_held", "_policy", "_rules", "_state", "_watched", "blocked",
         "bound", "flight", "limits", "reader", "write",
     )  # fmt: skip
 
@@ -61,10 +60,8 @@ class ClientConnection(Lingering):
     """What was read and is not used yet: the beginning of a head, or what was pipelined."""
     _began: float
     """When the head that is not whole yet began (monotonic); 0.0: there is none."""
-    _judge: StrictParser
-    """Judges each head and each chunk."""
-    _body: RequestBody
-    """Of the request in flight."""
+    _body: RequestBody | None
+    """What is still to come of the request in flight, None for nothing."""
     _rules: RuleSet | None
     """Those that were in force at the last request; ``_policy`` is what they say of clients."""
     _watched: bool
@@ -79,7 +76,7 @@ class ClientConnection(Lingering):
         self.bound = bound
         self._began = 0.0
         self._held = b""
-        self._rules = None
+        self._body = self._rules = None
         self._unsent = 0
         self.closing = self.blocked = self.paused = self.half_closed = False
         self.flight = None
@@ -99,7 +96,8 @@ class ClientConnection(Lingering):
                 self._read(held)
 
     def bound_body(self, own: int | None) -> None:
-        self._body.most = self.reader.body_bound(own)
+        if self._body is not None:
+            self._body.most = self.reader.body_bound(own)
 
     def fetch_page(self, path: str) -> bool:
         return error_document.fetch(self._state, self, path)
@@ -147,10 +145,8 @@ class ClientConnection(Lingering):
     def _opened(self, transport: asyncio.Transport) -> None:
         self.write = transport.write
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        self.reader = _reader(transport, self.bound, self._ends)
-        self._judge = StrictParser(asyncio.get_running_loop())
-        self._body = RequestBody(self._judge)
         state = self._state
+        self.reader = _reader(transport, self.bound, self._ends, state.blocks)
         self._adopt(state.current.rules)
         self.deadline = monotonic() + self.limits.idle_time
         if len(self._clients) >= min(self.limits.connections or state.most_clients, state.most_clients):
@@ -250,7 +246,10 @@ class ClientConnection(Lingering):
                     self._held = data
                     return
                 else:
+                    assert self._body is not None
                     piece, taken, last = self._body.take(data)
+                    if last:
+                        self._body = None
                     if piece or last:
                         flight.send_body(piece, last)
                     data = data[taken:]
@@ -287,16 +286,17 @@ class ClientConnection(Lingering):
         client, refused = view.client, None
         if client != self.reader.peer:  # a proxy names it, whose connection this is: others come over it
             refused = self._state.named(client, self._policy)
-        length = fields.length
-        may_go_on = self._judge.judge(plain, view.method, fields)
-        first, rest = b"", end
+        length, first, rest = fields.length, b"", end
+        known = self.reader.known
+        if known.may_go_on is None or length < 0:
+            self._body = judged(plain, known)
         if length > 0:
             rest += length
             first = data[end:rest]
-        if length:
-            self._body.begin(length - len(first) if length > 0 else CHUNKED)
+            if len(first) < length:
+                self._body = RequestBody(length - len(first))
         exchange = Exchange(rules, view, head, "1.1" if fields.http11 else "1.0", time(), monotonic())
-        complete, keep = len(first) == length, fields.keep and may_go_on
+        complete, keep = len(first) == length, fields.keep and known.may_go_on is True
         self.flight = flight = Flight(self._state, self, exchange, fields, keep, self.bound.fields, complete, first)
         self._state.recorder.begin(exchange)
         flight.received(refused)
@@ -354,7 +354,9 @@ def _refuse_hopeless(data: bytes, bounds: Limits) -> None:
         raise RefusedRequest(414, f"the request line is longer than {line} bytes", "request_line")
 
 
-def _reader(transport: asyncio.Transport, bound: BoundListener, ends: Ends | None) -> RequestReader:
+def _reader(
+    transport: asyncio.Transport, bound: BoundListener, ends: Ends | None, blocks: KnownBlocks
+) -> RequestReader:
     """What reads the requests of a new connection; ``ends`` are those of a PROXY header."""
     if ends is not None:
         peer, own = ends
@@ -365,7 +367,7 @@ def _reader(transport: asyncio.Transport, bound: BoundListener, ends: Ends | Non
     name, ports = _address(peer), (own[1] if own else 0, peer[1] if peer else 0)
     connection = Connection(bound.name, _address(own), *ports, variables, name)
     tls = bound.settings.tls
-    return RequestReader(name, connection, client_lines(tls, variables) if tls is not None else ())
+    return RequestReader(name, connection, client_lines(tls, variables) if tls is not None else (), blocks)
 
 
 def _address(name: tuple[str, int] | None) -> str:

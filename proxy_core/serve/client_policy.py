@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
 from proxy_core.config.own_fields import own_fields
 from proxy_core.http.hop_by_hop import as_cgi
+from proxy_core.http.syntax import host_port
 from proxy_core.rules.access.networks import Networks, kept_out, trusted
 from proxy_core.rules.fields.edits import Edits
 from proxy_core.serve.client_address import Naming, naming
@@ -66,10 +67,10 @@ class ClientPolicy:
 
 
 def client_policy(site: Site) -> ClientPolicy:
-    rate, believed = site.limits.client_rate, trusted(site)
+    rate, believed, name = site.limits.client_rate, trusted(site), site.site.server_name
     return ClientPolicy(
         site.limits,
-        site.site.server_name.encode("utf-8"),
+        name.removesuffix(f":{host_port(name)}").encode("utf-8"),
         site.site.forwarded == "append",
         site.site.add_forwarded,
         site.site.forwarded_header,

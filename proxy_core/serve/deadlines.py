@@ -1,8 +1,10 @@
 """Deadlines: whom a request waits for, what it means when that takes too long, and the waits that no site changes.
 
 Pure data. A flight has one word for whom it waits and one number for how long, set together (``OpenRequest.wait``). The
-sweep compares the number with the clock five times a second. What sites differ in is ``[limits]`` of the site file
-(``config.model.limits``), the ``timeout`` of a route, a member or a balancer, and ``connect_timeout``. All are seconds.
+sweep compares the number with the clock five times a second. A late member is what httpd's mod_proxy calls it: 502 in
+``ap_proxy_http_process_response``, 504 in ``ap_proxy_pass_brigade``, 503 where it cannot connect. What sites differ in
+is ``[limits]`` of the site file (``config.model.limits``), the ``timeout`` of a route, a member or a balancer, and
+``connect_timeout``. All are seconds.
 """
 
 from __future__ import annotations
@@ -42,13 +44,13 @@ FACT: Final = Wait(504, "an answer that a rule asked for did not come")
 """An answer that a rule asked for: of a map, a file, a password. It has a deadline of its own."""
 MEMBER: Final = Wait(503, "no member of {pool} was free within {seconds:g} s")
 """A member with a free place (the balancer's ``timeout``)."""
-CONNECT: Final = Wait(504, "the upstream did not accept", blames=True)
+CONNECT: Final = Wait(503, "the upstream did not accept", blames=True)
 """A connection to the member. It has a deadline of its own (``connect_timeout``)."""
 BODY: Final = Wait(408, "the client stopped sending its request body", "body_time")
 """The client, for more of its request body (``body_time``, ``body_rate``)."""
 SENDING: Final = Wait(504, "the upstream was silent for {seconds:g} s", blames=True)
 """The member, to take more of the request body (the route's or the member's ``timeout``)."""
-ANSWER: Final = Wait(504, "the upstream was silent for {seconds:g} s", blames=True)
+ANSWER: Final = Wait(502, "the upstream was silent for {seconds:g} s", blames=True)
 """The member, for its answer or more of it (``timeout``)."""
 CLOSED: Final = Wait(499, "the client closed its side and the answer took too long")
 """The same as ANSWER, CONNECT or FACT, for a client that closed its side (HALF_CLOSED_SECONDS)."""

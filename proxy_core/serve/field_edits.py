@@ -66,6 +66,14 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
     return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)
 
 
+def moment_of(exchange: Exchange) -> Moment:
+    """What may be known of a request that is over."""
+    return moment(
+        EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS, exchange.notes or {}),
+        answered=exchange.answer.split(b"\r\n")[1:-2], status=exchange.status,
+    )  # fmt: skip
+
+
 def _new_id() -> str:
     return uuid4().hex
 
@@ -77,6 +85,8 @@ def answered(
     Ours come first, as httpd's err_headers_out do."""
     edits, response = settings.edits, settings.edits.response
     of_file = exchange.route is not None and bool(exchange.route.folder)
+    if of_file and 300 <= exchange.status < 304:  # to a folder with its slash: an answer of our own, as a redirect is
+        return [*lines, *replied(settings, exchange, exchange.status, own, trace)]
     if edits.expiry and exchange.status < 400:
         lines = [lines[0], *dated(edits.expiry, lines[1:], exchange.at, of_file=of_file, trace=trace)]
     if of_file:  # it is this server that answers, no proxy
@@ -88,14 +98,20 @@ def answered(
     return [lines[0], *(varying(made, now.varies) if now.varies else made)]
 
 
+_PAGE = b"Content-Type: text/html; charset=utf-8"
+"""What an answer of the proxy's own is, unless it says otherwise."""
+
+
 def replied(
     settings: Settings | None, exchange: Exchange, status: int, own: Sequence[bytes], trace: Trace | None = None
 ) -> tuple[bytes, ...]:
     """The field lines that go with an answer of the proxy's own."""
+    page = [_PAGE] if status >= 300 and status != 304 else []
     if settings is not None and settings.edits.expiry and status < 400:
-        own = dated(settings.edits.expiry, own, exchange.at, trace=trace)
+        typed = dated(settings.edits.expiry, [*own, *page], exchange.at, trace=trace)
+        own = [line for line in typed if line is not _PAGE]
     if settings is None or not settings.edits.always:
         return tuple(own)
-    now = moment(basis(exchange), status=status)
+    now = moment(basis(exchange), status=status, answered=[*own, *page])
     made = edited(settings.edits.always, [*own], now, trace)
     return tuple(varying(made, now.varies) if now.varies else made)

@@ -66,7 +66,11 @@ class Flight(OpenRequest):
             self.fail(500, "deciding the request failed")
             return
         if isinstance(found, Need):
-            self.fetch(found.key)
+            if exchange.facts is NOTHING:
+                exchange.facts = Facts(ask=self.state.outside.ask)
+                self.decide()
+            else:
+                self.fetch(found.key)
             return
         decision = found.decision
         exchange.host, exchange.view, exchange.notes = found.host, found.view, found.notes

@@ -14,13 +14,14 @@ from time import monotonic
 
 from proxy_core.balance import passive_checks, sticky
 from proxy_core.balance.choosing import Full, choose
-from proxy_core.balance.member_state import MemberKey
+from proxy_core.balance.member_state import MemberKey, UpstreamKey
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import NOTHING, Facts, Unknown
 from proxy_core.rules.hash_key import hash_key
 from proxy_core.runtime.upstreams.connector import Unreachable
 from proxy_core.serve.deadlines import CONNECT, MEMBER
+from proxy_core.serve.member_tls import secured_key
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.retries import RETRIES, repeatable
 from proxy_core.serve.upstream_request import UpstreamRequest
@@ -119,7 +120,8 @@ class Forwarding:
     def elected(self, member: BoundMember) -> None:
         self.timeout = member.member.timeout or self._decision.route.timeout
         flight = self._flight
-        connection = flight.state.upstreams.take(member.upstream)
+        key = member.upstream if member.upstream.tls is None else self._secured(member)
+        connection = flight.state.upstreams.take(key)
         if connection is not None:
             flight.upstream = request = UpstreamRequest(flight, self, member, connection)
             request.sent(self._decision)
@@ -132,7 +134,8 @@ class Forwarding:
             try:
                 seconds = member.member.connect_timeout or flight.exchange.rules.site.site.connect_timeout
                 upstreams, keepalive = flight.state.upstreams, member.member.keepalive
-                connection = await upstreams.connect(member.upstream, seconds, keepalive)
+                key = member.upstream if member.upstream.tls is None else self._secured(member)
+                connection = await upstreams.connect(key, seconds, keepalive)
             except Unreachable as error:
                 flight.task = None
                 self._unreachable(member, error)
@@ -143,6 +146,9 @@ class Forwarding:
         except Exception as error:
             flight.task = None
             flight.broke("connecting to a member", error)
+
+    def _secured(self, member: BoundMember) -> UpstreamKey:
+        return secured_key(member, self._decision.route, self._flight.fields.host)
 
     # -- once more, or somebody else
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 BACKLOG: Final = 4096
+METRICS, HEARTBEAT = "@metrics", "@heartbeat"
+"""Names of sockets that are for no listener of the site, where they are handed on: none can have such a name."""
 
 
 class Inherited(NamedTuple):

@@ -22,6 +22,9 @@ from proxy_core.serve.builtin_pages import Recipient, date
 
 _HSTS_NAME: Final = HSTS.rstrip(b": ").lower()
 
+_CLOSE: Final = b"Connection: close\r\n\r\n"
+"""The last line of a head, and its end."""
+
 Change = Callable[[list[bytes]], list[bytes]]
 
 
@@ -85,6 +88,16 @@ def head(
         lines.append(b"Connection: keep-alive")
     lines.append(b"\r\n")
     return b"\r\n".join(lines), chunked, keep
+
+
+def closing(kept: bytes) -> bytes:
+    """A head for a client of HTTP/1.1 whose connection stays, as it is where the connection ends with the answer."""
+    return kept[:-2] + _CLOSE
+
+
+def lasting(closed: bytes) -> bytes:
+    """The same the other way round."""
+    return closed.removesuffix(_CLOSE) + b"\r\n"
 
 
 def _changed(line: bytes, change: Callable[[str], str]) -> bytes:

@@ -27,10 +27,10 @@ from proxy_core.balance.heartbeat import LONGEST, LoadReport, report
 from proxy_core.http.syntax import host_name
 from proxy_core.http.target import endpoint
 from proxy_core.rules.access.networks import parse
-from proxy_core.serve.listening_sockets import InheritedSockets, listening_sockets
+from proxy_core.serve.listening_sockets import HEARTBEAT, METRICS, InheritedSockets, listening_sockets
 
-METRICS, HEARTBEAT = "@metrics", "@heartbeat"
-"""Names of their sockets where they are handed on; no listener can have such a name."""
+TextPage = tuple[str, Callable[[], tuple[int, str]]]
+"""What a path answers: its type, and what gives the status and the text, anew for each reader."""
 Told = Callable[[LoadReport, str], None]
 """Gets each report with its sender's address."""
 Names = Callable[[], Collection[str]]
@@ -46,13 +46,6 @@ class AuxiliaryListener(NamedTuple):
     close: Callable[[], Coroutine[Any, Any, None]]
 
 
-class TextPage(NamedTuple):
-    """What a path answers: a status, a type and a text, made anew for each reader."""
-
-    content_type: str
-    text: Callable[[], tuple[int, str]]
-
-
 async def serve_pages(
     address: str, pages: Mapping[str, TextPage], names: Names = tuple, inherited: InheritedSockets | None = None
 ) -> AuxiliaryListener:
@@ -61,8 +54,9 @@ async def serve_pages(
     host, port = endpoint(address)
 
     async def answer(page: TextPage, _: web.Request) -> web.Response:
-        status, text = page.text()
-        return web.Response(status=status, body=text.encode(), headers={"Content-Type": page.content_type})
+        content_type, made = page
+        status, text = made()
+        return web.Response(status=status, body=text.encode(), headers={"Content-Type": content_type})
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

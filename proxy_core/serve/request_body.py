@@ -1,4 +1,4 @@
-"""The bodies of the requests of a connection, as they come, in pieces that stop wherever a body may end.
+"""The body of a request, as it comes, in pieces that stop wherever it may end.
 
 One with a length is counted. A chunked one is decoded by the strict parser: its end, with or without trailers, is an
 empty line, so the parser is fed up to the next empty line, or a slice without one, and never swallows the beginning of
@@ -8,9 +8,11 @@ a bound (RFC 9112 §7.1.1).
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from proxy_core.http.hop_by_hop import RefusedRequest
+from proxy_core.serve.known_blocks import KnownBlock
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.strict_parser import StrictParser
 
@@ -23,15 +25,24 @@ SLICE: Final = 8 * 1024
 _END = b"\r\n\r\n"
 
 
+def judged(head: bytes, known: KnownBlock) -> RequestBody | None:
+    """Have the strict parser judge a whole head that was read as this block says. Gives the body that is to come where
+    it is chunked, for the same parser decodes it. Raises RefusedRequest."""
+    length = known.fields.length
+    parser = StrictParser(asyncio.get_running_loop())
+    known.may_go_on = parser.head(head, length)
+    return RequestBody(length, parser) if length == CHUNKED else None
+
+
 class RequestBody:
-    """The body of the request in flight on one connection."""
+    """What is still to come of the body of one request."""
 
-    __slots__ = ("_judge", "_left", "_received", "_tail", "_wire", "most")
+    __slots__ = ("_left", "_parser", "_received", "_tail", "_wire", "most")
 
-    _judge: StrictParser
-    """Judges each chunk."""
     _left: int
-    """Bytes that are still to come of a body with a length; CHUNKED."""
+    """Bytes that are still to come of a body with a length."""
+    _parser: StrictParser | None
+    """Has judged the head and decodes a chunked body; None for one with a length."""
     most: int
     """Bytes that a chunked body may have, 0 for any number, as long as nobody has decided that."""
     _received: int
@@ -41,33 +52,29 @@ class RequestBody:
     _tail: bytes
     """The last three of these, which may begin an empty line."""
 
-    def __init__(self, judge: StrictParser) -> None:
-        self._judge = judge
-
-    def begin(self, length: int) -> None:
-        """A body begins, of so many bytes that are still to come, or CHUNKED."""
-        self._left = length
-        if length == CHUNKED:
-            self.most = self._received = self._wire = 0
-            self._tail = b""
+    def __init__(self, left: int, parser: StrictParser | None = None) -> None:
+        self._left = left
+        self._parser = parser
+        self.most = self._received = self._wire = 0
+        self._tail = b""
 
     def take(self, data: bytes) -> tuple[bytes, int, bool]:
         """A piece of the body from the beginning of ``data``, how many bytes that beginning had, and whether the body
         has come whole with it. Raises RefusedRequest."""
-        if self._left == CHUNKED:
-            return self._decoded(data)
+        if self._parser is not None:
+            return self._decoded(self._parser, data)
         piece = data if len(data) <= self._left else data[: self._left]
         self._left -= len(piece)
         return piece, len(piece), not self._left
 
-    def _decoded(self, data: bytes) -> tuple[bytes, int, bool]:
-        payload = self._judge.payload
+    def _decoded(self, parser: StrictParser, data: bytes) -> tuple[bytes, int, bool]:
+        payload = parser.payload
         window = self._tail + data[:SLICE]
         end = window.find(_END)
         piece = data[: end + 4 - len(self._tail)] if end >= 0 else data[:SLICE]
         self._tail = b"" if end >= 0 else (self._tail + piece)[-3:]
         self._wire += len(piece)
-        self._judge.body(piece)
+        parser.body(piece)
         if payload.exception() is not None:
             raise RefusedRequest(400, "a chunked request body is malformed")
         body = payload.read_nowait()
@@ -76,7 +83,4 @@ class RequestBody:
             raise RefusedRequest(413, f"the request body is longer than {self.most} bytes", "body")
         if self._wire > CHUNK_OVERHEAD + CHUNK_RATIO * self._received:
             raise RefusedRequest(400, "a chunked request body is almost all overhead")
-        ended = payload.is_eof()
-        if ended:
-            self._judge.renew()
-        return body, len(piece), ended
+        return body, len(piece), payload.is_eof()

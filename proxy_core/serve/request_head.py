@@ -1,9 +1,8 @@
 """Reads the head of a request: makes the RequestView that rules see and the RequestFields that go upstream.
 
 The head is cut into lines here, and ``strict_parser`` judges it. The two must agree; what either does not like is
-refused, never repaired (RFC 9112 §3, §5). ``request_fields`` says what the fields mean. Clients repeat their header
-block on a connection byte for byte, so the last block is remembered with what became of it, as long as the same policy
-holds.
+refused, never repaired (RFC 9112 §3, §5). ``request_fields`` says what the fields mean. Clients repeat their blocks of
+fields byte for byte, so a block is read once: ``known_blocks`` remembers what became of it.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from proxy_core.serve.client_address import Naming, named
 from proxy_core.serve.client_policy import ClientPolicy
 from proxy_core.serve.field_edits import EditBasis, moment
 from proxy_core.serve.forwarded_fields import Hop, believed
+from proxy_core.serve.known_blocks import NO_BLOCK, KnownBlock, KnownBlocks
 from proxy_core.serve.request_fields import RequestFields, read_fields
 
 _TARGET_BYTES = bytes(c for c in range(0x21, 0x100) if c not in (0x23, 0x7F))
@@ -37,27 +37,33 @@ _VERSIONS = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 
 
 class RequestReader:
-    """Reads the heads of one connection and remembers the last block of fields. ``peer`` is who connected, ``client``
-    who asks in the request that was read last: where proxies name clients, it may be another one each time."""
+    """Reads the heads of one connection. ``peer`` is who connected, ``client`` who asks in the request that was read
+    last: where proxies name clients, it may be another one each time. ``known`` is its block of fields."""
 
-    __slots__ = ("_asked", "_block", "_changed", "_connection", "_fields", "_hop", "_lines", "client", "peer", "scheme")
+    __slots__ = ("_blocks", "_changed", "_connection", "_hop", "_lines", "client", "known", "peer", "scheme")
 
-    def __init__(self, peer: str, connection: Connection = NOWHERE, lines: tuple[bytes, ...] = ()) -> None:
-        """``lines`` are field lines that go upstream with each request, whatever the client sends."""
+    def __init__(
+        self,
+        peer: str,
+        connection: Connection = NOWHERE,
+        lines: tuple[bytes, ...] = (),
+        blocks: KnownBlocks | None = None,
+    ) -> None:
+        """``lines`` are field lines that go upstream with each request, whatever the client sends; ``blocks`` are what
+        connections share."""
         self.peer = self.client = peer
         self.scheme = "https" if connection.tls else "http"
+        self.known = NO_BLOCK
         self._lines = lines
         self._connection = connection
-        self._asked = peer, b""
-        self._block = b""
+        self._blocks = KnownBlocks() if blocks is None else blocks
         self._changed: tuple[Edits, RequestFields, RequestFields] | None = None
-        self._fields: RequestFields | None = None
         self._hop: Hop | None = None
 
     def read(self, head: bytes, policy: ClientPolicy) -> tuple[RequestView, RequestFields]:
         """``head`` is whole, from the request line to the empty line. Raises RefusedRequest."""
         plain = _PLAIN_LINE(head)
-        authority = told = b""
+        authority = b""
         if plain is not None and plain.end() <= policy.limits.request_line:
             method, target, version = plain.groups()
             block = head[plain.end(2) + 1 :]
@@ -72,26 +78,33 @@ class RequestReader:
         hop = self._hop
         if hop is None or hop.policy is not policy:
             hop = self._hop = Hop(policy, self.peer, policy.appends(self.peer), self.scheme, self._lines)
-            self._block, self.client = b"", self.peer
-        if block == self._block and not authority and self._fields is not None:
-            fields = self._fields
-            if policy.naming is not None:
-                self.client, told = self._asked
-        else:
-            if policy.naming is not None:
-                self.client, told = _named(block, self.peer, policy.naming)
-                hop = hop._replace(client=self.client)
-            fields = read_fields(told or block, _VERSIONS[version], authority, hop)
-            if fields.spent:
-                # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
-                if method != b"OPTIONS":
-                    raise RefusedRequest(400, "Max-Forwards is 0: the request may go no further than here")
-                target = b"*"
-            elif not authority:
-                self._block, self._fields, self._asked = block, fields, (self.client, told)
+            self.known, self.client = NO_BLOCK, self.peer
+        known = self.known
+        if block != known.block or method != known.method or authority:
+            found = None if authority else self._blocks.find((method, block, hop))
+            known = self.known = found or self._read(method, block, _VERSIONS[version], authority, hop)
+        self.client, fields, told = known.client, known.fields, known.told
+        if fields.spent:
+            target = b"*"
         if told:
             head = head[: head.find(b"\r\n") - len(version)] + told
         return RequestView(method, target, fields.host, self.client, self.scheme, head, self._connection), fields
+
+    def _read(self, method: bytes, block: bytes, http11: bool, authority: bytes, hop: Hop) -> KnownBlock:
+        """Read a block that is not known, and remember it."""
+        told, asked, naming = b"", hop, hop.policy.naming
+        if naming is not None:
+            self.client, told = _named(block, self.peer, naming)
+            asked = hop._replace(client=self.client)
+        fields = read_fields(told or block, http11, authority, asked)
+        if fields.spent and method != b"OPTIONS":
+            # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
+            raise RefusedRequest(400, "Max-Forwards is 0: the request may go no further than here")
+        if authority:
+            return KnownBlock(method, b"", fields, self.client, told)
+        known = KnownBlock(method, block, fields, self.client, told)
+        self._blocks.keep(known, hop)
+        return known
 
     def body_bound(self, own: int | None) -> int:
         """The bytes that the body of a request may have, 0 for any number. ``own`` is what its route says; where it

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from proxy_core.balance.member_health import cut_off
 from proxy_core.config.model import Listener
@@ -32,9 +33,11 @@ from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.deadlines import SWEEP_SECONDS
 from proxy_core.serve.listeners import ListenError, bind, is_plain, problem_of
 from proxy_core.serve.listening_sockets import InheritedSockets
-from proxy_core.serve.local_files import LocalFiles
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.server_state import ServerState
+
+if TYPE_CHECKING:
+    from proxy_core.serve.local_files import LocalFiles
 
 _RESERVE = 64
 """Descriptors that are kept from clients and upstreams."""
@@ -71,9 +74,11 @@ class ProxyServer:
         """``folder`` is that of the site file, to which the files that it names are relative. ``private`` are
         those that are never served beside them: the site file itself, and what is kept of it."""
         self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
-        self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside())
-        self._files = LocalFiles(lambda: current.rules.program, folder, private)
-        self.upstreams.inside = self._files.connect
+        self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside(folder=folder))
+        self._state.outside.private = private
+        self.upstreams.inside = lambda: self._served_files().connect()
+        self._files: LocalFiles | None = None
+        self._private = private
         self.services = self._state.outside.services = Services(self.upstreams)
         self._registry = registry
         self.listeners: list[BoundListener] = []
@@ -122,6 +127,8 @@ class ProxyServer:
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         self.services.forget()
+        if self._state.current.rules.program.roots:
+            self._served_files()
         kept = set(prepared.kept)
         trusted = self._state.policy(self._state.current.rules).trusted
         for bound, (name, listener, secure) in prepared.uses.items():
@@ -151,6 +158,14 @@ class ProxyServer:
         if has is not None and has.settings == listener.tls and has.stamp == stamp_of(listener.tls, self._folder):
             return has
         return server_side(listener.tls, self._folder)
+
+    def _served_files(self) -> LocalFiles:
+        """What serves files; it is loaded when the first site comes into force that has some."""
+        if self._files is None:
+            from proxy_core.serve.local_files import LocalFiles
+
+            self._files = LocalFiles(lambda: self._state.current.rules.program, self._folder, self._private)
+        return self._files
 
     def discard(self, prepared: PreparedListeners) -> None:
         """The prepared site is not applied: let go of what was bound for it."""
@@ -215,7 +230,8 @@ class ProxyServer:
             client.cut()
         self.services.close()
         self._state.upstreams.close()
-        await self._files.close()
+        if self._files is not None:
+            await self._files.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

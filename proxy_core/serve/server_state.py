@@ -17,6 +17,7 @@ from proxy_core.runtime.rule_set import Current, RuleSet
 from proxy_core.runtime.upstreams.connector import Upstreams
 from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
+from proxy_core.serve.known_blocks import KnownBlocks
 from proxy_core.serve.retries import RetryBudget
 from proxy_core.serve.waiting_lines import Lines
 
@@ -41,6 +42,8 @@ class ServerState:
     """Requests that wait for room in the proxy, or for a member with a free place."""
     retries: RetryBudget = field(default_factory=RetryBudget)
     """What all requests together may still send again."""
+    blocks: KnownBlocks = field(default_factory=KnownBlocks)
+    """Blocks of fields that need not be read again under the rules in force."""
     admission: Admission = field(init=False)
     """Who may come in."""
     _rules: RuleSet | None = None
@@ -55,6 +58,7 @@ class ServerState:
         """What these rules say about clients, and about those of a listener; worked out once for each RuleSet."""
         if rules is not self._rules:
             self._rules, self._policies = rules, {"": client_policy(rules.site)}
+            self.blocks.forget()
         known = self._policies.get(listener)
         if known is None:
             known = self._policies[listener] = self._policies[""].through(rules.site.listeners.get(listener))

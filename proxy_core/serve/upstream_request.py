@@ -202,10 +202,10 @@ class UpstreamRequest:
             rows, cookies = settings.reverse + rows, settings.cookies + cookies
             ready_for = (route, settings)
             steady = settings.edits.steady_answer
-        plain = keep and flight.fields.http11 and answer.dated and answer.length >= 0 and not (own or page_for)
+        plain = flight.fields.http11 and answer.dated and answer.length >= 0 and not (own or page_for)
         plain = plain and steady and not (answer.addresses and rows)
         if plain and answer.ready and (answer.ready_for is ready_for or (settings and answer.ready_for == ready_for)):
-            head = answer.ready
+            head = answer.ready if keep else member_answer.closing(answer.ready)
         else:
             server_name = exchange.rules.site.site.server_name
             base = member_answer.own_base(exchange.view, route, server_name) if answer.addresses else ""
@@ -218,7 +218,7 @@ class UpstreamRequest:
                 status=exchange.status if page_for else 0,
             )
             if plain:
-                answer.ready, answer.ready_for = head, ready_for
+                answer.ready, answer.ready_for = head if keep else member_answer.lasting(head), ready_for
         if data:
             exchange.sent += len(data)
             state.read += len(data)

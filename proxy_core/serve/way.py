@@ -72,7 +72,7 @@ def way(
                 view, fields = reader.early(fields, early, EditBasis(exchange, view, host, NO_EXTRAS, notes), trace)
             except RefusedRequest as refused:
                 return Way(_unsound(refused), host, None, view, fields, notes)
-        decision = (host.routes[0] if host.plain else host).decide(view, exchange.facts, trace)
+        decision = host.decide(view, exchange.facts, trace)
         if isinstance(decision, Need):
             return decision
         settings = program.settings(host, decision) if program.scopes is not None else None

@@ -21,7 +21,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from proxy_core.config.model import Balancer, Ejection, HealthCheck, MemberRole, MemberStatus, Site, Sticky
+from proxy_core.config.model import Balancer, Ejection, HealthCheck, MemberRole, MemberStatus, Site, Sticky, UpstreamTls
 from proxy_core.control.editing.commands import Change, Delete, Set
 from proxy_core.control.view import MemberLoad, Snapshot
 from rproxy_tui import forecast, sentences, words
@@ -59,6 +59,9 @@ def settings(balancer: Balancer) -> tuple[BalancerSetting, ...]:
         BalancerSetting("s", "Stickiness", _sticky(sticky) if sticky else "none", "sticky"),
         BalancerSetting("c", "Health checks", _health(health) if health else "none", "health"),
         BalancerSetting("e", "Ejection", _ejection(ejection) if ejection else "none", "ejection"),
+        BalancerSetting(
+            "t", "TLS with members", _tls(balancer.tls) if balancer.tls else "as the host or the site", "tls"
+        ),
     )
 
 
@@ -97,6 +100,11 @@ def _ejection(ejection: Ejection) -> str:
     return f"after {' or '.join(bounds) or 'nothing'}, for {ejection.seconds:g} s"
 
 
+def _tls(tls: UpstreamTls) -> str:
+    who = f"trusted by {tls.ca or 'the authorities of the system'}" if tls.verify else "not verified"
+    return who + (f", shown {tls.cert}" if tls.cert else "")
+
+
 NO_BALANCER = "No balancer yet: press b to add one. A route uses it as balancer://name."
 NO_MEMBER = "No member yet: requests are answered 503. Press a to add one."
 
@@ -115,7 +123,7 @@ class BalancersPage(Page):
         Binding("x", "status('disabled')", "Disable", id="balancers.disable", tooltip="take it out of service"),
         Binding("space", "mark", "Mark", id="balancers.mark", tooltip="mark it; + - w D x e s S d act on all marked"),
         Binding("c", "compare", "Compare", id="balancers.compare", tooltip="two members side by side"),
-        Binding("m", "settings", "Method", id="balancers.method", tooltip="method, stickiness, checks, ejection"),
+        Binding("m", "settings", "Method", id="balancers.method", tooltip="method, stickiness, checks, ejection, TLS"),
         Binding("a", "add", "Add", id="balancers.add", tooltip="add a member to the chosen balancer"),
         Binding("d,delete", "remove", "Remove", id="balancers.remove", tooltip="remove the member (or empty balancer)"),
         Binding("b", "add_balancer", "New balancer", id="balancers.new", tooltip="add a balancer"),

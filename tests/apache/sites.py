@@ -70,7 +70,8 @@ OPTIONS = some(
     trusted_proxies=one([(), ("10.0.0.0/8", "::1")]), deny=one([(), (), ("192.0.2.1", "2001:db8::/32")]),
     internal_proxies=one([(), ("127.0.0.1",)]), client_header=one(["", "X-Forwarded-For"]),
     proxies_header=one(["", "X-By"]), require=REQUIRES, auth=one(["", "staff"]), document_root=one(["", "", "www"]),
-    directory_index=one([("index.html",), ("a.html", "b.html")]),
+    directory_index=one([("index.html",), ("a.html", "b.html")]), fallback_resource=one(["", "/a.html"]),
+    autoindex=st.booleans(), index_ignore=one([(), (), ("*~", "x[[]y")]),
 )  # fmt: skip
 HOST = some(
     Host, names=one([("shop.example", "*.shop.example"), ("*.wild.example", "wild.example"), ("*.only",)]),
@@ -78,7 +79,7 @@ HOST = some(
     rewrites=one(["before", "after", "own", "off"]), timeout=st.none() | SECONDS, error_override=maybe,
     override_codes=one([None, (), ("502",)]), encoded_slashes=one([None, "keep"]), merge_slashes=maybe,
     preserve_host=maybe, via=one([None, "on"]), add_forwarded=maybe, require=REQUIRES, auth=one(["", "staff"]),
-    max_body=one([None, 1000]),
+    max_body=one([None, 1000]), autoindex=maybe,
 )  # fmt: skip
 ROUTES = some(Route, host=HOSTS, path=PATHS, proxy=TARGETS, nocanon=st.booleans(), enabled=one([True, True, False]),
               timeout=st.none() | SECONDS, upgrade=one([(), ("websocket",), ("ANY",)]),

@@ -34,9 +34,9 @@ NAMES = ("one", "two", "three")
 MODULES_LOADED = [
     "mpm_event", "authz_core", "authz_host", "authz_user", "authn_core", "authn_file", "auth_basic", "proxy",
     "proxy_http", "proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic",
-    "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "remoteip",
-    "access_compat", "macro", "expires", "mime", "allowmethods", "ssl", "proxy_ajp", "proxy_fcgi", "proxy_scgi",
-    "proxy_uwsgi",
+    "lbmethod_bybusyness", "proxy_hcheck", "rewrite", "headers", "setenvif", "env", "alias", "dir", "autoindex",
+    "remoteip", "access_compat", "macro", "expires", "mime", "allowmethods", "ssl", "proxy_ajp", "proxy_fcgi",
+    "proxy_scgi", "proxy_uwsgi",
 ]  # fmt: skip
 
 
@@ -276,10 +276,13 @@ def asked(port: int, request: str, secure: str = "") -> list[str]:
     nature = _NATURE - {"content-type"} if own and status[9:12] == "200" else _NATURE
     kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in nature)
     kept = [each for each in kept if each != "Content-Type: application/octet-stream"]  # httpd says no type then
+    kept = [each.replace("text/html;charset=ISO-8859-1", "text/html;charset=UTF-8") for each in kept]  # of listings
     if any(each.lower() == "transfer-encoding: chunked" for each in fields):
         body = "".join(re.findall(r"[0-9a-f]+\r\n(.*?)\r\n(?=[0-9a-f]+\r\n|\Z)", body, re.DOTALL))
     if own:
         code = status.split(" ")[1] if " " in status else status
+        if "<title>Index of " in body:
+            body = " ".join(re.findall(r'<li><a href="([^"]*)"', body))
         page = "" if "<" in body and not code.startswith("3") else body
         return [code, *kept, page]
     line, *seen = [each.rstrip() for each in body.partition("\r\n\r\n")[0].split("\r\n")]

@@ -102,7 +102,7 @@ def servers() -> Iterator[tuple[int, int]]:
             below.chmod(0o755 if below.is_dir() else 0o644)
         ours = site(port, folder)
         assert [str(each) for each in lint(ours) if each.severity == "error"] == []
-        modules = [*LOADED, "dir", "alias", "mime", "rewrite"]
+        modules = [*LOADED, "dir", "autoindex", "alias", "mime", "rewrite"]
         with running(modules, lambda _: [spelled(port, folder)]) as theirs, chosen({"c": ours}) as (mine, choose):
             choose("c")
             yield theirs, mine

@@ -16,6 +16,7 @@ from tests.conformance.apache import running
 from tests.conformance.echo import DEADLINE
 from tests.conformance.importing import asked, members, serving
 from tests.ports import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.apache
 
@@ -64,6 +65,10 @@ RewriteCond %{SSL:REMOTE_ADDR} ^127
 RewriteCond %{SSL:SSL_CIPHER_USEKEYSIZE} -gt100
 RewriteCond %{SSL:HTTPS} =on
 RewriteRule ^/a$ /a-ok [PT]
+RewriteCond %{SSL:SSL_CIPHER_USEKEYSIZE} >100
+RewriteRule ^/b$ /b-ok [PT]
+RewriteCond %{ENV:HTTPS} =on
+RewriteRule ^/c$ /c-wrong [PT]
 """
 
 
@@ -74,6 +79,92 @@ def test_rules_and_fields_know_what_mod_ssl_knows(tmp_path: Path) -> None:
     with members() as ports:
         text = SECURE.format(tmp_path) + KNOWN + f"ProxyPass / http://127.0.0.1:{ports['one']}/\n"
         with both(tmp_path, text) as (theirs, ours):
-            wanted = asked(theirs, "GET /a", "a.test")
-            assert "GET /a-ok HTTP/1.1" in wanted
-            assert asked(ours, "GET /a", "a.test") == wanted
+            for path, made_of_it in (("/a", "/a-ok"), ("/b", "/b-ok"), ("/c", "/c")):
+                wanted = asked(theirs, f"GET {path}", "a.test")
+                assert f"GET {made_of_it} HTTP/1.1" in wanted
+                assert asked(ours, f"GET {path}", "a.test") == wanted
+
+
+OF_CONNECTION = [
+    "HTTPS", "SSL_PROTOCOL", "SSL_SESSION_RESUMED", "SSL_SECURE_RENEG", "SSL_CIPHER", "SSL_CIPHER_EXPORT",
+    "SSL_CIPHER_USEKEYSIZE", "SSL_CIPHER_ALGKEYSIZE", "SSL_COMPRESS_METHOD", "SSL_VERSION_LIBRARY", "SSL_TLS_SNI",
+    "SSL_CLIENT_VERIFY", "SSL_CLIENT_V_REMAIN", "SSL_SRP_USER",
+    *(f"SSL_{who}_{name}" for who in ("CLIENT", "SERVER") for name in (
+        "M_VERSION", "M_SERIAL", "V_START", "V_END", "S_DN", "S_DN_CN", "S_DN_O", "S_DN_OU", "S_DN_OU_0", "S_DN_OU_1",
+        "S_DN_Email", "I_DN", "I_DN_O", "I_DN_CN", "A_SIG", "A_KEY", "SAN_DNS_0", "SAN_DNS_1", "SAN_Email_0", "CERT",
+    )),
+]  # fmt: skip
+OF_REQUEST = [
+    "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_USER", "REQUEST_METHOD", "REQUEST_SCHEME", "SERVER_NAME", "SERVER_PROTOCOL",
+    "THE_REQUEST", "QUERY_STRING", "HTTP_HOST", "HTTP_USER_AGENT", "AUTH_TYPE", "IS_SUBREQ", "HTTP:X-A", "ENV:SEEN",
+    "NO_SUCH_NAME",
+]  # fmt: skip
+SHOWN = """
+SSLCACertificateFile {0}/ca.pem
+SSLVerifyClient optional
+SSLOptions +StdEnvVars +ExportCertData
+SetEnvIf Request_URI . SEEN=yes
+RequestHeader set X-Tls https env=HTTPS
+RequestHeader set X-No-Tls none env=!HTTPS
+"""
+
+
+def secured(port: int, request: bytes, context: ssl.SSLContext, name: str) -> str:
+    with (
+        socket.create_connection(("127.0.0.1", port), DEADLINE) as peer,
+        context.wrap_socket(peer, server_hostname=name) as secure,
+    ):
+        secure.sendall(request)
+        received = b""
+        while data := secure.recv(65536):
+            received += data
+    return received.decode("latin-1").replace(str(port), "PORT")
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["with a certificate", "without one"])
+async def test_fields_variables_and_logs_have_all_that_mod_ssl_looks_up(tmp_path: Path, shown: bool) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    made = authority.issue_cert("a.test", "b.test", organization_name="Örg", common_name="a.test")
+    made.cert_chain_pems[0].write_to_path(tmp_path / "leaf.pem")
+    made.private_key_pem.write_to_path(tmp_path / "leaf.key")
+    client = authority.issue_cert("me@a.test", "me.test", organization_name='a, "b"', common_name="Ich ÄÖ <x>")
+    client.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    if shown:
+        context.load_cert_chain(tmp_path / "client.pem")
+    names = [*OF_CONNECTION, *OF_REQUEST]
+    plain = [name for name in OF_CONNECTION if not name.endswith("_CERT")]  # httpd puts their line ends into the field
+    rows = [
+        f'RequestHeader set X-{kind}-{at} "{start}{" | ".join(spelled % name for name in asked_for[at : at + 8])}"'
+        for kind, start, spelled, asked_for in (
+            ("S", "", "%%{%s}s", names), ("E", "", "%%{%s}e", OF_CONNECTION), ("X", "expr=", "%%{%s}", plain),
+        )
+        for at in range(0, len(asked_for), 8)
+    ]  # fmt: skip
+    form = " ".join(f"%{{{name}}}x" for name in names if not name.endswith("_CERT"))
+    form += " " + " ".join(f"%{{{name}}}c" for name in ("version", "cipher", "subjectdn", "issuerdn", "errcode"))
+    with members() as ports:
+        text = SECURE.format(tmp_path) + SHOWN.format(tmp_path) + "\n".join(rows)
+        text += f'\nCustomLog @log@ "{form}"\nProxyPass / http://127.0.0.1:{ports["one"]}/\n'
+        text = f"ServerName a.test\n{text}"
+        port, logs = free_port(), [tmp_path / "theirs.log", tmp_path / "ours.log"]
+        (tmp_path / "httpd.conf").write_text(f"Listen 127.0.0.1:{port}\n{text.replace('@log@', str(logs[1]))}")
+        found = import_file(tmp_path / "httpd.conf", {}, True)
+        assert not found.report.losses
+        (tmp_path / "site.toml").write_text(found.text)
+        with (
+            running([*MODULES, "setenvif"], lambda _: [text.replace("@log@", str(logs[0]))]) as theirs,
+            serving(tmp_path / "site.toml"),
+        ):
+            request = b"GET /x?y HTTP/1.1\r\nHost: a.test\r\nX-A: one\r\nConnection: close\r\n\r\n"
+            said = []
+            for each in (theirs, port):
+                seen = secured(each, request, context, "a.test").partition("\r\n\r\n")[2].split("\r\n")
+                fields = dict(line.partition(": ")[::2] for line in seen if line.startswith("X-"))
+                said.append({name: value.strip() for name, value in fields.items() if "forwarded" not in name.lower()})
+            await until(lambda: all(log.exists() and log.read_text() for log in logs))
+    assert said[0]["X-Tls"] == "https"
+    assert said[1] == said[0]
+    assert logs[1].read_bytes() == logs[0].read_bytes()

@@ -129,3 +129,18 @@ async def test_a_426_says_what_to_change_to_and_no_other_answer_does(hidden: boo
     assert b"X-Hop: 1" not in told
     told = await fields_of(ok(*UPGRADE_FIRST, status="400 Bad"), error_override=hidden)
     assert not [line for line in told if b"pgrade" in line]
+
+
+@pytest.mark.parametrize("order", ["kkckc", "cckc", "ckkc"])
+async def test_a_head_that_a_member_repeats_is_right_for_clients_that_stay_and_for_those_that_go(order: str) -> None:
+    fields = b"Date: Mon, 30 Nov 2026 15:07:41 GMT\r\nETag: a\r\n"
+    told = b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 5\r\n\r\nhello"
+    async with upstream(answers(*[told] * len(order))) as member, serving(site(member.port)) as proxy:
+        for each in order:
+            goes = b"Connection: close\r\n" if each == "c" else b""
+            async with client(proxy.port) as one:
+                one.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + goes + b"\r\n")
+                head, body = await one.answer()
+            assert head == b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 5\r\n" + goes + b"\r\n"
+            assert body == b"hello"
+        assert len(member.heads) == len(order)

@@ -101,6 +101,20 @@ async def test_forwarded_fields_follow_an_edit_on_an_open_connection() -> None:
             assert f"X-Forwarded-Server: {name}\r\n".encode() in member.heads[-1]
 
 
+async def test_a_new_connection_follows_an_edit_whatever_is_known_of_what_it_sends() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
+        for name in ("one", "one", "two"):
+            before = proxy.server._state.policy(proxy.current.rules)
+            proxy.swap(site(member.port, server_name=name))
+            async with client(proxy.port) as one:
+                one.send(GET)
+                await one.answer()
+            assert f"X-Forwarded-Server: {name}\r\n".encode() in member.heads[-1]
+            held = proxy.server._state.blocks._known
+            assert held, "it is known from now on"
+            assert all(hop.policy is not before for *_, hop in held), "what held before is forgotten"
+
+
 async def test_listeners_that_stay_keep_their_connections_new_ones_accept_and_gone_ones_drain() -> None:
     async with upstream(slow) as member:
         what = replace(

@@ -330,7 +330,7 @@ async def test_a_member_that_does_not_accept_leaves_time_for_the_next(monkeypatc
             async def slow(key: UpstreamKey, seconds: float, keepalive: bool = False) -> Connected:
                 if key.port == 1:
                     given.append(seconds)
-                    raise Unreachable(f"{key} did not accept within {seconds:g} s", 504)
+                    raise Unreachable(f"{key} did not accept within {seconds:g} s")
                 return await connect(key, seconds, keepalive)
 
             monkeypatch.setattr(running.server.upstreams, "connect", slow)

@@ -30,7 +30,8 @@ from proxy_core.control.engine import Engine
 from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
-from proxy_core.serve.local_files import LocalFiles, look
+from proxy_core.runtime.served_files import look
+from proxy_core.serve.local_files import LocalFiles
 from tests.e2e.harness import HELLO, answers, ask, client, get, serving, site, upstream
 
 BODY = b"<p>hello</p>\n"
@@ -83,7 +84,7 @@ async def test_a_file_is_served_with_its_type(folder: Path, target: str, status:
         assert body == BODY
 
 
-MISSING = ["/none", "/bare/", "/.secret", "/.git/config", "/out.txt", "/out/secret.txt", "/out/", "/out", "/hidden.txt",
+MISSING = ["/none", "/.secret", "/.git/config", "/out.txt", "/out/secret.txt", "/out/", "/out", "/hidden.txt",
            "/page.html/", "/page.html/x", "/%2e%2e/secret.txt", "/..;/secret.txt", "/sub/%5c..%5c..", "/a%0ab",
            "/" + "x" * 300, "/" + "x/" * 2000]  # fmt: skip
 
@@ -95,6 +96,15 @@ async def test_nothing_else_is_served_and_nothing_says_why(folder: Path, target:
         assert head[9:12] in (b"404", b"400")
         assert b"secret" not in body
         assert str(folder).encode() not in head + body
+
+
+async def test_a_folder_without_an_index_is_refused(folder: Path) -> None:
+    async with serving(local(), folder) as running:
+        for method, status in (("GET", b"403"), ("HEAD", b"403"), ("POST", b"404"), ("PUT", b"405")):
+            head = f"{method} /bare/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            answer = await ask(running.port, head.encode())
+            assert answer[9:12] == status
+            assert b"x.txt" not in answer
 
 
 @pytest.mark.parametrize("mode", ["keep", "decode"])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import AccessLog, EnvRule
-from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.config.model import AccessLog, EnvRule, Site
+from proxy_core.control.watching.access_log import AccessLogs
 from tests.e2e.harness import HELLO, answers, ask, get, serving, site, upstream
 
 
@@ -28,8 +28,8 @@ async def test_a_log_has_the_requests_for_which_its_condition_holds(
     async with upstream(answers(hello)) as member:
         rule = EnvRule(id="e", name="SEEN", from_="%{REQUEST_URI}", capture="^/seen")
         async with serving(replace(site(member.port), env=(rule,)), tmp_path) as running:
-            log = AccessLogWriter(running.recorder, tmp_path)
-            log.adopt(AccessLog(file="log", format="%U", **condition))
+            log = AccessLogs(running.recorder, tmp_path)
+            log.adopt(Site(access_log=AccessLog(file="log", format="%U", **condition)))
             for path in ("/seen/a", "/b"):
                 await get(running.port, path)
             await ask(running.port, b"GET / HTTP/1.1\r\n\r\n")

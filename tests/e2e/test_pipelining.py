@@ -71,3 +71,13 @@ async def test_nor_is_anything_lost_when_the_close_comes_before_the_last_request
             one.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + b"GET /gone HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
             one.writer.write_eof()
             assert (await one.rest()).count(b"HTTP/1.1 ") == 4
+
+
+async def test_chunked_bodies_behind_the_same_head_are_decoded_each() -> None:
+    head = b"POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with upstream(answers(*[HELLO] * 4)) as member, serving(site(member.port)) as proxy:
+        for _ in range(2):
+            async with client(proxy.port) as one:
+                one.send(head + b"3\r\nabc\r\n0\r\n\r\n" + head + b"2\r\nde\r\n0\r\n\r\n")
+                assert [(await one.answer())[1] for _ in range(2)] == [b"hello", b"hello"]
+        assert [record.received for record in proxy.records] == [3, 2, 3, 2]

@@ -104,9 +104,8 @@ def chunks(raw: bytes) -> None:
     seen = set()
     for cut in {0, raw[0] % len(raw), len(raw) // 2} if raw else ():
         judge = StrictParser(LOOP)
-        _, judge.payload = judge.head(CHUNKED_HEAD, -1)
-        reading, body, taken, ended = RequestBody(judge), b"", 0, False
-        reading.begin(-1)
+        judge.head(CHUNKED_HEAD, -1)
+        reading, body, taken, ended = RequestBody(-1, judge), b"", 0, False
         try:
             for piece in (raw[:cut], raw[cut:]):
                 while piece and not ended:

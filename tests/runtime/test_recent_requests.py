@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy_core.balance.latency_histogram import bucket_of
 from proxy_core.balance.member_state import MemberKey, MemberState
+from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Balancer, Member, Route, Site
 from proxy_core.http.request_view import RequestView
 from proxy_core.runtime import recent_requests as module
@@ -25,6 +29,10 @@ RULES = compile_site(
     1,
 )
 VIEW = RequestView(b"GET", b"/", b"a", "192.0.2.1")
+TWO = Site(
+    routes=tuple(Route(id=name, path=f"/{name}", proxy="balancer://p/") for name in "ab"),
+    balancers={"p": Balancer(members={"a": Member(url="http://a")})},
+)
 KEY = ("routes", "r")
 A, B = MemberKey("p", "a"), MemberKey("p", "b")
 
@@ -47,6 +55,7 @@ def test_the_ring_is_bounded_in_requests_and_the_oldest_leave_it(monkeypatch: py
     finish(recorder, 5)
     assert numbers(recorder) == [3, 4, 5]
     assert recorder.newest == 5
+    recorder.settle()
     assert sum(recorder.classes) == 5
 
 
@@ -92,6 +101,7 @@ def test_an_exchange_is_live_until_it_is_finished() -> None:
     recorder.begin(exchange)
     assert recorder.live == {exchange}
     recorder.finish(exchange, 7.5)
+    recorder.settle()
     assert recorder.live == set()
     assert (exchange.finished, recorder.spent) == (7.5, 2.5)
 
@@ -101,6 +111,7 @@ def test_totals_are_kept_for_all_and_for_the_member_and_the_route_that_had_it() 
     member, route = RULES.pools["p"].members[0], RULES.program.routes[0]
     finish(recorder, 2, took=0.5, status=404, member=member, route=route, sent=7, received=3)
     finish(recorder, took=0.25, status=499)
+    recorder.settle()
     bucket, tally = bucket_of(0.5), recorder.routes[KEY]
     assert (recorder.classes[4], recorder.spent, recorder.histogram[bucket]) == (3, 1.25, 2)
     assert (member.state.classes[4], member.state.seconds, member.state.histogram[bucket]) == (2, 1.0, 2)
@@ -109,6 +120,55 @@ def test_totals_are_kept_for_all_and_for_the_member_and_the_route_that_had_it() 
     recorder.forget({KEY})
     assert set(recorder.routes) == {KEY}
     recorder.forget(())
+    assert recorder.routes == {}
+
+
+def totals(recorder: Recorder, member: BoundMember) -> object:
+    return deepcopy((recorder.classes, recorder.histogram, recorder.spent, recorder.routes, member.state))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 200, 404, 502]), st.integers(0, 99), st.booleans(), st.sampled_from("ab")),
+        max_size=50,
+    ),
+    st.integers(1, 9),
+    st.sampled_from([2, 1000]),
+)
+def test_totals_in_batches_are_those_of_one_by_one_at_every_look(
+    requests: list[tuple[int, int, bool, str]], batch: int, most: int
+) -> None:
+    rules = compile_site(TWO, Registry(), 1), compile_site(TWO, Registry(), 1)
+    recorders = Recorder(), Recorder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BATCH", batch)
+        patch.setattr(module, "RING_REQUESTS", most)
+        for status, took, look, name in requests:
+            for recorder, each in zip(recorders, rules, strict=True):
+                member = each.pools["p"].members[0] if status else None
+                route = next((route for route in each.program.routes if route.id == name), None)
+                finish(recorder, took=took / 64, status=status, member=member, route=route, sent=took, received=1)
+            recorders[1].settle()
+            assert len(recorders[0]._fresh) <= min(batch, len(recorders[0].ring))
+            if look:
+                recorders[0].settle()
+                seen = [totals(each, rule.pools["p"].members[0]) for each, rule in zip(recorders, rules, strict=True)]
+                assert seen[0] == seen[1]
+
+
+def test_what_is_finished_is_counted_once_and_in_the_second_that_it_ended_in() -> None:
+    recorder = Recorder()
+    finish(recorder, 3, route=RULES.program.routes[0])
+    for _ in range(2):
+        recorder.tick(1.0, [], 1)
+    assert [second.requests for second in recorder.seconds] == [3, 0]
+
+
+def test_a_route_that_is_forgotten_stays_forgotten() -> None:
+    recorder = Recorder()
+    finish(recorder, route=RULES.program.routes[0])
+    recorder.forget(())
+    recorder.settle()
     assert recorder.routes == {}
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.config.model import Member
+from proxy_core.config.model import Member, UpstreamTls
 from proxy_core.control.editing.commands import Command, Result
 from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
@@ -340,6 +340,23 @@ async def test_the_settings_of_a_balancer_stand_in_one_list_and_checks_are_switc
         await shown(pilot, "Switch off")
         await pilot.press("o")
         await until(pilot, lambda: fake.site().site.balancers["backend"].health is None, "no checks")
+
+
+async def test_how_tls_is_spoken_with_members_is_edited_and_given_up() -> None:
+    fake = engine()
+    async with console(fake, page="4") as pilot:
+        await pilot.press("m")
+        await shown(pilot, "TLS with members: as the host or the site")
+        await pilot.press("t")
+        await shown(pilot, "set up TLS of balancer backend")
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: fake.site().site.balancers["backend"].tls == UpstreamTls(verify=False), "a table")
+        await pilot.press("m")
+        await shown(pilot, "TLS with members: not verified")
+        await pilot.press("t")
+        await shown(pilot, "Switch off")
+        await pilot.press("o")
+        await until(pilot, lambda: fake.site().site.balancers["backend"].tls is None, "no table")
 
 
 async def test_a_form_says_what_stickiness_still_needs() -> None:

@@ -41,6 +41,9 @@ internal = "http://127.0.0.1:1/"
 public = "/"
 [forward_auth.sso]
 url = "http://127.0.0.1:4180/verify"
+[[access_logs]]
+id = "shop"
+file = "shop.log"
 """
 
 
@@ -51,9 +54,16 @@ async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_hav
         assert {
             f"{verb} {what}"
             for verb in ("edit", "remove")
-            for what in ("header h", "page e", "mapping r", "service sso")
+            for what in ("header h", "page e", "mapping r", "service sso", "log shop")
         } <= names
-        assert {"add header", "add page", "add mapping", "add service", "edit limits of listener http"} <= names
+        assert {
+            "add header",
+            "add page",
+            "add mapping",
+            "add service",
+            "add log",
+            "edit limits of listener http",
+        } <= names
         await pilot.press("colon")
         await pilot.pause()
         await pilot.press(*"edit page e")
@@ -66,6 +76,12 @@ async def test_the_palette_edits_the_fields_the_pages_and_the_addresses_that_hav
         await shows(pilot, "4180/verify")
         await pilot.press("enter")
         await shows(pilot, "upstream_headers")
+        await pilot.press("escape", "colon")
+        await pilot.pause()
+        await pilot.press(*"edit log shop")
+        await shows(pilot, "shop.log")
+        await pilot.press("enter")
+        await shows(pilot, "every_host")
 
 
 async def test_an_entry_does_what_its_key_does() -> None:
@@ -130,3 +146,31 @@ async def test_removing_from_the_palette_asks_first() -> None:
         await shows(pilot, "Leave the proxy with nothing to serve?")
         await pilot.press("y")
         await until(pilot, lambda: not engine.site().site.listeners, "the listener gone")
+
+
+TLS = """
+[hosts.a]
+names = ["a.test"]
+[hosts.a.upstream_tls]
+verify = false
+[hosts.b]
+names = ["b.test"]
+[balancers.secure.members.m]
+url = "https://127.0.0.1:8443"
+"""
+
+
+async def test_the_palette_edits_how_tls_is_spoken_with_members() -> None:
+    engine = FakeEngine(SITE + TLS)
+    async with console(engine, (120, 40)) as pilot:
+        names = {entry.name for entry in entries(app_of(pilot)) if "TLS" in entry.name}
+        assert names == {
+            "edit TLS with members", "edit TLS with members of host a", "switch off TLS with members of host a",
+            "edit TLS with members of host b", "edit TLS of member secure/m",
+        }  # fmt: skip
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"switch off TLS")
+        await shows(pilot, "the wider table holds again")
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.site().site.hosts["a"].upstream_tls is None, "no table")

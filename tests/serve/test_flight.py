@@ -135,20 +135,20 @@ WRONG = {
         sees(503, status=503, cause="m refused the connection", errors=1, after="kept", elected=1, busy=0),
         idle=False,
     ),
-    "a member that does not accept in time is a 504": script(
+    "a member that does not accept in time is a 503": script(
         PLAIN,
         asks(GET),
-        refuses("m did not accept within 5 s", 504),
-        sees(504, status=504, cause="m did not accept within 5 s", errors=1),
+        refuses("m did not accept within 5 s"),
+        sees(503, status=503, cause="m did not accept within 5 s", errors=1),
         idle=False,
     ),
-    "silence longer than the timeout is a 504": script(
+    "silence longer than the timeout is a 502": script(
         PLAIN,
         *ASKED,
         passes(59),
         sees(waits="answer", seconds=1),
         passes(2),
-        sees(504, status=504, cause="the upstream was silent for 60 s", errors=1, member_open=False, after="kept"),
+        sees(502, status=502, cause="the upstream was silent for 60 s", errors=1, member_open=False, after="kept"),
     ),
     "a connection that closes before an answer is a 502 where asking twice might do harm": script(
         PLAIN,
@@ -466,8 +466,8 @@ SCRIPTS = {
         TWO,
         asks(GET),
         refuses("m refused the connection"),
-        refuses("n did not accept within 5 s", 504),
-        sees(504, status=504, cause="n did not accept within 5 s", attempts=2, in_error=["m", "n"]),
+        refuses("n did not complete the TLS handshake in time", 502),
+        sees(502, status=502, cause="n did not complete the TLS handshake in time", attempts=2, in_error=["m", "n"]),
         idle=False,
     ),
     "no more members are tried than the balancer allows": script(
@@ -705,6 +705,17 @@ SCRIPTS = {
         asks(GET),
         leaves,
         sees(after="cut", status=499, elected=0),
+    ),
+    "rules of which nobody would have thought it ask for a fact": script(
+        replace(PLAIN, rewrites=(RewriteRule(id="r", pattern="^/x", flags=("CO=n:v:h:5",)),)),
+        asks(GET),
+        sees(waits="fact"),
+        tells("60"),
+        sees(upstream=1, waits="answer"),
+        says(HELLO),
+        sees(200, has=b"expires=Thu, 01-Jan-1970 00:06:00 GMT", status=200, problems=0),
+        asks(GET),
+        sees(waits="fact"),
     ),
     "what goes wrong while a fact is asked for is answered with what holds for the whole site": script(
         replace(
@@ -947,7 +958,7 @@ SCRIPTS = {
         asks(GET),
         sees(upstream=1, waits="answer", seconds=7),
         passes(8),
-        sees(504, status=504, cause="the upstream was silent for 7 s", in_error=["m"]),
+        sees(502, status=502, cause="the upstream was silent for 7 s", in_error=["m"]),
     ),
     "no member that takes requests is a 503": script(
         site("m", m={"status": "disabled"}),

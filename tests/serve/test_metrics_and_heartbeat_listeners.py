@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from proxy_core.balance.heartbeat import LoadReport
-from proxy_core.serve.metrics_and_heartbeat_listeners import TextPage, hear_heartbeats, serve_pages
+from proxy_core.serve.metrics_and_heartbeat_listeners import hear_heartbeats, serve_pages
 
 GROUP = "239.7.7.7"
-SECRET = {"/metrics": TextPage("text/plain", lambda: (200, "secret"))}
+SECRET = {"/metrics": ("text/plain", lambda: (200, "secret"))}
 
 
 async def arrived(said: list[tuple[LoadReport, str]], count: int) -> None:

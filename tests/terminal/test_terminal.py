@@ -17,6 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from proxy_core.control.door.client import DoorClient
+from proxy_core.control.door.peers import user_name
+from proxy_core.control.door.socket_path import answers, socket_path
+from proxy_core.control.editing.commands import Applied
+from proxy_core.control.editing.ctl_words import parse
 from tests.terminal.terminal import PROGRAM, SITE, Load, Terminal, member, percentile, until
 
 PAINTED = "req/s"
@@ -187,3 +192,21 @@ def test_a_site_with_errors_is_answered_with_its_problems_and_no_trace(tmp_path:
     terminal.shows("site.toml:5:1", 30)
     assert terminal.process.wait(10) == 2
     assert "Traceback" not in terminal.output
+
+
+def test_the_service_under_a_console_is_asked_changed_and_stopped_through_its_door(
+    start: Start, tmp_path: Path
+) -> None:
+    terminal = start()
+    place = socket_path(tmp_path / "site.toml")
+    until(lambda: answers(place), "the door is open")
+    client = DoorClient(place)
+    assert client.hello().pid == terminal.pid
+    assert isinstance(client.submit(parse(["set", "site.timeout", "30"]), client.hello().generation), Applied)
+    terminal.press("7")
+    terminal.shows("set site.timeout to 30")
+    terminal.shows(user_name(os.getuid()))
+    assert client.stop().sentence
+    client.close()
+    assert terminal.process.wait(20) == 0
+    assert not place.exists()

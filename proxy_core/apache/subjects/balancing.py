@@ -18,7 +18,7 @@ from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, section, word
 from proxy_core.apache.options import BALANCER, MEMBER, STICKY, left_over, parameters, span, taken, words
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import health_checks
+from proxy_core.apache.subjects import health_checks, member_tls
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.config.model import Balancer, HeaderRule, Member, Site, Sticky
 from proxy_core.errors import Address
@@ -40,6 +40,11 @@ def own_balancer(context: ImportContext, directive: Directive, url: str) -> Draf
     return context.server.balancers.setdefault(name[1].lower(), DraftBalancer([origin]))
 
 
+def without_user(url: str) -> str:
+    """A target without the user and password in it: httpd reads past them, and tells no member of them."""
+    return re.sub(r"^((?:unix:[^|]*\|)?\w+://)[^/?#]*@", r"\1", url)
+
+
 def balancer_member(context: ImportContext, directive: Directive) -> None:
     """BalancerMember [balancerurl] url [key=value …]"""
     context.unconditional()
@@ -51,6 +56,7 @@ def balancer_member(context: ImportContext, directive: Directive) -> None:
     if not group.lower().startswith("balancer://") or not args:
         raise Unsupported("it belongs to no balancer://")
     url, *rest = args
+    url = without_user(url)
     if re.match(r"(?:unix:[^|]*\|)?(?:https?|wss?)://", url, re.IGNORECASE) is None:
         own_balancer(context, directive, group)
         raise Unsupported("members are http, https, ws, wss and unix: URLs")
@@ -338,6 +344,7 @@ def spelled(site: Site, named: tuple[str, Balancer], folder: Path) -> Lines:
     settings = [*words(BALANCER, group, Balancer()), *_session(group.sticky)]
     if settings or not members:
         members.append(" ".join(["ProxySet", *(settings or ["lbmethod=byrequests"])]))
+    members += member_tls.lines(group.tls)
     return [*above, *section("Proxy", word(f"balancer://{name}"), members)]
 
 

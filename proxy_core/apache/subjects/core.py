@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages, files
+from proxy_core.apache.subjects import error_pages, files, listings
 from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
@@ -75,16 +75,15 @@ IGNORED = by_name({
         asyncrequestworkerfactor listenbacklog maxmemfree gracefulshutdowntimeout sendbuffersize receivebuffersize
         acceptfilter protocols protocolshonororder extendedstatus acceptmutex mpmstats""",
     "problems go to standard error and the console":
-        "errorlog loglevel errorlogformat globallog transferlog loglevelrequest",
+        "errorlog loglevel errorlogformat loglevelrequest",
     "nothing here says it, or does otherwise":
-        "servertokens serversignature httpprotocoloptions namevirtualhost",
+        "servertokens serversignature namevirtualhost",
     "connections of clients are kept; [limits] says how long": "keepalive maxkeepaliverequests",
     "loops of rules have a bound of their own": "limitinternalrecursion",
     "XML is not looked into": "limitxmlrequestbody",
-    "DOTALL and DOLLAR_ENDONLY are always on": "regexdefaultoptions",
     "the console does this": """
         balancerpersist proxystatus seerequesttail statusseerequesttail proxyiobuffersize proxyreceivebuffersize
-        balancergrowth balancerinherit proxywebsocketfallbacktoproxyhttp""",
+        balancergrowth balancerinherit""",
     "answers are passed on as they come":
         "deflatecompressionlevel deflatebuffersize deflatememlevel deflatewindowsize deflatefilternote",
 })  # fmt: skip
@@ -98,7 +97,7 @@ LOST = {
     "Site.bans": "Apache has no end for them: write Require not ip",
     "Site.metrics": "mod_status tells its numbers",
 }
-QUIET = frozenset({"Options.secret_headers", "Site.console", "Site.log"})
+QUIET = frozenset({"Options.secret_headers", "Site.console", "Site.control", "Site.log"})
 """What is about this program alone: nothing is lost without it."""
 
 
@@ -112,12 +111,19 @@ def lines(options: Any, default: Any, folder: Path) -> Lines:
     if root:
         found.append(line("DocumentRoot", str((folder / root).absolute())))
     if index is not None and index != getattr(default, "directory_index", None):
-        found.append(line("DirectoryIndex", *index))
-    return found
+        found.append(line("DirectoryIndex", *(index or ["disabled"])))
+    fallback = getattr(options, "fallback_resource", None)
+    if fallback is not None and fallback != getattr(default, "fallback_resource", None):
+        found.append(line("FallbackResource", fallback or "disabled"))
+    said = (getattr(options, name, None) for name in ("autoindex", "index_ignore"))
+    autoindex, ignored = (value if value != getattr(default, name, None) else None
+                          for name, value in zip(("autoindex", "index_ignore"), said, strict=True))  # fmt: skip
+    return found + listings.lines(autoindex, ignored)
 
 
 def plain(site: Site) -> Site:
     """Options of the site, in whole milliseconds, with what is forwarded by itself as rows."""
+    site = listings.plain(site)
     options = site.site
     headers = _forwarded(options) if options.forwarded == "trusted" else []
     options = replace(

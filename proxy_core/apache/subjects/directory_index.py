@@ -1,39 +1,45 @@
-"""mod_dir: the names that stand for a folder, of a server or in a <Directory> that holds for all that it serves."""
+"""mod_dir: the names that stand for a folder, and what answers for what is not there, of a server or a section."""
 
 from __future__ import annotations
 
-from proxy_core.apache.draft import DraftServer, SiteDraft, below
-from proxy_core.apache.import_context import ImportContext
+from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
+from proxy_core.apache.options import first
 
 
 def directory_index(context: ImportContext, directive: Directive) -> None:
-    """DirectoryIndex name …"""
-    section = context.section
-    if section is None or section.kind != "directory" or set("*?[") & set(section.argument):
-        context.server_only()
-        return context.set(directive, "directory_index", list(directive.args))
-    context.server.indexes.append((context.draft.whole(section.argument), list(directive.args), directive))
+    """DirectoryIndex name …, which adds to what was said in the same place; ``disabled`` alone takes it back."""
+    of_folders(context)
+    names = list(directive.args)
+    alone = [name.lower() for name in names] == ["disabled"]
+    row = context.location() if context.section is not None else None
+    before = row.content.get("directory_index", []) if row else context.server.option("directory_index") or []
+    names = [] if alone else [*before, *names]
+    if row is None:
+        return context.set(directive, "directory_index", names)
+    row.content["directory_index"] = names
+    row.origins.append(directive)
     return None
 
 
-def indexed(draft: SiteDraft) -> None:
-    """Servers take what the innermost <Directory> round their documents says. What is for a part of them is lost."""
-    took: set[Directive] = set()
-    for server in draft.servers():
-        root = server.option("document_root") or draft.main.option("document_root")
-        around = [each for each in _held(draft, server) if root and below(draft.whole(root), each[0])]
-        for _, names, directive in sorted(around, key=lambda each: len(each[0]))[-1:]:
-            server.options["directory_index"] = (names, directive)
-        took |= {directive for _, _, directive in around}
-    why = "names that stand for a folder are for all that a server serves: say it for its DocumentRoot"
-    for server in draft.servers():
-        draft.lose([directive for _, _, directive in server.indexes if directive not in took], why)
+def fallback(context: ImportContext, directive: Directive) -> None:
+    """FallbackResource path|disabled (``fixup_dflt``)."""
+    of_folders(context)
+    path = "" if first(directive).lower() == "disabled" else first(directive)
+    if path and not path.startswith("/"):
+        raise Unsupported("it is a path of the site, which begins with a slash")
+    if context.section is None:
+        return context.set(directive, "fallback_resource", path)
+    row = context.location()
+    row.content["fallback_resource"] = path
+    row.origins.append(directive)
+    return None
 
 
-def _held(draft: SiteDraft, server: DraftServer) -> list[tuple[str, list[str], Directive]]:
-    """What holds in a server: the main server's, then its own."""
-    return [*draft.main.indexes, *(server.indexes if server is not draft.main else [])]
+def of_folders(context: ImportContext) -> None:
+    """Raises Unsupported in a section that holds for no folder."""
+    if context.section is not None and context.section.kind in ("files", "proxy", "proxymatch"):
+        raise Unsupported("it is about folders: write it in a <Directory> or <Location>")
 
 
-HANDLERS = {"directoryindex": directory_index}
+HANDLERS = {"directoryindex": directory_index, "fallbackresource": fallback}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from mimetypes import MimeTypes
+from pathlib import Path
+from typing import cast
 
-from proxy_core.apache.draft import DraftRow
+from proxy_core import regular_files
+from proxy_core.apache.draft import DraftRow, DraftServer, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first
@@ -18,7 +22,8 @@ def by_extension(key: str) -> Handler:
 
     def handler(context: ImportContext, directive: Directive) -> None:
         value, *extensions = directive.args
-        if key == "types" and (PROGRAMS.search(value) or value.lower() in context.draft.programs):
+        value = value.lower()  # add_extension_info
+        if key == "types" and (PROGRAMS.search(value) or value in context.draft.programs):
             return add_handler(context, directive)
         if not context.draft.served:
             raise Ignored("nothing is served from there")
@@ -34,8 +39,9 @@ def by_extension(key: str) -> Handler:
                 continue  # no file has such an extension
             if said.get(name, value) != value and context.server is not context.draft.main:
                 context.lose(f"what .{name} means is for the whole site, and an earlier line says {said[name]}")
-            else:
-                said[name] = value
+                continue
+            said[name] = value
+            context.server.options.setdefault("extensions", ({}, directive))[0][key, name] = value, directive
         row.origins.append(directive)
         return None
 
@@ -62,7 +68,7 @@ def removes(key: str) -> Handler:
 
 def force_type(context: ImportContext, directive: Directive) -> None:
     """ForceType type: of the files that a <Directory> or <Files> is for."""
-    value = first(directive)
+    value = first(directive).lower()
     if "/" not in value or PROGRAMS.search(value):
         return set_handler(context, directive)
     if context.section is None or context.section.kind not in ("directory", "files"):
@@ -72,6 +78,61 @@ def force_type(context: ImportContext, directive: Directive) -> None:
     return None
 
 
+_USUAL = MimeTypes().types_map[True]
+"""The types that everybody knows, whatever the system has."""
+_FEW = 100
+"""Types that are taken from a file as they stand; of more, those that files have."""
+
+
+def types_config(context: ImportContext, directive: Directive) -> None:
+    """TypesConfig file: below what AddType says, wherever it stands."""
+    if not context.draft.served:
+        raise Ignored("nothing is served from there")
+    try:
+        text = regular_files.content(Path(context.draft.whole(first(directive))), _MOST).decode("latin-1")
+    except OSError as error:
+        raise Unsupported(f"it cannot be read ({error.strerror}), so the usual types hold") from None
+    words = (line.partition("#")[0].split() for line in text.splitlines())
+    said = {name.lower(): kind for kind, *names in filter(None, words) for name in names if "." not in name}
+    usual = {name: kind for name, kind in said.items() if _USUAL.get(f".{name}") != kind}
+    if len(usual) > _FEW:
+        usual = {name: kind for name, kind in usual.items() if name in context.draft.files.extensions}
+    usual = {name: kind for name, kind in usual.items() if FORMS["types"].regex.fullmatch(kind)}
+    if not usual:
+        raise Ignored("the usual types are known")
+    context.set(directive, "types", usual)
+
+
+Said = dict[tuple[str, str], tuple[str, Directive]]
+"""What a server says of extensions: by table and extension, with the directive."""
+
+
+def _own(server: DraftServer) -> Said:
+    return cast(Said, server.option("extensions") or {})
+
+
+def _spread(draft: SiteDraft) -> Iterator[tuple[Directive, str]]:
+    """What a host alone says of files that others may have as well, with the extension."""
+    for server in draft.hosts:
+        others = [_own(draft.main), *(_own(each) for each in draft.hosts if each is not server)]
+        for (key, name), (value, directive) in _own(server).items():
+            there = name in draft.files.extensions or not draft.files.whole
+            alike = [each.get((key, name), ("", None))[0] == value for each in others]
+            if there and not alike[0] and not all(alike[1:]):
+                yield directive, name
+
+
+def settled(draft: SiteDraft) -> None:
+    """The types of TypesConfig, below all others. What a host says for itself holds for all, which is told."""
+    for directive, name in _spread(draft):
+        draft.lose([directive], f"what .{name} means is for the whole site, so it holds in the other hosts, too")
+    if "types" in draft.main.options:
+        types, directive = draft.main.options["types"]
+        draft.file_types.content["types"] = types | draft.file_types.content.get("types", {})
+        draft.file_types.origins.append(directive)
+
+
+_MOST = 1 << 20
 _TEXT = r"^(text/(?:plain|html)(?!.*charset=).*)$"
 
 
@@ -92,6 +153,7 @@ def default_charset(context: ImportContext, directive: Directive) -> None:
 
 
 HANDLERS: dict[str, Callable[[ImportContext, Directive], None]] = {
+    "typesconfig": types_config,
     "addtype": by_extension("types"),
     "addencoding": by_extension("encodings"),
     "addcharset": by_extension("charsets"),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from proxy_core.apache.draft import OPEN, DraftRow, DraftSection, DraftServer, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
-from proxy_core.apache.options import by_name, first, only
+from proxy_core.apache.options import by_name, first, is_on, only
 from proxy_core.apache.subjects import variables
 from proxy_core.apache.subjects.forward_auth import REMEDY
 from proxy_core.config.folders import parted
@@ -69,6 +69,12 @@ def url(draft: SiteDraft, folder: str) -> str:
         raise Unsupported("the folder is served at no path, so its own paths cannot be told; begin with a slash")
     tail = folder[len(roots[-1].rstrip("/")) :]
     return (draft.served[roots[-1]].rstrip("/") + tail).rstrip("/") + "/"
+
+
+def paths(draft: SiteDraft, folder: str) -> list[str]:
+    """The paths that a folder, or those in it, are served at; one of them is "" where it cannot be told."""
+    found = [path for root, path in draft.served.items() if below(root, folder)]
+    return found or [url(draft, folder)]
 
 
 def hidden(regex: str, whole_paths: bool = False) -> bool:
@@ -141,11 +147,15 @@ _OF_CONSOLE = {"balancer-manager", "server-status", "server-info", "ldap-status"
 PROGRAMS = re.compile(r"proxy:|cgi|php|wsgi|server-parsed|perl|python|lua|passenger|isapi|action", re.IGNORECASE)
 
 
+_READERS = {"type-map", "send-as-is", "imap-file"}
+"""Handlers that make answers of what a file says. Every configuration names them, hardly any has such files."""
+
+
 def set_handler(context: ImportContext, directive: Directive) -> None:
     """SetHandler name: what was to be made by a program is closed."""
     name = first(directive)
     if name.lower() in _OF_CONSOLE:
-        raise Ignored("the console does this")
+        raise Unsupported("the console tells this, and 404 answers here unless members do")
     if name.lower() in ("none", "default-handler"):
         raise Ignored("files are served as files")
     where = {} if context.section is None else context.where(context.section)
@@ -180,18 +190,13 @@ def _files_there(where: Mapping[str, str]) -> dict[str, str]:
 def add_handler(context: ImportContext, directive: Directive) -> None:
     """AddHandler name extension …, AddType type extension …: programs among them are closed."""
     name, *extensions = directive.args
-    program = PROGRAMS.search(name) or name.lower() in context.draft.programs
+    names = {each.lstrip(".").lower() for each in extensions}
+    reads = name.lower() in _READERS and names & context.draft.files.extensions
+    program = PROGRAMS.search(name) or name.lower() in context.draft.programs or reads
     if not (program and context.draft.served):
         raise Ignored("files are served by their names")
     unread(context, directive, extensions)
     raise Unsupported("programs are not run here, so nobody gets to read them; let a member run them")
-
-
-def options(context: ImportContext, directive: Directive) -> None:
-    """Options [+|-]word …: of these, MultiViews alone looks for other files than the one that is named."""
-    if "multiviews" in [word.lower().removeprefix("+") for word in directive.args] and context.draft.served:
-        raise Unsupported("a file is served under its whole name alone: name it in links, or write a RewriteRule")
-    raise Ignored("folders are not listed, and links are followed inside of them alone")
 
 
 def action(context: ImportContext, directive: Directive) -> None:
@@ -221,17 +226,6 @@ def login(context: ImportContext, directive: Directive) -> None:
     raise Unsupported(f"there is no such login here, so nobody is let in where it is asked for: {REMEDY}")
 
 
-def override(context: ImportContext, directive: Directive) -> None:
-    """AllowOverride: what files named .htaccess say is not known here."""
-    if context.section is None or directive.args in ((), ("None",), ("none",)):
-        raise Ignored("no file but this one says how a folder is served")
-    folder = context.draft.whole(context.section.argument)
-    if not posixpath.exists(posixpath.join(folder, ".htaccess")):
-        raise Ignored("no file but this one says how a folder is served")
-    context.section.closed = True
-    raise Unsupported("its .htaccess is not read, so nobody is let in there; put what it says into the <Directory>")
-
-
 def fixed(context: ImportContext, directive: Directive) -> None:
     """VirtualDocumentRoot folder: nobody gets a file of another folder instead."""
     if context.draft.served:
@@ -239,24 +233,11 @@ def fixed(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("folders are served under fixed paths, so no file is served; write a host for each of them")
 
 
-def fallback(context: ImportContext, directive: Directive) -> None:
-    """FallbackResource path: what is no file is answered by this path (``fixup_dflt`` in mod_dir.c)."""
-    target = first(directive)
-    if target.lower() == "disabled":
-        raise Ignored("nothing else answers for what is not there")
-    if not context.draft.served:
-        raise Ignored(NOT_SERVED)
-    if context.section is None:
-        name = context.draft.location_id("fallback")
-        context.add(directive, "locations", {"id": name, "folder": "/"})
-    elif context.section.kind == "directory":
-        name = context.location().content["id"]
-    else:
-        raise Unsupported("it is for servers and for <Directory>")
-    file = "%{REQUEST_FILENAME}"
-    row = {"location": name, "pattern": "^", "substitution": target, "flags": ["END"],
-           "conditions": [{"test": file, "pattern": "!-f"}, {"test": file, "pattern": "!-d"}]}  # fmt: skip
-    context.add(directive, "inner", row)
+def path_info(context: ImportContext, directive: Directive) -> None:
+    """AcceptPathInfo On|Off|Default"""
+    if first(directive).lower() != "on" or not context.draft.served:
+        raise Ignored("what goes on behind a file is 404, as with Off")
+    raise Unsupported("what goes on behind a file is 404: write a RewriteRule that leads to the file")
 
 
 def directory(context: ImportContext, directive: Directive) -> ImportContext:
@@ -297,13 +278,9 @@ SECTIONS = {
     **dict.fromkeys(("files", "filesmatch"), named_files),
 }
 IGNORED = by_name({
-    "folders are not listed, and links are followed inside of them alone": """
-        allowoverridelist accessfilename indexoptions addicon addiconbytype addiconbyencoding defaulticon
-        readmename headername indexignore indexstylesheet adddescription indexheadinsert indexignorereset
-        indexorderdefault""",
     "files have the type of their name, and one language": """
-        typesconfig languagepriority mimemagicfile forcelanguagepriority multiviewsmatch contentdigest fileetag
-        removehandler scriptsock modmimeusepathinfo enablesendfile enablemmap""",
+        languagepriority mimemagicfile forcelanguagepriority multiviewsmatch fileetag removehandler scriptsock
+        modmimeusepathinfo enablesendfile enablemmap""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
     "folders are served under fixed paths": "userdir checkspelling",
@@ -317,12 +294,11 @@ HANDLERS = {
     "addhandler": add_handler,
     "action": action,
     "dav": dav,
+    "acceptpathinfo": path_info,
     **dict.fromkeys(_CHECKERS, checker),
     **dict.fromkeys(("mellonenable", "shibrequiresession", "shibrequestsetting"), login),
     **dict.fromkeys(("virtualdocumentroot", "virtualscriptalias"), fixed),
-    "allowoverride": override,
-    "options": options,
-    "fallbackresource": fallback,
+    "contentdigest": only(False, "files have no digest", "files are sent without a Content-MD5", is_on),
     "directoryslash": only(
         "on", "it is always on here", "a folder without its slash is always redirected to the one with"
     ),

@@ -52,6 +52,8 @@ def header(context: ImportContext, directive: Directive) -> None:
 def _early(context: ImportContext, row: dict[str, Any]) -> None:
     """Before the rules: of requests alone. Fields of our own are with each answer in any case; those of an answer that
     is still to come are taken over by it."""
+    if row["on"] == "response" and context.draft.served:
+        raise Unsupported("answers of members take the place of what was set before them, and files are not told apart")
     if row["on"] == "response":
         raise Ignored("the answer of a member takes the place of what was set before it came")
     if row["on"] == "request" and row["name"].lower() == "host":

@@ -18,7 +18,7 @@ from proxy_core.apache.draft import Block, DraftServer, SiteDraft, slug, unique
 from proxy_core.apache.import_context import ImportContext
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import first
-from proxy_core.apache.subjects import error_pages, tls
+from proxy_core.apache.subjects import error_pages, member_tls, tls
 from proxy_core.apache.subjects.listeners import milliseconds, whole_seconds
 from proxy_core.config.model import Host, Limits, Listener, ListenerLimits, Options, Site
 from proxy_core.http.syntax import host_name
@@ -102,7 +102,7 @@ def name_hosts(hosts: Mapping[DraftServer, list[str]]) -> None:
 OF_SERVERS = ("timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
               "add_forwarded", "expires_active", "canonical_name")  # fmt: skip
 """Options that [site] and [hosts] have alike."""
-OF_FILES = ("document_root", "directory_index")
+OF_FILES = ("document_root", "directory_index", "fallback_resource", "autoindex", "index_ignore")
 
 
 def host(draft: SiteDraft, server: DraftServer, listeners: list[str], inherits: Mapping[DraftServer, str]) -> Block:
@@ -120,6 +120,9 @@ def host(draft: SiteDraft, server: DraftServer, listeners: list[str], inherits: 
         if key in server.options and server.option(key) != draft.main.option(key):
             content[key], origin = server.options[key]
             origins.append(origin)
+    if tls_to_members := member_tls.of_host(draft, server):
+        content["upstream_tls"] = tls_to_members
+        origins += member_tls.origins(server)
     return Block(("hosts", server.name), content, tuple(origins))
 
 

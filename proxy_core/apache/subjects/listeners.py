@@ -17,7 +17,7 @@ from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines
 from proxy_core.apache.options import COUNT, LIMITS, SWITCH, Handler, ValueKind, directives, first, option
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects import tls
+from proxy_core.apache.subjects import member_tls, tls
 from proxy_core.config.model import Limits, ListenerLimits, Site
 
 _LEAST = {"request_line": 64, "field": 64, "fields": 1}
@@ -160,18 +160,8 @@ def listeners(draft: SiteDraft, hosts: Mapping[DraftServer, list[str]]) -> Itera
         if server not in firsts:
             why = "bounds are kept for whoever comes to an address: those of its first host count"
             draft.lose(server.limits.origins, why)
-    upstream = tls.upstream(draft, [target for server in draft.servers() for target in _targets(server)])
-    if upstream:
-        yield Block(("upstream_tls",), upstream, _origins(draft.servers(), "ssl_proxy", "ssl_proxy_verify"))
-
-
-def _targets(server: DraftServer) -> Iterator[str]:
-    """Whom a server forwards to."""
-    yield from (row.content["url"] for group in server.balancers.values() for row in group.members)
-    yield from (row.content.get("proxy", "") for row in (*server.routes, *server.located))
-    for row in (*server.rewrites, *server.inner):
-        if {"P", "PROXY"} & {*map(str.upper, row.content.get("flags", ()))}:
-            yield row.content["substitution"]
+    if upstream := member_tls.upstream(draft):
+        yield Block(("upstream_tls",), upstream, member_tls.origins(draft.main))
 
 
 def _origins(servers: Iterable[DraftServer], *names: str) -> tuple[Directive, ...]:

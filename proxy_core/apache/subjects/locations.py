@@ -95,7 +95,19 @@ SECTIONS = {
 
 def plain(site: Site, lose: Lose) -> Site:
     """Locations in service, as Apache can say them."""
-    return replace(site, locations=tuple(_location(row, lose) for row in site.locations if row.enabled))
+    return replace(
+        site, locations=tuple(_location(_ignoring(site, row, lose), lose) for row in site.locations if row.enabled)
+    )
+
+
+def _ignoring(site: Site, row: Location, lose: Lose) -> Location:
+    """What listings leave out, with what the server says of it, which Apache's sections add to."""
+    host = site.hosts[row.host].index_ignore if row.host in site.hosts else None
+    more = [name for name in (site.site.index_ignore if host is None else host) if name not in (row.index_ignore or ())]
+    if row.index_ignore is None or not more:
+        return row
+    lose(("locations", row.id, "index_ignore"), f"Apache leaves out what the server says as well: {', '.join(more)}")
+    return replace(row, index_ignore=(*more, *row.index_ignore))
 
 
 def _location(row: Location, lose: Lose) -> Location:
@@ -125,7 +137,17 @@ def useful(site: Site) -> Site:
 def _says(row: Location) -> bool:
     return bool(row.require or row.auth or row.timeout or row.methods) or any(
         value is not None
-        for value in (row.preserve_host, row.add_forwarded, row.expires_active, row.error_override, row.max_body)
+        for value in (
+            row.preserve_host,
+            row.add_forwarded,
+            row.expires_active,
+            row.error_override,
+            row.max_body,
+            row.directory_index,
+            row.fallback_resource,
+            row.autoindex,
+            row.index_ignore,
+        )
     )
 
 

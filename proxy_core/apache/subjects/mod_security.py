@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import by_name, first, only
+from proxy_core.rules.text import pattern
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _SUBJECTS = {
@@ -63,6 +65,8 @@ def sec_rule(context: ImportContext, directive: Directive) -> None:
         looked["transform"] = transforms
     if directive.key == "secrule":
         looked |= _operator(operator)
+        if looked["from"].startswith(("%{HTTP:", "%{ENV:")):
+            looked |= _of_what_is_there(looked)
     for word in variables:
         name, equals, value = word.partition("=")
         row = {"name": name.removeprefix("!"), **looked}
@@ -101,6 +105,23 @@ def _operator(operator: str) -> dict[str, Any]:
     elif kind != "rx":
         argument = re.escape(argument)
     return {"capture": _OPERATORS[kind].format(argument), **negated}
+
+
+def _of_what_is_there(looked: Mapping[str, Any]) -> dict[str, Any]:
+    """The pattern of a rule about a field or a variable that matches nothing where there is none, as in ModSecurity:
+    there is an empty text here. Raises Unsupported."""
+    if _MADE_OF_NOTHING & set(looked.get("transform", ())):
+        raise Unsupported("what is made of a field cannot be told from what is made of none; look at the field itself")
+    capture = looked.get("capture")
+    if capture is None:
+        return {"capture": r"(?s)\A.+\z"}
+    if looked.get("negate"):
+        return {"capture": rf"(?:{capture})|\A\z"}
+    return {"capture": rf"(?!\A\z)(?:{capture})"} if pattern.compile(capture).search("") is not None else {}
+
+
+_MADE_OF_NOTHING = {"sha1", "md5", "sha256", "length"}
+"""Transformations that make something of an empty text."""
 
 
 def _captured(value: str) -> str:

@@ -14,8 +14,6 @@ IGNORED = by_name({
     "it only says how ProxyHTMLEnable works": """
         proxyhtmlextended proxyhtmllinks proxyhtmlevents proxyhtmlmeta proxyhtmlinterp proxyhtmlbufsize
         proxyhtmlcharsetout proxyhtmldoctype proxyhtmlfixups proxyhtmlstripcomments xml2encdefault xml2encalias""",
-    "every method is passed on": "registerhttpmethod",
-    "a host that nobody is named has the first one's answer, as without it": "stricthostcheck",
     "answers are passed on as they come, which clients take as well; members may compress": """
         brotlicompressionquality brotlicompressionwindow brotlicompressionmaxinputblock brotlialteretag
         brotlifilternote deflatealteretag deflateinflatelimitrequestbody deflateinflateratioburst

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from proxy_core.apache.draft import DraftBalancer, DraftRow, DraftServer, PooledUrl, SiteDraft, unique
+from proxy_core.apache.draft import NOBODY, DraftBalancer, DraftRow, DraftServer, PooledUrl, SiteDraft, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import MEMBER, POOLED, ROUTE, left_over, parameters, taken
@@ -84,15 +84,45 @@ def pools(draft: SiteDraft) -> None:
         for url, found in owner.urls.items():
             bounds = {key: value for key, value in found.bounds.items() if value != _AS_WITHOUT.get(key)}
             if bounds.keys() - {"acquire"}:
+                using = _using(draft, owner, url)
+                if not using and bounds.keys() == {"tls"}:
+                    _parts_alone(draft, owner, url)
+                    continue  # what longer URLs name has it already
                 try:
-                    _pool(draft, owner, url, bounds)
+                    _pool(draft, owner, url, bounds, using)
                 except (ValueError, Unsupported) as why:
                     draft.lose(found.origins, f"{why}; write a balancer in its place")
+                    if "tls" in bounds:
+                        draft.main.balancers.setdefault(NOBODY, DraftBalancer(found.origins))
+                        for row, key in using:
+                            row.content[key] = f"balancer://{NOBODY}/"
 
 
-def _pool(draft: SiteDraft, owner: DraftServer, url: str, bounds: dict[str, Any]) -> None:
+def _parts_alone(draft: SiteDraft, owner: DraftServer, url: str) -> None:
+    """A section of TLS is for a part of what a row forwards to: nobody gets there, for the row cannot be parted."""
+    wider = (_trimmed(row.content[key]) for row, key in _forwarding(owner))
+    if any(each and _begins(url, each) for each in wider):
+        origins = owner.urls[url].origins
+        draft.close(owner, {"target": url}, origins[0])
+        draft.lose(origins, "it is for a part of what is forwarded, so nobody is let in there; give it a ProxyPass")
+
+
+_Using = list[tuple[DraftRow, str]]
+"""Rows, each with the key under which it names a URL."""
+
+
+def _reaching(draft: SiteDraft, owner: DraftServer, url: str) -> list[DraftServer]:
+    return [each for each in draft.servers() if each is owner or (owner is draft.main and url not in each.urls)]
+
+
+def _using(draft: SiteDraft, owner: DraftServer, url: str) -> _Using:
+    return [(row, key) for server in _reaching(draft, owner, url) for row, key in _forwarding(server)
+            if _named({**draft.main.urls, **server.urls}, row.content[key]) == url]  # fmt: skip
+
+
+def _pool(draft: SiteDraft, owner: DraftServer, url: str, bounds: dict[str, Any], using: _Using) -> None:
     """Put a balancer in place of a URL. Raises Unsupported, and ValueError where it is no URL."""
-    reaching = [each for each in draft.servers() if each is owner or (owner is draft.main and url not in each.urls)]
+    reaching = _reaching(draft, owner, url)
     sections = [(row, server) for server in {draft.main, *reaching} for row in server.locations]
     if any("target_regex" in row.content for row, _ in sections):
         raise Unsupported("a section is for URLs that an expression finds, which would be for it no more")
@@ -104,8 +134,6 @@ def _pool(draft: SiteDraft, owner: DraftServer, url: str, bounds: dict[str, Any]
         raise Unsupported(f"a section is for more than {url}, so that its bounds have no place")
     at = origin(url)
     name = unique(member_name(url), {*owner.balancers, *draft.main.balancers})
-    using = [(row, key) for server in reaching for row, key in _forwarding(server)
-             if _named({**draft.main.urls, **server.urls}, row.content[key]) == url]  # fmt: skip
     if not using:
         raise Unsupported("no route and no rule names this URL as it stands here")
     member = {"url": at.url, **bounds, "ignore_errors": True}

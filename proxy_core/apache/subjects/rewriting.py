@@ -36,6 +36,7 @@ from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_word
 from proxy_core.apache.options import by_name, first, is_on
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import files, rewrite_maps, routes
+from proxy_core.apache.subjects.balancing import without_user
 from proxy_core.apache.subjects.hosts import by_host, unreached
 from proxy_core.config.model import RewriteRule, Site
 from proxy_core.rules.rewriting import flags
@@ -93,6 +94,8 @@ def rule(context: ImportContext, directive: Directive) -> None:
     row: dict[str, Any] = {"pattern": pattern or _ALL, "substitution": substitution}
     if more and flag_words(more[0]):
         row["flags"] = flag_words(more[0])
+    if _forwards(row):
+        row["substitution"] = without_user(substitution)
     waiting, place.conditions = place.conditions, []
     if waiting:
         row["conditions"] = [each for each, _ in waiting]
@@ -142,9 +145,9 @@ def base(context: ImportContext, directive: Directive) -> None:
 def folder_of(directive: Directive) -> str:
     """The folder of the file system that a rule of a server names ("" for none): httpd takes its result for a file
     where the first name in it is one (``prefix_stat`` in mod_rewrite.c)."""
-    _, substitution, *more = (*rewrite_words(directive.raw), "")
+    _, substitution, flags, *_ = (*rewrite_words(directive.raw), "", "", "")
     found = re.match(r"/[^/$%?\\]+/(?:[^/$%?\\]+/)*", substitution)
-    names = {flag.partition("=")[0].upper() for flag in flag_words(more[0])}
+    names = {flag.partition("=")[0].upper() for flag in flag_words(flags)}
     if found is None or names & _NO_FILE or not Path(found[0][: found[0].index("/", 1)]).exists():
         return ""
     return found[0].rstrip("/")

@@ -30,10 +30,10 @@ def routes(draft: SiteDraft, uncovered: list[str]) -> tuple[list[Block], list[Bl
     and a host is made (the second list) of the main server for listeners that lead to no host."""
     main = draft.main
     if not draft.hosts or not _must_copy(draft):
-        rows = (*reversed(main.located), *main.routes, *last(main))
+        rows = (*_located(main.located), *main.routes, *last(main))
         blocks = [block("routes", main, row) for row in rows]
         for server in draft.hosts:
-            rows = (*reversed(server.located), *server.routes, *last(server))
+            rows = (*_located(server.located), *server.routes, *last(server))
             blocks += [block("routes", server, row) for row in rows]
         return blocks, []
     itself = DraftServer(name=unique("main", [server.name for server in draft.hosts])) if uncovered else None
@@ -41,9 +41,16 @@ def routes(draft: SiteDraft, uncovered: list[str]) -> tuple[list[Block], list[Bl
     for server in (*draft.hosts, *([itself] if itself is not None else [])):
         both = (main, server)
         located = [row for each in both for row in each.located]
-        rows = (*reversed(located), *(row for each in both for row in each.routes), *last(*reversed(both)))
+        rows = (*_located(located), *(row for each in both for row in each.routes), *last(*reversed(both)))
         blocks += [block("routes", server, row) for row in reached_rows(rows)]
     return blocks, [Block(("hosts", itself.name), {"listeners": uncovered})] if itself is not None else []
+
+
+def _located(rows: Sequence[DraftRow]) -> list[DraftRow]:
+    """What sections answer, the last section first: redirects, which come before what is forwarded (``fixup_redir``),
+    then the others."""
+    last_first = rows[::-1]
+    return sorted(last_first, key=lambda row: "redirect" not in row.content)
 
 
 def last(*servers: DraftServer) -> list[DraftRow]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, wildcards
+from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, below, wildcards
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -30,7 +30,8 @@ from proxy_core.apache.options import (
     words,
 )
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout
+from proxy_core.apache.subjects import files
+from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout, without_user
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
 from proxy_core.config.destination import destination
@@ -54,7 +55,8 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         status = int(args.pop(0))
     regex = directive.key == "redirectmatch"
     goes = 300 <= status < 400
-    if context.section is not None and context.section.kind == "if":
+    section = context.section
+    if section is not None and section.kind == "if":
         return _where_it_holds(context, directive, status, args, regex)
     if context.section is not None and len(args) == int(goes):
         if context.section.kind not in ("location", "locationmatch"):
@@ -69,7 +71,45 @@ def redirect(context: ImportContext, directive: Directive) -> None:
     row: dict[str, Any] = {"path_regex" if regex else "path": args[0], "redirect": {"status": status}}
     if goes:
         row["redirect"] = {"to": args[1], "status": status}
-    context.add(directive, "redirects" if context.section is None else "located", row)
+    section, content = context.section, _within(context, directive, row)
+    if section is None or section.kind == "directory":
+        return context.add(directive, "redirects", content)
+    rows, inside = context.server.located, section.directive.inside or ()
+    before = (number for number, each in enumerate(rows) if each.origins[0] in inside)
+    rows.insert(next(before, len(rows)), DraftRow(content, [directive]))  # the last section is first, not its last line
+    return None
+
+
+def _within(context: ImportContext, directive: Directive, row: dict[str, Any]) -> dict[str, Any]:
+    """A redirect as one for the paths of its section alone (``fixup_redir``): those of a <Directory> hold for files,
+    behind what is forwarded. Raises Unsupported where these paths cannot be told."""
+    section = context.section
+    if section is None:
+        return row
+    if section.kind == "directory":
+        places = files.paths(context.draft, context.draft.whole(section.argument))
+        looked = "|".join(re.escape(place.rstrip("/")) for place in places) if all(places) else ""
+    elif section.kind == "location" and not set("*?[") & set(section.argument):
+        places = [section.argument]
+        looked = re.escape(section.argument.rstrip("/"))
+    else:
+        places, looked = [], ""
+    if "/" in places or any(below(row.get("path", "/"), place) for place in places if place):
+        return row
+    regex, target = row.get("path_regex", ""), row["redirect"].get("to", "")
+    if not looked or "$0" in target or "&" in target:
+        context.close(directive)
+        raise Unsupported(f"the paths that {section.directive} is for cannot be told, so nobody is let in there; give "
+                          "it a path, outside")  # fmt: skip
+    if "path" in row:
+        path = row["path"]
+        regex = f"^{re.escape(path)}{'(.*)' if path.endswith('/') else '((?:/.*)?)'}$"
+        target = target.replace("$", "\\$") + "$1"
+    flags = re.match(r"(?:\(\?[a-zA-Z]+\))*", regex)
+    start = flags.end() if flags is not None else 0
+    regex = f"{regex[:start]}^(?=(?:{looked})(?:/|$))(?s:.*?)(?:{regex[start:]})"
+    moved = {"to": target} if "to" in row["redirect"] else {}
+    return {"path_regex": regex, "redirect": row["redirect"] | moved}
 
 
 def _where_it_holds(context: ImportContext, directive: Directive, status: int, args: list[str], regex: bool) -> None:
@@ -159,6 +199,7 @@ def proxy_pass(context: ImportContext, directive: Directive) -> None:
     if not args_left:
         raise Unsupported("it has no target")
     url, *rest = args_left
+    url = without_user(url)
     row: dict[str, Any] = {"path_regex" if regex else "path": path}
     if not regex and not path.startswith("/"):
         raise Ignored("no path begins like this")
@@ -246,6 +287,9 @@ HANDLERS = {
     ),
     "proxy100continue": only("on", "100 Continue of members is passed on"),
     "proxypassinherit": only("on", "the main server's routes come first, whatever it says"),
+    "proxywebsocketfallbacktoproxyhttp": only(
+        True, "ordinary requests to ws URLs are served", "ordinary requests to ws URLs are served, not refused", is_on
+    ),
     "proxybadheader": only("iserror", "an answer with a broken field is 502"),
     "proxymaxforwards": only("-1", "Max-Forwards is counted down where a client sends it"),
     "proxyblock": only("", "it is for forward proxies"),

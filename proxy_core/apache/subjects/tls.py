@@ -1,4 +1,4 @@
-"""mod_ssl: certificates of listeners, and how https members are spoken to.
+"""mod_ssl towards clients: certificates of listeners.
 
 httpd has certificates by virtual host, here they belong to listeners, which choose them by the name that a client
 asks for. In, ``listener`` puts those of all hosts that a listener leads to together, the first host's first; out, each
@@ -21,20 +21,18 @@ from proxy_core.apache.options import (
     LISTENER_TLS,
     PATH,
     SWITCH,
-    UPSTREAM_TLS,
     Handler,
     by_name,
-    choice,
     directives,
     first,
     handlers,
     option,
 )
 from proxy_core.apache.report import Lose
-from proxy_core.config.model import Certificate, HeaderRule, Host, ListenerTls, Site, UpstreamTls
+from proxy_core.apache.subjects import member_tls
+from proxy_core.config.model import Certificate, HeaderRule, Host, ListenerTls, Site
 from proxy_core.http.syntax import host_name
 from proxy_core.rules import hosts as names_of
-from proxy_core.rules.rewriting import flags
 from proxy_core.runtime.certificates import BadTls, names_in
 
 
@@ -64,34 +62,20 @@ def several(key: str) -> Handler:
 
 
 def protocol(context: ImportContext, directive: Directive) -> None:
-    """SSLProtocol: the oldest version that is left counts."""
+    """SSLProtocol"""
     context.server_only()
-    versions = {"tlsv1.2": True, "tlsv1.3": True}
-    for word in directive.args:
-        sign, name = (word[0], word[1:].lower()) if word[0] in "+-" else ("", word.lower())
-        if name in ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3") and sign != "-":
-            context.lose(f"{word} is not spoken here, TLS 1.2 is the oldest")
-        if name == "all":
-            versions = dict.fromkeys(versions, sign != "-")
-        elif not sign:
-            versions = {each: each == name or (versions[each] and len(directive.args) > 1) for each in versions}
-        elif name in versions:
-            versions[name] = sign != "-"
-    context.set(directive, "min_version", "1.2" if versions["tlsv1.2"] else "1.3")
+    context.set(directive, "min_version", member_tls.versions(context, directive))
 
 
 _OF_LISTENERS = handlers(LISTENER_TLS)
 HANDLERS = {
     **_OF_LISTENERS,
-    **handlers(UPSTREAM_TLS),
     "sslengine": option("ssl_engine", SWITCH),
     "sslcertificatefile": several("ssl_cert"),
     "sslcertificatekeyfile": several("ssl_key"),
     "sslcertificatechainfile": option("ssl_chain", PATH),
     "sslprotocol": protocol,
     "sslverifyclient": verify,
-    "sslproxyengine": option("ssl_proxy", SWITCH),
-    "sslproxyverify": option("ssl_proxy_verify", choice({"none": False, "optional": True, "require": True})),
 }
 IGNORED = by_name({
     "the TLS library here looks after it": """
@@ -99,21 +83,15 @@ IGNORED = by_name({
         sslmutex sslsessiontickets sslsessionticketkeyfile sslinsecurerenegotiation sslcompression
         sslhonorcipherorder""",
     "the TLS library's defaults of today are used": """
-        sslciphersuite sslproxyciphersuite sslproxyprotocol ssloptions sslusestapling sslverifydepth
-        sslproxyverifydepth sslopensslconfcmd sslstaplingresponsetimeout sslstaplingreturnrespondererrors
-        sslproxycheckpeername sslproxycheckpeercn sslproxycheckpeerexpire""",
+        sslciphersuite sslproxyciphersuite sslusestapling sslproxyverifydepth
+        sslopensslconfcmd sslstaplingresponsetimeout sslstaplingreturnrespondererrors""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
     "lists of revoked certificates are not looked at: certificates of clients hold until they end":
-        "sslcarevocationfile sslcarevocationpath sslcarevocationcheck",
-    "put the certificates of the folder into one file":
-        "sslproxycacertificatepath sslcacertificatepath sslproxymachinecertificatepath",
+        "sslcarevocationfile sslcarevocationpath",
+    "put the certificates of the folder into one file": "sslcacertificatepath",
     "clients that name no host are answered by the first one": "sslstrictsnivhostcheck",
 })  # fmt: skip
-LOST = {
-    "UpstreamTls.server_name": "Apache asks for the host of the member's URL",
-    "Member.tls": "mod_ssl has one setting for all members of a server",
-}
 
 
 def listener(draft: SiteDraft, hosts: Sequence[DraftServer]) -> dict[str, Any] | None:
@@ -159,33 +137,11 @@ def _effective(draft: SiteDraft, server: DraftServer, name: str) -> Any:
     return server.option(name) if name in server.options else draft.main.option(name)
 
 
-def upstream(draft: SiteDraft, targets: Sequence[str]) -> dict[str, Any]:
-    """[upstream_tls]: httpd does not verify members unless SSLProxyVerify says so, and what it did not do is not begun
-    here by itself."""
-    if not _any_tls(targets):
-        return {}
-    servers = draft.servers()
-    found: dict[str, Any] = {}
-    if not any(server.option("ssl_proxy_verify") for server in servers):
-        found["verify"] = False
-    for key in ("ca", "cert"):
-        if value := next(filter(None, (server.option(key) for server in servers)), None):
-            found[key] = value
-    return found
-
-
-def _any_tls(targets: Sequence[str]) -> bool:
-    return any(target.lower().startswith(("https:", "wss:")) for target in targets)
-
-
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
-"""The authorities that Debian trusts: httpd trusts nobody by itself."""
 _NOT_HERE = {"SSL_CLIENT_FINGERPRINT"}
 
 
 def plain(site: Site, folder: Path, lose: Lose) -> Site:
     """TLS as Apache can say it."""
-    site = _upstream(site, lose)
     if not any(listener.tls for listener in site.listeners.values()):
         return site
     site = _headers(site, lose)
@@ -249,43 +205,13 @@ def _tls(site: Site, name: str, tls: ListenerTls, folder: Path, lose: Lose) -> L
     return replace(tls, certificates=rows, client_headers={}, hsts=0)
 
 
-def _upstream(site: Site, lose: Lose) -> Site:
-    """[upstream_tls], where there is an https member at all."""
-    if not speaks(site):
-        return replace(site, upstream_tls=UpstreamTls())
-    tls = site.upstream_tls
-    if tls.key:
-        lose(("upstream_tls", "key"), "SSLProxyMachineCertificateFile holds certificate and key: put both into one")
-    return replace(site, upstream_tls=replace(tls, key="", ca=tls.ca or (AUTHORITIES if tls.verify else "")))
-
-
-def speaks(site: Site) -> bool:
-    """Whether some member or target speaks TLS."""
-    targets = [member.url for group in site.balancers.values() for member in group.members.values()]
-    targets += [row.proxy or "" for row in site.routes if row.enabled]
-    targets += [row.substitution for row in site.rewrites if row.enabled and flags.parse(row.flags).proxy]
-    return _any_tls(targets)
-
-
-_VERSIONS = {"1.2": "-all +TLSv1.2 +TLSv1.3", "1.3": "-all +TLSv1.3"}
-
-
-def lines_of_members(site: Site) -> Lines:
-    """How https members are spoken to. Raises Unsayable."""
-    tls = site.upstream_tls
-    if not speaks(site):
-        return []
-    found = ["SSLProxyEngine On", f"SSLProxyProtocol {_VERSIONS[tls.min_version]}"]
-    return [*found, *["SSLProxyVerify require"] * tls.verify, *directives(UPSTREAM_TLS, tls, UpstreamTls())]
-
-
 def lines_of_host(site: Site, host: Host, folder: Path) -> Lines:
     """TLS of a virtual host. Raises Unsayable."""
     through = [site.listeners[name].tls for name in host.listeners or site.listeners]
     tls = next((each for each in through if each is not None), None)
     if tls is None:
         return []
-    found = ["SSLEngine on", f"SSLProtocol {_VERSIONS[tls.min_version]}"]
+    found = ["SSLEngine on", f"SSLProtocol {member_tls.VERSIONS[tls.min_version]}"]
     chain = ""
     for row in certificates(site, host, tls, folder):
         found.append(line("SSLCertificateFile", row.cert))

@@ -7,7 +7,7 @@ first, becomes an expression of SetEnvIfExpr, whose functions do what the transf
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
+from proxy_core.apache.subjects import tls_variables
 from proxy_core.apache.subjects.hosts import by_host
 from proxy_core.config.model import EnvRule, Site
 from proxy_core.http.target import as_bytes_text
@@ -33,6 +34,7 @@ _OF_HTTPD = {
     "force-no-vary", "ssl-unclean-shutdown", "ssl-accurate-shutdown", "suppress-error-charset",
 }  # fmt: skip
 
+_NO_VARY = "force-no-vary"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -51,11 +53,28 @@ def set_env_if(context: ImportContext, directive: Directive) -> None:
         looked = {"fields": attribute}
     nocase = {"nocase": True} if directive.key.endswith("nocase") else {}
     fills = PLAIN.fullmatch(regex) is None
-    useful = [word for word in variables if word.partition("=")[0].removeprefix("!").lower() not in _OF_HTTPD]
-    if not useful:
+    names = [word.partition("=")[0].removeprefix("!").lower() for word in variables]
+    if _NO_VARY in names:
+        context.lose("answers keep their Vary")
+    useful = [word for word, name in zip(variables, names, strict=True)
+              if name not in _OF_HTTPD or name in context.draft.asked_names]  # fmt: skip
+    if not useful and not context.losses:
         raise Ignored("clients of the last century are treated like any other")
     for word in sorted(useful, key=lambda word: word.partition("=")[0].removeprefix("!").lower() == attribute.lower()):
         _variable(context, directive, word, {**looked, "capture": regex, **nocase}, fills)
+
+
+def asked_names(directives: Iterable[Directive]) -> frozenset[str]:
+    """Variables that httpd itself goes by, which a condition or a value looks at as well."""
+    known = {*_OF_HTTPD, *_OF_FORWARDING}
+    found: set[str] = set()
+    for directive in directives:
+        if directive.inside is not None:
+            found |= asked_names(directive.inside)
+        if directive.key not in HANDLERS or "expr" in directive.key:
+            text = directive.raw.lower()
+            found |= {name for name in known if name in text}
+    return frozenset(found)
 
 
 PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
@@ -112,7 +131,7 @@ def set_env_if_expr(context: ImportContext, directive: Directive) -> None:
 def set_env(context: ImportContext, directive: Directive) -> None:
     """SetEnv name [value]: behind the rules, which do not see it."""
     name = directive.args[0]
-    if name.lower() in _OF_FORWARDING:
+    if name.lower() in _OF_FORWARDING and name.lower() not in context.draft.asked_names:
         raise _OF_FORWARDING[name.lower()]
     late = {"late": True} if context.section is None else {}
     _put(context, directive, {"name": name, "value": _literal(" ".join(directive.args[1:2])), **late})
@@ -187,6 +206,8 @@ def plain(site: Site, lose: Lose) -> Site:
 
 def _plain(row: EnvRule, known: set[str], lose: Lose) -> EnvRule | None:
     """A row as SetEnv, SetEnvIf or SetEnvIfExpr says it; None where none of them does."""
+    if row.late and tls_variables.lines(row) is not None:
+        return row
     at = ("env", row.id)
     tested = bool(row.from_ or row.fields or row.capture or row.expr or row.negate)
     if row.late and tested:
@@ -278,6 +299,9 @@ def spelled(site: Site, row: EnvRule, folder: Path) -> Lines:
     """A row of [[env]]. Raises Unsayable."""
     value = re.sub(r"\\([%$])", r"\1", row.value or "")
     if row.late:
+        of_tls = tls_variables.lines(row)
+        if of_tls is not None:
+            return of_tls
         return [line("UnsetEnv", row.name) if row.unset else line("SetEnv", row.name, value)]
     word = f"!{row.name}" if row.unset else row.name if row.value == "1" else f"{row.name}={value}"
     if row.expr:

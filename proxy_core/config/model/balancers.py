@@ -103,7 +103,7 @@ class Member(SiteTable, frozen=True, kw_only=True):
     """See ``Upgrade``."""
 
     tls: UpstreamTls | None = None
-    """How an https or wss member is spoken to, instead of [upstream_tls]."""
+    """How an https or wss member is spoken to, instead of what its balancer, the host or the site says."""
 
 
 class Sticky(SiteTable, frozen=True, kw_only=True):
@@ -211,7 +211,7 @@ class Balancer(SiteTable, frozen=True, kw_only=True):
     a range ("500-599"). The answer itself is passed on. Apache: failonstatus."""
 
     failontimeout: bool = False
-    """A member that is silent for too long (504) is in error too. Apache: failontimeout."""
+    """A member that is silent for too long is in error too. Apache: failontimeout."""
 
     forcerecovery: bool = True
     """When every member is in error all are tried at once, instead of answering 503 until their retry time is over.
@@ -237,6 +237,10 @@ class Balancer(SiteTable, frozen=True, kw_only=True):
 
     health: HealthCheck | None = None
     """Members are asked at intervals whether they are well."""
+
+    tls: UpstreamTls | None = None
+    """How https and wss members are spoken to, instead of what the host or the site says. Apache: SSLProxyVerify and
+    the like in <Proxy>."""
 
     members: dict[Name, Member] = {}
     """The members, by name."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from proxy_core.config.model.site_table import SiteTable
+from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.config.model.types import (
     AuthName,
+    AutoIndex,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    FallbackResource,
+    IndexIgnore,
     MaxBody,
     Require,
     Seconds,
@@ -93,3 +97,15 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex | None = None
     """See ``DirectoryIndex``."""
+
+    upstream_tls: UpstreamTls | None = None
+    """How https and wss members are spoken to for its requests, instead of [upstream_tls]."""
+
+    fallback_resource: FallbackResource | None = None
+    """See ``FallbackResource``."""
+
+    autoindex: AutoIndex | None = None
+    """See ``AutoIndex``."""
+
+    index_ignore: IndexIgnore | None = None
+    """See ``IndexIgnore``."""

@@ -11,7 +11,11 @@ from typing import Annotated, Literal
 from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
     AuthName,
+    AutoIndex,
+    DirectoryIndex,
+    FallbackResource,
     ForwardAuthName,
+    IndexIgnore,
     MaxBody,
     Method,
     NonEmpty,
@@ -96,6 +100,18 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     forward_auth: ForwardAuthName = ""
     """See ``ForwardAuthName``."""
+
+    directory_index: DirectoryIndex | None = None
+    """See ``DirectoryIndex``."""
+
+    fallback_resource: FallbackResource | None = None
+    """See ``FallbackResource``."""
+
+    autoindex: AutoIndex | None = None
+    """See ``AutoIndex``."""
+
+    index_ignore: IndexIgnore | None = None
+    """See ``IndexIgnore``."""
 
     expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
     """Only where this expression holds, too. Apache: If."""

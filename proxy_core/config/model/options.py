@@ -10,10 +10,13 @@ from typing import Annotated, Literal
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import (
     AuthName,
+    AutoIndex,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
+    FallbackResource,
     FieldName,
+    IndexIgnore,
     NonEmpty,
     Require,
     Seconds,
@@ -41,11 +44,11 @@ class Options(SiteTable, frozen=True, kw_only=True):
     server_name (with its port, if it has one), whatever Host the client used. Apache: UseCanonicalName."""
 
     timeout: Seconds = 60.0
-    """Seconds of silence after which an upstream is given up (504): the time between two reads or writes, not the
-    length of a request. Apache: ProxyTimeout."""
+    """Seconds of silence after which an upstream is given up (502, or 504 where it does not take the body): the time
+    between two reads or writes, not the length of a request. Apache: ProxyTimeout."""
 
     connect_timeout: Seconds = 5.0
-    """Seconds that opening a connection to a member may take before the next member is tried, or 504 is answered.
+    """Seconds that opening a connection to a member may take before the next member is tried, or 503 is answered.
     Apache: connectiontimeout."""
 
     address_ttl: Seconds = 30.0
@@ -149,3 +152,12 @@ class Options(SiteTable, frozen=True, kw_only=True):
 
     directory_index: DirectoryIndex = ("index.html",)
     """See ``DirectoryIndex``."""
+
+    fallback_resource: FallbackResource = ""
+    """See ``FallbackResource``."""
+
+    autoindex: AutoIndex = False
+    """See ``AutoIndex``."""
+
+    index_ignore: IndexIgnore = ()
+    """See ``IndexIgnore``."""

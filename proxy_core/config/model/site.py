@@ -19,9 +19,19 @@ from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
 from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
-from proxy_core.config.model.site_table import SiteTable
+from proxy_core.config.model.site_table import HostRow, SiteTable
 from proxy_core.config.model.tls import ListenerTls, UpstreamTls
-from proxy_core.config.model.types import Name, NonEmpty, OwnNames, RowId, example
+from proxy_core.config.model.types import (
+    LogEnv,
+    LogExpr,
+    LogFile,
+    LogFormat,
+    Name,
+    NonEmpty,
+    OwnNames,
+    RowId,
+    example,
+)
 
 
 class Listener(SiteTable, frozen=True, kw_only=True):
@@ -47,27 +57,60 @@ class Listener(SiteTable, frozen=True, kw_only=True):
 
 
 class AccessLog(SiteTable, frozen=True, kw_only=True):
-    """[access_log]: a line for each finished request.
+    """[access_log]: a line for each finished request; [[access_logs]] has more of them, and those of hosts.
 
     [access_log]
     file = "access.log"
     format = "json"
     """
 
-    file: Annotated[NonEmpty, example("access.log")]
-    """File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. Reopened on SIGUSR1.
-    Apache: CustomLog."""
+    file: LogFile
+    """See ``LogFile``."""
 
-    format: Annotated[str, example('%h %t "%r" %>s %{member}x')] = "combined"
-    """common and combined are Apache's formats of these names; json is an object a line with route, member, attempts
-    and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
-    json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation."""
+    format: LogFormat = "combined"
+    """See ``LogFormat``."""
 
-    env: Annotated[str, example("!dontlog")] = ""
-    """Only requests for which this variable is set; with ! in front, for which it is not. Apache: env=."""
+    env: LogEnv = ""
+    """See ``LogEnv``."""
 
-    expr: Annotated[str, example("%{REQUEST_STATUS} -ge 400")] = ""
-    """Only requests for which this expression holds. Apache: expr=."""
+    expr: LogExpr = ""
+    """See ``LogExpr``."""
+
+
+class AccessLogRow(HostRow, frozen=True, kw_only=True):
+    """[[access_logs]]: one log more, beside [access_log]. A host that has rows of its own is written to these, and not
+    to the server's, which are [access_log] and the rows without a host. Several may share a file. Apache: CustomLog,
+    several of them, in virtual hosts too.
+
+    [access_log]
+    file = "access.log"
+
+    [[access_logs]]
+    file = "errors.log"
+    expr = "%{REQUEST_STATUS} -ge 400"
+
+    [hosts.shop]
+    names = ["shop.example"]
+
+    [[access_logs]]
+    host = "shop"
+    file = "shop.log"
+    """
+
+    file: LogFile
+    """See ``LogFile``."""
+
+    format: LogFormat = "combined"
+    """See ``LogFormat``."""
+
+    env: LogEnv = ""
+    """See ``LogEnv``."""
+
+    expr: LogExpr = ""
+    """See ``LogExpr``."""
+
+    every_host: bool = False
+    """A row without a host: it has the requests of hosts with rows of their own, too. Apache: GlobalLog."""
 
 
 class Log(SiteTable, frozen=True, kw_only=True):
@@ -153,6 +196,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     access_log: AccessLog | None = None
     """A line for each finished request."""
+
+    access_logs: tuple[AccessLogRow, ...] = ()
+    """Further logs, and those of hosts."""
 
     log: Log = Log()
     """What is said on standard error."""

@@ -74,8 +74,8 @@ class ListenerTls(SiteTable, frozen=True, kw_only=True):
     client_headers: Annotated[dict[str, str], example({"X-SSL-Client-S-DN": "SSL_CLIENT_S_DN"})] = {}
     """Header fields for members, by the variable whose value they get: SSL_CLIENT_VERIFY, SSL_CLIENT_S_DN,
     SSL_CLIENT_S_DN_CN, SSL_CLIENT_I_DN, SSL_CLIENT_M_SERIAL, SSL_CLIENT_V_START, SSL_CLIENT_V_END,
-    SSL_CLIENT_SAN_DNS_0, SSL_CLIENT_FINGERPRINT, SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI. Fields of these names from
-    clients are removed, on every listener."""
+    SSL_CLIENT_SAN_DNS_0, SSL_CLIENT_CERT, SSL_CLIENT_FINGERPRINT, SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI, and what else
+    mod_ssl knows. Fields of these names from clients are removed, on every listener."""
 
     hsts: Annotated[int, Meta(ge=0, le=315_360_000)] = 0
     """Seconds for which browsers are told to come back over TLS alone (Strict-Transport-Security, RFC 6797), in place
@@ -83,11 +83,24 @@ class ListenerTls(SiteTable, frozen=True, kw_only=True):
 
 
 class UpstreamTls(SiteTable, frozen=True, kw_only=True):
-    """[upstream_tls]: how https and wss members are spoken to; a member's own ``tls`` table takes its place.
-    Apache: SSLProxyEngine and the like.
+    """[upstream_tls]: how https and wss members are spoken to. The most particular table takes the place of the others
+    as a whole: that of the member, of its balancer, of the host that a request is for, of the site. A connection that
+    was made by one is never used by another. Apache: SSLProxyEngine and the like, in a server, a <VirtualHost> and a
+    <Proxy>.
 
     [upstream_tls]
     ca = "tls/authority.pem"
+
+    [hosts.intranet]
+    names = ["intranet.example"]
+
+    [hosts.intranet.upstream_tls]
+    verify = false
+    check_name = true
+
+    [balancers.shop.tls]
+    ca = "tls/authority.pem"
+    cert = "tls/proxy.pem"
 
     [balancers.shop.members.a]
     url = "https://10.0.0.1:8443"
@@ -98,14 +111,22 @@ class UpstreamTls(SiteTable, frozen=True, kw_only=True):
     """
 
     verify: bool = True
-    """Whether a member must show a certificate for its name, of an authority that is trusted. Apache: SSLProxyVerify,
-    SSLProxyCheckPeerName."""
+    """Whether a member must show a certificate of an authority that is trusted. Apache: SSLProxyVerify."""
+
+    check_name: bool | None = None
+    """Whether the certificate must be for the member's name; without it, as verify says. It is no proof where verify is
+    off: anybody can make a certificate for any name. Apache: SSLProxyCheckPeerName."""
+
+    check_expiry: bool | None = None
+    """Whether the certificate must be of today where verify is off; a verified one always must. Apache:
+    SSLProxyCheckPeerExpire."""
 
     ca: OptionalFile = ""
     """PEM file of the authorities that are trusted, instead of the system's. Apache: SSLProxyCACertificateFile."""
 
     server_name: Annotated[str, example("app.internal")] = ""
-    """Name to ask for (SNI) and to find in the certificate, instead of the host of the URL."""
+    """Name to ask for (SNI) and to find in the certificate. Without it, it is the name that the member is told in Host:
+    the client's with preserve_host, else the host of the URL."""
 
     cert: OptionalFile = ""
     """PEM file of the certificate that this proxy shows to members. Apache: SSLProxyMachineCertificateFile."""
@@ -114,4 +135,4 @@ class UpstreamTls(SiteTable, frozen=True, kw_only=True):
     """PEM file of its key; none when it stands in the same file."""
 
     min_version: TlsVersion = "1.2"
-    """The oldest version of TLS that is spoken to members."""
+    """The oldest version of TLS that is spoken to members. Apache: SSLProxyProtocol."""

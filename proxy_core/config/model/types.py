@@ -48,6 +48,22 @@ Apache: upgrade=."""
 MaxBody = BodySize | None
 """Bytes of a request body, instead of limits.body; a longer one gets 413. 0 sets no bound. Apache: LimitRequestBody."""
 
+LogFile = Annotated[NonEmpty, example("access.log")]
+"""File to append to, relative to the site file; "-" is standard output, for `rproxy` alone. Reopened on SIGUSR1.
+Apache: CustomLog."""
+
+LogFormat = Annotated[str, example('%h %t "%r" %>s %{member}x')]
+"""common and combined are Apache's formats of these names; json is an object a line with route, member, attempts
+and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
+json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, generation; or a variable of
+the TLS connection: SSL_PROTOCOL, SSL_CIPHER, SSL_CLIENT_S_DN and their kin."""
+
+LogEnv = Annotated[str, example("!dontlog")]
+"""Only requests for which this variable is set; with ! in front, for which it is not. Apache: env=."""
+
+LogExpr = Annotated[str, example("%{REQUEST_STATUS} -ge 400")]
+"""Only requests for which this expression holds. Apache: expr=."""
+
 Require = Annotated[tuple[str, ...], example(["ip 10.0.0.0/8", "valid-user"])]
 """Who may ask, one condition each, as Apache writes it behind Require: all granted, all denied, ip 10.0.0.0/8 192.168,
 local, host example.com (that name or one below it, which the client's address has, and which leads back to it), method
@@ -66,7 +82,7 @@ it the one said before: for targets, folders, paths. off: none is asked."""
 DocumentRoot = Annotated[str, example("www")]
 """Folder, relative to the site file, whose files answer what no route takes and what an exception excepts; without it
 that is 404. Nothing outside of it is served, nor any name that begins with a dot but .well-known, nor a file that the
-site names for itself (its own file, passwords, keys, maps, logs); folders are not listed. Apache: DocumentRoot."""
+site names for itself (its own file, passwords, keys, maps, logs). Apache: DocumentRoot."""
 
 OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
 """Names, without port, that it is asked under besides its own address and localhost. A request for another Host gets
@@ -74,3 +90,15 @@ OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
 
 DirectoryIndex = tuple[str, ...]
 """Names of the file that is served for a folder, the first that is there. Apache: DirectoryIndex."""
+
+FallbackResource = Annotated[str, fitting(r"^(/|\Z)", "a path that begins with a slash"), example("/index.html")]
+"""Path of the site that answers in place of files that are not there, and of folders without an index, as a request of
+its own. Empty: none. Apache: FallbackResource."""
+
+AutoIndex = bool
+"""List the names in a folder that has no index. Names that begin with a dot, those that the site names for itself, and
+what access keeps from the client are left out; of more than 1,000 names the first are listed. Without it, such a folder
+is 403. Apache: Options Indexes."""
+
+IndexIgnore = Annotated[tuple[str, ...], example(["*~", "*.bak"])]
+"""Names that listings leave out; * ? and [ are wildcards. They are served all the same. Apache: IndexIgnore."""

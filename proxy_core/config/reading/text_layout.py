@@ -14,13 +14,13 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-
-import tree_sitter_toml
-from tree_sitter import Language, Node, Parser
+from typing import TYPE_CHECKING
 
 from proxy_core.config.site_addresses import Path
 
-_LANGUAGE = Language(tree_sitter_toml.language())
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
@@ -115,15 +115,24 @@ class Layout:
 @lru_cache(maxsize=4)
 def layout(text: bytes) -> Layout:
     """The layout of a TOML text; nobody may change it. A text with errors gives what could be recognised."""
-    root = Parser(_LANGUAGE).parse(text).root_node  # a parser must not be shared by threads
+    root = _parser().parse(text).root_node
     lines = [0, *(found.end() for found in re.finditer(b"\n", text))]
     return _LayoutReader(text, lines).read(root)
+
+
+def _parser() -> Parser:
+    """A parser for one text, for threads must not share one. What makes it is loaded when somebody asks where something
+    stands: a site without problems that nobody edits does without."""
+    import tree_sitter_toml
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_toml.language()))
 
 
 def deepest(text: bytes, levels: int) -> tuple[int, int]:
     """Line and column of the first key, table or list that is nested deeper than so many levels, or else of the one
     that is nested deepest."""
-    nodes = [(Parser(_LANGUAGE).parse(text).root_node, 0)]
+    nodes = [(_parser().parse(text).root_node, 0)]
     place, most = (0, 0), 0
     while nodes and most <= levels:
         node, level = nodes.pop()
@@ -137,7 +146,7 @@ def deepest(text: bytes, levels: int) -> tuple[int, int]:
 
 def has_comments(text: str) -> bool:
     """Whether a TOML text has comments, which go when it is spelled anew."""
-    nodes = [Parser(_LANGUAGE).parse(text.encode()).root_node]
+    nodes = [_parser().parse(text.encode()).root_node]
     while nodes:
         node = nodes.pop()
         if node.type == "comment":

@@ -3,22 +3,26 @@ error."""
 
 from __future__ import annotations
 
-import asyncio
 from argparse import Namespace
 from pathlib import Path
 
 from proxy_core.config.reading.document import read
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, say, site_argument
-from proxy_core.control.editing.editor import check
-from proxy_core.control.named_things import with_named_things
-from proxy_core.errors import errors
+from proxy_core.control.editing.site_problems import check
+from proxy_core.control.named_things import of_maps, with_things_at_hand
+from proxy_core.errors import Problem, errors
 from proxy_core.printable import printable
 
 
 def _run(given: Namespace) -> int:
     file: Path = given.site
     document = read(file)
-    problems = asyncio.run(with_named_things(document, check(document, emptied=()), names=True))
+    maps: tuple[Problem, ...] = ()
+    if document.data.get("maps"):
+        import asyncio  # most sites have none, and it is much to load
+
+        maps = asyncio.run(of_maps(document))
+    problems = with_things_at_hand(document, check(document, emptied=()), maps, names=True)
     lines = [str(problem) for problem in problems]
     faulty = document.site is None or errors(problems)
     if not faulty:

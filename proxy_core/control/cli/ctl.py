@@ -138,7 +138,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
             if name == "drain":
                 one.add_argument("--wait", action="store_true", default=argparse.SUPPRESS, help="until it is drained")
                 one.add_argument("--timeout", type=int, default=argparse.SUPPRESS, help="seconds to wait at most")
-            one.add_argument("words", nargs=argparse.REMAINDER, metavar="…", help=verb.usage or argparse.SUPPRESS)
+            one.add_argument("words", nargs=argparse.REMAINDER, metavar="…", help=verb.usage or "nothing more")
 
 
 def _run(given: Namespace) -> int:

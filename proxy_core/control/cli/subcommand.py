@@ -11,14 +11,15 @@ from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy_core import __version__
-from proxy_core.config.model import Site
-from proxy_core.config.reading.document import Document, read
-from proxy_core.control.editing.editor import check
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import printable_lines
+
+if TYPE_CHECKING:
+    from proxy_core.config.model import Site
+    from proxy_core.config.reading.document import Document
 
 EXIT_NO_LISTENER = EXIT_OUTPUT_LOST = 1
 EXIT_BAD_SITE = 2
@@ -111,6 +112,9 @@ def serving_options(parser: argparse.ArgumentParser) -> None:
 
 def sound(file: Path) -> tuple[Document, Site] | None:
     """The site in a file. None when it has errors, which are then reported."""
+    from proxy_core.config.reading.document import read  # not for who only asks for help
+    from proxy_core.control.editing.site_problems import check
+
     document = read(file)
     faults = errors(check(document))
     if document.site is None or faults:

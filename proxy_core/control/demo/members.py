@@ -151,12 +151,6 @@ async def start_members(site: Site) -> list[DemoMember]:
     return started
 
 
-def told(started: list[DemoMember]) -> str:
-    """What was started, as a sentence."""
-    ports = ", ".join(str(member.port) for member in started)
-    return f"demo members on {ports}" if started else "every loopback member answers already"
-
-
 async def refusing(site: Site) -> list[tuple[str, int]]:
     """Host and port of each loopback upstream that the site names and that refuses connections now."""
     return [place for place in loopback_places(site) if await _refuses(*place)]

@@ -153,7 +153,7 @@ def _judge(path: Path) -> None:
     if not stat.S_ISSOCK(found.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no socket"
         raise Taken(errno.EEXIST, f"what is there is {kind}: take it away, or choose another place (--control)")
-    if found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
+    if found.st_uid != os.geteuid():
         raise Taken(errno.EEXIST, "the socket there is another user's: choose another place (--control)")
     if answers(path):
         raise Taken(errno.EADDRINUSE, "a service answers there already: attach to it, or choose another place")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,10 +47,9 @@ from proxy_core.control.editing.history import HistoryEntry, difference
 from proxy_core.control.editing.plan import Plan, inverses, nudge_of
 from proxy_core.control.editing.revert import reverting
 from proxy_core.control.editing.saver import Saver, backup_of, version
+from proxy_core.control.editing.site_problems import check
 from proxy_core.errors import Address, Problem, errors
-from proxy_core.rules.lint.emptiness import lint_emptiness, unmeant
-from proxy_core.rules.lint.exposure import lint_exposure
-from proxy_core.rules.lint.site import lint
+from proxy_core.rules.lint.emptiness import lint_emptiness
 
 NUDGE = 2.0
 """Seconds within which another Set of the same key belongs to the generation before."""
@@ -60,22 +59,6 @@ LONG = 64 * 1024
 Apply = Callable[[Site, int], Awaitable[tuple[Problem, ...]]]
 """Compile, prepare and swap a site in under a generation number; the problems when that cannot be done, in which case
 nothing has changed."""
-
-
-def check(document: Document, emptied: Collection[Problem] | None = None) -> tuple[Problem, ...]:
-    """Every problem of a site file with its position: of its form, and of what it means. That nothing can
-    reach the site, or nothing in it answers, is an error, but for what ``emptied`` says already; None: it is meant."""
-    if document.site is not None:
-        said = (*lint(document.site), *lint_exposure(document.site, document.file))
-        if emptied is not None:
-            said = tuple(problem if problem in emptied else unmeant(problem) for problem in said)
-        found = [*document.problems, *map(document.located, said)]
-    elif (left := document.remains) is not None:  # its warnings wait: what is gone may be all that they miss
-        meant = map(document.located, errors(lint(left.site)))
-        found = [*document.problems, *(problem for problem in meant if not left.explains(problem))]
-    else:
-        found = [*document.problems]
-    return tuple(sorted(dict.fromkeys(found), key=lambda problem: (problem.line, problem.column)))
 
 
 class Editor:

@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from proxy_core.balance.pool import BoundMember
-from proxy_core.config.model import ErrorPage, Host, Location, Route, Site
+from proxy_core.config.model import ErrorPage, FileTypes, Host, Location, Route, Site
 from proxy_core.control.view import Setting
 from proxy_core.errors import Address
 from proxy_core.http.request_view import RequestView
-from proxy_core.rules.decision import Forward, Step, Trace
+from proxy_core.http.target import readable
+from proxy_core.rules.decision import BoundRoute, Forward, Redirect, Respond, Step, Trace
 from proxy_core.rules.fields.edit_trace import awaited
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import field_edits
+from proxy_core.serve.file_types import described
 from proxy_core.serve.way import Way
 
 
@@ -79,10 +81,14 @@ def _page(row: ErrorPage) -> str:
     return "a text"
 
 
-def options(site: Site, host: str, decision: Forward, member: BoundMember | None) -> tuple[Setting, ...]:
-    """The options that hold for a forwarded request, each from where it is set last: the site, its host, the route, a
-    location that holds, the member."""
+def options(
+    site: Site, host: str, decision: Forward | Redirect | Respond, member: BoundMember | None
+) -> tuple[Setting, ...]:
+    """The options that hold for a request that a route takes, each from where it is set last: the site, its host, the
+    route, a location that holds, the member."""
     route = decision.route
+    if route is None:
+        return ()
     of_host = [(("hosts", host), site.hosts[host])] if host else []
     of_route = [(("routes", row.id), row) for row in site.routes if route.rows == "routes" and row.id == route.id]
     locations = {row.id: row for row in site.locations}
@@ -90,7 +96,8 @@ def options(site: Site, host: str, decision: Forward, member: BoundMember | None
     places: list[tuple[Address, Host | Route | Location]] = [*of_host, *of_route, *of_locations]
 
     def source(name: str) -> Address:
-        return next((at for at, row in reversed(places) if getattr(row, name, None) not in (None, (), "")), ("site",))
+        unsaid = (None,) if name in FOLDERS else (None, (), "")
+        return next((at for at, row in reversed(places) if getattr(row, name, None) not in unsaid), ("site",))
 
     timeout, at = route.timeout, source("timeout")
     if member is not None and member.member.timeout:
@@ -114,7 +121,55 @@ def options(site: Site, host: str, decision: Forward, member: BoundMember | None
         found.append(("mapping", route.mapping, ("routes", route.id)))
     if route.upgrades:
         found.append(("upgrade", b", ".join(sorted(route.upgrades)).decode(), ("routes", route.id)))
+    if route.folder:
+        found += [(name, shown, source(name)) for name in FOLDERS if (shown := _spelled(getattr(route, name)))]
+        found += _of_name(site, decision)
+    if member is not None and member.upstream.tls is not None:
+        found.append(("upstream_tls", *_tls(host, route, member)))
     return tuple(Setting(name=name, value=value, address=address) for name, value, address in found)
+
+
+def _tls(host: str, route: BoundRoute, member: BoundMember) -> tuple[str, Address]:
+    """How TLS is spoken with a member, in words, and the table that says so."""
+    of_balancer: Address = ("balancers", member.key.balancer)
+    settings, at = next(
+        (tls, address)
+        for tls, address in (
+            (member.member.tls, (*of_balancer, "members", member.key.member, "tls")),
+            (member.tls, (*of_balancer, "tls")),
+            (route.tls, ("hosts", host, "upstream_tls")),
+            (member.upstream.tls, ("upstream_tls",)),
+        )
+        if tls is not None
+    )
+    name = settings.server_name or ("the client's Host" if route.preserve_host else member.upstream.host)
+    looks = {
+        "authority": settings.verify,
+        "name": settings.verify if settings.check_name is None else settings.check_name,
+        "time": settings.verify or settings.check_expiry,
+    }
+    checks = ", ".join(what for what, looked_at in looks.items() if looked_at) or "nothing"
+    return f"{name} is asked for; of the certificate is checked: {checks}", at
+
+
+FOLDERS = ("directory_index", "fallback_resource", "autoindex", "index_ignore")
+"""Options of folders that are served."""
+
+
+def _spelled(value: tuple[str, ...] | str | bool) -> str:
+    return _switch(value) if isinstance(value, bool) else value if isinstance(value, str) else ", ".join(value)
+
+
+def _of_name(site: Site, decision: Forward | Redirect | Respond) -> Iterator[tuple[str, str, Address]]:
+    """What [file_types] says of the name of the file that answers."""
+    name = readable(decision.target.partition(b"?")[0]) if isinstance(decision, Forward) else ""
+    its, plain = described(name, site.file_types), described(name, FileTypes())
+    if its != plain:
+        yield (
+            "file_types",
+            "; ".join(filter(None, (its.type or "no type", its.encoding, its.language))),
+            ("file_types",),
+        )
 
 
 def _switch(on: bool) -> str:

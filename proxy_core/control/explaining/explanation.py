@@ -86,9 +86,12 @@ def _explained(found: Findings) -> Explanation:
         case Redirect(status, location):
             sentence = f"redirected with {status} to {readable(location)}"
             return replace(explained, outcome="redirect", status=status, location=readable(location), sentence=sentence)
-        case Respond(status, _, cause):
+        case Respond(status, route, cause):
             sentence = f"answered here with {status}" + (f": {cause}" if cause else "")
-            return replace(explained, status=status, sentence=sentence)
+            explained = replace(explained, status=status, sentence=sentence)
+            if isinstance(way, Way) and route is not None and route.folder:
+                explained = replace(explained, settings=options(site, way.host.name, decision, None))
+            return explained
 
 
 def _waits(need: Need) -> str:
@@ -106,6 +109,8 @@ def _shown(fact: FactKey, answer: str | None) -> tuple[str, str, str, str | None
     if kind == "forward_auth":
         told = re.search(r"X-Forwarded-Uri: ([^\r]*)", key)
         return kind, name, told[1] if told else "", (answer or "").partition("\r\n")[0].strip()
+    if kind in ("listing", "listed") and answer is not None:
+        return kind, name, key, f"{len(answer.split(chr(0))) if answer else 0} names"
     return kind, name, key.partition(":")[0] if kind == "password" else key, answer
 
 

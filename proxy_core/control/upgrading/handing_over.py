@@ -21,7 +21,7 @@ from proxy_core.errors import Problem
 from proxy_core.runtime.health_checks import Checks
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.serve.metrics_and_heartbeat_listeners import HEARTBEAT, METRICS
+from proxy_core.serve.listening_sockets import HEARTBEAT, METRICS
 from proxy_core.serve.server import ProxyServer
 
 UNDER_WAY: Final = Problem(

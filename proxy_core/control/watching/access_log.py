@@ -1,8 +1,9 @@
-"""The access log: a line for each finished request, pulled from the recorder's ring.
+"""The access logs: a line for each finished request in each log that has it, pulled from the recorder's ring.
 
 The data path knows nothing of it. ``write`` is called a few times a second by the engine's loop and takes up where it
 stopped, so the ring is its buffer: while the disk is full or the file cannot be opened, records wait there, and what
-leaves the ring meanwhile is counted as lost and said so. It never raises and never waits: pipes and terminals are
+leaves the ring meanwhile is counted as lost and said so. Each file has a cursor of its own, so trouble with one holds
+up no other. It never raises and never waits: pipes and terminals are
 written without blocking, and one call formats a bounded number of records. A failure is a Problem until it is over.
 
 common and combined are httpd's formats of these names, byte for byte, and compiled as any format of the site's own is
@@ -11,21 +12,24 @@ common and combined are httpd's formats of these names, byte for byte, and compi
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from itertools import chain
 from json import dumps
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
-from proxy_core.config.model import AccessLog as Settings
+from proxy_core.config import access_logs
+from proxy_core.config.access_logs import Logs
+from proxy_core.config.model import AccessLog, Site
+from proxy_core.control.watching.log_file import FLAGS, own_descriptor, unwritten
 from proxy_core.control.watching.log_format import compiled
 from proxy_core.control.watching.log_records import record
-from proxy_core.errors import Problem
-from proxy_core.rules.decision import NO_EXTRAS
+from proxy_core.errors import Address, Problem
 from proxy_core.rules.fields.edits import condition
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recent_requests import Recorder
@@ -33,22 +37,107 @@ from proxy_core.runtime.recent_requests import Recorder
 BATCH = 2_500
 """Records that one ``write`` formats at most, about 20 ms of the loop. Four writes a second carry 10,000 requests/s."""
 
-_ADDRESS = ("access_log", "file")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+
+class Batch:
+    """Finished exchanges that one ``write`` looks at, whatever file they go to."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self.exchanges = exchanges
+
+    @cached_property
+    def _by_host(self) -> dict[str, list[Exchange]]:
+        found: dict[str, list[Exchange]] = {}
+        for exchange in self.exchanges:
+            found.setdefault(exchange.host_rules.name, []).append(exchange)
+        return found
+
+    def of(self, hosts: Iterable[str]) -> list[Exchange]:
+        """Those of these hosts, in order: a hundred files of a host each cost one look at each exchange."""
+        groups = [self._by_host[host] for host in hosts if host in self._by_host]
+        return groups[0] if len(groups) == 1 else sorted(chain(*groups), key=attrgetter("number"))
 
 
-class AccessLogWriter:
-    """Writes what is new in ``recorder`` to the file that the site wants, if it wants one."""
+class AccessLogs:
+    """All logs of the site in force: a writer for each file."""
 
     def __init__(self, recorder: Recorder, folder: Path, console: bool = False) -> None:
         """``folder`` is that of the site file. With a ``console`` standard output is not ours to write to."""
         self._recorder = recorder
         self._folder = folder
         self._console = console
-        self._settings: Settings | None = None
-        self._line: Callable[[Exchange], bytes] | None = None
-        self._wanted: Callable[[Exchange], bool] | None = None
-        self._path: Path | None = None
+        self._writers: dict[str, AccessLogWriter] = {}
+        self._batches: dict[int, Batch] = {}
+        self._unwritten = 0
+
+    def adopt(self, site: Site) -> None:
+        """Write to the files of this site, from now on. A file whose logs are the same goes on where it stopped.
+        Opening may fail: see ``problems``; every ``write`` tries again."""
+        wanted, addresses = access_logs.by_file(site), access_logs.files(site)
+        for file in [file for file, writer in self._writers.items() if writer.logs != wanted.get(file)]:
+            writer = self._writers.pop(file)
+            writer.close()
+            self._unwritten += writer.unwritten
+        for file, logs in wanted.items():
+            if file not in self._writers:
+                path = None if file == "-" else self._folder / file
+                self._writers[file] = AccessLogWriter(self._recorder, self._batch, path, logs, self._console)
+            self._writers[file].address = addresses[file]
+        self._batches.clear()
+
+    def write(self) -> None:
+        """Write what is new to each file, at most ``BATCH`` records of it."""
+        try:
+            for writer in self._writers.values():
+                writer.write()
+        finally:
+            self._batches.clear()
+
+    def reopen(self) -> None:
+        """Finish the old files and go on in new ones of the same names: what a log rotation asks for."""
+        for writer in self._writers.values():
+            writer.reopen()
+        self._batches.clear()
+
+    def close(self) -> None:
+        """Write all that is left, as far as the files take it, and close them."""
+        for writer in self._writers.values():
+            writer.close()
+        self._batches.clear()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong now."""
+        return tuple(problem for writer in self._writers.values() if (problem := writer.problem) is not None)
+
+    @property
+    def unwritten(self) -> int:
+        """Lines that were lost, since the start."""
+        return self._unwritten + sum(writer.unwritten for writer in self._writers.values())
+
+    def _batch(self, cursor: int) -> Batch:
+        """What comes behind a cursor. Files that keep up have one, and share what is found there."""
+        found = self._batches.get(cursor)
+        if found is None:
+            found = Batch(self._recorder.after(cursor, BATCH))
+            if found.exchanges:  # what is nothing yet may soon be something
+                self._batches[cursor] = found
+        return found
+
+
+class AccessLogWriter:
+    """Writes what is new in ``recorder`` to one file."""
+
+    def __init__(
+        self, recorder: Recorder, batch: Callable[[int], Batch], path: Path | None, logs: Logs, console: bool
+    ) -> None:
+        """``batch`` gives what comes behind a cursor; without a ``path`` the file is standard output."""
+        self.logs = logs
+        self.address: Address = ("access_log", "file")
+        self._recorder = recorder
+        self._batch = batch
+        self._path = path
+        self._console = console
+        self._lines = _lines(logs)
         self._cursor = recorder.newest
         self._pending = b""
         self._lost = 0
@@ -56,25 +145,12 @@ class AccessLogWriter:
         """Requests that were lost, since the start."""
         self._trouble = ""
         self._file = -1
-
-    def adopt(self, settings: Settings | None) -> None:
-        """Write to the file of these settings, from now on. Opening may fail: see ``problem``; every ``write`` tries
-        again."""
-        if settings == self._settings:
-            return
-        self.close()
-        self._settings, self._line = settings, None
-        self._cursor, self._pending, self._lost, self._trouble = self._recorder.newest, b"", 0, ""
-        if settings is not None:
-            self._path = None if settings.file == "-" else self._folder / settings.file
-            self._line = LINES.get(settings.format) or compiled(settings.format)
-            self._wanted = _wanted(settings)
-            self._open()
+        self._open()
 
     @property
     def _closed_to_us(self) -> bool:
         """The console has what the site wants to write to."""
-        return self._console and self._settings is not None and self._path is None
+        return self._console and self._path is None
 
     @property
     def problem(self) -> Problem | None:
@@ -82,20 +158,18 @@ class AccessLogWriter:
         if self._closed_to_us:
             what = "the access log cannot go to standard output, which the console has"
             todo = "name a file; rproxy without a console can write there"
-            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+            return Problem(what=what, todo=todo, severity="warning", address=self.address)
         if self._trouble:
-            return _unwritten(self._name, self._trouble)
+            return unwritten(self._name, self._trouble, self.address)
         if self._lost:
             what = f"access log {self._name}: {self._lost} requests were not written"
             todo = "they had left the ring before the file took them; SIGUSR1 reopens it and clears this"
-            return Problem(what=what, todo=todo, severity="warning", address=_ADDRESS)
+            return Problem(what=what, todo=todo, severity="warning", address=self.address)
         return None
 
     def write(self) -> None:
         """Write what is new, at most ``BATCH`` records. What the file does not take now is kept for the next call."""
-        recorder, line = self._recorder, self._line
-        if line is None:
-            return
+        recorder = self._recorder
         oldest = recorder.newest - len(recorder.ring)
         if self._cursor < oldest:
             self._lost += oldest - self._cursor
@@ -104,9 +178,9 @@ class AccessLogWriter:
         if self._file < 0 and not self._open():
             return
         if not self._pending:
-            exchanges = recorder.after(self._cursor, BATCH)
-            self._cursor += len(exchanges)  # before: a mistake of ours over one of them must not stop the log for ever
-            self._pending = b"".join(map(line, filter(self._wanted, exchanges) if self._wanted else exchanges))
+            batch = self._batch(self._cursor)
+            self._cursor += len(batch.exchanges)  # before: a mistake of ours must not stop the log for ever
+            self._pending = self._lines(batch)
         self._flush()
 
     def reopen(self) -> None:
@@ -126,10 +200,10 @@ class AccessLogWriter:
         return str(self._path or "on standard output")
 
     def _open(self) -> bool:
-        if self._line is None or self._closed_to_us:
+        if self._closed_to_us:
             return False
         try:
-            self._file = own_descriptor(1) if self._path is None else os.open(self._path, _FLAGS, 0o640)
+            self._file = own_descriptor(1) if self._path is None else os.open(self._path, FLAGS, 0o640)
         except OSError as error:
             self._trouble = error.strerror or str(error)
             return False
@@ -162,49 +236,37 @@ class AccessLogWriter:
                 return
 
 
-def _wanted(settings: Settings) -> Callable[[Exchange], bool] | None:
+def _lines(logs: Logs) -> Callable[[Batch], bytes]:
+    """What writes all lines of a file for a batch."""
+    rows = {host: tuple((_line(log), _wanted(log)) for log in each) for host, each in logs.items()}
+    others = rows.get("", ())
+    if rows.keys() == {""} and len(others) == 1:  # one log for all requests, as most sites have
+        line, wanted = others[0]
+        return lambda batch: b"".join(map(line, filter(wanted, batch.exchanges) if wanted else batch.exchanges))
+
+    def lines(batch: Batch) -> bytes:
+        return b"".join(
+            line(exchange)
+            for exchange in (batch.exchanges if others else batch.of(rows))
+            for line, wanted in rows.get(exchange.host_rules.name, others)
+            if wanted is None or wanted(exchange)
+        )
+
+    return lines
+
+
+def _line(log: AccessLog) -> Callable[[Exchange], bytes]:
+    return LINES.get(log.format) or compiled(log.format)
+
+
+def _wanted(settings: AccessLog) -> Callable[[Exchange], bool] | None:
     """Which requests these settings want, None for all of them (``config_log_transaction``)."""
-    from proxy_core.serve.field_edits import EditBasis, moment  # who only looks at a site serves nothing
+    from proxy_core.serve.field_edits import moment_of  # who only looks at a site serves nothing
 
     holds = condition(settings.env, settings.expr)
     if holds is None:
         return None
-
-    def wanted(exchange: Exchange) -> bool:
-        basis = EditBasis(exchange, exchange.view, exchange.host_rules, exchange.extras or NO_EXTRAS,
-                          exchange.notes or {})  # fmt: skip
-        return holds(moment(basis, answered=exchange.answer.split(b"\r\n")[1:-2], status=exchange.status))
-
-    return wanted
-
-
-def _unwritten(name: str, trouble: str) -> Problem:
-    todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
-    return Problem(what=f"access log {name}: {trouble}", todo=todo, address=_ADDRESS)
-
-
-def unwritable(settings: Settings, folder: Path) -> Iterator[Problem]:
-    """Why the file of these settings could not be written, found out without making it."""
-    path = folder / settings.file
-    try:
-        os.close(os.open(path, _FLAGS & ~os.O_CREAT))
-    except FileNotFoundError as error:
-        if not path.parent.is_dir():
-            yield _unwritten(str(path), os.strerror(error.errno or errno.ENOENT))
-        elif not os.access(path.parent, os.W_OK | os.X_OK):
-            yield _unwritten(str(path), os.strerror(errno.EACCES))
-    except OSError as error:
-        yield _unwritten(str(path), error.strerror or str(error))
-
-
-def own_descriptor(number: int) -> int:
-    """A descriptor of our own for what a standard one leads to. A pipe or terminal is opened anew, so that it can be
-    written without blocking while nobody else's description changes. A file never blocks, and a socket (systemd's
-    journal) cannot be opened anew: both are shared as they are. Raises OSError."""
-    kind = os.fstat(number).st_mode
-    if stat.S_ISREG(kind) or stat.S_ISSOCK(kind):
-        return os.dup(number)
-    return os.open(f"/dev/fd/{number}", _FLAGS & ~os.O_CREAT)
+    return lambda exchange: holds(moment_of(exchange))
 
 
 common, combined = compiled("common"), compiled("combined")

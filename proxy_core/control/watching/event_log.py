@@ -22,9 +22,9 @@ from json import dumps
 from msgspec.structs import replace
 
 from proxy_core.config.model import Log
-from proxy_core.control.watching.access_log import own_descriptor
 from proxy_core.control.watching.events import Event, Level, Sight, Told, events, reached
 from proxy_core.control.watching.floods import Spells, thinned
+from proxy_core.control.watching.log_file import own_descriptor
 from proxy_core.printable import printable
 
 KEPT = 256 * 1024

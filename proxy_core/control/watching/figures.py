@@ -84,6 +84,7 @@ def newest(recorder: Recorder) -> ClosedSecond | None:
 
 def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
     """The last minute; seconds that ``before`` holds already are not worked out again."""
+    recorder.settle()
     closed = newest(recorder)
     window = list(islice(reversed(recorder.seconds), MINUTE))
     recent = window[:RATE]
@@ -173,6 +174,7 @@ def members(
 ) -> tuple[MemberLoad, ...]:
     """Every member in force, in file order, then the removed ones that still carry requests."""
     oldest: dict[MemberKey, float] = {}
+    recorder.settle()
     for exchange in recorder.live:
         if exchange.member is not None:
             key = exchange.member.key

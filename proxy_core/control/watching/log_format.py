@@ -3,7 +3,7 @@
 A format is compiled once, into a template and a tuple of functions of an Exchange; a line costs a call for each
 directive. What the record does not hold is "-". Values are escaped as ap_escape_logitem (server/util.c) does, so that
 nothing that a client or a member sends ends the line, closes a quote or steers a terminal. Meanings are those of
-mod_log_config.c and mod_logio.c; %{NAME}x is ours and has the names of the JSON log.
+mod_log_config.c, mod_logio.c and mod_ssl; %{NAME}x has the names of the JSON log, too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from proxy_core.balance import sticky
-from proxy_core.config.log_directives import LogDirective, parsed
+from proxy_core.config.log_directives import CONNECTION, LogDirective, parsed
 from proxy_core.control.watching.log_records import field
 from proxy_core.http.target import BadTarget, normalised, split
+from proxy_core.rules.text.variables import of_mod_ssl
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 
 Line = Callable[[Exchange], bytes]
@@ -245,7 +246,25 @@ _OURS: dict[str, Line] = {
     "generation": lambda exchange: b"%d" % exchange.rules.generation,
 }
 
+
+def _looked_up(name: str) -> Line:
+    """%{NAME}x: ours, or what mod_ssl looks up (``ssl_var_log_handler_x``)."""
+    if name in _OURS:
+        return _OURS[name]
+    if name.upper().startswith("SSL_"):
+        return lambda exchange: _text(exchange.view.connection.tls.get(name.upper()))
+    from proxy_core.serve.field_edits import moment_of  # who only looks at a site serves nothing
+
+    read = of_mod_ssl(name)
+    return lambda exchange: _text(read(moment_of(exchange).scope))
+
+
+def _of_connection(name: str) -> Line:
+    """%{NAME}c (``ssl_var_log_handler_c``)."""
+    return _looked_up(CONNECTION[name]) if CONNECTION[name] else lambda exchange: b"-"
+
+
 _WITH_ARGUMENT: dict[str, Callable[[str], Line]] = {
     "a": _address, "p": _ports, "t": _time, "T": _duration,
-    "i": _asked, "o": _answered, "e": _variable, "n": _note, "C": _cookie, "x": _OURS.__getitem__,
+    "i": _asked, "o": _answered, "e": _variable, "n": _note, "C": _cookie, "x": _looked_up, "c": _of_connection,
 }  # fmt: skip

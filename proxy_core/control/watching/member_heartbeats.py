@@ -7,6 +7,7 @@ is shown as a problem and tried again.
 from __future__ import annotations
 
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from proxy_core.balance.heartbeat import LoadReport, heard
 from proxy_core.config.model import Listener, Site
@@ -15,7 +16,9 @@ from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.resolver import Resolver
 from proxy_core.serve.listeners import problem_of
 from proxy_core.serve.listening_sockets import InheritedSockets
-from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener, hear_heartbeats
+
+if TYPE_CHECKING:
+    from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
 
 
 class MemberHeartbeats:
@@ -35,6 +38,8 @@ class MemberHeartbeats:
             await self.close()
         self.problem = None
         if wanted and self.open is None:
+            from proxy_core.serve.metrics_and_heartbeat_listeners import hear_heartbeats  # few sites have some
+
             try:
                 self.open = await hear_heartbeats(wanted, self._heard, self._names, self.inherited)
             except (OSError, ValueError) as error:

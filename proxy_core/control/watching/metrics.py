@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -26,7 +26,9 @@ from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.listeners import ListenError, problem_of
 from proxy_core.serve.listening_sockets import InheritedSockets
-from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener, TextPage, serve_pages
+
+if TYPE_CHECKING:
+    from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener, TextPage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PLAIN = "text/plain; charset=utf-8"
@@ -43,10 +45,10 @@ class MetricsText:
         self.problem: Problem | None = None
         self.page: AuxiliaryListener | None = None
         self.inherited = InheritedSockets()
-        self._pages = {
-            "/metrics": TextPage(CONTENT_TYPE, lambda: (200, text())),
-            "/healthz": TextPage(PLAIN, lambda: (200, "ok\n")),
-            "/readyz": TextPage(PLAIN, lambda: (503, f"{why}\n") if (why := unready()) else (200, "ready\n")),
+        self._pages: dict[str, TextPage] = {
+            "/metrics": (CONTENT_TYPE, lambda: (200, text())),
+            "/healthz": (PLAIN, lambda: (200, "ok\n")),
+            "/readyz": (PLAIN, lambda: (503, f"{why}\n") if (why := unready()) else (200, "ready\n")),
         }
         self._names: tuple[str, ...] = ()
         self._failed: Settings | None = None
@@ -68,6 +70,8 @@ class MetricsText:
             return None
         if self.page is not None and self.page.address == settings.address:
             return self.page
+        from proxy_core.serve.metrics_and_heartbeat_listeners import serve_pages  # a server that most sites do without
+
         try:
             return await serve_pages(settings.address, self._pages, lambda: self._names, self.inherited)
         except (OSError, ValueError) as error:
@@ -117,6 +121,7 @@ DURATION = "From the head of a request to the end of its answer."
 
 def exposition(snapshot: Snapshot, sight: Sight, recorder: Recorder, registry: Registry) -> str:
     """The whole page."""
+    recorder.settle()
     families = (
         *_proxy(snapshot, recorder),
         *_events(sight),
@@ -150,7 +155,7 @@ def _events(sight: Sight) -> Iterator[Family]:
     meaning = "When a site was taken last."
     yield "config_last_reload_success_timestamp_seconds", "gauge", meaning, [("", {}, sight.loaded_at)]
     yield "config_saved", "gauge", "1 when the site in force is the file on disk.", [("", {}, saved)]
-    meaning = "Requests that the access log did not get."
+    meaning = "Requests that access logs did not get, counted once for each file."
     yield "access_log_lost_total", "counter", meaning, [("", {}, sight.unwritten)]
     reloads = [("", {"outcome": outcome}, count) for outcome, count in sight.reloads.items()]
     yield "config_reloads_total", "counter", "What became of the site file when it was read again.", reloads

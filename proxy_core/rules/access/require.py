@@ -100,6 +100,10 @@ def _env(arguments: list[str]) -> Check:
     return lambda scope: _granted(any(name in scope.env for name in names))
 
 
+_OF_CLIENT = re.compile(r"(?<!\w)-R\b|\b(?i:REMOTE_ADDR|REMOTE_HOST)\b")
+"""What in an expression is about the client's address."""
+
+
 def _expression(arguments: list[str]) -> Check:
     text = arguments[0]
     try:
@@ -107,8 +111,11 @@ def _expression(arguments: list[str]) -> Check:
     except ExprError as wrong:
         raise ValueError(f"the expression {text} is none: {wrong}") from wrong
     wants = re.search(r"\bREMOTE_USER\b", text, re.IGNORECASE) is not None
+    of_client = _OF_CLIENT.search(text) is not None
 
     def check(scope: Scope) -> AccessVerdict:
+        if of_client and not scope.view.client:
+            return AccessVerdict.UNKNOWN
         try:
             if compiled.truth(scope):
                 return AccessVerdict.GRANTED

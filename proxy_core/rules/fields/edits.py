@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from proxy_core.config.model import HeaderRule
@@ -84,23 +85,21 @@ class Edits:
     told: tuple[Edit, ...] = ()
     """Stand for the fields that a service goes by which is asked first. Nothing is done to them."""
 
-    @property
-    def requests(self) -> bool:
-        """Whether requests are changed in any way."""
-        return bool(self.request or self.told) or self.server is not None or self.adds is not None
+    requests: bool = field(init=False)
+    """Whether requests are changed in any way."""
+    asking: tuple[Edit, ...] = field(init=False)
+    """The edits of answers that may ask for a fact."""
+    steady_request: bool = field(init=False)
+    """Whether every request is edited alike."""
+    steady_answer: bool = field(init=False)
+    """Whether every answer is edited alike."""
 
-    @property
-    def asking(self) -> tuple[Edit, ...]:
-        """The edits of answers that may ask for a fact."""
-        return tuple(edit for edit in (*self.always, *self.response) if edit.asks)
-
-    @property
-    def steady_request(self) -> bool:
-        return all(edit.steady for edit in self.request)
-
-    @property
-    def steady_answer(self) -> bool:
-        return not self.expiry and all(edit.steady for edit in (*self.response, *self.always))
+    def __post_init__(self) -> None:
+        put, answer = partial(object.__setattr__, self), (*self.always, *self.response)
+        put("requests", bool(self.request or self.told) or self.server is not None or self.adds is not None)
+        put("asking", tuple(edit for edit in answer if edit.asks))
+        put("steady_request", all(edit.steady for edit in self.request))
+        put("steady_answer", not self.expiry and all(edit.steady for edit in answer))
 
 
 def alike(edits: Iterable[Edit]) -> frozenset[bytes]:

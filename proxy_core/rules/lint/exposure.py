@@ -1,6 +1,6 @@
 """What is wrong with folders that are served: private files of the site stand in them.
 
-Such files are never served (``serve.local_files``), but they are one mistake from it: a copy under another name is
+Such files are never served (``runtime.served_files``), but they are one mistake from it: a copy under another name is
 served as any other. Names are compared as they are written; nothing is looked at on the disk. Pure.
 """
 

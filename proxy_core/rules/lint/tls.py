@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy_core.config.model import Listener, ListenerTls, Site
+from proxy_core.config.model import Listener, ListenerTls, Member, Site, UpstreamTls
+from proxy_core.config.upstream_tables import upstream_tables
 from proxy_core.errors import Address, Problem
 from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind
 from proxy_core.http.syntax import is_token
@@ -20,11 +21,30 @@ def lint_tls(site: Site) -> Iterator[Problem]:
         if listener.tls is not None:
             yield from _listener((*address, "tls"), listener.tls)
         yield from _proxy_protocol(site, (*address, "proxy_protocol"), listener)
+    for table, settings in upstream_tables(site):
+        yield from _towards_members(table, settings)
     for group, balancer in site.balancers.items():
-        for key, member in balancer.members.items():
-            if member.tls is not None and not member.url.lower().startswith(("https:", "wss:")):
-                what = f"member {key} has a tls table, but its URL is {member.url}: plain HTTP is spoken"
+        plain = [key for key, member in balancer.members.items() if not _speaks(member)]
+        for key in plain:
+            if balancer.members[key].tls is not None:
+                what = f"member {key} has a tls table, but its URL is {balancer.members[key].url}: plain HTTP is spoken"
                 yield warning(("balancers", group, "members", key, "tls"), what, "write https:// in url, or remove tls")
+        if balancer.tls is not None and balancer.members and len(plain) == len(balancer.members):
+            what = f"balancer {group} has a tls table, but no member with https: plain HTTP is spoken"
+            yield warning(("balancers", group, "tls"), what, "write https:// in the members' url, or remove tls")
+
+
+def _speaks(member: Member) -> bool:
+    return member.url.lower().startswith(("https:", "wss:"))
+
+
+def _towards_members(address: Address, tls: UpstreamTls) -> Iterator[Problem]:
+    if tls.verify and tls.check_expiry is False:
+        what = "check_expiry = false changes nothing where verify is on: a certificate that has ended is not trusted"
+        yield warning((*address, "check_expiry"), what, "remove it, or say verify = false")
+    if not tls.verify and tls.ca:
+        what = f"nobody is verified, so the authorities in {tls.ca} are not asked"
+        yield warning((*address, "ca"), what, "say verify = true, or remove ca")
 
 
 def _listener(address: Address, tls: ListenerTls) -> Iterator[Problem]:

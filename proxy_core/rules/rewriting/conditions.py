@@ -51,7 +51,7 @@ class Condition:
 
     def holds(self, scope: Scope, details: list[str] | None = None) -> bool:
         """Whether it holds. ``details`` gets a line with the value and the verdict. Raises Unknown and Runaway."""
-        value = self.subject.expand(scope)
+        value = self.subject.read(scope)
         held = self.test(scope, value) is not self.negated
         if details is not None:
             shown = "" if self.kind == "expr" else f' "{readable(value)}"'
@@ -69,8 +69,8 @@ class ConditionError(ValueError):
         self.position = position
 
 
-def compile(row: RewriteCond) -> Condition:
-    """Read a row. Raises ConditionError."""
+def compile(row: RewriteCond, captures: bool = True) -> Condition:
+    """Read a row. ``captures``: something of its rule reads what %N stands for. Raises ConditionError."""
     flags = set()
     for flag in row.flags:
         known = FLAGS.get(flag.strip().upper())
@@ -80,7 +80,7 @@ def compile(row: RewriteCond) -> Condition:
     text, negated = row.pattern, False
     if text.startswith("!"):
         text, negated = text[1:], True
-    kind, test, found = _reading(row, text, "nc" in flags)
+    kind, test, found = _reading(row, text, "nc" in flags, captures)
     return Condition(
         template.compile("" if kind == "expr" else row.test),
         test,
@@ -93,7 +93,7 @@ def compile(row: RewriteCond) -> Condition:
     )
 
 
-def _reading(row: RewriteCond, text: str, nocase: bool) -> tuple[str, Test, pattern.Pattern | None]:
+def _reading(row: RewriteCond, text: str, nocase: bool, captures: bool) -> tuple[str, Test, pattern.Pattern | None]:
     """Kind and test of a pattern without its !."""
     if row.test.lower() == "expr":
         return "expr", _expression(text), None
@@ -113,7 +113,7 @@ def _reading(row: RewriteCond, text: str, nocase: bool) -> tuple[str, Test, patt
             f"the pattern {text} does not compile: {error} at position {error.position + 1}", "correct it",
             position=error.position,
         ) from None  # fmt: skip
-    return "pattern", _search(compiled, row.pattern.startswith("!")), compiled
+    return "pattern", _search(compiled) if captures and not row.pattern.startswith("!") else _find(compiled), compiled
 
 
 def _order(value: str, nocase: bool) -> tuple[int, str]:
@@ -131,18 +131,22 @@ def _comparison(text: str, nocase: bool) -> Test:
     return lambda scope, value: compare(_order(value, nocase), limit)
 
 
-def _search(compiled: pattern.Pattern, negated: bool) -> Test:
+def _search(compiled: pattern.Pattern) -> Test:
     search = compiled.search
 
     def test(scope: Scope, value: str) -> bool:
         groups = search(value)
         if groups is None:
             return False
-        if not negated:
-            scope.condition = groups
+        scope.condition = groups
         return True
 
     return test
+
+
+def _find(compiled: pattern.Pattern) -> Test:
+    finds = compiled.finds
+    return lambda scope, value: finds(value) is not None
 
 
 def _file(kind: str) -> Test:

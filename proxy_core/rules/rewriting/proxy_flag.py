@@ -71,5 +71,6 @@ class ProxyTargets:
             rows="rewrites",
             max_body=self.own.max_body,
             canonical=self.own.canonical,
+            tls=self.own.upstream_tls,
         )
         return route

@@ -101,18 +101,23 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
             output, drops = output[:-1], True
     elif given.qsdiscard and "?" not in output:
         drops = True
+    substitution = None if given.answers or row.substitution == "-" else template.compile(output)
+    env, cookies = tuple(map(template.compile, given.env)), tuple(map(template.compile, given.cookies))
+    subjects = (template.compile(each.test) for each in row.conditions)
+    texts = (*env, *cookies, *subjects, *((substitution,) if substitution is not None else ()))
+    captures = any(kind == "condition" for text in texts for kind, _ in text.names)
     return BoundRewrite(
         id=row.id,
         search=found.search,
         prefix="" if negated else found.prefix,
         negated=negated,
-        substitution=None if given.answers or row.substitution == "-" else template.compile(output),
+        substitution=substitution,
         slashes=output.startswith("//"),
         drops=drops,
-        conditions=tuple(conditions.compile(each) for each in row.conditions),
+        conditions=tuple(conditions.compile(each, captures) for each in row.conditions),
         flags=given,
-        env=tuple(template.compile(each) for each in given.env),
-        cookies=tuple(template.compile(each) for each in given.cookies),
+        env=env,
+        cookies=cookies,
         escape=reference_escape(given) if given.backrefs else None,
         state=state,
         row=row,
@@ -229,12 +234,10 @@ def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: l
     scope.rule = groups
     if details is not None and groups is not None:
         details += [f'${n} = "{readable(each or "")}"' for n, each in enumerate(groups) if n]
-    if rule.conditions:
-        vary: list[str] = []
-        if not _conditions(rule.conditions, scope, vary, details):
-            return "nothing", f'"{rule.row.pattern}" takes "{readable(uri)}", but its conditions do not hold'
-        if details is not None and vary:
-            details.append(f"looked at: {', '.join(dict.fromkeys(vary))}")
+    if rule.conditions and not _conditions(rule.conditions, scope, details):
+        if details is None:
+            return "nothing", ""
+        return "nothing", f'"{rule.row.pattern}" takes "{readable(uri)}", but its conditions do not hold'
     made = ""
     if rule.substitution is not None:
         if given.unsafe_allow3f:
@@ -259,26 +262,24 @@ def _applied(rule: BoundRewrite, scope: Scope, hits: list[RuleState], details: l
     return "changed", ""
 
 
-def _conditions(rows: Sequence[Condition], scope: Scope, vary: list[str], details: list[str] | None) -> bool:
-    """Whether they hold: all, OR binding tighter. The fields that those looked at which counted go to ``vary``."""
-    at = 0
-    while at < len(rows):
-        row = rows[at]
+def _conditions(rows: Sequence[Condition], scope: Scope, details: list[str] | None) -> bool:
+    """Whether they hold: all, OR binding tighter. ``details`` gets the fields that those looked at which counted."""
+    vary: dict[str, None] = {}
+    settled = False  # one before it holds, and so does this with it
+    for row in rows:
+        if settled:
+            settled = row.or_next
+            continue
         held = row.holds(scope, details)
-        if row.no_vary:
-            scope.vary.clear()
-        if row.or_next:
-            if not held:
-                scope.vary.clear()
-                at += 1
-                continue
-            while at < len(rows) and rows[at].or_next:
-                at += 1
-        elif not held:
+        if not (held or row.or_next):
             return False
-        vary += scope.vary
-        scope.vary.clear()
-        at += 1
+        settled = held and row.or_next
+        if details is not None:
+            if held and not row.no_vary:
+                vary |= dict.fromkeys(scope.vary)
+            scope.vary.clear()
+    if details is not None and vary:
+        details.append(f"looked at: {', '.join(vary)}")
     return True
 
 

@@ -7,11 +7,16 @@ from dataclasses import replace
 
 from proxy_core.config.folders import FILES, METHODS, parted, root_of
 from proxy_core.config.model import Options, RewriteRule, Route
+from proxy_core.http.escaping import sendable
 from proxy_core.http.target import Reading, as_bytes_text, escaped
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Forward, Respond, ReverseRow, RuleState
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Extras, Forward, Respond, ReverseRow, RuleState
 from proxy_core.rules.hosts import Own
+from proxy_core.rules.rewriting.outcome import had_the_last_word
+from proxy_core.rules.rewriting.rewrite import BoundRewrite
+from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.prefixes import collapsed
 from proxy_core.rules.text import pattern
+from proxy_core.rules.text.variables import Scope
 
 _REFUSED = frozenset((
     "PUT", "DELETE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "MERGE",
@@ -40,6 +45,14 @@ def in_place(files: BoundRoute, path: str, target: bytes, query: bytes, reading:
     return replace(files, reverse=(back,)), (bare + b"/" if path.endswith("/") else target) + query
 
 
+def in_folder(files: BoundRoute, rule: BoundRewrite, scope: Scope, reading: Reading, extras: Extras | None) -> Forward:
+    """What a rule made, as a file of its folder."""
+    query = b"" if scope.args is None else b"?" + sendable(scope.args)
+    made = mapping.target(files, scope.uri, b"", b"", reading)
+    _, extras = had_the_last_word(rule, extras)
+    return Forward(*in_place(files, scope.path, made, query, reading), extras)
+
+
 def served(options: Options, row: Route | RewriteRule | None, state: RuleState, own: Own) -> BoundRoute | None:
     """The way to the files of a row's folder, or of the document_root; None where there is none. A redirect to the
     folder itself is mapped back, and errors have our own pages."""
@@ -61,7 +74,11 @@ def served(options: Options, row: Route | RewriteRule | None, state: RuleState, 
         rows="site" if row is None else "routes" if isinstance(row, Route) else "rewrites",
         regex=None if regex is None else pattern.compile(regex),
         replacement=f"/{root.key}{as_bytes_text(rest)}",
-        folder=posixpath.normpath(root.folder),
+        folder=as_bytes_text(posixpath.normpath(root.folder)),
+        directory_index=options.directory_index,
+        fallback_resource=options.fallback_resource,
+        autoindex=options.autoindex,
+        index_ignore=options.index_ignore,
         max_body=own.max_body,
         canonical=own.canonical,
     )

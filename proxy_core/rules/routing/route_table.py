@@ -11,30 +11,24 @@ is pure. Compiling is done outside the request path and reuses every row that ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import is_
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
-from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import (
-    PLAIN,
-    BadTarget,
     Reading,
     as_bytes_text,
     escaped,
-    normalised,
     readable,
     readings_behind,
     readings_of_kept,
-    split,
     undecoded,
 )
 from proxy_core.http.upgrade import protocols
 from proxy_core.rules.decision import (
     BoundRoute,
-    Decision,
     Extras,
     Forward,
     Respond,
@@ -42,14 +36,12 @@ from proxy_core.rules.decision import (
     Step,
     Trace,
 )
-from proxy_core.rules.facts import Facts
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.files import in_place, served
 from proxy_core.rules.routing.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
 from proxy_core.rules.text import pattern
-from proxy_core.rules.text.pattern import Runaway
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +60,12 @@ class Basis:
     """[site] override_codes."""
     reading: Reading
     """How paths are read."""
-    directory_index: tuple[str, ...]
-    """[site] directory_index."""
+    folders: tuple[tuple[str, ...], str, bool, tuple[str, ...]]
+    """[site] directory_index, fallback_resource, autoindex and index_ignore."""
     members: tuple[tuple[str, tuple[str, ...]], ...]
     """The URLs of the members of each balancer, by its name."""
     own: Own
     """What the host says that [site] has no word for."""
-
-
-_KNOWN = 2048
-"""How many decisions are remembered."""
-_KNOWN_BYTES = 512
-"""The longest target for which one is remembered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,47 +86,6 @@ class RouteTable:
     """The numbers of the enabled rows that look at the path before it is decoded."""
     answering: tuple[int, ...] = ()
     """The numbers of the enabled rows that answer here: redirects and folders."""
-    known: dict[bytes, Decision] = field(default_factory=dict)
-    """What was decided for targets that come again."""
-
-    def decide(self, view: RequestView, facts: Facts, trace: Trace | None = None) -> Decision:
-        """Where the request goes, for sites that have nothing but routes; ``facts`` are not looked at. With a trace
-        every row is tried in order and says why it takes the path or not.
-
-        Nothing but the target counts, so what was decided for one is ``known`` when it comes again."""
-        if trace is not None:
-            return self._decide(view.target, trace)
-        decision = self.known.get(view.target)
-        if decision is None:
-            decision = self._decide(view.target, None)
-            if len(view.target) <= _KNOWN_BYTES:
-                if len(self.known) >= _KNOWN:
-                    self.known.clear()
-                self.known[view.target] = decision
-        return decision
-
-    def _decide(self, target: bytes, trace: Trace | None) -> Decision:
-        plain = PLAIN(target)
-        if plain is not None and trace is None and not (self.odd or self.early):
-            path, query = plain.groups()
-            number = first(self.top, path)
-            if number < len(self.bound):
-                route = self.bound[number]
-                if route.pool is not None:
-                    rest = path[len(route.path) :]
-                    return Forward(route, (route.target + rest or b"/") + (query or b""))
-        reading = self.basis.reading
-        try:
-            raw_path, query = split(target)
-            taken = before_decoding((self,), raw_path, query, reading, trace) if self.early else None
-            if taken is not None:
-                return taken
-            path = normalised(raw_path, reading)
-            return decision_of(self.find(path, trace), path, query, target, reading)
-        except BadTarget as bad:
-            return Respond(bad.status, None, bad.why)
-        except Runaway as runaway:
-            return Respond(500, None, str(runaway))
 
     def takes_undecoded(self, path: str, trace: Trace | None = None) -> BoundRoute | None:
         """The first row that takes the undecoded path, of those that look at it. Raises Runaway."""
@@ -271,7 +216,7 @@ def compile_routes(
         site.site.preserve_host,
         site.site.override_codes,
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
-        site.site.directory_index,
+        (site.site.directory_index, site.site.fallback_resource, site.site.autoindex, site.site.index_ignore),
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
         own,
     )
@@ -327,4 +272,5 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         redirect=row.redirect,
         max_body=own.max_body,
         canonical=own.canonical,
+        tls=own.upstream_tls,
     )

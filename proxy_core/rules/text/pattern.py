@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pcre2
 
 from proxy_core.http.target import as_bytes_text
-from proxy_core.rules.text.pattern_subset import SubsetParser, Unread
+from proxy_core.rules.text.pattern_subset import ANY_LENGTH, SubsetParser, Unread
 
 Groups = tuple[str | None, ...]
 """What a search found: the whole first, then each group, None where it took no part."""
@@ -51,10 +51,12 @@ class Pattern:
     """A compiled pattern. ``groups`` counts its groups; every text that it is found in starts with ``prefix``;
     ``runaway`` says that it has no bound of its own and relies on the match limit."""
 
-    __slots__ = ("groups", "nocase", "prefix", "runaway", "search", "text")
+    __slots__ = ("finds", "groups", "nocase", "prefix", "runaway", "search", "text")
 
     search: Callable[[str], Groups | None]
     """Where the pattern is found first in a text. Raises Runaway."""
+    finds: Callable[[str], object]
+    """Something where the pattern is found in a text, else None: ``search`` for whom no group is of use."""
 
     def __init__(self, text: str, nocase: bool) -> None:
         self.text = text
@@ -65,6 +67,7 @@ class Pattern:
         except Unread:
             exact = _exact(text, nocase)
             self.groups, self.prefix, self.runaway, self.search = exact.groups, "", True, exact.search
+            self.finds = exact.search
             return
         self.groups, self.prefix, self.runaway = read.groups, read.prefix, False
         short = re.compile(read.spelled, re.ASCII | re.DOTALL | (re.IGNORECASE if read.nocase else 0)).search
@@ -78,7 +81,10 @@ class Pattern:
                 return None if found is None else (found[0], *found.groups())
             return _exact(text, nocase).search(subject)
 
-        self.search = search
+        def finds(subject: str) -> object:
+            return short(subject) if len(subject) <= most else _exact(text, nocase).search(subject)
+
+        self.search, self.finds = search, short if most >= ANY_LENGTH else finds
 
 
 @lru_cache(8192)

@@ -14,6 +14,9 @@ import re
 from functools import reduce
 from typing import NamedTuple
 
+ANY_LENGTH = 1 << 24
+"""No text that is searched is longer: the pieces of a head are bounded, and so are files and answers of maps."""
+
 
 class Cost(NamedTuple):
     """At most ``times * n ** degree`` ways to go through a text of length n."""
@@ -26,7 +29,7 @@ class Cost(NamedTuple):
 
     def most(self, steps: int) -> int:
         """The longest text that takes no more than so many steps."""
-        return int((steps / self.times) ** (1 / self.degree)) if self.degree else 1 << 24
+        return int((steps / self.times) ** (1 / self.degree)) if self.degree else ANY_LENGTH
 
 
 class PatternPart(NamedTuple):

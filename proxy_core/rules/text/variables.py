@@ -5,8 +5,8 @@ request's Facts; rules move ``uri`` and ``args`` on and set variables. It reache
 fetched goes through ``fact``, which raises Unknown where the answer is not there yet.
 
 ``%{NAME}`` is read as mod_rewrite's ``lookup_variable`` reads it. A name is resolved when a rule is compiled, so a
-request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty, and so does
-PATH_INFO. TIME and its kin are facts, and so is where the folder of the site file is, which relative paths begin at.
+request pays for a call and no more. Names are not told apart by case. An unknown name reads as empty. TIME
+and its kin are facts, as PATH_INFO is, and so is where the folder of the site file is, which relative paths begin at.
 All texts have one character for each byte.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -81,21 +81,27 @@ class Scope:
     from there have it in ``uri``."""
     root: str = ""
     """The document_root, "" for none."""
-    _fields: dict[str, str] | None = None
+    read: Callable[[bytes], Mapping[str, str]] = fields
+    """Reads the fields of a head."""
+    _fields: Mapping[str, str] | None = None
     """The fields of the request by lower-case name; None until a rule asks for one."""
 
     def header(self, name: str) -> str | None:
         """A field of the request, noted for Vary as ``lookup_header`` in mod_rewrite.c does; Host never is."""
-        fields_by_name = self._fields
-        if fields_by_name is None:
-            fields_by_name = self._fields = fields(self.view.head)
         folded = name.lower()
         if folded == "host":
-            return self.view.host.decode("latin-1") or fields_by_name.get("host")
-        value = fields_by_name.get(folded)
+            return self.view.host.decode("latin-1") or self.fields().get("host")
+        value = self.fields().get(folded)
         if value is not None:
             self.vary.append(name)
         return value
+
+    def fields(self) -> Mapping[str, str]:
+        """The fields of the request by lower-case name."""
+        known = self._fields
+        if known is None:
+            known = self._fields = self.read(self.view.head)
+        return known
 
     def set(self, name: str, value: str) -> None:
         self.env[name.lower()] = (name, value)
@@ -213,8 +219,27 @@ def _filename(scope: Scope) -> str:
     return scope.file if scope.file.startswith("proxy:") else scope.whole(scope.file) or scope.uri
 
 
+def _path_info(scope: Scope) -> str:
+    """What the path has behind a file, or behind the first name that is not there; once it is known what answers."""
+    if not scope.file or scope.file.startswith("proxy:"):
+        return ""
+    return scope.fact("file", "info", scope.file) or ""
+
+
 def _header(name: str) -> Reader:
-    return lambda scope: scope.header(name) or ""
+    """``Scope.header``, with what can be told of the name told once."""
+    folded = name.lower()
+    if folded == "host":
+        return lambda scope: scope.header(name) or ""
+
+    def read(scope: Scope) -> str:
+        value = (scope._fields or scope.fields()).get(folded)
+        if value is None:
+            return ""
+        scope.vary.append(name)
+        return value
+
+    return read
 
 
 def _clock(form: str) -> Reader:
@@ -256,7 +281,7 @@ VARIABLES: dict[str, Reader] = {
     "SCRIPT_USER": _constant("<unknown>"),
     "SCRIPT_GROUP": _constant("<unknown>"),
     "QUERY_STRING": lambda scope: scope.args or "",
-    "PATH_INFO": _constant(""),
+    "PATH_INFO": _path_info,
     "THE_REQUEST": lambda scope: request_line(scope.view),
     "IS_SUBREQ": lambda scope: "true" if scope.subrequest else "false",
     "HTTPS": lambda scope: "on" if scope.view.scheme == "https" else "off",
@@ -299,7 +324,7 @@ EXPRESSION_VARIABLES: dict[str, Reader] = {
 def expression_variable(name: str) -> Reader:
     """The reader of a variable in an expression."""
     if name[:4].upper() == "SSL_":
-        return _of_mod_ssl(name)
+        return of_mod_ssl(name)
     return EXPRESSION_VARIABLES.get(name.upper()) or variable(name)
 
 
@@ -316,9 +341,9 @@ def variable(name: str) -> Reader:
             case "ENV" if rest:
                 return lambda scope: scope.env_value(rest)
             case "HTTP" if rest:
-                return lambda scope: scope.header(rest) or ""
+                return _header(rest)
             case "SSL":
-                return _of_mod_ssl(rest)
+                return of_mod_ssl(rest)
             case "LA-U" | "LA-F" if rest:
                 return _ahead(variable(rest))
         return _constant("")
@@ -331,13 +356,15 @@ _UNKNOWN_TO_MOD_SSL = frozenset((
 ))  # fmt: skip
 
 
-def _of_mod_ssl(name: str) -> Reader:
+def of_mod_ssl(name: str) -> Reader:
     """The reader of a variable that mod_ssl is asked for: its own, and most others (``ssl_var_lookup``)."""
     folded = name.upper()
     if folded in VARIABLES and folded not in _UNKNOWN_TO_MOD_SSL:
         return VARIABLES[folded]
     if folded.startswith("ENV:"):
         return lambda scope: scope.env_value(name[4:])
+    if folded.startswith("HTTP:"):
+        return lambda scope: scope.header(name[5:]) or ""
     return lambda scope: scope.view.connection.tls.get(folded, "")
 
 

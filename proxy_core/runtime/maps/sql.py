@@ -13,14 +13,16 @@ import importlib
 import os
 import random
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy_core.runtime.maps.source import WAIT, Kept, Known, MapTally, Source, words
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MOST_CONNECTIONS = 8
 """Connections to PostgreSQL that one map uses at most."""
@@ -115,6 +117,8 @@ class Sqlite:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._select, key, deadline)
 
     def _select(self, key: str, deadline: float) -> list[Any]:
+        import sqlite3
+
         connection = self._connected()
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
         try:
@@ -128,6 +132,8 @@ class Sqlite:
         if self._connection is not None and self._inode != (status.st_dev, status.st_ino):
             self._disconnect()
         if self._connection is None:
+            import sqlite3  # whoever has no such map does not pay for it
+
             self._connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
             self._inode = (status.st_dev, status.st_ino)
         return self._connection

@@ -14,19 +14,22 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.config.folders import INSIDE
 from proxy_core.runtime.certificates import BadTls, ClientContexts
+from proxy_core.runtime.peer_certificates import flaw_of
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.resolver import Addresses, Resolver, Unresolved
 
 IDLE_SECONDS: Final = 15.0
 IDLE_CONNECTIONS: Final = 256
 """Idle connections kept for one key."""
+IDLE_KEYS: Final = 4096
+"""Keys beyond which idle connections of TLS are kept for no other: clients may name the host that they are for."""
 HEAD_START: Final = 0.25
 """Seconds that one address of a name is tried before the next is tried beside it (RFC 8305 §5)."""
 
@@ -69,6 +72,9 @@ class Upstreams:
         """The connection has done its exchange and may do another within ``ttl`` seconds."""
         stack = self.idle.get(upstream.key)
         if stack is None:
+            if upstream.key.tls is not None and len(self.idle) >= IDLE_KEYS:
+                upstream.drop()
+                return
             stack = self.idle[upstream.key] = []
         if len(stack) >= IDLE_CONNECTIONS or upstream.transport.is_closing():
             upstream.drop()
@@ -81,23 +87,24 @@ class Upstreams:
     async def connect(self, key: UpstreamKey, seconds: float, keepalive: bool = False) -> Upstream:
         """A fresh connection within ``seconds``, whichever address of the name it takes. Raises Unreachable."""
         upstream = Upstream(key)
+        end = asyncio.get_running_loop().time() + seconds
         try:
-            secured = self._secured(key, seconds)
-            async with asyncio.timeout(seconds):
+            context = self._contexts.of(key.tls) if key.tls is not None else None
+            async with asyncio.timeout_at(end):
                 if key.host == INSIDE and self.inside is not None:
                     near = await self.inside()
                     await asyncio.get_running_loop().create_unix_connection(lambda: upstream, sock=near)
                 else:
                     addresses = await self.resolver.addresses(key.host)
-                    await _connected(upstream, addresses, secured)
+                    opened = await _connected(upstream, addresses, context is not None)
+            if context is not None:
+                await _secured(upstream, opened, context, end)
         except BadTls as error:
             raise Unreachable(f"{key} cannot be asked over TLS: {error}", 502) from error
-        except ssl.SSLError as error:
-            raise Unreachable(f"{key} {_no_handshake(error)}", 502) from error
         except Unresolved as error:
             raise Unreachable(str(error), unresolved=True) from error
         except TimeoutError as error:
-            raise Unreachable(f"{key} did not accept within {seconds:g} s", 504) from error
+            raise Unreachable(f"{key} did not accept within {seconds:g} s") from error
         except (OSError, RuntimeError) as error:  # uvloop raises both
             if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 raise Unreachable("there are no file descriptors left", ours=True) from error
@@ -122,13 +129,6 @@ class Upstreams:
                     stack.remove(upstream)
                     upstream.drop()
 
-    def _secured(self, key: UpstreamKey, seconds: float) -> dict[str, Any]:
-        """What asks for TLS, where the key does. Raises BadTls."""
-        if key.tls is None:
-            return {}
-        name = key.tls.server_name or key.host
-        return {"ssl": self._contexts.of(key.tls), "server_hostname": name, "ssl_handshake_timeout": seconds + 1}
-
     def sweep(self, now: float) -> None:
         """Close what has been idle for too long."""
         for key, stack in list(self.idle.items()):
@@ -146,16 +146,17 @@ class Upstreams:
         self.resolver.close()
 
 
-async def _connected(upstream: Upstream, addresses: Addresses, secured: dict[str, Any]) -> None:
-    """Connect to whichever address answers first. Raises OSError."""
+async def _connected(upstream: Upstream, addresses: Addresses, bare: bool) -> socket.socket | None:
+    """Connect to whichever address answers first; ``bare`` gives the socket, which nothing has been sent over, instead
+    of the connection. Raises OSError."""
     loop = asyncio.get_running_loop()
     port = upstream.key.port
     if addresses[0].startswith("unix:"):
         await loop.create_unix_connection(lambda: upstream, addresses[0][5:])
-        return
-    if len(addresses) == 1:
-        await loop.create_connection(lambda: upstream, addresses[0], port, **secured)
-        return
+        return None
+    if len(addresses) == 1 and not bare:
+        await loop.create_connection(lambda: upstream, addresses[0], port)
+        return None
     infos: list[AddrInfoType] = [
         (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port, 0, 0))
         if ":" in address
@@ -163,8 +164,33 @@ async def _connected(upstream: Upstream, addresses: Addresses, secured: dict[str
         for address in addresses
     ]
     opened = await start_connection(infos, happy_eyeballs_delay=HEAD_START, interleave=1)
+    if bare:
+        return opened
     try:
-        await loop.create_connection(lambda: upstream, sock=opened, **secured)
+        await loop.create_connection(lambda: upstream, sock=opened)
+    finally:
+        if not upstream.connected:
+            opened.close()
+    return None
+
+
+async def _secured(upstream: Upstream, opened: socket.socket | None, context: ssl.SSLContext, end: float) -> None:
+    """Shake hands over a socket before ``end`` of the loop's time. Raises Unreachable: the member is there, and what it
+    says is no TLS that we take."""
+    loop, key = asyncio.get_running_loop(), upstream.key
+    assert key.tls is not None
+    assert opened is not None
+    name = key.tls.server_name or key.host
+    try:
+        async with asyncio.timeout_at(end):
+            await loop.create_connection(lambda: upstream, sock=opened, ssl=context, server_hostname=name)
+        if flaw := flaw_of(key.tls, name, upstream.transport.get_extra_info("ssl_object")):
+            upstream.drop()
+            raise Unreachable(f"{key} has a certificate that is {flaw}", 502)
+    except TimeoutError as error:
+        raise Unreachable(f"{key} did not complete the TLS handshake in time", 502) from error
+    except OSError as error:  # what the ssl module raises is one
+        raise Unreachable(f"{key} {_no_handshake(error)}", 502) from error
     finally:
         if not upstream.connected:
             opened.close()
@@ -175,8 +201,9 @@ def _address(upstream: Upstream) -> str | None:
     return str(peer[0]) if peer else None
 
 
-def _no_handshake(error: ssl.SSLError) -> str:
+def _no_handshake(error: OSError) -> str:
     """Why a member's TLS was not to our liking, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"has a certificate that is not trusted: {error.verify_message.rstrip('.')}"
-    return f"did not complete the TLS handshake: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    why = (error.reason or str(error)) if isinstance(error, ssl.SSLError) else (error.strerror or str(error))
+    return f"did not complete the TLS handshake: {why.replace('_', ' ').lower() or 'it closed the connection'}"

@@ -1,4 +1,4 @@
-"""What names of files say comes in and goes out, and names that stand for a folder come in."""
+"""What names of files say comes in and goes out."""
 
 from __future__ import annotations
 
@@ -38,19 +38,42 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
         "AddType text/x-own .own\n<VirtualHost *:1>\nAddType text/x-other .own\n</VirtualHost>",
         "<Location /a>\nForceType text/plain\n</Location>",
         "AddDefaultCharset utf-8\n<VirtualHost *:1>\nAddDefaultCharset Off\n</VirtualHost>",
-        "<Directory /srv/www/a>\nDirectoryIndex a.html\n</Directory>",
     ],
 )
 def test_what_is_not_for_the_whole_site_is_told(tmp_path: Path, text: str) -> None:
     assert len(imported(tmp_path, SERVED + text).report.losses) == 1
 
 
-def test_a_folder_round_the_documents_says_what_stands_for_folders(tmp_path: Path) -> None:
-    text = (
-        "DirectoryIndex a.html\n<Directory /srv>\nDirectoryIndex b.html\n</Directory>\n"
-        "<Directory /srv/www>\nDirectoryIndex c.html\n</Directory>\n"
-        "<VirtualHost *:1>\nServerName b.test\nDocumentRoot /srv/other\n</VirtualHost>"
-    )
-    site = site_of(tmp_path, SERVED + text)
-    assert site["site"]["directory_index"] == ["c.html"]
-    assert [host["directory_index"] for host in site["hosts"].values()] == [["b.html"]]
+def test_of_a_file_with_very_many_types_those_come_in_that_files_have(tmp_path: Path) -> None:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "a.own7").touch()
+    (tmp_path / "own.types").write_text("text/html html\n" + "".join(f"text/x-{n} own{n}\n" for n in range(200)))
+    conf = f"Listen 1\nDocumentRoot {tmp_path}/www\nTypesConfig {tmp_path}/own.types\n"
+    assert site_of(tmp_path, conf)["file_types"]["types"] == {"own7": "text/x-7"}
+
+
+def test_a_file_of_types_that_is_not_there_is_told(tmp_path: Path) -> None:
+    found = imported(tmp_path, f"Listen 1\nDocumentRoot {tmp_path}\nTypesConfig {tmp_path}/none\n")
+    assert [each.directive for each in found.report.losses] == ["TypesConfig"]
+
+
+HOST = "<VirtualHost *:1>\nServerName {}.test\n{}\n</VirtualHost>\n"
+
+
+@pytest.mark.parametrize(
+    ("main", "first", "second", "losses"),
+    [
+        ("", "AddType text/x-own .own", "", 1),
+        ("", "AddType text/x-own .own", "AddType text/x-own .own", 0),
+        ("AddType text/x-own .own", "AddType text/x-own .own", "", 0),
+        ("", "AddType text/x-other .other", "", 0),  # no file has that name
+    ],
+)
+def test_what_one_host_says_of_files_that_others_have_as_well_is_told(
+    tmp_path: Path, main: str, first: str, second: str, losses: int
+) -> None:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "a.own").touch()
+    hosts = HOST.format("a", first) + HOST.format("b", second)
+    text = f"Listen 1\nDocumentRoot {tmp_path}/www\n{main}\n{hosts}"
+    assert len(imported(tmp_path, text).report.losses) == losses

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy_core.apache import served_files
 from tests.apache.conversions import imported, site_of
 
 SERVED = "DocumentRoot {0}/www\nAlias /al {0}/files\n"
@@ -31,10 +32,6 @@ OF_FILES: list[tuple[str, str, list[dict[str, Any]]]] = [
      [{"pattern": "^a$", "substitution": "/al/b"}]),
     ("<Directory {0}/www>\nRewriteEngine On\nRewriteBase /x/\nRewriteRule ^a$ b\n</Directory>", "rewrites",
      [{"pattern": "^a$", "substitution": "/x/b"}]),
-    ("FallbackResource /index.html", "rewrites",
-     [{"pattern": "^", "substitution": "/index.html", "flags": ["END"],
-       "conditions": [{"test": "%{REQUEST_FILENAME}", "pattern": "!-f"},
-                      {"test": "%{REQUEST_FILENAME}", "pattern": "!-d"}]}]),
     ("<Directory {0}/www>\nRewriteRule ^a$ b\n</Directory>", "rewrites", []),
     ("<Location /a>\nRewriteEngine On\nRewriteCond %{{HTTPS}} off\nRewriteRule ^ https://h/ [R]\n</Location>",
      "rewrites", [{"pattern": "^", "substitution": "https://h/", "flags": ["R"],
@@ -75,9 +72,29 @@ def test_nobody_reads_a_program_or_what_a_lost_section_guarded(
     tmp_path: Path, text: str, where: dict[str, str]
 ) -> None:
     (tmp_path / "www").mkdir()
-    (tmp_path / "www" / ".htaccess").touch()
+    if "AllowOverride" in text:
+        (tmp_path / "www" / ".htaccess").touch()
     found = imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path) + text.replace("{0}", str(tmp_path)))
     (row,) = tomllib.loads(found.text)["locations"]
     closed = {"expr": "true", **where, "require": ["all denied"]}
     assert {key: value for key, value in row.items() if key != "id"} == closed
     assert found.report.losses
+
+
+def test_links_that_lead_out_of_a_folder_are_told(tmp_path: Path) -> None:
+    (tmp_path / "www" / "below").mkdir(parents=True)
+    (tmp_path / "www" / "below" / "inside").symlink_to(tmp_path / "www")
+    assert not imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path)).report.losses
+    (tmp_path / "www" / "below" / "outside").symlink_to(tmp_path)
+    (loss,) = imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path)).report.losses
+    assert loss.directive == "DocumentRoot"
+    assert f"{tmp_path}/www/below/outside" in loss.why
+
+
+def test_no_more_files_are_looked_at_than_there_is_time_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served_files, "MOST", 2)
+    (tmp_path / "www").mkdir()
+    for name in "abc":
+        (tmp_path / "www" / name).touch()
+    text = "Listen 1\n" + SERVED.format(tmp_path) + f"<Directory {tmp_path}>\nAllowOverride All\n</Directory>\n"
+    assert [each.directive for each in imported(tmp_path, text).report.losses] == ["AllowOverride"]

@@ -16,7 +16,7 @@ def test_certificates_of_hosts_belong_to_their_listener(tmp_path: Path) -> None:
         "certificates": [{"cert": "a.pem"}, {"cert": "b.pem"}],
         "min_version": "1.3",
     }
-    assert site["upstream_tls"] == {"verify": False}
+    assert site["upstream_tls"] == {"verify": False, "check_name": True, "check_expiry": True}
     assert "tls" not in site["listeners"]["http"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from proxy_core.config.reading.document import parse
 from proxy_core.control.cli.__main__ import main
-from proxy_core.control.editing.editor import check
+from proxy_core.control.editing.site_problems import check
 
 HTTP = '[listeners.http]\naddress = "127.0.0.1:0"\n'
 ROUTE = '[[routes]]\npath = "/"\nproxy = "http://127.0.0.1:1/"\n'

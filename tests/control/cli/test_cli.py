@@ -19,6 +19,7 @@ import pytest
 import trustme
 
 from proxy_core.control.cli import __main__ as cli
+from proxy_core.control.door.socket_path import socket_path
 
 SITE = """\
 version = 1
@@ -49,6 +50,42 @@ def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_service_that_was_killed_leaves_a_socket_that_the_next_one_replaces(tmp_path: Path) -> None:
+    file, place = tmp_path / "site.toml", tmp_path / "door.sock"
+    file.write_text(SITE)
+
+    def asked(word: str) -> int:
+        with rproxy("ctl", "-s", str(place), word) as asking:
+            asking.communicate(timeout=30)
+        return asking.returncode
+
+    for stopping in (False, True):
+        process = rproxy(str(file), "--control", str(place))
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("rproxy: ready")
+            assert asked("status") == 0
+            if stopping:
+                assert asked("stop") == 0
+                assert process.wait(20) == 0
+            else:
+                process.kill()
+                process.wait()
+        assert place.exists() is not stopping
+        assert asked("status") == 5
+
+
+def test_a_service_can_be_without_a_door(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(SITE)
+    with rproxy(str(file), "--no-control") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("rproxy: ready")
+        assert not socket_path(file).exists()
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 def ask(port: int, path: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 from proxy_core.config.reading.document import parse
 from proxy_core.control.cli.__main__ import main
 from proxy_core.control.cli.init_site import site_text
-from proxy_core.control.editing.editor import check
+from proxy_core.control.editing.site_problems import check
 from tests.control.cli.test_cli import ask, serving
 from tests.terminal.terminal import member
 

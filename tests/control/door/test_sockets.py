@@ -80,6 +80,16 @@ def test_what_is_no_socket_of_ours_is_left_alone(tmp_path: Path, kind: str) -> N
     assert kind != "link" or other.read_text() == "precious"
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="makes a socket another user's, which only root can")
+def test_a_socket_of_another_user_is_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / "d.sock"
+    listening(place).close()
+    os.chown(place, STRANGER, STRANGER)
+    with pytest.raises(Taken, match="another user's"):
+        listening(place)
+    assert os.lstat(place).st_uid == STRANGER
+
+
 def test_a_path_that_is_too_long_is_told(tmp_path: Path) -> None:
     with pytest.raises(Taken, match="--control"):
         listening(tmp_path / ("x" * LONGEST))

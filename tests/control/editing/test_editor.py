@@ -30,7 +30,7 @@ from proxy_core.control.editing.commands import (
     Undo,
     made_on,
 )
-from proxy_core.control.editing.editor import check
+from proxy_core.control.editing.site_problems import check
 from proxy_core.errors import Problem
 from tests.control.editing.harness import SITE, WEIGHT, Applying, applied, editing, weigh
 from tests.waiting import until

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import EnvRule, ErrorPage, HeaderRule, Host, Location, Options, Site
+from proxy_core.config.model import (
+    Balancer,
+    EnvRule,
+    ErrorPage,
+    FileTypes,
+    HeaderRule,
+    Host,
+    Location,
+    Member,
+    Options,
+    Site,
+    UpstreamTls,
+)
 from proxy_core.control.explaining.explain import explain, inspection, spelled
 from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import Explanation, Question
@@ -161,6 +174,34 @@ async def test_options_are_told_with_the_place_that_said_them_last() -> None:
     assert re.search(r"timeout: 3 s \(hosts a\)", spelled(await told(replace(what, hosts=hosts))))
 
 
+async def test_how_tls_is_spoken_with_the_member_is_told_with_the_table_that_says_so() -> None:
+    async def of(what: Site) -> tuple[str, tuple[str | int, ...]]:
+        found = {each.name: (each.value, each.address) for each in (await told(what)).settings}
+        return found["upstream_tls"]
+
+    plain = site(1)
+    assert "upstream_tls" not in {each.name for each in (await told(plain)).settings}
+    what = replace(plain, routes=(replace(plain.routes[0], proxy="https://h/"),))
+    assert await of(what) == ("h is asked for; of the certificate is checked: authority, name, time", ("upstream_tls",))
+    off = UpstreamTls(verify=False, check_expiry=True)
+    hosts = {"a": Host(names=("a",), upstream_tls=off)}
+    assert await of(replace(what, hosts=hosts)) == (
+        "h is asked for; of the certificate is checked: time", ("hosts", "a", "upstream_tls"),
+    )  # fmt: skip
+    members = {"m": Member(url="https://m")}
+    group = Balancer(members=members, tls=UpstreamTls(check_name=False, server_name="x"))
+    routes = (replace(plain.routes[0], proxy="balancer://b/", preserve_host=True),)
+    balanced = replace(what, hosts=hosts, routes=routes, balancers={"b": group})
+    assert await of(balanced) == (
+        "x is asked for; of the certificate is checked: authority, time", ("balancers", "b", "tls"),
+    )  # fmt: skip
+    group = replace(group, members={"m": replace(members["m"], tls=UpstreamTls(verify=False))})
+    assert await of(replace(balanced, balancers={"b": group})) == (
+        "the client's Host is asked for; of the certificate is checked: nothing",
+        ("balancers", "b", "members", "m", "tls"),
+    )
+
+
 async def test_locations_are_told_of_requests_that_are_answered_here_too() -> None:
     what = replace(site(1), routes=(), locations=(Location(id="slow", path="/slow", timeout=90.0),))
     assert said(await told(what, url="/slow"), "locations")["slow"][0] == "match"
@@ -171,3 +212,25 @@ async def test_edits_that_make_a_request_nobody_may_send_are_told_as_the_500_tha
     explained = await told(replace(site(1), site=Options(), headers=(rule,)))
     assert (explained.status, explained.forwarded) == (500, "")
     assert "header rules" in explained.sentence
+
+
+async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) -> None:
+    (tmp_path / "www" / "in").mkdir(parents=True)
+    (tmp_path / "www" / "a.own").touch()
+    own = FileTypes(types={"own": "text/x-own"}, languages={"de": "de"})
+    where = Location(id="in", folder="www/in", autoindex=True)
+    what = Site(site=Options(document_root="www"), file_types=own, locations=(where,))
+    rules, outside = compile_site(what, Registry(), 1), Outside(folder=tmp_path)
+
+    async def settings(url: str) -> tuple[str, dict[str, tuple[str, tuple[str, ...]]]]:
+        found = await explain(rules, outside, Question(url=url, fields=("Host: a",)))
+        return found.sentence, {each.name: (each.value, each.address) for each in found.settings}
+
+    sentence, its = await settings("/a.own.de")
+    assert its["file_types"] == ("text/x-own; de", ("file_types",))
+    assert its["autoindex"] == ("false", ("site",))
+    sentence, its = await settings("/in/")
+    assert sentence == "answered here with 200: a listing of www/in/: 0 names"
+    assert its["autoindex"] == ("true", ("locations", "in"))
+    assert "file_types" not in its
+    assert its["directory_index"] == ("index.html", ("site",))

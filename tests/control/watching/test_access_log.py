@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.balance.member_state import MemberKey, MemberState
-from proxy_core.config.model import AccessLog as Settings
+from proxy_core.config.model import AccessLog, AccessLogRow, Site
 from proxy_core.control.watching import access_log, log_format
-from proxy_core.control.watching.access_log import AccessLogWriter
+from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.http.request_view import RequestView
 from proxy_core.runtime import recent_requests as recorder_module
 from proxy_core.runtime.exchange import Exchange
@@ -66,9 +66,9 @@ def served(recorder: Recorder, count: int = 1, **changes: Any) -> None:
         recorder.finish(one, 100.5)
 
 
-def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLogWriter:
-    log = AccessLogWriter(recorder, folder)
-    log.adopt(Settings(file="access.log", **settings))
+def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLogs:
+    log = AccessLogs(recorder, folder)
+    log.adopt(Site(access_log=AccessLog(file="access.log", **settings)))
     return log
 
 
@@ -199,11 +199,11 @@ def test_a_missing_folder_is_a_problem_until_it_is_there_and_then_nothing_is_los
     log = opened(recorder, tmp_path / "logs")
     served(recorder, 3)
     log.write()
-    assert log.problem is not None
-    assert "No such file or directory" in str(log.problem)
+    assert log.problems
+    assert "No such file or directory" in str(log.problems)
     (tmp_path / "logs").mkdir()
     log.write()
-    assert log.problem is None
+    assert not log.problems
     assert (tmp_path / "logs" / "access.log").read_text().count("\n") == 3
     log.close()
 
@@ -227,12 +227,12 @@ def test_a_full_disk_tears_no_line_and_the_log_goes_on_when_there_is_room(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         log.write()
-        assert "No space left on device" in str(log.problem)
+        assert "No space left on device" in str(log.problems)
         served(recorder, 2)
         log.write()
     log.write()
     log.write()
-    assert log.problem is None
+    assert not log.problems
     lines = (tmp_path / "access.log").read_bytes().splitlines(keepends=True)
     assert len(lines) == 6
     assert all(re.fullmatch(rb"127.* 200 2326\n", line) for line in lines)
@@ -248,12 +248,12 @@ def test_requests_that_left_the_ring_unwritten_are_counted_until_it_is_reopened(
     served(recorder, 25)
     log.write()
     log.write()
-    assert log.problem is not None
-    assert "15 requests were not written" in str(log.problem)
-    assert log.problem.severity == "warning"
+    assert log.problems
+    assert "15 requests were not written" in str(log.problems)
+    assert log.problems[0].severity == "warning"
     assert (tmp_path / "access.log").read_text().count("\n") == 10
     log.reopen()
-    assert log.problem is None
+    assert not log.problems
     log.close()
 
 
@@ -274,13 +274,13 @@ def test_a_pipe_that_nobody_reads_never_blocks_the_loop(tmp_path: Path) -> None:
     log = opened(recorder, tmp_path)
     served(recorder)
     log.write()
-    assert log.problem is not None
+    assert log.problems
     reader = os.open(tmp_path / "access.log", os.O_RDONLY | os.O_NONBLOCK)
     served(recorder, 2_000)
     log.write()
-    assert "does not keep up" in str(log.problem)
+    assert "does not keep up" in str(log.problems)
     read = b""
-    while log.problem:
+    while log.problems:
         read += os.read(reader, 1 << 20)
         log.write()
     read += os.read(reader, 1 << 20)
@@ -293,14 +293,89 @@ def test_standard_output_is_left_alone_while_a_console_has_it(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     recorder = Recorder()
-    headless = AccessLogWriter(recorder, tmp_path)
-    beside_a_console = AccessLogWriter(recorder, tmp_path, console=True)
+    headless = AccessLogs(recorder, tmp_path)
+    beside_a_console = AccessLogs(recorder, tmp_path, console=True)
     for log in (headless, beside_a_console):
-        log.adopt(Settings(file="-", format="common"))
+        log.adopt(Site(access_log=AccessLog(file="-", format="common")))
     served(recorder)
     for log in (headless, beside_a_console):
         log.write()
         log.close()
     assert capfdbinary.readouterr().out.count(b"GET /apache_pb.gif") == 1
-    assert headless.problem is None
-    assert "name a file" in str(beside_a_console.problem)
+    assert not headless.problems
+    assert "name a file" in str(beside_a_console.problems)
+
+
+SERVER, SHOP, MAIL = (SimpleNamespace(name=name) for name in ("", "shop", "mail"))
+
+
+def several(folder: Path, *rows: AccessLogRow, **first: Any) -> dict[str, list[int]]:
+    """The statuses that each file has after requests 1 to 6: of shop, mail and no host in turn."""
+    recorder = Recorder()
+    logs = AccessLogs(recorder, folder)
+    log = AccessLog(**{"file": "server", "format": "%s", **first}) if first.get("file", "server") else None
+    logs.adopt(Site(access_log=log, access_logs=rows))
+    for number in range(1, 7):
+        served(recorder, status=number, host=(SERVER, SHOP, MAIL)[number % 3])
+    logs.close()
+    assert not logs.problems
+    return {each.name: [*map(int, each.read_text().split())] for each in folder.iterdir()}
+
+
+def row(name: str, **settings: Any) -> AccessLogRow:
+    return AccessLogRow(**{"id": name, "file": name, "format": "%s", **settings})
+
+
+def test_each_log_of_the_server_has_each_request(tmp_path: Path) -> None:
+    every = [1, 2, 3, 4, 5, 6]
+    assert several(tmp_path, row("other"), row("off", enabled=False)) == {"server": every, "other": every}
+
+
+def test_a_host_with_logs_of_its_own_is_in_no_log_of_the_servers_but_in_those_for_every_host(tmp_path: Path) -> None:
+    rows = (row("shop", host="shop"), row("other"), row("all", every_host=True))
+    found = several(tmp_path, *rows)
+    assert found == {"shop": [1, 4], "server": [2, 3, 5, 6], "other": [2, 3, 5, 6], "all": [1, 2, 3, 4, 5, 6]}
+
+
+def test_logs_of_several_hosts_may_share_a_file_and_its_lines_stay_in_order(tmp_path: Path) -> None:
+    rows = (
+        row("a", file="both", host="shop"),
+        row("b", file="both", host="mail"),
+        row("c", file="server", host="mail"),
+    )
+    assert several(tmp_path, *rows) == {"both": [1, 2, 4, 5], "server": [2, 3, 5, 6]}
+
+
+def test_one_log_may_stand_twice_in_one_file(tmp_path: Path) -> None:
+    assert several(tmp_path, row("again", file="server"))["server"] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
+
+
+def test_without_a_log_of_the_server_only_hosts_have_some(tmp_path: Path) -> None:
+    assert several(tmp_path, row("shop", host="shop"), file="") == {"shop": [1, 4]}
+
+
+def test_trouble_with_one_file_holds_up_no_other_and_is_told_where_it_is(tmp_path: Path) -> None:
+    recorder = Recorder()
+    logs = AccessLogs(recorder, tmp_path)
+    logs.adopt(Site(access_log=AccessLog(file="good", format="%s"), access_logs=(row("bad", file="no/such/folder"),)))
+    served(recorder, 3)
+    logs.write()
+    assert (tmp_path / "good").read_text() == "200\n" * 3
+    assert [each.address for each in logs.problems] == [("access_logs", "bad", "file")]
+    (tmp_path / "no" / "such").mkdir(parents=True)
+    logs.write()
+    assert (tmp_path / "no" / "such" / "folder").read_text() == "200\n" * 3
+    assert not logs.problems
+
+
+def test_an_edit_of_one_log_leaves_the_others_where_they_are(tmp_path: Path) -> None:
+    recorder = Recorder()
+    logs = AccessLogs(recorder, tmp_path)
+    kept = AccessLog(file="kept", format="%s")
+    logs.adopt(Site(access_log=kept, access_logs=(row("old"),)))
+    served(recorder)
+    logs.adopt(Site(access_log=kept, access_logs=(row("new"),)))
+    served(recorder, status=201)
+    logs.close()
+    found = {each.name: each.read_text().split() for each in tmp_path.iterdir()}
+    assert found == {"kept": ["200", "201"], "old": ["200"], "new": ["201"]}

@@ -23,6 +23,7 @@ from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.registry import Registry
+from tests.e2e.harness import HELLO, answers, get, serving, site, upstream
 
 HEAD = (
     b"GET /a%20b/./c?q=1 HTTP/1.1\r\nHost: Shop.Test:8080\r\nX-A: one\r\nx-a:  two \r\n"
@@ -86,6 +87,7 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
     ("%b %B", {"sent": 0}, "- 0"), ("%r %s", {"head": b"", "status": 0}, "- -"), ("%u %{V}e", {"extras": None}, "- -"),
     ("%{x-b}o", {"replaced": 502}, "-"), ("%{member}x %{route}x", {"member": None, "route": None}, "- -"),
     ("%{waited}x %{first}x %{cause}x", {"connected": 0.0, "answered": 0.0, "cause": ""}, "- - -"),
+    ("%{SSL_CIPHER}x %{ssl_no_such}x %{cipher}c %{errstr}c", {}, "- - - -"),
     ("%X", {"status": 499}, "X"), ("%X", {"head": b"GET / HTTP/1.1\r\n\r\n"}, "+"),
     ("%X", {"head": b"GET / HTTP/1.0\r\n\r\n", "version": "1.0"}, "-"), ("%{who}n", {"notes": None}, "-"),
 ]  # fmt: skip
@@ -103,7 +105,16 @@ def test_what_never_came_about_is_a_dash(form: str, changes: dict[str, Any], tex
     assert compiled(form)(exchange(**changes)) == text.encode() + b"\n"
 
 
+async def test_what_mod_ssl_looks_up_is_that_of_the_request() -> None:
+    async with upstream(answers(HELLO)) as member, serving(site(member.port)) as proxy:
+        await get(proxy.port, "/a?b")
+        seen = await proxy.finished(1)
+    form = "%{REQUEST_METHOD}x %{REQUEST_URI}x %{QUERY_STRING}x %{HTTPS}x %{SSL_PROTOCOL}x %{NO_SUCH}x"
+    assert compiled(form)(seen) == b"GET /a b off - -\n"
+
+
 BAD = [
+    ("%{foo}c", "%{foo}c at character 1", "%{version}c"),
     ("%h %Z", "%Z at character 4", "known are"), ("%", "character 1 has no end", "%%"), ("%{X-A", "no end", "%%"),
     ("%{}i", "names nothing", "%{NAME}i"), ("%h %i", "names nothing", "%{NAME}i"), ("%{x}h", "%{x}h", "write %h"),
     ("%{memer}x", "%{memer}x at character 1", "did you mean %{member}x?"), ("%{min}T", "%{min}T", "%{ms}T"),

@@ -104,6 +104,13 @@ UNKNOWN_CLIENT = [
     (("all granted",), 200),
     (("ip 10", "method GET"), 200),
     (("access outside", "expr true"), 200),
+    # So do expressions about it, and their negation.
+    (("expr -R '10.0.0.0/8'",), 403),
+    (("expr ! -R '10.0.0.0/8'",), 403),
+    (("expr %{REMOTE_ADDR} != '10.1.2.3'",), 403),
+    (("expr %{SSL:remote_host} !~ /^10/",), 403),
+    (("access other_than_10",), 403),
+    (("expr %{HTTP:X-Kind} == 'good'",), 200),
     # What asks for a user may still open it.
     (("ip 10", "valid-user"), 401),
     (("access both",), 403),
@@ -132,6 +139,9 @@ CLIENTS = """
 [access.others_than_one]
 match = "all"
 require = ["all granted", "not ip 10.1.2.3"]
+[access.other_than_10]
+match = "all"
+require = ["all granted", "not expr -R '10.0.0.0/8'"]
 [access.not_local]
 match = "all"
 require = ["all granted", "not local"]

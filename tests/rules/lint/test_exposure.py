@@ -8,7 +8,7 @@ from msgspec import Struct
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.config.schema import fields
-from proxy_core.control.editing.editor import check
+from proxy_core.control.editing.site_problems import check
 
 ROOT = '[site]\ndocument_root = "{}"\n'
 AUTH = '[auth.x]\nrealm = "x"\nfile = "{}"\n'
@@ -49,7 +49,8 @@ SERVED = {("Options", "document_root"), ("Host", "document_root"), ("Route", "fo
 FOR_CLIENTS = {("ErrorPage", "file")}
 """Files that clients may see."""
 PRIVATE = {
-    ("Auth", "file"), ("AccessLog", "file"), ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
+    ("Auth", "file"), ("AccessLog", "file"), ("AccessLogRow", "file"),
+    ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
     ("ListenerTls", "client_ca"), ("UpstreamTls", "ca"), ("UpstreamTls", "cert"), ("UpstreamTls", "key"),
     ("RewriteMap", "file"), ("RewriteMap", "dsn"), ("RewriteMap", "command"),
 }  # fmt: skip
