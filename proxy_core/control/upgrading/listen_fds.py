@@ -2,8 +2,9 @@
 
 LISTEN_FDS says how many there are, from 3 on, LISTEN_PID for which process, LISTEN_FDNAMES under which names. systemd
 gives the sockets of socket units so, and a process that lets this one take over gives its own, with three more whose
-names no listener can have. What is no socket that we know how to use is closed. The variables are taken out of the
-environment and the descriptors are not inherited further, so that programs which are started get none of it.
+names no listener can have. What is no socket that we know how to use is left alone: where the count is wrong, it is
+something of our own. The variables are taken out of the environment and the descriptors are not inherited further, so
+that programs which are started get none of it.
 """
 
 from __future__ import annotations
@@ -57,14 +58,18 @@ def given(environment: MutableMapping[str, str]) -> Given:
 def _sort(found: Given, name: str, number: int, is_socket: bool) -> None:
     if name == LOCK:
         found.lock = number
-    elif not is_socket:
-        os.close(number)
+        return
+    if not is_socket:
+        return
+    each = socket.socket(fileno=number)
+    waits = each.type == socket.SOCK_DGRAM or each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if name == CHANNEL:
+        found.channel = each
+    elif not waits:
+        each.detach()
+        return
+    elif each.family == socket.AF_UNIX:
+        found.control = each if name == CONTROL else found.control
     else:
-        each = socket.socket(fileno=number)
-        each.setblocking(False)
-        if name == CHANNEL:
-            found.channel = each
-        elif name == CONTROL and each.family == socket.AF_UNIX:
-            found.control = each
-        else:
-            found.sockets.append(Inherited(name, each))
+        found.sockets.append(Inherited(name, each))
+    each.setblocking(False)
