@@ -50,6 +50,12 @@ DEMO_RATE = 15.0
 """Requests per second of the demo traffic."""
 
 
+NO_UPGRADE = (
+    "a process with a console on its own terminal cannot leave that to another one: "
+    "serve with rproxy, which can be upgraded, and stop this one"
+)
+
+
 class Signals:
     """What the process was told from outside. ``stop``: drain and end; ``cut``: a second time, so at once; ``hung``:
     the terminal is gone (in a process with a console SIGHUP never means reload)."""
@@ -63,6 +69,9 @@ class Signals:
             loop.add_signal_handler(number, self.end)
         loop.add_signal_handler(signal.SIGHUP, self.hung.set)
         loop.add_signal_handler(signal.SIGUSR1, engine.reopen_logs)
+        loop.add_signal_handler(
+            signal.SIGUSR2, engine.recent_problems.add, Problem(what=NO_UPGRADE, severity="warning")
+        )
         # A stopped process serves nobody: no key, and no shell that puts it into the background, may stop it.
         for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)
@@ -136,7 +145,7 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
     if given.demo:
         await engine.start_demo()
         engine.start_demo_traffic(DEMO_RATE)
-    door = await opened(engine, given.control, signals.end)
+    door = await opened(engine, given.control, signals.end, no_upgrade)
     asyncio.get_running_loop().call_later(SETTLE, settle)
     if await attended(engine, signals, given.read_only) == "cut":
         signals.cut.set()
@@ -147,6 +156,10 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
         await door.close()
     tell(f"rproxy: stopped, {cut} cut\n")
     return 0
+
+
+async def no_upgrade() -> str:
+    raise ValueError(NO_UPGRADE)
 
 
 async def attended(engine: Engine, signals: Signals, read_only: bool = False) -> Ending:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -12,6 +15,9 @@ from hatchling.builders.wheel import WheelBuilder
 from trove_classifiers import classifiers
 
 from proxy_core import __version__
+from proxy_core.config.reading.document import parse
+from proxy_core.control.editing.editor import check
+from proxy_core.errors import errors
 from tests.mutants import copy
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +63,7 @@ IN_THE_SDIST = [
     "CHANGELOG.md",
     ".ci/run",
     "packaging/rproxy.service",
+    "packaging/kubernetes.yaml",
     "docs/console.svg",
     "tests/house.py",
 ]
@@ -78,3 +85,38 @@ def test_who_looks_for_it_learns_what_it_is(built: dict[str, bytes]) -> None:
     assert "Topic :: Internet :: Proxy Servers" in told
     assert {line.partition(": ")[0] for line in lines} >= {"Keywords", "License-Expression"}
     assert set(filter(None, told)) - {__version__} <= classifiers
+
+
+def test_the_site_of_the_kubernetes_example_is_sound_and_has_what_its_probes_ask() -> None:
+    text = (ROOT / "packaging" / "kubernetes.yaml").read_text()
+    site = textwrap.dedent(text.partition("site.toml: |\n")[2].partition("---\n")[0])
+    document = parse(site, "site.toml")
+    assert document.site is not None
+    assert not errors(check(document))
+    assert document.site.metrics is not None
+    asked = set(re.findall(r"http://([^/]+)(/\w+)", text.partition("readinessProbe")[2]))
+    assert asked == {(document.site.metrics.address, "/readyz"), (document.site.metrics.address, "/healthz")}
+    assert f"containerPort: {document.site.listeners['http'].address[1:]}" in text
+    (grace,) = re.findall(r"terminationGracePeriodSeconds: (\d+)", text)
+    (before,) = re.findall(r'\[sleep, "(\d+)"\]', text)
+    assert int(grace) > int(before) + document.site.site.drain_timeout
+
+
+def test_the_image_runs_as_nobody_else_and_is_healthy_when_ctl_says_so() -> None:
+    lines = (ROOT / "packaging" / "Containerfile").read_text().splitlines()
+    assert "USER 10001" in lines
+    (check_,) = (line for line in lines if line.startswith("HEALTHCHECK"))
+    assert check_.endswith('CMD ["rproxy", "ctl", "status"]')
+    (volumes,) = (line.partition(" ")[2] for line in lines if line.startswith("VOLUME"))
+    (given,) = (line for line in lines if line.startswith("ENV"))
+    written = re.findall(r"(?:XDG_STATE_HOME|RUNTIME_DIRECTORY)=(\S+)", given)
+    assert {*written, "/etc/rproxy"} == set(json.loads(volumes)), "the root is read-only"
+
+
+def test_the_units_fit_together() -> None:
+    service = (ROOT / "packaging" / "rproxy.service").read_text()
+    assert "\nType=notify\n" in service
+    assert "\nNotifyAccess=main\n" in service, "after an upgrade the old process must not speak for the new one"
+    (log,) = re.findall(r"^(/\S+)/\*\.log {", (ROOT / "packaging" / "rproxy.logrotate").read_text(), re.MULTILINE)
+    (folder,) = re.findall(r"^LogsDirectory=(.*)", service, re.MULTILINE)
+    assert log == f"/var/log/{folder}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
+from proxy_core.control.upgrading.handing_over import HandingOver
+from proxy_core.control.upgrading.handover import Inheritance
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
@@ -41,8 +43,6 @@ from proxy_core.runtime.health_checks import Checks
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.maps.text_file import MapRow
-from proxy_core.runtime.recent_requests import Recorder
-from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
@@ -70,9 +70,12 @@ class BadSite(Exception):
 
 class Engine:
     """A proxy that serves the site in ``file``. Raises BadSite when the file has errors, which it is to be without a
-    listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one."""
+    listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one.
+    ``kept`` is what another process leaves to this one."""
 
-    def __init__(self, file: Path, *, console: bool = False, allow_empty: bool = False) -> None:
+    def __init__(
+        self, file: Path, *, console: bool = False, allow_empty: bool = False, kept: Inheritance | None = None
+    ) -> None:
         if console:  # what a console alone asks for is loaded before anybody is served
             import proxy_core.control.explaining.explain  # noqa: F401
         document = read(file)
@@ -84,12 +87,10 @@ class Engine:
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
         self.door_problem: Callable[[], Problem | None] = lambda: None
-        self.upgrade: Callable[[], Awaitable[str]] | None = None
-        """Begins an upgrade and says what is being done, where there is a way."""
         self._editor = Editor(file, document, self._apply)
-        self._pen = SiteLock(journal_of(file).with_name("writer"))
-        self._registry = Registry()
-        self._recorder = Recorder()
+        kept = kept or Inheritance()
+        self._pen = SiteLock(journal_of(file).with_name("writer"), kept.lock)
+        self._registry, self._recorder = kept.registry, kept.recorder
         self._current = Current(compile_site(document.site, self._registry, self._editor.generation))
         adopt(self._current.rules, self._registry, time.monotonic())
         self._maps = MapStore(self.recent_problems.add)
@@ -100,7 +101,10 @@ class Engine:
         )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
-        self.metrics = MetricsText(self.metrics_text)
+        self.metrics = MetricsText(self.metrics_text, self._server.unready)
+        self._server.inherited = self._beats.inherited = self.metrics.inherited = kept.sockets
+        parts = (self._registry, self._recorder, self._server, self.metrics, self._beats, self._checks)
+        self.handing_over = HandingOver(*parts, self._editor, self._pen)
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
@@ -318,8 +322,6 @@ class Engine:
         self._access_logs.adopt(site)
         return ()
 
-    # ---- clocks
-
     async def _clock(self) -> None:
         """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
         loop = asyncio.get_running_loop()
@@ -337,6 +339,8 @@ class Engine:
 
     async def _tick(self, ticks: int) -> None:
         self._access_logs.write()
+        if self._server.retired:
+            return  # what is in force is another process's business
         if ticks % round(1 / TICK) == 0:
             await self._second()
         if ticks % round(BIND_AGAIN / TICK) == 0 and (self._swap.unbound or self.metrics.problem):
@@ -345,9 +349,7 @@ class Engine:
     async def _second(self) -> None:
         self._lateness, self._lateness_now = self._lateness_now, 0.0
         if self._lateness > STOOD_STILL:
-            what = f"the event loop stood still for {self._lateness:.1f} s, and served nobody meanwhile"
-            todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
-            self.recent_problems.add(Problem(what=what, todo=todo, severity="warning"))
+            self.recent_problems.add(_stood_still(self._lateness))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
         await self._beats.adopt(self._current.rules.site)
@@ -360,6 +362,12 @@ class Engine:
             await self._editor.file_changed()
         if self.watch is not None:
             self.watch(self.sight())
+
+
+def _stood_still(seconds: float) -> Problem:
+    what = f"the event loop stood still for {seconds:.1f} s, and served nobody meanwhile"
+    todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
+    return Problem(what=what, todo=todo, severity="warning")
 
 
 def _listeners(bound: Sequence[BoundListener]) -> tuple[ListenerState, ...]:

@@ -187,16 +187,13 @@ class Recorder:
         """Close the second that ended at epoch time ``at``."""
         self.settle()
         seconds: dict[MemberKey, MemberSecond] = {}
-        then: dict[MemberKey, tuple[int, int, list[int]]] = {}
+        members = [*members]
         for state in members:
             elected, answered, histogram = self._members_then.get(state.key, (0, 0, _EMPTY))
             if state.elected != elected or state.answered != answered:
                 seconds[state.key] = MemberSecond(
                     state.elected - elected, state.answered - answered, _gained(state.histogram, histogram)
                 )
-                histogram = state.histogram.copy()
-            then[state.key] = (state.elected, state.answered, histogram)
-        self._members_then = then
         routes = {}
         for key, tally in self.routes.items():
             if tally.fresh:
@@ -211,9 +208,20 @@ class Recorder:
                 generation if generation != self._generation_then else 0,
             )
         )
+        self.begin_second(members)
+        self._generation_then = generation
+
+    def begin_second(self, members: Iterable[MemberState]) -> None:
+        """What is counted from now on belongs to the next second."""
+        then: dict[MemberKey, tuple[int, int, list[int]]] = {}
+        for state in members:
+            elected, answered, histogram = self._members_then.get(state.key, (-1, -1, _EMPTY))
+            if state.elected != elected or state.answered != answered:
+                histogram = state.histogram.copy()
+            then[state.key] = (state.elected, state.answered, histogram)
+        self._members_then = then
         self._classes_then = self.classes.copy()
         self._histogram_then = self.histogram.copy()
-        self._generation_then = generation
 
     def forget(self, rules: Container[RuleKey]) -> None:
         """Drop the totals of routes that nobody knows any more: those not among ``rules``."""

@@ -9,7 +9,7 @@ No I/O and no timer. A site that bounds nothing pays a comparison or two for eac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
 
@@ -41,6 +41,11 @@ class Admission:
     _most: int = _MOST
     """How many of these are borne."""
 
+    def go_on(self, reached: Mapping[str, int], rates: Mapping[str, float]) -> None:
+        """Begin with what another process knew."""
+        self.reached.update(reached)
+        self._full_at.update(rates)
+
     def opened(self, client: str, policy: ClientPolicy) -> bool:
         """A connection of this client is open, and to be ``closed``; whether it may stay."""
         name = seen_as(client)
@@ -67,6 +72,10 @@ class Admission:
             # Or a crowd would have all of it gone through for each of them.
             self._most = max(_MOST, 2 * len(self._full_at))
         self._full_at[seen_as(client)] = self._next_full(client, policy, now)
+
+    def rates(self, now: float) -> dict[str, float]:
+        """When the bucket of each client that asked a moment ago will be full again, for another process to go on."""
+        return {name: at for name, at in self._full_at.items() if at > now}
 
     def verdict(self, clients: Iterable[str], policy: ClientPolicy) -> RefusedRequest | None:
         """What a request would be answered here if it came now, None where it would go on: for who only asks. The first

@@ -11,16 +11,14 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
 from proxy_core.serve.bound_listener import Accepting, BoundListener
 from proxy_core.serve.connection_setup import ConnectionSetup
+from proxy_core.serve.listening_sockets import BACKLOG, InheritedSockets, listening_sockets
 from proxy_core.serve.proxy_protocol import Ends
-
-BACKLOG: Final = 4096
 
 
 class ListenError(Exception):
@@ -41,19 +39,17 @@ async def bind(
     listener: Listener,
     factory: Callable[[BoundListener, Ends | None], asyncio.Protocol],
     listening: Sequence[socket.socket] = (),
+    inherited: InheritedSockets | None = None,
 ) -> BoundListener:
-    """Bind and listen, without accepting yet; or take over sockets that listen already. Raises OSError or ValueError,
-    each with words for people."""
+    """Bind and listen, without accepting yet; or take over sockets that listen already: ``listening``, or what fits of
+    those that this process ``inherited``. Raises OSError or ValueError, each with words for people."""
     loop = asyncio.get_running_loop()
     host, port = endpoint(listener.address)
     bound = BoundListener(name, listener.address, port, listener)
-    sockets = bound.sockets = [*listening]
+    sockets = [*listening] or await listening_sockets(host, port, name, inherited or InheritedSockets())
+    bound.sockets = sockets
+    bound.port = port or sockets[0].getsockname()[1]
     try:
-        bound.port = bound.port or (sockets[0].getsockname()[1] if sockets else 0)
-        for family, address in () if sockets else await _addresses(host):
-            opened = _listening(family, address, bound.port)
-            sockets.append(opened)
-            bound.port = bound.port or opened.getsockname()[1]
         for opened in sockets:
             if is_plain(listener):
                 server: Accepting = await loop.create_server(
@@ -67,30 +63,6 @@ async def bind(
             opened.close()
         raise
     return bound
-
-
-async def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
-    if not host:
-        if socket.has_dualstack_ipv6():
-            return [(socket.AF_INET6, "::")]
-        return [(socket.AF_INET, "0.0.0.0")]
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys((entry[0], str(entry[4][0])) for entry in found))
-
-
-def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address == "::" else 1)
-        opened.setblocking(False)
-        opened.bind((address, port))
-        opened.listen(BACKLOG)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
 
 
 def problem_of(name: str, listener: Listener, error: Exception) -> Problem:

@@ -1,10 +1,10 @@
-"""Listeners of their own beside those for requests: the page for programs, and where heartbeats come in.
+"""Listeners of their own beside those for requests: the pages for programs, and where heartbeats come in.
 
 aiohttp's own server does both: they are off the request path, and a reader who is slow, or comes too often, is no
-business of the requests. The page is a text, made anew for each reader: one path, GET and HEAD; everything else is 404
-or 405. Heartbeats come in as with HeartbeatListen and the handler of mod_heartmonitor: at a UDP port, with its
-multicast group where the address is one, and by HTTP POST beside it. Whoever reaches the address is believed, so it
-belongs into a network of one's own. A datagram that is no report is dropped without a word; a POST gets 400.
+business of the requests. The pages are texts, made anew for each reader: GET and HEAD; everything else is 404 or 405.
+Heartbeats come in as with HeartbeatListen and the handler of mod_heartmonitor: at a UDP port, with its multicast group
+where the address is one, and by HTTP POST beside it. Whoever reaches the address is believed, so it belongs into a
+network of one's own. A datagram that is no report is dropped without a word; a POST gets 400.
 
 Both answer only where Host names them: by the address that the request came to, by loopback, or by a name of the site's
 choosing. A browser that was led here under the name of some web page (DNS rebinding) gets 421 and reads nothing.
@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, NamedTuple
@@ -27,7 +27,10 @@ from proxy_core.balance.heartbeat import LONGEST, LoadReport, report
 from proxy_core.http.syntax import host_name
 from proxy_core.http.target import endpoint
 from proxy_core.rules.access.networks import parse
+from proxy_core.serve.listening_sockets import HEARTBEAT, METRICS, InheritedSockets, listening_sockets
 
+TextPage = tuple[str, Callable[[], tuple[int, str]]]
+"""What a path answers: its type, and what gives the status and the text, anew for each reader."""
 Told = Callable[[LoadReport, str], None]
 """Gets each report with its sender's address."""
 Names = Callable[[], Collection[str]]
@@ -39,27 +42,33 @@ class AuxiliaryListener(NamedTuple):
 
     address: str
     port: int
+    sockets: tuple[socket.socket, ...]
     close: Callable[[], Coroutine[Any, Any, None]]
 
 
-async def serve_page(
-    address: str, path: str, content_type: str, text: Callable[[], str], names: Names = tuple
+async def serve_pages(
+    address: str, pages: Mapping[str, TextPage], names: Names = tuple, inherited: InheritedSockets | None = None
 ) -> AuxiliaryListener:
-    """Listen on ``address`` and answer ``path``. Raises OSError or ValueError, each with words for people."""
+    """Listen on ``address`` and answer ``pages``, each by its path; on a socket that was ``inherited`` where one fits.
+    Raises OSError or ValueError, each with words for people."""
     host, port = endpoint(address)
 
-    async def answer(request: web.Request) -> web.Response:
-        return web.Response(body=text().encode(), headers={"Content-Type": content_type})
+    async def answer(page: TextPage, _: web.Request) -> web.Response:
+        content_type, made = page
+        status, text = made()
+        return web.Response(status=status, body=text.encode(), headers={"Content-Type": content_type})
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request) if _names_us(request, names()) else _misdirected()
 
     application = web.Application(client_max_size=1, middlewares=[guard])
-    application.router.add_get(path, answer)
+    for path, page in pages.items():
+        application.router.add_get(path, partial(answer, page))
     runner = web.AppRunner(application, access_log=None, keepalive_timeout=75, shutdown_timeout=0.5)
-    await _accept(runner, host, port)
-    return AuxiliaryListener(address, runner.addresses[0][1], runner.cleanup)
+    sockets = await listening_sockets(host, port, METRICS, inherited or InheritedSockets())
+    await _accept(runner, sockets)
+    return AuxiliaryListener(address, sockets[0].getsockname()[1], tuple(sockets), runner.cleanup)
 
 
 def _names_us(request: web.BaseRequest, names: Collection[str]) -> bool:
@@ -81,20 +90,26 @@ def _misdirected() -> web.Response:
     return web.Response(status=421, text=text)
 
 
-async def _accept(runner: web.BaseRunner, host: str | None, port: int) -> None:
+async def _accept(runner: web.BaseRunner, sockets: Sequence[socket.socket]) -> None:
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        for each in sockets:
+            await web.SockSite(runner, each).start()
     except BaseException:
         await runner.cleanup()
+        for each in sockets:
+            each.close()
         raise
 
 
-async def hear_heartbeats(address: str, told: Told, names: Names = tuple) -> AuxiliaryListener:
-    """Bind the address. Raises OSError and ValueError."""
+async def hear_heartbeats(
+    address: str, told: Told, names: Names = tuple, inherited: InheritedSockets | None = None
+) -> AuxiliaryListener:
+    """Bind the address, or take what was ``inherited`` for it. Raises OSError and ValueError."""
     host, port = endpoint(address)
     group = host if _is_multicast(host) else ""
-    opened = _socket(host, port, group)
+    given = inherited or InheritedSockets()
+    opened = _socket(host, port, group, given)
     loop = asyncio.get_running_loop()
     datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(told), sock=opened)
     posts = web.ServerRunner(web.Server(partial(_posted, told, names), access_log=None), shutdown_timeout=0.5)
@@ -104,15 +119,18 @@ async def hear_heartbeats(address: str, told: Told, names: Names = tuple) -> Aux
         await posts.cleanup()
 
     port = opened.getsockname()[1]
+    sockets = list[socket.socket]()
     try:
         if not group:
-            await _accept(posts, host or None, port)
+            sockets = await listening_sockets(host, port, HEARTBEAT, given)
+            await _accept(posts, sockets)
     except OSError:
         datagrams.close()
         if endpoint(address)[1]:
             raise
-        return await hear_heartbeats(address, told, names)  # the port that UDP was given is somebody else's with TCP
-    return AuxiliaryListener(address, port, close)
+        # the port that UDP was given is somebody else's with TCP
+        return await hear_heartbeats(address, told, names)
+    return AuxiliaryListener(address, port, (opened, *sockets), close)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -144,8 +162,12 @@ def _is_multicast(host: str) -> bool:
         return False
 
 
-def _socket(host: str, port: int, group: str) -> socket.socket:
+def _socket(host: str, port: int, group: str, inherited: InheritedSockets) -> socket.socket:
     family, _, _, _, there = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_DGRAM)[0]
+    taken = inherited.take(HEARTBEAT, socket.SOCK_DGRAM, family, str(there[0]), port)
+    if taken is not None:
+        taken.setblocking(False)
+        return taken
     opened = socket.socket(family, socket.SOCK_DGRAM)
     try:
         opened.setblocking(False)

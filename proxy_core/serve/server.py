@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from proxy_core.serve.client_connection import ClientConnection
 from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.deadlines import SWEEP_SECONDS
 from proxy_core.serve.listeners import ListenError, bind, is_plain, problem_of
+from proxy_core.serve.listening_sockets import InheritedSockets
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.server_state import ServerState
 
@@ -86,6 +88,9 @@ class ProxyServer:
         self._folder = folder
         self._looked = 0.0
         self.look_every = _LOOK
+        self.retired = False
+        self.inherited = InheritedSockets()
+        """Sockets that listen already, for listeners with their addresses."""
 
     async def prepare(self, listeners: Mapping[str, Listener]) -> PreparedListeners:
         """Bind what is new. Raises ListenError with every address that cannot be had, and leaves nothing bound."""
@@ -107,7 +112,7 @@ class ProxyServer:
                 else:
                     # One that learns or forgets TLS is another listener, on the same sockets: nobody is refused.
                     open_already = [sock.dup() for sock in there.sockets] if there is not None else []
-                    bound = await bind(name, listener, self._enter, open_already)
+                    bound = await bind(name, listener, self._enter, open_already, self.inherited)
                     prepared.new.append(bound)
                 prepared.uses[bound] = name, listener, secure
             except BadTls as bad:
@@ -172,6 +177,12 @@ class ProxyServer:
         """Who is kept out, and how many are inside."""
         return self._state.admission
 
+    def unready(self) -> str:
+        """Why no request should be sent here, "" where it may."""
+        if any(not bound.draining for bound in self.listeners):
+            return ""
+        return "no request is taken: this process drains, or has no listener"
+
     def reached(self) -> dict[str, int]:
         """How often each limit was reached, by its name; passwords: how often one was wrong, passwords_unjudged: how
         often there were too many."""
@@ -182,16 +193,34 @@ class ProxyServer:
     async def drain(self, seconds: float) -> int:
         """Stop accepting and let what is in flight finish for at most ``seconds``; returns how many were cut."""
         for bound in self.listeners:
-            if not bound.draining:
+            if not bound.draining or bound.cut_at == inf:
                 self._stop(bound, seconds + 1)  # who is left is cut here, and counted
-        end = monotonic() + seconds
         clients = self._clients
-        while clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice
-            await asyncio.sleep(0.02)
+        await self.empty(seconds)
         left = [client for client in clients if client.flight is not None]
         for client in list(clients):
             client.cut()
         return len(left)
+
+    def retire(self) -> None:
+        """Another process accepts on these sockets from now on. Kept connections serve their next request, which is
+        their last; nobody is cut, and no tunnel is told to end."""
+        self.retired = True
+        for bound in self.listeners:
+            if not bound.draining:
+                bound.stop()
+                bound.cut_at = inf
+
+    @property
+    def upgrade_timeout(self) -> float:
+        """Seconds that the site in force gives to what is left after ``retire``."""
+        return self._state.current.rules.site.site.upgrade_timeout
+
+    async def empty(self, seconds: float) -> None:
+        """Wait until no client is left, for at most ``seconds``."""
+        end = monotonic() + seconds
+        while self._clients and monotonic() < end:  # noqa: ASYNC110 - no request pays for a notice
+            await asyncio.sleep(0.02)
 
     async def close(self) -> None:
         """Stop at once: cut what is open, and free every socket and timer."""

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from proxy_core.balance.heartbeat import LoadReport
-from proxy_core.serve.metrics_and_heartbeat_listeners import hear_heartbeats, serve_page
+from proxy_core.serve.metrics_and_heartbeat_listeners import hear_heartbeats, serve_pages
 
 GROUP = "239.7.7.7"
+SECRET = {"/metrics": ("text/plain", lambda: (200, "secret"))}
 
 
 async def arrived(said: list[tuple[LoadReport, str]], count: int) -> None:
@@ -85,7 +86,7 @@ async def test_pages_for_programs_answer_to_their_own_names_alone(host: str, our
     said: list[tuple[LoadReport, str]] = []
     line = f"{host}\r\n" if host else ""
     http = "HTTP/1.1" if host else "HTTP/1.0"
-    page = await serve_page("127.0.0.1:0", "/metrics", "text/plain", lambda: "secret", lambda: ["Proxy.Internal"])
+    page = await serve_pages("127.0.0.1:0", SECRET, lambda: ["Proxy.Internal"])
     beats = await hear_heartbeats("127.0.0.1:0", lambda *heard: said.append(heard), lambda: ["Proxy.Internal"])
     try:
         for path, status in (("/metrics", 200), ("/", 404)):
@@ -105,7 +106,7 @@ async def test_pages_for_programs_answer_to_their_own_names_alone(host: str, our
 @pytest.mark.parametrize("head", ["GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost",
                                   "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example"])  # fmt: skip
 async def test_a_request_that_names_two_hosts_is_none_of_ours(head: str) -> None:
-    page = await serve_page("127.0.0.1:0", "/metrics", "text/plain", lambda: "secret")
+    page = await serve_pages("127.0.0.1:0", SECRET)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", page.port)
         writer.write(f"{head}\r\nConnection: close\r\n\r\n".encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -100,6 +101,19 @@ def test_a_terminal_that_hangs_up_ends_the_console_and_not_the_proxy(start: Star
     before = terminal.cpu()
     time.sleep(1.0)
     assert terminal.cpu() - before < 0.1, "nobody asks and nobody looks, and it uses the processor"
+    assert terminal.stop() == 0
+
+
+def test_an_upgrade_of_a_process_with_a_terminal_is_refused_in_words_and_ends_nothing(start: Start) -> None:
+    terminal = start()
+    with Load(terminal.port()) as load:
+        load.answered(10)
+        os.kill(terminal.pid, signal.SIGUSR2)
+        time.sleep(0.2)  # signals have no answer
+        terminal.press("p")
+        terminal.shows("can be upgraded")
+        load.answered(30)
+        assert not load.failures
     assert terminal.stop() == 0
 
 

@@ -90,6 +90,7 @@ IGNORED = by_name({
 LOST = {
     "Options.address_ttl": "Apache asks for a member's addresses once; addressttl= of a member may do",
     "Options.drain_timeout": "GracefulShutdownTimeout is the nearest, for apache2ctl graceful-stop",
+    "Options.upgrade_timeout": "GracefulShutdownTimeout is the nearest, for apache2ctl graceful-stop",
     "Options.tunnel_timeout": "Apache has ProxyTimeout for tunnels",
     "Options.request_id": "mod_unique_id makes ids, and RequestHeader sends them",
     "Options.forwarded_header": "mod_proxy does not write Forwarded",

@@ -59,6 +59,10 @@ class Options(SiteTable, frozen=True, kw_only=True):
     """Seconds that requests in flight may take to finish when the proxy stops or a listener is removed; what is still
     open then is cut."""
 
+    upgrade_timeout: SecondsOrNone = 3600.0
+    """Seconds that requests and tunnels in flight may take to finish in the old process after an upgrade (rproxy ctl
+    upgrade, SIGUSR2); what is still open then has drain_timeout more."""
+
     tunnel_timeout: Seconds = 3600.0
     """Seconds in which nothing moves, either way, after which a tunnel (a WebSocket, say) is closed. Apache:
     ProxyWebsocketIdleTimeout."""

@@ -38,6 +38,8 @@ from proxy_core.runtime.maps.source import MapState
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a service is given up; in a watch a sign of life comes more often."""
+UPGRADED_WITHIN = 90.0
+"""The same for an upgrade."""
 _ENDPOINTS = {each.name: each for each in ENDPOINTS}
 
 
@@ -130,7 +132,9 @@ class DoorClient:
         return cast(Done, self._ask("stop", body=b""))
 
     def upgrade(self) -> Done:
-        return cast(Done, self._ask("upgrade", body=b""))
+        """The answer comes when the new program serves."""
+        with closing(DoorClient(self.path, UPGRADED_WITHIN)) as patient:
+            return cast(Done, patient._ask("upgrade", body=b""))
 
     def watch(self, after: int | None = None) -> Iterator[WatchLine]:
         """What happens, until the service ends or whoever reads has enough."""

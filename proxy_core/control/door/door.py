@@ -119,6 +119,20 @@ class Door:
                 transport.abort()  # who reads nothing must not hold up the end
         await self._runner.cleanup()
 
+    async def let_go(self) -> None:
+        """Another process accepts on the socket from now on: leave it where it is, and end what is open, so that who
+        asks next asks there."""
+        self._inode = -1
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+        await self._end()
+        for reading in [*self._reading.values()]:
+            reading.cancel()
+        server = self._runner.server
+        if isinstance(server, web.Server):
+            server.pre_shutdown()
+
     async def _listen(self) -> None:
         path = self._given or socket_path.socket_path(self._behind.file, self._settings.name)
         try:

@@ -16,16 +16,19 @@ from proxy_core.errors import Problem
 
 
 class SiteLock:
-    """The lock at ``path``, not taken yet."""
+    """The lock at ``path``, not taken yet but where another process left it to us, with its ``descriptor``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, descriptor: int | None = None) -> None:
         self._path = path
-        self._descriptor: int | None = None
+        self._lent: Problem | None = None
+        self.descriptor = descriptor
+        if descriptor is not None:
+            self._sign(descriptor)
 
     def take(self) -> Problem | None:
         """Take the lock. None when it is ours, or cannot be had here by anybody; else who has it."""
-        if self._descriptor is not None:
-            return None
+        if self.descriptor is not None:
+            return self._lent
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -42,14 +45,25 @@ class SiteLock:
         except OSError:
             os.close(descriptor)
             return None
-        with suppress(OSError):
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._descriptor = descriptor
+        self._sign(descriptor)
+        self.descriptor = descriptor
         return None
+
+    def lent(self, why: Problem | None) -> bool:
+        """Another process may become the holder, for the reason given; None: it did not. Whether it is ours at all."""
+        self._lent = why
+        if why is None and self.descriptor is not None:
+            self._sign(self.descriptor)
+        return self.descriptor is not None
 
     def drop(self) -> None:
         """Let another process have it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    def _sign(self, descriptor: int) -> None:
+        """Leave word of who holds it."""
+        with suppress(OSError):
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -15,6 +15,7 @@ from proxy_core.errors import Problem
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.resolver import Resolver
 from proxy_core.serve.listeners import problem_of
+from proxy_core.serve.listening_sockets import InheritedSockets
 
 if TYPE_CHECKING:
     from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
@@ -26,6 +27,7 @@ class MemberHeartbeats:
     def __init__(self, current: Current, resolver: Resolver) -> None:
         self.problem: Problem | None = None
         self.open: AuxiliaryListener | None = None
+        self.inherited = InheritedSockets()
         self._current = current
         self._resolver = resolver
 
@@ -39,7 +41,7 @@ class MemberHeartbeats:
             from proxy_core.serve.metrics_and_heartbeat_listeners import hear_heartbeats  # few sites have some
 
             try:
-                self.open = await hear_heartbeats(wanted, self._heard, self._names)
+                self.open = await hear_heartbeats(wanted, self._heard, self._names, self.inherited)
             except (OSError, ValueError) as error:
                 problem = problem_of("heartbeat", Listener(address=wanted), error)
                 self.problem = Problem(what=problem.what, todo=problem.todo, address=("heartbeat", "address"))

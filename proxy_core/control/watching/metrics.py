@@ -1,4 +1,5 @@
-"""Numbers for Prometheus: the text exposition format 0.0.4, worked out when somebody reads it.
+"""Numbers for Prometheus: the text exposition format 0.0.4, worked out when somebody reads it; and two pages beside
+them for who decides whether this process lives and gets requests.
 
 Nothing is counted for it: it spells what the data path counts anyway. Names follow Prometheus' conventions (base
 units, ``_total`` for counters). Histograms are cut at powers of two of a microsecond, where buckets of ``bucket_of``
@@ -24,23 +25,31 @@ from proxy_core.errors import Problem
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.serve.listeners import ListenError, problem_of
+from proxy_core.serve.listening_sockets import InheritedSockets
 
 if TYPE_CHECKING:
-    from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
+    from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener, TextPage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PLAIN = "text/plain; charset=utf-8"
 
 EDGES = range(9, 27)
 """Powers of two of a microsecond at which histograms are cut: 0.5 ms to 67 s."""
 
 
 class MetricsText:
-    """The page that a site's ``[metrics]`` wants. ``problem`` says why it is not there."""
+    """The pages that a site's ``[metrics]`` wants: the numbers, whether the process lives, and whether requests should
+    be sent to it, which ``unready`` has a reason against, or "". ``problem`` says why they are not there."""
 
-    def __init__(self, text: Callable[[], str]) -> None:
+    def __init__(self, text: Callable[[], str], unready: Callable[[], str]) -> None:
         self.problem: Problem | None = None
         self.page: AuxiliaryListener | None = None
-        self._text = text
+        self.inherited = InheritedSockets()
+        self._pages: dict[str, TextPage] = {
+            "/metrics": (CONTENT_TYPE, lambda: (200, text())),
+            "/healthz": (PLAIN, lambda: (200, "ok\n")),
+            "/readyz": (PLAIN, lambda: (503, f"{why}\n") if (why := unready()) else (200, "ready\n")),
+        }
         self._names: tuple[str, ...] = ()
         self._failed: Settings | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -61,10 +70,10 @@ class MetricsText:
             return None
         if self.page is not None and self.page.address == settings.address:
             return self.page
-        from proxy_core.serve.metrics_and_heartbeat_listeners import serve_page  # a server that most sites do without
+        from proxy_core.serve.metrics_and_heartbeat_listeners import serve_pages  # a server that most sites do without
 
         try:
-            return await serve_page(settings.address, "/metrics", CONTENT_TYPE, self._text, lambda: self._names)
+            return await serve_pages(settings.address, self._pages, lambda: self._names, self.inherited)
         except (OSError, ValueError) as error:
             problem = problem_of("metrics", Listener(address=settings.address), error)
             raise ListenError((replace(problem, address=("metrics", "address")),)) from error
@@ -86,8 +95,9 @@ class MetricsText:
             closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        if self.page is not None:
-            await self.page.close()
+        page, self.page = self.page, None
+        if page is not None:
+            await page.close()
         await asyncio.gather(*self._closing)
 
 
