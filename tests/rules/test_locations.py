@@ -7,6 +7,7 @@ import pytest
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Respond, Step
 from proxy_core.rules.facts import Facts
+from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.deciding import decide
@@ -110,3 +111,17 @@ def test_a_redirect_of_a_location_answers_what_the_location_lets_in(
         route = decision.route.id if not isinstance(decision, Forward) and decision.route is not None else ""
         by = f" by {route}" if route.startswith("app-") else ""
         assert f"{name}{status}{by}" == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('redirect = { to = "/x" }\nlocation = "staf"', "there is no location"),
+        ('proxy = "http://one/"\nlocation = "staff"', "only redirects may be for a location"),
+    ],
+)
+def test_a_route_of_a_location_is_a_redirect_of_one_that_is_there(row: str, told: str) -> None:
+    site = read(f'[[locations]]\nid = "staff"\npath = "/"\n[[routes]]\nid = "r"\npath = "/a"\n{row}\n')
+    found = [each.what for each in lint(site) if each.address[:2] == ("routes", "r") and each.severity == "error"]
+    assert len(found) == 1
+    assert told.split()[-1] in found[0]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from proxy_core.config.model import Route
 from proxy_core.control.editing.commands import Change, Delete, Insert, Move, Set
@@ -139,6 +140,13 @@ def test_a_row_is_shadowed_by_the_first_enabled_row_above_that_takes_all_of_it()
 )
 def test_deleting_a_route_says_who_takes_its_requests(gone: str, sentence: str) -> None:
     assert say.heir(ROUTES, gone) == sentence
+
+
+def test_a_redirect_of_a_location_stands_in_no_other_rows_way() -> None:
+    inside = structs.replace(route("inside", "/app"), location="staff")
+    said = say.heir((inside, route("a", "/app")), "inside")
+    assert said == "Its requests will go where all others of location staff go."
+    assert say.shadow((inside, route("a", "/app")), "a") is None
 
 
 def test_deleting_a_route_in_front_of_an_exception_says_404() -> None:
