@@ -44,6 +44,8 @@ WAY, GATE, HOST_RULES = "proxy_core/serve/way.py", "proxy_core/serve/client_limi
 ROUTING, REWRITING, FIELDS = "proxy_core/rules/routing", "proxy_core/rules/rewriting", "proxy_core/rules/fields"
 ACCESS, COMPILE = "proxy_core/rules/access", "proxy_core/runtime/compile_site.py"
 WATCHING = "proxy_core/control/watching"
+UPGRADING, HANDOVER_TESTS = "proxy_core/control/upgrading", "tests/control/upgrading/test_handover.py"
+MANAGER_TESTS = "tests/control/upgrading/test_service_manager.py"
 SAVER_TESTS, EDITOR_TESTS = "tests/control/editing/test_saver.py", "tests/control/editing/test_editor.py"
 RECORDER_TESTS, DRAFT_TESTS = "tests/runtime/test_recent_requests.py", "tests/screens/test_draft.py"
 CHOOSING_TESTS, CONDITION_TESTS = "tests/balance/test_choosing.py", "tests/balance/test_member_health.py"
@@ -1620,6 +1622,44 @@ MUTANTS = [
         "            self.blocks.forget()\n",
         "",
         "tests/e2e/test_edits_while_serving.py",
+    ),
+    Mutant("upgrade: nobody is busy in the new process", UPGRADING, "replace(each, busy=0)", "each", HANDOVER_TESTS),
+    Mutant(
+        "upgrade: a version that is not known",
+        UPGRADING,
+        "if envelope.version != VERSION:",
+        "if False:",
+        HANDOVER_TESTS,
+    ),
+    Mutant(
+        "upgrade: only what was counted since",
+        UPGRADING,
+        "_sum(now.classes, before.classes, -1)",
+        "now.classes",
+        HANDOVER_TESTS,
+    ),
+    Mutant(
+        "upgrade: the pen stays lent",
+        "proxy_core/control/door/site_lock.py",
+        "return self._lent",
+        "return None",
+        HANDOVER_TESTS,
+    ),
+    Mutant("upgrade: edits are taken again", UPGRADING, "self.editor.may_write(None)", "pass", HANDOVER_TESTS),
+    Mutant(
+        "upgrade: kept connections are not cut",
+        SERVE,
+        "bound.cut_at = inf",
+        "self._stop(bound, 0)",
+        "tests/control/upgrading/test_upgrade.py -k fails_no_request",
+    ),
+    Mutant("manager: no step is lost", UPGRADING, "call_later(_AGAIN, self._flush)", "time()", MANAGER_TESTS),
+    Mutant(
+        "sockets: another address is another socket",
+        SERVE,
+        "if bound[0] == address and",
+        "if",
+        "tests/serve/test_listening_sockets.py",
     ),
 ]
 

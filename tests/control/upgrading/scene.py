@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.control.door.harness import Answer, ask
@@ -40,11 +41,14 @@ upgrade = ["websocket"]
 method = "byrequests"
 """
 PART = b"x" * 1024
+CHUNK, LAST = b"400\r\n%b\r\n" % PART, b"0\r\n\r\n"
 READY = re.compile(r"^rproxy: ready on .*?http://127\.0\.0\.1:(\d+).*pid (\d+)\)$", re.MULTILINE)
 
 
-async def member(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Says how long a body was; /download/N sends N parts, one each tenth of a second; /chat echoes."""
+async def member(
+    enough: asyncio.Event, this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Says how long a body was; /download sends parts until ``enough``; /chat echoes."""
     while True:
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split()[1].decode()
@@ -54,13 +58,12 @@ async def member(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.S
                 writer.write(data)
             return
         body = await read_body(head, reader)
-        if path.startswith("/download/"):
-            parts = int(path.rpartition("/")[2])
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (parts * len(PART)))
-            for _ in range(parts):
-                writer.write(PART)
-                await writer.drain()
-                await asyncio.sleep(0.1)
+        if path == "/download":
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while not enough.is_set():
+                writer.write(CHUNK)
+                await asyncio.sleep(0.05)
+            writer.write(LAST)
         else:
             told = b"%d" % len(body)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(told) + told)
@@ -75,6 +78,7 @@ class Service:
     file: Path
     process: asyncio.subprocess.Process
     log: Path
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def control(self) -> Path:
@@ -137,10 +141,13 @@ async def service(
     folder: Path, more: Mapping[str, str] | None = None, *, site: str = SITE
 ) -> AsyncIterator[tuple[Service, int]]:
     """A service that is ready, with two members; and its port."""
-    async with upstream(member) as one, upstream(member) as two:
+    enough = asyncio.Event()
+    behaves = partial(member, enough)
+    async with upstream(behaves) as one, upstream(behaves) as two:
         file = folder / "site.toml"
         file.write_text(site + members(one.port, two.port))
         made = await started(folder, file, more or {})
+        made.enough = enough
         try:
             port, _ = await made.until_ready()
             yield made, port
@@ -214,30 +221,31 @@ async def load(port: int, rate: float) -> AsyncIterator[Load]:
         await running
 
 
-async def download(port: int, parts: int) -> bool:
-    """Whether a download of so many tenths of a second came whole."""
+async def download(port: int, enough: asyncio.Event) -> bool:
+    """Whether a download that lasts until ``enough`` came whole."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /download/%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % parts)
-    raw = await reader.read()
+    writer.write(b"GET /download HTTP/1.1\r\nHost: a\r\n\r\n")
+    body = await read_body(await reader.readuntil(b"\r\n\r\n"), reader)
     writer.close()
-    return raw.partition(b"\r\n\r\n")[2] == PART * parts
+    return enough.is_set() and body == PART * (len(body) // len(PART))
 
 
-async def upload(port: int, parts: int) -> bool:
+async def upload(port: int, enough: asyncio.Event) -> bool:
     """The same of an upload."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    size = parts * len(PART)
-    writer.write(b"POST /u HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size)
-    for _ in range(parts):
-        writer.write(PART)
-        await writer.drain()
-        await asyncio.sleep(0.1)
+    writer.write(b"POST /u HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+    parts = 0
+    while not enough.is_set():
+        writer.write(CHUNK)
+        parts += 1
+        await asyncio.sleep(0.05)
+    writer.write(LAST)
     raw = await reader.read()
     writer.close()
-    return raw.partition(b"\r\n\r\n")[2] == b"%d" % size
+    return raw.partition(b"\r\n\r\n")[2] == b"%d" % (parts * len(PART))
 
 
-async def chat(port: int, parts: int) -> bool:
+async def chat(port: int, enough: asyncio.Event) -> bool:
     """The same of a WebSocket, on which each message comes back before the next."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     key = base64.b64encode(bytes(16))
@@ -246,11 +254,12 @@ async def chat(port: int, parts: int) -> bool:
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n" % key
     )
     head = await reader.readuntil(b"\r\n\r\n")
-    whole = b" 101 " in head[:15]
-    for number in range(parts):
-        message = b"\x82\x04%04d" % number
+    whole, number = b" 101 " in head[:15], 0
+    while not enough.is_set():
+        message = b"\x82\x04%04d" % (number % 10_000)
+        number += 1
         writer.write(message)
         whole = whole and await reader.readexactly(6) == message
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
     writer.close()
     return whole
