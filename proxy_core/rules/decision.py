@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from proxy_core.config.model import Redirection, UpstreamTls
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
@@ -45,8 +47,7 @@ class CookieRow(NamedTuple):
     rest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRoute:
+class BoundRoute(Struct, frozen=True):
     """A route as a RuleSet holds it, everything worked out."""
 
     id: str

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
+from msgspec import Struct
+
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.config.own_fields import for_members
 from proxy_core.http.statuses import REASONS, error_statuses
@@ -25,8 +27,7 @@ from proxy_core.rules.text.variables import DEFAULT_PORTS, server_port
 _MOST_KEPT = 4096
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Settings(Struct, frozen=True, eq=False):
     """``pages`` are by status; ``reverse`` and ``cookies`` come before what the route says itself."""
 
     edits: Edits

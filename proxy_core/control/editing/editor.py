@@ -12,11 +12,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from proxy_core.config.editing.differences import places_in_words
 from proxy_core.config.editing.save import Stamp
@@ -58,8 +58,7 @@ Apply = Callable[[Site, int], Awaitable[tuple[Problem, ...]]]
 nothing has changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a command comes to."""
 
     document: Document

@@ -7,9 +7,11 @@ Apache would refuse when it starts is a FlagError, with the nearest flag that th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.http.statuses import REASONS
 
@@ -17,8 +19,7 @@ ROUNDS = 32_000
 """Rounds that [N] makes at most when it does not say how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """The flags of one rule, in the order of their names here."""
 
     answers: bool = False

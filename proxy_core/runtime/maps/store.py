@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 from proxy_core import regular_files
 from proxy_core.config.model import MapType, RewriteMap, Site
 from proxy_core.errors import Problem, Severity
@@ -37,8 +39,7 @@ WHAT: dict[MapType, str] = {
 _PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&\s]*")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedMap:
+class OpenedMap(Struct, frozen=True):
     """A map as the site in force names it."""
 
     settings: RewriteMap
@@ -218,8 +219,7 @@ class MapStore:
         self._said(Problem(what=f"the map program says: {line}", severity="warning", file=settings.command[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class Uncounted:
+class Uncounted(Struct, frozen=True):
     """Maps asked as rules ask them, and not counted."""
 
     maps: MapStore
