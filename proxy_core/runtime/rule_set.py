@@ -8,7 +8,6 @@ happened before it is assigned here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -26,8 +25,7 @@ class RuleSet(Struct, frozen=True):
     pools: Mapping[str, Pool]
 
 
-@dataclass(slots=True)
-class Current:
+class Current(Struct):
     """Holder of the pointer. ``rules = new`` is the swap."""
 
     rules: RuleSet

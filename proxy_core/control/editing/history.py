@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec import Struct, field
 
 from proxy_core.control.editing.map_files import MapEdit
 from proxy_core.control.view import Generation
@@ -39,8 +39,7 @@ class HistoryEntry(Generation, frozen=True, kw_only=True):
         return Generation(number=self.number, at=self.at, author=self.author, sentence=self.sentence, diff=self.diff)
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """``past`` are the changes in force, the newest last; ``future`` those undone, the next to redo last. What left the
     text and every map file as they were (Keep, a nudge there and back) is a generation, but nothing to undo."""
 

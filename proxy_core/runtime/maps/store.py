@@ -12,10 +12,10 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from proxy_core import regular_files
 from proxy_core.config.model import MapType, RewriteMap, Site
@@ -48,8 +48,7 @@ class OpenedMap(Struct, frozen=True):
     tally: MapTally
 
 
-@dataclass(slots=True, eq=False)
-class PreparedMaps:
+class PreparedMaps(Struct, eq=False):
     """The maps of a site that is not in force yet. ``problems`` say what could not be opened; a map with a problem
     can be put in force all the same and gets well by itself when the reason goes away."""
 
