@@ -8,7 +8,6 @@ each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -20,13 +19,15 @@ from proxy_core.rules.facts import Need
 from proxy_core.rules.text.pattern import Pattern
 
 
-@dataclass(slots=True)
 class RuleState:
     """Hits of one rule, kept in the registry by (list, id). The flight adds to it; deciding never does. ``last_hit``
     is the epoch second of the last one, 0 for never."""
 
-    hits: int = 0
-    last_hit: float = 0.0
+    __slots__ = ("hits", "last_hit")
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.last_hit = 0.0
 
 
 class ReverseRow(NamedTuple):

@@ -8,7 +8,6 @@ A journal that cannot be read or written never stops an edit: history then start
 
 from __future__ import annotations
 
-import difflib
 import os
 from io import StringIO
 from pathlib import Path
@@ -91,7 +90,9 @@ class History(Struct):
 
 def difference(before: str, after: str, name: str) -> str:
     """The unified diff of two texts of the site file, "" when they are equal."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), name, name, n=2)
+    from difflib import unified_diff  # only where somebody looks
+
+    lines = unified_diff(_lines(before), _lines(after), name, name, n=2)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
