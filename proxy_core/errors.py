@@ -7,6 +7,7 @@ whoever finds a fault makes a Problem and goes on. This module knows nothing of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -53,3 +54,10 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """The problems that stop a site from being applied (warnings never do)."""
     return tuple(problem for problem in problems if problem.severity == "error")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The name that was most likely meant, "" where none is near."""
+    from difflib import get_close_matches  # only for who made a mistake
+
+    return next(iter(get_close_matches(name, known, 1)), "")

@@ -14,27 +14,23 @@ _NAMES = (
     r"passw(?:or)?d|passphrase|pwd(?![a-z])|(?<![a-z])pass(?![a-z])|secret|token(?!s)|(?<!allow-)credential"
     r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key"
 )
-_SECRET = re.compile(_NAMES, re.IGNORECASE)
-_GIVEN = re.compile(
+_GIVEN = (
     rf"(?<![\w.-])(?=[\w.-]{{0,99}}?(?:{_NAMES}))([\w.-]{{1,100}}(?:\s*=\s*|:))"
-    r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)""",
-    re.IGNORECASE,
+    r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)"""
 )
-_OPTION = re.compile(
-    rf"""(?<![\w-])(--[\w-]{{0,40}}?(?:{_NAMES})[\w-]{{0,40}}\s+)(?:"[^"]*"|'[^']*'|[^\s"'-][^\s"']*)""", re.IGNORECASE
-)
-_USER = re.compile(r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)""")
+_OPTION = rf"""(?<![\w-])(--[\w-]{{0,40}}?(?:{_NAMES})[\w-]{{0,40}}\s+)(?:"[^"]*"|'[^']*'|[^\s"'-][^\s"']*)"""
+_USER = r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)"""
 
 
 def is_secret(name: str) -> bool:
     """Whether a name is that of something secret."""
-    return _SECRET.search(name) is not None
+    return re.search(_NAMES, name, re.IGNORECASE) is not None
 
 
 def masked(text: str) -> str:
     """A text for people, with what its own words call secret masked."""
     if "--" in text:
-        text = _OPTION.sub(rf"\1{MASK}", text)
+        text = re.sub(_OPTION, rf"\1{MASK}", text, flags=re.IGNORECASE)
     if "=" not in text and ":" not in text:
         return text
-    return _GIVEN.sub(rf"\1{MASK}", _USER.sub(rf"\1{MASK}", text))
+    return re.sub(_GIVEN, rf"\1{MASK}", re.sub(_USER, rf"\1{MASK}", text), flags=re.IGNORECASE)

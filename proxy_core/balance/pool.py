@@ -7,7 +7,8 @@ them; nothing changes them afterwards but what the states count.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.shares import LbSet
@@ -18,8 +19,7 @@ UNLIMITED = 1 << 62
 """The limit of a member that has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoundMember:
+class BoundMember(Struct, frozen=True):
     """A member, bound to its state."""
 
     key: MemberKey
@@ -69,8 +69,7 @@ LbMethod = Callable[[Sequence[BoundMember], float, bytes], BoundMember | None]
 hash goes by."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """A balancer, or the origin of a plain URL, with its members."""
 
     name: str

@@ -16,7 +16,8 @@ Called at elections of balancers with ``slow_start`` only. Synchronous, no I/O; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from proxy_core.balance.lbmethods import BURDENS
 from proxy_core.balance.member_health import RAMP_FROM, ramp

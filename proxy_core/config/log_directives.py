@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
+
+from proxy_core.errors import nearest
 
 FORMATS = {
     "common": '%h %l %u %t "%r" %>s %b',
@@ -100,8 +101,9 @@ def _directive(found: re.Match[str]) -> LogDirective:
     if letter == "x" and OF_MOD_SSL.fullmatch(argument):
         arguments = None
     if arguments is not None and argument not in arguments:
-        near = get_close_matches(argument, arguments, 1)
-        written = " ".join(f"%{{{each}}}{letter}" if each else f"%{letter}" for each in near or arguments)
+        near = nearest(argument, arguments)
+        meant = (near,) if near else arguments
+        written = " ".join(f"%{{{each}}}{letter}" if each else f"%{letter}" for each in meant)
         raise BadFormat(f"{where} is not known", f"did you mean {written}?" if near else f"write {written}")
     codes = frozenset(int(code) for code in re.findall(r"\d+", found["before"]))
     return LogDirective(letter, argument, codes, "!" in found["before"])

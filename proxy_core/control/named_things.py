@@ -10,7 +10,6 @@ the name servers. What looks at a kind of thing is loaded where a site names one
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,8 +33,6 @@ _SECONDS = 2.0
 """How long all names may take together; of one that takes longer nothing is said."""
 _AT_ONCE = 16
 """Names that are asked for at a time."""
-_NOBODY = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-"""What the system says of a name that does not exist; other errors say nothing of the name."""
 
 
 async def with_named_things(document: Document, problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -177,7 +174,12 @@ def _is_number(host: str) -> bool:
 def _unknown_names(site: Site) -> Iterator[Problem]:
     """Hosts that have no address now, as far as that is known soon enough."""
     hosts = {host: address for address, host in _upstreams(site) if not _is_number(host)}
+    if not hosts:
+        return
+    import socket
+
     waiting, unknown = list(hosts), list[str]()
+    nobody = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))  # other errors do not say that
 
     def ask() -> None:
         while waiting:
@@ -186,7 +188,7 @@ def _unknown_names(site: Site) -> Iterator[Problem]:
                 try:
                     socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
                 except (socket.gaierror, UnicodeError) as error:
-                    if isinstance(error, UnicodeError) or error.errno in _NOBODY:
+                    if isinstance(error, UnicodeError) or error.errno in nobody:
                         unknown.append(host)
 
     asking = [Thread(target=ask, daemon=True) for _ in range(min(_AT_ONCE, len(hosts)))]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.reading.document import Document
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from proxy_core.serve.metrics_and_heartbeat_listeners import AuxiliaryListener
 
 
-@dataclass(slots=True)
-class SiteSwap:
+class SiteSwap(Struct):
     """Brings sites into force, one at a time: whoever prepares one keeps others waiting until it is committed."""
 
     folder: Path

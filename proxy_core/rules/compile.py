@@ -7,8 +7,8 @@ host's own, as Apache merges a server into its virtual hosts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy_core.config.folders import Root, root_of
@@ -33,8 +33,7 @@ States = Callable[[str, str], RuleState]
 """The counters of a row, by its list and its id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+class _Rows(Struct, frozen=True):
     """The enabled rows of a site, each compiled once for all hosts that have it."""
 
     site: Site

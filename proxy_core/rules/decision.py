@@ -8,8 +8,9 @@ each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import Redirection, UpstreamTls
 from proxy_core.errors import Address
@@ -18,13 +19,15 @@ from proxy_core.rules.facts import Need
 from proxy_core.rules.text.pattern import Pattern
 
 
-@dataclass(slots=True)
 class RuleState:
     """Hits of one rule, kept in the registry by (list, id). The flight adds to it; deciding never does. ``last_hit``
     is the epoch second of the last one, 0 for never."""
 
-    hits: int = 0
-    last_hit: float = 0.0
+    __slots__ = ("hits", "last_hit")
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.last_hit = 0.0
 
 
 class ReverseRow(NamedTuple):
@@ -45,8 +48,7 @@ class CookieRow(NamedTuple):
     rest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRoute:
+class BoundRoute(Struct, frozen=True):
     """A route as a RuleSet holds it, everything worked out."""
 
     id: str

@@ -11,9 +11,10 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from proxy_core.config.model import EnvRule
 from proxy_core.http.escaping import base64_decoded, uri_escaped
@@ -57,8 +58,7 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Setter:
+class Setter(Struct, frozen=True):
     """A row of [[env]] as requests meet it."""
 
     subject: Callable[[Scope], str]

@@ -10,8 +10,9 @@ request, so that explaining it later replays the very decision that was taken.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 FactKey = tuple[str, str, str]
 """(kind, name, key): ("map", "hashchar2backend", "4"); ("file", "-f", "/srv/x"); ("time", "", "").
@@ -36,8 +37,7 @@ class Unknown(Exception):
         self.key = key
 
 
-@dataclass(slots=True, eq=False)
-class Facts:
+class Facts(Struct, eq=False):
     """The answers that one request got, in the order in which it asked. Without ``ask`` nothing else is known."""
 
     answers: dict[FactKey, str | None] = field(default_factory=dict)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeGuard
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site

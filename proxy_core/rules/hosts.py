@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy_core.config.model import Host, Options, Site, UpstreamTls
@@ -80,8 +80,7 @@ def rewrites_in_order(host: Host, shared: Sequence[Rule], own: Sequence[Rule]) -
     return tuple({"before": [*shared, *own], "after": [*own, *shared], "own": own, "off": []}[host.rewrites])
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """The names of one host."""
 
     plain: frozenset[str]
@@ -97,8 +96,7 @@ def names(host: Host) -> Names:
     return Names(frozenset(n for n in every if not is_wild(n)), tuple(wildcard(n) for n in every if is_wild(n)))
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The hosts of one listener: numbers of ``order`` by name, wildcards with theirs."""
 
     order: tuple[str, ...]

@@ -9,7 +9,8 @@ tables below say of each variable what it reads; one that stands in none of them
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.access.authorization import Guard
@@ -39,8 +40,7 @@ _REQUIRED = {"all": False, "env": False, "method": False, "ip": True, "local": T
 """Conditions of ``require`` that can be told, and whether they read addresses."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inputs:
+class Inputs(Struct, frozen=True, eq=False):
     """What is read besides the target, the method, the host, the scheme and the port, which always count."""
 
     addresses: bool

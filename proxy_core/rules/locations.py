@@ -12,9 +12,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Location, Site
@@ -66,8 +68,7 @@ def about(decision: Forward | Respond, scope: Scope, site: Site) -> SectionSubje
 Test = Callable[[SectionSubject], object]
 
 
-@dataclass(frozen=True, slots=True)
-class BoundSection:
+class BoundSection(Struct, frozen=True):
     """A row as requests meet it."""
 
     row: Location

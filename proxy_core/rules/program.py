@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from proxy_core.config.folders import Root
 from proxy_core.config.model import FileTypes
@@ -21,8 +22,7 @@ from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.settings import Scopes, Settings
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Program:
+class Program(Struct, frozen=True, eq=False):
     """A site's rules, compiled."""
 
     server: HostRules

@@ -8,9 +8,10 @@ remembered. A site without such rows has no Scopes at all, and its requests pay 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+
+from msgspec import Struct, field
 
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.config.own_fields import for_members
@@ -25,8 +26,7 @@ from proxy_core.rules.text.variables import DEFAULT_PORTS, server_port
 _MOST_KEPT = 4096
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Settings(Struct, frozen=True, eq=False):
     """``pages`` are by status; ``reverse`` and ``cookies`` come before what the route says itself."""
 
     edits: Edits
@@ -44,8 +44,7 @@ class Settings:
 Key = tuple[str, str, tuple[str, ...]]
 
 
-@dataclass(slots=True, eq=False)
-class Scopes:
+class Scopes(Struct, eq=False):
     """The rows of a site by what they are for."""
 
     headers: Sequence[tuple[HeaderRule, Edit]]

@@ -12,12 +12,12 @@ import os
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy_core import regular_files
@@ -50,8 +50,7 @@ class BadTls(Exception):
         return Problem(what=str(self), todo="mend the file, or name another", severity=severity, address=address)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Secure:
+class Secure(Struct, frozen=True, eq=False):
     """What a listener speaks TLS with. ``ends`` are the certificates' last moments, by the id of their row."""
 
     settings: ListenerTls

@@ -12,10 +12,11 @@ overlap. They begin at random moments and keep a tenth of jitter, and at most ``
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from random import Random
 from time import monotonic, time
 from typing import Final
+
+from msgspec import Struct
 
 from proxy_core.balance.member_state import Checked, MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.passive_checks import recovered
@@ -37,8 +38,7 @@ BODY: Final = 64 * 1024
 """Bytes of an answer's body that an expression sees. What follows is read and thrown away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Whom a task asks, and how; a change of any of it makes another task."""
 
     check: HealthCheck

@@ -15,6 +15,8 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from msgspec import Struct
+
 from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of, merged
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.runtime.exchange import Exchange
@@ -57,8 +59,7 @@ class Tally:
         return merged((self.closed, self.fresh))
 
 
-@dataclass(frozen=True, slots=True)
-class MemberSecond:
+class MemberSecond(Struct, frozen=True):
     """What one member did in a second: attempts, answers that began, and how long finished requests took."""
 
     elected: int
@@ -66,8 +67,7 @@ class MemberSecond:
     histogram: Histogram
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedSecond:
+class ClosedSecond(Struct, frozen=True):
     """What happened in a second that is over."""
 
     at: float

@@ -9,8 +9,9 @@ its own and so touches nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.balance.slow_start import start_anew
@@ -29,8 +30,7 @@ RuleKey = tuple[str, str]
 """An ordered list and the id of a row in it: ("routes", "service")."""
 
 
-@dataclass(slots=True)
-class Registry:
+class Registry(Struct):
     """``retired_…`` hold the keys that the site in force does not mention, with the time (monotonic) they left it."""
 
     members: dict[MemberKey, MemberState] = field(default_factory=dict)

@@ -8,15 +8,15 @@ happened before it is assigned here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from proxy_core.balance.pool import Pool
 from proxy_core.config.model import Site
 from proxy_core.rules.program import Program
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSet:
+class RuleSet(Struct, frozen=True):
     """A compiled site: ``program`` says where a request goes, ``pools`` holds who can take it there."""
 
     generation: int
@@ -25,8 +25,7 @@ class RuleSet:
     pools: Mapping[str, Pool]
 
 
-@dataclass(slots=True)
-class Current:
+class Current(Struct):
     """Holder of the pointer. ``rules = new`` is the swap."""
 
     rules: RuleSet

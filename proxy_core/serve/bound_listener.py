@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
@@ -23,8 +24,7 @@ class Accepting(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True, eq=False)
-class BoundListener:
+class BoundListener(Struct, eq=False):
     """A listener with its sockets."""
 
     name: str

@@ -6,12 +6,12 @@ operators look and strangers do not. Also the Date that every answer carries (RF
 
 from __future__ import annotations
 
-from email.utils import formatdate
 from html import escape
 from math import ceil
 from time import time
 from typing import NamedTuple
 
+from proxy_core.http.dates import http_date
 from proxy_core.http.statuses import REASONS
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.error_page_files import ErrorFiles
@@ -53,7 +53,7 @@ def date() -> bytes:
     global _date
     second = int(time())
     if _date[0] != second:
-        _date = (second, b"Date: " + formatdate(second, usegmt=True).encode())
+        _date = (second, b"Date: " + http_date(second).encode())
     return _date[1]
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from time import monotonic, time
+
+from msgspec import Struct, field
 
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
@@ -24,8 +25,7 @@ _MOST = 100_000
 """Clients whose bucket is known, before those with a full one are forgotten."""
 
 
-@dataclass(slots=True)
-class Admission:
+class Admission(Struct):
     """What is known of clients and their requests together."""
 
     recorder: Recorder

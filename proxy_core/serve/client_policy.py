@@ -6,7 +6,8 @@ last, so a request pays for none of this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.config.model import Limits, Listener, ListenerLimits, Site
 from proxy_core.config.own_fields import own_fields
@@ -17,8 +18,7 @@ from proxy_core.rules.fields.edits import Edits
 from proxy_core.serve.client_address import Naming, naming
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClientPolicy:
+class ClientPolicy(Struct, frozen=True, eq=False):
     """What holds for the clients of a site, or of a listener."""
 
     limits: Limits

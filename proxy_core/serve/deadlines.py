@@ -9,8 +9,9 @@ is ``[limits]`` of the site file (``config.model.limits``), the ``timeout`` of a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 HALF_CLOSED_SECONDS: Final = 0.5
 """Silence that is borne after the client closed its side: it may want its answer, or it may be gone for good."""
@@ -22,8 +23,7 @@ SWEEP_SECONDS: Final = 0.2
 """How often deadlines are looked at."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Wait:
+class Wait(Struct, frozen=True, eq=False):
     """Whom a flight waits for, and what it means that this takes too long."""
 
     status: int = 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from proxy_core.balance.member_health import cut_off
 from proxy_core.config.model import Listener
@@ -51,8 +52,7 @@ _LATE = 1.0
 """A sweep that is later than this found the loop blocked: the deadlines move along with it."""
 
 
-@dataclass(slots=True)
-class PreparedListeners:
+class PreparedListeners(Struct):
     """Listeners of a site to come: ``kept`` go on, ``new`` are bound and wait; ``uses`` says what holds for each."""
 
     kept: list[BoundListener] = field(default_factory=list)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy_core.balance import passive_checks
 from proxy_core.balance.choosing import choose
@@ -61,7 +62,7 @@ def test_the_worst_that_is_held_against_a_member_is_its_condition(state, after, 
 def test_asking_changes_nothing_and_the_short_way_gives_the_same_answer(state: MemberState) -> None:
     balancer = pool(1, 1, slow_start=10.0)
     member = replace(balancer.members[0], state=state)
-    before = replace(state)
+    before = dataclasses.replace(state)
     assert usable(member, NOW) == condition(state, member.member.retry, NOW).usable
     ramp(state, 10.0, NOW)
     cut_off(state, NOW)

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import date, time
-from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -183,6 +182,8 @@ def _with_key(text: bytes, data: Data, path: Path, key: str, value: Any) -> byte
 
 
 def _listed(text: bytes, data: Data, path: Path, value: list[Any]) -> bytes:
+    from difflib import SequenceMatcher  # for edits of whole lists
+
     old = at(data, path)
     matcher = SequenceMatcher(None, [repr(each) for each in old], [repr(each) for each in value], autojunk=False)
     for tag, a, a_end, b, b_end in reversed(matcher.get_opcodes()):

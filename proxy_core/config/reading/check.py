@@ -12,7 +12,6 @@ import datetime
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ from msgspec import Struct
 from proxy_core.config.model import Location, Route, Site
 from proxy_core.config.schema import Field, Kind, fields
 from proxy_core.config.site_addresses import Path, at, row_ids
+from proxy_core.errors import nearest
 
 
 class Fault(NamedTuple):
@@ -104,9 +104,9 @@ def _table(data: dict[str, Any], struct: type[Struct], path: Path) -> Iterator[F
         if key in by_name:
             yield from _value(value, by_name[key], (*path, key))
         else:
-            close = get_close_matches(key.lower().replace("-", "_"), by_name, 1, 0.6)
-            meant.update(close)
-            todo = f"did you mean {close[0]}?" if close else f"delete it; the keys here are {', '.join(by_name)}"
+            close = nearest(key.lower().replace("-", "_"), by_name)
+            meant.update([close] if close else [])
+            todo = f"did you mean {close}?" if close else f"delete it; the keys here are {', '.join(by_name)}"
             yield Fault((*path, key), f"{_shown(key)} is no key{_inside(path)}", todo, of_key=True)
     for field in by_name.values():
         if field.required and field.name not in data and field.name not in meant:
@@ -238,9 +238,9 @@ def _number(value: float) -> str:
 
 def _choice(value: Any, field: Field) -> str:
     words = [str(each) for each in field.choices]
-    close = get_close_matches(str(value), words, 1)
+    close = nearest(str(value), words)
     if close and len(words) > 1:
-        return f'write "{close[0]}"; the choices are {", ".join(words)}'
+        return f'write "{close}"; the choices are {", ".join(words)}'
     shown = [_shown(each) for each in field.choices]
     return f"write {shown[0]}" if len(shown) == 1 else f"write one of {', '.join(shown)}"
 

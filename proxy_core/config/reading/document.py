@@ -8,11 +8,12 @@ text is kept as it is.
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core import regular_files
 from proxy_core.config.model import Site
@@ -36,8 +37,7 @@ class Remains(NamedTuple):
         return problem.line in self.maimed or any(problem.what.endswith(f' "{name}"') for name in self.gone)
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Struct, frozen=True, dict=True):
     """A site file that was read."""
 
     file: str

@@ -12,9 +12,10 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from proxy_core.config.site_addresses import Path
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
-@dataclass(slots=True)
-class LayoutEntry:
+class LayoutEntry(Struct):
     """A key with its value, or an element of an array. All places are offsets in bytes."""
 
     path: Path
@@ -51,8 +51,7 @@ class LayoutEntry:
     """For arrays: elements share lines with each other or with the brackets."""
 
 
-@dataclass(slots=True)
-class LayoutSection:
+class LayoutSection(Struct):
     """The keys under one header. All places are offsets in bytes."""
 
     path: Path
@@ -69,8 +68,7 @@ class LayoutSection:
     """Its keys, in the order of the text."""
 
 
-@dataclass
-class Layout:
+class Layout(Struct, dict=True):
     """A whole text; ``sections[0]`` holds the keys above the first header."""
 
     text: bytes

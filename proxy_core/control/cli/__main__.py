@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -26,6 +25,7 @@ from proxy_core.control.cli.subcommand import (
     serving_options,
     tell,
 )
+from proxy_core.errors import nearest
 
 COMMANDS = {
     "check": ("check_site", "List every problem of a site file, and of the files, programs and names in it."),
@@ -91,8 +91,8 @@ def _serving() -> Parser:
 
 
 def _no_command(word: str) -> str:
-    meant = get_close_matches(word, COMMANDS, 1)
-    which = f"did you mean {meant[0]}?" if meant else f"the commands are {', '.join(COMMANDS)}"
+    meant = nearest(word, COMMANDS)
+    which = f"did you mean {meant}?" if meant else f"the commands are {', '.join(COMMANDS)}"
     return f"{word} is no command, and there is no file of that name; {which}"
 
 

@@ -8,13 +8,12 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy_core import __version__
-from proxy_core.errors import Problem, errors
+from proxy_core.errors import Problem, errors, nearest
 from proxy_core.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ class Parser(argparse.ArgumentParser):
         """The arguments. An unknown one ends the program with status 2, and with the option that was meant."""
         found, unknown = self.parse_known_args(given)
         if unknown:
-            meant = get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, 1)
-            hint = f"; did you mean {meant[0]}?" if meant else ""
+            meant = nearest(unknown[0].partition("=")[0], self._option_string_actions)
+            hint = f"; did you mean {meant}?" if meant else ""
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found
 

@@ -12,10 +12,10 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from proxy_core.config.editing.differences import places_in_words
 from proxy_core.config.editing.save import Stamp

@@ -8,14 +8,13 @@ A journal that cannot be read or written never stops an edit: history then start
 
 from __future__ import annotations
 
-import difflib
 import os
-from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec import Struct, field
 
 from proxy_core.control.editing.map_files import MapEdit
 from proxy_core.control.view import Generation
@@ -39,8 +38,7 @@ class HistoryEntry(Generation, frozen=True, kw_only=True):
         return Generation(number=self.number, at=self.at, author=self.author, sentence=self.sentence, diff=self.diff)
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """``past`` are the changes in force, the newest last; ``future`` those undone, the next to redo last. What left the
     text and every map file as they were (Keep, a nudge there and back) is a generation, but nothing to undo."""
 
@@ -102,7 +100,9 @@ class History:
 
 def difference(before: str, after: str, name: str) -> str:
     """The unified diff of two texts of the site file, "" when they are equal."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), name, name, n=2)
+    from difflib import unified_diff  # only where somebody looks
+
+    lines = unified_diff(_lines(before), _lines(after), name, name, n=2)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 

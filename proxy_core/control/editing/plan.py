@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from proxy_core.config.editing.site_edits import Edit, Set
 from proxy_core.config.reading.document import Document
@@ -13,8 +14,7 @@ from proxy_core.control.editing.map_files import MapEdit, Rewritten
 from proxy_core.errors import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a command comes to."""
 
     document: Document

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from math import inf
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy_core.balance.latency_histogram import Histogram, percentiles
@@ -35,8 +35,7 @@ MINUTE = 60
 IDLE = MemberSecond(0, 0, {})
 
 
-@dataclass(frozen=True, slots=True)
-class MemberMinute:
+class MemberMinute(Struct, frozen=True):
     """What the last minute says of one member."""
 
     rate: float
@@ -45,8 +44,7 @@ class MemberMinute:
     per_second: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
+class Minute(Struct, frozen=True):
     """What the last minute says: made anew when a second closes or a rule set comes into force."""
 
     rules: RuleSet

@@ -13,8 +13,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
@@ -47,16 +48,14 @@ class AccessCondition(NamedTuple):
     parts: tuple[tuple[bool, tuple[AccessCondition, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRule:
+class AccessRule(Struct, frozen=True):
     """What is required in one place; ``address`` is that place."""
 
     address: Address
     conditions: tuple[AccessCondition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """What holds for a request: the conditions to be met, who asks for users, and the service that is asked first."""
 
     rule: AccessRule | None = None

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from proxy_core.config.destination import service
 from proxy_core.config.model import ForwardAuth, Site
@@ -42,8 +43,7 @@ _UNFIT = re.compile(r"[^a-z0-9.:_-]")
 """Finds what no name in CDN-Loop holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A [forward_auth.NAME] as places hold it. The one without a name is nobody: it is not asked."""
 
     name: str = ""

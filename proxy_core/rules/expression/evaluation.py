@@ -8,8 +8,9 @@ shallow, and patterns end at their limits (``pattern.Runaway`` passes through).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from proxy_core.rules.expression import parser
 from proxy_core.rules.expression.functions import ExpressionScope, ExprFailure
@@ -28,8 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(Struct, frozen=True):
     """A compiled condition."""
 
     text: str
@@ -50,8 +50,7 @@ class Expr:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class StringExpr:
+class StringExpr(Struct, frozen=True):
     """A compiled text. ``constant`` is the text itself where nothing in it depends on the request, else None."""
 
     text: str

@@ -9,8 +9,9 @@ an operation knows comes from the scope, what it matched goes to the Captures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from proxy_core.http.target import as_bytes_text, readable
 from proxy_core.rules.access.networks import Subnet, within
@@ -19,15 +20,13 @@ from proxy_core.rules.expression.sub_and_split import Walk, steps
 from proxy_core.rules.text.pattern import Groups, Pattern, group
 
 
-@dataclass(slots=True)
-class Captures:
+class Captures(Struct):
     """What $0 to $9 stand for: the groups of the last pattern that had some. Empty where it did not match."""
 
     groups: Groups = ()
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """One evaluation. ``detail`` gets a line for each comparison, None where nobody wants to know."""
 
     scope: ExpressionScope

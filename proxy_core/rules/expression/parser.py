@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from typing import TypeVar
 
+from proxy_core.errors import nearest
 from proxy_core.rules.access.networks import Subnet, subnet
 from proxy_core.rules.expression import operations
 from proxy_core.rules.expression.functions import BINARY, COMPARISONS, FUNCTIONS, UNARY
@@ -297,5 +297,5 @@ class _Parser(Scanner):
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"there is no {kind} {name}" + (f": did you mean {near[0]}?" if near else "")
+    near = nearest(name, known)
+    return f"there is no {kind} {name}" + (f": did you mean {near}?" if near else "")

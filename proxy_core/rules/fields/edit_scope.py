@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from proxy_core.http.request_view import RequestView
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.text.variables import VARIABLES, Scope
 
 
-@dataclass(slots=True)
-class Moment:
+class Moment(Struct):
     """A message at the moment when its fields are edited."""
 
     scope: HeaderScope
@@ -30,7 +30,6 @@ class Moment:
     """Fields of the request that conditions have looked at, for Vary (``add_vary`` in server/util_expr_eval.c)."""
 
 
-@dataclass(slots=True)
 class HeaderScope(Scope):
     """A Scope that knows the answer too: ``answered`` are its field lines, ``status`` is its status, ``notes`` what was
     noted of it by lower-case name, ``looked_at`` the fields of the request that an expression has looked at."""

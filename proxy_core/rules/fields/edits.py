@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from proxy_core.config.model import HeaderRule
 from proxy_core.errors import Address
@@ -62,8 +64,7 @@ class Edit(NamedTuple):
     """Whether its condition or its value is an expression, which may ask for a fact."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edits:
+class Edits(Struct, frozen=True, eq=False):
     """All edits of one kind of request."""
 
     request: tuple[Edit, ...]
@@ -85,17 +86,17 @@ class Edits:
     told: tuple[Edit, ...] = ()
     """Stand for the fields that a service goes by which is asked first. Nothing is done to them."""
 
-    requests: bool = field(init=False)
-    """Whether requests are changed in any way."""
-    asking: tuple[Edit, ...] = field(init=False)
+    requests: bool = False
+    """Whether requests are changed in any way. This and what follows comes of the rest, whatever is given."""
+    asking: tuple[Edit, ...] = ()
     """The edits of answers that may ask for a fact."""
-    steady_request: bool = field(init=False)
+    steady_request: bool = False
     """Whether every request is edited alike."""
-    steady_answer: bool = field(init=False)
+    steady_answer: bool = False
     """Whether every answer is edited alike."""
 
     def __post_init__(self) -> None:
-        put, answer = partial(object.__setattr__, self), (*self.always, *self.response)
+        put, answer = partial(force_setattr, self), (*self.always, *self.response)
         put("requests", bool(self.request or self.told) or self.server is not None or self.adds is not None)
         put("asking", tuple(edit for edit in answer if edit.asks))
         put("steady_request", all(edit.steady for edit in self.request))

@@ -4,9 +4,9 @@ modules/metadata/mod_expires.c writes them. It comes before all edits of answers
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from email.utils import formatdate, parsedate_to_datetime
 
 from proxy_core.config.model import ExpiryRule
+from proxy_core.http.dates import http_date
 from proxy_core.rules.decision import Step, Trace
 from proxy_core.rules.fields.edit_scope import found, value_of
 
@@ -26,9 +26,9 @@ def dated(
     modified = found(lines, b"last-modified") if of_file else []
     if row is None or (row.since == "modification" and not modified):
         return lines
-    since = asked if row.since == "access" else parsedate_to_datetime(value_of(lines[modified[0]])).timestamp()
+    since = asked if row.since == "access" else _seconds(value_of(lines[modified[0]]))
     until = max(since + row.after, asked)
-    made = [b"Expires: " + formatdate(until, usegmt=True).encode(), b"max-age=%d" % (until - asked)]
+    made = [b"Expires: " + http_date(until).encode(), b"max-age=%d" % (until - asked)]
     said = found(lines, b"cache-control")
     if said:
         lines[said[0]] += b", " + made[1]
@@ -39,6 +39,12 @@ def dated(
         shown = tuple(each.decode("latin-1") for each in made)
         trace.append(Step(("expires", row.id), "match", f"for {row.type or 'what no other row is for'}", shown))
     return lines
+
+
+def _seconds(date: str) -> float:
+    from email.utils import parsedate_to_datetime  # few sites count from there
+
+    return parsedate_to_datetime(date).timestamp()
 
 
 def _row(expiry: Expiry, lines: Sequence[bytes]) -> ExpiryRule | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from difflib import get_close_matches
 from typing import TypeVar
 
-from proxy_core.errors import Address, Problem
+from proxy_core.errors import Address, Problem, nearest
 
 T = TypeVar("T")
 
@@ -23,9 +22,9 @@ def warning(address: Address, what: str, todo: str) -> Problem:
 
 def unknown(address: Address, what: str, name: str, known: Collection[str], *, warn: bool = False) -> Problem:
     """A name that stands for nothing, with the nearest one that does."""
-    near = get_close_matches(name, known, 1)
+    near = nearest(name, known)
     names = ", ".join([*list(known)[:_MOST_NAMED], *["…"] * (len(known) > _MOST_NAMED)]) or "none yet"
-    todo = f"did you mean {near[0]}?" if near else f"add it, or name one of {names}"
+    todo = f"did you mean {near}?" if near else f"add it, or name one of {names}"
     return (warning if warn else error)(address, f'there is no {what} "{name}"', todo)
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from proxy_core.config.destination import destination
 from proxy_core.config.folders import parted
 from proxy_core.config.model import Route, Site
-from proxy_core.errors import Problem
+from proxy_core.errors import Problem, nearest
 from proxy_core.http.target import as_bytes_text, balancer, origin
 from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import error, warning
@@ -129,8 +128,8 @@ def _proxy(site: Site, row: Route) -> Iterator[Problem]:
             yield from loop(site, address, origin(pool or ""))
     else:
         if pool not in site.balancers:
-            near = get_close_matches(pool or "", site.balancers, 1)
-            todo = f"did you mean balancer://{near[0]}{path}?" if near else f"add [balancers.{pool}] with its members"
+            near = nearest(pool or "", site.balancers)
+            todo = f"did you mean balancer://{near}{path}?" if near else f"add [balancers.{pool}] with its members"
             yield error(address, f'there is no balancer "{pool}"', todo)
         if "?" in path or "#" in path:
             yield error(address, f"{row.proxy} has a query or a fragment", "only name and path count: remove it")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from proxy_core.config.model import RewriteCond
 from proxy_core.http.target import as_bytes_text, readable
@@ -28,8 +29,7 @@ FILE_TESTS = {"-f": "-f", "-d": "-d", "-s": "-s", "-x": "-x", "-h": "-l", "-L": 
 FLAGS = {"NC": "nc", "NOCASE": "nc", "OR": "or", "ORNEXT": "or", "NV": "nv", "NOVARY": "nv"}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A condition as rules test it."""
 
     subject: Template

@@ -7,18 +7,19 @@ Apache would refuse when it starts is a FlagError, with the nearest flag that th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from proxy_core.errors import nearest
 from proxy_core.http.statuses import REASONS
 
 ROUNDS = 32_000
 """Rounds that [N] makes at most when it does not say how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """The flags of one rule, in the order of their names here."""
 
     answers: bool = False
@@ -161,8 +162,8 @@ def _with(before: Flags, flag: str) -> Flags:
     elif folded in VALUED:
         changes = _CHANGES[VALUED[folded]](before, flag, value)
     else:
-        near = get_close_matches(folded, [*SWITCHES, *VALUED], 1)
-        raise FlagError(f'there is no flag "{flag}"', f"did you mean {near[0]}?" if near else "remove it")
+        near = nearest(folded, [*SWITCHES, *VALUED])
+        raise FlagError(f'there is no flag "{flag}"', f"did you mean {near}?" if near else "remove it")
     return replace(before, **changes)
 
 

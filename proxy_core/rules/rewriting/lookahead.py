@@ -7,7 +7,7 @@ files are not. Look-aheads may nest to a small depth only, for each can cost a p
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from proxy_core.http.escaping import uri_escaped
 from proxy_core.http.target import BadTarget, Reading, normalised

@@ -6,7 +6,7 @@ name any number. This is "proxy:" in ``hook_uri2file`` of mod_rewrite.c; mod_pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from proxy_core.config.model import Site
 from proxy_core.http.escaping import breaks_target, sendable
@@ -21,8 +21,7 @@ from proxy_core.rules.routing.reverse import rule_rows
 _MOST_BOUND = 1024
 
 
-@dataclass(slots=True, eq=False)
-class ProxyTargets:
+class ProxyTargets(Struct, eq=False):
     """Where the rules of one host forward to. ``site`` has the host's options, ``reading`` says how paths are spelled,
     ``own`` is what the host says itself; ``bound`` remembers a route by rule and origin."""
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import RewriteRule
 from proxy_core.errors import Address
@@ -37,8 +38,7 @@ TRIES = 10_000
 Verdict = Literal["nothing", "matched", "changed", "refused"]
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRewrite:
+class BoundRewrite(Struct, frozen=True):
     """A rule as requests meet it."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from proxy_core.config.folders import FILES, METHODS, parted, root_of
 from proxy_core.config.model import Options, RewriteRule, Route

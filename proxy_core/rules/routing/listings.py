@@ -10,9 +10,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from fnmatch import translate
 from functools import partial
+
+from msgspec.structs import replace
 
 from proxy_core.http.escaping import uri_escaped
 from proxy_core.http.target import escaped, readable

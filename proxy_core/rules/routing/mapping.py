@@ -10,7 +10,8 @@ other than "decoded" look at the path before it is decoded, and what they send i
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route

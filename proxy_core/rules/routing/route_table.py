@@ -11,8 +11,9 @@ is pure. Compiling is done outside the request path and reuses every row that ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from operator import is_
+
+from msgspec import Struct
 
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
@@ -44,8 +45,7 @@ from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
 from proxy_core.rules.text import pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Struct, frozen=True):
     """What rows are worked out from besides themselves: where it is equal, an equal row is compiled already."""
 
     timeout: float
@@ -68,8 +68,7 @@ class Basis:
     """What the host says that [site] has no word for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RouteTable:
+class RouteTable(Struct, frozen=True, eq=False):
     """The rows of a site or a host, and the quick ways to the first that takes a path."""
 
     rows: tuple[Route, ...]

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-import pcre2
-
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.text.pattern_subset import ANY_LENGTH, SubsetParser, Unread
 
@@ -32,7 +30,8 @@ LONG = 1000
 LIMIT = 100_000
 """PCRE's match limit: a runaway search ends after about half a millisecond."""
 _VERBS = f"(*LIMIT_MATCH={LIMIT})"
-_OPTIONS = int(pcre2.DOTALL) | 0x10  # PCRE2_DOLLAR_ENDONLY, which the package passes on but does not name
+_DOLLAR_ENDONLY = 0x10
+"""PCRE2_DOLLAR_ENDONLY, which the package passes on but does not name."""
 
 
 class PatternError(ValueError):
@@ -110,7 +109,9 @@ class _Exact(NamedTuple):
 
 @lru_cache(8192)
 def _exact(text: str, nocase: bool) -> _Exact:
-    options = _OPTIONS | (int(pcre2.IGNORECASE) if nocase else 0)
+    import pcre2  # few sites have a pattern that takes it
+
+    options = int(pcre2.DOTALL) | _DOLLAR_ENDONLY | (int(pcre2.IGNORECASE) if nocase else 0)
     try:
         found = pcre2.compile((_VERBS + as_bytes_text(text)).encode("latin-1"), options)
     except pcre2.PatternError as error:

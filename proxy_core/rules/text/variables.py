@@ -15,8 +15,9 @@ from __future__ import annotations
 import posixpath
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
+
+from msgspec import Struct, field
 
 from proxy_core.http.request_view import RequestView, fields, request_line
 from proxy_core.http.syntax import host_name, host_port
@@ -27,8 +28,7 @@ Env = dict[str, tuple[str, str]]
 """Variables by lower-case name, with the name as it was set: httpd's tables do not tell upper from lower case."""
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """What one request's rules know and change. Made for one decision and thrown away after it."""
 
     view: RequestView

@@ -20,9 +20,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+
+from msgspec import Struct
 
 from proxy_core.runtime.maps.source import WAIT, Known, MapTally, Source, words
 
@@ -44,8 +45,7 @@ class Failed(Exception):
     """The program did not answer; the message says why."""
 
 
-@dataclass(slots=True, eq=False)
-class ProgramQuestion:
+class ProgramQuestion(Struct, eq=False):
     key: str
     timeout: float
     answer: asyncio.Future[str | None]

@@ -12,8 +12,10 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from proxy_core import regular_files
 from proxy_core.config.model import MapType, RewriteMap, Site
@@ -37,8 +39,7 @@ WHAT: dict[MapType, str] = {
 _PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&\s]*")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedMap:
+class OpenedMap(Struct, frozen=True):
     """A map as the site in force names it."""
 
     settings: RewriteMap
@@ -47,8 +48,7 @@ class OpenedMap:
     tally: MapTally
 
 
-@dataclass(slots=True, eq=False)
-class PreparedMaps:
+class PreparedMaps(Struct, eq=False):
     """The maps of a site that is not in force yet. ``problems`` say what could not be opened; a map with a problem
     can be put in force all the same and gets well by itself when the reason goes away."""
 
@@ -218,8 +218,7 @@ class MapStore:
         self._said(Problem(what=f"the map program says: {line}", severity="warning", file=settings.command[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class Uncounted:
+class Uncounted(Struct, frozen=True):
     """Maps asked as rules ask them, and not counted."""
 
     maps: MapStore

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from time import monotonic
 from typing import Final
+
+from msgspec import Struct, field
 
 AGAIN: Final = 1.0
 """Seconds before a name without any address is asked for again; requests that want it meanwhile fail at once."""
@@ -26,8 +27,7 @@ class Unresolved(Exception):
     """The name has no address and never had one; the text says why, for people."""
 
 
-@dataclass(slots=True)
-class ResolvedName:
+class ResolvedName(Struct):
     """What is known of a name. ``since`` is when its addresses were last confirmed, ``asked`` when the last asking
     ended (monotonic); ``trouble`` says why that failed, "" if it did not."""
 
@@ -37,8 +37,7 @@ class ResolvedName:
     trouble: str = ""
 
 
-@dataclass(slots=True)
-class Resolver:
+class Resolver(Struct):
     """``names`` holds every name that was asked for; ``on_resolved`` is called with a name and its fresh addresses."""
 
     names: dict[str, ResolvedName] = field(default_factory=dict)

@@ -18,13 +18,14 @@ proxy = "balancer://b/app"
 url = "http://127.0.0.1:9"
 """
 NEVER = {
-    "bcrypt", "hypothesis", "libpass", "proxy_core.apache", "proxy_core.control.demo.traffic",
+    "bcrypt", "difflib", "hypothesis", "libpass", "pcre2", "proxy_core.apache", "proxy_core.control.demo.traffic",
     "proxy_core.control.explaining",
     "psycopg", "pymysql", "rproxy_tui", "shtab", "sqlite3", "textual", "tree_sitter",
 }  # fmt: skip
 ONLY_SERVING = {
-    "aiohttp", "asyncio", "httptools", "logging", "proxy_core.control.engine", "proxy_core.control.watching",
-    "proxy_core.runtime", "proxy_core.serve", "ssl", "subprocess", "tempfile", "uvloop",
+    "aiohttp", "asyncio", "dataclasses", "email", "httptools", "logging", "proxy_core.control.engine",
+    "proxy_core.control.watching", "proxy_core.runtime", "proxy_core.serve", "random", "socket", "ssl",
+    "subprocess", "tempfile", "uvloop",
 }  # fmt: skip
 WHOLE_AIOHTTP = {"aiohttp.client", "aiohttp.connector", "aiohttp.web", "proxy_core.serve.local_files"}
 CHECKED = """
