@@ -46,6 +46,9 @@ class Condition:
     """Whether the fields that it looks at do not count for Vary: [NV]."""
     spelled: str
     """The condition as people read it."""
+    fails: Callable[[Scope], bool] | None
+    """Tells of a request that it does not hold, by variables alone and without keeping a group; None where more
+    counts."""
     pattern: pattern.Pattern | None = None
     """The regular expression of the kind "pattern"."""
 
@@ -81,14 +84,16 @@ def compile(row: RewriteCond, captures: bool = True) -> Condition:
     if text.startswith("!"):
         text, negated = text[1:], True
     kind, test, found = _reading(row, text, "nc" in flags, captures)
+    subject = template.compile("" if kind == "expr" else row.test)
     return Condition(
-        template.compile("" if kind == "expr" else row.test),
+        subject,
         test,
         kind,
         negated,
         "or" in flags,
         "nv" in flags,
         f"{'expr' if kind == 'expr' else row.test} {row.pattern}{' [NC]' if 'nc' in flags else ''}",
+        _fails(subject, kind, test, negated, found),
         found,
     )
 
@@ -114,6 +119,21 @@ def _reading(row: RewriteCond, text: str, nocase: bool, captures: bool) -> tuple
             position=error.position,
         ) from None  # fmt: skip
     return "pattern", _search(compiled) if captures and not row.pattern.startswith("!") else _find(compiled), compiled
+
+
+def _fails(
+    subject: Template, kind: str, test: Test, negated: bool, found: pattern.Pattern | None
+) -> Callable[[Scope], bool] | None:
+    """What groups hold is not known before the rule is applied, and a look-ahead is dear: such are tested once."""
+    if any(sort != "variable" or name.upper().startswith("LA-") for sort, name in subject.names):
+        return None
+    read = subject.read
+    if found is not None:
+        finds = found.finds
+        if negated:
+            return lambda scope: finds(read(scope)) is not None
+        return lambda scope: finds(read(scope)) is None
+    return (lambda scope: test(scope, read(scope)) is negated) if kind in ("text", "number") else None
 
 
 def _order(value: str, nocase: bool) -> tuple[int, str]:

@@ -45,6 +45,8 @@ class BoundRewrite:
     """The row's own."""
     search: Callable[[str], Groups | None]
     """Finds the pattern in a path."""
+    finds: Callable[[str], object]
+    """The same without groups: None where it is not found."""
     prefix: str
     """What every path begins with that the pattern is found in."""
     negated: bool
@@ -57,6 +59,9 @@ class BoundRewrite:
     """Whether the query is taken away: a ? ends the substitution."""
     conditions: tuple[Condition, ...]
     """What must hold besides, in order."""
+    fails: Callable[[Scope], bool] | None
+    """Tells of a request that the first of these does not hold, and nothing in its place; None where that takes more
+    than variables."""
     flags: Flags
     """The flags as they are read."""
     env: tuple[Template, ...]
@@ -106,15 +111,18 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
     subjects = (template.compile(each.test) for each in row.conditions)
     texts = (*env, *cookies, *subjects, *((substitution,) if substitution is not None else ()))
     captures = any(kind == "condition" for text in texts for kind, _ in text.names)
+    required = tuple(conditions.compile(each, captures) for each in row.conditions)
     return BoundRewrite(
         id=row.id,
         search=found.search,
+        finds=found.finds,
         prefix="" if negated else found.prefix,
         negated=negated,
         substitution=substitution,
         slashes=output.startswith("//"),
         drops=drops,
-        conditions=tuple(conditions.compile(each, captures) for each in row.conditions),
+        conditions=required,
+        fails=required[0].fails if required and not required[0].or_next else None,
         flags=given,
         env=env,
         cookies=cookies,
@@ -160,7 +168,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
         at += 1
         given = rule.flags
         uri = scope.uri
-        if not uri.startswith(rule.prefix) or (scope.subrequest and (given.nosubreq or given.redirect)):
+        if not uri.startswith(rule.prefix) or ((given.nosubreq or given.redirect) and scope.subrequest):
             verdict: Verdict = "nothing"
             if trace is not None:
                 trace.append(Step(rule.address, "no match", f'"{rule.row.pattern}" is not found in "{readable(uri)}"'))
@@ -168,7 +176,10 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
             tries += 1
             if tries > count + TRIES:
                 return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
-            verdict = _apply(rule, scope, hits, trace)
+            if trace is None and _misses(rule, scope, uri):
+                verdict = "nothing"
+            else:
+                verdict = _apply(rule, scope, hits, trace)
         if verdict == "nothing":
             while given.chain and at < count:
                 if trace is not None:
@@ -204,6 +215,12 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
                 trace.append(Step(skipped.address, "skipped", f"rule {rule.id} above skips {given.skip}"))
             at += given.skip
     return ending
+
+
+def _misses(rule: BoundRewrite, scope: Scope, uri: str) -> bool:
+    """Tells of most rules that they do not take a request, by what is tried first of them. Nothing is changed, and no
+    group is kept."""
+    return (rule.finds(uri) is None) is not rule.negated or (rule.fails is not None and rule.fails(scope))
 
 
 def _apply(rule: BoundRewrite, scope: Scope, hits: list[RuleState], trace: Trace | None) -> Verdict:
