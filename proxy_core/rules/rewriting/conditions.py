@@ -17,7 +17,7 @@ from proxy_core.rules.expression import evaluation
 from proxy_core.rules.expression.functions import COMPARES, lower
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.template import Template
-from proxy_core.rules.text.variables import Scope
+from proxy_core.rules.text.variables import Scope, is_unasked
 
 Test = Callable[[Scope, str], bool]
 
@@ -47,8 +47,8 @@ class Condition:
     spelled: str
     """The condition as people read it."""
     fails: Callable[[Scope], bool] | None
-    """Tells of a request that it does not hold, by variables alone and without keeping a group; None where more
-    counts."""
+    """Tells of a request that it does not hold, where that asks for no fact and cannot run away; keeps no group. None
+    where more counts."""
     pattern: pattern.Pattern | None = None
     """The regular expression of the kind "pattern"."""
 
@@ -124,16 +124,15 @@ def _reading(row: RewriteCond, text: str, nocase: bool, captures: bool) -> tuple
 def _fails(
     subject: Template, kind: str, test: Test, negated: bool, found: pattern.Pattern | None
 ) -> Callable[[Scope], bool] | None:
-    """What groups hold is not known before the rule is applied, and a look-ahead is dear: such are tested once."""
-    if any(sort != "variable" or name.upper().startswith("LA-") for sort, name in subject.names):
+    if not all(sort == "variable" and is_unasked(name) for sort, name in subject.names):
         return None
     read = subject.read
-    if found is not None:
-        finds = found.finds
-        if negated:
-            return lambda scope: finds(read(scope)) is not None
-        return lambda scope: finds(read(scope)) is None
-    return (lambda scope: test(scope, read(scope)) is negated) if kind in ("text", "number") else None
+    if found is None:
+        return (lambda scope: test(scope, read(scope)) is negated) if kind in ("text", "number") else None
+    sure, needs = found.sure, found.needs
+    if negated or not needs:
+        return lambda scope: sure(read(scope)) is negated
+    return lambda scope: needs not in (value := read(scope)) or sure(value) is False
 
 
 def _order(value: str, nocase: bool) -> tuple[int, str]:

@@ -33,6 +33,8 @@ LONGEST = 2 * 8190
 _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 TRIES = 10_000
 """Rules that are tried for one request beyond one pass through the list."""
+LOOKS = 16
+"""Rules that are looked at in another round, which count as one that is tried."""
 
 Verdict = Literal["nothing", "matched", "changed", "refused"]
 
@@ -49,6 +51,8 @@ class BoundRewrite:
     """The same without groups: None where it is not found."""
     prefix: str
     """What every path begins with that the pattern is found in."""
+    needs: str
+    """What every path has in it that the pattern is found in."""
     negated: bool
     """Whether the rule takes the paths in which the pattern is not found."""
     substitution: Template | None
@@ -60,8 +64,7 @@ class BoundRewrite:
     conditions: tuple[Condition, ...]
     """What must hold besides, in order."""
     fails: Callable[[Scope], bool] | None
-    """Tells of a request that the first of these does not hold, and nothing in its place; None where that takes more
-    than variables."""
+    """Tells of a request that the first of these does not hold, and no other in its place (``Condition.fails``)."""
     flags: Flags
     """The flags as they are read."""
     env: tuple[Template, ...]
@@ -117,6 +120,7 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
         search=found.search,
         finds=found.finds,
         prefix="" if negated else found.prefix,
+        needs="" if negated else found.needs,
         negated=negated,
         substitution=substitution,
         slashes=output.startswith("//"),
@@ -168,7 +172,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
         at += 1
         given = rule.flags
         uri = scope.uri
-        if not uri.startswith(rule.prefix) or ((given.nosubreq or given.redirect) and scope.subrequest):
+        if rule.needs not in uri or ((given.nosubreq or given.redirect) and scope.subrequest):
             verdict: Verdict = "nothing"
             if trace is not None:
                 trace.append(Step(rule.address, "no match", f'"{rule.row.pattern}" is not found in "{readable(uri)}"'))
@@ -176,7 +180,9 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
             tries += 1
             if tries > count + TRIES:
                 return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
-            if trace is None and _misses(rule, scope, uri):
+            if trace is None and (
+                (rule.fails is not None and rule.fails(scope)) or (rule.finds(uri) is None) is not rule.negated
+            ):  # nothing is made ready for what does not take the request
                 verdict = "nothing"
             else:
                 verdict = _apply(rule, scope, hits, trace)
@@ -208,19 +214,13 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
             rounds += 1
             if rounds >= given.rounds:
                 return RewriteResult("status", rule, 500, why=f"[N] went round {rounds - 1} times")
-            at = 0
+            at, tries = 0, tries + count // LOOKS
         elif given.skip:
             for skipped in rules[at : at + given.skip] if trace is not None else ():
                 assert trace is not None
                 trace.append(Step(skipped.address, "skipped", f"rule {rule.id} above skips {given.skip}"))
             at += given.skip
     return ending
-
-
-def _misses(rule: BoundRewrite, scope: Scope, uri: str) -> bool:
-    """Tells of most rules that they do not take a request, by what is tried first of them. Nothing is changed, and no
-    group is kept."""
-    return (rule.finds(uri) is None) is not rule.negated or (rule.fails is not None and rule.fails(scope))
 
 
 def _apply(rule: BoundRewrite, scope: Scope, hits: list[RuleState], trace: Trace | None) -> Verdict:
