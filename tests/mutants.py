@@ -882,8 +882,8 @@ MUTANTS = [
     Mutant(
         "way: a chunked body that has come is bound too",
         WAY,
-        "if 0 < most < max(fields.length, exchange.received):",
-        "if 0 < most < fields.length:",
+        "if most and (fields.length > most or exchange.received > most):",
+        "if most and fields.length > most:",
         WAY_TESTS,
     ),
     Mutant("way: a body that is too long is a limit that was reached", WAY, ', notes, "body")', ", notes)", WAY_TESTS),
@@ -968,7 +968,7 @@ MUTANTS = [
     Mutant(
         "shortcuts: a rule may take a path that begins with what it does",
         RULES,
-        "        if begun.begin(path):\n            return None\n",
+        "        if begun.lengths and begun.begin(path):\n            return None\n",
         "",
         SHORTCUT_TESTS,
     ),
