@@ -1386,8 +1386,15 @@ MUTANTS = [
     Mutant(
         "rewriting: a first condition that need not hold rules nothing out",
         REWRITING,
-        "if required and not required[0].or_next else None",
-        "if required else None",
+        "end = next((number for number, row in enumerate(rows) if not row.or_next), None)",
+        "end = 0 if rows else None",
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: a condition that cannot tell may hold in place of the first",
+        REWRITING,
+        "if end is None or len(known) <= end:",
+        "if end is None or not known:",
         REWRITING_TESTS,
     ),
     Mutant(

@@ -8,7 +8,7 @@ Apache's.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proxy_core.config.model import RewriteCond
@@ -133,6 +133,16 @@ def _fails(
     if negated or not needs:
         return lambda scope: sure(read(scope)) is negated
     return lambda scope: needs not in (value := read(scope)) or sure(value) is False
+
+
+def first_fails(rows: Sequence[Condition]) -> Callable[[Scope], bool] | None:
+    """``Condition.fails`` of the first of these, or of it and all that may hold in its place; None where they cannot
+    tell."""
+    end = next((number for number, row in enumerate(rows) if not row.or_next), None)
+    known = [row.fails for row in rows[: end + 1] if row.fails is not None] if end is not None else []
+    if end is None or len(known) <= end:
+        return None
+    return known[0] if end == 0 else lambda scope: all(fails(scope) for fails in known)
 
 
 def _order(value: str, nocase: bool) -> tuple[int, str]:

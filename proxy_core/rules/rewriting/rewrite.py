@@ -64,7 +64,7 @@ class BoundRewrite:
     conditions: tuple[Condition, ...]
     """What must hold besides, in order."""
     fails: Callable[[Scope], bool] | None
-    """Tells of a request that the first of these does not hold, and no other in its place (``Condition.fails``)."""
+    """Tells of a request that the first of these does not hold, and none in its place (``conditions.first_fails``)."""
     flags: Flags
     """The flags as they are read."""
     env: tuple[Template, ...]
@@ -126,7 +126,7 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
         slashes=output.startswith("//"),
         drops=drops,
         conditions=required,
-        fails=required[0].fails if required and not required[0].or_next else None,
+        fails=conditions.first_fails(required),
         flags=given,
         env=env,
         cookies=cookies,
