@@ -82,7 +82,7 @@ def _options() -> argparse.Namespace:
     by_cpu.add_argument("--only", help="other proxies to compare with: apache,nginx,haproxy,caddy; none for none")
     by_profile = kinds.add_parser("profile", help="where the time of a request goes, stage by stage")
     by_profile.set_defaults(run=_profile)
-    plain = [row for row, each in ROWS.items() if each.what == Load()]
+    plain = [row for row, each in ROWS.items() if each.what in (Load(), Load(body=1024))]
     by_profile.add_argument("--row", choices=plain, default="full")
     by_profile.add_argument("--rounds", type=int, default=3)
     by_profile.add_argument("--seconds", type=float, default=2.0, help="of load for each round")

@@ -56,6 +56,7 @@ READING_TESTS = "tests/serve/test_request_fields.py tests/serve/test_request_hea
 ACCESS_TESTS, EDITS_TESTS = "tests/rules/access/test_authorization.py", "tests/rules/fields/test_edits.py"
 REVERSE_TESTS, TABLE_TESTS = "tests/rules/routing/test_reverse.py", "tests/rules/routing/test_route_table.py"
 REWRITING_TESTS = "tests/semantics/test_rewriting.py tests/rules/test_rewrite_lists.py"
+PATTERN_TESTS = "tests/rules/text/test_pattern.py"
 WAY_TESTS, SECTION_TESTS = "tests/serve/test_way.py", "tests/rules/test_settings.py tests/rules/test_host_rules.py"
 FIGURES_TESTS = "tests/control/watching/test_figures.py"
 BLOCKS_TESTS = "tests/serve/test_known_blocks.py"
@@ -883,8 +884,8 @@ MUTANTS = [
     Mutant(
         "way: a chunked body that has come is bound too",
         WAY,
-        "if 0 < most < max(fields.length, exchange.received):",
-        "if 0 < most < fields.length:",
+        "if most and (fields.length > most or exchange.received > most):",
+        "if most and fields.length > most:",
         WAY_TESTS,
     ),
     Mutant("way: a body that is too long is a limit that was reached", WAY, ', notes, "body")', ", notes)", WAY_TESTS),
@@ -969,7 +970,7 @@ MUTANTS = [
     Mutant(
         "shortcuts: a rule may take a path that begins with what it does",
         RULES,
-        "        if begun.begin(path):\n            return None\n",
+        "        if begun.lengths and begun.begin(path):\n            return None\n",
         "",
         SHORTCUT_TESTS,
     ),
@@ -1373,9 +1374,72 @@ MUTANTS = [
     Mutant(
         "rewriting: [OR] skips what need not be asked",
         REWRITING,
-        "while at < len(rows) and rows[at].or_next:",
-        "while False:",
+        "settled = held and row.or_next",
+        "settled = False",
         REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: rules that a text rules out count when they go round",
+        REWRITING,
+        "tries = 0, tries + count // LOOKS",
+        "tries = 0, tries",
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: a first condition that need not hold rules nothing out",
+        REWRITING,
+        "end = next((number for number, row in enumerate(rows) if not row.or_next), None)",
+        "end = 0 if rows else None",
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: a condition that cannot tell may hold in place of the first",
+        REWRITING,
+        "if end is None or len(known) <= end:",
+        "if end is None or not known:",
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: of a negated condition the text that its pattern needs says nothing",
+        REWRITING,
+        "if negated or not needs:",
+        "if not needs:",
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: what takes a fact is not asked ahead of the pattern",
+        REWRITING,
+        'if not all(sort == "variable" and is_unasked(name) for sort, name in subject.names):',
+        'if not all(sort == "variable" for sort, name in subject.names):',
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "rewriting: of a negated rule the text that its pattern needs says nothing",
+        REWRITING,
+        'needs="" if negated else found.needs',
+        "needs=found.needs",
+        REWRITING_TESTS,
+    ),
+    Mutant(
+        "pattern: what may be left out is not needed",
+        "proxy_core/rules/text",
+        'run = run + literal if literal and part is atom else ""',
+        'run = run + literal if literal else ""',
+        PATTERN_TESTS,
+    ),
+    Mutant(
+        "pattern: what is looked ahead to is not needed",
+        "proxy_core/rules/text",
+        "return PatternPart(spelled, part.cost, 0, groups)",
+        "return PatternPart(spelled, part.cost, 0, groups, needs=part.needs)",
+        PATTERN_TESTS,
+    ),
+    Mutant(
+        "pattern: nobody is sure of a long text",
+        "proxy_core/rules/text",
+        "return short(subject) is not None if len(subject) <= most else None",
+        "return short(subject) is not None",
+        PATTERN_TESTS,
     ),
     Mutant(
         "rewriting: rules that go round are stopped",

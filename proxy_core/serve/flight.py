@@ -87,7 +87,7 @@ class Flight(OpenRequest):
             route.state.hits += 1
             route.state.last_hit = exchange.at
         if isinstance(decision, Forward):
-            if self.fields.length:
+            if self.fields.length == CHUNKED:
                 self.client.bound_body(decision.route.max_body)
             self.forwarding = forwarding = Forwarding(self, decision)
             forwarding.decided()

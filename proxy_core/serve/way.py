@@ -82,7 +82,7 @@ def way(
             return Way(decision, host, settings, view, fields, notes)
         if fields.length:
             most = reader.body_bound(decision.route.max_body)
-            if 0 < most < max(fields.length, exchange.received):
+            if most and (fields.length > most or exchange.received > most):
                 why = f"the request body is longer than {most} bytes"
                 too_long = Respond(413, decision.route, why, decision.extras, sections=decision.sections)
                 return Way(too_long, host, settings, view, fields, notes, "body")

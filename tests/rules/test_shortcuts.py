@@ -241,6 +241,15 @@ def test_the_short_ways_come_to_what_the_whole_way_comes_to(site: Site, views: l
         assert bool(others.answers) == bool(facts.answers)  # what asks is asked each time
 
 
+@settings(max_examples=300, deadline=None)
+@given(sites(), st.lists(VIEWS, min_size=1, max_size=4))
+def test_whoever_watches_the_whole_way_sees_what_is_decided_unwatched(site: Site, views: list[RequestView]) -> None:
+    program = compile_site(site, Registry(), 1).program
+    for age, view in enumerate(views):
+        host = program.host_of(view)
+        same(program, host, host.decided(view, world(age)), host.decided(view, world(age), []))
+
+
 BASE = RequestView(
     b"GET", b"/a/x", b"shop.test", "192.0.2.1", "http", b"GET /a/x HTTP/1.1\r\nX-Mark: 1\r\nHost: shop.test\r\n\r\n",
     Connection("l", "192.0.2.9", 80, 1),

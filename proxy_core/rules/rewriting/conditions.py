@@ -8,7 +8,7 @@ Apache's.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ from proxy_core.rules.expression import evaluation
 from proxy_core.rules.expression.functions import COMPARES, lower
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.template import Template
-from proxy_core.rules.text.variables import Scope
+from proxy_core.rules.text.variables import Scope, is_unasked
 
 Test = Callable[[Scope, str], bool]
 
@@ -46,6 +46,9 @@ class Condition(Struct, frozen=True):
     """Whether the fields that it looks at do not count for Vary: [NV]."""
     spelled: str
     """The condition as people read it."""
+    fails: Callable[[Scope], bool] | None
+    """Tells of a request that it does not hold, where that asks for no fact and cannot run away; keeps no group. None
+    where more counts."""
     pattern: pattern.Pattern | None = None
     """The regular expression of the kind "pattern"."""
 
@@ -81,14 +84,16 @@ def compile(row: RewriteCond, captures: bool = True) -> Condition:
     if text.startswith("!"):
         text, negated = text[1:], True
     kind, test, found = _reading(row, text, "nc" in flags, captures)
+    subject = template.compile("" if kind == "expr" else row.test)
     return Condition(
-        template.compile("" if kind == "expr" else row.test),
+        subject,
         test,
         kind,
         negated,
         "or" in flags,
         "nv" in flags,
         f"{'expr' if kind == 'expr' else row.test} {row.pattern}{' [NC]' if 'nc' in flags else ''}",
+        _fails(subject, kind, test, negated, found),
         found,
     )
 
@@ -114,6 +119,30 @@ def _reading(row: RewriteCond, text: str, nocase: bool, captures: bool) -> tuple
             position=error.position,
         ) from None  # fmt: skip
     return "pattern", _search(compiled) if captures and not row.pattern.startswith("!") else _find(compiled), compiled
+
+
+def _fails(
+    subject: Template, kind: str, test: Test, negated: bool, found: pattern.Pattern | None
+) -> Callable[[Scope], bool] | None:
+    if not all(sort == "variable" and is_unasked(name) for sort, name in subject.names):
+        return None
+    read = subject.read
+    if found is None:
+        return (lambda scope: test(scope, read(scope)) is negated) if kind in ("text", "number") else None
+    sure, needs = found.sure, found.needs
+    if negated or not needs:
+        return lambda scope: sure(read(scope)) is negated
+    return lambda scope: needs not in (value := read(scope)) or sure(value) is False
+
+
+def first_fails(rows: Sequence[Condition]) -> Callable[[Scope], bool] | None:
+    """``Condition.fails`` of the first of these, or of it and all that may hold in its place; None where they cannot
+    tell."""
+    end = next((number for number, row in enumerate(rows) if not row.or_next), None)
+    known = [row.fails for row in rows[: end + 1] if row.fails is not None] if end is not None else []
+    if end is None or len(known) <= end:
+        return None
+    return known[0] if end == 0 else lambda scope: all(fails(scope) for fails in known)
 
 
 def _order(value: str, nocase: bool) -> tuple[int, str]:

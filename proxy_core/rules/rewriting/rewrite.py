@@ -34,6 +34,8 @@ LONGEST = 2 * 8190
 _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 TRIES = 10_000
 """Rules that are tried for one request beyond one pass through the list."""
+LOOKS = 16
+"""Rules that are looked at in another round, which count as one that is tried."""
 
 Verdict = Literal["nothing", "matched", "changed", "refused"]
 
@@ -45,8 +47,12 @@ class BoundRewrite(Struct, frozen=True):
     """The row's own."""
     search: Callable[[str], Groups | None]
     """Finds the pattern in a path."""
+    finds: Callable[[str], object]
+    """The same without groups: None where it is not found."""
     prefix: str
     """What every path begins with that the pattern is found in."""
+    needs: str
+    """What every path has in it that the pattern is found in."""
     negated: bool
     """Whether the rule takes the paths in which the pattern is not found."""
     substitution: Template | None
@@ -57,6 +63,8 @@ class BoundRewrite(Struct, frozen=True):
     """Whether the query is taken away: a ? ends the substitution."""
     conditions: tuple[Condition, ...]
     """What must hold besides, in order."""
+    fails: Callable[[Scope], bool] | None
+    """Tells of a request that the first of these does not hold, and none in its place (``conditions.first_fails``)."""
     flags: Flags
     """The flags as they are read."""
     env: tuple[Template, ...]
@@ -106,15 +114,19 @@ def compile(row: RewriteRule, state: RuleState) -> BoundRewrite:
     subjects = (template.compile(each.test) for each in row.conditions)
     texts = (*env, *cookies, *subjects, *((substitution,) if substitution is not None else ()))
     captures = any(kind == "condition" for text in texts for kind, _ in text.names)
+    required = tuple(conditions.compile(each, captures) for each in row.conditions)
     return BoundRewrite(
         id=row.id,
         search=found.search,
+        finds=found.finds,
         prefix="" if negated else found.prefix,
+        needs="" if negated else found.needs,
         negated=negated,
         substitution=substitution,
         slashes=output.startswith("//"),
         drops=drops,
-        conditions=tuple(conditions.compile(each, captures) for each in row.conditions),
+        conditions=required,
+        fails=conditions.first_fails(required),
         flags=given,
         env=env,
         cookies=cookies,
@@ -160,7 +172,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
         at += 1
         given = rule.flags
         uri = scope.uri
-        if not uri.startswith(rule.prefix) or (scope.subrequest and (given.nosubreq or given.redirect)):
+        if rule.needs not in uri or ((given.nosubreq or given.redirect) and scope.subrequest):
             verdict: Verdict = "nothing"
             if trace is not None:
                 trace.append(Step(rule.address, "no match", f'"{rule.row.pattern}" is not found in "{readable(uri)}"'))
@@ -168,7 +180,12 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
             tries += 1
             if tries > count + TRIES:
                 return RewriteResult("status", rule, 500, why=f"rules went round: more than {tries - 1} were tried")
-            verdict = _apply(rule, scope, hits, trace)
+            if trace is None and (
+                (rule.fails is not None and rule.fails(scope)) or (rule.finds(uri) is None) is not rule.negated
+            ):  # nothing is made ready for what does not take the request
+                verdict = "nothing"
+            else:
+                verdict = _apply(rule, scope, hits, trace)
         if verdict == "nothing":
             while given.chain and at < count:
                 if trace is not None:
@@ -197,7 +214,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
             rounds += 1
             if rounds >= given.rounds:
                 return RewriteResult("status", rule, 500, why=f"[N] went round {rounds - 1} times")
-            at = 0
+            at, tries = 0, tries + count // LOOKS
         elif given.skip:
             for skipped in rules[at : at + given.skip] if trace is not None else ():
                 assert trace is not None

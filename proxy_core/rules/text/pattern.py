@@ -47,15 +47,17 @@ class Runaway(Exception):
 
 
 class Pattern:
-    """A compiled pattern. ``groups`` counts its groups; every text that it is found in starts with ``prefix``;
-    ``runaway`` says that it has no bound of its own and relies on the match limit."""
+    """A compiled pattern. ``groups`` counts its groups; every text that it is found in starts with ``prefix`` and
+    has ``needs`` in it; ``runaway`` says that it has no bound of its own and relies on the match limit."""
 
-    __slots__ = ("finds", "groups", "nocase", "prefix", "runaway", "search", "text")
+    __slots__ = ("finds", "groups", "needs", "nocase", "prefix", "runaway", "search", "sure", "text")
 
     search: Callable[[str], Groups | None]
     """Where the pattern is found first in a text. Raises Runaway."""
     finds: Callable[[str], object]
     """Something where the pattern is found in a text, else None: ``search`` for whom no group is of use."""
+    sure: Callable[[str], bool | None]
+    """Whether the pattern is found in a text; None where that takes a search that may run away."""
 
     def __init__(self, text: str, nocase: bool) -> None:
         self.text = text
@@ -65,10 +67,11 @@ class Pattern:
             read = SubsetParser(source, nocase).whole()
         except Unread:
             exact = _exact(text, nocase)
-            self.groups, self.prefix, self.runaway, self.search = exact.groups, "", True, exact.search
-            self.finds = exact.search
+            self.groups, self.prefix, self.needs, self.runaway = exact.groups, "", "", True
+            self.search = self.finds = exact.search
+            self.sure = lambda subject: None
             return
-        self.groups, self.prefix, self.runaway = read.groups, read.prefix, False
+        self.groups, self.prefix, self.needs, self.runaway = read.groups, read.prefix, read.needs, False
         short = re.compile(read.spelled, re.ASCII | re.DOTALL | (re.IGNORECASE if read.nocase else 0)).search
         most = read.cost.most(STEPS)
         if len(text) > LONG:
@@ -83,6 +86,10 @@ class Pattern:
         def finds(subject: str) -> object:
             return short(subject) if len(subject) <= most else _exact(text, nocase).search(subject)
 
+        def sure(subject: str) -> bool | None:
+            return short(subject) is not None if len(subject) <= most else None
+
+        self.sure = sure
         self.search, self.finds = search, short if most >= ANY_LENGTH else finds
 
 

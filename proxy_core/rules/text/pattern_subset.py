@@ -47,14 +47,25 @@ class PatternPart(NamedTuple):
     """Whether it is found at the beginning of a text alone."""
     prefix: str = ""
     """What every text begins with that it is found in."""
+    needs: str = ""
+    """The longest that every text has in it that it is found in."""
 
 
 class Read(NamedTuple):
+    """A whole pattern."""
+
     spelled: str
+    """How ``re`` spells it."""
     cost: Cost
+    """How many ways there are to go through a text with it."""
     groups: int
+    """How many it has."""
     prefix: str
+    """What every text begins with that it is found in."""
+    needs: str
+    """The longest that every text has in it that it is found in."""
     nocase: bool
+    """Whether letters of both cases are alike."""
 
 
 class Unread(Exception):
@@ -86,7 +97,8 @@ class SubsetParser:
         if self.at < len(self.source) or self.groups > _MOST_GROUPS:
             raise Unread
         cost = part.cost if part.anchored else part.cost.then(Cost(1, 1))
-        return Read(part.spelled, cost, self.groups, "" if self.nocase else part.prefix, self.nocase)
+        prefix, needs = ("", "") if self.nocase else (part.prefix, part.needs)
+        return Read(part.spelled, cost, self.groups, prefix, needs, self.nocase)
 
     def peek(self) -> str:
         return self.source[self.at : self.at + 1]
@@ -116,10 +128,12 @@ class SubsetParser:
     def sequence(self) -> PatternPart:
         parts: list[PatternPart] = []
         plain = anchored = self.peek() == "^"
-        prefix = ""
+        prefix = run = needs = ""
         while self.peek() not in ("", "|", ")"):
             atom, literal = self.atom()
             part = self.repeated(atom)
+            run = run + literal if literal and part is atom else ""
+            needs = max(needs, run, part.needs, key=len)
             if parts:
                 plain = plain and literal != "" and part is atom
                 prefix += literal if plain else ""
@@ -131,6 +145,7 @@ class SubsetParser:
             any(each.groups for each in parts),
             anchored,
             prefix,
+            needs,
         )
 
     def atom(self) -> tuple[PatternPart, str]:
@@ -223,7 +238,10 @@ class SubsetParser:
         looks = opening in ("(?=", "(?!")
         if looks and part.groups:
             raise Unread
-        return PatternPart(f"{opening}{part.spelled})", part.cost, 0 if looks else part.least, captures or part.groups)
+        spelled, groups = f"{opening}{part.spelled})", captures or part.groups
+        if looks:
+            return PatternPart(spelled, part.cost, 0, groups)
+        return PatternPart(spelled, part.cost, part.least, groups, needs=part.needs)
 
     def repeated(self, part: PatternPart) -> PatternPart:
         """The atom with the quantifier behind it, if there is one."""

@@ -306,6 +306,17 @@ VARIABLES: dict[str, Reader] = {
     "TIME_WDAY": _clock("%w"),
 }
 
+_UNASKED = frozenset((
+    "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_USER", "REQUEST_METHOD", "REQUEST_SCHEME", "REQUEST_URI", "QUERY_STRING",
+    "THE_REQUEST", "HTTPS", "SERVER_NAME", "SERVER_PORT", "SERVER_ADDR", "SERVER_PROTOCOL",
+))  # fmt: skip
+
+
+def is_unasked(name: str) -> bool:
+    """Whether ``%{name}`` is known of a request without a fact, and quickly: fields, and what connections tell."""
+    folded = name.upper()
+    return folded.startswith(("HTTP:", "HTTP_")) or folded in _UNASKED
+
 
 EXPRESSION_VARIABLES: dict[str, Reader] = {
     **{name: read for name, read in VARIABLES.items() if name != "SERVER_ADDR"},

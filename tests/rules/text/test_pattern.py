@@ -105,6 +105,33 @@ def test_the_prefix_is_what_every_text_begins_with(text, prefix) -> None:
     assert pattern.compile(text).prefix == prefix
 
 
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        (r"\.old7$", ".old7"),
+        ("^/a/b(.*)$", "/a/b"),
+        ("a/bc?de", "a/b"),
+        ("a(bcd)e", "bcd"),
+        ("ab(?:cde)?", "ab"),
+        ("ab(?!cde)", "ab"),
+        ("ab|cd", ""),
+        ("(ab|cd)", ""),
+        ("abc+", "ab"),
+        ("[a]bc.d", "bc"),
+        ("(?i)abc", ""),
+        ("abc[[:digit:]]", ""),
+    ],
+)
+def test_what_a_pattern_needs_is_in_every_text_that_it_is_found_in(text, needs) -> None:
+    assert pattern.compile(text).needs == needs
+
+
+def test_it_is_not_sure_of_a_text_whose_search_may_run_away() -> None:
+    assert pattern.compile("(a+)+$").sure("a" * 400 + "!") is None
+    assert pattern.compile(".*b").sure("a" * 8000) is None
+    assert pattern.compile(".*b").sure("ab") is True
+
+
 ATOMS = st.sampled_from(
     [
         *(
@@ -157,3 +184,6 @@ def test_re_and_pcre_agree_on_the_subset(text, nocase, subject) -> None:
     compiled = pattern.compile(text, nocase)
     assert compiled.search(subject) == groups
     assert groups is None or subject.startswith(compiled.prefix)
+    assert groups is None or compiled.needs in subject
+    assert compiled.sure(subject) is (groups is not None)
+    assert (compiled.finds(subject) is None) is (groups is None)
