@@ -354,15 +354,32 @@ class SiteState(Struct, frozen=True, kw_only=True):
     file: str
 
 
+class Link(Struct, frozen=True, kw_only=True):
+    """How the service at the far end is reached."""
+
+    delay: float
+    """Seconds from a question to the first of its answer, lately."""
+    lost: str
+    """Why nobody answers; "" while somebody does."""
+    pid: int
+    """The process that answers, or did last."""
+
+
 class EngineView(Protocol):
-    """What a console holds. Reading is immediate and cheap enough for 10 Hz; only changes are awaited."""
+    """What a console holds. Reading is immediate and cheap enough for 10 Hz; only changes and what may have to be
+    fetched are awaited. Where the engine is at the far end of a line, what is awaited may raise OSError, whose words
+    are for people; changes and previews say it in problems."""
 
     def snapshot(self) -> Snapshot: ...
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing."""
 
-    def inspect(self, number: int) -> Inspection | None:
+    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
+        """Finished requests among the last ``limit`` numbers below that one, oldest first. () where there are none
+        any more, None while they are on their way here."""
+
+    async def inspect(self, number: int) -> Inspection | None:
         """None when the request has left the ring."""
 
     async def explain(self, question: Question) -> Explanation:

@@ -11,9 +11,7 @@ import shutil
 import string
 import tempfile
 import weakref
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from proxy_core.config.model import Site
@@ -79,7 +77,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     # Requests
 
-    def inspect(self, number: int) -> Inspection | None:
+    async def inspect(self, number: int) -> Inspection | None:
         record = next((record for record in self.ring if record.number == number), None)
         if record is None:
             return None
@@ -97,7 +95,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
             request_head=f"{line}Host: {record.host}\r\n{fields}\r\n",
             forwarded_head=forwarded,
             answer_head=f"HTTP/1.1 {record.status} X\r\nContent-Type: text/html\r\n\r\n" if record.first >= 0 else "",
-            explanation=at_once(self.explain(question)),
+            explanation=await self.explain(question),
         )
 
     async def explain(self, question: Question) -> Explanation:
@@ -176,12 +174,3 @@ class FakeEngine(MadeUpNumbers, EngineView):
         self.demo = True
         self.health.clear()
         return "started demo members on 127.0.0.1:8002"
-
-
-def at_once(answer: Coroutine[Any, Any, Explanation]) -> Explanation:
-    """The result of a coroutine that waits for nothing."""
-    try:
-        answer.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("it waits for something")
