@@ -236,7 +236,8 @@ class RemoteView:
             took = time.monotonic() - began
             pause = AGAIN if self._lost else max(PACE_OF_SLOW, took) if self.line.slow else PACE
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._news.wait()
             self._news.clear()
             await asyncio.sleep(AT_LEAST)
 

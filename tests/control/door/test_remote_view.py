@@ -31,7 +31,7 @@ SLOW = {"delay": 0.1, "rate": 8_000.0}
 
 @asynccontextmanager
 async def slow(folder: Path, text: str, **line: float) -> AsyncIterator[tuple[OpenDoor, Relay, RemoteView]]:
-    async with open_door(folder, text) as there, Relay(folder / "relay.sock", there.path, **line) as relay:
+    async with open_door(folder, text) as there, Relay(folder / "relay.sock", there.path, **line) as relay:  # noqa: SIM117
         async with attached(relay.path) as view:
             yield there, relay, view
 
@@ -170,7 +170,8 @@ async def test_a_line_that_is_cut_is_taken_up_again(tmp_path: Path) -> None:
 
 async def test_a_slow_line_has_room_for_it_and_nothing_that_is_read_waits(tmp_path: Path) -> None:
     async with member() as upstream, slow(tmp_path, site_with(*[upstream] * 4), **SLOW) as (there, relay, view):
-        load = asyncio.create_task(loaded(port(there)))
+        enough = asyncio.Event()
+        load = asyncio.create_task(loaded(port(there), enough))
         began, seen, worst, ages = time.monotonic(), 0, 0.0, list[float]()
         while time.monotonic() - began < 12:
             asked = time.monotonic()
@@ -184,7 +185,8 @@ async def test_a_slow_line_has_room_for_it_and_nothing_that_is_read_waits(tmp_pa
         asked = time.monotonic()
         assert isinstance(await view.submit(parse(["drain", "b/m0"])), Applied)
         took = time.monotonic() - asked
-        load.cancel()
+        enough.set()
+        await load
         print(f"picture {median:.1f} s old, {late[-1]:.1f} at worst; log {behind} behind; a change took {took:.1f} s;")
         print(f"{relay.carried / 12:.0f} bytes/s; delay {view.link().delay:.2f} s; a read took {worst * 1000:.1f} ms")
         assert worst < 0.05
@@ -194,9 +196,9 @@ async def test_a_slow_line_has_room_for_it_and_nothing_that_is_read_waits(tmp_pa
         assert took < 8
 
 
-async def loaded(port: int) -> None:
+async def loaded(port: int, enough: asyncio.Event) -> None:
     """About 150 requests a second."""
-    while True:
+    while not enough.is_set():
         await get(port, f"/item/{time.monotonic_ns()}", "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n")
         await asyncio.sleep(0.006)
 
