@@ -166,9 +166,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
     async def preview(self, command: Command) -> Preview:
         return await self.editor.preview(command)
 
-    async def submit(self, command: Command, author: str = "console") -> Result:
+    async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         self.commands.append(command)
-        return await self.editor.submit(command, author)
+        return await self.editor.submit(command, author, on)
 
     async def start_demo(self) -> str:
         self.demo = True

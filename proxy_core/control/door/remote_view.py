@@ -90,7 +90,7 @@ class RemoteView:
         self._held = HeldRecords()
         self._newest = 0
         """Number of the newest record that there is."""
-        self._rows = FEWEST_ROWS
+        self._rows = 100
         """Records that are asked for in one go."""
         self._earlier_due = False
         self._problems_due = self._maps_due = self._earlier_at = 0.0
@@ -274,7 +274,8 @@ class RemoteView:
         snapshot: Snapshot = await self.line.ask("snapshot")
         site: SiteState = await self.line.ask("site")
         past: Past = await self.line.ask("history", query=HistoryQuery(after=site.generation - 1))
-        self._held, self._problems_due, self._whole = HeldRecords(snapshot.newest_record), 0.0, False
+        self._held = HeldRecords(max(0, snapshot.newest_record - EARLIER_ROWS))
+        self._problems_due, self._whole = 0.0, False
         self._snapshot, self._site, self._past = snapshot, site, past
 
     async def _look(self) -> None:
