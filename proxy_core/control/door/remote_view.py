@@ -87,6 +87,8 @@ class RemoteView:
         """All of the past is here."""
         self._problems: tuple[Problem, ...] = ()
         self._maps: tuple[MapState, ...] = ()
+        self._maps_of = -1
+        """The revision of the site that they are of."""
         self._held = HeldRecords()
         self._newest = 0
         """Number of the newest record that there is."""
@@ -275,7 +277,7 @@ class RemoteView:
         site: SiteState = await self.line.ask("site")
         past: Past = await self.line.ask("history", query=HistoryQuery(after=site.generation - 1))
         self._held = HeldRecords(max(0, snapshot.newest_record - EARLIER_ROWS))
-        self._problems_due, self._whole = 0.0, False
+        self._problems_due, self._maps_of, self._whole = 0.0, -1, False
         self._snapshot, self._site, self._past = snapshot, site, past
 
     async def _look(self) -> None:
@@ -303,9 +305,10 @@ class RemoteView:
         if now >= self._problems_due:
             self._problems_due = now + PROBLEMS_AGAIN
             self._problems = await self.line.ask("problems")
-        if self._is_looked_at("maps", now) and now >= self._maps_due:
+        revision = self._site.revision
+        if revision != self._maps_of or (self._is_looked_at("maps", now) and now >= self._maps_due):
             self._maps = await self.line.ask("maps")
-            self._maps_due = now + MAPS_AGAIN
+            self._maps_of, self._maps_due = revision, now + MAPS_AGAIN
         if self._is_looked_at("records", now):
             await self._read_on()
             self._snapshot = self._with_held(self._snapshot)
