@@ -20,9 +20,10 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo, made_on
 from proxy_core.control.editing.ctl_words import line
-from proxy_core.control.view import EngineView, Generation, Link, SiteState, Snapshot
+from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.printable import printable_lines
 from proxy_core.rules.lint.emptiness import emptied

@@ -26,13 +26,13 @@ from proxy_core.control.cli.ctl import named_socket
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, common_options
 from proxy_core.control.door.client import Denied, DoorClient, NobodyThere
 from proxy_core.control.door.endpoints import Hello
-from proxy_core.control.door.line import Line
+from proxy_core.control.door.line import DoorLine
 from proxy_core.control.door.remote_view import OtherProtocol, RemoteView
 from proxy_core.control.door.socket_path import answers, socket_path
 from proxy_core.printable import printable_lines
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.driver import ConsoleDriver, tell
-from rproxy_tui.tunnel import NoTunnel, Tunnel, far
+from rproxy_tui.tunnel import NoTunnel, SshTunnel, far
 
 EXIT_NOBODY = 5
 PORT = 8000
@@ -76,7 +76,7 @@ def attach(service: str | None, read_only: bool | None = None) -> int:
 
 async def through_ssh(service: str, read_only: bool | None) -> int:
     try:
-        tunnel = Tunnel(far(service))
+        tunnel = SshTunnel(far(service))
     except NoTunnel as error:
         return told(str(error))
     try:
@@ -90,7 +90,7 @@ async def through_ssh(service: str, read_only: bool | None) -> int:
 
 async def at_socket(path: Path, read_only: bool | None) -> int:
     """The console until it is left."""
-    view = RemoteView(Line(path))
+    view = RemoteView(DoorLine(path))
     try:
         await view.open()
         web = WEB in os.environ

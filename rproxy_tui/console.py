@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 from textual.message import Message
 from textual.screen import Screen
 
+from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Command, Result
-from proxy_core.control.view import EngineView, Link, SiteState, Snapshot
+from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui.governor import Governor
 

@@ -71,7 +71,7 @@ def chosen(sockets: list[str], name: str) -> str:
     raise NoTunnel(f"several services run there: name one (ssh://HOST/NAME){listed}")
 
 
-class Tunnel:
+class SshTunnel:
     """A socket here, at ``path``, that leads to the one of ``where``."""
 
     def __init__(self, where: Far) -> None:

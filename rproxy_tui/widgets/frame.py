@@ -20,7 +20,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from proxy_core.control.view import Link, Saved, Snapshot
+from proxy_core.control.door.link import Link
+from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui.content import Content
 from rproxy_tui.keys import PAGES

@@ -13,10 +13,11 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.control.door.door import Door
-from proxy_core.control.door.line import Line
+from proxy_core.control.door.line import DoorLine
+from proxy_core.control.door.link import Link
 from proxy_core.control.door.remote_view import RemoteView
 from proxy_core.control.editing.commands import Change, Set
-from proxy_core.control.view import EngineView, Link
+from proxy_core.control.view import EngineView
 from proxy_core.control.watching.events import Sight
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.palette import entries
@@ -28,7 +29,7 @@ from tests.screens.sites import RULES
 SIZE = (120, 40)
 
 
-class Behind(FakeEngine):
+class ServedFake(FakeEngine):
     """A made-up engine with a door before it."""
 
     @property
@@ -43,10 +44,10 @@ class Behind(FakeEngine):
 
 
 @asynccontextmanager
-async def door(engine: Behind) -> AsyncIterator[tuple[RemoteView, asyncio.Event]]:
+async def door(engine: ServedFake) -> AsyncIterator[tuple[RemoteView, asyncio.Event]]:
     with tempfile.TemporaryDirectory() as folder:
         stopped = asyncio.Event()
-        opened, view = Door(engine, Path(folder) / "d.sock", stopped.set), RemoteView(Line(Path(folder) / "d.sock"))
+        opened, view = Door(engine, Path(folder) / "d.sock", stopped.set), RemoteView(DoorLine(Path(folder) / "d.sock"))
         await opened.open()
         try:
             await view.open()
@@ -85,7 +86,7 @@ WAYS = [
 
 @pytest.mark.parametrize("keys", WAYS, ids=" ".join)
 async def test_every_screen_is_the_same_through_the_door(keys: tuple[str, ...]) -> None:
-    here, there = FakeEngine(RULES), Behind(RULES)
+    here, there = FakeEngine(RULES), ServedFake(RULES)
     for engine in (here, there):
         engine.advance(30)
     async with console(here, SIZE) as local, door(there) as (view, _), attached(view) as remote:
@@ -98,7 +99,7 @@ async def test_every_screen_is_the_same_through_the_door(keys: tuple[str, ...]) 
 
 
 async def test_q_leaves_the_service_alone_and_the_palette_stops_it_after_a_question() -> None:
-    engine = Behind()
+    engine = ServedFake()
     async with door(engine) as (view, stopped):
         async with attached(view) as pilot:
             await pilot.press("q")
@@ -119,7 +120,7 @@ async def test_q_leaves_the_service_alone_and_the_palette_stops_it_after_a_quest
 
 
 async def test_who_may_only_read_stops_nothing_and_changes_nothing() -> None:
-    engine = Behind()
+    engine = ServedFake()
     async with door(engine) as (view, stopped), attached(view, "4", read_only=True) as pilot:
         app = pilot.app
         assert isinstance(app, ConsoleApp)
@@ -133,7 +134,7 @@ async def test_who_may_only_read_stops_nothing_and_changes_nothing() -> None:
 
 
 async def test_what_was_done_by_oneself_is_undone_without_a_question() -> None:
-    engine = Behind()
+    engine = ServedFake()
     weight = Change(edits=(Set(("balancers", "backend", "members", "a", "weight"), 3),), sentence="set a weight")
     async with door(engine) as (view, _), attached(view) as pilot:
         await view.submit(weight)
@@ -148,7 +149,7 @@ async def test_what_was_done_by_oneself_is_undone_without_a_question() -> None:
 
 async def test_the_line_is_told_of_and_its_loss_and_its_return(monkeypatch: pytest.MonkeyPatch) -> None:
     links = [Link(delay=0.21, lost="", pid=1)]
-    async with door(Behind()) as (view, _):
+    async with door(ServedFake()) as (view, _):
         monkeypatch.setattr(view, "link", lambda: links[-1])
         async with attached(view) as pilot:
             assert "210 ms line" in shown(pilot)

@@ -39,7 +39,7 @@ class CutOff(NobodyThere):
     """The service was asked, and no answer came: what it has done is not known."""
 
 
-class Line:
+class DoorLine:
     """The line to the socket at ``path``. ``delay`` is how long the first byte of an answer takes, in seconds;
     ``heard`` is when the last byte came (monotonic), ``waiting`` how many questions wait for theirs."""
 

@@ -27,15 +27,14 @@ from proxy_core.control.door.endpoints import (
     MapContent,
     MapQuery,
     Past,
-    Records,
-    RecordsQuery,
     SnapshotQuery,
 )
-from proxy_core.control.door.held_records import HeldRecords
-from proxy_core.control.door.line import CutOff, Line, ended
+from proxy_core.control.door.line import CutOff, DoorLine, ended
+from proxy_core.control.door.link import Link
+from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.view import Explanation, Generation, Inspection, Link, Question, SiteState, Snapshot
+from proxy_core.control.view import Explanation, Generation, Inspection, Question, SiteState, Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
@@ -54,14 +53,8 @@ PROBLEMS_AGAIN = 10.0
 """Seconds after which problems are asked for though nothing has happened: some end by themselves."""
 LOOKED_AT = 3.0
 """Seconds for which what a page has asked for is kept fresh."""
-MAPS_AGAIN, EARLIER_AGAIN = 1.0, 2.0
-"""Seconds between two looks at the maps, and at records from before on a slow line."""
-ROWS, FEWEST_ROWS, EARLIER_ROWS = 500, 20, 250
-"""Records in an answer: at most, and at least; and of those from before."""
-FAR = 1000
-"""Missing records, so many that it is better to begin anew with the newest."""
-DEAR = 0.5
-"""Seconds that records may take to come: else fewer are asked for."""
+MAPS_AGAIN = 1.0
+"""Seconds between two looks at the maps, while a page shows them."""
 
 
 class OtherProtocol(Exception):
@@ -72,7 +65,7 @@ class RemoteView:
     """An EngineView of the service behind ``line``; ``open`` before it is used, ``close`` in the end. ``you`` and
     ``may_write`` say who the service takes one for."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: DoorLine) -> None:
         self.line = line
         self.you = ""
         self.may_write = False
@@ -89,13 +82,10 @@ class RemoteView:
         self._maps: tuple[MapState, ...] = ()
         self._maps_of = -1
         """The revision of the site that they are of."""
-        self._held = HeldRecords()
+        self._feed = RecordFeed(line, 0)
         self._newest = 0
         """Number of the newest record that there is."""
-        self._rows = 100
-        """Records that are asked for in one go."""
-        self._earlier_due = False
-        self._problems_due = self._maps_due = self._earlier_at = 0.0
+        self._problems_due = self._maps_due = 0.0
         self._looked: dict[str, float] = {}
         """When a page asked for it last."""
         self._asked = self._shown = 0
@@ -134,12 +124,10 @@ class RemoteView:
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         self._wanted("records")
-        return self._held.after(after, limit)
+        return self._feed.after(after, limit)
 
     def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        found = self._held.earlier(before, limit)
-        self._earlier_due = self._earlier_due or found is None
-        return found
+        return self._feed.earlier(before, limit)
 
     def problems(self) -> tuple[Problem, ...]:
         if not (trouble := self._trouble()):
@@ -276,7 +264,7 @@ class RemoteView:
         snapshot: Snapshot = await self.line.ask("snapshot")
         site: SiteState = await self.line.ask("site")
         past: Past = await self.line.ask("history", query=HistoryQuery(after=site.generation - 1))
-        self._held = HeldRecords(max(0, snapshot.newest_record - EARLIER_ROWS))
+        self._feed = RecordFeed(self.line, snapshot.newest_record)
         self._problems_due, self._maps_of, self._whole = 0.0, -1, False
         self._snapshot, self._site, self._past = snapshot, site, past
 
@@ -310,11 +298,9 @@ class RemoteView:
             self._maps = await self.line.ask("maps")
             self._maps_of, self._maps_due = revision, now + MAPS_AGAIN
         if self._is_looked_at("records", now):
-            await self._read_on()
+            await self._feed.read_on(self._newest)
             self._snapshot = self._with_held(self._snapshot)
-        if self._earlier_due and now >= self._earlier_at:
-            await self._read_back()
-            self._earlier_due, self._earlier_at = False, now + (EARLIER_AGAIN if self.line.slow else 0.0)
+        await self._feed.read_back(now)
 
     async def _newer_snapshot(self) -> Snapshot:
         """The numbers of now; only those seconds come that are not here."""
@@ -330,32 +316,7 @@ class RemoteView:
 
     def _with_held(self, snapshot: Snapshot) -> Snapshot:
         """With one request more than are here, where there are more: who reads on asks for them."""
-        return replace(snapshot, newest_record=min(self._newest, self._held.high + 1))
-
-    async def _read_on(self) -> None:
-        """Records that were finished meanwhile. On a slow line, and after a long while, only the newest of them."""
-        held, rows = self._held, self._rows
-        missing = self._newest - held.high
-        if missing <= 0:
-            return
-        if missing > rows and (self.line.slow or missing > FAR):
-            held = self._held = HeldRecords(self._newest - rows) if missing > FAR else held
-            after = self._newest - rows
-        else:
-            after = held.high
-        began = time.monotonic()
-        answer: Records = await self.line.ask("records", query=RecordsQuery(after=after, limit=rows))
-        took = time.monotonic() - began
-        self._rows = max(FEWEST_ROWS, rows // 2) if took > DEAR else min(ROWS, rows * 2) if took < DEAR / 4 else rows
-        held.take_newer(answer.records, answer.seen)
-
-    async def _read_back(self) -> None:
-        held = self._held
-        after = max(0, held.low - min(self._rows, EARLIER_ROWS))
-        if held.low > after:
-            query = RecordsQuery(after=after, limit=held.low - after)
-            answer: Records = await self.line.ask("records", query=query)
-            held.take_older(answer.records, after)
+        return replace(snapshot, newest_record=min(self._newest, self._feed.high + 1))
 
     async def _publish(self) -> None:
         async with self._published:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from proxy_core.control.door.line import Line
+from proxy_core.control.door.line import DoorLine
 from proxy_core.control.door.remote_view import RemoteView
 
 
 @asynccontextmanager
 async def attached(path: Path) -> AsyncIterator[RemoteView]:
-    view = RemoteView(Line(path))
+    view = RemoteView(DoorLine(path))
     try:
         await view.open()
         yield view

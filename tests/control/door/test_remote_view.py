@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from proxy_core.control.door import remote_view
 from proxy_core.control.door.client import NobodyThere
 from proxy_core.control.door.held_records import HeldRecords
-from proxy_core.control.door.line import Line
+from proxy_core.control.door.line import DoorLine
 from proxy_core.control.door.remote_view import OtherProtocol, RemoteView
 from proxy_core.control.editing.commands import Applied, Refused, Undo
 from proxy_core.control.editing.ctl_words import parse
@@ -136,14 +136,14 @@ async def test_of_a_service_that_counts_anew_nothing_old_is_kept(
 async def test_a_service_of_another_protocol_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_view, "PROTOCOL", 7)
     async with open_door(tmp_path) as there:
-        view = RemoteView(Line(there.path))
+        view = RemoteView(DoorLine(there.path))
         with pytest.raises(OtherProtocol, match=r"speaks protocol 1, this console speaks 7: the service is older"):
             await view.open()
         await view.close()
 
 
 async def test_where_nobody_is_opening_says_so(tmp_path: Path) -> None:
-    view = RemoteView(Line(tmp_path / "none.sock"))
+    view = RemoteView(DoorLine(tmp_path / "none.sock"))
     with pytest.raises(NobodyThere, match=r"no service answers at .*none.sock: No such file"):
         await view.open()
     await view.close()
