@@ -120,6 +120,8 @@ class DoorLine:
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             why = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else "it does not accept"
             return NobodyThere(f"no service answers at {self.path}: {why}")
+        if isinstance(error, DecodeError):
+            return CutOff(f"what {self.path} answers is not understood: {error}")
         why = "it is silent" if isinstance(error, TimeoutError) else "it was cut off"
         return CutOff(f"no answer came from {self.path}: {why}")
 
