@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from proxy_core.control.door import door as door_module
 from proxy_core.control.door import remote_view
 from proxy_core.control.door.client import NobodyThere
 from proxy_core.control.door.held_records import HeldRecords
@@ -131,6 +132,21 @@ async def test_of_a_service_that_counts_anew_nothing_old_is_kept(
             await until(lambda: not view.link().lost and view.snapshot().requests == 0, "counted anew")
             await get(port(there))
             await until(lambda: len(view.records(0)) == 1, "only the new one")
+
+
+async def test_who_may_only_read_sees_everything_and_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = door_module.peer
+    monkeypatch.setattr(door_module, "peer", lambda connection: replace(known(connection), may_write=False))
+    async with open_door(tmp_path) as there, attached(there.path) as view:
+        assert not view.may_write
+        assert view.site() == there.engine.site()
+        refused = await view.submit(Undo())
+        assert isinstance(refused, Refused)
+        assert "may only read" in refused.problems[0].what
+        assert "may only read" in await view.stop_service()
+        assert not there.stopped.is_set()
 
 
 async def test_a_service_of_another_protocol_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
