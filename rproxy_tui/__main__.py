@@ -1,4 +1,4 @@
-"""``rproxy-tui SITE.toml``: serve a site and open the console on it.
+"""``rproxy-tui SITE.toml``: serve a site and open the console on it. ``attach`` is for one that is served already.
 
 The engine belongs to this module, not to the console: it is started before and stopped after, and a console that
 crashes, is left, or loses its terminal leaves it serving. While nobody attends, Enter on the terminal opens the
@@ -39,6 +39,7 @@ from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
 from proxy_core.errors import Problem
 from proxy_core.runtime.process_limits import open_standard_descriptors, settle
+from rproxy_tui import attach
 from rproxy_tui.app import ConsoleApp, Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 
@@ -83,7 +84,11 @@ class Signals:
 
 def whole() -> Parser:
     """The whole command line of ``rproxy-tui``."""
-    parser = Parser("rproxy-tui", description="Serve a site, with a console to watch and edit it.")
+    parser = Parser(
+        "rproxy-tui",
+        description="Serve a site, with a console to watch and edit it.",
+        epilog="rproxy-tui attach opens the console on a service that runs: rproxy-tui attach --help.",
+    )
     common_options(parser, whole)
     site_argument(parser, nargs="?", help="the site file (TOML); without it --demo serves a sample")
     serving_options(parser)
@@ -94,15 +99,20 @@ def whole() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy-tui``; returns the exit status."""
-    parser = whole()
-    given = parser.read(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:] if arguments is None else arguments
     open_standard_descriptors()
+    if words[:1] == ["attach"]:
+        return attach.main(words[1:])
+    parser = whole()
+    given = parser.read(words)
     if given.site is None and not given.demo:
         parser.error("which site? Give its file, or --demo to look around, or write one: rproxy init site.toml")
     file: Path = given.site or sample()
     if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {file}` serves without one\n")
         return EXIT_BAD_SITE
+    if not given.demo and given.control is not False and (served := attach.offered(file, given.control)):
+        return attach.attach(str(served), given.read_only or None)
     site = file
     moved: tuple[Problem, ...] = ()
     if given.demo:

@@ -20,13 +20,15 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo, made_on
+from proxy_core.control.editing.ctl_words import line
 from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.printable import printable_lines
 from proxy_core.rules.lint.emptiness import emptied
 from rproxy_tui import keys, sentences, theme
-from rproxy_tui.console import Outcome, SiteChanged
+from rproxy_tui.console import Attachment, Outcome, SiteChanged
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver, OnlyText
@@ -67,7 +69,10 @@ PROBLEM_SECONDS = 1.0
 """Seconds after which the engine is asked for its problems again."""
 
 ONLY_TEXT = OnlyText()
-READ_ONLY = Problem(what="this console is read-only: nothing was changed", todo="start it without --read-only to edit")
+READ_ONLY = Problem(
+    what="this console is read-only: nothing was changed",
+    todo="to edit, start it without --read-only, as the user that the service runs as",
+)
 Ending = Literal["drain", "cut", "serve"]
 """What shall become of the engine when the console ends: finish what is in flight and stop, stop at once, serve on."""
 QUIT = (
@@ -78,6 +83,11 @@ QUIT = (
 )
 ENDINGS: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
 """What the answers of ``QUIT`` mean."""
+
+
+def load(snapshot: Snapshot) -> str:
+    """What is going on, for a question about its end."""
+    return f"{snapshot.in_flight} in flight, {snapshot.rate:,.1f} requests a second."
 
 
 class ConsoleApp(App[Ending], inherit_bindings=False):
@@ -91,7 +101,13 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     COMMANDS = {Commands}
 
     def __init__(
-        self, engine: EngineView, *, read_only: bool = False, driver_class: type[Driver] | None = None
+        self,
+        engine: EngineView,
+        *,
+        read_only: bool = False,
+        driver_class: type[Driver] | None = None,
+        attachment: Attachment | None = None,
+        author: str = CONSOLE,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.engine = engine
@@ -100,7 +116,10 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.snapshot: Snapshot = engine.snapshot()
         self.state: SiteState = engine.site()
         self.problems: tuple[Problem, ...] = ()
+        self.link: Link | None = attachment.link() if attachment else None
+        self.ctl = ""
         self.lost = asyncio.Event()
+        self._attachment, self._author = attachment, author
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
@@ -142,7 +161,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         with self.governor.painting():
             self.snapshot = snapshot = self.engine.snapshot()
             state = self.engine.site()
-            if state.revision != self.state.revision:
+            self._look_at_link()
+            if (state.revision, state.text) != (self.state.revision, self.state.text):
                 self.state = state
                 self._take_settings()
                 self._problems_due = now
@@ -155,6 +175,18 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             if page is not None and page.is_mounted:
                 page.pull(snapshot)
                 page.show_frame(snapshot)
+
+    def _look_at_link(self) -> None:
+        """Say it when the service is lost or answers again."""
+        if self._attachment is None or self.link is None:
+            return
+        before, self.link = self.link, self._attachment.link()
+        if bool(before.lost) != bool(self.link.lost) or before.pid != self.link.pid:
+            self._problems_due = 0.0
+            if before.pid != self.link.pid:
+                self.say(f"attached again: the service was started anew, as process {self.link.pid}", "warning")
+            elif not self.link.lost:
+                self.say("attached again: the service answers", "success")
 
     def _take_settings(self) -> None:
         console = self.state.site.console
@@ -186,7 +218,10 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
                 if not errors(preview.problems) and await self.ask(question) != "y":
                     return Refused(problems=left)
                 command = made_on(command, seen)
-        return await self.engine.submit(command)
+        result = await self.engine.submit(command)
+        if isinstance(result, Applied):
+            self.ctl = line(command)
+        return result
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         if confirm and not self.read_only:
@@ -208,7 +243,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.tick()
         more = f"; p: {len(new)} new warning{'s' if len(new) > 1 else ''}" if new else ""
         self.say(
-            f"applied as generation {result.generation}: {result.sentence} (u takes it back){more}",
+            f"applied as generation {result.generation}: {result.sentence} (u takes it back){more}   y: {self.ctl}",
             "warning" if new else "success",
         )
         lasting = {problem.what for problem in self.problems}
@@ -257,12 +292,22 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         if page is not None:
             page.go_to(address[1])
 
-    def explain_request(self, number: int) -> None:
-        seen = self.engine.inspect(number)
+    async def explain_request(self, number: int) -> None:
+        try:
+            seen = await self.engine.inspect(number)
+        except OSError as error:
+            self.say(str(error), "error")
+            return
         if seen is None:
             self.say("that request is no longer kept: the ring of requests has moved on", "warning")
         else:
             self.push_screen(ExplainPage(self.current_mode, seen=seen))
+
+    def action_copy_ctl(self) -> None:
+        if self.ctl:
+            self.copy(self.ctl, "the line that does the same")
+        else:
+            self.say("nothing was changed here yet: y copies the rproxy ctl line of a change")
 
     def action_explain(self) -> None:
         self.push_screen(ExplainPage(self.current_mode))
@@ -286,10 +331,10 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         await self._walk(Redo(), self.engine.can_redo(), "Redo", "nothing to do again")
 
     async def _walk(self, command: Command, what: Generation | None, verb: str, nothing: str) -> None:
-        """Undo or redo; asks first where it was not done in a console."""
+        """Undo or redo; asks first where somebody else has done it."""
         if what is None:
             self.say(nothing)
-        elif what.author == CONSOLE:
+        elif what.author == self._author:
             await self.do(command)
         else:
             diff = (await self.engine.preview(command)).diff
@@ -297,15 +342,24 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
-        """Leave at once when the proxy is idle; else ask what becomes of the requests."""
+        """Leave at once when the proxy is idle or elsewhere; else ask what becomes of the requests."""
         snapshot = self.engine.snapshot()
-        if not snapshot.in_flight and not snapshot.rate:
+        if self._attachment is not None:
+            self.exit("serve")
+        elif not snapshot.in_flight and not snapshot.rate:
             self.exit("drain")
+        else:
+            answer = await self.ask(Choice("Quit while requests are served?", load(snapshot), QUIT))
+            if ending := ENDINGS.get(answer or ""):
+                self.exit(ending)
+
+    async def stop_service(self) -> None:
+        if self._attachment is None or self.read_only:
+            self.refused(Refused(problems=(READ_ONLY,)))
             return
-        detail = f"{snapshot.in_flight} in flight, {snapshot.rate:,.1f} requests a second."
-        answer = await self.ask(Choice("Quit while requests are served?", detail, QUIT))
-        if ending := ENDINGS.get(answer or ""):
-            self.exit(ending)
+        answers = (("y", "Drain and stop it"), ("n", "No"))
+        if await self.ask(Choice("Stop the service, for everybody?", load(self.engine.snapshot()), answers)) == "y":
+            self.say(await self._attachment.stop_service(), "warning")
 
     # The terminal, and the end
 

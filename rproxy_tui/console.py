@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from textual.message import Message
 from textual.screen import Screen
 
+from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Command, Result
 from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
@@ -20,6 +21,15 @@ Outcome = TypeVar("Outcome")
 
 class SiteChanged(Message, bubble=False):
     """Another state of the site is in force; every screen hears of it, be it on top or not."""
+
+
+class Attachment(Protocol):
+    """What a console that is attached to a service can do beside what its EngineView says."""
+
+    def link(self) -> Link: ...
+
+    async def stop_service(self) -> str:
+        """Have the service stopped; gives what is told of it."""
 
 
 class ConsoleVerbs(Protocol):
@@ -37,6 +47,10 @@ class ConsoleVerbs(Protocol):
     """The site in force at the last tick."""
     problems: tuple[Problem, ...]
     """What was wrong at the last look, a second ago at the most."""
+    link: Link | None
+    """How the service is reached that it is attached to; None where the engine is in this process."""
+    ctl: str
+    """The line for a shell that does what was done here last; "" before anything was."""
 
     @property
     def stalled(self) -> bool:
@@ -70,8 +84,11 @@ class ConsoleVerbs(Protocol):
     async def go_to(self, address: Address) -> None:
         """Show the row or table at an address: on its page, or in a form where it has none."""
 
-    def explain_request(self, number: int) -> None:
+    async def explain_request(self, number: int) -> None:
         """Show why a request that came went where it went."""
+
+    async def stop_service(self) -> None:
+        """Stop the service that the console is attached to, after a question."""
 
     async def start_demo(self) -> None:
         """Start an upstream for every loopback member that refuses connections."""

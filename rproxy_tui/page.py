@@ -77,7 +77,7 @@ class Page(Screen[None]):
         console, width = self.console, self.app.size.width
         file = Path(console.state.file).name
         self.query_one(Masthead).show(masthead(self.key, file, snapshot, console.read_only, width))
-        self.query_one(StatusLine).show(vital_signs(snapshot, console.governor.cost, width))
+        self.query_one(StatusLine).show(vital_signs(snapshot, console.governor.cost, width, console.link))
         trouble = banner(snapshot.saved, file, console.problems, width)
         self.query_one(Banner).show(trouble)
         self.query_one(Banner).display = bool(trouble.plain)

@@ -84,8 +84,12 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     for theme in THEMES:
         command = Change(edits=(Set(("console", "theme"), theme.name),), sentence=f"set theme to {theme.name}")
         yield do(console, command, f"theme {theme.name}", "colours of the console")
+    if console.ctl:
+        yield action(console, "copy_ctl", "copy the ctl line", console.ctl)
+    if console.link is not None:
+        yield PaletteEntry("stop the service", "drain and stop what this console is attached to", console.stop_service)
     yield action(console, "help", "help", "this page and its keys")
-    yield action(console, "leave", "quit", "leave the console")
+    yield action(console, "leave", "quit", "leave the console" if console.link is None else "detach: it serves on")
 
 
 ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str], ...] = (

@@ -205,7 +205,10 @@ class Engine:
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         return tuple(map(record, self._recorder.after(after, limit)))
 
-    def inspect(self, number: int) -> Inspection | None:
+    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
+        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+
+    async def inspect(self, number: int) -> Inspection | None:
         from proxy_core.control.explaining.explain import inspection
 
         exchange = self._recorder.find(number)

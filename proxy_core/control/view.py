@@ -1,8 +1,7 @@
 """EngineView: all that a console may know of a proxy, and the one door for commands.
 
-The console pulls; the data path never pushes. Everything here is plain data that msgspec can carry over a wire, so
-that a console in the same process and one at the far end of a socket see the same. ``watching.figures`` works out the
-numbers of this moment. Clock values named ``at`` are seconds since the epoch, for people; durations are seconds.
+The console pulls; the data path never pushes. All is plain data that msgspec can carry, so that a console here and one
+at the far end of a socket see the same. Values named ``at`` are seconds since the epoch; durations are seconds.
 """
 
 from __future__ import annotations
@@ -355,20 +354,26 @@ class SiteState(Struct, frozen=True, kw_only=True):
 
 
 class EngineView(Protocol):
-    """What a console holds. Reading is immediate and cheap enough for 10 Hz; only changes are awaited."""
+    """What a console holds. Reading is immediate, cheap enough for 10 Hz. What is awaited may raise OSError, with words
+    for people, where the engine is far away; changes and previews say it in problems."""
 
     def snapshot(self) -> Snapshot: ...
+    def site(self) -> SiteState: ...
+    def can_redo(self) -> Generation | None: ...
+    def can_undo(self) -> Generation | None:
+        """What Undo would take back, None for nothing."""
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing."""
 
-    def inspect(self, number: int) -> Inspection | None:
+    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
+        """Those among the ``limit`` numbers below that one; () for none any more, None while they are on their way."""
+
+    async def inspect(self, number: int) -> Inspection | None:
         """None when the request has left the ring."""
 
     async def explain(self, question: Question) -> Explanation:
         """What would become of a request now, and why. Raises ValueError for what is no URL."""
-
-    def site(self) -> SiteState: ...
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
@@ -384,11 +389,6 @@ class EngineView(Protocol):
 
     def history(self) -> tuple[Generation, ...]:
         """Oldest first, at most 200."""
-
-    def can_undo(self) -> Generation | None:
-        """What Undo would take back, None for nothing."""
-
-    def can_redo(self) -> Generation | None: ...
 
     async def preview(self, command: Command) -> Preview:
         """What the command would do; touches nothing."""

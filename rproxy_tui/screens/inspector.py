@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -33,6 +34,7 @@ NOT_COPIED = ("host", "content-length", "connection", "keep-alive", "transfer-en
 
 OWN_FIELDS = ("User-Agent", "Accept")
 """Fields that curl makes up where it is not told otherwise, and Content-Type beside a body."""
+GONE = "Its heads are no longer kept: the ring of requests has moved on."
 _BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 """How a byte of a head is shown that is no text."""
 
@@ -62,6 +64,8 @@ class InspectorPage(Page):
         self._step = step
         self._record: Record | None = None
         self._inspection: Inspection | None = None
+        self._missing = ""
+        """Why there is no inspection."""
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="request", can_focus=False):
@@ -81,10 +85,18 @@ class InspectorPage(Page):
         if delta and self._record and record.number == self._record.number:
             self.console.say("no request before this one" if delta < 0 else "no request after this one yet")
             return
-        self._record = record
-        self._inspection = self.engine.inspect(record.number)
+        self._record, self._inspection, self._missing = record, None, "Its heads are on their way."
+        self._looking = self._inspect(record.number)
         self._show()
         self.query_one("#request").scroll_home(animate=False)
+
+    @work(exclusive=True, group="inspect")
+    async def _inspect(self, number: int) -> None:
+        try:
+            self._inspection, self._missing = await self.engine.inspect(number), GONE
+        except OSError as error:
+            self._missing = words.printable(str(error))
+        self._show()
 
     def _show(self) -> None:
         record, inspection = self._record, self._inspection
@@ -95,22 +107,25 @@ class InspectorPage(Page):
         if inspection is not None:
             parts.append(trace(inspection.explanation.steps))
         self.query_one("#facts", Static).update(Content("\n\n").join(parts))
-        gone = Content.styled("Its heads are no longer kept: the ring of requests has moved on.", "$text-muted")
+        gone = Content.styled(self._missing, "$text-muted")
         self.query_one("#heads", Static).update(gone if inspection is None else heads(inspection))
 
     def action_page(self, direction: int) -> None:
         scroll = self.query_one("#request", VerticalScroll)
         scroll.scroll_relative(y=direction * (scroll.size.height - 2), animate=False)
 
-    def action_why(self) -> None:
+    @work(exclusive=True, group="why")
+    async def action_why(self) -> None:
         if self._record is not None:
-            self.console.explain_request(self._record.number)
+            await self.console.explain_request(self._record.number)
 
     def action_copy(self) -> None:
         if self._record is not None:
             self.console.copy(as_line(self._record), f"request {self._record.number} as a line")
 
-    def action_copy_curl(self) -> None:
+    @work(exclusive=True, group="copy")
+    async def action_copy_curl(self) -> None:
+        await self._looking.wait()
         if self._inspection is None:
             self.console.say("its head is no longer kept", "warning")
             return

@@ -267,7 +267,11 @@ class MapsPage(Page):
         if not name or not key:
             self._answer(Content(""))
             return
-        value = await self.engine.look_up(name, key)
+        try:
+            value = await self.engine.look_up(name, key)
+        except OSError as error:
+            self._answer(Content.styled(words.printable(error.strerror or str(error)), "$text-error"))
+            return
         if (name, key) != (self._marked, self.query_one(Input).value):
             return
         self.entries.go_to(key)

@@ -93,9 +93,10 @@ class TrafficPage(Page):
         self.requests.show_next_filter()
         self._say_state()
 
-    def action_why(self) -> None:
+    @work(exclusive=True, group="why")
+    async def action_why(self) -> None:
         if record := self.requests.tail.current:
-            self.console.explain_request(record.number)
+            await self.console.explain_request(record.number)
 
     def action_copy(self) -> None:
         if record := self.requests.tail.current:

@@ -23,6 +23,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from proxy_core.control.editing.commands import Change, Command, made_on
+from proxy_core.control.editing.ctl_words import line
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import lines as lines_of
@@ -128,7 +129,8 @@ class Prompt(ModalScreen[C | None]):
         parts = [Content.styled(command.sentence, "$secondary")] if isinstance(command, Change) else []
         if effect := self._effect(text):
             parts.append(Content(effect))
-        self._show(Content("\n").join([*parts, coloured(lines), *map(worded, new)]))
+        said = Content.styled(printable(line(command)), "$text-muted")
+        self._show(Content("\n").join([*parts, coloured(lines), *map(worded, new), said]))
         return None if errors(preview.problems) else command
 
     def _show(self, outcome: Content) -> None:

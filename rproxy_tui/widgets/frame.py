@@ -20,6 +20,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
+from proxy_core.control.door.link import Link
 from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui.content import Content
@@ -130,8 +131,9 @@ def masthead(current: str, file: str, snapshot: Snapshot, read_only: bool, width
     return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length - 1), right)
 
 
-def vital_signs(snapshot: Snapshot, cost: float, width: int) -> Content:
-    """Traffic, errors, latencies, members, and what the loop suffers; ``cost`` is the console's part of it (0–1)."""
+def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None = None) -> Content:
+    """Traffic, errors, latencies, members, and what the loop suffers; ``cost`` is the console's part of it (0–1),
+    ``link`` is there where the console is not in that loop."""
     s, p = snapshot, snapshot.latency
     rate = f"{s.rate:6,.0f}" if s.rate >= 10 else f"{s.rate:6.1f}"
     percentiles = [("p50", p.p50), ("p95", p.p95), ("p99", p.p99)]
@@ -150,11 +152,18 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int) -> Content:
             Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]))),
             Part(7, members(snapshot)),
             Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
-            Part(2, (labelled(f"{cost * 100:2.0f} %", "console"), NOTHING)),
+            Part(2, (labelled(f"{cost * 100:2.0f} %", "console"), NOTHING)) if link is None else line(link),
         ],
         width,
         gap="  ",
     )
+
+
+def line(link: Link) -> Part:
+    """How long the line takes, there and back."""
+    if link.lost:
+        return Part(10, (Content.styled("no answer", "$text-error"),))
+    return Part(5, (labelled(f"{link.delay * 1000:3.0f}", "ms line", "$text-warning" if link.delay > 0.5 else ""),))
 
 
 def members(snapshot: Snapshot) -> tuple[Content, ...]:

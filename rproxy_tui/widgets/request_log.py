@@ -288,8 +288,8 @@ class RequestLog(LineTable[Record]):
         """Take what has come in since the last pull, then something from before the oldest record that is held."""
         tail = self.tail
         most = min(AT_ONCE, tail.keep)
-        if tail.following and newest - tail.last > most:
-            tail.restart(newest - most)
+        if newest < tail.last or (tail.following and newest - tail.last > most):  # below: another service counts anew
+            tail.restart(max(0, newest - most))
             self._complete = False
         records = engine.records(tail.last, min(most, tail.room)) if newest > tail.last and tail.room else ()
         tail.take(records)
@@ -299,10 +299,8 @@ class RequestLog(LineTable[Record]):
 
     def _pull_older(self, engine: EngineView) -> None:
         oldest = self.tail.kept[0].number if self.tail.kept else 0
-        older = (
-            [r for r in engine.records(max(0, oldest - 1 - OLDER), OLDER) if r.number < oldest] if oldest > 1 else []
-        )
-        self._complete = not older
+        older = engine.earlier(oldest, OLDER) if oldest > 1 else ()
+        self._complete = older is not None and not older
         if older:
             self.tail.take_older(older)
 

@@ -41,7 +41,7 @@ async def test_every_answer_of_the_view_is_plain_data_that_a_wire_can_carry(tmp_
         async with serving(file) as (engine, own):
             await get(own, "/x")
             await until(lambda: bool(engine.snapshot().seconds))
-            inspection = engine.inspect(1)
+            inspection = await engine.inspect(1)
             assert inspection is not None
             for answer in (engine.snapshot(), engine.records(0), inspection, engine.site(), engine.history()):
                 packed = msgspec.msgpack.encode(answer)
@@ -60,7 +60,7 @@ async def test_a_request_is_counted_recorded_and_explained_with_secrets_masked(t
             assert (record.number, record.status, record.method, record.target) == (1, 200, "GET", "/a%62?q=1")
             assert (record.route, record.balancer, record.member, record.user_agent) == ("all", "b", "m0", "test/1")
             assert 0 <= record.waited <= record.first <= record.total
-            seen = engine.inspect(1)
+            seen = await engine.inspect(1)
             assert seen is not None
             assert "Basic" not in seen.request_head + seen.forwarded_head
             assert "secret" not in seen.request_head + seen.forwarded_head

@@ -11,9 +11,7 @@ import shutil
 import string
 import tempfile
 import weakref
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from proxy_core.config.model import Site
@@ -80,7 +78,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     # Requests
 
-    def inspect(self, number: int) -> Inspection | None:
+    async def inspect(self, number: int) -> Inspection | None:
         record = next((record for record in self.ring if record.number == number), None)
         if record is None:
             return None
@@ -98,7 +96,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
             request_head=f"{line}Host: {record.host}\r\n{fields}\r\n",
             forwarded_head=forwarded,
             answer_head=f"HTTP/1.1 {record.status} X\r\nContent-Type: text/html\r\n\r\n" if record.first >= 0 else "",
-            explanation=at_once(self.explain(question)),
+            explanation=await self.explain(question),
         )
 
     async def explain(self, question: Question) -> Explanation:
@@ -169,9 +167,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
     async def preview(self, command: Command) -> Preview:
         return await self.editor.preview(command)
 
-    async def submit(self, command: Command, author: str = "console") -> Result:
+    async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         self.commands.append(command)
-        return await self.editor.submit(command, author)
+        return await self.editor.submit(command, author, on)
 
     async def start_demo(self) -> str:
         self.demo = True
@@ -185,12 +183,3 @@ class AtHand(Outside):
     def ask(self, fact: FactKey) -> tuple[bool, str | None]:
         known, answer = super().ask(fact)
         return True, answer if known else None
-
-
-def at_once(answer: Coroutine[Any, Any, Explanation]) -> Explanation:
-    """The result of a coroutine that waits for nothing."""
-    try:
-        answer.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("it waits for something")

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from textual.pilot import Pilot
 
+from proxy_core.control.door.remote_view import RemoteView
 from proxy_core.control.view import EngineView
 from rproxy_tui.app import ConsoleApp
 
@@ -24,11 +25,17 @@ def text(app: ConsoleApp) -> str:
 
 @asynccontextmanager
 async def console(
-    engine: EngineView, size: tuple[int, int] = (80, 24), page: str = "", *, read_only: bool = False
+    engine: EngineView,
+    size: tuple[int, int] = (80, 24),
+    page: str = "",
+    *,
+    read_only: bool = False,
+    attachment: RemoteView | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     """The console on ``engine``, shown once; ``page`` is the key of the page that it opens with."""
     with patch.object(ConsoleApp, "DEFAULT_MODE", page or ConsoleApp.DEFAULT_MODE):
-        app = ConsoleApp(engine, read_only=read_only)
+        you = {"author": attachment.you} if attachment else {}
+        app = ConsoleApp(engine, read_only=read_only, attachment=attachment, **you)
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         yield pilot

@@ -173,6 +173,9 @@ class MadeUpNumbers:
         skip = max(0, after - (self._newest - len(self.ring)))
         return tuple(islice(self.ring, skip, skip + limit))
 
+    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
+        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+
 
 def origin_of(target: str) -> str:
     return "/".join(target.split("/")[:3])

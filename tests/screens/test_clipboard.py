@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 
 import msgspec
@@ -21,7 +22,7 @@ HEAD = b"GET / HTTP/1.1\r\nX-A: \x1b]0;PWN\x07'\\n$(id)\x7f\xe9\xc3\xa91\r\n\r\n
 def test_a_copied_curl_is_printable_and_a_shell_reads_the_very_bytes_from_it() -> None:
     engine = FakeEngine()
     engine.advance(1)
-    inspection = engine.inspect(1)
+    inspection = asyncio.run(engine.inspect(1))
     assert inspection is not None
     line = as_curl(msgspec.structs.replace(inspection, request_head=masked(HEAD, Site())), None)
     assert line.isprintable()

@@ -64,8 +64,8 @@ class PoisonedEngine(FakeEngine):
     def _rows(self, name: str) -> tuple[MapRow, ...]:
         return (MapRow("k", "v", 1), MapRow(f"k{POISON}", POISON, 2), MapRow("k", POISON, 3))
 
-    def inspect(self, number: int) -> Inspection | None:
-        found = super().inspect(1)
+    async def inspect(self, number: int) -> Inspection | None:
+        found = await super().inspect(1)
         record = next((record for record in self.ring if record.number == number), None)
         if found is None or record is None:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from typing import cast
 
@@ -295,7 +296,7 @@ async def test_a_request_is_copied_as_a_line_and_as_curl() -> None:
         assert pilot.app.clipboard == as_line(record)
         assert f"request={record.number}" in pilot.app.clipboard
         await pilot.press("enter", "c")
-        inspection = engine.inspect(record.number)
+        inspection = await engine.inspect(record.number)
         assert inspection is not None
         assert pilot.app.clipboard == as_curl(inspection, engine.snapshot().listeners[0])
         assert "masked secrets are not in it" in "\n".join(lines(pilot))
@@ -303,7 +304,7 @@ async def test_a_request_is_copied_as_a_line_and_as_curl() -> None:
 
 def curl(head: str, listener: ListenerState | None = LISTENER, **known: object) -> list[str]:
     engine = busy_engine(1)
-    inspection = engine.inspect(1)
+    inspection = asyncio.run(engine.inspect(1))
     assert inspection is not None
     record: Record = msgspec.structs.replace(inspection.record, **{"received": 0, "host": "shop.example", **known})
     return shlex.split(as_curl(msgspec.structs.replace(inspection, record=record, request_head=head), listener))
@@ -323,7 +324,7 @@ def test_curl_asks_the_same_of_this_proxy() -> None:
 
 
 def test_curl_asks_a_listener_that_speaks_tls_by_https() -> None:
-    inspection = busy_engine(1).inspect(1)
+    inspection = asyncio.run(busy_engine(1).inspect(1))
     assert inspection is not None
     secure = msgspec.structs.replace(LISTENER, tls=True)
     assert " https://shop.example/" in as_curl(inspection, secure)

@@ -210,3 +210,46 @@ def test_the_service_under_a_console_is_asked_changed_and_stopped_through_its_do
     client.close()
     assert terminal.process.wait(20) == 0
     assert not place.exists()
+
+
+ATTACH = "import sys; from rproxy_tui.__main__ import main; sys.exit(main(['attach', *sys.argv[1:]]))"
+
+
+def test_a_console_that_is_attached_detaches_or_is_killed_and_the_service_serves_on(
+    start: Start, tmp_path: Path
+) -> None:
+    service = start()
+    place = socket_path(tmp_path / "site.toml")
+    until(lambda: answers(place), "the door is open")
+    one, other = Terminal(place, program=ATTACH), Terminal(place, program=ATTACH)
+    try:
+        with Load(service.port()) as load:
+            for each in (one, other):
+                each.shows("ms line", 30)
+            one.press("q")
+            one.shows("detached, the service serves on")
+            assert one.process.wait(10) == 0
+            other.kill()
+            load.answered(50)
+            assert not load.failures
+    finally:
+        one.kill()
+        other.kill()
+    assert service.stop() == 0
+
+
+def test_a_site_that_is_served_already_is_offered_to_attach_to(start: Start, tmp_path: Path) -> None:
+    service = start()
+    until(lambda: answers(socket_path(tmp_path / "site.toml")), "the door is open")
+    second = Terminal(tmp_path / "site.toml")
+    try:
+        second.shows(f"is served already, by process {service.pid}", 30)
+        second.shows("Attach to it?")
+        second.press("y\n")
+        second.shows("ms line", 30)
+        service.stop()
+        second.shows("no answer", 30)
+        second.press("q")
+        assert second.process.wait(10) == 0
+    finally:
+        second.kill()

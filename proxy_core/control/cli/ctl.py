@@ -145,7 +145,7 @@ def _run(given: Namespace) -> int:
     words = _own_options(given, list(getattr(given, "words", ())))
     if given.on is not None and given.on < 1:
         raise ArgumentTypeError("--if takes a generation, as rproxy ctl history lists them")
-    path = _socket(given.socket)
+    path = named_socket(given.socket, "rproxy ctl", "-s ")
     if isinstance(path, int):
         return path
     with closing(DoorClient(path)) as client:
@@ -186,20 +186,20 @@ def _own_options(given: Namespace, words: list[str]) -> list[str]:
     return left
 
 
-def _socket(said: str | None) -> Path | int:
-    """The socket that is meant, or the exit status where that cannot be told."""
+def named_socket(said: str | None, program: str, option: str) -> Path | int:
+    """The socket that is meant, or the exit status where that cannot be told, which ``program`` then says."""
     if said is not None and "/" in said:
         return Path(said)
     running = sockets()
     found = [path for path in running if said in (None, path.name, path.stem)]
     if len(found) == 1:
         return found[0]
-    listed = "".join(f"\n  -s {path}" for path in found or running)
+    listed = "".join(f"\n  {option}{path}" for path in found or running)
     if not found:
         which = "no service runs here whose socket may be asked" if said is None else f"no service is called {said}"
-        tell(printable(f"rproxy ctl: {which}") + (f"; there are:{listed}" if listed else ""))
+        tell(printable(f"{program}: {which}") + (f"; there are:{listed}" if listed else ""))
         return EXIT_NOBODY
-    tell(f"rproxy ctl: several services run here: say which{listed}")
+    tell(f"{program}: several services run here: say which{listed}")
     return EXIT_USAGE
 
 

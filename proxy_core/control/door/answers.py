@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core import __version__
 from proxy_core.control.door.endpoints import (
@@ -28,7 +29,7 @@ from proxy_core.control.door.endpoints import (
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.door.watch import Watch
 from proxy_core.control.editing.commands import Refused, Replace, Result
-from proxy_core.control.view import EngineView
+from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.record_filter import BadFilter, compiled
 from proxy_core.errors import Problem
@@ -101,8 +102,9 @@ async def _hello(service: OpenService, asked: Asked) -> Hello:
     )
 
 
-async def _snapshot(service: OpenService, _: Asked) -> Any:
-    return service.behind.snapshot()
+async def _snapshot(service: OpenService, asked: Asked) -> Snapshot:
+    snapshot, after = service.behind.snapshot(), asked.query.after
+    return replace(snapshot, seconds=tuple(each for each in snapshot.seconds if each.at > after))
 
 
 async def _site(service: OpenService, _: Asked) -> Any:
@@ -137,9 +139,10 @@ async def _map(service: OpenService, asked: Asked) -> MapContent:
         raise Refusal(422, f"map {name} cannot be read: {error.strerror or error}") from None
 
 
-async def _history(service: OpenService, _: Asked) -> Past:
+async def _history(service: OpenService, asked: Asked) -> Past:
     behind = service.behind
-    return Past(generations=behind.history(), undo=behind.can_undo(), redo=behind.can_redo())
+    newer = tuple(each for each in behind.history() if each.number > asked.query.after)
+    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo())
 
 
 async def _metrics(service: OpenService, _: Asked) -> str:
@@ -175,7 +178,7 @@ async def _records(service: OpenService, asked: Asked) -> Records:
 
 async def _inspect(service: OpenService, asked: Asked) -> Any:
     number = asked.names["number"]
-    found = service.behind.inspect(int(number)) if number.isdecimal() and len(number) < 20 else None
+    found = await service.behind.inspect(int(number)) if number.isdecimal() and len(number) < 20 else None
     if found is None:
         raise Refusal(404, f"request {number} is not kept", "GET /v1/records lists those that are")
     return found

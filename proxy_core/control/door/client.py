@@ -40,7 +40,7 @@ TIMEOUT = 30.0
 """Seconds without a byte after which a service is given up; in a watch a sign of life comes more often."""
 UPGRADED_WITHIN = 90.0
 """The same for an upgrade."""
-_ENDPOINTS = {each.name: each for each in ENDPOINTS}
+ENDPOINT_OF = {each.name: each for each in ENDPOINTS}
 
 
 class NobodyThere(Exception):
@@ -138,12 +138,12 @@ class DoorClient:
 
     def watch(self, after: int | None = None) -> Iterator[WatchLine]:
         """What happens, until the service ends or whoever reads has enough."""
-        endpoint = _ENDPOINTS["watch"]
+        endpoint = ENDPOINT_OF["watch"]
         with closing(_Connection(self.path, self._timeout)) as connection:
             try:
-                answer = self._sent(connection, endpoint, _url(endpoint, {}, WatchQuery(after=after)), None, {})
+                answer = self._sent(connection, endpoint, url_of(endpoint, {}, WatchQuery(after=after)), None, {})
                 if answer.status != 200:
-                    raise _denied(answer.status, answer.read())
+                    raise denial(answer.status, answer.read())
                 while line := answer.readline():
                     yield decode(line, type=WatchLine)
             except (OSError, http.client.HTTPException, DecodeError) as error:
@@ -164,8 +164,8 @@ class DoorClient:
         self, name: str, *, names: Mapping[str, str] | None = None, query: Any = None, body: bytes | None = None,
         on: int = 0,
     ) -> Any:  # fmt: skip
-        endpoint = _ENDPOINTS[name]
-        url = _url(endpoint, names or {}, query)
+        endpoint = ENDPOINT_OF[name]
+        url = url_of(endpoint, names or {}, query)
         fields = {"If-Match": f'"{on}"'} if on else {}
         for again in (not endpoint.writes and self._kept is not None, False):
             if self._kept is None:
@@ -181,7 +181,7 @@ class DoorClient:
         if answer.will_close:
             self.close()
         if answer.status != 200:
-            raise _denied(answer.status, data)
+            raise denial(answer.status, data)
         if endpoint.answer is str:
             return data.decode()
         try:
@@ -200,7 +200,8 @@ class DoorClient:
         return NobodyThere(f"no service answers at {self.path}: {why}")
 
 
-def _url(endpoint: Endpoint, names: Mapping[str, str], query: Any) -> str:
+def url_of(endpoint: Endpoint, names: Mapping[str, str], query: Any) -> str:
+    """Path and query of a question."""
     path = endpoint.path
     for name, value in names.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
@@ -208,7 +209,8 @@ def _url(endpoint: Endpoint, names: Mapping[str, str], query: Any) -> str:
     return f"{path}?{urlencode(said)}" if said else path
 
 
-def _denied(status: int, data: bytes) -> Denied:
+def denial(status: int, data: bytes) -> Denied:
+    """What an answer says that is no success."""
     try:
         return Denied(status, decode(data, type=Refused | Stale))
     except DecodeError:

@@ -40,7 +40,7 @@ from proxy_core.control.door.bounds import (
 )
 from proxy_core.control.door.endpoints import ENDPOINTS, JSON, Endpoint
 from proxy_core.control.door.peers import Peer, peer, user_name
-from proxy_core.control.door.slices import pieces
+from proxy_core.control.door.slices import deflated, pieces
 from proxy_core.control.door.watch import Watch
 from proxy_core.control.editing.commands import Refused, Stale
 from proxy_core.errors import Problem
@@ -285,6 +285,9 @@ class Door:
     ) -> web.StreamResponse:
         """Answer in pieces, between which requests have their turn."""
         response = self._response(status, content)
+        if "deflate" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):  # who is at the end of a slow line
+            response.headers[hdrs.CONTENT_ENCODING] = "deflate"
+            parts = deflated(parts)
         waiting = bytearray()
         began = time.monotonic()
         for part in parts:

@@ -45,6 +45,20 @@ class Hello(Struct, frozen=True, kw_only=True):
     """Who asks, as the kernel says."""
 
 
+class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of the seconds, for who has the others."""
+
+    after: float = 0.0
+    """Those that began later."""
+
+
+class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which generations, for who has the others."""
+
+    after: int = 0
+    """Those with a greater number."""
+
+
 class RecordsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which finished requests."""
 
@@ -149,7 +163,7 @@ class Endpoint(NamedTuple):
 
 ENDPOINTS = (
     Endpoint("hello", "GET", "/v1", "Who answers, and who asks.", Hello),
-    Endpoint("snapshot", "GET", "/v1/snapshot", "The numbers of this moment.", Snapshot),
+    Endpoint("snapshot", "GET", "/v1/snapshot", "The numbers of this moment.", Snapshot, SnapshotQuery),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),
     Endpoint(
@@ -163,7 +177,10 @@ ENDPOINTS = (
         "map", "GET", "/v1/maps/{name}", "The entries of a map, or what it says for a key.", MapContent, MapQuery,
         statuses=(404,),
     ),
-    Endpoint("history", "GET", "/v1/history", "What was applied, by whom, and what undo would take back.", Past),
+    Endpoint(
+        "history", "GET", "/v1/history", "What was applied, by whom, and what undo would take back.", Past,
+        HistoryQuery,
+    ),
     Endpoint(
         "metrics", "GET", "/v1/metrics", "The numbers as Prometheus reads them.", str,
         content="text/plain; version=0.0.4; charset=utf-8",

@@ -73,7 +73,7 @@ A user who may write has {bounds.CONNECTIONS} connections and {bounds.RATE:.0f} 
 site file may ({bounds.LONGEST >> 20} MiB; {bounds.LONGEST_OF_READERS >> 10} KiB of who may only read) and
 {bounds.BODY_WITHIN:.0f} seconds to come. Who reads nothing of an answer for {bounds.READ_WITHIN:.0f} seconds is cut; no
 more than about {bounds.WAITING >> 10} KiB wait for a reader. Long answers are made in pieces between which requests are
-served.
+served. `Accept-Encoding: deflate` makes them small for a slow line.
 """
 
 _FILTERS = """\

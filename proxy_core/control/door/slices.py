@@ -8,7 +8,8 @@ which looks at identity, has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -33,6 +34,14 @@ def pieces(value: Any, deep: int = 0) -> Iterator[bytes]:
         yield from _joined(b"[", (value[at : at + ROWS] for at in range(0, len(value), ROWS)), b"]")
     else:
         yield encode(value)
+
+
+def deflated(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same for a slow line (RFC 9110 §8.4.1.2), a piece for each piece."""
+    packer = zlib.compressobj(1)
+    for part in parts:
+        yield packer.compress(part)
+    yield packer.flush()
 
 
 def _joined(begin: bytes, chunks: Iterator[Any], end: bytes) -> Iterator[bytes]:

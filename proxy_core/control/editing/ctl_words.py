@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from proxy_core.config.editing import spelling
 from proxy_core.config.model import MemberRole, MemberStatus
@@ -25,6 +26,7 @@ from proxy_core.control.editing.changes import set_role, set_status, set_weights
 from proxy_core.control.editing.commands import (
     Change,
     Command,
+    Considered,
     Delete,
     Edit,
     Insert,
@@ -66,6 +68,8 @@ def line(command: Command) -> str:
 
 def words(command: Command) -> tuple[str, ...]:
     """The words of a command, behind ``rproxy ctl``."""
+    if isinstance(command, Considered):
+        command = replace(command, made_on=0)
     match command:
         case Change():
             return _known(command) or _edits(command)

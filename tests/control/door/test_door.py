@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,9 @@ from proxy_core.control.door.answers import HANDLERS
 from proxy_core.control.door.endpoints import ENDPOINTS, STATUSES
 from proxy_core.control.door.slices import ROWS
 from proxy_core.control.editing.commands import Change, Set
+from proxy_core.control.editing.ctl_words import parse
 from tests.control.door.harness import SITE, ask, open_door
+from tests.waiting import until
 
 WEIGHT = ("balancers", "b", "members", "m0", "weight")
 
@@ -243,3 +246,25 @@ async def test_a_socket_that_is_taken_away_comes_back_and_one_that_is_renamed_mo
             while not there.door.path.exists():
                 await asyncio.sleep(0.01)
         assert (await ask(there.door.path, "GET", "/v1")).status == 200
+
+
+async def test_an_answer_comes_deflated_where_that_is_asked_for(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there:
+        for url in ("/v1/site", "/v1/site.toml", "/v1/nothing"):
+            plain = await ask(there.path, "GET", url)
+            small = await ask(there.path, "GET", url, fields="Accept-Encoding: deflate\r\n")
+            assert "content-encoding" not in plain.fields
+            assert small.fields["content-encoding"] == "deflate"
+            assert zlib.decompress(small.body) == plain.body
+
+
+async def test_who_has_the_earlier_seconds_and_generations_gets_only_the_later_ones(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there:
+        await there.engine.submit(parse(["set", "site.timeout", "30"]), "a")
+        whole = (await ask(there.path, "GET", "/v1/history")).json["generations"]
+        assert (await ask(there.path, "GET", "/v1/history?after=1")).json["generations"] == whole[1:]
+        await until(lambda: len(there.engine.snapshot().seconds) > 1)
+        first = there.engine.snapshot().seconds[0].at
+        later = (await ask(there.path, "GET", f"/v1/snapshot?after={first}")).json["seconds"]
+        assert later
+        assert all(row[0] > first for row in later)

@@ -84,7 +84,7 @@ def test_the_line_of_a_question_holds_that_it_asks() -> None:
 async def test_what_was_asked_of_a_request_stands_in_the_inspector_without_being_asked_again(tmp_path: Path) -> None:
     async with guarded(tmp_path, b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno") as (engine, own, service):
         assert await get(own, "/app/x", "Cookie: id=topsecret\r\n") == (403, "no")
-        seen = engine.inspect(1)
+        seen = await engine.inspect(1)
         assert seen is not None
         assert seen.explanation is not None
         (step,) = (step for step in seen.explanation.steps if step.address == ("forward_auth", "sso"))
