@@ -11,7 +11,6 @@ in place of lines.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 from proxy_core.config.editing import spelling
@@ -103,6 +102,8 @@ def _moves(was: Sequence[str], made: Sequence[str], now: list[str], address: Add
     if found != new:
         what = f"the rows of {spelling.key(*address)} were brought into an order, and into another one since"
         raise Unusable(what, "move them by hand", address)
+    from difflib import SequenceMatcher
+
     blocks = SequenceMatcher(None, new, old, autojunk=False).get_matching_blocks()
     moving = common - {name for block in blocks for name in old[block.b : block.b + block.size]}
     for name in [name for name in reversed(old) if name in moving]:

@@ -42,7 +42,7 @@ def ready(engine):
     os.kill(os.getpid(), signal.SIGTERM)
     return " ".join(sys.modules)
 serve_site.ready = ready
-assert main([sys.argv[1]]) == 0
+assert main([sys.argv[1], "--no-control"]) == 0
 """
 FILES = SITE.replace('proxy = "balancer://b/app"', 'folder = "files"')
 WHOLE_LATER = """
