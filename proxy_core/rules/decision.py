@@ -19,15 +19,12 @@ from proxy_core.rules.facts import Need
 from proxy_core.rules.text.pattern import Pattern
 
 
-class RuleState:
+class RuleState(Struct, eq=False):
     """Hits of one rule, kept in the registry by (list, id). The flight adds to it; deciding never does. ``last_hit``
     is the epoch second of the last one, 0 for never."""
 
-    __slots__ = ("hits", "last_hit")
-
-    def __init__(self) -> None:
-        self.hits = 0
-        self.last_hit = 0.0
+    hits: int = 0
+    last_hit: float = 0.0
 
 
 class ReverseRow(NamedTuple):

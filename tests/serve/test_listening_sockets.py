@@ -26,7 +26,7 @@ async def test_a_socket_with_the_address_is_used_whatever_its_name(opened: socke
     assert inherited.close_rest() == []
 
 
-async def test_where_any_port_would_do_the_name_says_which(opened: socket.socket) -> None:
+async def test_where_any_port_would_do_the_name_decides(opened: socket.socket) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         inherited = InheritedSockets([Inherited("a", other), Inherited("b", opened)])
         assert await listening_sockets("127.0.0.1", 0, "b", inherited) == [opened]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Final
 
@@ -200,7 +200,7 @@ def _count(known: Any, more: Any, names: Iterable[str]) -> None:
 
 def _less(now: Any, before: Any, names: Iterable[str]) -> Any:
     """A state or tally that has but what was counted since."""
-    bare = {each.name: getattr(now, each.name) for each in fields(now) if each.name == "key"}
+    bare = {"key": now.key} if isinstance(now, MemberState) else {}
     return type(now)(**bare, **{name: _sum(getattr(now, name), getattr(before, name), -1) for name in names})
 
 

@@ -118,7 +118,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return []
 
-    monkeypatch.setattr(named_things.socket, "getaddrinfo", known)
+    monkeypatch.setattr(socket, "getaddrinfo", known)
     return tmp_path
 
 
@@ -151,7 +151,7 @@ def test_a_name_server_that_does_not_answer_keeps_nobody_waiting(
 ) -> None:
     answered = threading.Event()
     monkeypatch.setattr(named_things, "_SECONDS", 0.05)
-    monkeypatch.setattr(named_things.socket, "getaddrinfo", lambda *_, **__: answered.wait(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(30))
     (folder / "x.toml").write_text(HTTP + ROUTE.replace("127.0.0.1", "slow.example"))
     assert main(["check", str(folder / "x.toml")]) == 0
     answered.set()
