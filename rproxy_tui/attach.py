@@ -24,9 +24,9 @@ import uvloop
 from proxy_core.config.reading.document import read
 from proxy_core.control.cli.ctl import named_socket
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, common_options
+from proxy_core.control.door.async_client import DoorLine
 from proxy_core.control.door.client import Denied, DoorClient, NobodyThere
 from proxy_core.control.door.endpoints import Hello
-from proxy_core.control.door.line import DoorLine
 from proxy_core.control.door.remote_view import OtherProtocol, RemoteView
 from proxy_core.control.door.socket_path import answers, socket_path
 from proxy_core.printable import printable_lines

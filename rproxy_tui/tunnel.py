@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from proxy_core.control.door.line import ended
+from proxy_core.control.door.async_client import ended
 
 AGAIN = 3.0
 """Seconds after which a line that broke is tried again."""

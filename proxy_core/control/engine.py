@@ -26,8 +26,8 @@ from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
+from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.upgrading.handover import Inheritance
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from proxy_core.control.door.async_client import DoorLine
 from proxy_core.control.door.door import Door
-from proxy_core.control.door.line import DoorLine
 from proxy_core.control.door.link import Link
 from proxy_core.control.door.remote_view import RemoteView
 from proxy_core.control.editing.commands import Change, Set

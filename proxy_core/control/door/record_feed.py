@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
+from proxy_core.control.door.async_client import DoorLine
 from proxy_core.control.door.endpoints import Records, RecordsQuery
 from proxy_core.control.door.held_records import HeldRecords
-from proxy_core.control.door.line import DoorLine
 from proxy_core.control.watching.log_records import Record
 
 ROWS, FEWEST_ROWS, EARLIER_ROWS = 500, 20, 250

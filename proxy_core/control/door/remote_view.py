@@ -20,6 +20,7 @@ from typing import cast
 from msgspec.json import encode
 from msgspec.structs import replace
 
+from proxy_core.control.door.async_client import CutOff, DoorLine, ended
 from proxy_core.control.door.client import Denied, NobodyThere
 from proxy_core.control.door.endpoints import (
     PROTOCOL,
@@ -29,7 +30,6 @@ from proxy_core.control.door.endpoints import (
     Past,
     SnapshotQuery,
 )
-from proxy_core.control.door.line import CutOff, DoorLine, ended
 from proxy_core.control.door.link import Link
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result

@@ -13,8 +13,8 @@ from typing import Final
 
 from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.editor import Editor
-from proxy_core.control.upgrading import handover
-from proxy_core.control.upgrading.handover import State
+from proxy_core.control.upgrading import handed_state
+from proxy_core.control.upgrading.handed_state import State
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText
 from proxy_core.errors import Problem
@@ -80,7 +80,7 @@ class HandingOver:
     def state(self) -> State:
         """What the next process is to know."""
         away = [(bound.name, bound.turned_away) for bound in self.server.listeners]
-        return handover.state_of(self.registry, self.recorder, self.server.admission, away)
+        return handed_state.state_of(self.registry, self.recorder, self.server.admission, away)
 
     async def let_go(self) -> None:
         """The next process serves: leave to it what only one can do."""
@@ -103,7 +103,7 @@ class HandingOver:
 
     def add(self, more: State) -> None:
         """Count what the old process counted until its end."""
-        handover.add(more, self.registry, self.recorder, self.server.admission)
+        handed_state.add(more, self.registry, self.recorder, self.server.admission)
         self._turned_away(more)
 
     def _turned_away(self, state: State) -> None:

@@ -16,8 +16,8 @@ from typing import Final
 
 from msgspec import DecodeError, json
 
+from proxy_core.control.upgrading.handed_state import Inheritance, State, opened, restored
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.upgrading.handover import Inheritance, State, opened, restored
 from proxy_core.control.upgrading.listen_fds import given
 from proxy_core.control.upgrading.successor import LONGEST, Word
 from proxy_core.errors import Problem

@@ -23,8 +23,8 @@ from typing import Final
 
 from msgspec import DecodeError, Struct, json
 
+from proxy_core.control.upgrading.handed_state import State, gained, opened, sealed
 from proxy_core.control.upgrading.handing_over import HandingOver, NotUpgraded
-from proxy_core.control.upgrading.handover import State, gained, opened, sealed
 from proxy_core.control.upgrading.listen_fds import CHANNEL, CONTROL, LOCK
 
 READY_WITHIN: Final = 60.0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from proxy_core.control.door.line import DoorLine
+from proxy_core.control.door.async_client import DoorLine
 from proxy_core.control.door.remote_view import RemoteView
 
 

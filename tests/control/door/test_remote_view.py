@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from proxy_core.control.door import door as door_module
 from proxy_core.control.door import remote_view
+from proxy_core.control.door.async_client import DoorLine
 from proxy_core.control.door.client import NobodyThere
 from proxy_core.control.door.held_records import HeldRecords
-from proxy_core.control.door.line import DoorLine
 from proxy_core.control.door.remote_view import OtherProtocol, RemoteView
 from proxy_core.control.editing.commands import Applied, Refused, Undo
 from proxy_core.control.editing.ctl_words import parse

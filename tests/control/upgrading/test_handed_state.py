@@ -18,8 +18,7 @@ from proxy_core.config.model import UpstreamTls
 from proxy_core.control.editing.commands import Applied, Change, Refused, Set
 from proxy_core.control.engine import Engine
 from proxy_core.control.upgrading import successor
-from proxy_core.control.upgrading.handing_over import NotUpgraded
-from proxy_core.control.upgrading.handover import (
+from proxy_core.control.upgrading.handed_state import (
     COUNTED,
     VERSION,
     Envelope,
@@ -32,6 +31,7 @@ from proxy_core.control.upgrading.handover import (
     sealed,
     state_of,
 )
+from proxy_core.control.upgrading.handing_over import NotUpgraded
 from proxy_core.control.upgrading.predecessor import CalledOff, Predecessor
 from proxy_core.control.upgrading.successor import Word, upgraded
 from proxy_core.rules.decision import RuleState
