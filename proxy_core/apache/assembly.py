@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy_core.apache.draft import Block, SiteDraft, block, table
-from proxy_core.apache.subjects import file_types, overrides, strictness
+from proxy_core.apache.subjects import file_types, links, overrides, strictness
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
@@ -48,6 +48,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     of_targets(draft)
     pools(draft)
     ignoring(draft)
+    links.settled(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -130,8 +130,8 @@ class DraftSection:
     """RewriteBase: the path that relative substitutions belong to."""
     options: set[str] | None = None
     """RewriteOptions, None where they are not said."""
-    allows: list[Sequence[str]] = field(default_factory=list)
-    """The words of each Options."""
+    allows: list[Directive] = field(default_factory=list)
+    """Each Options that says anything of links."""
     rules: list[DraftRow] = field(default_factory=list)
     """Its rewrite rules."""
     rewriting: bool = False
@@ -266,7 +266,7 @@ class SiteDraft:
     folder: Path = Path()
     """The folder of the site file, absolute."""
     whole_names: bool = False
-    """Whether files are named as httpd knows them, for some section finds its own by an expression."""
+    """Whether files are named as httpd knows them, for some section finds its own by that."""
     main: DraftServer = field(default_factory=DraftServer)
     """The main server."""
     hosts: list[DraftServer] = field(default_factory=list)

@@ -55,7 +55,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
     configuration = read(file, defines)
     draft = SiteDraft(allow_programs, configuration.root, (folder or file.parent).absolute())
-    draft.whole_names = files.found_by_names(configuration.directives)
+    draft.whole_names = files.by_whole_names(draft, configuration.directives)
     named = {place: place for each in rules_of(configuration.directives) if (place := folder_of(each))}
     draft.served = named | dict(files.served(draft, configuration.directives))
     draft.lists = bool(draft.served) and listings.lists(configuration.directives)

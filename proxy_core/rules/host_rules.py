@@ -66,6 +66,7 @@ from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
 from proxy_core.rules.routing import indexes, listings, mapping
 from proxy_core.rules.routing.files import in_folder, refused_for_files
 from proxy_core.rules.routing.indexes import Found
+from proxy_core.rules.routing.links import Links
 from proxy_core.rules.routing.redirects import in_sections, redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
 from proxy_core.rules.routing.straight import beginnings
@@ -119,6 +120,8 @@ class HostRules:
     """Where [P] forwards to."""
     root: str = field(init=False)
     """The document_root, "" for none."""
+    links: Links = field(init=False)
+    """Which links on the way to files are followed."""
     settles: bool = field(init=False)
     """Whether sections or access may change anything once it is known where a request goes."""
     early: bool = field(init=False)
@@ -132,7 +135,8 @@ class HostRules:
         self.reading = self.routes[0].basis.reading
         self.targets = ProxyTargets(self.site, self.reading, self.own)
         self.root = as_bytes_text(self.site.site.document_root)
-        self.settles = bool(self.sections) or self.guard.rule is not None
+        self.links = Links(self.site, self.sections)
+        self.settles = bool(self.sections) or self.guard.rule is not None or self.links.asked
         self.early = any(table.early for table in self.routes)
         looked_at = self.env or self.late or self.files or self.settles or self.early
         begun = None if looked_at else beginnings(rule.prefix for rule in self.rules)
@@ -357,6 +361,9 @@ class HostRules:
         if setters:
             env.run(setters, scope, trace)
             decision = _with_variables(decision, scope)
+        refused = self.links.refused(decision, subject.file, held, scope)
+        if refused is not None:
+            return refused, refused
         settled = locations.settle(held, self.guard, decision, scope, subject, self.reading, trace)
         settled = settled._replace(sections=_ids(held))
         laid = settled if is_open(settled) else decision

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 
-from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, below, holds, refusing
+from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, holds, refusing
 from proxy_core.apache.import_context import Unsupported
-from proxy_core.apache.subjects import files
-from proxy_core.apache.subjects.listings import allowed
+from proxy_core.apache.subjects import files, links
 
 
 def sections(draft: SiteDraft, answers: bool) -> None:
@@ -52,12 +51,12 @@ def _rows_in(
     itself of those round it (``config_perdir_merge``). Where no link may be followed, rules are forbidden."""
     settled = list(before)
     rows = {}
-    said = _said(draft, list(dict.fromkeys((draft.main, server))))
+    said = links.said(draft, (draft.main, server))
     for section in server.within:
         assert section.row is not None
         around = [each for each in settled if holds(each, section)]
         engine = around[-1].engine if section.engine is None and around else section.engine
-        forbidden = not _links(_folder(draft, section), section, said)
+        forbidden = not links.followed(draft, section, said)
         if not section.rewriting and not (forbidden and engine):
             continue
         if engine is None and section.rules and not on:
@@ -73,33 +72,6 @@ def _rows_in(
         if own.rules or any(each.rules for each in around):
             rows[section.row.content["id"]] = list(_rows(draft, own))
     return settled, rows
-
-
-_Said = Sequence[tuple[str, DraftSection | None, Sequence[Sequence[str]]]]
-
-
-def _links(folder: str, section: DraftSection, said: _Said) -> Set[str]:
-    """Which links may be followed where a section holds, by what Options ``said``, with the folders of <Directory>."""
-    held: Set[str] = {"followsymlinks"}
-    for place, outer, each in said:
-        if outer is None or outer is section or (below(folder, place) if folder and place else holds(outer, section)):
-            for words in each:
-                held = allowed(words, held)
-    return held
-
-
-def _said(draft: SiteDraft, servers: Sequence[DraftServer]) -> _Said:
-    """What Options says of servers and in sections, those for wider folders first."""
-    sections = [each for server in servers for each in server.within if each.allows]
-    found = [(_folder(draft, each), each, each.allows) for each in sections]
-    of_servers = [("", None, each.option("options") or ()) for each in servers]
-    return [*of_servers, *sorted(found, key=lambda each: len(each[0]))]
-
-
-def _folder(draft: SiteDraft, section: DraftSection) -> str:
-    """The folder that a section is for, whole; "" where it is for others than files of one."""
-    outer = section.kind if section.outer is None else section.outer.kind
-    return draft.whole(section.argument) if outer in ("directory", "files") and section.argument else ""
 
 
 _SAME = {"pattern": "^", "substitution": "-"}

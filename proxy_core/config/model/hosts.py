@@ -16,6 +16,7 @@ from proxy_core.config.model.types import (
     DocumentRoot,
     EncodedSlashes,
     FallbackResource,
+    FollowLinks,
     IndexIgnore,
     MaxBody,
     Require,
@@ -109,3 +110,6 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     index_ignore: IndexIgnore | None = None
     """See ``IndexIgnore``."""
+
+    follow_links: FollowLinks | None = None
+    """See ``FollowLinks``."""

@@ -14,6 +14,7 @@ from proxy_core.config.model.types import (
     AutoIndex,
     DirectoryIndex,
     FallbackResource,
+    FollowLinks,
     ForwardAuthName,
     IndexIgnore,
     MaxBody,
@@ -112,6 +113,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     index_ignore: IndexIgnore | None = None
     """See ``IndexIgnore``."""
+
+    follow_links: FollowLinks | None = None
+    """See ``FollowLinks``."""
 
     expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
     """Only where this expression holds, too. Apache: If."""

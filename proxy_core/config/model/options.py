@@ -16,6 +16,7 @@ from proxy_core.config.model.types import (
     EncodedSlashes,
     FallbackResource,
     FieldName,
+    FollowLinks,
     IndexIgnore,
     NonEmpty,
     Require,
@@ -161,3 +162,6 @@ class Options(SiteTable, frozen=True, kw_only=True):
 
     index_ignore: IndexIgnore = ()
     """See ``IndexIgnore``."""
+
+    follow_links: FollowLinks = "all"
+    """See ``FollowLinks``."""

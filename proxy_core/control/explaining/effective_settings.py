@@ -152,7 +152,7 @@ def _tls(host: str, route: BoundRoute, member: BoundMember) -> tuple[str, Addres
     return f"{name} is asked for; of the certificate is checked: {checks}", at
 
 
-FOLDERS = ("directory_index", "fallback_resource", "autoindex", "index_ignore")
+FOLDERS = ("directory_index", "fallback_resource", "autoindex", "index_ignore", "follow_links")
 """Options of folders that are served."""
 
 

@@ -80,6 +80,7 @@ def served(options: Options, row: Route | RewriteRule | None, state: RuleState, 
         fallback_resource=options.fallback_resource,
         autoindex=options.autoindex,
         index_ignore=options.index_ignore,
+        follow_links=options.follow_links,
         max_body=own.max_body,
         canonical=own.canonical,
     )

@@ -19,7 +19,7 @@ OF_FILES: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<Directory />\nRequire all denied\n</Directory>\n<Directory {0}/www>\nRequire ip 10\n</Directory>", "locations",
      [{"folder": "/", "require": ["all denied"]}, {"folder": "www", "require": ["ip 10"]}]),
     ("<Directory {0}/www/s>\nRequire ip 10\nOptions None\n</Directory>", "locations",
-     [{"folder": "www/s", "require": ["ip 10"]}]),
+     [{"folder": "www/s", "require": ["ip 10"], "follow_links": "none"}]),
     ("<Directory /elsewhere>\nRequire ip 10\n</Directory>", "locations", []),
     ("<Files \"*.b?k\">\nRequire all denied\n</Files>", "locations",
      [{"files": "^.*\\.b.k$", "require": ["all denied"]}]),

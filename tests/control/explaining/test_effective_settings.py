@@ -234,3 +234,16 @@ async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) ->
     assert its["autoindex"] == ("true", ("locations", "in"))
     assert "file_types" not in its
     assert its["directory_index"] == ("index.html", ("site",))
+
+
+async def test_a_link_that_is_not_followed_is_told_with_what_says_so(tmp_path: Path) -> None:
+    (tmp_path / "www" / "in").mkdir(parents=True)
+    (tmp_path / "www" / "in" / "link").symlink_to("../../www")
+    where = Location(id="in", folder="www/in", follow_links="none")
+    what = Site(site=Options(document_root="www"), locations=(where,))
+    rules, outside = compile_site(what, Registry(), 1), Outside(folder=tmp_path)
+    found = await explain(rules, outside, Question(url="/in/link/x", fields=("Host: a",)))
+    assert found.status == 403
+    assert f"follow_links has the link {tmp_path}/www/in/link not followed" in found.sentence
+    its = {each.name: (each.value, each.address) for each in found.settings}
+    assert its["follow_links"] == ("none", ("locations", "in"))
