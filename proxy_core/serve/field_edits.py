@@ -27,16 +27,20 @@ from proxy_core.runtime.exchange import Exchange
 
 
 class EditBasis(NamedTuple):
-    """What edits of a request go by: the request as it is now, and what its rules left for it. ``notes`` are what edits
-    have noted of it so far, and grow with each that notes something; ``decision`` is where it goes, while no member
-    has it."""
+    """What edits of a request go by: the request as it is now, and what its rules left for it."""
 
     exchange: Exchange
+    """The request on its way."""
     view: RequestView
+    """The request as rules see it now."""
     host: HostRules
+    """The rules of its host."""
     extras: Extras
+    """What its rules left."""
     notes: dict[str, str]
+    """What edits have noted of it so far; it grows with each that notes something."""
     decision: Forward | None = None
+    """Where it goes, while no member has it."""
 
 
 def basis(exchange: Exchange) -> EditBasis:
