@@ -25,7 +25,7 @@ from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
-from proxy_core.apache.subjects.routes import interpolating
+from proxy_core.apache.subjects.routes import interpolating, redirecting
 from proxy_core.apache.subjects.section_rules import sections
 from proxy_core.apache.subjects.tls_variables import environment
 
@@ -53,6 +53,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     databases(draft)
     timeouts(draft)
     interpolating(draft)
+    redirecting(draft)
     overrides.settled(draft)
     file_types.settled(draft)
     strictness.settled(draft, hosts)

@@ -146,6 +146,8 @@ class DraftSection:
     """Satisfy Any."""
     closed: bool = False
     """Whether something is lost without which nobody may be let in."""
+    redirected: DraftRow | None = None
+    """A Redirect for all that it is for."""
     interpolates: bool | None = None
     """ProxyPassInterpolateEnv, None where it is not said."""
     names: str = ""
@@ -207,6 +209,8 @@ class DraftServer:
     """ProxyPass in sections."""
     sent: list[DraftRow] = field(default_factory=list)
     """Redirect in sections."""
+    redirecting: list[DraftSection] = field(default_factory=list)
+    """Sections that have any of these."""
     redirects: list[DraftRow] = field(default_factory=list)
     """Redirect outside of sections."""
     located_aliases: list[DraftRow] = field(default_factory=list)
