@@ -89,7 +89,8 @@ def redirecting(draft: SiteDraft) -> None:
             last = max(around, key=lambda each: (each is section, len(each.argument)), default=None)
             if last is None or not {last, section} & {*server.redirecting}:
                 continue
-            assert last.redirected is not None and section.row is not None
+            assert last.redirected is not None
+            assert section.row is not None
             place = {"location": section.row.content["id"]}
             found.append(DraftRow(last.redirected.content | place, last.redirected.origins))
         server.sent[:0] = found
