@@ -7,18 +7,20 @@ them as well, of all kinds of sections (``section_rules``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence, Set
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, below, holds
+from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, below, holds, located
 from proxy_core.apache.lexer import Lines
 from proxy_core.apache.report import Lose
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.config.model.types import FollowLinks
 from proxy_core.errors import Address
+from proxy_core.rules.text.wildcards import regex_of
 
 _T = TypeVar("_T", Options, Host, Location)
 _FOLLOW, _OWNER = "followsymlinks", "symlinksifownermatch"
@@ -67,6 +69,70 @@ def followed(draft: SiteDraft, section: DraftSection, options: Said) -> Set[str]
             for words in each:
                 held = allowed(words, held)
     return held
+
+
+Conditions = list[dict[str, Any]]
+_LAID = ("proxy", "proxymatch", "directory", "directorymatch", "files", "location", "locationmatch", "if")
+"""Kinds of sections in the order in which they are laid over each other."""
+
+
+def taken_away(draft: SiteDraft, section: DraftSection, options: Said) -> list[Conditions]:
+    """Where a section holds together with others that leave no link to be followed: the conditions of rules for each.
+    Those that are round it, or for all that it is for, count in ``followed``."""
+    words = [word for _, outer, each in options if outer is section for word in each]
+    others = [
+        (outer, each)
+        for _, outer, each in options
+        if outer not in (None, section) and not outer.kind.startswith("proxy") and not holds(outer, section)
+    ]
+    found = []
+    for outer, each in others:
+        held = followed(draft, outer, options) if outer.kind == "directory" else _after(each, {_FOLLOW})
+        later = _LAID.index(outer.kind) > _LAID.index(section.kind)
+        if _after([] if later else words, held) or (outer.kind == section.kind == "directory"):
+            continue
+        gives = [other for other, said in others if _after(said, set()) and _over(other, outer)]
+        nots = [there for other in gives if len(there := _conditions(draft, other)) == 1]
+        denied = [{**row, "pattern": f"!{row['pattern']}"} for (row,) in nots]
+        found.append([*_conditions(draft, outer), *denied])
+    return found
+
+
+def _after(each: Iterable[Sequence[str]], held: Set[str]) -> Set[str]:
+    for words in each:
+        held = allowed(words, held)
+    return held
+
+
+def _over(other: DraftSection, outer: DraftSection) -> bool:
+    """Whether one is laid over the other where both hold."""
+    if other.kind == outer.kind == "directory":
+        return other is not outer and below(other.argument, outer.argument)
+    return _LAID.index(other.kind) > _LAID.index(outer.kind)
+
+
+def _conditions(draft: SiteDraft, section: DraftSection) -> Conditions:
+    """What has to hold for a request, in rules of sections, where a section holds."""
+    file, path = "%{REQUEST_FILENAME}", "%{REQUEST_URI}"
+    outer = _conditions(draft, section.outer) if section.outer is not None else []
+    match section.kind:
+        case "directory":
+            parts = [regex_of(part, "[^/]") for part in draft.whole(section.argument).rstrip("/").split("/")]
+            return [{"test": file, "pattern": f"^{'/'.join(parts)}(?:/|$)"}]
+        case "directorymatch":
+            return [{"test": file, "pattern": section.argument}, {"test": file, "pattern": "!^proxy:"}]
+        case "files":
+            whole = draft.whole(section.argument) if section.argument else ""
+            names = f"/{section.names[1:]}" if section.names.startswith("^") else section.names
+            folder = [{"test": file, "pattern": f"^{re.escape(whole)}/"}] if whole else []
+            return [*outer, *folder, {"test": file, "pattern": names}, {"test": file, "pattern": "!^proxy:"}]
+        case "location":
+            where = located(section.argument)
+            path_of = f"^{re.escape(where['path'].rstrip('/'))}(?:/|$)" if "path" in where else where["path_regex"]
+            return [{"test": path, "pattern": path_of}]
+        case "locationmatch":
+            return [{"test": path, "pattern": section.argument}]
+    return [*outer, {"test": "expr", "pattern": f"({section.expression})"}]
 
 
 def settled(draft: SiteDraft) -> None:

@@ -69,6 +69,9 @@ def _rows_in(
         if forbidden and own.engine:  # for links may lead anywhere, and so may rules
             own = dataclasses.replace(own, rules=[DraftRow({**_SAME, "flags": ["F"]}, [section.directive])])
         settled.append(own)
+        guards = links.taken_away(draft, section, said) if own.engine and not forbidden else []
+        refused = [DraftRow({**_SAME, "flags": ["F"], "conditions": each}, [section.directive]) for each in guards]
+        own = dataclasses.replace(own, rules=[*refused, *own.rules])
         if own.rules or any(each.rules for each in around):
             rows[section.row.content["id"]] = list(_rows(draft, own))
     return settled, rows
