@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy_core.apache.draft import Block, SiteDraft, block, table
+from proxy_core.apache.blocks import Block, block, table
+from proxy_core.apache.draft import SiteDraft
 from proxy_core.apache.subjects import file_types, links, overrides, strictness
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
@@ -56,6 +57,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     redirecting(draft)
     overrides.settled(draft)
     file_types.settled(draft)
+    file_types.charsets(draft)
     strictness.settled(draft, hosts)
     merged(draft)
     open_to_all(draft)
@@ -64,7 +66,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat,
-              "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
+              "file_types": draft.main.file_types if draft.main.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
     blocks += logs(draft)
     rules = rewriting(draft, answers)

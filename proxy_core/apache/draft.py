@@ -241,6 +241,10 @@ class DraftServer:
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """Bounds: [limits], or those of its listener."""
+    file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[file_types], or the host's."""
+    charsets: list[tuple[DraftSection | None, DraftRow]] = field(default_factory=list)
+    """AddDefaultCharset, of the server (None) and of sections."""
     inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)
@@ -311,8 +315,6 @@ class SiteDraft:
     """<AuthzProviderAlias>: conditions by name in lower case."""
     connects: list[tuple[float, Directive]] = field(default_factory=list)
     """Seconds that plain targets say connecting may take."""
-    file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
-    """[file_types]."""
     heartbeat: DraftRow | None = None
     """[heartbeat]."""
     expressions: dict[str, str] = field(default_factory=dict)
@@ -378,25 +380,3 @@ def holds(outer: DraftSection, inner: DraftSection) -> bool:
         kind = inner.outer.kind if inner.outer is not None else "location"
     apart = ("locationmatch", "directorymatch", "proxymatch")
     return outer.kind == kind not in apart and below(inner.argument, outer.argument)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A table or a row of the site file, with the directives that it stands for."""
-
-    path: tuple[str, ...]
-    content: Mapping[str, Any]
-    origins: tuple[Directive, ...] = ()
-    row: bool = False
-
-
-def table(path: tuple[str, ...], row: DraftRow) -> Block:
-    """A table of this path."""
-    return Block(path, row.content, tuple(row.origins))
-
-
-def block(name: str, server: DraftServer, row: DraftRow) -> Block:
-    """A row of this table, for its server."""
-    where = {"host": server.name} if server.name else {}
-    named = {"id": row.content["id"]} if "id" in row.content else {}
-    return Block((name,), named | where | row.content, tuple(row.origins), row=True)

@@ -235,6 +235,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
     rules = rows("rewrites")
     inside = [
         *core.lines(replace(row, timeout=None), Location(), folder),
+        *file_types.lines(row.file_types),
         *(f"ProxySet timeout={each:g}" for each in (row.timeout,) if each is not None),
         *access.lines(site, row),
         *rows("env"),
@@ -283,6 +284,7 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
         *tls.lines_of_host(site, host, folder),
         *member_tls.lines(host.upstream_tls),
         *core.lines(host, Host(), folder),
+        *file_types.lines(host.file_types),
     ]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]

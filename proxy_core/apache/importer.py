@@ -19,7 +19,8 @@ from typing import Any
 
 from proxy_core.apache import doubts
 from proxy_core.apache.assembly import assembled
-from proxy_core.apache.draft import CLOSED, UNANSWERED, Block, SiteDraft, refusing
+from proxy_core.apache.blocks import Block
+from proxy_core.apache.draft import CLOSED, UNANSWERED, SiteDraft, refusing
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read

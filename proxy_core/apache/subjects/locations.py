@@ -148,6 +148,7 @@ def _says(row: Location) -> bool:
             row.autoindex,
             row.index_ignore,
             row.follow_links,
+            row.file_types,
         )
     )
 

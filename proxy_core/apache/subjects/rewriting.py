@@ -19,18 +19,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import (
-    CLOSED,
-    Block,
-    DraftRow,
-    DraftSection,
-    DraftServer,
-    SiteDraft,
-    below,
-    block,
-    refusing,
-    table,
-)
+from proxy_core.apache.blocks import Block, block, table
+from proxy_core.apache.draft import CLOSED, DraftRow, DraftSection, DraftServer, SiteDraft, below, refusing
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_words
 from proxy_core.apache.options import by_name, first, is_on

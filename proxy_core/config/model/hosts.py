@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.config.model.types import (
@@ -113,3 +114,6 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     follow_links: FollowLinks | None = None
     """See ``FollowLinks``."""
+
+    file_types: FileTypes | None = None
+    """What names of files say in it, beside [file_types]: by extension its word takes the place of that one."""

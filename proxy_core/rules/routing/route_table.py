@@ -279,3 +279,9 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         canonical=own.canonical,
         tls=own.upstream_tls,
     )
+
+
+def skip(tables: Iterable[RouteTable], trace: Trace | None, why: str) -> None:
+    """Tell that no row is tried, and why."""
+    if trace is not None:
+        trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]

@@ -218,7 +218,7 @@ async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) ->
     (tmp_path / "www" / "in").mkdir(parents=True)
     (tmp_path / "www" / "a.own").touch()
     own = FileTypes(types={"own": "text/x-own"}, languages={"de": "de"})
-    where = Location(id="in", folder="www/in", autoindex=True)
+    where = Location(id="in", folder="www/in", autoindex=True, file_types=FileTypes(types={"own": "text/x-in"}))
     what = Site(site=Options(document_root="www"), file_types=own, locations=(where,))
     rules, outside = compile_site(what, Registry(), 1), Outside(folder=tmp_path)
 
@@ -229,6 +229,8 @@ async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) ->
     sentence, its = await settings("/a.own.de")
     assert its["file_types"] == ("text/x-own; de", ("file_types",))
     assert its["autoindex"] == ("false", ("site",))
+    _, its = await settings("/in/b.own")
+    assert its["file_types"] == ("text/x-in", ("locations", "in", "file_types"))
     sentence, its = await settings("/in/")
     assert sentence == "answered here with 200: a listing of www/in/: 0 names"
     assert its["autoindex"] == ("true", ("locations", "in"))
