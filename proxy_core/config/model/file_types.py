@@ -15,9 +15,15 @@ class FileTypes(SiteTable, frozen=True, kw_only=True):
     of which the last one says the type; those that are not known say nothing. A host and a location have the last word
     on the extensions that they name.
 
+    [site]
+    document_root = "www"
+
     [file_types]
     types = { own = "application/x-own" }
     encodings = { gz = "gzip" }
+
+    [hosts.shop]
+    names = ["shop.example"]
 
     [hosts.shop.file_types]
     charsets = { html = "utf-8" }
