@@ -301,6 +301,10 @@ class SiteDraft:
     """Variables of mod_ssl that something takes for variables of the request."""
     files: ServedFiles = field(default_factory=ServedFiles)
     """What stands in folders that are served."""
+    overridden: dict[SourcePlace, list[str]] = field(default_factory=dict)
+    """Folders whose files of overrides have come in, by the AllowOverride that lets them."""
+    override_files: set[str] = field(default_factory=set)
+    """The names of these files, as places have them."""
     asked_names: frozenset[str] = frozenset()
     """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)
@@ -360,12 +364,19 @@ class SiteDraft:
         """A path of httpd's as an absolute one."""
         return posixpath.normpath(self.folder / self.path(text))
 
+    @property
+    def override_folders(self) -> set[str]:
+        """Folders whose files of overrides have come in."""
+        return {folder for folders in self.overridden.values() for folder in folders}
+
     def servers(self) -> list[DraftServer]:
         """The main server, then the virtual hosts."""
         return [self.main, *self.hosts]
 
     def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
         """Report what became of a directive."""
+        if directive.place in self.reported and directive.place.file in self.override_files:
+            return  # several hosts serve the folder
         file, line, name, why = directive.place.file, directive.place.line, directive.name, directive.unsaid(why)
         self.reported.setdefault(directive.place, []).append(len(self.report))
         self.report.append(

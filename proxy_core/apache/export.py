@@ -240,6 +240,7 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
         *access.lines(site, row),
         *rows("env"),
         *["RewriteEngine On"] * bool(rules),
+        *[line("RewriteBase", base) for base in rewriting.bases(site, row)],
         *rules,
         *rows("routes"),
         *rows("headers"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, holds, refusing
 from proxy_core.apache.import_context import Unsupported
@@ -108,9 +109,12 @@ def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
     assert section.row is not None
     for row in section.rules or [DraftRow(dict(_SAME), [section.directive])]:
         content = {**row.content, "location": section.row.content["id"]}
-        if section.kind == "directory" and _RELATIVE(content["substitution"]):
+        if section.kind == "directory" and content["substitution"][:1] in ("$", "%"):
+            with suppress(Unsupported):  # what it becomes shows with a request
+                content["base"] = _base(draft, section)
+        elif section.kind == "directory" and _RELATIVE(content["substitution"]):
             try:
-                start = section.base or files.url(draft, draft.whole(section.argument))
+                start = _base(draft, section)
             except Unsupported as why:
                 draft.lose(row.origins[-1:], f"{why}; until then what it takes is answered 503")
                 content = refusing(content)
@@ -119,4 +123,9 @@ def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
         yield DraftRow(content, row.origins)
 
 
-_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
+def _base(draft: SiteDraft, section: DraftSection) -> str:
+    """What relative results begin with. Raises Unsupported where nothing says it."""
+    return f"{section.base.rstrip('/')}/" if section.base else files.url(draft, draft.whole(section.argument))
+
+
+_RELATIVE = re.compile(r"(?!-$|/|[A-Za-z][A-Za-z0-9+.-]*:)").match
