@@ -109,10 +109,11 @@ def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
     assert section.row is not None
     for row in section.rules or [DraftRow(dict(_SAME), [section.directive])]:
         content = {**row.content, "location": section.row.content["id"]}
+        begins = re.sub(r"\\(.)", r"\1", content["substitution"])
         if section.kind == "directory" and content["substitution"][:1] in ("$", "%"):
             with suppress(Unsupported):  # what it becomes shows with a request
                 content["base"] = _base(draft, section)
-        elif section.kind == "directory" and _RELATIVE(content["substitution"]):
+        elif section.kind == "directory" and _RELATIVE(begins):
             try:
                 start = _base(draft, section)
             except Unsupported as why:
