@@ -7,6 +7,7 @@ what the importer does not. ``python -m proxy_core.apache.import_manual`` prints
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,47 +16,90 @@ from typing import Any, NamedTuple
 
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.registry import IGNORED, UNSUPPORTED
+from proxy_core.apache.report import spelled
 
 _OPENING = """\
-# What an import takes
+# Moving from Apache httpd
 
 <!-- Made by `python -m proxy_core.apache.import_manual`, which imports the examples in it. -->
 
-`rproxy import httpd.conf` makes a site file of an Apache configuration, with all that it includes, and says of each
-directive whether it is *mapped*, *ignored*, because without it every answer is the same, or *lost*. What is lost is
-told with its place and the reason, also at the end of the site file. Where it guarded something, nobody is let in
-there until somebody decides.
+`rproxy import` makes a site file of an Apache configuration, with all that it includes. It says of each directive what
+became of it:
+
+- *mapped*: a row of the site file says the same. A comment above the row has the line that it comes from.
+- *ignored*: every answer is the same without it. The report says why.
+- *lost*: there is nothing here that does it, or not in that way. The report says what, where and why, and so do the row
+  in its place (`Lost:`) and the end of the site file. What it guarded is closed: nobody is let in, a path answers 503,
+  a file is not served, until somebody decides.
+
+So what comes out can be served as it is: where it differs from Apache, it says so, and gives nothing away.
+
+## What to do
+
+1. Import on the machine that Apache runs on, as a user who may read what Apache reads. Certificates, tables of
+   `RewriteMap`, folders that are served and their `.htaccess` are looked at, too. Say with `--define` what Apache is
+   started with (`-D`); Debian's `envvars` beside the file is found.
+
+       rproxy import /etc/apache2/apache2.conf -o site.toml
+
+2. Read the report, and look for `Lost:` in the site file. The tables below say what to do instead. When a place is
+   mended, change its row, or take it away.
+3. Let it be checked: `rproxy check site.toml` has every fault and every doubt with its line.
+4. Ask it about addresses that matter, before anybody else does. Each rule that is tried is told, with its values:
+
+       rproxy explain site.toml https://shop.example/cart
+
+5. Run it beside Apache on another port (`address` in `[listeners.*]`), and send both the same requests:
+   `rproxy-tui site.toml` shows what comes in, and edits while it serves.
+6. Stop Apache, and give it the ports. [Operations](operations.md) has units for systemd, logs and upgrades.
+   Certificates and tables are read again when they change. What `.htaccess` said is in the site file now: later changes
+   of such a file are not seen.
+
+Programs of `RewriteMap prg:` and databases come in switched off; `--allow-programs` lets them run. The way back is
+`rproxy export --to apache site.toml`. What is meant to differ from Apache stands in
+[semantics](semantics.md#not-the-same-and-why).
+
+## An example
+
+{example}
 
 ## The directives that are used most
 
-An example of each, what it becomes, and why where it becomes nothing. `DocumentRoot` is set, as it is in most files.
+An example of each: what it becomes, and where it becomes nothing, why, and what to do. `DocumentRoot` is set, as it is
+in most files.
 """
+
+_SAMPLE = """\
+Listen 80
+ServerName shop.example
+DocumentRoot /srv/www
+KeepAlive On
+RewriteEngine On
+RewriteRule ^/old/(.*) /new/$1 [R=301,L]
+ProxyPass /app http://127.0.0.1:8000/app
+ProxyPassReverse /app http://127.0.0.1:8000/app
+ProxyPass /php fcgi://127.0.0.1:9000/srv/www
+<Location /admin>
+    AuthType openid-connect
+    Require valid-user
+</Location>
+"""
+"""What the page shows the import of."""
 
 _BASE = "Listen 8080\nServerName a.test\nDocumentRoot /srv/www\n"
 
 _EXAMPLES = """
+# Servers, hosts and the process
 Listen 8081
 ServerName b.test
 <VirtualHost *:8080> | ServerAlias www.b.test < ServerName b.test
 NameVirtualHost *:80
 ServerRoot /etc/apache2
 ServerAdmin me@a.test
-DocumentRoot /srv/other
-DirectoryIndex start.html
-FallbackResource /index.php
 Include missing/*.conf
 Define PORT 8080
 LoadModule proxy_module modules/mod_proxy.so
 User www-data
-ErrorLog logs/error.log
-CustomLog logs/access.log combined
-CustomLog logs/errors.log combined "expr=%{REQUEST_STATUS} -ge 400" < CustomLog logs/access.log combined; %s
-<VirtualHost *:8080> | CustomLog logs/b.log common < ServerName b.test; %s
-GlobalLog logs/all.log common
-TransferLog logs/access.log
-CustomLog "|/usr/bin/rotatelogs logs/access.log 86400" combined
-LogFormat "%h %l %u %t" short
-LogLevel warn
 Timeout 60
 KeepAlive On
 KeepAliveTimeout 5
@@ -64,9 +108,15 @@ ServerTokens Prod
 ServerSignature Off
 TraceEnable Off
 HostnameLookups Off
+HttpProtocolOptions Strict
+LimitRequestBody 1048576
+RequestReadTimeout header=20-40,MinRate=500
+RemoteIPHeader X-Forwarded-For
+# Where requests go
 ProxyPass /app http://127.0.0.1:8000/app
 ProxyPass /app http://127.0.0.1:8000/app max=20 acquire=3000
 ProxyPass /php fcgi://127.0.0.1:9000/srv/www
+ProxyPass /j ajp://127.0.0.1:8009/j
 ProxyPassMatch ^/(.*\\.gif)$ http://127.0.0.1:8000/$1
 ProxyPassReverse /app http://127.0.0.1:8000/app
 ProxyPassReverseCookiePath / /app/
@@ -77,27 +127,39 @@ ProxyTimeout 30
 ProxyErrorOverride On
 <Proxy balancer://b> | BalancerMember http://127.0.0.1:8000 route=a
 <Proxy balancer://b> | ProxySet stickysession=ROUTEID
+SetEnv proxy-sendchunked 1
+SetEnv proxy-nokeepalive 1
+SetEnv force-proxy-request-1.0 1
+# Rewriting and redirects
 RewriteEngine On < %s; RewriteRule ^/a /b [R]
 RewriteCond %{HTTPS} off < RewriteEngine On; %s; RewriteRule ^/a /b [R]
 RewriteRule ^/old/(.*) /new/$1 [R=301,L] < RewriteEngine On
 RewriteMap lower int:tolower
-<Location /app> | RewriteBase /x/ < RewriteEngine On; %s; RewriteRule ^a b
+<Directory /srv/www> | RewriteBase /x/ < RewriteEngine On; %s; RewriteRule ^a b
+<Directory /srv/www> | RewriteRule ^(.*) $1.html < RewriteEngine On
 Redirect permanent /old https://a.test/new
 RedirectMatch ^/x(.*) /y$1
+# Files
+DocumentRoot /srv/other
+DirectoryIndex start.html
+FallbackResource /index.html
 Alias /static /srv/static
 AliasMatch ^/s/(.*)$ /srv/static/$1
-FallbackResource /index.html
 ScriptAlias /cgi-bin /usr/lib/cgi-bin
-AliasMatch ^/icons/(.*)$ /usr/share/icons/$1
-ErrorDocument 404 /404.html
-ErrorDocument 503 "/down.html#"
-Header always set X-Frame-Options DENY
-RequestHeader set X-Forwarded-Proto https
-SetEnvIf User-Agent bot robot
-RequestHeader unset Expect early
-SetEnv proxy-sendchunked 1
-SetEnv proxy-nokeepalive 1
-SetEnv force-proxy-request-1.0 1
+<Directory /srv/www> | Options Indexes FollowSymLinks
+<Directory /srv/www> | Options None
+<Directory /srv/www> | Options +MultiViews
+<Directory /srv/www> | AllowOverride None
+<FilesMatch \\.php$> | SetHandler "proxy:unix:/run/php.sock|fcgi://localhost"
+<Location /server-status> | SetHandler server-status
+AddType text/x-own .own
+<VirtualHost *:8080> | AddType text/x-own .own < ServerName b.test
+<Directory /srv/www/old> | AddCharset iso-8859-1 .html
+<Directory /srv/www/old> | ForceType text/plain
+AddDefaultCharset utf-8
+AddType application/x-httpd-php .php
+AddHandler cgi-script .cgi
+# Who may ask
 <Location /admin> | Require ip 10.0.0.0/8
 <Location /admin> | Require host example.test
 <Location /admin> | AllowMethods GET POST
@@ -107,17 +169,24 @@ SetEnv force-proxy-request-1.0 1
 <Location /admin> | AuthName "Staff" < AuthType Basic; AuthUserFile users; Require valid-user
 <Location /admin> | AuthUserFile users < AuthType Basic; AuthName Staff; Require valid-user
 <Location /admin> | AuthType openid-connect < %s; Require valid-user
-<Directory /srv/www> | Options Indexes FollowSymLinks
-<Directory /srv/www> | Options +MultiViews
-<Directory /srv/www> | AllowOverride None
 <DirectoryMatch /private$> | Require all denied
 <Files secret.txt> | Require all denied
-<FilesMatch \\.php$> | SetHandler "proxy:unix:/run/php.sock|fcgi://localhost"
-<Location /server-status> | SetHandler server-status
+SecRuleEngine On
+# Fields, variables, errors and bodies
+Header always set X-Frame-Options DENY
+RequestHeader set X-Forwarded-Proto https
+RequestHeader unset Expect early
+SetEnvIf User-Agent bot robot
 <If "%{QUERY_STRING} =~ /x/"> | Header set X-A b
-AddType text/x-own .own
-AddType application/x-httpd-php .php
-AddHandler cgi-script .cgi
+ErrorDocument 404 /404.html
+ErrorDocument 503 "/down.html#"
+ExpiresActive On
+ExpiresDefault A600
+ExpiresByType image/png "access plus 1 month"
+DeflateCompressionLevel 6
+AddOutputFilterByType DEFLATE text/html
+Substitute "s|a|b|"
+# TLS
 SSLEngine On < SSLCertificateFile a.pem
 SSLCertificateFile a.pem < SSLEngine On
 SSLCertificateKeyFile a.key < SSLEngine On; SSLCertificateFile a.pem
@@ -127,32 +196,30 @@ SSLVerifyClient require < SSLEngine On; SSLCertificateFile a.pem; SSLCACertifica
 SSLOptions +StdEnvVars < SSLEngine On; SSLCertificateFile a.pem; %s; RequestHeader set X-Tls %{SSL_PROTOCOL}e
 RequestHeader set X-Proto https env=HTTPS < SSLEngine On; SSLCertificateFile a.pem
 RequestHeader set X-Cipher "%{SSL_CIPHER}s" < SSLEngine On; SSLCertificateFile a.pem
-CustomLog logs/tls.log "%h %{SSL_PROTOCOL}x %{SSL_CIPHER}x"
 SSLOptions +FakeBasicAuth
 SSLCipherSuite HIGH:!aNULL
 SSLHonorCipherOrder On
 SSLProxyEngine On < ProxyPass /s https://127.0.0.1:8443/
 SSLProxyVerify none < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
-ExpiresActive On
-ExpiresDefault A600
 SSLProxyCheckPeerName Off < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
 SSLProxyCheckPeerExpire Off < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
 SSLProxyCACertificateFile ca.pem < SSLProxyEngine On; SSLProxyVerify require; ProxyPass /s https://127.0.0.1:8443/
 SSLProxyMachineCertificateFile own.pem < SSLProxyEngine On; ProxyPass /s https://127.0.0.1:8443/
 <Proxy balancer://b> | SSLProxyCheckPeerName Off < BalancerMember https://127.0.0.1:8443
-ExpiresByType image/png "access plus 1 month"
-DeflateCompressionLevel 6
-AddOutputFilterByType DEFLATE text/html
-Substitute "s|a|b|"
-SecRuleEngine On
-RemoteIPHeader X-Forwarded-For
-LimitRequestBody 1048576
-RequestReadTimeout header=20-40,MinRate=500
-<Location /app> | AllowMethods GET POST
-HttpProtocolOptions Strict
+# Logs
+ErrorLog logs/error.log
+LogLevel warn
+CustomLog logs/access.log combined
+CustomLog logs/errors.log combined "expr=%{REQUEST_STATUS} -ge 400" < CustomLog logs/access.log combined; %s
+<VirtualHost *:8080> | CustomLog logs/b.log common < ServerName b.test; %s
+CustomLog logs/tls.log "%h %{SSL_PROTOCOL}x %{SSL_CIPHER}x"
+GlobalLog logs/all.log common
+TransferLog logs/access.log
+CustomLog "|/usr/bin/rotatelogs logs/access.log 86400" combined
+LogFormat "%h %l %u %t" short
 """
-"""A directive a line: the section that it stands in before " | ", and behind " < " what stands beside it, in lines that
-a semicolon parts, with %s in its place where that is not the end."""
+"""A directive a line, below the heading of its table: the section that it stands in before " | ", and behind " < " what
+stands beside it, in lines that a semicolon parts, with %s in its place where that is not the end."""
 
 
 class _Example(NamedTuple):
@@ -175,20 +242,27 @@ class _Example(NamedTuple):
         return "\n".join([_BASE, *lines, ""])
 
 
-def _examples() -> Iterator[_Example]:
-    for line in _EXAMPLES.strip().replace("\\\\", "\\").splitlines():
-        text, _, beside = line.partition(" < ")
-        section, mark, own = text.rpartition(" | ")
-        yield _Example(own if mark else text, section, beside)
+def _examples() -> Iterator[tuple[str, list[_Example]]]:
+    """The headings of the tables, each with its examples."""
+    for part in _EXAMPLES.replace("\\\\", "\\").split("\n# ")[1:]:
+        heading, *found = part.strip().splitlines()
+        yield heading, list(map(_example, found))
+
+
+def _example(written: str) -> _Example:
+    text, _, beside = written.partition(" < ")
+    section, mark, own = text.rpartition(" | ")
+    return _Example(own if mark else text, section, beside)
 
 
 def page() -> str:
     """The whole page, as Markdown."""
-    rows = "\n".join(map(_row, _examples()))
-    return f"""{_OPENING}
-| in Apache | here | why |
-|---|---|---|
-{rows}
+    tables = "\n\n".join(
+        f"### {heading}\n\n| in Apache | here | why, and what to do |\n|---|---|---|\n" + "\n".join(map(_row, found))
+        for heading, found in _examples()
+    )
+    return f"""{_OPENING.format(example=_shown(_SAMPLE))}
+{tables}
 
 ## What makes no difference
 
@@ -200,6 +274,22 @@ What no table of the importer has is lost as well; the report says so of each li
 
 {_listed(UNSUPPORTED)}
 """
+
+
+def _shown(sample: str) -> str:
+    """A configuration, what the report says of it, and the site file, as far as it is no comment."""
+    with TemporaryDirectory() as place:
+        file = Path(place) / "httpd.conf"
+        file.write_text(sample)
+        found = import_file(file, {}, False)
+    rows = (line for line in found.text.splitlines() if not line.startswith("#"))
+    site = re.sub(r"\n{2,}", "\n\n", "\n".join(rows)).strip()
+    parts = [
+        ("The configuration", "apache", sample),
+        ("the report", "text", spelled(found.report)),
+        ("and the site file, without its comments", "toml", site),
+    ]
+    return "\n\n".join(f"{title}:\n\n```{kind}\n{text.strip()}\n```" for title, kind, text in parts)
 
 
 def _row(example: _Example) -> str:
