@@ -83,10 +83,10 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = core.connecting(balancing.plain(site, lose))
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
-    site = access.plain(locations.plain(links.plain(site, lose), lose), lose)
+    site = access.plain(locations.plain(site, lose), lose)
     site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
-    site = locations.useful(rewriting.inherited(_held(_in_order(site), lose)))
+    site = locations.useful(rewriting.inherited(links.plain(file_types.plain(_held(_in_order(site), lose)), lose)))
     return member_tls.spoken(listings.plain(site)), tuple(losses.values()), files
 
 

@@ -14,6 +14,7 @@ from proxy_core.config.model import (
     Balancer,
     EnvRule,
     ErrorPage,
+    FileTypes,
     HeaderRule,
     HealthCheck,
     Host,
@@ -74,6 +75,7 @@ OPTIONS = some(
     autoindex=st.booleans(), index_ignore=one([(), (), ("*~", "x[[]y")]),
     follow_links=one(["all", "all", "owner", "none"]),
 )  # fmt: skip
+TYPES = one([None, None, FileTypes(types={"own": "text/x-own"}, charsets={"u8": ""})])
 HOST = some(
     Host, names=one([("shop.example", "*.shop.example"), ("*.wild.example", "wild.example"), ("*.only",)]),
     server_name=one(["", "named.example", "named.example:8080"]), listeners=one([(), ("http",), ("more", "http")]),
@@ -81,6 +83,7 @@ HOST = some(
     override_codes=one([None, (), ("502",)]), encoded_slashes=one([None, "keep"]), merge_slashes=maybe,
     preserve_host=maybe, via=one([None, "on"]), add_forwarded=maybe, require=REQUIRES, auth=one(["", "staff"]),
     max_body=one([None, 1000]), autoindex=maybe, follow_links=one([None, None, "all", "none"]),
+    file_types=TYPES,
 )  # fmt: skip
 ROUTES = some(Route, host=HOSTS, path=PATHS, proxy=TARGETS, nocanon=st.booleans(), enabled=one([True, True, False]),
               timeout=st.none() | SECONDS, upgrade=one([(), ("websocket",), ("ANY",)]),
@@ -111,8 +114,9 @@ ENV = some(EnvRule, host=HOSTS, location=PLACES, name=one(["V", "W", "X"]),
     EnvRule, host=HOSTS, name=one(["V", "L"]), expr=EXPRS, value=one([None, "yes"]), negate=st.booleans()
 ) | some(EnvRule, host=HOSTS, name=one(["V", "L"]), value=one([None, "two words", "$1"]),
          late=st.just(True))  # fmt: skip
-LOCATIONS = some(Location, host=HOSTS, path=PATHS, preserve_host=maybe, error_override=maybe, require=REQUIRES,
-                 auth=one(["", "staff"]), max_body=one([None, 5]), enabled=one([True, True, False])) | some(
+LOCATIONS = some(Location, host=HOSTS, path=PATHS, preserve_host=maybe, file_types=TYPES, error_override=maybe,
+                 require=REQUIRES, auth=one(["", "staff"]), max_body=one([None, 5]),
+                 enabled=one([True, True, False])) | some(
     Location, host=HOSTS, path_regex=REGEXES, require=REQUIRES
 ) | some(Location, host=HOSTS, target=one(["http://one", "balancer://pool", "http://*.x/", "*"]), require=REQUIRES,
          timeout=st.none() | SECONDS) | some(

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from mimetypes import MimeTypes
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from proxy_core import regular_files
 from proxy_core.apache.draft import DraftRow, DraftSection, SiteDraft, holds
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first
 from proxy_core.apache.subjects.files import PROGRAMS, add_handler, set_handler
-from proxy_core.config.model import FileTypes
+from proxy_core.config.folders import serves_files
+from proxy_core.config.model import FileTypes, Site
 from proxy_core.rules.lint.file_types import FORMS
 
 
@@ -151,6 +154,14 @@ IGNORED = by_name({"httpd 2.4 takes no notice of it": "defaulttype"})
 UNSUPPORTED = by_name({
     "which languages a file has is said by AddLanguage alone": "defaultlanguage",
 })  # fmt: skip
+
+
+def plain(site: Site) -> Site:
+    """What hosts and locations say of files, where any are served."""
+    if serves_files(site):
+        return site
+    hosts = {name: replace(host, file_types=None) for name, host in site.hosts.items()}
+    return replace(site, hosts=hosts, locations=tuple(replace(row, file_types=None) for row in site.locations))
 
 
 def lines(types: FileTypes | None) -> Lines:

@@ -254,13 +254,25 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
     maps, files = rewrite_maps.plain(site, folder, beside, lose)
     off = {name for name, host in site.hosts.items() if host.rewrites == "off"}
     rows = [row for row in by_host(site, site.rewrites) if row.location or row.host not in off]
-    kept = [row for row in rows if _fits(row, lose)]
-    lost = [row for row in rows if row not in kept and row.enabled and row.location]
+    kept = [_based(site, row, lose) for row in rows if _fits(row, lose)]
+    ids = {row.id for row in kept}
+    lost = [row for row in rows if row.id not in ids and row.enabled and row.location]
     guards = {row.location for row in lost if flags.parse(row.flags).answers}
     locations = tuple(
         replace(row, require=(CLOSED,), merging="off") if row.id in guards else row for row in site.locations
     )
     return replace(site, maps=maps, rewrites=tuple(kept), locations=locations), files
+
+
+def _based(site: Site, row: RewriteRule, lose: Lose) -> RewriteRule:
+    """The rule with what is put before its relative results, as far as Apache has it: one for each <Directory>."""
+    its = [each.base for each in site.rewrites if each.location == row.location and each.base]
+    place = next((each for each in site.locations if each.id == row.location), None)
+    whole = place is not None and place.folder is not None and place.files is None and not place.expr
+    if not row.base or (whole and row.base == its[0]):
+        return row
+    lose(("rewrites", row.id, "base"), "Apache has one RewriteBase for a <Directory>, and none elsewhere")
+    return replace(row, base="")
 
 
 def inherited(site: Site) -> Site:

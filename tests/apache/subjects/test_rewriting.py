@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.apache.conversions import site_of
+from tests.apache.conversions import exported, site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("RewriteEngine On\nRewriteCond %{HTTP_HOST} ^a [NC]\nRewriteRule ^/x$ /y [R=301,L]", "rewrites",
@@ -48,3 +48,16 @@ def test_a_host_inherits_rules_as_mod_rewrite_merges_them(
     )
     site = site_of(tmp_path, text)
     assert site["hosts"]["d"].get("rewrites") == way
+
+
+def test_one_base_goes_out_for_each_folder_and_none_elsewhere(tmp_path: Path) -> None:
+    rule = '[[rewrites]]\nid = "{0}"\nlocation = "{1}"\npattern = "^(.*)"\nsubstitution = "$1"\nbase = "{2}"\n'
+    site = (
+        'version = 1\n[site]\ndocument_root = "www"\n[listeners.http]\naddress = "127.0.0.1:80"\n'
+        '[[locations]]\nid = "in"\nfolder = "www"\n[[locations]]\nid = "at"\npath = "/a"\n'
+        + rule.format("x", "in", "/b/") + rule.format("y", "in", "/c/") + rule.format("z", "at", "/d/")
+    )  # fmt: skip
+    text, losses = exported(site, tmp_path)
+    assert len(losses) == 2
+    assert all("one RewriteBase for a <Directory>" in each for each in losses)
+    assert [line.strip() for line in text.splitlines() if "RewriteBase" in line] == ["RewriteBase /b/"]
