@@ -28,6 +28,8 @@ from tests.control.harness import get, member, site_with
 
 SLOW = {"delay": 0.1, "rate": 8_000.0}
 """200 ms there and back, 64 kbit/s."""
+WATCHED = 5.0
+"""Seconds for which a loaded service is watched over a slow line."""
 
 
 @asynccontextmanager
@@ -189,7 +191,7 @@ async def test_a_slow_line_has_room_for_it_and_nothing_that_is_read_waits(tmp_pa
         enough = asyncio.Event()
         load = asyncio.create_task(loaded(port(there), enough))
         began, seen, worst, ages = time.monotonic(), 0, 0.0, list[float]()
-        while time.monotonic() - began < 12:
+        while time.monotonic() - began < WATCHED:
             asked = time.monotonic()
             seen = max([seen, *(each.number for each in view.records(seen))])
             view.earlier(seen), view.site(), view.problems(), view.history()
@@ -204,11 +206,11 @@ async def test_a_slow_line_has_room_for_it_and_nothing_that_is_read_waits(tmp_pa
         enough.set()
         await load
         print(f"picture {median:.1f} s old, {late[-1]:.1f} at worst; log {behind} behind; a change took {took:.1f} s;")
-        print(f"{relay.carried / 12:.0f} bytes/s; delay {view.link().delay:.2f} s; a read took {worst * 1000:.1f} ms")
+        print(f"{relay.carried / WATCHED:.0f} bytes/s; delay {view.link().delay:.2f} s; a read took {worst * 1000:.1f} ms")
         assert worst < 0.05
         assert 0.15 < view.link().delay < 3
         assert median < 3
-        assert behind < 600, "the log keeps up"
+        assert behind < there.engine.snapshot().requests / 3, "the log keeps up"
         assert took < 8
 
 
