@@ -206,7 +206,9 @@ async def test_a_slow_line_has_room_for_it_and_nothing_that_is_read_waits(tmp_pa
         enough.set()
         await load
         print(f"picture {median:.1f} s old, {late[-1]:.1f} at worst; log {behind} behind; a change took {took:.1f} s;")
-        print(f"{relay.carried / WATCHED:.0f} bytes/s; delay {view.link().delay:.2f} s; a read took {worst * 1000:.1f} ms")
+        print(
+            f"{relay.carried / WATCHED:.0f} bytes/s; delay {view.link().delay:.2f} s; a read took {worst * 1000:.1f} ms"
+        )
         assert worst < 0.05
         assert 0.15 < view.link().delay < 3
         assert median < 3
