@@ -42,7 +42,8 @@ def ready(engine):
     os.kill(os.getpid(), signal.SIGTERM)
     return " ".join(sys.modules)
 serve_site.ready = ready
-assert main([sys.argv[1], "--no-control"]) == 0
+assert main([sys.argv[1], "--control", "door.sock"]) == 0
+assert "proxy_core.control.door.questions" in sys.modules
 """
 FILES = SITE.replace('proxy = "balancer://b/app"', 'folder = "files"')
 WHOLE_LATER = """
