@@ -7,7 +7,6 @@ Root, so it can serve nothing that the site in force does not name. Pure.
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 from typing import NamedTuple
 
 from proxy_core.config.model import Options, RewriteRule, Route, Site
@@ -30,6 +29,8 @@ class Root(NamedTuple):
 
     @property
     def key(self) -> str:
+        from hashlib import blake2b  # whoever only looks at a site loads no OpenSSL
+
         return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
 
 

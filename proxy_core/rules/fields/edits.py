@@ -26,12 +26,6 @@ from proxy_core.rules.fields.expiry import Expiry
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import Pattern
 
-FRAMING = frozenset((
-    b"connection", b"content-length", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te",
-    b"trailer", b"transfer-encoding", b"upgrade",
-))  # fmt: skip
-"""Fields that say where a message ends and what the connection becomes. The proxy writes them itself, always."""
-
 _TAG = re.compile(r"%\{([^}]*)\}([es])|%([tD%])|\\([rnt\\])|(%)")
 _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
+from proxy_core.http.hop_by_hop import FRAMING
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.require import wants_user
-from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed
 
