@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
@@ -33,7 +32,7 @@ _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 Value = Callable[[Moment], str]
 
 
-class Edit(NamedTuple):
+class Edit(Struct, frozen=True):
     """A row, ready to be done."""
 
     address: Address

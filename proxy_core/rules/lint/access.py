@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
@@ -65,7 +66,7 @@ def _all(site: Site, require: tuple[str, ...]) -> list[str]:
     return found
 
 
-class _Place(NamedTuple):
+class _Place(Struct, frozen=True):
     """Where something is required, and what it is called."""
 
     address: Address

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import RewriteCond, RewriteRule, Site
 from proxy_core.errors import Problem
@@ -29,7 +30,7 @@ _ANY = (*_OUT, "localhost", "evil", "127")
 _WHOLE = ("http://evil.example/x", "http:/evil.example/x")
 
 
-class _Chooser(NamedTuple):
+class _Chooser(Struct, frozen=True):
     """Who fills in a host: a rule of a site. ``bounded`` are the texts that its conditions choose from a list."""
 
     site: Site
