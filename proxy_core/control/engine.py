@@ -87,7 +87,7 @@ class Engine:
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
         self.door_problem: Callable[[], Problem | None] = lambda: None
-        self._editor = Editor(file, document, self._apply)
+        self._editor = Editor(file, document, problems, self._apply)
         kept = kept or Inheritance()
         self._pen = SiteLock(journal_of(file).with_name("writer"), kept.lock)
         self._registry, self._recorder = kept.registry, kept.recorder

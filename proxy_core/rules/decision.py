@@ -109,7 +109,7 @@ class BoundRoute(Struct, frozen=True):
         return 400 <= status < 600 and self.error_override and (not self.codes or status in self.codes)
 
 
-class OwnPage(NamedTuple):
+class OwnPage(Struct, frozen=True):
     """What an answer of ours says where the site has no page for its status: a body, and the field lines about it."""
 
     fields: tuple[bytes, ...]
@@ -186,7 +186,7 @@ class Respond(NamedTuple):
 Decision = Forward | Redirect | Respond | Need
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """A line of a Trace: a rule that was tried, and what came of it. ``details`` are the lines below it: conditions
     with their values, captures, what maps said, variables that were set."""
 

@@ -22,6 +22,7 @@ from proxy_core.control.editing.commands import (
     Result,
 )
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.view import (
     EngineView,
@@ -61,7 +62,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         document = read(self.folder / "site.toml")
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
-        self.editor = Editor(self.folder / "site.toml", document, self._apply)
+        self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}

@@ -5,9 +5,10 @@ its manual directly below it, and every table an example below the first paragra
 docs/configuration.md and the console's forms are made from it, so an option that is not documented in these modules
 does not exist. Types say what msgspec can check (ranges, choices); what needs more than
 one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or knows a running proxy.
-"""
 
-from __future__ import annotations
+Annotations are values in these modules, not texts: msgspec takes every one of them at each start, and would have
+Python compile the texts.
+"""
 
 from proxy_core.config.model.access import Access, Auth, ForwardAuth
 from proxy_core.config.model.balancers import (

@@ -1,7 +1,5 @@
 """[file_types]: what the names of files that are served say of them, as Apache httpd's mod_mime."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from proxy_core.config.model.site_table import SiteTable

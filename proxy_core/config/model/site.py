@@ -1,7 +1,5 @@
 """The whole site file, and its tables that stand alone: listeners, logs, metrics, the console."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.access import Access, Auth, ForwardAuth

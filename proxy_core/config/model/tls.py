@@ -4,8 +4,6 @@ It follows Apache httpd's mod_ssl (SSLCertificateFile, SSLVerifyClient, SSLProxy
 defaults: members are verified, and TLS is at least 1.2. Files are relative to the site file.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import Meta

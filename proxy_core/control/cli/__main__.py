@@ -8,6 +8,7 @@ something; ctl has more (``ctl.CTL``).
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy``; returns the exit status."""
+    gc.set_threshold(50_000)  # what a start makes stays: walks through it would find next to nothing
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in COMMANDS:
         name = given.pop(0)

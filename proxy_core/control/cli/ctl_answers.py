@@ -8,9 +8,10 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from proxy_core import regular_files
 from proxy_core.config.editing import spelling
@@ -36,7 +37,7 @@ ASK_AGAIN = 0.5
 EACH_SECOND = 1.0
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """One call of ctl."""
 
     client: DoorClient

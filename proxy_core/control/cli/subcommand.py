@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxy_core import __version__
 from proxy_core.errors import Problem, errors, nearest
@@ -76,7 +78,7 @@ class Telling(argparse.Action):
         parser.exit()
 
 
-class Subcommand(NamedTuple):
+class Subcommand(Struct, frozen=True):
     """``arguments`` teaches a parser, ``run`` gives the exit status and raises ArgumentTypeError, worded for people,
     for arguments that do not fit together; ``epilog`` stands at the end of --help."""
 

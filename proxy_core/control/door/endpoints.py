@@ -7,7 +7,7 @@ Whatever is refused is answered with a Refused, or a Stale. Nothing here serves,
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -136,7 +136,7 @@ class Done(Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class Endpoint(NamedTuple):
+class Endpoint(Struct, frozen=True):
     """One thing that can be asked."""
 
     name: str
