@@ -99,6 +99,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     DEFAULT_MODE = "1"
     BINDINGS = keys.SHARED
     COMMANDS = {Commands}
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]
 
     def __init__(
         self,

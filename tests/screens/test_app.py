@@ -289,3 +289,31 @@ async def test_the_page_under_a_dialog_goes_on_showing_the_present() -> None:
         await shows(pilot, "refuses connections")
         engine.saved = "failed"
         await shows(pilot, "not saved")
+
+
+LONG = Change(
+    edits=tuple(Insert(("routes",), {"path": f"/p/{n}", "proxy": "http://127.0.0.1:9/"}) for n in range(8)),
+    sentence="add eight routes",
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_question_with_a_long_diff_shows_its_answers_and_scrolls_at_every_size(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    await engine.submit(LONG)
+    async with console(engine, size, page="7") as pilot:
+        await pilot.press("R")
+        await shows(pilot, "Revert (y)")
+        await settled(pilot)
+        assert "Take back" in screen(pilot)
+        await pilot.press("pagedown", "pagedown", "pagedown")
+        await shows(pilot, "more lines")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_prompt_says_its_keys_at_every_size(size: tuple[int, int]) -> None:
+    async with console(FakeEngine(), size, page="4") as pilot:
+        await pilot.press("w")
+        await shows(pilot, "enter applies   esc cancels")
+        await pilot.press(*"50")
+        await shows(pilot, "rproxy ctl weight")
