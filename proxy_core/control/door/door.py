@@ -12,6 +12,7 @@ Accepting is done here, not by aiohttp, so that a connection is known by its use
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -22,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import hdrs, web
-from msgspec import DecodeError, ValidationError, convert
+from aiohttp.http_exceptions import HttpProcessingError
+from msgspec import DecodeError, ValidationError
 from msgspec.json import decode, encode
 from msgspec.structs import replace
 
@@ -40,6 +42,7 @@ from proxy_core.control.door.bounds import (
 )
 from proxy_core.control.door.endpoints import ENDPOINTS, JSON, Endpoint
 from proxy_core.control.door.peers import Peer, peer, user_name
+from proxy_core.control.door.request_parts import made_on, query_of
 from proxy_core.control.door.slices import deflated, pieces
 from proxy_core.control.door.watch import Watch
 from proxy_core.control.editing.commands import Refused, Stale
@@ -49,8 +52,18 @@ SLICE = 0.002
 """Seconds of work after which requests have a turn."""
 LOOK_AGAIN = 1.0
 """Seconds after which it is looked whether the socket is still there and is as the site says."""
+LOG = logging.getLogger(__name__)
+"""For faults of ours; ``_is_ours`` keeps the others out."""
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 """What a user gets who has too many connections."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a fault is not that of who asks, who talks no HTTP and could fill any log with it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+LOG.addFilter(_is_ours)
 
 
 class Door:
@@ -80,12 +93,18 @@ class Door:
         self._names: dict[int, str] = {}
         """Names of users that were here."""
         self._admitting: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         application = web.Application(client_max_size=LONGEST, middlewares=[self._worded])
         for endpoint in ENDPOINTS:
             application.router.add_route(endpoint.method, endpoint.path, partial(self._asked, endpoint))
-        self._runner = web.AppRunner(application, access_log=None, keepalive_timeout=75, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=LOG,
+            keepalive_timeout=75,
+            shutdown_timeout=0.5,
+            auto_decompress=False,  # a body is as long as it says
+        )
 
     # ---- life
 
@@ -112,7 +131,7 @@ class Door:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        await self._end()
+        self._end()
         await asyncio.gather(*self._admitting, return_exceptions=True)
         for transport in [*self._peers]:
             if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size():
@@ -126,7 +145,7 @@ class Door:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        await self._end()
+        self._end()
         for reading in [*self._reading.values()]:
             reading.cancel()
         server = self._runner.server
@@ -148,14 +167,12 @@ class Door:
     def _begin(self, listening: socket.socket, path: Path) -> None:
         self.problem = None
         self.path, self._listening, self._inode = path, listening, os.lstat(path).st_ino
-        self._accepting = asyncio.create_task(self._accept(listening))
+        listening.setblocking(False)
+        self._hear(listening)
 
-    async def _end(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait({self._accepting})
-            self._accepting = None
+    def _end(self) -> None:
         if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
             socket_path.remove(self.path, self._inode)
             self._listening.close()
             self._listening = None
@@ -170,20 +187,26 @@ class Door:
                 there = self._listening is not None and os.lstat(self.path).st_ino == self._inode
             if not there or wanted != self._settings:
                 self._settings = wanted
-                await self._end()
+                self._end()
                 await self._listen()
+            elif self._listening is not None:
+                self._hear(self._listening)
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(listening)
-            except OSError:  # no descriptors left, for a while
-                await asyncio.sleep(LOOK_AGAIN)
-                continue
-            task = asyncio.create_task(self._admit(connection))
-            self._admitting.add(task)
-            task.add_done_callback(self._admitting.discard)
+    def _hear(self, listening: socket.socket) -> None:
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            connection, _ = listening.accept()
+        except BlockingIOError:  # whoever it was is gone
+            return
+        except OSError:  # no descriptors left, for a while
+            asyncio.get_running_loop().remove_reader(listening)
+            return
+        connection.setblocking(False)
+        task = asyncio.create_task(self._admit(connection))
+        self._admitting.add(task)
+        task.add_done_callback(self._admitting.discard)
 
     async def _admit(self, connection: socket.socket) -> None:
         """Let a connection in. A user whose name takes long to be found keeps nobody else waiting."""
@@ -226,14 +249,15 @@ class Door:
     async def _worded(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """What aiohttp refuses itself is refused in our words."""
         try:
-            answer: web.StreamResponse = await handler(request)
-            return answer
+            try:
+                answer: web.StreamResponse = await handler(request)
+                return answer
+            except web.HTTPException as error:
+                what = {404: "there is no such path", 405: "this path takes another method"}.get(error.status)
+                refusal = Refusal(error.status, what or error.reason.lower(), "see docs/control.md")
+                return await self._send(request, pieces(refusal.body), refusal.status)
         except ConnectionError:  # whoever asked is gone, which is no error of ours
             return web.StreamResponse()
-        except web.HTTPException as error:
-            what = {404: "there is no such path", 405: "this path takes another method"}.get(error.status)
-            refusal = Refusal(error.status, what or error.reason.lower(), "see docs/control.md")
-            return await self._send(request, pieces(refusal.body), refusal.status)
 
     async def _asked(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -247,9 +271,9 @@ class Door:
             asked = Asked(
                 peer=asking,
                 names={**request.match_info},
-                query=_query(request, endpoint.query),
+                query=query_of(request, endpoint.query),
                 body=await self._body(request, asking, endpoint.body) if endpoint.body is not None else None,
-                on=_on(request),
+                on=made_on(request),
             )
             answer = await HANDLERS[endpoint.name](self._service, asked)
         except Refusal as refusal:
@@ -271,6 +295,8 @@ class Door:
                         raw = await request.read()
                 else:
                     raw = await request.read()
+        except HttpProcessingError as error:
+            raise Refusal(400, f"the body is not HTTP: {' '.join(error.message.split())}") from None
         except TimeoutError:
             raise Refusal(408, f"the body took more than {BODY_WITHIN:.0f} s to come", "send it again") from None
         try:
@@ -359,26 +385,6 @@ async def _written(
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError("the reader stalled") from None
-
-
-def _query(request: web.Request, kind: Any) -> Any:
-    if kind is None:
-        return None
-    try:
-        return convert(dict(request.query), kind, strict=False)
-    except ValidationError as error:
-        raise Refusal(400, f"the query is not understood: {error}", "see docs/control.md") from None
-
-
-def _on(request: web.Request) -> int:
-    """The generation of If-Match, 0 for any."""
-    said = request.headers.get(hdrs.IF_MATCH, "*").strip()
-    if said == "*":
-        return 0
-    number = said.strip('"')
-    if not (number.isdecimal() and len(number) < 10 and int(number)):
-        raise Refusal(400, f"If-Match is {said}", "give the generation, as an ETag says it")
-    return int(number)
 
 
 def _cut(text: str) -> Iterable[bytes]:
