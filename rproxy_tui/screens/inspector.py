@@ -54,7 +54,7 @@ class InspectorPage(Page):
         Binding("down,j", "step(1)", "Next", key_display="↓", id="next_request", tooltip="the request after"),
         Binding("w", "why", "Why", id="why", tooltip="its way through the rules, each with a link"),
         Binding("c", "copy_curl", "Copy as curl", id="copy_curl", tooltip="copy a curl command that asks the same"),
-        Binding("y", "copy", "Copy line", show=False, id="copy", tooltip="copy the request as a line of text"),
+        Binding("Y", "copy", "Copy line", show=False, id="copy", tooltip="copy the request as a line of text"),
         Binding("pagedown,space", "page(1)", "Scroll", show=False, id="page_down"),
         Binding("pageup", "page(-1)", "Scroll back", show=False, id="page_up"),
     ]

@@ -64,7 +64,6 @@ class Door:
         self._names: dict[int, str] = {}
         """Names of users that were here."""
         self._admitting: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._questions: asyncio.Task[Questions] | None = None
 
@@ -92,7 +91,7 @@ class Door:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        await self._end()
+        self._end()
         await asyncio.gather(*self._admitting, return_exceptions=True)
         if self._questions is not None:
             await (await self._questions).close()
@@ -104,7 +103,7 @@ class Door:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        await self._end()
+        self._end()
         if self._questions is not None:
             (await self._questions).let_go()
 
@@ -128,15 +127,13 @@ class Door:
     def _begin(self, listening: socket.socket, path: Path) -> None:
         self.problem = None
         self.path, self._listening, self._inode = path, listening, os.lstat(path).st_ino
+        listening.setblocking(False)
         self._questions = self._questions or asyncio.create_task(self._loaded())
-        self._accepting = asyncio.create_task(self._accept(listening, self._questions))
+        self._questions.add_done_callback(lambda _: self._hear())
 
-    async def _end(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait({self._accepting})
-            self._accepting = None
+    def _end(self) -> None:
         if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
             socket_path.remove(self.path, self._inode)
             self._listening.close()
             self._listening = None
@@ -151,21 +148,29 @@ class Door:
                 there = self._listening is not None and os.lstat(self.path).st_ino == self._inode
             if not there or wanted != self._settings:
                 self._settings = wanted
-                await self._end()
+                self._end()
                 await self._listen()
+            else:
+                self._hear()
 
-    async def _accept(self, listening: socket.socket, loading: asyncio.Task[Questions]) -> None:
-        questions = await asyncio.shield(loading)
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(listening)
-            except OSError:  # no descriptors left, for a while
-                await asyncio.sleep(LOOK_AGAIN)
-                continue
-            task = asyncio.create_task(self._admit(questions, connection))
-            self._admitting.add(task)
-            task.add_done_callback(self._admitting.discard)
+    def _hear(self) -> None:
+        """Accept, once questions can be answered."""
+        if self._listening is not None and self._questions is not None and self._questions.done():
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._listening, self._accept, self._listening, self._questions.result())
+
+    def _accept(self, listening: socket.socket, questions: Questions) -> None:
+        try:
+            connection, _ = listening.accept()
+        except BlockingIOError:  # whoever it was is gone
+            return
+        except OSError:  # no descriptors left, for a while
+            asyncio.get_running_loop().remove_reader(listening)
+            return
+        connection.setblocking(False)
+        task = asyncio.create_task(self._admit(questions, connection))
+        self._admitting.add(task)
+        task.add_done_callback(self._admitting.discard)
 
     async def _admit(self, questions: Questions, connection: socket.socket) -> None:
         """Let a connection in. A user whose name takes long to be found keeps nobody else waiting."""

@@ -39,6 +39,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     """In force."""
     pid: int
     """The process that serves."""
+    started: float = 0.0
+    """When it began, in seconds of a clock that is never put back: with its number it is one process and no other."""
     file: str
     """The site file."""
     you: Peer

@@ -8,6 +8,7 @@ reader who does not read, are cut. Who asks is what the door says of the connect
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -15,7 +16,8 @@ from functools import partial
 from typing import Any
 
 from aiohttp import hdrs, web
-from msgspec import DecodeError, ValidationError, convert
+from aiohttp.http_exceptions import HttpProcessingError
+from msgspec import DecodeError, ValidationError
 from msgspec.json import decode, encode
 
 from proxy_core.control.door.answers import HANDLERS, Asked, Behind, OpenService, Refusal
@@ -30,12 +32,23 @@ from proxy_core.control.door.bounds import (
 )
 from proxy_core.control.door.endpoints import ENDPOINTS, JSON, Endpoint
 from proxy_core.control.door.peers import Peer
+from proxy_core.control.door.request_parts import made_on, query_of
 from proxy_core.control.door.slices import deflated, pieces
 from proxy_core.control.door.watch import Watch
 from proxy_core.control.editing.commands import Refused, Stale
 
 SLICE = 0.002
 """Seconds of work after which requests have a turn."""
+LOG = logging.getLogger(__name__)
+"""For faults of ours; ``_is_ours`` keeps the others out."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a fault is not that of who asks, who talks no HTTP and could fill any log with it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+LOG.addFilter(_is_ours)
 
 
 class Questions:
@@ -58,7 +71,14 @@ class Questions:
         application = web.Application(client_max_size=LONGEST, middlewares=[self._worded])
         for endpoint in ENDPOINTS:
             application.router.add_route(endpoint.method, endpoint.path, partial(self._asked, endpoint))
-        self._runner = web.AppRunner(application, access_log=None, keepalive_timeout=75, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=LOG,
+            keepalive_timeout=75,
+            shutdown_timeout=0.5,
+            auto_decompress=False,  # a body is as long as it says
+        )
 
     # ---- life
 
@@ -98,14 +118,15 @@ class Questions:
     async def _worded(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """What aiohttp refuses itself is refused in our words."""
         try:
-            answer: web.StreamResponse = await handler(request)
-            return answer
+            try:
+                answer: web.StreamResponse = await handler(request)
+                return answer
+            except web.HTTPException as error:
+                what = {404: "there is no such path", 405: "this path takes another method"}.get(error.status)
+                refusal = Refusal(error.status, what or error.reason.lower(), "see docs/control.md")
+                return await self._send(request, pieces(refusal.body), refusal.status)
         except ConnectionError:  # whoever asked is gone, which is no error of ours
             return web.StreamResponse()
-        except web.HTTPException as error:
-            what = {404: "there is no such path", 405: "this path takes another method"}.get(error.status)
-            refusal = Refusal(error.status, what or error.reason.lower(), "see docs/control.md")
-            return await self._send(request, pieces(refusal.body), refusal.status)
 
     async def _asked(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -119,9 +140,9 @@ class Questions:
             asked = Asked(
                 peer=asking,
                 names={**request.match_info},
-                query=_query(request, endpoint.query),
+                query=query_of(request, endpoint.query),
                 body=await self._body(request, asking, endpoint.body) if endpoint.body is not None else None,
-                on=_on(request),
+                on=made_on(request),
             )
             answer = await HANDLERS[endpoint.name](self._service, asked)
         except Refusal as refusal:
@@ -143,6 +164,8 @@ class Questions:
                         raw = await request.read()
                 else:
                     raw = await request.read()
+        except HttpProcessingError as error:
+            raise Refusal(400, f"the body is not HTTP: {' '.join(error.message.split())}") from None
         except TimeoutError:
             raise Refusal(408, f"the body took more than {BODY_WITHIN:.0f} s to come", "send it again") from None
         try:
@@ -210,26 +233,6 @@ async def _written(
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError("the reader stalled") from None
-
-
-def _query(request: web.Request, kind: Any) -> Any:
-    if kind is None:
-        return None
-    try:
-        return convert(dict(request.query), kind, strict=False)
-    except ValidationError as error:
-        raise Refusal(400, f"the query is not understood: {error}", "see docs/control.md") from None
-
-
-def _on(request: web.Request) -> int:
-    """The generation of If-Match, 0 for any."""
-    said = request.headers.get(hdrs.IF_MATCH, "*").strip()
-    if said == "*":
-        return 0
-    number = said.strip('"')
-    if not (number.isdecimal() and len(number) < 10 and int(number)):
-        raise Refusal(400, f"If-Match is {said}", "give the generation, as an ETag says it")
-    return int(number)
 
 
 def _cut(text: str) -> Iterable[bytes]:

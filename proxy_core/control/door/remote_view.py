@@ -70,6 +70,7 @@ class RemoteView:
         self.you = ""
         self.may_write = False
         self._pid = 0
+        self._started = 0.0
         self._met = False
         """It is known who answers."""
         self._lost = ""
@@ -255,9 +256,9 @@ class RemoteView:
                 f"{PROTOCOL}: the {older} is older, {todo}"
             )
         self.you, self.may_write = hello.you.name, hello.you.may_write
-        if hello.pid != self._pid:
+        if (hello.pid, hello.started) != (self._pid, self._started):
             await self._begin()
-        self._pid, self._met = hello.pid, True
+        self._pid, self._started, self._met = hello.pid, hello.started, True
 
     async def _begin(self) -> None:
         """Fetch all of a service that was not there before."""
@@ -307,6 +308,9 @@ class RemoteView:
         known = self._snapshot.seconds
         after = known[-1].at if known else 0.0
         snapshot: Snapshot = await self.line.ask("snapshot", query=SnapshotQuery(after=after))
+        if snapshot.at < after:  # the clock was put back
+            known = ()
+            snapshot = await self.line.ask("snapshot")
         return replace(snapshot, seconds=(*known, *snapshot.seconds)[-SECONDS:])
 
     async def _newer_past(self) -> Past:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import logging
 import os
+import socket
 import threading
 import zlib
 from pathlib import Path
@@ -14,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy_core.control.door import door as door_module
 from proxy_core.control.door import questions as questions_module
+from proxy_core.control.door import watch as watch_module
 from proxy_core.control.door.answers import HANDLERS
 from proxy_core.control.door.endpoints import ENDPOINTS, STATUSES
 from proxy_core.control.door.slices import ROWS
@@ -294,3 +298,55 @@ async def test_who_has_the_earlier_seconds_and_generations_gets_only_the_later_o
         later = (await ask(there.path, "GET", f"/v1/snapshot?after={first}")).json["seconds"]
         assert later
         assert all(row[0] > first for row in later)
+
+
+async def test_the_body_that_is_compressed_is_no_longer_than_it_says(tmp_path: Path) -> None:
+    bomb = gzip.compress(b" " * 1_000_000 + weigh(3))
+    async with open_door(tmp_path) as there:
+        answer = await ask(there.path, "POST", "/v1/preview", bomb, "Content-Encoding: gzip\r\n")
+        assert answer.status == 400
+        assert "is not understood" in answer.json["problems"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n" * 3,
+        b"GET /v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/watch HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/preview HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /v1/submit HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_who_talks_nonsense_or_leaves_in_the_middle_fills_no_log(
+    tmp_path: Path, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_door(tmp_path) as there:
+        for stays in (0.0, 0.01):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(there.path))
+                client.send(said)
+                await asyncio.sleep(stays)
+        assert (await ask(there.path, "GET", "/v1")).status == 200
+        async with asyncio.timeout(5):
+            while (await questions(there)).peers:
+                await asyncio.sleep(0.01)
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+async def test_what_happened_before_one_watches_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "LOOK", 0.05)
+    async with open_door(tmp_path) as there:
+        watching = (await questions(there))._service.watch
+        first = watching.lines(())
+        assert (await anext(first)).kind == "alive"
+        await ask(there.path, "POST", "/v1/submit", weigh(5))
+        second = watching.lines(there.engine.history()[1:])
+        told = [(await anext(second)).generation for _ in range(2)]
+        await ask(there.path, "POST", "/v1/submit", weigh(7), 'If-Match: "2"\r\n')
+        line = await anext(second)
+        assert told == [2, 2]
+        assert line.facts["generation"] == 3, "not 2 for a second time"
+        await first.aclose()
+        await second.aclose()
