@@ -65,6 +65,9 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     if site.access_log is not None:
         yield remove(console, ("access_log",), "write no access log any more")
     yield edit(console, ("file_types",), "what the names of served files say of them")
+    for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
+        for name, place in places.items():
+            yield from own_table(console, (table, name, "file_types"), place.file_types is not None)
     yield edit(console, ("control",), "the socket for rproxy ctl and consoles, and who may read there")
     yield edit(console, ("log",), "what rproxy says where it has no console")
     yield add(console, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
@@ -79,7 +82,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield from rows(console, *kind)
     yield edit(console, ("upstream_tls",), "how https members are spoken to")
     for name, host in site.hosts.items():
-        yield from own_tls(console, ("hosts", name, "upstream_tls"), host.upstream_tls is not None)
+        yield from own_table(console, ("hosts", name, "upstream_tls"), host.upstream_tls is not None)
     yield add(console, ("balancers",), {}, "a group of members")
     for balancer, settings in site.balancers.items():
         yield edit(console, ("balancers", balancer), settings.method)
@@ -87,7 +90,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         for name, member in settings.members.items():
             yield edit(console, ("balancers", balancer, "members", name), member.url)
             if member.tls is not None or member.url.lower().startswith(("https:", "wss:")):
-                yield from own_tls(console, ("balancers", balancer, "members", name, "tls"), member.tls is not None)
+                yield from own_table(console, ("balancers", balancer, "members", name, "tls"), member.tls is not None)
     for theme in THEMES:
         command = Change(edits=(Set(("console", "theme"), theme.name),), sentence=f"set theme to {theme.name}")
         yield do(console, command, f"theme {theme.name}", "colours of the console")
@@ -151,9 +154,9 @@ def add(console: ConsoleVerbs, address: Address, start: dict[str, Any], about: s
     return PaletteEntry(name, about, partial(console.add, address, start))
 
 
-def own_tls(console: ConsoleVerbs, address: Address, is_there: bool) -> Iterator[PaletteEntry]:
-    """Edit a table of TLS with members that takes the place of a wider one, and give it up."""
-    yield edit(console, address, "instead of what the wider table says")
+def own_table(console: ConsoleVerbs, address: Address, is_there: bool) -> Iterator[PaletteEntry]:
+    """Edit a table that takes the place of a wider one, or has the last word beside it, and give it up."""
+    yield edit(console, address, "in place of what the wider table says")
     if is_there:
         name = f"switch off {thing(address)}"
         yield do(console, Change(edits=(Delete(address),), sentence=name), name, "the wider table holds again")

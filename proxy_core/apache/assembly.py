@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy_core.apache.draft import Block, SiteDraft, block, table
-from proxy_core.apache.subjects import file_types, overrides, strictness
+from proxy_core.apache.blocks import Block, block, table
+from proxy_core.apache.draft import SiteDraft
+from proxy_core.apache.subjects import file_types, links, overrides, strictness
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.balancing import balancers, name_balancers
@@ -25,7 +26,7 @@ from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
 from proxy_core.apache.subjects.rewriting import folders, rewriting
 from proxy_core.apache.subjects.route_order import routes
-from proxy_core.apache.subjects.routes import interpolating
+from proxy_core.apache.subjects.routes import interpolating, redirecting
 from proxy_core.apache.subjects.section_rules import sections
 from proxy_core.apache.subjects.tls_variables import environment
 
@@ -48,12 +49,15 @@ def assembled(draft: SiteDraft) -> list[Block]:
     of_targets(draft)
     pools(draft)
     ignoring(draft)
+    links.settled(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)
     interpolating(draft)
+    redirecting(draft)
     overrides.settled(draft)
     file_types.settled(draft)
+    file_types.charsets(draft)
     strictness.settled(draft, hosts)
     merged(draft)
     open_to_all(draft)
@@ -62,7 +66,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat,
-              "file_types": draft.file_types if draft.file_types.content else None}  # fmt: skip
+              "file_types": draft.main.file_types if draft.main.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
     blocks += logs(draft)
     rules = rewriting(draft, answers)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from proxy_core.apache.draft import CLOSED, PLACES, Block, SiteDraft, refusing
+from proxy_core.apache.blocks import Block
+from proxy_core.apache.draft import CLOSED, PLACES, SiteDraft, refusing
 
 
 def variable(name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -130,8 +130,8 @@ class DraftSection:
     """RewriteBase: the path that relative substitutions belong to."""
     options: set[str] | None = None
     """RewriteOptions, None where they are not said."""
-    allows: list[Sequence[str]] = field(default_factory=list)
-    """The words of each Options."""
+    allows: list[Directive] = field(default_factory=list)
+    """Each Options that says anything of links."""
     rules: list[DraftRow] = field(default_factory=list)
     """Its rewrite rules."""
     rewriting: bool = False
@@ -146,6 +146,8 @@ class DraftSection:
     """Satisfy Any."""
     closed: bool = False
     """Whether something is lost without which nobody may be let in."""
+    redirected: DraftRow | None = None
+    """A Redirect for all that it is for."""
     interpolates: bool | None = None
     """ProxyPassInterpolateEnv, None where it is not said."""
     names: str = ""
@@ -207,6 +209,8 @@ class DraftServer:
     """ProxyPass in sections."""
     sent: list[DraftRow] = field(default_factory=list)
     """Redirect in sections."""
+    redirecting: list[DraftSection] = field(default_factory=list)
+    """Sections that have any of these."""
     redirects: list[DraftRow] = field(default_factory=list)
     """Redirect outside of sections."""
     located_aliases: list[DraftRow] = field(default_factory=list)
@@ -237,6 +241,10 @@ class DraftServer:
     """Plain URLs that routes and sections name, in that order, without a slash at their end."""
     limits: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """Bounds: [limits], or those of its listener."""
+    file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[file_types], or the host's."""
+    charsets: list[tuple[DraftSection | None, DraftRow]] = field(default_factory=list)
+    """AddDefaultCharset, of the server (None) and of sections."""
     inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)
@@ -266,7 +274,7 @@ class SiteDraft:
     folder: Path = Path()
     """The folder of the site file, absolute."""
     whole_names: bool = False
-    """Whether files are named as httpd knows them, for some section finds its own by an expression."""
+    """Whether files are named as httpd knows them, for some section finds its own by that."""
     main: DraftServer = field(default_factory=DraftServer)
     """The main server."""
     hosts: list[DraftServer] = field(default_factory=list)
@@ -293,6 +301,10 @@ class SiteDraft:
     """Variables of mod_ssl that something takes for variables of the request."""
     files: ServedFiles = field(default_factory=ServedFiles)
     """What stands in folders that are served."""
+    overridden: dict[SourcePlace, list[str]] = field(default_factory=dict)
+    """Folders whose files of overrides have come in, by the AllowOverride that lets them."""
+    override_files: set[str] = field(default_factory=set)
+    """The names of these files, as places have them."""
     asked_names: frozenset[str] = frozenset()
     """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)
@@ -307,8 +319,6 @@ class SiteDraft:
     """<AuthzProviderAlias>: conditions by name in lower case."""
     connects: list[tuple[float, Directive]] = field(default_factory=list)
     """Seconds that plain targets say connecting may take."""
-    file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
-    """[file_types]."""
     heartbeat: DraftRow | None = None
     """[heartbeat]."""
     expressions: dict[str, str] = field(default_factory=dict)
@@ -354,12 +364,19 @@ class SiteDraft:
         """A path of httpd's as an absolute one."""
         return posixpath.normpath(self.folder / self.path(text))
 
+    @property
+    def override_folders(self) -> set[str]:
+        """Folders whose files of overrides have come in."""
+        return {folder for folders in self.overridden.values() for folder in folders}
+
     def servers(self) -> list[DraftServer]:
         """The main server, then the virtual hosts."""
         return [self.main, *self.hosts]
 
     def note(self, directive: Directive, outcome: Outcome, why: str = "") -> None:
         """Report what became of a directive."""
+        if directive.place in self.reported and directive.place.file in self.override_files:
+            return  # several hosts serve the folder
         file, line, name, why = directive.place.file, directive.place.line, directive.name, directive.unsaid(why)
         self.reported.setdefault(directive.place, []).append(len(self.report))
         self.report.append(
@@ -374,25 +391,3 @@ def holds(outer: DraftSection, inner: DraftSection) -> bool:
         kind = inner.outer.kind if inner.outer is not None else "location"
     apart = ("locationmatch", "directorymatch", "proxymatch")
     return outer.kind == kind not in apart and below(inner.argument, outer.argument)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A table or a row of the site file, with the directives that it stands for."""
-
-    path: tuple[str, ...]
-    content: Mapping[str, Any]
-    origins: tuple[Directive, ...] = ()
-    row: bool = False
-
-
-def table(path: tuple[str, ...], row: DraftRow) -> Block:
-    """A table of this path."""
-    return Block(path, row.content, tuple(row.origins))
-
-
-def block(name: str, server: DraftServer, row: DraftRow) -> Block:
-    """A row of this table, for its server."""
-    where = {"host": server.name} if server.name else {}
-    named = {"id": row.content["id"]} if "id" in row.content else {}
-    return Block((name,), named | where | row.content, tuple(row.origins), row=True)

@@ -38,6 +38,7 @@ from proxy_core.apache.subjects import (
     forward_auth,
     header_fields,
     hosts,
+    links,
     listeners,
     listings,
     locations,
@@ -82,7 +83,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = core.connecting(balancing.plain(site, lose))
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
-    site = access.plain(locations.plain(site, lose), lose)
+    site = access.plain(locations.plain(links.plain(site, lose), lose), lose)
     site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
     site = locations.useful(rewriting.inherited(_held(_in_order(site), lose)))
@@ -234,10 +235,12 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
     rules = rows("rewrites")
     inside = [
         *core.lines(replace(row, timeout=None), Location(), folder),
+        *file_types.lines(row.file_types),
         *(f"ProxySet timeout={each:g}" for each in (row.timeout,) if each is not None),
         *access.lines(site, row),
         *rows("env"),
         *["RewriteEngine On"] * bool(rules),
+        *[line("RewriteBase", base) for base in rewriting.bases(site, row)],
         *rules,
         *rows("routes"),
         *rows("headers"),
@@ -282,6 +285,7 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
         *tls.lines_of_host(site, host, folder),
         *member_tls.lines(host.upstream_tls),
         *core.lines(host, Host(), folder),
+        *file_types.lines(host.file_types),
     ]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]

@@ -17,9 +17,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from proxy_core.apache import doubts
+from proxy_core.apache import doubts, override_files
 from proxy_core.apache.assembly import assembled
-from proxy_core.apache.draft import CLOSED, UNANSWERED, Block, SiteDraft, refusing
+from proxy_core.apache.blocks import Block
+from proxy_core.apache.draft import CLOSED, UNANSWERED, SiteDraft, refusing
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, SourcePlace
 from proxy_core.apache.reader import read
@@ -55,15 +56,18 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     """Import a configuration; the site file is to stand in ``folder``, that of the configuration without it."""
     configuration = read(file, defines)
     draft = SiteDraft(allow_programs, configuration.root, (folder or file.parent).absolute())
-    draft.whole_names = files.found_by_names(configuration.directives)
+    draft.whole_names = files.by_whole_names(draft, configuration.directives)
     named = {place: place for each in rules_of(configuration.directives) if (place := folder_of(each))}
     draft.served = named | dict(files.served(draft, configuration.directives))
-    draft.lists = bool(draft.served) and listings.lists(configuration.directives)
-    draft.files = looked_at(draft.served, {".htaccess", *overrides.names(configuration.directives)})
-    draft.asked_names = variables.asked_names(configuration.directives)
-    draft.programs = frozenset(files.programs(configuration.directives))
-    draft.asked = tls_variables.asked(configuration.directives)
-    walk(ImportContext(draft, draft.main), configuration.directives)
+    names = list(overrides.names(configuration.directives)) or [".htaccess"]
+    draft.files = looked_at(draft.served, names)
+    known = (*HANDLERS, *IGNORED, *UNSUPPORTED, *SECTIONS)
+    directives = override_files.included(draft, configuration.directives, names, configuration.more, known)
+    draft.lists = bool(draft.served) and listings.lists(directives)
+    draft.asked_names = variables.asked_names(directives)
+    draft.programs = frozenset(files.programs(directives))
+    draft.asked = tls_variables.asked(directives)
+    walk(ImportContext(draft, draft.main), directives)
     blocks = assembled(draft)
     for server, lost in draft.doubts.items():
         blocks = doubts.closed(draft, blocks, server.name, lost)

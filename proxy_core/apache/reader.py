@@ -40,11 +40,12 @@ _MOST_OF_A_VALUE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What was read: directives in order, the faults met, the ServerRoot."""
+    """What was read: directives in order, the faults met, the ServerRoot; ``more`` reads another file behind it."""
 
     directives: tuple[Directive, ...]
     problems: tuple[Problem, ...]
     root: Path
+    more: Callable[[Path], tuple[Directive, ...] | None]
 
 
 def read(file: Path, defines: Mapping[str, str]) -> Configuration:
@@ -56,7 +57,7 @@ def read(file: Path, defines: Mapping[str, str]) -> Configuration:
         reader = ConfigurationReader(file.parent, variables, {*defines}, modules, Budget(deadline))
         directives = reader.file(file)
         if modules is not None or not reader.loaded:
-            return Configuration(directives, tuple(reader.problems), reader.root)
+            return Configuration(directives, tuple(reader.problems), reader.root, reader.more)
         modules = set(BUILT_IN)
 
 
@@ -106,6 +107,11 @@ class ConfigurationReader:
     """Parameters and lines of each <Macro>, by its name in lower case."""
     top: Path | None = None
     """The file that was read first."""
+
+    def more(self, path: Path) -> tuple[Directive, ...] | None:
+        """The directives of another file; None where there is something wrong with it."""
+        before, found = len(self.problems), self.file(path)
+        return found if len(self.problems) == before else None
 
     def file(self, path: Path, depth: int = 0, place: SourcePlace | None = None) -> tuple[Directive, ...]:
         self.top = self.top or path

@@ -22,6 +22,24 @@ METHODS = ("GET", "POST", "OPTIONS", "HEAD")
 """What may be done with a file; POST is answered with it, as by httpd's default handler."""
 
 
+class Inside(Struct, frozen=True):
+    """What the first part of a target inside says: the key of a Root, and whose word on types of files holds: that of a
+    host, and of rows of [[locations]]."""
+
+    key: str
+    host: str = ""
+    sections: tuple[str, ...] = ()
+
+    def spelled(self) -> str:
+        return "~".join([self.key, self.host, *self.sections]) if self.host or self.sections else self.key
+
+
+def inside(spelled: str) -> Inside:
+    """What such a part says; no name has a tilde in it."""
+    key, host, *sections = (*spelled.split("~"), "")[: max(2, spelled.count("~") + 1)]
+    return Inside(key, host, tuple(sections))
+
+
 class Root(Struct, frozen=True):
     """A folder as configured, and the names that stand for a folder in it."""
 

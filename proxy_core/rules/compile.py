@@ -25,7 +25,7 @@ from proxy_core.rules.memory import Memory
 from proxy_core.rules.program import Program
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.routing.files import served
+from proxy_core.rules.routing.files import HostTypes, served
 from proxy_core.rules.routing.route_table import RouteTable, compile_routes
 from proxy_core.rules.settings import compile_scopes
 
@@ -73,7 +73,6 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         scopes,
         _roots(site),
         tuple(dict.fromkeys(private_files(site))),
-        site.file_types,
         asks=any(map(_asks, (server, *virtual.values()))) or (scopes is not None and scopes.asks),
     )
 
@@ -90,7 +89,8 @@ def _server(rows: _Rows, previous: HostRules | None) -> HostRules:
 
 def _host(rows: _Rows, name: str, host: Host, server: HostRules, previous: HostRules | None) -> HostRules:
     """The rules of a host: the server's routes and its own, both as the host's options have it where it has its own."""
-    site = replace(rows.site, site=hosts.options(rows.site, host))
+    its_types = rows.site.file_types.under(host.file_types)
+    site = replace(rows.site, site=hosts.options(rows.site, host), file_types=its_types)
     own = hosts.own(host, site.site)
     shared, mine = previous.routes if previous is not None else (None, None)
     its = compile_routes(site, tuple(row for row in site.routes if row.host == name), rows.state, mine, own)
@@ -130,6 +130,10 @@ def _rules(
         files=served(site.site, None, RuleState(), own),
         folders={rule.id: found for rule in rows.rewrites if (found := served(site.site, rule.row, rule.state, own))},
         own=own,
+        types=HostTypes(
+            name if host.file_types is not None else "",
+            frozenset(row.id for row in places if row.file_types is not None),
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from proxy_core.config.model import Redirection, UpstreamTls
+from proxy_core.config.model.types import FollowLinks
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
@@ -97,6 +98,8 @@ class BoundRoute(Struct, frozen=True):
     """Whether a folder without any of them is listed."""
     index_ignore: tuple[str, ...] = ()
     """The names that listings leave out."""
+    follow_links: FollowLinks = "all"
+    """Which links in the folder of the file may be followed."""
     max_body: int | None = None
     """The bytes that a body may have, 0 for any number; None where the listener's word holds."""
     canonical: str = ""

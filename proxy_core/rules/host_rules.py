@@ -48,7 +48,6 @@ from proxy_core.rules.decision import (
     Forward,
     Respond,
     RuleState,
-    Step,
     Trace,
 )
 from proxy_core.rules.env import Setter
@@ -64,10 +63,11 @@ from proxy_core.rules.rewriting.per_directory import InternalRedirect, within
 from proxy_core.rules.rewriting.proxy_flag import ProxyTargets
 from proxy_core.rules.rewriting.rewrite import BoundRewrite, RewriteResult
 from proxy_core.rules.routing import indexes, listings, mapping
-from proxy_core.rules.routing.files import in_folder, refused_for_files
+from proxy_core.rules.routing.files import NO_TYPES, HostTypes, in_folder, refused_for_files, typed
 from proxy_core.rules.routing.indexes import Found
+from proxy_core.rules.routing.links import Links
 from proxy_core.rules.routing.redirects import in_sections, redirected
-from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of
+from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of, skip
 from proxy_core.rules.routing.straight import beginnings
 from proxy_core.rules.shortcuts import Shortcuts
 from proxy_core.rules.text.pattern import Runaway
@@ -119,6 +119,10 @@ class HostRules:
     """Where [P] forwards to."""
     root: str = field(init=False)
     """The document_root, "" for none."""
+    types: HostTypes = NO_TYPES
+    """Who has a word of its own on the types of files."""
+    links: Links = field(init=False)
+    """Which links on the way to files are followed."""
     settles: bool = field(init=False)
     """Whether sections or access may change anything once it is known where a request goes."""
     early: bool = field(init=False)
@@ -132,9 +136,10 @@ class HostRules:
         self.reading = self.routes[0].basis.reading
         self.targets = ProxyTargets(self.site, self.reading, self.own)
         self.root = as_bytes_text(self.site.site.document_root)
-        self.settles = bool(self.sections) or self.guard.rule is not None
+        self.links = Links(self.site, self.sections)
+        self.settles = bool(self.sections) or self.guard.rule is not None or self.links.asked
         self.early = any(table.early for table in self.routes)
-        looked_at = self.env or self.late or self.files or self.settles or self.early
+        looked_at = self.env or self.late or self.files or self.settles or self.early or self.types.name
         begun = None if looked_at else beginnings(rule.prefix for rule in self.rules)
         read = told(self.rules, (*self.env, *self.late), self.guard, self.sections, self.memory.blocks)
         self.shortcuts = Shortcuts(self.routes, self.reading, begun, read, self.memory)
@@ -205,7 +210,7 @@ class HostRules:
         if self.late:
             settled = self._lately(settled, scope, trace)
         if isinstance(settled, Forward) and settled.route.pool == FILES:
-            return refused_for_files(view.method.decode("latin-1"), settled)
+            return refused_for_files(view.method.decode("latin-1"), typed(settled, self.types))
         return settled
 
     def _lately(self, decision: Found, scope: Scope, trace: Trace | None) -> Found:
@@ -269,7 +274,7 @@ class HostRules:
                     return in_folder(self.folders[ending.rule.id], ending.rule, scope, self.reading, extras)
                 uri = scope.below_root(uri)
                 what = f"rewritten to {readable(uri)}, which is no URL, and no document_root is there"
-                _skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
+                skip(self.routes, trace, f"rule {ending.rule.id if ending.rule else ''} has decided")
                 by, extras = had_the_last_word(ending.rule, extras)
                 nowhere = Respond(404, by, what, extras, local=True)
                 return nowhere if climbs(uri) else self._local(nowhere, uri, scope.args)
@@ -336,12 +341,10 @@ class HostRules:
             return made
         file = locations.subject(scope.path, laid, self.site).file
         extras = made.extras if isinstance(made, Forward) else laid.extras
-        look = partial(self._aside, extras=extras, trace=trace)
-        found = indexes.of_folder(file, laid, made, scope, self.site, look)
+        found = indexes.of_folder(file, laid, made, scope, self.site, partial(self._aside, extras=extras, trace=trace))
         if found is not None:
             return found
-        judged = self._judged if self.settles else None
-        return listings.of_folder(file, laid._replace(extras=extras), scope, judged)
+        return listings.of_folder(file, laid._replace(extras=extras), scope, self._judged if self.settles else None)
 
     def _judged(
         self, decision: Forward | Respond, scope: Scope, trace: Trace | None = None, behind: tuple[str, ...] = ()
@@ -357,6 +360,9 @@ class HostRules:
         if setters:
             env.run(setters, scope, trace)
             decision = _with_variables(decision, scope)
+        refused = self.links.refused(decision, subject.file, held, scope)
+        if refused is not None:
+            return refused, refused
         settled = locations.settle(held, self.guard, decision, scope, subject, self.reading, trace)
         settled = settled._replace(sections=_ids(held))
         laid = settled if is_open(settled) else decision
@@ -386,8 +392,3 @@ def _with_variables(decision: Forward | Respond, scope: Scope) -> Forward | Resp
 
 def _ids(held: Sequence[BoundSection]) -> tuple[str, ...]:
     return tuple(section.row.id for section in held)
-
-
-def _skip(tables: tuple[RouteTable, ...], trace: Trace | None, why: str) -> None:
-    if trace is not None:
-        trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]

@@ -64,7 +64,7 @@ def own(host: Host, options: Options) -> Own:
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
     "add_forwarded", "expires_active", "document_root", "directory_index", "autoindex", "fallback_resource",
-    "index_ignore", "canonical_name",
+    "index_ignore", "follow_links", "canonical_name",
 )  # fmt: skip
 
 

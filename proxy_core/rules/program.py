@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 
 from msgspec import Struct, field
 
@@ -37,8 +38,6 @@ class Program(Struct, frozen=True, eq=False):
     """The folders that are served, by their keys."""
     private: tuple[str, ...] = ()
     """The files that the site names for itself, as configured: no folder serves them."""
-    file_types: FileTypes = field(default_factory=FileTypes)
-    """What the names of files say of them."""
     asks: bool = False
     """Whether deciding is likely to look at the facts."""
 
@@ -56,6 +55,13 @@ class Program(Struct, frozen=True, eq=False):
             why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": the first stands in'
             trace.append(Step(("hosts", name), "match", why))
         return self.hosts[name]
+
+    def file_types(self, host: str, sections: Iterable[str]) -> FileTypes:
+        """What the names of files say of them in a host ("" for none) and these rows of [[locations]], each of which
+        has the last word on what those before it say."""
+        rules = self.hosts.get(host, self.server)
+        held = {section.row.id: section.row.file_types for section in rules.sections}
+        return reduce(FileTypes.under, (held.get(each) for each in sections), rules.site.file_types)
 
     def early(self, host: HostRules) -> Edits | None:
         """What is done to the fields of a request of this host before its rules see it; None for nothing."""

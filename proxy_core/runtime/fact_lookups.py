@@ -69,7 +69,7 @@ class Outside:
                 return self.names.ask(key)
             case "forward_auth" if self.services is not None:
                 return self.services.ask(name, key)
-            case "file" | "listing" | "turn" | "forward_auth":
+            case "file" | "links" | "listing" | "turn" | "forward_auth":
                 return False, None
         return True, None
 
@@ -94,6 +94,8 @@ class Outside:
                 if kind == "listing":
                     private = (*self.private, *(self._folder / each for each in rules.program.private))
                     return await asyncio.to_thread(served_files.listing, self._folder, name, key, private)
+                if kind == "links":
+                    return await asyncio.to_thread(served_files.refused_link, self._folder, name.split(","), key)
                 return await asyncio.to_thread(look, name, str(self._folder / key))
         except TimeoutError:
             return None

@@ -48,8 +48,8 @@ def look(folder: Path, root: Root, spelled: str, private: Sequence[Path] = ()) -
     path = unquote_to_bytes(spelled)
     if "%2F" in spelled.upper() or b"\0" in path or _hidden(path):
         return Found(404)
+    top = os.path.realpath(os.fsencode(folder / root.folder))
     try:
-        top = os.path.realpath(os.fsencode(folder / root.folder), strict=True)
         there = os.path.realpath(top + path, strict=True)
         files = [] if path.endswith(b"/") else [there]
         if os.path.isdir(there):
@@ -65,14 +65,52 @@ def look(folder: Path, root: Root, spelled: str, private: Sequence[Path] = ()) -
                 return Found(200, os.fsdecode(file)) if os.access(file, os.R_OK) else Found(403)
         if os.path.isdir(there):
             return Found(403, bare=True)
+    except PermissionError:
+        return Found(403)
+    except FileNotFoundError:
+        return Found(403 if _leads_nowhere(top + path) else 404)
     except (OSError, ValueError):
         pass
     return Found(404)
 
 
-def listing(folder: Path, top: str, name: str, private: Sequence[Path] = ()) -> str | None:
+def _leads_nowhere(file: bytes) -> bool:
+    """Whether a link on the way to a file leads to nothing."""
+    while not os.path.lexists(file):
+        file = os.path.dirname(file)
+    return not os.path.exists(file)
+
+
+def refused_link(folder: Path, followed: Sequence[str], file: str) -> str | None:
+    """The first link on the way to a file that may not be followed; None where there is none. ``followed`` says which
+    may (``FollowLinks``): that of the folder in which the name begins, for all above it too, then of each part."""
+    whole = os.path.abspath(os.path.join(os.fsencode(folder), file.encode("latin-1")))
+    parts = whole.split(b"/")[1:]
+    words = [followed[0]] * (len(parts) - len(followed)) + list(followed)
+    for number, word in enumerate(words[-len(parts) :], 1):
+        way = b"/" + b"/".join(parts[:number])
+        try:
+            found = os.lstat(way)
+        except OSError:
+            return None
+        if stat.S_ISLNK(found.st_mode) and not _followed(word, found, way):
+            return way.decode("latin-1")
+    return None
+
+
+def _followed(word: str, link: os.stat_result, way: bytes) -> bool:
+    """Whether a link may be followed (``resolve_symlink``)."""
+    try:
+        return word == "all" or (word == "owner" and os.stat(way).st_uid == link.st_uid)
+    except OSError:
+        return False
+
+
+def listing(folder: Path, said: str, name: str, private: Sequence[Path] = ()) -> str | None:
     """The names in a folder below one that is served, sorted, with a NUL between them; those of folders end in a slash,
-    and an empty one stands for more than are given. None where there is no such folder, or none that may be seen."""
+    and an empty one stands for more than are given. None where there is no such folder, or none that may be seen.
+    ``said``: which links are in it (``FollowLinks``), and the folder that is served."""
+    followed, _, top = said.partition(" ")
     try:
         root, there = (
             os.path.realpath(os.path.join(os.fsencode(folder), each.encode("latin-1")), strict=True)
@@ -85,7 +123,7 @@ def listing(folder: Path, top: str, name: str, private: Sequence[Path] = ()) -> 
             read = sorted((each.name + b"/" * each.is_dir(), each.is_symlink()) for each in some)
         found, more, known = list[str](), len(read) > _MOST_READ, _stats(private)
         for own, linked in read:
-            shown = _listed(root, there, own, linked, private, known)
+            shown = _listed(root, there, own, followed if linked else "", private, known)
             if shown and len(found) == MOST_LISTED:
                 more = True
                 break
@@ -96,13 +134,15 @@ def listing(folder: Path, top: str, name: str, private: Sequence[Path] = ()) -> 
 
 
 def _listed(
-    root: bytes, folder: bytes, name: bytes, linked: bool, private: Iterable[Path], known: Container[tuple[int, int]]
+    root: bytes, folder: bytes, name: bytes, linked: str, private: Iterable[Path], known: Container[tuple[int, int]]
 ) -> str:
-    """A name as it is listed, "" for one that is not."""
+    """A name as it is listed, "" for one that is not. ``linked``: which links are, "" for what is none."""
     if name.startswith(b"."):
         return ""
     file = os.path.join(folder, name.rstrip(b"/"))
     try:
+        if linked and not _followed(linked, os.lstat(file), file):
+            return ""
         if linked:
             file = os.path.realpath(file, strict=True)
         found = os.stat(file)

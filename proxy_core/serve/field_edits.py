@@ -7,31 +7,40 @@ a repeated head is not worked out twice. No I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic
 from typing import NamedTuple
 from uuid import uuid4
 
 from proxy_core.balance import sticky
+from proxy_core.config.folders import FILES
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, normalised, split
-from proxy_core.rules.decision import NO_EXTRAS, Extras, Trace
+from proxy_core.rules.decision import NO_EXTRAS, Extras, Forward, Trace
 from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment, varying
 from proxy_core.rules.fields.expiry import dated
 from proxy_core.rules.host_rules import HostRules
+from proxy_core.rules.locations import subject
 from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 
 
 class EditBasis(NamedTuple):
-    """What edits of a request go by: the request as it is now, and what its rules left for it. ``notes`` are what edits
-    have noted of it so far, and grow with each that notes something."""
+    """What edits of a request go by: the request as it is now, and what its rules left for it."""
 
     exchange: Exchange
+    """The request on its way."""
     view: RequestView
+    """The request as rules see it now."""
     host: HostRules
+    """The rules of its host."""
     extras: Extras
+    """What its rules left."""
     notes: dict[str, str]
+    """What edits have noted of it so far; it grows with each that notes something."""
+    decision: Forward | None = None
+    """Where it goes, while no member has it."""
 
 
 def basis(exchange: Exchange) -> EditBasis:
@@ -44,7 +53,7 @@ def basis(exchange: Exchange) -> EditBasis:
 def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes] = (), status: int = 0) -> Moment:
     """What edits may know now. ``answered`` are the answer's field lines, ``status`` its status, 0 before it is there;
     what the balancer says is known to edits of answers alone, as in httpd."""
-    exchange, view, host, extras, notes = basis
+    exchange, view, host, extras, notes, _ = basis
     try:
         raw_path, query = split(view.target)
         path = normalised(raw_path, host.reading)
@@ -61,9 +70,27 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
         view, exchange.facts, path, args, host.server_name, host.port, env, path,
         canonical=bool(host.own.canonical), answered=answered, status=status, notes=notes,
         user=extras.user, auth=extras.auth, given=extras.given, root=host.root,
+        where=partial(_file, basis, path, status),
     )  # fmt: skip
     taken = int(((exchange.finished or monotonic()) - exchange.started) * 1_000_000)
     return Moment(scope, int(exchange.at * 1_000_000), taken, exchange.version, trusted, _new_id)
+
+
+def _file(basis: EditBasis, path: str, status: int) -> str:
+    """What answers: the name of a file; or behind "proxy:" the URL of the member that has it, or the one that it is
+    forwarded to before there is a member (``proxy_http_canon``)."""
+    exchange, site = basis.exchange, basis.host.site
+    decision, member = basis.decision, exchange.member
+    if status and member is not None and exchange.route is not None:
+        decision = Forward(exchange.route, exchange.forwarded.split(b" ", 2)[1])
+    if decision is None:
+        return ""
+    pool = decision.route.pool or ""
+    if pool == FILES or (pool in site.balancers and not status):
+        about = subject(path, decision, site)
+        return about.file or f"proxy:{about.url}"
+    origin = f"{member.upstream.scheme}://{member.upstream}" if status and member is not None else pool
+    return f"proxy:{origin}{decision.target.decode('latin-1')}"
 
 
 def moment_of(exchange: Exchange) -> Moment:

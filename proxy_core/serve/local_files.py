@@ -20,7 +20,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
-from proxy_core.config.folders import METHODS
+from proxy_core.config.folders import METHODS, inside
 from proxy_core.rules.program import Program
 from proxy_core.runtime.served_files import look
 from proxy_core.serve.connection_setup import opened
@@ -63,7 +63,8 @@ class LocalFiles:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         fields = {hdrs.SERVER: "rproxy"}
         path, mark, query = request.raw_path.partition("?")
-        key, slash, rest = path.removeprefix("/").partition("/")
+        first, slash, rest = path.removeprefix("/").partition("/")
+        key, host, sections = inside(first)
         program = self._program()
         root = program.roots.get(key)
         if root is None:
@@ -78,7 +79,7 @@ class LocalFiles:
             fields[hdrs.LOCATION] = f"/{key}{found.location}{mark}{query}"
         if not found.file:
             return web.Response(status=found.status, headers=fields)
-        said = described(found.file, program.file_types)
+        said = described(found.file, program.file_types(host, sections))
         fields[hdrs.CONTENT_TYPE] = said.type or "application/octet-stream"
         if said.encoding:
             fields[hdrs.CONTENT_ENCODING] = said.encoding

@@ -77,7 +77,9 @@ def way(
             return decision
         settings = program.settings(host, decision) if program.scopes is not None else None
         if settings is not None and settings.edits.asking:
-            ask_for(settings.edits.asking, moment(EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {})))
+            goes = decision if isinstance(decision, Forward) else None
+            now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, {}, goes)
+            ask_for(settings.edits.asking, moment(now))
         if not isinstance(decision, Forward):
             return Way(decision, host, settings, view, fields, notes)
         if fields.length:
@@ -88,7 +90,7 @@ def way(
                 return Way(too_long, host, settings, view, fields, notes, "body")
         if settings is not None and settings.edits.requests:
             notes = {} if notes is None else notes
-            now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, notes)
+            now = EditBasis(exchange, view, host, decision.extras or NO_EXTRAS, notes, decision)
             try:
                 fields = reader.changed(fields, settings.edits, now, trace)
             except RefusedRequest as refused:

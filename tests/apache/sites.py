@@ -72,6 +72,7 @@ OPTIONS = some(
     proxies_header=one(["", "X-By"]), require=REQUIRES, auth=one(["", "staff"]), document_root=one(["", "", "www"]),
     directory_index=one([("index.html",), ("a.html", "b.html")]), fallback_resource=one(["", "/a.html"]),
     autoindex=st.booleans(), index_ignore=one([(), (), ("*~", "x[[]y")]),
+    follow_links=one(["all", "all", "owner", "none"]),
 )  # fmt: skip
 HOST = some(
     Host, names=one([("shop.example", "*.shop.example"), ("*.wild.example", "wild.example"), ("*.only",)]),
@@ -79,7 +80,7 @@ HOST = some(
     rewrites=one(["before", "after", "own", "off"]), timeout=st.none() | SECONDS, error_override=maybe,
     override_codes=one([None, (), ("502",)]), encoded_slashes=one([None, "keep"]), merge_slashes=maybe,
     preserve_host=maybe, via=one([None, "on"]), add_forwarded=maybe, require=REQUIRES, auth=one(["", "staff"]),
-    max_body=one([None, 1000]), autoindex=maybe,
+    max_body=one([None, 1000]), autoindex=maybe, follow_links=one([None, None, "all", "none"]),
 )  # fmt: skip
 ROUTES = some(Route, host=HOSTS, path=PATHS, proxy=TARGETS, nocanon=st.booleans(), enabled=one([True, True, False]),
               timeout=st.none() | SECONDS, upgrade=one([(), ("websocket",), ("ANY",)]),

@@ -43,10 +43,10 @@ MODULES_LOADED = [
 @dataclass(frozen=True)
 class Case:
     """What a file in ``imports`` says: a configuration, then after a line "=== NAME" each a file of that name in
-    @folder@, then after "=== requests" one request a line: a request line, then fields behind " | ", and the body
-    behind "| > ". Host is a.test unless it says otherwise ("!Host": there is none); "3x " asks three times; "* 9 /a /b"
-    asks nine made-up requests below these paths; a line "~ why" before a request says that it is answered in another
-    way on purpose. ``differs`` are the numbers of these."""
+    @folder@ ("=== NAME -> TARGET" is a link), then after "=== requests" one request a line: a request line, then fields
+    behind " | ", and the body behind "| > ". Host is a.test unless it says otherwise ("!Host": there is none); "3x "
+    asks three times; "* 9 /a /b" asks nine made-up requests below these paths; a line "~ why" before a request says
+    that it is answered in another way on purpose. ``differs`` are the numbers of these."""
 
     conf: str
     requests: Sequence[str]
@@ -166,9 +166,12 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)
     for name, content in case.files.items():
-        file = folder / name
+        file = folder / name.partition(" -> ")[0]
         for each in reversed([parent for parent in file.parents if not parent.exists()]):
             each.mkdir(mode=0o755)
+        if " -> " in name:
+            file.symlink_to(filled(name.partition(" -> ")[2], ports, folder))
+            continue
         file.write_text(filled(content, ports, folder))
         file.chmod(0o755)
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from proxy_core.config.folders import Root
 from proxy_core.runtime.fact_lookups import look
-from proxy_core.runtime.served_files import Found, listing
+from proxy_core.runtime.served_files import Found, listing, refused_link
 from proxy_core.runtime.served_files import look as look_up
 
 
@@ -41,7 +42,42 @@ def test_a_folder_without_an_index_is_known_as_one(folder: Path) -> None:
 def test_what_is_no_folder_or_hidden_has_no_listing(folder: Path) -> None:
     (folder / "www" / ".git").mkdir()
     (folder / "www" / "up").symlink_to(folder)
-    assert listing(folder, "www", "www/") == "d/\0t.txt"
-    assert listing(folder, "www", "www/d/") == ""
+    assert listing(folder, "all www", "www/") == "d/\0t.txt"
+    assert listing(folder, "all www", "www/d/") == ""
     for name in ("www/none/", "www/t.txt", "www/.git/", "www/up/", "www/../"):
-        assert listing(folder, "www", name) is None
+        assert listing(folder, "all www", name) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "refused"),
+    [
+        ("all,all", "www/l", None), ("all,none", "www/t.txt", None), ("all,none", "www/l", "www/l"),
+        ("all,owner", "www/l", None), ("all,owner", "www/foreign", "www/foreign"),
+        ("all,owner", "www/gone", "www/gone"),
+        ("none,all", "www/l", None), ("all,none,all", "www/dl/x", "www/dl"), ("all,all,none", "www/dl/x", None),
+        ("none,none", "www/none/l", None),
+    ],
+)  # fmt: skip
+def test_a_link_is_followed_as_the_folder_that_it_is_in_has_it(
+    folder: Path, words: str, name: str, refused: str | None
+) -> None:
+    for link, target in (("l", "t.txt"), ("dl", "d"), ("gone", "nowhere")):
+        (folder / "www" / link).symlink_to(target)
+    (folder / "www" / "foreign").symlink_to("/etc/passwd")
+    if os.getuid() == 0:
+        os.chown(folder / "www" / "foreign", 12345, -1, follow_symlinks=False)
+    found = refused_link(folder, words.split(","), name)
+    assert found == (None if refused is None else f"{folder}/{refused}")
+
+
+def test_a_link_above_all_that_is_named_is_followed_as_the_outermost_folder_has_it(folder: Path) -> None:
+    (folder / "way").symlink_to("www")
+    assert refused_link(folder / "way", ["none"], "t.txt") == f"{folder}/way"
+    assert refused_link(folder / "way", ["all"], "t.txt") is None
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_not_missed(folder: Path) -> None:
+    (folder / "www" / "gone").symlink_to("nowhere")
+    root = Root("www", ("index.html",))
+    assert look_up(folder, root, "/gone") == look_up(folder, root, "/gone/x") == Found(403)
+    assert look_up(folder, root, "/none/x") == Found(404)

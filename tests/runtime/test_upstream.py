@@ -130,6 +130,17 @@ def test_a_head_whose_lines_end_in_lf_alone_is_that_with_crlf(before: bytes, bod
     assert hear([bare]) == hear([before + OK + body])
 
 
+@pytest.mark.parametrize(
+    "head", [OK + b"A: b\n\n", OK + b"A: b\n\r\n", b"HTTP/1.1 200 OK\nA: b\r\n\n", b"HTTP/1.1 200 OK\nA: b\rc\n\n"]
+)
+def test_a_head_that_ends_in_both_kinds_of_line_ends_is_refused_before_more_comes(head: bytes) -> None:
+    upstream, receiver = Upstream(UpstreamKey("http", "h", 80)), Receiver()
+    upstream.connection_made(Line())  # type: ignore[arg-type]
+    upstream.ask(receiver, b"", False)
+    upstream.data_received(head)
+    assert receiver.end == ("failed", False)
+
+
 @pytest.mark.parametrize("head", [OK + b"A: b\n\r\n\r\n", b"HTTP/1.1 200 OK\nA: b\r\n\r\n", OK + b"A: b\n\n"])
 def test_a_head_with_both_kinds_of_line_ends_is_refused(head: bytes) -> None:
     *_, answer, _, end = hear([head])  # type: ignore[misc]

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import Block, DraftRow, SiteDraft, block, table
+from proxy_core.apache.blocks import Block, block, table
+from proxy_core.apache.draft import DraftRow, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose

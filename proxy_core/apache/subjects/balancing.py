@@ -13,7 +13,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import Block, DraftBalancer, DraftRow, SiteDraft, slug, table, unique, with_balancers
+from proxy_core.apache.blocks import Block, table
+from proxy_core.apache.draft import DraftBalancer, DraftRow, SiteDraft, slug, unique, with_balancers
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, section, word
 from proxy_core.apache.options import BALANCER, MEMBER, STICKY, left_over, parameters, span, taken, words

@@ -115,10 +115,9 @@ def lines(options: Any, default: Any, folder: Path) -> Lines:
     fallback = getattr(options, "fallback_resource", None)
     if fallback is not None and fallback != getattr(default, "fallback_resource", None):
         found.append(line("FallbackResource", fallback or "disabled"))
-    said = (getattr(options, name, None) for name in ("autoindex", "index_ignore"))
-    autoindex, ignored = (value if value != getattr(default, name, None) else None
-                          for name, value in zip(("autoindex", "index_ignore"), said, strict=True))  # fmt: skip
-    return found + listings.lines(autoindex, ignored)
+    said = {name: getattr(options, name, None) for name in ("autoindex", "index_ignore", "follow_links")}
+    differing = (None if value == getattr(default, name, None) else value for name, value in said.items())
+    return found + listings.lines(*differing)
 
 
 def plain(site: Site) -> Site:

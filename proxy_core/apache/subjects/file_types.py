@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from mimetypes import MimeTypes
 from pathlib import Path
-from typing import cast
 
 from proxy_core import regular_files
-from proxy_core.apache.draft import DraftRow, DraftServer, SiteDraft
+from proxy_core.apache.draft import DraftRow, DraftSection, SiteDraft, holds
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first
@@ -27,54 +26,49 @@ def by_extension(key: str) -> Handler:
             return add_handler(context, directive)
         if not context.draft.served:
             raise Ignored("nothing is served from there")
-        if context.section is not None:
-            raise Unsupported("what extensions mean is for the whole site: put it outside of sections")
         if FORMS[key].regex.fullmatch(value) is None:
             raise Unsupported(f"{value} is not {FORMS[key].wanted}")
-        row = context.draft.file_types
-        said = row.content.setdefault(key, {})
-        for each in extensions:
-            name = each.removeprefix(".").lower()
-            if "." in name or not name:
-                continue  # no file has such an extension
-            if said.get(name, value) != value and context.server is not context.draft.main:
-                context.lose(f"what .{name} means is for the whole site, and an earlier line says {said[name]}")
-                continue
-            said[name] = value
-            context.server.options.setdefault("extensions", ({}, directive))[0][key, name] = value, directive
-        row.origins.append(directive)
+        _say(context, directive, key, value, extensions)
         return None
 
     return handler
 
 
 def removes(key: str) -> Handler:
-    """RemoveType extension …, and its kin: nothing but a type is said of an extension without a line."""
+    """RemoveType extension …, and its kin."""
 
     def handler(context: ImportContext, directive: Directive) -> None:
         if not context.draft.served:
             raise Ignored("nothing is served from there")
-        if context.server is not context.draft.main or context.section is not None:
-            raise Unsupported("what extensions mean is for the whole site: put it outside of sections and hosts")
-        row = context.draft.file_types
-        for name in (each.removeprefix(".").lower() for each in directive.args):
-            row.content.get(key, {}).pop(name, None)
-            if key == "types" and name and "." not in name:
-                row.content.setdefault(key, {})[name] = ""
-        row.origins.append(directive)
+        _say(context, directive, key, "", directive.args)
 
     return handler
 
 
+def _say(context: ImportContext, directive: Directive, key: str, value: str, extensions: Sequence[str]) -> None:
+    """Put what is said of extensions where it is said; "" takes back what is said around it."""
+    row = context.server.file_types if context.section is None else context.location()
+    table = row.content if context.section is None else row.content.setdefault("file_types", {})
+    names = [each.removeprefix(".").lower() for each in extensions]
+    table.setdefault(key, {}).update((each, value) for each in names if each and "." not in each)  # no file has others
+    row.origins.append(directive)
+
+
+_OF_FILES = ("directory", "directorymatch", "files")
+
+
 def force_type(context: ImportContext, directive: Directive) -> None:
-    """ForceType type: of the files that a <Directory> or <Files> is for."""
+    """ForceType type: of the files that a section is for, and of nothing that members answer."""
     value = first(directive).lower()
     if "/" not in value or PROGRAMS.search(value):
         return set_handler(context, directive)
-    if context.section is None or context.section.kind not in ("directory", "files"):
-        raise Unsupported("it would be for what members answer as well: write it in a <Directory> or <Files>")
+    if context.section is not None and context.section.kind in ("proxy", "proxymatch"):
+        raise Ignored("what members answer says its type itself")
+    if value == "none" or "/" not in value:
+        raise Unsupported("it is a type such as text/plain")
     row = {"on": "response", "action": "set", "name": "Content-Type", "value": value.replace("%", "%%")}
-    context.add(directive, "headers", row | context.place())
+    files = {} if context.section and context.section.kind in _OF_FILES else {"expr": "%{HANDLER} != 'proxy-server'"}
+    context.add(directive, "headers", row | files | context.place())
     return None
 
 
@@ -103,53 +97,44 @@ def types_config(context: ImportContext, directive: Directive) -> None:
     context.set(directive, "types", usual)
 
 
-Said = dict[tuple[str, str], tuple[str, Directive]]
-"""What a server says of extensions: by table and extension, with the directive."""
-
-
-def _own(server: DraftServer) -> Said:
-    return cast(Said, server.option("extensions") or {})
-
-
-def _spread(draft: SiteDraft) -> Iterator[tuple[Directive, str]]:
-    """What a host alone says of files that others may have as well, with the extension."""
-    for server in draft.hosts:
-        others = [_own(draft.main), *(_own(each) for each in draft.hosts if each is not server)]
-        for (key, name), (value, directive) in _own(server).items():
-            there = name in draft.files.extensions or not draft.files.whole
-            alike = [each.get((key, name), ("", None))[0] == value for each in others]
-            if there and not alike[0] and not all(alike[1:]):
-                yield directive, name
-
-
 def settled(draft: SiteDraft) -> None:
-    """The types of TypesConfig, below all others. What a host says for itself holds for all, which is told."""
-    for directive, name in _spread(draft):
-        draft.lose([directive], f"what .{name} means is for the whole site, so it holds in the other hosts, too")
+    """The types of TypesConfig, below all others."""
     if "types" in draft.main.options:
         types, directive = draft.main.options["types"]
-        draft.file_types.content["types"] = types | draft.file_types.content.get("types", {})
-        draft.file_types.origins.append(directive)
+        row = draft.main.file_types
+        row.content["types"] = types | row.content.get("types", {})
+        row.origins.append(directive)
 
 
 _MOST = 1 << 20
-_TEXT = r"^(text/(?:plain|html)(?!.*charset=).*)$"
+_ADDS = {"on": "response", "action": "edit", "name": "Content-Type",
+         "pattern": r"^(text/(?:plain|html)(?!.*charset=).*)$"}  # fmt: skip
 
 
 def default_charset(context: ImportContext, directive: Directive) -> None:
     """AddDefaultCharset On|Off|charset: also of what members answer (``ap_make_content_type``)."""
     charset = first(directive)
-    server = context.server
-    outer = any(each.option("charset") for each in context.servers())
-    if charset.lower() == "off" and not outer:
-        raise Ignored("nothing adds one here")
-    if context.section is not None or outer:
-        raise Unsupported("a charset is added for the whole server, or for the hosts that say so: say it once")
-    context.set(directive, "charset", charset)
     charset = "iso-8859-1" if charset.lower() == "on" else charset
-    row = {"on": "response", "action": "edit", "name": "Content-Type", "pattern": _TEXT,
-           "value": f"$1; charset={charset}"}  # fmt: skip
-    server.headers.append(DraftRow(row, [directive]))
+    row = DraftRow({**_ADDS, "value": f"$1; charset={charset}", **context.place()}, [directive])
+    context.server.charsets.append((context.section, row))
+
+
+def charsets(draft: SiteDraft) -> None:
+    """One charset is added to an answer, the one that is said last: where two may meet, the others are told."""
+    for server in draft.servers():
+        around = [] if server is draft.main else list(draft.main.charsets)
+        for number, (section, row) in enumerate(server.charsets):
+            others = [*around, *server.charsets[:number], *server.charsets[number + 1 :]]
+            if any(section is not None and _meet(each, section) for each, _ in others) or (section is None and around):
+                draft.lose(row.origins, "a charset is added for the whole server, or for the hosts and sections that "
+                           "say so: say it once")  # fmt: skip
+            elif row.content["value"].lower() != "$1; charset=off":
+                server.headers.append(row)
+
+
+def _meet(other: DraftSection | None, section: DraftSection) -> bool:
+    """Whether there may be requests that are for both."""
+    return other is None or other.kind != section.kind or holds(other, section) or holds(section, other)
 
 
 HANDLERS: dict[str, Callable[[ImportContext, Directive], None]] = {
@@ -168,9 +153,11 @@ UNSUPPORTED = by_name({
 })  # fmt: skip
 
 
-def lines(types: FileTypes) -> Lines:
-    """[file_types] as directives. Raises Unsayable."""
+def lines(types: FileTypes | None) -> Lines:
+    """A table of file types as directives. Raises Unsayable."""
+    if types is None:
+        return []
     tables = (("AddType", types.types), ("AddEncoding", types.encodings), ("AddCharset", types.charsets),
               ("AddLanguage", types.languages))  # fmt: skip
-    return [line(name, value, f".{each}") if value else line("RemoveType", f".{each}")
+    return [line(name, value, f".{each}") if value else line(name.replace("Add", "Remove"), f".{each}")
             for name, table in tables for each, value in table.items()]  # fmt: skip

@@ -93,13 +93,18 @@ def name_regex(directive: Directive) -> str:
     return f"^{regex_of(args[0], '.')}$"
 
 
-def found_by_names(directives: Iterable[Directive]) -> bool:
-    """Whether some section is for what an expression finds in the whole name of a file."""
-    return any(
-        (each.key == "directorymatch" or (each.key == "directory" and each.args[:1] == ("~",)))
-        or found_by_names(each.inside or ())
-        for each in directives
-    )
+def by_whole_names(draft: SiteDraft, directives: Iterable[Directive]) -> bool:
+    """Whether some section finds files by more than their names below the folder of the site file: an expression does,
+    and a folder that this one is in."""
+    return any(_is_wider(draft, each) or by_whole_names(draft, each.inside or ()) for each in directives)
+
+
+def _is_wider(draft: SiteDraft, directive: Directive) -> bool:
+    if directive.key == "directorymatch" or (directive.key == "directory" and directive.args[:1] == ("~",)):
+        return True
+    folder, *wild = re.split(r"(?=/[^/]*[*?[])", directive.args[0], maxsplit=1) if directive.args else ("/",)
+    around = directive.key == "directory" and below(str(draft.folder), draft.whole(folder or "/"))
+    return around and (bool(wild) or draft.whole(folder) not in ("/", str(draft.folder)))
 
 
 def guards(directive: Directive) -> bool:

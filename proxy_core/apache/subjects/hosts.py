@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from msgspec.structs import asdict, replace
 
-from proxy_core.apache.draft import Block, DraftServer, SiteDraft, slug, unique
+from proxy_core.apache.blocks import Block
+from proxy_core.apache.draft import DraftServer, SiteDraft, slug, unique
 from proxy_core.apache.import_context import ImportContext
 from proxy_core.apache.lexer import Directive
 from proxy_core.apache.options import first
@@ -102,7 +103,7 @@ def name_hosts(hosts: Mapping[DraftServer, list[str]]) -> None:
 OF_SERVERS = ("timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
               "add_forwarded", "expires_active", "canonical_name")  # fmt: skip
 """Options that [site] and [hosts] have alike."""
-OF_FILES = ("document_root", "directory_index", "fallback_resource", "autoindex", "index_ignore")
+OF_FILES = ("document_root", "directory_index", "fallback_resource", "autoindex", "index_ignore", "follow_links")
 
 
 def host(draft: SiteDraft, server: DraftServer, listeners: list[str], inherits: Mapping[DraftServer, str]) -> Block:
@@ -123,6 +124,9 @@ def host(draft: SiteDraft, server: DraftServer, listeners: list[str], inherits: 
     if tls_to_members := member_tls.of_host(draft, server):
         content["upstream_tls"] = tls_to_members
         origins += member_tls.origins(server)
+    if server.file_types.content:
+        content["file_types"] = server.file_types.content
+        origins += server.file_types.origins
     return Block(("hosts", server.name), content, tuple(origins))
 
 

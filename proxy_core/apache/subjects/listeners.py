@@ -12,7 +12,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import Block, DraftRow, DraftServer, SiteDraft, table, unique
+from proxy_core.apache.blocks import Block, table
+from proxy_core.apache.draft import DraftRow, DraftServer, SiteDraft, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines
 from proxy_core.apache.options import COUNT, LIMITS, SWITCH, Handler, ValueKind, directives, first, option

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -16,9 +16,11 @@ from proxy_core.apache.draft import SiteDraft, below
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, Unsayable, line
 from proxy_core.apache.options import by_name, is_on
+from proxy_core.apache.subjects import links
 from proxy_core.apache.subjects.directory_index import of_folders
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import Host, Location, Options, Site
+from proxy_core.config.model.types import FollowLinks
 
 _UNLISTED = "no folder is listed"
 _MULTIVIEWS = "a file is served under its whole name alone: name it in links, or write a RewriteRule"
@@ -44,31 +46,23 @@ def indexes(words: Iterable[str]) -> bool | None:
     return found
 
 
-def allowed(words: Iterable[str], before: Set[str]) -> Set[str]:
-    """Which links may be followed behind these words of Options (``set_options``)."""
-    links = {"followsymlinks", "symlinksifownermatch"}
-    for number, word in enumerate(each.lower() for each in words):
-        named = links & {word.lstrip("+-")} or (links if word.lstrip("+-") == "all" else set())
-        before = set() if word[:1] not in "+-" and number == 0 else before
-        before = before - named if word[0] == "-" else before | named
-    return before
-
-
 def options(context: ImportContext, directive: Directive) -> None:
-    """Options [+|-]word …: of these, Indexes has folders listed, and MultiViews looks for other files than the one that
-    is named."""
+    """Options [+|-]word …: of these, Indexes has folders listed, MultiViews looks for other files than the one that is
+    named, and two are about ``links``."""
     draft = context.draft
     if context.section is None:
-        context.set(directive, "options", [*(context.server.option("options") or ()), directive.args])
-    elif allowed(directive.args, set()) or not allowed(directive.args, {"followsymlinks"}):
-        context.section.allows.append(directive.args)
+        context.set(directive, "options", [*(context.server.option("options") or ()), directive])
+    elif links.says(directive.args):
+        context.section.allows.append(directive)
         context.within(context.section)
     views = "multiviews" in [word.lower().removeprefix("+") for word in directive.args] and bool(draft.served)
     listed = indexes(directive.args) if draft.lists else None
     if listed is None or (context.section is not None and context.section.kind in ("files", "proxy", "proxymatch")):
         if views:
             raise Unsupported(_MULTIVIEWS)
-        raise Ignored("links are followed inside of folders alone, and none is listed by this")
+        if not (draft.served and links.says(directive.args)):
+            raise Ignored("it says nothing of how files are served here")
+        return
     if views:
         context.lose(_MULTIVIEWS)
     if context.section is None:
@@ -144,11 +138,10 @@ def plain(site: Site) -> Site:
     return replace(site, site=replace(site.site, autoindex=False, index_ignore=()), hosts=hosts, locations=rows)
 
 
-def lines(autoindex: bool | None, ignored: Sequence[str] | None) -> Lines:
+def lines(autoindex: bool | None, ignored: Sequence[str] | None, followed: FollowLinks | None) -> Lines:
     """The options of a place as directives. Raises Unsayable."""
-    found: Lines = []
-    if autoindex is not None:
-        found.append(f"Options {'+' if autoindex else '-'}Indexes")
+    words = [f"{'+' if autoindex else '-'}Indexes"] * (autoindex is not None) + links.lines(followed)
+    found = [line("Options", *words)] if words else []
     if ignored is not None:
         if any("[" in name.replace("[[]", "") for name in ignored):
             raise Unsayable("IndexIgnore has no [ ] in its patterns")

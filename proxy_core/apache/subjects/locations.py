@@ -147,6 +147,8 @@ def _says(row: Location) -> bool:
             row.fallback_resource,
             row.autoindex,
             row.index_ignore,
+            row.follow_links,
+            row.file_types,
         )
     )
 

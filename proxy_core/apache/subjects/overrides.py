@@ -1,6 +1,6 @@
 """What httpd finds in folders itself, which no directive says: files of overrides (.htaccess), and links.
 
-Their words are not read here, so where they would count (``ap_parse_htaccess``, asked by ``ap_directory_walk``) the
+What ``override_files`` has not taken over would count (``ap_parse_htaccess``, asked by ``ap_directory_walk``): such a
 folder is closed. Which <Directory> says whether they count is known when all of them are.
 """
 
@@ -22,12 +22,14 @@ def override(context: ImportContext, directive: Directive) -> None:
     if section is not None and section.kind == "directory":
         folder = context.draft.whole(section.argument)
         context.server.overrides.append((folder, words not in ([], ["none"]), directive))
+    if folders := context.draft.overridden.get(directive.place):
+        raise Ignored(f"what .htaccess in {_told(folders)} says has come in; later changes of it are not seen")
     raise Ignored(_NONE)
 
 
 def access_file_name(context: ImportContext, directive: Directive) -> None:
     """AccessFileName name …"""
-    raise Ignored("what files of overrides say counts nowhere; where one is found, the folder is closed")
+    raise Ignored("such files are read when a configuration is imported, and not later")
 
 
 def names(directives: Iterable[Directive]) -> Iterator[str]:
@@ -44,7 +46,7 @@ def settled(draft: SiteDraft) -> None:
     closed: dict[Directive, list[str]] = {}
     for server in draft.servers():
         said = [*draft.main.overrides, *(server.overrides if server is not draft.main else [])]
-        for folder in draft.files.overrides:
+        for folder in [each for each in draft.files.overrides if each not in draft.override_folders]:
             around = sorted((each for each in said if below(folder, each[0])), key=lambda each: len(each[0]))
             serving = (each for each, root in _serving(server, draft) if below(folder, root) or below(root, folder))
             nobody = [("", True, each) for each in serving]  # httpd reads it then, and answers 500 for what it says
@@ -60,7 +62,7 @@ def settled(draft: SiteDraft) -> None:
         if not draft.files.whole and (unknown := [each for _, allows, each in server.overrides if allows]):
             draft.lose(unknown, "there are more files than are looked at: see whether an .htaccess is among them")
     for directive, folders in closed.items():
-        draft.lose([directive], f"what an .htaccess says is not read, so nobody is let into {_told(folders)}: "
+        draft.lose([directive], f"what an .htaccess says has not come in, so nobody is let into {_told(folders)}: "
                    "put it into a <Directory>")  # fmt: skip
     for directive, root in [each for server in draft.servers() for each in _serving(server, draft)]:
         if found := [each for each in draft.files.links if below(each, root)]:

@@ -19,18 +19,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import (
-    CLOSED,
-    Block,
-    DraftRow,
-    DraftSection,
-    DraftServer,
-    SiteDraft,
-    below,
-    block,
-    refusing,
-    table,
-)
+from proxy_core.apache.blocks import Block, block, table
+from proxy_core.apache.draft import CLOSED, DraftRow, DraftSection, DraftServer, SiteDraft, below, refusing
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, rewrite_word, rewrite_words
 from proxy_core.apache.options import by_name, first, is_on
@@ -38,7 +28,7 @@ from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import files, rewrite_maps, routes
 from proxy_core.apache.subjects.balancing import without_user
 from proxy_core.apache.subjects.hosts import by_host, unreached
-from proxy_core.config.model import RewriteRule, Site
+from proxy_core.config.model import Location, RewriteRule, Site
 from proxy_core.rules.rewriting import flags
 
 _ALL = "^"
@@ -310,6 +300,11 @@ def lines(site: Site, host: str) -> Lines:
             return ["RewriteEngine On", "RewriteOptions Inherit"]
         case _:
             return ["RewriteEngine On"]
+
+
+def bases(site: Site, row: Location) -> list[str]:
+    """What is put before relative results of a location's rules, once each."""
+    return list(dict.fromkeys(rule.base for rule in site.rewrites if rule.location == row.id and rule.base))
 
 
 def spelled(site: Site, row: RewriteRule, folder: Path) -> Lines:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import Block, DraftRow, DraftServer, SiteDraft, below, block, overlap, unique
+from proxy_core.apache.blocks import Block, block
+from proxy_core.apache.draft import DraftRow, DraftServer, SiteDraft, below, overlap, unique
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import reverse
 from proxy_core.apache.subjects.hosts import by_host, unreached

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft
+from proxy_core.apache.draft import UNANSWERED, DraftRow, SiteDraft, holds
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line, word
 from proxy_core.apache.options import (
@@ -69,11 +69,31 @@ def redirect(context: ImportContext, directive: Directive) -> None:
         row["redirect"] = {"to": args[1], "status": status}
     if context.section is None:
         return context.add(directive, "redirects", row)
-    rows = context.server.sent
-    mine = [number for number, each in enumerate(rows) if each.content["location"] == row["location"]]
-    at = mine[0] if whole and mine else len(rows)
-    rows.insert(at, DraftRow(row, [directive]))  # what says it all comes before what has a path
+    made = DraftRow(row, [directive])
+    if whole:
+        context.section.redirected = made
+    else:
+        context.server.sent.append(made)
+    if context.section not in context.server.redirecting:
+        context.server.redirecting.append(context.section)
     return None
+
+
+def redirecting(draft: SiteDraft) -> None:
+    """What is sent away whole, by a section or by one round it, is so before the paths of the section are looked at
+    (``merge_alias_dir_config``, ``fixup_redir``)."""
+    for server in draft.servers():
+        found, sections = [], list(dict.fromkeys((*draft.main.redirecting, *server.redirecting)))
+        for section in sections:
+            around = [each for each in sections if each.redirected and (each is section or holds(each, section))]
+            last = max(around, key=lambda each: (each is section, len(each.argument)), default=None)
+            if last is None or not {last, section} & {*server.redirecting}:
+                continue
+            assert last.redirected is not None
+            assert section.row is not None
+            place = {"location": section.row.content["id"]}
+            found.append(DraftRow(last.redirected.content | place, last.redirected.origins))
+        server.sent[:0] = found
 
 
 def alias(context: ImportContext, directive: Directive) -> None:

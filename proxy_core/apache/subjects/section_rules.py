@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, below, holds, refusing
+from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, holds, refusing
 from proxy_core.apache.import_context import Unsupported
-from proxy_core.apache.subjects import files
-from proxy_core.apache.subjects.listings import allowed
+from proxy_core.apache.subjects import files, links
 
 
 def sections(draft: SiteDraft, answers: bool) -> None:
@@ -52,12 +52,12 @@ def _rows_in(
     itself of those round it (``config_perdir_merge``). Where no link may be followed, rules are forbidden."""
     settled = list(before)
     rows = {}
-    said = _said(draft, list(dict.fromkeys((draft.main, server))))
+    said = links.said(draft, (draft.main, server))
     for section in server.within:
         assert section.row is not None
         around = [each for each in settled if holds(each, section)]
         engine = around[-1].engine if section.engine is None and around else section.engine
-        forbidden = not _links(_folder(draft, section), section, said)
+        forbidden = not links.followed(draft, section, said)
         if not section.rewriting and not (forbidden and engine):
             continue
         if engine is None and section.rules and not on:
@@ -70,36 +70,12 @@ def _rows_in(
         if forbidden and own.engine:  # for links may lead anywhere, and so may rules
             own = dataclasses.replace(own, rules=[DraftRow({**_SAME, "flags": ["F"]}, [section.directive])])
         settled.append(own)
+        guards = links.taken_away(draft, section, said) if own.engine and not forbidden else []
+        refused = [DraftRow({**_SAME, "flags": ["F"], "conditions": each}, [section.directive]) for each in guards]
+        own = dataclasses.replace(own, rules=[*refused, *own.rules])
         if own.rules or any(each.rules for each in around):
             rows[section.row.content["id"]] = list(_rows(draft, own))
     return settled, rows
-
-
-_Said = Sequence[tuple[str, DraftSection | None, Sequence[Sequence[str]]]]
-
-
-def _links(folder: str, section: DraftSection, said: _Said) -> Set[str]:
-    """Which links may be followed where a section holds, by what Options ``said``, with the folders of <Directory>."""
-    held: Set[str] = {"followsymlinks"}
-    for place, outer, each in said:
-        if outer is None or outer is section or (below(folder, place) if folder and place else holds(outer, section)):
-            for words in each:
-                held = allowed(words, held)
-    return held
-
-
-def _said(draft: SiteDraft, servers: Sequence[DraftServer]) -> _Said:
-    """What Options says of servers and in sections, those for wider folders first."""
-    sections = [each for server in servers for each in server.within if each.allows]
-    found = [(_folder(draft, each), each, each.allows) for each in sections]
-    of_servers = [("", None, each.option("options") or ()) for each in servers]
-    return [*of_servers, *sorted(found, key=lambda each: len(each[0]))]
-
-
-def _folder(draft: SiteDraft, section: DraftSection) -> str:
-    """The folder that a section is for, whole; "" where it is for others than files of one."""
-    outer = section.kind if section.outer is None else section.outer.kind
-    return draft.whole(section.argument) if outer in ("directory", "files") and section.argument else ""
 
 
 _SAME = {"pattern": "^", "substitution": "-"}
@@ -133,9 +109,12 @@ def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
     assert section.row is not None
     for row in section.rules or [DraftRow(dict(_SAME), [section.directive])]:
         content = {**row.content, "location": section.row.content["id"]}
-        if section.kind == "directory" and _RELATIVE(content["substitution"]):
+        if section.kind == "directory" and content["substitution"][:1] in ("$", "%"):
+            with suppress(Unsupported):  # what it becomes shows with a request
+                content["base"] = _base(draft, section)
+        elif section.kind == "directory" and _RELATIVE(content["substitution"]):
             try:
-                start = section.base or files.url(draft, draft.whole(section.argument))
+                start = _base(draft, section)
             except Unsupported as why:
                 draft.lose(row.origins[-1:], f"{why}; until then what it takes is answered 503")
                 content = refusing(content)
@@ -144,4 +123,9 @@ def _rows(draft: SiteDraft, section: DraftSection) -> Iterator[DraftRow]:
         yield DraftRow(content, row.origins)
 
 
-_RELATIVE = re.compile(r"(?!-$|/|%\{|\$\{|[A-Za-z][A-Za-z0-9+.-]*:)").match
+def _base(draft: SiteDraft, section: DraftSection) -> str:
+    """What relative results begin with. Raises Unsupported where nothing says it."""
+    return f"{section.base.rstrip('/')}/" if section.base else files.url(draft, draft.whole(section.argument))
+
+
+_RELATIVE = re.compile(r"(?!-$|/|[A-Za-z][A-Za-z0-9+.-]*:)").match

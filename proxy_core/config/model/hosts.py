@@ -5,6 +5,7 @@ What a host does not say itself it has from [site]. What needs more than one fie
 
 from typing import Annotated, Literal
 
+from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.config.model.types import (
@@ -14,6 +15,7 @@ from proxy_core.config.model.types import (
     DocumentRoot,
     EncodedSlashes,
     FallbackResource,
+    FollowLinks,
     IndexIgnore,
     MaxBody,
     Require,
@@ -107,3 +109,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     index_ignore: IndexIgnore | None = None
     """See ``IndexIgnore``."""
+
+    follow_links: FollowLinks | None = None
+    """See ``FollowLinks``."""
+
+    file_types: FileTypes | None = None
+    """What names of files say in it, beside [file_types]: by extension its word takes the place of that one."""

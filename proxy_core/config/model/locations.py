@@ -6,12 +6,14 @@ is checked in ``rules.lint``.
 
 from typing import Annotated, Literal
 
+from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
     AuthName,
     AutoIndex,
     DirectoryIndex,
     FallbackResource,
+    FollowLinks,
     ForwardAuthName,
     IndexIgnore,
     MaxBody,
@@ -110,6 +112,12 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     index_ignore: IndexIgnore | None = None
     """See ``IndexIgnore``."""
+
+    follow_links: FollowLinks | None = None
+    """See ``FollowLinks``."""
+
+    file_types: FileTypes | None = None
+    """What names of files say in it, beside what its host says: by extension its word takes the place of that one."""
 
     expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
     """Only where this expression holds, too. Apache: If."""

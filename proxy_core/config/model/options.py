@@ -14,6 +14,7 @@ from proxy_core.config.model.types import (
     EncodedSlashes,
     FallbackResource,
     FieldName,
+    FollowLinks,
     IndexIgnore,
     NonEmpty,
     Require,
@@ -159,3 +160,6 @@ class Options(SiteTable, frozen=True, kw_only=True):
 
     index_ignore: IndexIgnore = ()
     """See ``IndexIgnore``."""
+
+    follow_links: FollowLinks = "all"
+    """See ``FollowLinks``."""

@@ -72,6 +72,10 @@ class RewriteRule(HostRow, frozen=True, kw_only=True):
     path of the file. A path as result is looked up anew, from the host on. Of several rows that hold, the last that has
     rules has them tried. Apache: RewriteRule in Location."""
 
+    base: Annotated[str, fitting(r"^(/|\Z)", "a path that begins with a slash"), example("/blog/")] = ""
+    """Path that is put before a result that is neither a path nor a URL; it ends in a slash. Apache: RewriteBase, and
+    the path of the folder where that is not said."""
+
     folder: Annotated[str, example("static")] = ""
     """Folder, relative to the site file, in which the path that the rule makes is looked for, instead of document_root;
     no rule behind it is tried. Apache: a substitution that begins with a folder of the file system."""

@@ -98,5 +98,10 @@ AutoIndex = bool
 what access keeps from the client are left out; of more than 1,000 names the first are listed. Without it, such a folder
 is 403. Apache: Options Indexes."""
 
+FollowLinks = Literal["all", "owner", "none"]
+"""Which symbolic links are followed on the way to a file, each by the folder that it is in: all; those of the owner of
+what they lead to; none. A file behind another one is 403. None leads out of the folder that is served. A location says
+it by its folder alone. Apache: Options FollowSymLinks, SymLinksIfOwnerMatch."""
+
 IndexIgnore = Annotated[tuple[str, ...], example(["*~", "*.bak"])]
 """Names that listings leave out; * ? and [ are wildcards. They are served all the same. Apache: IndexIgnore."""

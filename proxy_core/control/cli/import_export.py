@@ -50,9 +50,14 @@ def _export_arguments(parser: ArgumentParser) -> None:
 
 
 def _output_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, help="the file to write; without it standard output")
+    parser.add_argument("-o", "--output", type=_file, help="the file to write; without it, or with -, standard output")
     parser.add_argument("--report", choices=("text", "json"), default="text", help="how to tell what was lost")
     force_option(parser)
+
+
+def _file(name: str) -> Path | None:
+    """The file of this name; None for the name that stands for standard output."""
+    return None if name == "-" else Path(name)
 
 
 def _import(given: Namespace) -> int:

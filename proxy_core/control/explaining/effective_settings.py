@@ -7,7 +7,7 @@ that serves is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from proxy_core.balance.pool import BoundMember
@@ -123,7 +123,9 @@ def options(
         found.append(("upgrade", b", ".join(sorted(route.upgrades)).decode(), ("routes", route.id)))
     if route.folder:
         found += [(name, shown, source(name)) for name in FOLDERS if (shown := _spelled(getattr(route, name)))]
-        found += _of_name(site, decision)
+        tables: list[tuple[Address, FileTypes | None]] = [(("file_types",), site.file_types)]
+        tables += [((*at, "file_types"), row.file_types) for at, row in places if not isinstance(row, Route)]
+        found += _of_name(tables, decision)
     if member is not None and member.upstream.tls is not None:
         found.append(("upstream_tls", *_tls(host, route, member)))
     return tuple(Setting(name=name, value=value, address=address) for name, value, address in found)
@@ -152,7 +154,7 @@ def _tls(host: str, route: BoundRoute, member: BoundMember) -> tuple[str, Addres
     return f"{name} is asked for; of the certificate is checked: {checks}", at
 
 
-FOLDERS = ("directory_index", "fallback_resource", "autoindex", "index_ignore")
+FOLDERS = ("directory_index", "fallback_resource", "autoindex", "index_ignore", "follow_links")
 """Options of folders that are served."""
 
 
@@ -160,16 +162,20 @@ def _spelled(value: tuple[str, ...] | str | bool) -> str:
     return _switch(value) if isinstance(value, bool) else value if isinstance(value, str) else ", ".join(value)
 
 
-def _of_name(site: Site, decision: Forward | Redirect | Respond) -> Iterator[tuple[str, str, Address]]:
-    """What [file_types] says of the name of the file that answers."""
+def _of_name(
+    tables: Iterable[tuple[Address, FileTypes | None]], decision: Forward | Redirect | Respond
+) -> Iterator[tuple[str, str, Address]]:
+    """What these tables, each over those before it, say of the name of the file that answers."""
     name = readable(decision.target.partition(b"?")[0]) if isinstance(decision, Forward) else ""
-    its, plain = described(name, site.file_types), described(name, FileTypes())
-    if its != plain:
-        yield (
-            "file_types",
-            "; ".join(filter(None, (its.type or "no type", its.encoding, its.language))),
-            ("file_types",),
-        )
+    types, plain = FileTypes(), described(name, FileTypes())
+    found, at = plain, None
+    for address, own in tables:
+        types = types.under(own)
+        its = described(name, types)
+        if its != found:
+            found, at = its, address
+    if at is not None and found != plain:
+        yield "file_types", "; ".join(filter(None, (found.type or "no type", found.encoding, found.language))), at
 
 
 def _switch(on: bool) -> str:

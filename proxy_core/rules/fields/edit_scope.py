@@ -30,26 +30,41 @@ class Moment(Struct):
     """Fields of the request that conditions have looked at, for Vary (``add_vary`` in server/util_expr_eval.c)."""
 
 
+_OF_FILES = frozenset(("HANDLER", "REQUEST_FILENAME", "SCRIPT_FILENAME", "PATH_INFO"))
+"""Variables of what answers."""
+
+
 class HeaderScope(Scope):
     """A Scope that knows the answer too: ``answered`` are its field lines, ``status`` is its status, ``notes`` what was
-    noted of it by lower-case name, ``looked_at`` the fields of the request that an expression has looked at."""
+    noted of it by lower-case name, ``looked_at`` the fields of the request that an expression has looked at, ``where``
+    finds its ``file``."""
 
     answered: Sequence[bytes] = field(default_factory=tuple)
     status: int = 0
     notes: dict[str, str] = field(default_factory=dict)
     looked_at: list[str] = field(default_factory=list)
+    where: Callable[[], str] = lambda: ""
 
     def variable(self, name: str) -> str:
         if name[:5].upper() == "HTTP:":
             self.looked_at.append(name[5:])
         elif name[:5].upper() == "HTTP_" and name.upper() in VARIABLES:
             self.looked_at.append(name[5:].replace("_", "-").title())
-        folded = name.upper() if self.status else ""
+        folded = name.upper()
+        if folded in _OF_FILES:
+            self.file = self.where()
+            if folded == "HANDLER" and 0 < self.status < 300 and not self.file.startswith("proxy:"):
+                return self._type()  # of itself a type is handled by the default handler
+        if not self.status:
+            return Scope.variable(self, name)
         if folded == "REQUEST_STATUS":
             return str(self.status)
         if folded == "CONTENT_TYPE":
-            return self.field("content-type", "resp")
+            return self._type()
         return Scope.variable(self, name)
+
+    def _type(self) -> str:
+        return self.field("content-type", "resp")
 
     def field(self, name: str, which: str) -> str:
         if which == "req":

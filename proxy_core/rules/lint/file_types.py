@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from proxy_core.config.model import Site
-from proxy_core.errors import Problem
+from proxy_core.config.model import FileTypes, Site
+from proxy_core.errors import Address, Problem
 
 
 class Form(Struct, frozen=True):
@@ -18,7 +18,7 @@ class Form(Struct, frozen=True):
     wanted: str
 
 
-_WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
 FORMS = {
     "types": Form(
         re.compile(r"[!#$&^_.+0-9A-Za-z-]+/[!#$&^_.+0-9A-Za-z-]+( *;[ !-~]*)?|"), "a type such as text/plain"
@@ -30,8 +30,16 @@ FORMS = {
 
 
 def lint_file_types(site: Site) -> Iterator[Problem]:
-    for key, form in FORMS.items():
-        for name, value in getattr(site.file_types, key).items():
+    yield from _table(("file_types",), site.file_types)
+    for name, host in site.hosts.items():
+        yield from _table(("hosts", name, "file_types"), host.file_types)
+    for row in site.locations:
+        yield from _table(("locations", row.id, "file_types"), row.file_types)
+
+
+def _table(at: Address, types: FileTypes | None) -> Iterator[Problem]:
+    for key, form in FORMS.items() if types is not None else ():
+        for name, value in getattr(types, key).items():
             if form.regex.fullmatch(value) is None:
                 what = f"what .{name} stands for in {key} is not {form.wanted}"
-                yield Problem(what=what, todo=f"write {form.wanted}", address=("file_types", key, name))
+                yield Problem(what=what, todo=f"write {form.wanted}", address=(*at, key, name))

@@ -241,3 +241,6 @@ def _location(site: Site, row: Location) -> Iterator[Problem]:
     if of_files and not serves_files(site):
         what = "the row is for files, and the site serves none"
         yield warning((*address, of_files), what, "add a document_root or a folder")
+    if row.follow_links is not None and (row.folder is None or row.files is not None or row.expr):
+        what = "links are followed by the folders that they are in, so only a row with folder alone says which"
+        yield error((*address, "follow_links"), what, "write a row with that folder, or delete it")

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from proxy_core.config.model import RewriteRule
 from proxy_core.errors import Address
 from proxy_core.http.escaping import breaks_field
-from proxy_core.http.target import origin, readable
+from proxy_core.http.target import as_bytes_text, origin, readable
 from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
 from proxy_core.rules.expression.functions import number
 from proxy_core.rules.rewriting import conditions, cookie_flag, flags
@@ -306,6 +306,8 @@ def _substitute(rule: BoundRewrite, scope: Scope, made: str) -> None:
     given = rule.flags
     leaves = given.proxy or given.redirect
     rooted = made.startswith("/") or scheme_length(made)
+    if rule.row.base and not rooted:
+        made, rooted = as_bytes_text(rule.row.base) + made, 1
     prefixed = not (rooted or leaves)
     made, scope.args = split_query("/" + made if prefixed else made, scope.args, given, rule.drops)
     if leaves:

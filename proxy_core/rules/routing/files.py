@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proxy_core.config.folders import FILES, METHODS, parted, root_of
+from proxy_core.config.folders import FILES, METHODS, Inside, parted, root_of
 from proxy_core.config.model import Options, RewriteRule, Route
 from proxy_core.http.escaping import sendable
 from proxy_core.http.target import Reading, as_bytes_text, escaped
@@ -35,6 +36,26 @@ def refused_for_files(method: str, decision: Forward) -> Forward | Respond:
     allow = f"Allow: {','.join(METHODS)}".encode()
     status = 405 if method in _REFUSED else 501
     return Respond(status, decision.route, f"files know no {method}", extras._replace(fields=(*extras.fields, allow)))
+
+
+def typed(decision: Forward, host: HostTypes) -> Forward:
+    """The decision, with whose word on the types of files holds for it, where there are several."""
+    sections = tuple(each for each in decision.sections if each in host.sections)
+    if not (host.name or sections):
+        return decision
+    key, slash, rest = decision.target[1:].partition(b"/")
+    start = Inside(key.decode("ascii"), host.name, sections).spelled()
+    return decision._replace(target=b"/" + start.encode("ascii") + slash + rest)
+
+
+class HostTypes(NamedTuple):
+    """Who has a word of its own on the types of files: the host by its name ("" for none), rows of [[locations]]."""
+
+    name: str
+    sections: frozenset[str]
+
+
+NO_TYPES = HostTypes("", frozenset())
 
 
 def in_place(files: BoundRoute, path: str, target: bytes, query: bytes, reading: Reading) -> tuple[BoundRoute, bytes]:
@@ -80,6 +101,7 @@ def served(options: Options, row: Route | RewriteRule | None, state: RuleState, 
         fallback_resource=options.fallback_resource,
         autoindex=options.autoindex,
         index_ignore=options.index_ignore,
+        follow_links=options.follow_links,
         max_body=own.max_body,
         canonical=own.canonical,
     )

@@ -37,7 +37,7 @@ def of_folder(file: str, decision: Forward, scope: Scope, judged: Judged | None)
     method, route = scope.view.method, decision.route
     if method not in (b"GET", b"HEAD"):
         return decision if method != b"POST" else _bare(decision, 404, file)
-    found = scope.fact("listing", route.folder, file)
+    found = scope.fact("listing", f"{route.follow_links} {route.folder}", file)
     if found is None or not route.autoindex:
         return _bare(decision, 404 if found is None else 403, file)
     names = found.split("\0") if found else []
@@ -78,6 +78,8 @@ def _admits(file: str, decision: Forward, scope: Scope, judged: Judged, name: st
 def _known(scope: Scope, folder: str, name: str, fact: FactKey) -> tuple[bool, str | None]:
     """What a listed name is, is known: rules that look whether each is there do not ask the disk again."""
     kind, test, file = fact
+    if kind == "links":
+        return True, None  # of those that may not be followed none is listed
     names = (f"{each.rstrip('/')}/{name.rstrip('/')}" for each in (folder, scope.whole(folder)))
     if kind == "file" and test in _TESTS and file.rstrip("/") in names:
         return True, "1" if test == "-e" or (test == "-d") == name.endswith("/") else None

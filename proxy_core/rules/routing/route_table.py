@@ -60,8 +60,8 @@ class Basis(Struct, frozen=True):
     """[site] override_codes."""
     reading: Reading
     """How paths are read."""
-    folders: tuple[tuple[str, ...], str, bool, tuple[str, ...]]
-    """[site] directory_index, fallback_resource, autoindex and index_ignore."""
+    folders: tuple[tuple[str, ...], str, bool, tuple[str, ...], str]
+    """[site] directory_index, fallback_resource, autoindex, index_ignore and follow_links."""
     members: tuple[tuple[str, tuple[str, ...]], ...]
     """The URLs of the members of each balancer, by its name."""
     own: Own
@@ -215,7 +215,13 @@ def compile_routes(
         site.site.preserve_host,
         site.site.override_codes,
         Reading(site.site.encoded_slashes, site.site.merge_slashes),
-        (site.site.directory_index, site.site.fallback_resource, site.site.autoindex, site.site.index_ignore),
+        (
+            site.site.directory_index,
+            site.site.fallback_resource,
+            site.site.autoindex,
+            site.site.index_ignore,
+            site.site.follow_links,
+        ),
         tuple((name, tuple(m.url for m in group.members.values())) for name, group in site.balancers.items()),
         own,
     )
@@ -273,3 +279,9 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         canonical=own.canonical,
         tls=own.upstream_tls,
     )
+
+
+def skip(tables: Iterable[RouteTable], trace: Trace | None, why: str) -> None:
+    """Tell that no row is tried, and why."""
+    if trace is not None:
+        trace += [Step(("routes", row.id), "skipped", why) for table in tables for row in table.rows]

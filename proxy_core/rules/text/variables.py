@@ -326,7 +326,8 @@ EXPRESSION_VARIABLES: dict[str, Reader] = {
     "SERVER_PROTOCOL_VERSION_MINOR": lambda scope: _version(scope)[-1:],
     "REQUEST_STATUS": _constant("200"),
     "HTTP2": _constant("off"),
-    **dict.fromkeys(("CONTENT_TYPE", "HANDLER", "LAST_MODIFIED", "REQUEST_LOG_ID", "CONN_LOG_ID"), _constant("")),
+    "HANDLER": lambda scope: "proxy-server" if scope.file.startswith("proxy:") else "",
+    **dict.fromkeys(("CONTENT_TYPE", "LAST_MODIFIED", "REQUEST_LOG_ID", "CONN_LOG_ID"), _constant("")),
 }
 """What expressions know (request_var_fn in server/util_expr_eval.c), as far as it is there before an answer."""
 

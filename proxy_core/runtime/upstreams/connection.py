@@ -19,7 +19,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from proxy_core.balance.member_state import UpstreamKey
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.runtime.upstreams.pausable import Pausable
-from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, read_head, with_crlf
+from proxy_core.runtime.upstreams.response_head import CHUNKED, UNTIL_CLOSE, Answer, mixed, read_head, with_crlf
 
 HEAD_BYTES: Final = 32 * 1024
 INTERIMS: Final = 32
@@ -178,7 +178,9 @@ class Upstream(Pausable):
                     data = crlf
                     continue
                 self._buffer = data
-                if len(data) > HEAD_BYTES:
+                if mixed(data):
+                    self._refuse("the upstream's answer has bare line ends")
+                elif len(data) > HEAD_BYTES:
                     self._refuse("the upstream's answer has a head that is too large")
                 elif data[:7] != b"HTTP/1."[: len(data)]:
                     self._refuse("the upstream's answer is not HTTP")

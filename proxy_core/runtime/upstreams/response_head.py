@@ -142,6 +142,12 @@ def with_crlf(data: bytes) -> bytes:
     return data[:end].replace(b"\n", b"\r\n") + data[end:]
 
 
+def mixed(data: bytes) -> bool:
+    """Whether a head that has no end in CRLF CRLF, and is not ``with_crlf`` either, ends all the same where LF alone
+    ends lines: it waits for nothing more."""
+    return b"\n\n" in data or b"\n\r\n" in data
+
+
 def _leave_out(answer: Answer, named: set[bytes]) -> None:
     """Take out the fields that Connection names; indexes of those that stay move up."""
     addresses = [answer.lines[at] for at in answer.addresses]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apache.conversions import imported, site_of
+from tests.apache.conversions import exported, imported, site_of
 
 SERVED = "Listen 1\nDocumentRoot /srv/www\n"
 
@@ -32,16 +32,37 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "<Directory /srv/www/a>\nAddType text/x-own .own\n</Directory>",
         "AddType own .own",
         "<Directory /srv/www>\nOptions Indexes MultiViews\n</Directory>",
-        "AddType text/x-own .own\n<VirtualHost *:1>\nAddType text/x-other .own\n</VirtualHost>",
-        "<Location /a>\nForceType text/plain\n</Location>",
         "AddDefaultCharset utf-8\n<VirtualHost *:1>\nAddDefaultCharset Off\n</VirtualHost>",
+        "<Directory /srv/www/a>\nAddDefaultCharset utf-8\n</Directory>\nAddDefaultCharset Off",
+        "<Directory /srv/www/a>\nAddDefaultCharset x\n</Directory>\n<Location /b>\nAddDefaultCharset y\n</Location>",
     ],
 )
-def test_what_is_not_for_the_whole_site_is_told(tmp_path: Path, text: str) -> None:
-    assert len(imported(tmp_path, SERVED + text).report.losses) == 1
+def test_what_is_taken_for_no_type_and_one_charset_among_several_is_told(tmp_path: Path, text: str) -> None:
+    assert imported(tmp_path, SERVED + text).report.losses != ()
+
+
+def test_places_have_tables_of_their_own_that_go_out_again(tmp_path: Path) -> None:
+    text = (
+        f"AddType text/x-own .own\n<Directory {tmp_path}/www>\nAddType text/x-in .own\nRemoveEncoding .gz\n"
+        "</Directory>\n"
+        "<VirtualHost *:1>\nServerName b.test\nAddCharset utf-8 .u8\n</VirtualHost>"
+    )
+    site = site_of(tmp_path, f"Listen 1\nDocumentRoot {tmp_path}/www\n{text}")
+    assert site["file_types"] == {"types": {"own": "text/x-own"}}
+    assert site["locations"][0]["file_types"] == {"types": {"own": "text/x-in"}, "encodings": {"gz": ""}}
+    assert site["hosts"]["b"]["file_types"] == {"charsets": {"u8": "utf-8"}}
+    (tmp_path / "made.toml").write_text(imported(tmp_path, f"Listen 1\nDocumentRoot {tmp_path}/www\n{text}").text)
+    out, losses = exported((tmp_path / "made.toml").read_text(), tmp_path)
+    assert losses == []
+    for line in (
+        "    AddType text/x-in .own",
+        "    RemoveEncoding .gz",
+        "    AddCharset utf-8 .u8",
+        "AddType text/x-own .own",
+    ):
+        assert line in out.splitlines()
 
 
 def test_of_a_file_with_very_many_types_those_come_in_that_files_have(tmp_path: Path) -> None:
@@ -55,25 +76,3 @@ def test_of_a_file_with_very_many_types_those_come_in_that_files_have(tmp_path: 
 def test_a_file_of_types_that_is_not_there_is_told(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\nDocumentRoot {tmp_path}\nTypesConfig {tmp_path}/none\n")
     assert [each.directive for each in found.report.losses] == ["TypesConfig"]
-
-
-HOST = "<VirtualHost *:1>\nServerName {}.test\n{}\n</VirtualHost>\n"
-
-
-@pytest.mark.parametrize(
-    ("main", "first", "second", "losses"),
-    [
-        ("", "AddType text/x-own .own", "", 1),
-        ("", "AddType text/x-own .own", "AddType text/x-own .own", 0),
-        ("AddType text/x-own .own", "AddType text/x-own .own", "", 0),
-        ("", "AddType text/x-other .other", "", 0),  # no file has that name
-    ],
-)
-def test_what_one_host_says_of_files_that_others_have_as_well_is_told(
-    tmp_path: Path, main: str, first: str, second: str, losses: int
-) -> None:
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www" / "a.own").touch()
-    hosts = HOST.format("a", first) + HOST.format("b", second)
-    text = f"Listen 1\nDocumentRoot {tmp_path}/www\n{main}\n{hosts}"
-    assert len(imported(tmp_path, text).report.losses) == losses

@@ -49,3 +49,18 @@ def test_what_is_made_of_a_file_that_not_all_may_read_can_be_read_by_nobody_else
     assert main(["import", str(tmp_path / "httpd.conf"), "-o", str(made)]) == 0
     assert main(["export", str(made), "--to", "apache", "-o", str(tmp_path / "again.conf")]) == 0
     assert {each.stat().st_mode & 0o777 for each in (made, tmp_path / "again.conf")} == {0o600}
+
+
+def test_a_dash_for_a_file_is_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "httpd.conf").write_text(WHOLE)
+    assert main(["import", "httpd.conf", "-o", "-"]) == 0
+    imported = capsys.readouterr()
+    assert 'proxy = "http://127.0.0.1:1/"' in imported.out
+    assert "2 directives" in imported.err
+    (tmp_path / "site.toml").write_text(imported.out)
+    assert main(["export", "site.toml", "--to", "apache", "-o", "-"]) == 0
+    assert "ProxyPass" in capsys.readouterr().out
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["httpd.conf", "site.toml"]

@@ -218,7 +218,7 @@ async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) ->
     (tmp_path / "www" / "in").mkdir(parents=True)
     (tmp_path / "www" / "a.own").touch()
     own = FileTypes(types={"own": "text/x-own"}, languages={"de": "de"})
-    where = Location(id="in", folder="www/in", autoindex=True)
+    where = Location(id="in", folder="www/in", autoindex=True, file_types=FileTypes(types={"own": "text/x-in"}))
     what = Site(site=Options(document_root="www"), file_types=own, locations=(where,))
     rules, outside = compile_site(what, Registry(), 1), Outside(folder=tmp_path)
 
@@ -229,8 +229,23 @@ async def test_what_holds_for_files_and_their_folders_is_told(tmp_path: Path) ->
     sentence, its = await settings("/a.own.de")
     assert its["file_types"] == ("text/x-own; de", ("file_types",))
     assert its["autoindex"] == ("false", ("site",))
+    _, its = await settings("/in/b.own")
+    assert its["file_types"] == ("text/x-in", ("locations", "in", "file_types"))
     sentence, its = await settings("/in/")
     assert sentence == "answered here with 200: a listing of www/in/: 0 names"
     assert its["autoindex"] == ("true", ("locations", "in"))
     assert "file_types" not in its
     assert its["directory_index"] == ("index.html", ("site",))
+
+
+async def test_a_link_that_is_not_followed_is_told_with_what_says_so(tmp_path: Path) -> None:
+    (tmp_path / "www" / "in").mkdir(parents=True)
+    (tmp_path / "www" / "in" / "link").symlink_to("../../www")
+    where = Location(id="in", folder="www/in", follow_links="none")
+    what = Site(site=Options(document_root="www"), locations=(where,))
+    rules, outside = compile_site(what, Registry(), 1), Outside(folder=tmp_path)
+    found = await explain(rules, outside, Question(url="/in/link/x", fields=("Host: a",)))
+    assert found.status == 403
+    assert f"follow_links has the link {tmp_path}/www/in/link not followed" in found.sentence
+    its = {each.name: (each.value, each.address) for each in found.settings}
+    assert its["follow_links"] == ("none", ("locations", "in"))

@@ -58,6 +58,8 @@ FAULTS: list[tuple[str, Address, str, str]] = [
     (USED + table("m", "type = 'dbd'\ndsn = 'sqlite:x'\nquery = 'x'"), ("maps", "m", "query"), "error", "%s"),
     ("[[locations]]\npath_regex = '('\n", ("locations", "locations", "path_regex"), "error", "does not compile"),
     ("[hosts.h]\nnames = ['x']\nlisteners = ['htp']\n", ("hosts", "h", "listeners"), "error", "did you mean http"),
+    ("[[locations]]\nid = 'l'\npath = '/'\nfollow_links = 'none'\n", ("locations", "l", "follow_links"), "error",
+     "folder alone"),
     # Warnings: what works but hardly means what it says.
     (rule("^/a", "http://one/", "P", "R"), ("rewrites", "a", "flags"), "warning", "R has no say"),
     (rule("^/a", "http://one/", "P", "PT"), ("rewrites", "a", "flags"), "warning", "nothing to pass on"),
