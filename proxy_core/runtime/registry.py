@@ -26,6 +26,7 @@ Shares = tuple[str, tuple[tuple[str, int], ...]]
 """What a balancer's turns are worked out from: its method, and the factor of each member, 0 for those out of service.
 """
 
+
 class Registry(Struct):
     """``retired_…`` hold the keys that the site in force does not mention, with the time (monotonic) they left it."""
 
