@@ -50,7 +50,7 @@ class CellKey(NamedTuple):
     shape: str
 
 
-class Cell(Struct):
+class CellCounts(Struct):
     """How the requests of one kind ended."""
 
     requests: float = 0
@@ -73,7 +73,7 @@ class TenSeconds(Struct, frozen=True):
     """A step that is over. ``at`` is the epoch time of its end."""
 
     at: float
-    cells: tuple[tuple[CellKey, Cell], ...]
+    cells: tuple[tuple[CellKey, CellCounts], ...]
 
 
 _Open = tuple[MemberKey | None, RuleState | None, RuleState | None, str]
@@ -84,7 +84,7 @@ class LastHour:
 
     def __init__(self, steps: Iterable[TenSeconds] = ()) -> None:
         self.steps = deque(steps, maxlen=STEPS)
-        self._open: dict[_Open, Cell] = {}
+        self._open: dict[_Open, CellCounts] = {}
         self._shapes: dict[tuple[bytes, bytes], str] = {}
 
     def add(self, finished: Sequence[Exchange], weight: int) -> None:
@@ -114,7 +114,7 @@ class LastHour:
         if cell is None:
             if len(self._open) >= MOST:
                 key = (*key[:3], REST) if len(self._open) < 2 * MOST else (None, None, None, REST)
-            cell = self._open.setdefault(key, Cell())
+            cell = self._open.setdefault(key, CellCounts())
         cell.requests += weight
         if status >= 500 or exchange.cut >= 500:
             cell.errors += 1
@@ -140,9 +140,9 @@ def _key(key: _Open) -> CellKey:
     return CellKey(member, route.key if route else None, rule.key if rule else None, shape)
 
 
-def merged(cells: Iterable[Cell]) -> Cell:
+def merged(cells: Iterable[CellCounts]) -> CellCounts:
     """What all of them count."""
-    total, histogram = Cell(), dict[int, int]()
+    total, histogram = CellCounts(), dict[int, int]()
     for cell in cells:
         total.requests += cell.requests
         total.errors += cell.errors

@@ -6,17 +6,21 @@ while. It makes the steps that a recorder would have made, without a request bei
 
 from __future__ import annotations
 
+import asyncio
 import random
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from math import exp, pi, sin, sqrt
-from typing import NamedTuple
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 from proxy_core.balance.latency_histogram import bucket_of
 from proxy_core.balance.member_state import MemberKey
-from proxy_core.control.watching.diagnosis import Applied, Diagnosis, Subject, Trouble
-from proxy_core.runtime.last_hour import STEP, Cell, CellKey, LastHour, TenSeconds
+from proxy_core.control.watching.diagnosis import Diagnosis
+from proxy_core.control.watching.troubles import AppliedAt, Subject, Trouble
+from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, LastHour, TenSeconds
 
 START = 1_750_000_000.0
 
@@ -35,8 +39,8 @@ class Path(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """From ``begin`` to ``end`` (seconds of the night) what ``hits`` fails more, is refused more, takes longer, or comes
-    more often. ``blames`` says who is rightly named for it; none where nothing is to be told."""
+    """From ``begin`` to ``end`` (seconds of the night) what ``hits`` fails more, is refused more, takes longer, or
+    comes more often. ``blames`` says who is rightly named for it; none where nothing is to be told."""
 
     begin: float
     end: float
@@ -48,7 +52,10 @@ class Incident(NamedTuple):
     blames: frozenset[Subject] = frozenset()
     generation: int = 0
     grows: bool = False
-    """It comes gradually: whole at half of its time."""
+    """It comes gradually: whole after ten minutes."""
+
+    def grown(self, at: float) -> float:
+        return min(1.0, (at - self.begin) / 600) if self.grows else 1.0
 
 
 class Night(NamedTuple):
@@ -61,7 +68,7 @@ class Night(NamedTuple):
     incidents: tuple[Incident, ...] = ()
     wave: float = 0.0
     """How far the rate rises and falls in a day, 0 to 1."""
-    generations: tuple[Applied, ...] = ()
+    generations: tuple[AppliedAt, ...] = ()
     hours: float = 1.0
     noisy: float = 0.0
     """How far rates of errors vary by themselves from minute to minute."""
@@ -81,8 +88,6 @@ SHOP = (
 @lru_cache(maxsize=4096)
 def _quantiles(median: float, sigma: float) -> list[int]:
     """Buckets at which a log-normal time lies, 200 of them equally likely."""
-    from statistics import NormalDist
-
     normal = NormalDist()
     return [bucket_of(median * exp(sigma * normal.inv_cdf((n + 0.5) / 200))) for n in range(200)]
 
@@ -128,7 +133,7 @@ def steps(night: Night, seed: int) -> Iterator[TenSeconds]:
                     MemberKey("shop", member), ("routes", path.route), ("rewrites", path.rule) if path.rule else None,
                     path.shape,
                 )  # fmt: skip
-                cell = Cell(
+                cell = CellCounts(
                     requests, failed, 0, min(requests - failed, _poisson(rng, requests * min(1.0, refused))),
                     dict(Counter(rng.choices(_quantiles(median, path.sigma), k=requests))),
                 )  # fmt: skip
@@ -149,7 +154,7 @@ class Verdict(NamedTuple):
     """Of each incident that a generation brought, whether it was named."""
 
 
-def judge(night: Night, seed: int) -> Verdict:
+async def judge(night: Night, seed: int) -> Verdict:
     diagnosis, hour = Diagnosis(), LastHour()
     false: dict[Subject, Trouble] = {}
     told: list[float] = [float("inf")] * len(night.incidents)
@@ -157,8 +162,9 @@ def judge(night: Night, seed: int) -> Verdict:
     for step in steps(night, seed):
         hour.steps.append(step)
         now = step.at - START
-        applied = [Applied(each.number, START + each.at) for each in night.generations if each.at <= now]
-        for trouble in diagnosis.look(hour.steps, applied):
+        applied = [AppliedAt(each.number, START + each.at) for each in night.generations if each.at <= now]
+        await diagnosis.look(hour.steps, applied)
+        for trouble in diagnosis.troubles:
             for n, incident in enumerate(night.incidents):
                 if incident.begin <= now <= incident.end + 120 and trouble.subject in incident.blames:
                     told[n] = min(told[n], now - incident.begin)
@@ -180,111 +186,104 @@ def judge(night: Night, seed: int) -> Verdict:
 
 
 FOUR = ("a", "b", "c", "d")
+BEGIN = 500.0
+"""Seconds before anything happens."""
 
 
-def member(name: str) -> Subject:
+def _member(name: str) -> Subject:
     return Subject("member", "shop", name)
 
 
-def nights() -> dict[str, Night]:
-    """The named ones."""
-    old = Subject("rule", "rewrites", "old-pages")
-    return {
-        "a member fails 2 % of checkout and slows": Night(
-            150,
-            FOUR,
-            SHOP,
-            (
-                Incident(
-                    2000,
-                    3400,
-                    lambda m, p: m == "c" and "checkout" in p.shape,
-                    error=0.4,
-                    slower=10,
-                    blames=frozenset({member("c")}),
-                ),
-            ),
-        ),
-        "a member is ten times slower": Night(
-            150, FOUR, SHOP, (Incident(1500, 3000, lambda m, p: m == "b", slower=10, blames=frozenset({member("b")})),)
-        ),
-        "a member fails 2 % of all": Night(
-            150, FOUR, SHOP, (Incident(1500, 3000, lambda m, p: m == "b", error=0.02, blames=frozenset({member("b")})),)
-        ),
-        "one of two members is ill": Night(
-            60,
-            ("a", "b"),
-            SHOP,
-            (Incident(1500, 3000, lambda m, p: m == "b", error=0.05, slower=3, blames=frozenset({member("b")})),),
-        ),
-        "two of four members are ill": Night(
-            150,
-            FOUR,
-            SHOP,
-            (Incident(1500, 3000, lambda m, p: m in "ab", error=0.1, blames=frozenset({member("a"), member("b")})),),
-        ),
-        "a rule sends to the wrong place": Night(
-            150,
-            FOUR,
-            SHOP,
-            (Incident(1800, 3500, lambda m, p: bool(p.rule), refused=1.0, blames=frozenset({old}), generation=2),),
-            generations=(Applied(1, 0), Applied(2, 1795)),
-        ),
-        "all members are slow": Night(
-            150,
-            FOUR,
-            SHOP,
-            (Incident(1500, 3000, lambda m, p: True, slower=6, blames=frozenset({Subject("site", "", "")})),),
-        ),
-        "a service behind one route fails": Night(
-            150,
-            FOUR,
-            SHOP,
-            (
-                Incident(
-                    1500,
-                    3000,
-                    lambda m, p: p.route == "api",
-                    error=0.3,
-                    blames=frozenset({Subject("route", "routes", "api")}),
-                ),
-            ),
-        ),
-        "an edit makes a route slow": Night(
-            150,
-            FOUR,
-            SHOP,
-            (
-                Incident(
-                    1500,
-                    3000,
-                    lambda m, p: p.route == "images",
-                    slower=8,
-                    blames=frozenset({Subject("route", "routes", "images")}),
-                    generation=3,
-                ),
-            ),
-            generations=(Applied(1, 0), Applied(2, 900), Applied(3, 1490)),
-        ),
-        "quiet": Night(150, FOUR, SHOP),
-        "too few requests": Night(0.3, FOUR, SHOP, noisy=0.5),
-        "a deploy by turns": Night(
-            150,
-            FOUR,
-            SHOP,
-            tuple(
-                Incident(1000 + 60 * n, 1010 + 60 * n, lambda m, p, who=who: m == who, error=0.3)
-                for n, who in enumerate(FOUR)
-            )
-            + tuple(
-                Incident(1010 + 60 * n, 1030 + 60 * n, lambda m, p, who=who: m == who, slower=3)
-                for n, who in enumerate(FOUR)
-            ),
-        ),
-        "daily waves": Night(100, FOUR, SHOP, wave=0.8, hours=24),
-        "one hot path": Night(
-            100, FOUR, SHOP, (Incident(1500, 3000, lambda m, p: p.shape == "GET /search", traffic=12),)
-        ),
-        "errors come in bursts": Night(100, FOUR, tuple(p._replace(error=0.01) for p in SHOP), noisy=0.7, hours=3),
-        "an older machine": Night(150, FOUR, SHOP, (Incident(0, 4000, lambda m, p: m == "d", slower=2.5),)),
-    }
+def _ill(*subjects: Subject, begin: float = BEGIN, lasts: float = 1500.0, **how: Any) -> Incident:
+    return Incident(begin, begin + lasts, blames=frozenset(subjects), **how)
+
+
+def _deploy() -> tuple[Incident, ...]:
+    """Each member restarts in its turn: it fails for ten seconds, and is slow for twenty."""
+    found = []
+    for n, name in enumerate(FOUR):
+
+        def hits(member: str, _: Path, name: str = name) -> bool:
+            return member == name
+
+        begin = BEGIN + 60 * n
+        found += [_ill(begin=begin, lasts=10, hits=hits, error=0.3)]
+        found += [_ill(begin=begin + 10, lasts=20, hits=hits, slower=3)]
+    return tuple(found)
+
+
+def _route(name: str) -> Subject:
+    return Subject("route", "routes", name)
+
+
+NIGHTS = {
+    "a member fails at checkout and slows": Night(
+        150, FOUR, SHOP,
+        (_ill(_member("c"), hits=lambda m, p: m == "c" and "checkout" in p.shape, error=0.4, slower=10),),
+    ),
+    "a member gets ten times slower": Night(
+        150, FOUR, SHOP, (_ill(_member("b"), hits=lambda m, p: m == "b", slower=10),)
+    ),
+    "a member fails 2 % of all": Night(150, FOUR, SHOP, (_ill(_member("b"), hits=lambda m, p: m == "b", error=0.02),)),
+    "a member rots slowly": Night(
+        150, FOUR, SHOP, (_ill(_member("b"), hits=lambda m, p: m == "b", slower=12, grows=True),)
+    ),
+    "a member misses a page after its deploy": Night(
+        150, FOUR, SHOP, (_ill(_member("d"), hits=lambda m, p: m == "d" and p.shape == "GET /search", refused=1.0),)
+    ),
+    "one of two members is ill": Night(
+        60, ("a", "b"), SHOP, (_ill(_member("b"), hits=lambda m, p: m == "b", error=0.05, slower=3),)
+    ),
+    "two of four members are ill": Night(
+        150, FOUR, SHOP, (_ill(_member("a"), _member("b"), hits=lambda m, p: m in "ab", error=0.1),)
+    ),
+    "a rule sends to the wrong place": Night(
+        150, FOUR, SHOP,
+        (_ill(Subject("rule", "rewrites", "old-pages"), hits=lambda m, p: bool(p.rule), refused=1.0, generation=2),),
+        generations=(AppliedAt(1, 0), AppliedAt(2, BEGIN - 5)),
+    ),
+    "an edit makes a route slow": Night(
+        150, FOUR, SHOP, (_ill(_route("images"), hits=lambda m, p: p.route == "images", slower=8, generation=3),),
+        generations=(AppliedAt(1, 0), AppliedAt(2, BEGIN / 2), AppliedAt(3, BEGIN - 10)),
+    ),
+    "a service behind one route fails": Night(
+        150, FOUR, SHOP, (_ill(_route("api"), hits=lambda m, p: p.route == "api", error=0.3),)
+    ),
+    "all members are slow": Night(
+        150, FOUR, SHOP, (_ill(Subject("site", "", ""), hits=lambda m, p: True, slower=6),)
+    ),
+    "nothing happens": Night(150, FOUR, SHOP),
+    "too few requests": Night(0.3, FOUR, SHOP, noisy=0.5),
+    "a deploy by turns": Night(150, FOUR, SHOP, _deploy()),
+    "daily waves": Night(100, FOUR, SHOP, wave=0.8),
+    "one hot path": Night(100, FOUR, SHOP, (_ill(hits=lambda m, p: p.shape == "GET /search", traffic=12),)),
+    "errors come in bursts": Night(100, FOUR, tuple(p._replace(error=0.01) for p in SHOP), noisy=0.7),
+    "an older machine": Night(150, FOUR, SHOP, (_ill(begin=0, lasts=1e6, hits=lambda m, p: m == "d", slower=2.5),)),
+}  # fmt: skip
+"""The named ones."""
+
+
+def main() -> None:
+    """``python -m tests.sim.nights [SEEDS [HOURS]]``: what diagnosis makes of each night, as a table."""
+    seeds, hours = (int(each) for each in (*sys.argv[1:], "5", "1")[:2])
+    print(f"{'night':42} {'false a day':>11} {'told in 60 s':>12} {'onset ±10 s':>12} {'generation':>10}")
+    for name, night in NIGHTS.items():
+        seen = [asyncio.run(judge(night._replace(hours=hours), seed)) for seed in range(seeds)]
+        days = seeds * hours / 24
+        delays = [delay for verdict in seen for delay in verdict.delays]
+        onsets = [off for verdict in seen for off in verdict.onsets]
+        named = [right for verdict in seen for right in verdict.generations]
+        print(
+            f"{name:42} {sum(len(verdict.false) for verdict in seen) / days:11.1f}"
+            f" {_of(sum(delay <= 60 for delay in delays), delays):>12}"
+            f" {_of(sum(abs(off) <= 10 for off in onsets), onsets):>12} {_of(sum(named), named):>10}",
+            flush=True,
+        )
+
+
+def _of(part: int, whole: Sequence[object]) -> str:
+    return f"{part} of {len(whole)}" if whole else "-"
+
+
+if __name__ == "__main__":
+    main()

@@ -14,18 +14,19 @@ usual state. Pure: steps and generations in, troubles out; the same for the reco
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Literal, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy_core.balance.latency_histogram import percentiles
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.control.watching import evidence
 from proxy_core.control.watching.evidence import Comparison, Count, Odds, against, odds, onset, spread_of, surprise
-from proxy_core.runtime.last_hour import STEP, Cell, CellKey, TenSeconds, merged
+from proxy_core.control.watching.troubles import SITE, AppliedAt, Kind, Measure, Sign, Subject, Trouble
+from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, TenSeconds, merged
 
 WINDOW = 6
 """Steps that are "now": a minute."""
@@ -46,9 +47,6 @@ SETTLES = 60.0
 COINCIDES = 60.0
 """Seconds after a generation in which what begins is said to come just after it."""
 
-Measure = Literal["5xx", "4xx", "slow"]
-Kind = Literal["site", "member", "rule", "route", "shape"]
-
 
 class Effect(NamedTuple):
     """The least that a measure must show: so many requests, such a part of all and more than expected, so many times
@@ -67,111 +65,72 @@ EFFECTS: Mapping[Measure, Effect] = {
 }
 
 
-class Subject(NamedTuple):
-    """Who is ill: a member by balancer and name, a rule or route by list and id, a shape by "" and its text."""
-
-    kind: Kind
-    home: str
-    name: str
-
-
-SITE = Subject("site", "", "")
-
-
-class Sign(Struct, frozen=True, kw_only=True):
-    """One way in which a trouble shows."""
-
-    measure: Measure
-    """What was counted."""
-    part: float
-    """The part of the last minute's requests that it counts, 0 to 1."""
-    expected: float
-    """The part that was to be expected."""
-    per_second: float
-    """How many of them there are."""
-    since: float
-    """When it began, to a step, in seconds since the epoch."""
-    found: float
-    """When it was found, in seconds since the epoch."""
-    shape: str = ""
-    """The shape of path that most of them have, "" where there is no such."""
-    shape_part: float = 0.0
-    """The part of them that have it, 0 to 1."""
-
-
-class Trouble(Struct, frozen=True, kw_only=True):
-    """Something that is wrong."""
-
-    subject: Subject
-    """Who is ill."""
-    signs: tuple[Sign, ...]
-    """How it shows, the surest first."""
-    p95: float
-    """Seconds within which nearly all its requests of the last minute were over; -1 for none."""
-    p95_expected: float
-    """The same of its peers, or of itself before; -1 for not known."""
-    peers: int = 0
-    """Members that it was held against; 0 where it was held against itself. One may be the odd one itself."""
-    generation: int = 0
-    """The one that came into force just before it began; 0 for none."""
-
-    @property
-    def since(self) -> float:
-        return min(sign.since for sign in self.signs)
-
-
-class Applied(NamedTuple):
-    """A generation that came into force, and when (seconds since the epoch)."""
-
-    number: int
-    at: float
-
-
-Cells = Sequence[tuple[CellKey, Cell]]
+Cells = Sequence[tuple[CellKey, CellCounts]]
 Belongs = Callable[[CellKey], bool]
 
 
-class Past(NamedTuple):
-    """What is looked at: the newest steps (oldest first), and whole minutes that lie before the last of them."""
+class LookBack(NamedTuple):
+    """What is looked at: the steps of the hour, oldest first; the last WINDOW of them as one; the minutes before that,
+    each as one, and the last BLOCKS of these as one."""
 
     steps: Sequence[TenSeconds]
+    now: Cells
     minutes: Sequence[TenSeconds]
+    reference: Cells
 
 
 def together(steps: Sequence[TenSeconds]) -> TenSeconds:
     """Steps as one, cell by cell."""
-    cells: dict[CellKey, list[Cell]] = {}
+    cells: dict[CellKey, list[CellCounts]] = {}
     for step in steps:
         for key, cell in step.cells:
             cells.setdefault(key, []).append(cell)
     return TenSeconds(steps[-1].at, tuple((key, merged(same)) for key, same in cells.items()))
 
 
-def diagnose(past: Past, generations: Sequence[Applied], before: Sequence[Trouble] = ()) -> tuple[Trouble, ...]:
+def diagnose(past: LookBack, generations: Sequence[AppliedAt], before: Sequence[Trouble] = ()) -> tuple[Trouble, ...]:
     """All that is wrong at the end of the newest step, worst first. ``before`` is what was found at the step before."""
-    ill = [*_all_members(past, before)]
-    found: dict[Subject, list[Found]] = {}
-    for each in (each for each in ill if each.sure):
-        found.setdefault(each.subject, []).append(each)
+    return _concluded([*chain.from_iterable(_stages(past, before))], past, generations, before)
+
+
+def _stages(past: LookBack, before: Sequence[Trouble]) -> Iterator[list[Suspect]]:
+    """Who is ill, some at a time."""
+    ill = []
+    for measure in EFFECTS:
+        found = [*_members(measure, past, past.now, _lasting(measure, before))]
+        ill += found
+        yield [each for each in found if each.sure]
     suspects = {MemberKey(each.subject.home, each.subject.name) for each in ill}
     for measure in EFFECTS:
-        for each in _of_measure(measure, past, before, suspects):
-            found.setdefault(each.subject, []).append(each)
+        yield [*_of_measure(measure, past, before, suspects)]
+
+
+def _concluded(
+    found: Sequence[Suspect], past: LookBack, generations: Sequence[AppliedAt], before: Sequence[Trouble]
+) -> tuple[Trouble, ...]:
+    signs: dict[Subject, list[Suspect]] = {}
+    for each in found:
+        signs.setdefault(each.subject, []).append(each)
     known = {trouble.subject: trouble for trouble in before}
-    troubles = [_trouble(signs, known.get(subject), past, generations) for subject, signs in found.items()]
+    troubles = [_trouble(shown, known.get(subject), past, generations) for subject, shown in signs.items()]
     return tuple(sorted(troubles, key=_weight, reverse=True))
 
 
-class Found(NamedTuple):
+class Suspect(NamedTuple):
     """A subject in which a measure counts more than it may."""
 
     subject: Subject
+    """Who."""
     belongs: Belongs
+    """Which cells are of it."""
     seen: Comparison
+    """What the measure says of the last minute."""
     sign: Sign
+    """The same for people."""
     others: Cells
     """What it was held against."""
     peers: int
+    """How many members that are; 0 for itself before."""
     sure: bool = True
     """Otherwise it is but suspected: nobody is told, and nobody else is blamed for it."""
 
@@ -180,24 +139,18 @@ def _lasting(measure: Measure, before: Sequence[Trouble]) -> dict[Subject, Sign]
     return {each.subject: sign for each in before for sign in each.signs if sign.measure == measure}
 
 
-def _all_members(past: Past, before: Sequence[Trouble]) -> Iterator[Found]:
-    now = [each for step in past.steps[-WINDOW:] for each in step.cells]
-    for measure in EFFECTS:
-        yield from _members(measure, past, now, _lasting(measure, before))
-
-
 def _of_measure(
-    measure: Measure, past: Past, before: Sequence[Trouble], suspects: Container[MemberKey | None]
-) -> Iterator[Found]:
-    now = [each for step in past.steps[-WINDOW:] for each in step.cells if each[0].member not in suspects]
-    reference = [each for minute in past.minutes[-BLOCKS:] for each in minute.cells if each[0].member not in suspects]
+    measure: Measure, past: LookBack, before: Sequence[Trouble], suspects: Container[MemberKey | None]
+) -> Iterator[Suspect]:
+    now = [each for each in past.now if each[0].member not in suspects]
+    reference = [each for each in past.reference if each[0].member not in suspects]
     lasting = _lasting(measure, before)
     explained: list[Belongs] = []
     count = _count(measure, reference)
     usual = odds(reference, count)
-    question = Question(measure, count, usual, past, lasting)
+    yardstick = Yardstick(measure, count, usual, past, lasting)
 
-    def ask(kind: Kind, of: Callable[[CellKey], tuple[str, str] | None], cells: Cells) -> Iterator[Found]:
+    def ask(kind: Kind, of: Callable[[CellKey], tuple[str, str] | None], cells: Cells) -> Iterator[Suspect]:
         for name in sorted({of(key) or ("", "") for key, _ in cells}):
             if name == ("", ""):
                 continue
@@ -207,13 +160,13 @@ def _of_measure(
             ) -> bool:
                 return of(key) == name and key.member not in suspects and not any(other(key) for other in others)
 
-            each = question.ask(Subject(kind, *name), belongs, cells, reference, 0)
+            each = yardstick.ask(Subject(kind, *name), belongs, cells, reference, 0)
             if each is not None and each.sure:
                 yield each
 
     routes = [*ask("route", lambda key: key.route, now)]
     if SITE in lasting or (len(routes) > 1 and len(routes) >= 0.8 * _enough(now, reference)):
-        whole = question.ask(SITE, lambda key: key.member not in suspects, now, reference, 0)
+        whole = yardstick.ask(SITE, lambda key: key.member not in suspects, now, reference, 0)
         if whole is not None and whole.sure:
             yield whole
             return
@@ -251,7 +204,7 @@ def _without(cells: Cells, explained: Sequence[Belongs]) -> Cells:
     return [each for each in cells if not any(belongs(each[0]) for belongs in explained)] if explained else cells
 
 
-def _members(measure: Measure, past: Past, now: Cells, lasting: Mapping[Subject, Sign]) -> Iterator[Found]:
+def _members(measure: Measure, past: LookBack, now: Cells, lasting: Mapping[Subject, Sign]) -> Iterator[Suspect]:
     """Members that are worse than their peers; the worst is taken out before the others are compared anew."""
     pools: dict[str, set[MemberKey]] = {}
     for key, _ in now:
@@ -269,19 +222,22 @@ def _members(measure: Measure, past: Past, now: Cells, lasting: Mapping[Subject,
 
 
 def _member(
-    measure: Measure, member: MemberKey, pool: set[MemberKey], past: Past, now: Cells, lasting: Mapping[Subject, Sign]
-) -> Found | None:
+    measure: Measure,
+    member: MemberKey,
+    pool: set[MemberKey],
+    past: LookBack,
+    now: Cells,
+    lasting: Mapping[Subject, Sign],
+) -> Suspect | None:
     peers = [each for each in now if each[0].member in pool and each[0].member != member]
     count = _count(measure, peers)
-    question = Question(measure, count, odds(peers, count), past, lasting)
+    yardstick = Yardstick(measure, count, odds(peers, count), past, lasting)
     subject = Subject("member", *member)
-    found = question.ask(subject, lambda key: key.member == member, now, peers, len(pool) - 1)
+    found = yardstick.ask(subject, lambda key: key.member == member, now, peers, len(pool) - 1)
     if found is None or not found.sure or subject in lasting:
         return found
     # One that was always so, an older machine say, is no news.
-    always = against(
-        [each for minute in past.minutes for each in minute.cells if each[0].member == member], count, question.usual
-    )
+    always = against([each for each in past.reference if each[0].member == member], count, yardstick.usual)
     if len(past.minutes) < KNOWN:
         news = measure != "slow" or found.seen.part >= SEVERE
     else:
@@ -289,19 +245,19 @@ def _member(
     return found if news else None
 
 
-class Question(NamedTuple):
+class Yardstick(NamedTuple):
     """What is asked of each subject of a measure."""
 
     measure: Measure
-    count: Count
+    counts: Count
     usual: Odds
-    past: Past
+    past: LookBack
     lasting: Mapping[Subject, Sign]
 
-    def ask(self, subject: Subject, belongs: Belongs, now: Cells, others: Cells, peers: int) -> Found | None:
+    def ask(self, subject: Subject, belongs: Belongs, now: Cells, others: Cells, peers: int) -> Suspect | None:
         """The subject, if it is ill: found now, or found before and not over."""
         mine = [each for each in now if belongs(each[0])]
-        seen = against(mine, self.count, self.usual)
+        seen = against(mine, self.counts, self.usual)
         known = self.lasting.get(subject)
         end = self.past.steps[-1].at
         sure = self._is_surprising(seen) and self._is_steady(belongs, seen, peers)
@@ -309,7 +265,7 @@ class Question(NamedTuple):
             if not self._lasts(seen, known):
                 return None
             sign = replace(known, part=seen.part, per_second=seen.counted / (WINDOW * STEP))
-            return Found(subject, belongs, seen, self._placed(sign, mine), others, peers)
+            return Suspect(subject, belongs, seen, self._placed(sign, mine), others, peers)
         if not sure and not self._is_suspicious(seen):
             return None
         sign = Sign(
@@ -326,7 +282,7 @@ class Question(NamedTuple):
             steps = (self._of(step, belongs) for step in reversed(self.past.steps))
             began = onset(steps, max(2.0, seen.counted / seen.expected))
             sign = replace(sign, since=end - began * STEP)
-        return Found(subject, belongs, seen, self._placed(sign, mine), others, peers, sure)
+        return Suspect(subject, belongs, seen, self._placed(sign, mine), others, peers, sure)
 
     def _is_suspicious(self, seen: Comparison) -> bool:
         return seen.counted >= 3 and seen.counted >= 2 * seen.expected and surprise(seen) >= SUSPICIOUS
@@ -356,7 +312,7 @@ class Question(NamedTuple):
         return surprise(seen, spread) >= SURE and surprise(rest) >= SUSPICIOUS
 
     def _of(self, step: TenSeconds, belongs: Belongs) -> Comparison:
-        return against([each for each in step.cells if belongs(each[0])], self.count, self.usual)
+        return against([each for each in step.cells if belongs(each[0])], self.counts, self.usual)
 
     def _lasts(self, seen: Comparison, known: Sign) -> bool:
         """Whether what was found before is not over: still twice what was expected then, and half of what matters."""
@@ -366,7 +322,7 @@ class Question(NamedTuple):
     def _placed(self, sign: Sign, mine: Cells) -> Sign:
         shapes: dict[str, float] = {}
         for key, cell in mine:
-            shapes[key.shape] = shapes.get(key.shape, 0.0) + self.count(key, cell)
+            shapes[key.shape] = shapes.get(key.shape, 0.0) + self.counts(key, cell)
         total = sum(shapes.values())
         if len(shapes) < 2 or not total:
             return replace(sign, shape=next(iter(shapes), "") if len(shapes) == 1 else "", shape_part=1.0)
@@ -375,9 +331,11 @@ class Question(NamedTuple):
         return replace(sign, shape=shape if part >= 0.5 else "", shape_part=part if part >= 0.5 else 0.0)
 
 
-def _trouble(signs: Sequence[Found], known: Trouble | None, past: Past, generations: Sequence[Applied]) -> Trouble:
+def _trouble(
+    signs: Sequence[Suspect], known: Trouble | None, past: LookBack, generations: Sequence[AppliedAt]
+) -> Trouble:
     first = signs[0]
-    now = [cell for step in past.steps[-WINDOW:] for key, cell in step.cells if first.belongs(key)]
+    now = [cell for key, cell in past.now if first.belongs(key)]
     trouble = Trouble(
         subject=first.subject,
         signs=tuple(each.sign for each in signs),
@@ -390,11 +348,11 @@ def _trouble(signs: Sequence[Found], known: Trouble | None, past: Past, generati
     return replace(trouble, generation=_just_before(trouble.since, generations))
 
 
-def _p95(cells: Iterable[Cell]) -> float:
+def _p95(cells: Iterable[CellCounts]) -> float:
     return percentiles(cell.durations() for cell in cells)[1]
 
 
-def _just_before(since: float, generations: Sequence[Applied]) -> int:
+def _just_before(since: float, generations: Sequence[AppliedAt]) -> int:
     for generation in reversed(generations):
         if generation.at <= since + STEP:
             return generation.number if generation.at >= since - COINCIDES else 0
@@ -408,19 +366,31 @@ def _weight(trouble: Trouble) -> float:
 
 
 class Diagnosis:
-    """What is wrong now, looked for after each step; and what was, for each step of the hour."""
+    """What is wrong now, looked for after each step."""
 
     def __init__(self) -> None:
-        self.minutes: list[TenSeconds] = []
-        self._since_minute = 0
         self.troubles: tuple[Trouble, ...] = ()
+        self._minutes: list[TenSeconds] = []
+        self._reference: Cells = ()
+        self._steps = 0
+        self._seen = 0.0
 
-    def look(self, steps: Sequence[TenSeconds], generations: Sequence[Applied]) -> tuple[Trouble, ...]:
-        """To be called once for each step that is closed."""
-        self._since_minute += 1
-        if self._since_minute == 2 * WINDOW:
-            self._since_minute -= WINDOW
-            older = [*islice(steps, max(0, len(steps) - 2 * WINDOW), max(0, len(steps) - WINDOW))]
-            self.minutes = [*self.minutes[1 - MINUTES :], together(older)]
-        self.troubles = diagnose(Past([*steps], self.minutes), generations, self.troubles)
-        return self.troubles
+    async def look(self, closed: Sequence[TenSeconds], generations: Sequence[AppliedAt]) -> None:
+        """To be called after each second, or at least after each step that is closed; a slice of it takes few
+        milliseconds of the loop."""
+        if not closed or closed[-1].at == self._seen:
+            return
+        self._seen = closed[-1].at
+        steps = [*closed]
+        self._steps += 1
+        if self._steps == 2 * WINDOW:
+            self._steps -= WINDOW
+            self._minutes = [*self._minutes[1 - MINUTES :], together(steps[-2 * WINDOW : -WINDOW])]
+            self._reference = together(self._minutes[-BLOCKS:]).cells
+            await sleep(0)
+        past = LookBack(steps, together(steps[-WINDOW:]).cells, self._minutes, self._reference)
+        found: list[Suspect] = []
+        for stage in _stages(past, self.troubles):
+            found += stage
+            await sleep(0)
+        self.troubles = _concluded(found, past, generations, self.troubles)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import log, sqrt
+from statistics import median
 from typing import NamedTuple
 
 from proxy_core.balance.latency_histogram import Histogram
-from proxy_core.runtime.last_hour import Cell, CellKey
+from proxy_core.runtime.last_hour import CellCounts, CellKey
 
 USUAL = 0.95
 """The part of requests that are as fast as usual."""
@@ -25,15 +26,18 @@ FEWEST = 20
 SHRINK = 5.0
 """A shape of which little is known is taken to be like all: this many requests' worth."""
 
-Count = Callable[[CellKey, Cell], float]
+MEDIAN_OF_CHI_SQUARE = 0.455
+"""With one degree of freedom."""
+
+Count = Callable[[CellKey, CellCounts], float]
 """What a measure counts in a cell."""
 
 
-def errors(_: CellKey, cell: Cell) -> float:
+def errors(_: CellKey, cell: CellCounts) -> float:
     return cell.errors
 
 
-def refusals(_: CellKey, cell: Cell) -> float:
+def refusals(_: CellKey, cell: CellCounts) -> float:
     return cell.status_4xx
 
 
@@ -41,7 +45,7 @@ def slower_than(usual: Mapping[str, int]) -> Count:
     """What counts the requests that took more than twice as long as nearly all of their shape do; ``usual`` says the
     bucket for each shape. A shape that is not in it counts nothing."""
 
-    def count(key: CellKey, cell: Cell) -> float:
+    def count(key: CellKey, cell: CellCounts) -> float:
         bucket = usual.get(key.shape)
         if bucket is None:
             return 0
@@ -50,7 +54,7 @@ def slower_than(usual: Mapping[str, int]) -> Count:
     return count
 
 
-def usual_buckets(cells: Iterable[tuple[CellKey, Cell]]) -> dict[str, int]:
+def usual_buckets(cells: Iterable[tuple[CellKey, CellCounts]]) -> dict[str, int]:
     """For each shape the bucket of twice the time within which most of its requests were over."""
     shapes: dict[str, dict[int, int]] = {}
     for key, cell in cells:
@@ -81,7 +85,7 @@ class Odds(NamedTuple):
         return self.shapes.get(shape, self.overall)
 
 
-def odds(cells: Iterable[tuple[CellKey, Cell]], count: Count) -> Odds:
+def odds(cells: Iterable[tuple[CellKey, CellCounts]], count: Count) -> Odds:
     """What a measure says of these; never quite nothing, so that the first one that fails is not a miracle."""
     shapes: dict[str, tuple[float, float]] = {}
     for key, cell in cells:
@@ -114,7 +118,7 @@ class Comparison(NamedTuple):
         return self.expected / self.requests if self.requests else 0.0
 
 
-def against(cells: Iterable[tuple[CellKey, Cell]], count: Count, usual: Odds) -> Comparison:
+def against(cells: Iterable[tuple[CellKey, CellCounts]], count: Count, usual: Odds) -> Comparison:
     counted = expected = requests = 0.0
     for key, cell in cells:
         counted += count(key, cell)
@@ -133,10 +137,13 @@ def surprise(seen: Comparison, spread: float = 1.0) -> float:
 
 
 def spread_of(blocks: Iterable[Comparison]) -> float:
-    """How much more than a Poisson law such counts vary from one minute to the next (Pearson's statistic by its degrees
-    of freedom); at least 1."""
-    parts = [(seen.counted - seen.expected) ** 2 / max(seen.expected, 0.5) for seen in blocks if seen.requests]
-    return max(1.0, sum(parts) / (len(parts) - 1)) if len(parts) > 2 else 1.0
+    """How much more than a Poisson law such counts vary from one minute to the next, at least 1: the median of
+    Pearson's terms by that of chi-square, so that an hour with some bad minutes in it is not taken for one that
+    always varies. Of few minutes little is known, so they vary more."""
+    terms = [(seen.counted - seen.expected) ** 2 / max(seen.expected, 0.5) for seen in blocks if seen.requests]
+    if len(terms) < 3:
+        return 1.0
+    return max(1.0, median(terms) / MEDIAN_OF_CHI_SQUARE * (1 + 5 / len(terms)))
 
 
 def onset(steps: Iterable[Comparison], ratio: float) -> int:
