@@ -120,7 +120,6 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
 
     @property
     def well(self) -> bool:
-        """Whether nothing is known that speaks against the member."""
         return self.health in ("up", "unknown")
 
 
