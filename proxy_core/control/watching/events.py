@@ -278,7 +278,7 @@ def _troubles(before: Sight, now: Sight) -> Iterator[Event]:
             yield _of_trouble(trouble, "warning", "trouble", trouble_words.sentence(trouble, now.generations))
     for subject, trouble in old.items():
         if subject not in new:
-            text = f"{trouble_words.who(trouble)} is as usual again, {trouble_words.since(trouble)} it was not"
+            text = f"{trouble_words.who(trouble)} is as usual again, after {(now.at - trouble.since) / 60:.0f} min"
             yield _of_trouble(trouble, "info", "trouble_over", text)
 
 
