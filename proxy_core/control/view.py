@@ -307,6 +307,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Where a redirect leads."""
     pool: str = ""
     """The balancer, or the origin of the server, that it is forwarded to."""
+    member: str = ""
+    """The member that gets it, where there is no choice: the only one, or its session's."""
     target: str = ""
     """What is asked of the member: path and query."""
     forwarded: str = ""
