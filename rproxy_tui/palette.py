@@ -117,6 +117,8 @@ ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str]
      "an address in answers that is told in another way"),
     ("errors", lambda row: ", ".join(row.status), {},
      "what clients get in place of the built-in page of an error"),
+    ("tests", lambda row: row.request, {"request": "GET /"},
+     "a request, and what the rules are to make of it"),
     ("access_logs", lambda row: f"{row.host or 'the server'}: {row.file}", {"file": "access.log"},
      "one log of requests more, or a host's own"),
 )  # fmt: skip

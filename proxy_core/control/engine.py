@@ -31,6 +31,7 @@ from proxy_core.control.upgrading.handing_over import HandingOver
 from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
+from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
@@ -110,6 +111,7 @@ class Engine:
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
+        self._diagnosis = Diagnosis()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -200,6 +202,7 @@ class Engine:
             seconds=minute.seconds,
             demo=self._demo.running,
             limited=self._server.reached(),
+            troubles=self._diagnosis.troubles,
         )
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
@@ -273,6 +276,7 @@ class Engine:
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
+            troubles=self._diagnosis.troubles,
             unwritten=self._access_logs.unwritten,
         )
 
@@ -327,9 +331,8 @@ class Engine:
 
     async def _clock(self) -> None:
         """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
-        loop = asyncio.get_running_loop()
+        loop, ticks = asyncio.get_running_loop(), 0
         due = loop.time()
-        ticks = 0
         while True:
             due = max(due + TICK, loop.time())
             await asyncio.sleep(due - loop.time())
@@ -355,6 +358,7 @@ class Engine:
             self.recent_problems.add(_stood_still(self._lateness))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
+        await self._diagnosis.look(self._recorder.hour.steps, self._editor.history.times())
         await self._beats.adopt(self._current.rules.site)
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())

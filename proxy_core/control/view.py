@@ -14,6 +14,7 @@ from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
@@ -36,8 +37,7 @@ class Percentiles(Struct, frozen=True, array_like=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """Active checks of a member. ``at`` is 0 before the first one is done; ``streak`` counts results in a row that came
-    out as the last; the next begins ``next_in`` seconds from now."""
+    """Active checks of a member; ``at`` is 0 before the first. ``streak`` results in a row came out as the last."""
 
     at: float
     passed: bool
@@ -47,8 +47,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 class Name(Struct, frozen=True, kw_only=True):
-    """A member's name resolved. ``age`` is how long ago its addresses were confirmed; ``trouble`` says why asking for
-    them fails since then, "" if it does not."""
+    """A member's name resolved: ``age`` seconds ago its addresses were confirmed; why asking fails since, or ""."""
 
     addresses: tuple[str, ...]
     age: float
@@ -121,7 +120,6 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
 
     @property
     def well(self) -> bool:
-        """Whether nothing is known that speaks against the member."""
         return self.health in ("up", "unknown")
 
 
@@ -245,6 +243,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Demo members were started."""
     limited: dict[str, int] = {}
     """How often each of [limits] was reached, and "deny" for who is denied or banned."""
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong, as the numbers say, worst first."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -307,6 +307,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Where a redirect leads."""
     pool: str = ""
     """The balancer, or the origin of the server, that it is forwarded to."""
+    member: str = ""
+    """The member that gets it, where there is no choice: the only one, or its session's."""
     target: str = ""
     """What is asked of the member: path and query."""
     forwarded: str = ""

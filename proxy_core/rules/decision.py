@@ -19,11 +19,15 @@ from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
 from proxy_core.rules.text.pattern import Pattern
 
+RuleKey = tuple[str, str]
+"""An ordered list and the id of a row in it: ("routes", "service")."""
+
 
 class RuleState(Struct, eq=False):
-    """Hits of one rule, kept in the registry by (list, id). The flight adds to it; deciding never does. ``last_hit``
-    is the epoch second of the last one, 0 for never."""
+    """Hits of one rule, kept in the registry by ``key``. The flight adds to it; deciding never does. ``last_hit`` is
+    the epoch second of the last one, 0 for never."""
 
+    key: RuleKey
     hits: int = 0
     last_hit: float = 0.0
 

@@ -31,6 +31,7 @@ from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
 from proxy_core.config.model.rewriting import EnvRule, MapType, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Redirection, Route
+from proxy_core.config.model.rule_tests import RuleTest
 from proxy_core.config.model.site import AccessLog, AccessLogRow, Console, Control, Listener, Log, Metrics, Site
 from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 
@@ -39,5 +40,5 @@ __all__ = [
     "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat",
     "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member",
     "MemberRole", "MemberStatus", "Metrics", "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap",
-    "RewriteRule", "Route", "Site", "Sticky", "UpstreamTls",
+    "RewriteRule", "Route", "RuleTest", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip

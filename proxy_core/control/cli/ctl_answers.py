@@ -25,6 +25,7 @@ from proxy_core.control.editing.ctl_words import BadWords
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
 from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.control.watching import trouble_words
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
@@ -173,6 +174,9 @@ def status(call: Call) -> int:
         + (f", {len(ill)} ill: {changes.listed(ill, 8)}" if ill else ""),
         f"{wrong} errors, {len(found) - wrong} warnings" if found else "no problems",
     ]
+    if snapshot.troubles:
+        generations = call.client.history().generations
+        lines += [f"! {trouble_words.sentence(trouble, generations)}" for trouble in snapshot.troubles]
     return _show(call, None, "\n".join(lines))
 
 

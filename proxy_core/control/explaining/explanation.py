@@ -79,7 +79,8 @@ def _explained(found: Findings) -> Explanation:
             assert isinstance(way, Way)
             pool, base = route.pool or "", readable(member.base) if member is not None else ""
             return replace(
-                explained, outcome="forward", pool=pool, target=readable(target),
+                explained, outcome="forward", pool=pool, member=member.key.member if member else "",
+                target=readable(target),
                 forwarded=masked(forwarded, site).strip(), settings=options(site, way.host.name, decision, member),
                 sentence=f"forwarded to {pool} as {base}{readable(target)}",
             )  # fmt: skip
