@@ -12,15 +12,7 @@ import msgspec
 
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import Member, Route, Site
-from proxy_core.control.view import (
-    ListenerState,
-    MemberLoad,
-    Percentiles,
-    RouteLoad,
-    Saved,
-    Second,
-    Snapshot,
-)
+from proxy_core.control.view import ListenerState, MemberLoad, Percentiles, RouteLoad, Saved, Second, Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
 from tests.screens.traffic import answer, asked_at

@@ -1,7 +1,5 @@
 """[[tests]]: requests, and what the rules are to make of them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from msgspec import Meta
