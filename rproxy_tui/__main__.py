@@ -83,14 +83,21 @@ class Signals:
 
 
 def whole() -> Parser:
-    """The whole command line of ``rproxy-tui``."""
+    """The whole command line as one parser, of which completion in shells and the man page are made."""
+    parser = _serving()
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="rproxy-tui")
+    attach.arguments(commands.add_parser("attach", help=attach.ABOUT, description=attach.ABOUT))
+    return parser
+
+
+def _serving() -> Parser:
+    """The parser of ``rproxy-tui SITE.toml`` with its options, not yet with the site."""
     parser = Parser(
         "rproxy-tui",
         description="Serve a site, with a console to watch and edit it.",
         epilog="rproxy-tui attach opens the console on a service that runs: rproxy-tui attach --help.",
     )
     common_options(parser, whole)
-    site_argument(parser, nargs="?", help="the site file (TOML); without it --demo serves a sample")
     serving_options(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
@@ -103,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_standard_descriptors()
     if words[:1] == ["attach"]:
         return attach.main(words[1:])
-    parser = whole()
+    parser = _serving()
+    site_argument(parser, nargs="?", help="the site file (TOML); without it --demo serves a sample")
     given = parser.read(words)
     if given.site is None and not given.demo:
         parser.error("which site? Give its file, or --demo to look around, or write one: rproxy init site.toml")

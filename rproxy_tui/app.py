@@ -34,7 +34,7 @@ from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver, OnlyText
 from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
-from rproxy_tui.palette import Commands
+from rproxy_tui.palette import Commands, Palette
 from rproxy_tui.screens.balancers import BalancersPage
 from rproxy_tui.screens.dashboard import DashboardPage
 from rproxy_tui.screens.explain import ExplainPage
@@ -47,7 +47,7 @@ from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
 from rproxy_tui.screens.traffic import TrafficPage
 from rproxy_tui.widgets.dialogs import Choice, shortened
-from rproxy_tui.widgets.frame import KeyHints
+from rproxy_tui.widgets.frame import KeyHints, outcome
 from rproxy_tui.words import printable
 
 PAGES: dict[str, type[Page]] = {
@@ -99,6 +99,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     DEFAULT_MODE = "1"
     BINDINGS = keys.SHARED
     COMMANDS = {Commands}
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]
 
     def __init__(
         self,
@@ -241,17 +242,13 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         before = {problem.what for problem in self.problems}
         new = [warning for warning in result.warnings if warning.what not in before]
         self.tick()
-        more = f"; p: {len(new)} new warning{'s' if len(new) > 1 else ''}" if new else ""
-        self.say(
-            f"applied as generation {result.generation}: {result.sentence} (u takes it back){more}   y: {self.ctl}",
-            "warning" if new else "success",
-        )
+        notice = outcome(result, len(new), self.ctl, self.size.width - len(" ✓ "))
+        self.say(notice.plain, "warning" if new else "success")
         lasting = {problem.what for problem in self.problems}
         if passing := tuple(warning for warning in new if warning.what not in lasting):
             self.push_screen(ProblemsScreen(self, "applied, but", passing))
 
     def refused(self, result: Refused) -> None:
-        """Nothing was changed: say why, in a list where it is more than one thing."""
         first, *more = result.problems
         self.say(f"not applied: {first.what}{f', {first.todo}' if first.todo else ''}", "error")
         if more:
@@ -302,6 +299,10 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             self.say("that request is no longer kept: the ring of requests has moved on", "warning")
         else:
             self.push_screen(ExplainPage(self.current_mode, seen=seen))
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_copy_ctl(self) -> None:
         if self.ctl:

@@ -23,7 +23,7 @@ import uvloop
 
 from proxy_core.config.reading.document import read
 from proxy_core.control.cli.ctl import named_socket
-from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser, common_options
+from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Parser
 from proxy_core.control.door.async_client import DoorLine
 from proxy_core.control.door.client import Denied, DoorClient, NobodyThere
 from proxy_core.control.door.endpoints import Hello
@@ -41,22 +41,23 @@ WEB = "TEXTUAL_DRIVER"
 """Set by who has the console paint for a browser."""
 
 
-def whole() -> Parser:
-    """The whole command line of ``rproxy-tui attach``."""
-    parser = Parser("rproxy-tui attach", description="Open the console on a service that runs. q leaves it running.")
-    common_options(parser, whole)
+ABOUT = "Open the console on a service that runs. q leaves it running."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Teach a parser what stands behind ``rproxy-tui attach``."""
     help_ = "its control socket, or its name, or ssh://user@host[:port][/NAME]; not needed where one service runs"
     parser.add_argument("service", nargs="?", metavar="SOCKET", help=help_)
     help_ = "a console that changes nothing; in a browser it is one, unless --no-read-only"
     parser.add_argument("--read-only", action=argparse.BooleanOptionalAction, default=None, help=help_)
     help_ = f"show it in a browser of this machine, at http://localhost:{PORT} (pip install 'rproxy-tui[web]')"
     parser.add_argument("--browser", nargs="?", type=int, const=PORT, metavar="PORT", help=help_)
-    return parser
 
 
 def main(given_words: Sequence[str]) -> int:
     """Run ``rproxy-tui attach``; returns the exit status."""
-    parser = whole()
+    parser = Parser("rproxy-tui attach", description=ABOUT)
+    arguments(parser)
     given = parser.read(given_words)
     if given.browser is not None:
         return in_browser(given)

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from proxy_core.control.door.link import Link
-from proxy_core.control.editing.commands import Command, Result
+from proxy_core.control.editing.commands import Command, Refused, Result
 from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui.governor import Governor
@@ -73,6 +73,9 @@ class ConsoleVerbs(Protocol):
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
+
+    def refused(self, result: Refused) -> None:
+        """Say why nothing was changed, in a list where it is more than one thing."""
 
     async def edit(self, address: Address) -> None:
         """A form for the row or table at ``address``."""

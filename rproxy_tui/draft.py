@@ -35,7 +35,7 @@ KINDS = {
     "routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener", "rewrites": "rule",
     "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "bans": "ban",
     "conditions": "condition", "headers": "header", "expires": "expiry", "reverse": "mapping", "errors": "page",
-    "forward_auth": "service", "access_logs": "log",
+    "forward_auth": "service", "access_logs": "log", "tests": "test",
 }  # fmt: skip
 TABLES = {
     "site": "site settings", "limits": "limits", "access_log": "access log", "log": "log",

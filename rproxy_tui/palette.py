@@ -7,12 +7,16 @@ name. Commands go the same way as keys: through the console's ``do``, ``edit`` a
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual import on, work
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.fuzzy import Matcher
 from textual.screen import Screen
+from textual.widgets import Input
+from textual.worker import WorkerError
 
 from proxy_core.control.editing.commands import Change, Command, Delete, Keep, Reload, Set
 from proxy_core.errors import Address
@@ -21,6 +25,7 @@ from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
 from rproxy_tui.keys import PAGES
+from rproxy_tui.settling import APPLY
 from rproxy_tui.theme import THEMES
 from rproxy_tui.words import printable
 
@@ -43,7 +48,9 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     yield action(console, "redo", "redo", redone.sentence if redone else "nothing to do again")
     yield action(console, "problems", "problems", "what is wrong, and what to do about it")
     yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
-    yield PaletteEntry("start demo members", "an upstream for every loopback member that refuses", console.start_demo)
+    if console.link is None:
+        about = "an upstream for every loopback member that refuses"
+        yield PaletteEntry("start demo members", about, console.start_demo)
     if engine.snapshot().saved == "drift":
         yield do(console, Reload(), "take the file on disk", "drop what was not saved")
         yield do(console, Keep(), "keep the running site", "write it over the file on disk")
@@ -110,6 +117,8 @@ ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str]
      "an address in answers that is told in another way"),
     ("errors", lambda row: ", ".join(row.status), {},
      "what clients get in place of the built-in page of an error"),
+    ("tests", lambda row: row.request, {"request": "GET /"},
+     "a request, and what the rules are to make of it"),
     ("access_logs", lambda row: f"{row.host or 'the server'}: {row.file}", {"file": "access.log"},
      "one log of requests more, or a host's own"),
 )  # fmt: skip
@@ -165,7 +174,7 @@ def of_page(page: Screen[object]) -> Iterator[PaletteEntry]:
     shown: set[str] = set()
     for active in page.active_bindings.values():
         binding = active.binding
-        if active.node is page and binding.description and binding.action not in shown:
+        if active.node is page and binding.id and binding.description and binding.action not in shown:
             shown.add(binding.action)
             about = f"{binding.tooltip or binding.description} (key {page.app.get_key_display(binding)})"
             yield PaletteEntry(binding.description.lower(), about, partial(page.app.run_action, binding.action, page))
@@ -209,3 +218,20 @@ class Commands(Provider):
 
     def _runner(self, entry: PaletteEntry) -> Callable[[], None]:
         return lambda: (self.app.run_worker(entry.run()), None)[1]
+
+
+class Palette(CommandPalette):
+    """Textual's, in which Enter is for what was typed: it waits for what that finds. Textual takes what is shown at
+    that moment, which may be what a part of it has found, or nothing."""
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.prevent_default().stop()
+        self._choose()
+
+    @work(exclusive=True, name=APPLY)
+    async def _choose(self) -> None:
+        for search in [each for each in self.workers if each.group == self._GATHER_COMMANDS_GROUP]:
+            with suppress(WorkerError):  # one that was given up for a later one
+                await search.wait()
+        self._select_or_command()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -145,9 +144,11 @@ class SshTunnel:
             assert self._master is not None
             await self._master.wait()
             await asyncio.sleep(AGAIN)
-            with suppress(NoTunnel):
+            try:
                 await self._connect("-o", "BatchMode=yes")
                 await self._forward()
+            except NoTunnel:  # an ssh that forwards nothing is of no use
+                await self._end()
 
     async def _end(self) -> None:
         if self._master is not None and self._master.returncode is None:

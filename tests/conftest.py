@@ -19,11 +19,29 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None)
 settings.load_profile("suite")
 
+YOUNG = 3
+"""Collections of the middle generation, of some 50,000 objects each, after which a full one is worth its time."""
 
-def pytest_collection_finish() -> None:
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
     """Thousands of tests are objects that stay to the end: each full collection would visit them all."""
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(5_000, 10, 100)
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Garbage in circles is collected between tests; what stays is not visited again."""
+    if gc.get_count()[2] >= YOUNG:
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,7 +17,7 @@ COMMANDS = [line for line in README.splitlines() if line.startswith("python3 -m 
 def test_the_readme_has_one_command_to_run_it_and_one_to_test_it() -> None:
     run, test = COMMANDS
     assert run.endswith("&& .venv/bin/rproxy-tui --demo samples/site.toml")
-    assert "&& .venv/bin/pytest -n 3" in test
+    assert "&& .venv/bin/pytest -n 4" in test
 
 
 def test_the_ci_script_runs_the_readmes_own_test_command() -> None:

@@ -7,8 +7,9 @@ members share an address. A report of another form is ignored; nothing that a se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from proxy_core.balance.member_state import Beat
 from proxy_core.balance.pool import BoundMember
@@ -18,7 +19,7 @@ LONGEST = 1000
 _MOST = 100_000
 
 
-class LoadReport(NamedTuple):
+class LoadReport(Struct, frozen=True):
     """Free and busy slots; ``port`` is 0 where the sender's address alone says who it is."""
 
     ready: int

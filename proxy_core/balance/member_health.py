@@ -11,7 +11,9 @@ detection).
 from __future__ import annotations
 
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from proxy_core.balance.member_state import MemberState
 from proxy_core.balance.pool import BoundMember
@@ -26,7 +28,7 @@ checks fail; it gets nothing until they pass), ejected (too many of its answers 
 name has no address), unknown (not tried yet)."""
 
 
-class MemberCondition(NamedTuple):
+class MemberCondition(Struct, frozen=True):
     """What is held against a member, and what follows."""
 
     health: Health

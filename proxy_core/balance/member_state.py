@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from proxy_core.balance.latency_histogram import BUCKETS
 from proxy_core.config.model import UpstreamTls
 
@@ -34,7 +36,7 @@ class UpstreamKey(NamedTuple):
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
-class Beat(NamedTuple):
+class Beat(Struct, frozen=True):
     """What a member last reported of itself: free slots, busy ones, and when."""
 
     ready: int

@@ -7,8 +7,8 @@ Root, so it can serve nothing that the site in force does not name. Pure.
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import Options, RewriteRule, Route, Site
 
@@ -22,7 +22,7 @@ METHODS = ("GET", "POST", "OPTIONS", "HEAD")
 """What may be done with a file; POST is answered with it, as by httpd's default handler."""
 
 
-class Inside(NamedTuple):
+class Inside(Struct, frozen=True):
     """What the first part of a target inside says: the key of a Root, and whose word on types of files holds: that of a
     host, and of rows of [[locations]]."""
 
@@ -40,7 +40,7 @@ def inside(spelled: str) -> Inside:
     return Inside(key, host, tuple(sections))
 
 
-class Root(NamedTuple):
+class Root(Struct, frozen=True):
     """A folder as configured, and the names that stand for a folder in it."""
 
     folder: str
@@ -48,7 +48,9 @@ class Root(NamedTuple):
 
     @property
     def key(self) -> str:
-        return blake2b(repr(tuple(self)).encode(), digest_size=12).hexdigest()
+        from hashlib import blake2b  # whoever only looks at a site loads no OpenSSL
+
+        return blake2b(repr((self.folder, self.names)).encode(), digest_size=12).hexdigest()
 
 
 def parted(row: Route | RewriteRule) -> tuple[str, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -35,7 +34,7 @@ When an edit from the console would change such an id, it is written into the ro
 """
 
 
-class Section(NamedTuple):
+class Section(Struct, frozen=True):
     """A table of the site file: its header, as ``[[routes]]``, "" for what stands above the first; and its model."""
 
     header: str

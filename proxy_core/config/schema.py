@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,7 +25,7 @@ Kind = Literal["text", "number", "integer", "switch", "choice", "list", "pairs",
 _SCALARS: dict[object, Kind] = {str: "text", float: "number", int: "integer", bool: "switch"}
 
 
-class Field(NamedTuple):
+class Field(Struct, frozen=True):
     """One key of a table, as the checker, the manual and the forms see it."""
 
     name: str

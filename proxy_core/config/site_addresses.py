@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from proxy_core.config.schema import names_something
 from proxy_core.errors import Address
@@ -122,7 +124,7 @@ def with_ids(value: Any, stem: str = "") -> Any:
     return value
 
 
-class MadeId(NamedTuple):
+class MadeId(Struct, frozen=True):
     """A row that has no id of its own, its place, and the id made for it."""
 
     row: Data

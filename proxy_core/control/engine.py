@@ -24,13 +24,15 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.view import Explanation, Generation, Inspection, ListenerState, Question, SiteState, Snapshot
+from proxy_core.control.view import Generation, ListenerState, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
+from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
@@ -87,7 +89,7 @@ class Engine:
         self.watch: Callable[[Sight], None] | None = None
         """Is shown what events are made of, once a second."""
         self.door_problem: Callable[[], Problem | None] = lambda: None
-        self._editor = Editor(file, document, self._apply)
+        self._editor = Editor(file, document, problems, self._apply)
         kept = kept or Inheritance()
         self._pen = SiteLock(journal_of(file).with_name("writer"), kept.lock)
         self._registry, self._recorder = kept.registry, kept.recorder
@@ -110,6 +112,7 @@ class Engine:
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
+        self._diagnosis = Diagnosis()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
         self._lateness = self._lateness_now = 0.0
@@ -200,6 +203,7 @@ class Engine:
             seconds=minute.seconds,
             demo=self._demo.running,
             limited=self._server.reached(),
+            troubles=self._diagnosis.troubles,
         )
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
@@ -273,6 +277,7 @@ class Engine:
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
+            troubles=self._diagnosis.troubles,
             unwritten=self._access_logs.unwritten,
         )
 
@@ -327,9 +332,8 @@ class Engine:
 
     async def _clock(self) -> None:
         """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
-        loop = asyncio.get_running_loop()
+        loop, ticks = asyncio.get_running_loop(), 0
         due = loop.time()
-        ticks = 0
         while True:
             due = max(due + TICK, loop.time())
             await asyncio.sleep(due - loop.time())
@@ -355,6 +359,7 @@ class Engine:
             self.recent_problems.add(_stood_still(self._lateness))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
+        await self._diagnosis.look(self._recorder.hour.steps, self._editor.history.times())
         await self._beats.adopt(self._current.rules.site)
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())

@@ -67,7 +67,9 @@ def with_things_at_hand(
 
 
 def _named_by(document: Document) -> Site | None:
-    return document.site or (document.remains and document.remains.site)
+    if document.site is None and document.remains is not None:
+        return document.remains.site
+    return document.site
 
 
 def _listeners(site: Site, folder: Path) -> Iterator[Problem]:

@@ -13,7 +13,9 @@ from msgspec import Struct
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
@@ -36,8 +38,7 @@ class Percentiles(Struct, frozen=True, array_like=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """Active checks of a member. ``at`` is 0 before the first one is done; ``streak`` counts results in a row that came
-    out as the last; the next begins ``next_in`` seconds from now."""
+    """Active checks of a member; ``at`` is 0 before the first. ``streak`` results in a row came out as the last."""
 
     at: float
     passed: bool
@@ -47,8 +48,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 class Name(Struct, frozen=True, kw_only=True):
-    """A member's name resolved. ``age`` is how long ago its addresses were confirmed; ``trouble`` says why asking for
-    them fails since then, "" if it does not."""
+    """A member's name resolved: ``age`` seconds ago its addresses were confirmed; why asking fails since, or ""."""
 
     addresses: tuple[str, ...]
     age: float
@@ -121,7 +121,6 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
 
     @property
     def well(self) -> bool:
-        """Whether nothing is known that speaks against the member."""
         return self.health in ("up", "unknown")
 
 
@@ -245,91 +244,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Demo members were started."""
     limited: dict[str, int] = {}
     """How often each of [limits] was reached, and "deny" for who is denied or banned."""
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """One rule that was tried for a request, in order: ``verdict`` is "match", "no match" or "skipped". ``details``
-    are lines about how it came to that: conditions with their values, captures, answers of maps, variables."""
-
-    address: tuple[str, ...]
-    verdict: Literal["match", "no match", "skipped"]
-    reason: str
-    details: tuple[str, ...] = ()
-
-
-class Question(Struct, frozen=True, kw_only=True):
-    """A request that somebody wonders about."""
-
-    url: str
-    """A path, or a URL whose host and port stand for Host and listener."""
-    method: str = "GET"
-    """As it stands in the request line."""
-    client: str = "127.0.0.1"
-    """The address that it comes from."""
-    fields: tuple[str, ...] = ()
-    """Lines of its head ("User-Agent: curl")."""
-    listener: str = ""
-    """Name of the listener that it comes in at; "" for the one that the URL tells."""
-    unfinished: bool = False
-    """It is still being typed: nobody is asked for each letter of it."""
-    ask: bool = False
-    """Services of [forward_auth] are really asked."""
-
-
-class Setting(Struct, frozen=True, kw_only=True):
-    """An option that holds for a request, its value in words, and where it was said."""
-
-    name: str
-    value: str
-    address: tuple[str, ...]
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """What becomes of a request, and why."""
-
-    request: str
-    """Method and URL, as they were asked."""
-    client: str
-    """The address that it comes from."""
-    listener: str
-    """Name of the listener that it comes in at."""
-    steps: tuple[Verdict, ...]
-    """The rules in the order in which they were tried; behind them the rows that change fields and give pages."""
-    outcome: Literal["forward", "redirect", "respond"]
-    """What kind of end it comes to."""
-    sentence: str
-    """The outcome in words."""
-    status: int = 0
-    """Of an answer or redirect of our own; 0 where it is forwarded."""
-    rule: tuple[str, ...] = ()
-    """Address of the row that decided."""
-    location: str = ""
-    """Where a redirect leads."""
-    pool: str = ""
-    """The balancer, or the origin of the server, that it is forwarded to."""
-    target: str = ""
-    """What is asked of the member: path and query."""
-    forwarded: str = ""
-    """The head as it would go to ``pool``, masked."""
-    fields: tuple[str, ...] = ()
-    """What rules do to the fields of the answer."""
-    environment: dict[str, str] = {}
-    """Variables that rules have set."""
-    facts: tuple[tuple[str, str, str, str | None], ...] = ()
-    """What was asked of maps and files, each with the answer; "" and null differ."""
-    settings: tuple[Setting, ...] = ()
-    """The options that hold for it."""
-
-
-class Inspection(Struct, frozen=True, kw_only=True):
-    """All that is known of one request: both heads as they went over the wire ("" where none did), and its way
-    through the rules and facts that it ran under. Secrets are masked."""
-
-    record: Record
-    request_head: str
-    forwarded_head: str
-    answer_head: str
-    explanation: Explanation
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong, as the numbers say, worst first."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):

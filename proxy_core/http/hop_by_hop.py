@@ -22,6 +22,13 @@ class RefusedRequest(Exception):
         self.again = again
 
 
+FRAMING = frozenset((
+    b"connection", b"content-length", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te",
+    b"trailer", b"transfer-encoding", b"upgrade",
+))  # fmt: skip
+"""Fields that say where a message ends and what the connection becomes. The proxy writes them itself, always."""
+
+
 class Kind:
     """What a field means to a proxy: plain numbers, compared once for each line of a head. PASS is everything that is
     none of its business."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _SAFE = _UNRESERVED + "$+!*'(),;:@&=/"
@@ -33,7 +35,7 @@ groups are path and query (None when there is none)."""
 Slashes = Literal["refuse", "decode", "keep"]
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True):
     """How paths are read. ``slashes`` says what an escaped slash is (Apache: AllowEncodedSlashes Off, On, NoDecode),
     ``merge`` whether several slashes in a row are one (MergeSlashes)."""
 
@@ -202,7 +204,7 @@ def readable(path: str | bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True):
     """Where a URL points. ``host`` is lower-case and without brackets; ``path`` is "" or starts with a slash, and is
     taken as it is written: Apache decodes no escape in it and spells it anew with the rest, so "%20" in it is sent as
     "%2520" and a blank as "%20". For a socket in the file system ``host`` is "unix:" and its path, ``port`` is 0 and

@@ -127,7 +127,7 @@ def _rules(
         laid_on_answers=rows.laid_on_answers,
         memory=rows.memory,
         guard=guard,
-        files=served(site.site, None, RuleState(), own),
+        files=served(site.site, None, RuleState(("site", "document_root")), own),
         folders={rule.id: found for rule in rows.rewrites if (found := served(site.site, rule.row, rule.state, own))},
         own=own,
         types=HostTypes(

@@ -19,11 +19,15 @@ from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
 from proxy_core.rules.text.pattern import Pattern
 
+RuleKey = tuple[str, str]
+"""An ordered list and the id of a row in it: ("routes", "service")."""
+
 
 class RuleState(Struct, eq=False):
-    """Hits of one rule, kept in the registry by (list, id). The flight adds to it; deciding never does. ``last_hit``
-    is the epoch second of the last one, 0 for never."""
+    """Hits of one rule, kept in the registry by ``key``. The flight adds to it; deciding never does. ``last_hit`` is
+    the epoch second of the last one, 0 for never."""
 
+    key: RuleKey
     hits: int = 0
     last_hit: float = 0.0
 
@@ -112,7 +116,7 @@ class BoundRoute(Struct, frozen=True):
         return 400 <= status < 600 and self.error_override and (not self.codes or status in self.codes)
 
 
-class OwnPage(NamedTuple):
+class OwnPage(Struct, frozen=True):
     """What an answer of ours says where the site has no page for its status: a body, and the field lines about it."""
 
     fields: tuple[bytes, ...]
@@ -189,7 +193,7 @@ class Respond(NamedTuple):
 Decision = Forward | Redirect | Respond | Need
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """A line of a Trace: a rule that was tried, and what came of it. ``details`` are the lines below it: conditions
     with their values, captures, what maps said, variables that were set."""
 

@@ -226,7 +226,7 @@ def holding(
             said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.folder_regex, row.files,
                     row.expr)  # fmt: skip
             what = " ".join(filter(None, said))
-            shown = f'"{what}" {"holds" if holds else "does not hold"}'
+            shown = f'"{what}" is {"" if holds else "not "}for this request'
             trace.append(Step(section.address, "match" if holds else "no match", shown))
     return held
 

@@ -52,7 +52,7 @@ class Program(Struct, frozen=True, eq=False):
         name, named = table.find(view.host.decode("latin-1"))
         if trace is not None:
             shown = readable(view.host)
-            why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": it is the first'
+            why = f'"{shown}" is one of its names' if named else f'no host is named "{shown}": the first stands in'
             trace.append(Step(("hosts", name), "match", why))
         return self.hosts[name]
 

@@ -12,6 +12,7 @@ from functools import partial
 from http import HTTPStatus
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.config.own_fields import for_members
@@ -161,7 +162,7 @@ def _users(site: Site) -> list[tuple[str, Edit]]:
             made.append(
                 (
                     "request",
-                    _edit("unset", b"Authorization", "")._replace(address=("auth", name), steady=False, holds=of_it),
+                    replace(_edit("unset", b"Authorization", ""), address=("auth", name), steady=False, holds=of_it),
                 )
             )
     return made
@@ -176,8 +177,8 @@ def _given(site: Site, service: str) -> tuple[Edit, ...]:
     for name in for_members(settings):
         spelled = name.encode("latin-1")
         of_it = partial(_of_service, spelled.lower())
-        dropped = _edit("unset", spelled, "")._replace(address=("forward_auth", service), steady=False)
-        made += [dropped, dropped._replace(action="set", value=of_it, holds=of_it)]
+        dropped = replace(_edit("unset", spelled, ""), address=("forward_auth", service), steady=False)
+        made += [dropped, replace(dropped, action="set", value=of_it, holds=of_it)]
     return tuple(made)
 
 
@@ -185,8 +186,8 @@ def _told(site: Site, service: str) -> tuple[Edit, ...]:
     """The fields that a [forward_auth.NAME] goes by: members must not take others for them."""
     settings = site.forward_auth.get(service)
     names = settings.request_headers if settings is not None else ()
-    stands = _edit("tell", b"", "")._replace(address=("forward_auth", service))
-    made = [stands._replace(name=name.lower().encode(), spelled=name.encode()) for name in names]
+    stands = replace(_edit("tell", b"", ""), address=("forward_auth", service))
+    made = [replace(stands, name=name.lower().encode(), spelled=name.encode()) for name in names]
     return tuple(edit for edit in made if edit.name in alike(made))
 
 
@@ -212,7 +213,7 @@ def _own(options: Options) -> list[tuple[str, Edit]]:
         via = _via(options.server_name, " (rproxy)" if options.via == "full" else "")
         made.append(("request", via))
         # Nothing in an answer tells which port and version its request had, so its head is never the same for all.
-        made.append(("response", via._replace(action="via+", steady=False)))
+        made.append(("response", replace(via, action="via+", steady=False)))
     return made
 
 

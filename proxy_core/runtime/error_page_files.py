@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core import regular_files
 from proxy_core.config.model import Site
@@ -22,7 +23,7 @@ MOST_READ = 64 * 1024
 """Bytes of a file that are sent."""
 
 
-class _Read(NamedTuple):
+class _Read(Struct, frozen=True):
     stamp: tuple[int, ...]
     content: bytes
 

@@ -49,6 +49,8 @@ class Exchange:
     """The head that was read from upstream, b"" for none."""
     status: int = 0
     """The status that the client got; CLIENT_LEFT where it got none."""
+    cut: int = 0
+    """The status of what cut the answer after it had begun, 0 for nothing."""
     attempts: int = 0
     """The members that it was given to."""
     retries: int = 0

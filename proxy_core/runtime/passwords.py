@@ -26,6 +26,8 @@ from pathlib import Path
 from time import monotonic, thread_time
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from proxy_core import regular_files
 from proxy_core.rules.access.authorization import OVERLOADED
 from proxy_core.rules.access.networks import seen_as
@@ -48,7 +50,7 @@ _BCRYPT = (b"$2y$", b"$2b$", b"$2a$")
 Stamp = tuple[int, ...]
 
 
-class File(NamedTuple):
+class File(Struct, frozen=True):
     """An htpasswd file as it was read: the first line of each user counts (``ap_getword`` to the next colon)."""
 
     stamp: Stamp

@@ -19,8 +19,9 @@ from msgspec import Struct
 
 from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of, merged
 from proxy_core.balance.member_state import MemberKey, MemberState
+from proxy_core.rules.decision import RuleKey
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.registry import RuleKey
+from proxy_core.runtime.last_hour import STEP, LastHour
 
 RING_REQUESTS = 10_000
 """Finished exchanges that the ring holds at most."""
@@ -28,6 +29,10 @@ RING_BYTES = 64 * 1024 * 1024
 """Bytes that the ring holds at most, about (``Exchange.weight``)."""
 BATCH = 128
 """Finished exchanges that wait for ``settle`` at most: about 0.1 ms of the loop."""
+SAMPLE = 8
+"""Of how many requests that went well one is looked at for the steps, in a rush."""
+RUSH = 0.25
+"""A batch that takes no more seconds than this is of a rush: 500 requests a second and more."""
 SECONDS = 120
 """How many closed seconds are kept."""
 _EMPTY = [0] * BUCKETS
@@ -111,6 +116,8 @@ class Recorder:
     """Totals of each route that took a request, by the route's identity."""
     seconds: deque[ClosedSecond] = field(default_factory=lambda: deque(maxlen=SECONDS))
     """The last closed seconds, oldest first."""
+    hour: LastHour = field(default_factory=LastHour)
+    """The last hour, by who did what."""
     _fresh: list[Exchange] = field(default_factory=list)
     """Finished exchanges that are in no total yet: the newest of the ring."""
     _classes_then: list[int] = field(default_factory=lambda: [0] * 10)
@@ -121,6 +128,8 @@ class Recorder:
     """``elected``, ``answered`` and ``histogram`` of each member then."""
     _generation_then: int = 0
     """The generation in force then."""
+    _ticks: int = 0
+    """Seconds that were closed."""
 
     begin: Callable[[Exchange], None] = field(init=False)
     """An exchange begins."""
@@ -146,6 +155,7 @@ class Recorder:
     def settle(self) -> None:
         """Add what was finished since the last time to the totals: of all, of members, of routes."""
         fresh, self._fresh = self._fresh, []
+        self.hour.add(fresh, SAMPLE if len(fresh) == BATCH and _rush(fresh) else 1)
         classes, histogram = self.classes, self.histogram
         last, tally = None, Tally()
         for exchange in fresh:
@@ -210,6 +220,9 @@ class Recorder:
         )
         self.begin_second(members)
         self._generation_then = generation
+        self._ticks += 1
+        if self._ticks % STEP == 0:
+            self.hour.close(at)
 
     def begin_second(self, members: Iterable[MemberState]) -> None:
         """What is counted from now on belongs to the next second."""
@@ -228,6 +241,10 @@ class Recorder:
         self.settle()
         for key in [key for key in self.routes if key not in rules]:
             del self.routes[key]
+
+
+def _rush(batch: list[Exchange]) -> bool:
+    return batch[-1].finished - batch[0].finished < RUSH
 
 
 def _gained(now: list[int], before: list[int]) -> Histogram:

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.balance.slow_start import start_anew
-from proxy_core.rules.decision import RuleState
+from proxy_core.rules.decision import RuleKey, RuleState
 
 KEEP_RETIRED = 600.0
 """Seconds that the state of a removed member or rule is kept."""
@@ -25,9 +25,6 @@ Key = TypeVar("Key")
 Shares = tuple[str, tuple[tuple[str, int], ...]]
 """What a balancer's turns are worked out from: its method, and the factor of each member, 0 for those out of service.
 """
-
-RuleKey = tuple[str, str]
-"""An ordered list and the id of a row in it: ("routes", "service")."""
 
 
 class Registry(Struct):
@@ -44,7 +41,8 @@ class Registry(Struct):
 
     def rule(self, rows: str, row_id: str) -> RuleState:
         """The state of the row ``row_id`` of the ordered list ``rows`` ("routes")."""
-        return self.rules.setdefault((rows, row_id), RuleState())
+        key = (rows, row_id)
+        return self.rules.setdefault(key, RuleState(key))
 
     def adopt(self, members: set[MemberKey], rules: set[RuleKey], shares: dict[str, Shares], now: float) -> None:
         """A site with these members and rules is in force from now on.

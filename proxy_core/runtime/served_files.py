@@ -15,8 +15,10 @@ from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from proxy_core.config.folders import Root
 from proxy_core.http.escaping import uri_escaped
@@ -31,7 +33,7 @@ _MOST_READ: Final = 20_000
 """Names of a folder that are looked at."""
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True):
     """What a path stands for: a status, and the file, or where else to look."""
 
     status: int

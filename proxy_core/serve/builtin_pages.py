@@ -9,7 +9,8 @@ from __future__ import annotations
 from html import escape
 from math import ceil
 from time import time
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.http.dates import http_date
 from proxy_core.http.statuses import REASONS
@@ -84,7 +85,7 @@ def moved_page(status: int, location: bytes) -> bytes:
     ) % (status, reason, reason, sentence)
 
 
-class Recipient(NamedTuple):
+class Recipient(Struct, frozen=True):
     """What the client that an answer is for can take: HTTP/1.1, a body (not with HEAD), another answer after this."""
 
     http11: bool

@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 BACKLOG: Final = 4096
 METRICS, HEARTBEAT = "@metrics", "@heartbeat"
 """Names of sockets that are for no listener of the site, where they are handed on: none can have such a name."""
 
 
-class Inherited(NamedTuple):
+class Inherited(Struct, frozen=True):
     """A socket with the name that it came under."""
 
     name: str

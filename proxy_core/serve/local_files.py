@@ -64,9 +64,9 @@ class LocalFiles:
         fields = {hdrs.SERVER: "rproxy"}
         path, mark, query = request.raw_path.partition("?")
         first, slash, rest = path.removeprefix("/").partition("/")
-        key, host, sections = inside(first)
+        where = inside(first)
         program = self._program()
-        root = program.roots.get(key)
+        root = program.roots.get(where.key)
         if root is None:
             return web.Response(status=404, headers=fields)
         if request.method == "OPTIONS":
@@ -76,10 +76,10 @@ class LocalFiles:
         if found.bare and request.method == "POST":
             return web.Response(status=404, headers=fields)
         if found.location:
-            fields[hdrs.LOCATION] = f"/{key}{found.location}{mark}{query}"
+            fields[hdrs.LOCATION] = f"/{where.key}{found.location}{mark}{query}"
         if not found.file:
             return web.Response(status=found.status, headers=fields)
-        said = described(found.file, program.file_types(host, sections))
+        said = described(found.file, program.file_types(where.host, where.sections))
         fields[hdrs.CONTENT_TYPE] = said.type or "application/octet-stream"
         if said.encoding:
             fields[hdrs.CONTENT_ENCODING] = said.encoding

@@ -8,7 +8,9 @@ site hides are replaced by a page of our own (Apache's ProxyErrorOverride).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import REASONS
@@ -28,7 +30,7 @@ _CLOSE: Final = b"Connection: close\r\n\r\n"
 Change = Callable[[list[bytes]], list[bytes]]
 
 
-class Reverse(NamedTuple):
+class Reverse(Struct, frozen=True):
     """What maps the upstream's own addresses back: ``rows`` in Location and the like, to ``base``, the
     ``scheme://host`` in use; ``cookies`` in Set-Cookie."""
 

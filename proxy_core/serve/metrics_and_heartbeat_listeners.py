@@ -18,10 +18,11 @@ import struct
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from msgspec import Struct
 
 from proxy_core.balance.heartbeat import LONGEST, LoadReport, report
 from proxy_core.http.syntax import host_name
@@ -37,7 +38,7 @@ Names = Callable[[], Collection[str]]
 """Gives the names that are answered to beside addresses."""
 
 
-class AuxiliaryListener(NamedTuple):
+class AuxiliaryListener(Struct, frozen=True):
     """``address`` is as configured, ``port`` the real one where that says 0."""
 
     address: str

@@ -189,7 +189,9 @@ class OpenRequest:
             else:
                 self.respond(status, cause)
             return
-        if not self.started:
+        if self.started:
+            self.exchange.cut = status
+        else:
             self.exchange.status = status
         self.exchange.cause = cause
         self.finished(monotonic())

@@ -8,7 +8,7 @@ ap_proxy_create_hdrbrgd. Pure.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, RefusedRequest
 from proxy_core.http.syntax import hops_left, is_host, length_of, tokens, without
@@ -21,7 +21,7 @@ _EXACT = frozenset((Kind.HOST, Kind.LENGTH, Kind.CODING))
 _VALUE_BYTES = bytes(c for c in range(0x20, 0x100) if c != 0x7F) + b"\t"
 
 
-class RequestFields(NamedTuple):
+class RequestFields(Struct, frozen=True):
     """What a block of fields says."""
 
     host: bytes

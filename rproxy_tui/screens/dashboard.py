@@ -14,7 +14,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from proxy_core.control.view import Snapshot
+from proxy_core.control.view import Generation, Snapshot
+from proxy_core.control.watching import trouble_words
+from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem
 from rproxy_tui import words
 from rproxy_tui.content import Content
@@ -26,6 +28,8 @@ from rproxy_tui.widgets.request_log import RequestLog, nothing_yet
 
 NOW = 5.0
 """Seconds for which a limit that was reached counts as being reached."""
+TROUBLES = 4
+"""Troubles that are shown at once; the rest is counted."""
 PROBLEMS = 3
 """Problems that are shown at once; the rest is counted."""
 
@@ -42,6 +46,7 @@ class DashboardPage(Page):
     ]
 
     def body(self) -> ComposeResult:
+        yield Static(id="troubles")
         yield MemberTable(id="members")
         with Horizontal(id="charts"):
             yield Chart("requests/s", lambda second: second.requests, words.count)
@@ -54,10 +59,17 @@ class DashboardPage(Page):
 
     def on_mount(self) -> None:
         self._listed: object = None
+        self._wrong: tuple[Trouble, ...] = ()
+        self.query_one("#troubles", Static).display = False
         self._limited = Limited()
         self.query_one(MemberTable).empty = "no member yet: go to Balancers (4) and press b to add a balancer"
 
     def pull(self, snapshot: Snapshot) -> None:
+        if snapshot.troubles != self._wrong:
+            self._wrong = snapshot.troubles
+            troubles = self.query_one("#troubles", Static)
+            troubles.update(wrong(snapshot.troubles, self.engine.history()))
+            troubles.display = bool(snapshot.troubles)
         self.query_one(MemberTable).show_members(snapshot)
         for chart in self.query(Chart):
             chart.show(snapshot.seconds)
@@ -74,6 +86,22 @@ class DashboardPage(Page):
 
     async def on_line_table_chosen(self) -> None:
         await self.console.run_action("page('4')")
+
+
+def wrong(troubles: Sequence[Trouble], history: Sequence[Generation]) -> Content:
+    """A line for each thing that is wrong, worst first."""
+    lines = [
+        Content.assemble(
+            ("✗ ", "$text-error"),
+            (trouble_words.who(trouble), "bold $text-error"),
+            f"  {trouble_words.evidence(trouble)}",
+            (f"  {trouble_words.since(trouble, history)}", "$text-muted"),
+        )
+        for trouble in troubles[:TROUBLES]
+    ]
+    if len(troubles) > TROUBLES:
+        lines.append(Content.styled(f"… {len(troubles) - TROUBLES} more", "$text-muted"))
+    return Content("\n").join(lines)
 
 
 class Limited:

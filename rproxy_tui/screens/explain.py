@@ -21,8 +21,9 @@ from textual.message import Message
 from textual.widgets import Label, Static
 
 from proxy_core.control.explaining.explanation import masked_value
+from proxy_core.control.explaining.question import Explanation, Inspection, Question, Verdict
 from proxy_core.control.explaining.question_line import asked, spelled
-from proxy_core.control.view import EngineView, Explanation, Inspection, Question, Snapshot, Verdict
+from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
 from rproxy_tui.content import Content
@@ -31,18 +32,15 @@ from rproxy_tui.page import Page
 from rproxy_tui.widgets.frame import heading
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
-from rproxy_tui.widgets.text_input import TextInput
+from rproxy_tui.widgets.text_input import PageInput
 
 PAUSE = 0.15
 """Seconds without a key before the rules are asked."""
-EXAMPLE = "/path or URL; also  POST /path --client 192.0.2.7 -H 'Cookie: a=b'"
+EXAMPLE = "/path or URL; also  POST /x --client 192.0.2.7"
 
 
-class QuestionLine(TextInput):
-    """Posts ``Answered`` when there is an answer. ``leave`` is called at once when the person is done typing, so that
-    the next key is not typed as well."""
-
-    BINDINGS = [Binding("escape", "leave", "Back", key_display="esc", id="question.back")]
+class QuestionLine(PageInput):
+    """Posts ``Answered`` when there is an answer. It is left with Enter as well."""
 
     class Answered(Message):
         """``explanation`` is None where nothing was asked, or where ``wrong`` says what is wrong with the line."""
@@ -52,20 +50,17 @@ class QuestionLine(TextInput):
             self.explanation, self.wrong = explanation, wrong
 
     def __init__(self, engine: EngineView, leave: Callable[[], None], text: str = "") -> None:
-        super().__init__(text, placeholder=EXAMPLE, compact=True, select_on_focus=False)
-        self._engine, self._leave, self._entered = engine, leave, text.strip()
+        super().__init__(leave, text, placeholder=EXAMPLE, select_on_focus=False)
+        self._engine, self._entered = engine, text.strip()
 
-    def on_input_changed(self, event: TextInput.Changed) -> None:
+    def on_input_changed(self, event: PageInput.Changed) -> None:
         event.stop()
         self.ask(PAUSE)
 
     async def action_submit(self) -> None:
         self._entered = self.value.strip()
         self.ask()
-        self._leave()
-
-    def action_leave(self) -> None:
-        self._leave()
+        self.leave()
 
     def on_focus(self, _event: events.Focus) -> None:
         self.cursor_position = len(self.value)

@@ -167,6 +167,7 @@ class FormScreen(ModalScreen[Applied | None]):
         lines = [Content.styled(f"{_glyph(each)} {_words(each)}", f"$text-{each.severity}") for each in elsewhere]
         self.query_one(".problems", Static).update(Content("\n").join(lines))
         self.query_one(".problems").display = bool(lines)
+        self.query_one(".form").set_class(bool(lines or diff), "-outcome")
         self.query_one(Diff).show(diff, "")
 
     def _state(self, words: str, faults: int = 0) -> None:

@@ -23,7 +23,7 @@ def key_table(screen: Screen[object]) -> tuple[list[Row], list[Row]]:
     everywhere: dict[str, Row] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if not binding.description:
+        if not binding.description or not binding.id:  # those of Textual's own screens have no id
             continue
         rows = everywhere if isinstance(active.node, App) else of_page
         key = screen.app.get_key_display(binding)

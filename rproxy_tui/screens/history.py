@@ -14,8 +14,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
-from proxy_core.control.editing.commands import Restore
+from proxy_core.control.editing.commands import Command, Refused, Restore, Revert, made_on
 from proxy_core.control.view import Generation, Saved, Snapshot
+from proxy_core.errors import errors
 from rproxy_tui import words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
@@ -54,8 +55,9 @@ class HistoryPage(Page):
     hertz = 2.0
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("R", "revert", "Revert", id="history.revert", tooltip="take back what this generation did"),
         Binding("r", "restore", "Restore", id="history.restore", tooltip="bring the file of this generation back"),
-        Binding("y", "copy", "Copy diff", id="history.copy", tooltip="copy what this generation changed"),
+        Binding("Y", "copy", "Copy diff", id="history.copy", tooltip="copy what this generation changed"),
     ]
 
     def __init__(self) -> None:
@@ -104,17 +106,34 @@ class HistoryPage(Page):
         self.query_one(Diff).show(chosen.diff, "It changes no line of the file.")
 
     @work
+    async def action_revert(self) -> None:
+        """Take back what the generation under the cursor did, and keep what came after it."""
+        if chosen := self._generations.get(self.table.cursor):
+            question = f"Take back what generation {chosen.number} did: {chosen.sentence}?"
+            nothing = f"Nothing is left of what generation {chosen.number} did."
+            await self._bring_back(Revert(chosen.number), question, "Revert", nothing)
+
+    @work
     async def action_restore(self) -> None:
+        """Bring the file of the generation under the cursor back, without all that came after it."""
         if not (chosen := self._generations.get(self.table.cursor)):
             return
         if str(chosen.number) == self._newest:
             return self.console.say(f"Generation {chosen.number} is in force already.")
-        command = Restore(chosen.number)
-        diff = (await self.engine.preview(command)).diff
-        if not diff:
-            return self.console.say(f"The site file reads as in generation {chosen.number} already.")
         question = f"Bring the site file back to generation {chosen.number}?"
-        await self.console.do(command, question, shortened(diff), "Restore")
+        nothing = f"The site file reads as in generation {chosen.number} already."
+        await self._bring_back(Restore(chosen.number), question, "Restore", nothing)
+
+    async def _bring_back(self, command: Command, question: str, verb: str, nothing: str) -> None:
+        """Do it after a question that shows what it changes; what would be refused is refused at once."""
+        command = made_on(command, self.console.state.revision)
+        preview = await self.engine.preview(command)
+        if errors(preview.problems):
+            self.console.refused(Refused(problems=errors(preview.problems)))
+        elif not preview.diff:
+            self.console.say(nothing)
+        else:
+            await self.console.do(command, question, shortened(preview.diff), verb)
 
     def action_copy(self) -> None:
         if chosen := self._generations.get(self.table.cursor):

@@ -19,7 +19,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from proxy_core.control.explaining.explanation import masked_value
-from proxy_core.control.view import Inspection, ListenerState, Verdict
+from proxy_core.control.explaining.question import Inspection, Verdict
+from proxy_core.control.view import ListenerState
 from proxy_core.control.watching.log_records import Record
 from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
@@ -54,7 +55,7 @@ class InspectorPage(Page):
         Binding("down,j", "step(1)", "Next", key_display="↓", id="next_request", tooltip="the request after"),
         Binding("w", "why", "Why", id="why", tooltip="its way through the rules, each with a link"),
         Binding("c", "copy_curl", "Copy as curl", id="copy_curl", tooltip="copy a curl command that asks the same"),
-        Binding("y", "copy", "Copy line", show=False, id="copy", tooltip="copy the request as a line of text"),
+        Binding("Y", "copy", "Copy line", show=False, id="copy", tooltip="copy the request as a line of text"),
         Binding("pagedown,space", "page(1)", "Scroll", show=False, id="page_down"),
         Binding("pageup", "page(-1)", "Scroll back", show=False, id="page_up"),
     ]

@@ -29,7 +29,7 @@ from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Column
-from rproxy_tui.widgets.text_input import TextInput
+from rproxy_tui.widgets.text_input import PageInput
 
 NO_ENTRY = """\
 No entry yet: every lookup misses, and rules take their defaults.
@@ -150,7 +150,7 @@ class MapsPage(Page):
         yield Static(id="about", markup=False)
         with Horizontal(id="ask"):
             yield Label("look up ")
-            yield TextInput(placeholder="a key", compact=True, select_on_focus=True)
+            yield PageInput(self._leave_input, placeholder="a key", select_on_focus=True)
         yield Static(id="answer", markup=False)
 
     @property
@@ -286,7 +286,7 @@ class MapsPage(Page):
 
     # Keys
 
-    def key_escape(self) -> None:
+    def _leave_input(self) -> None:
         self.set_focus(self.entries)
 
     def action_mark(self, step: int) -> None:

@@ -20,6 +20,7 @@ from proxy_core.control.view import Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
+from rproxy_tui.widgets.frame import Part, fit
 from rproxy_tui.words import printable
 
 
@@ -42,17 +43,19 @@ class ProblemsScreen(ModalScreen[None]):
         self.console = console
         self._title, self._problems = title, problems
         self._drift = snapshot is not None and snapshot.saved == "drift"
-        self._away = snapshot is not None and any(load.health == "error" for load in snapshot.members)
+        away = snapshot is not None and any(load.health == "error" for load in snapshot.members)
+        self._away = away and console.link is None
 
     def compose(self) -> ComposeResult:
-        keys = [("enter", "opens its form"), ("esc", "closes")]
+        keys = [(1, "enter opens its form"), (3, "esc closes")]
         if self._away:
-            keys.insert(0, ("s", "starts demo members"))
+            keys.insert(0, (2, "s starts demo members"))
         if self._drift:
-            keys[:0] = [("t", "takes theirs"), ("o", "keeps ours")]
+            keys[:0] = [(3, "t takes theirs"), (3, "o keeps ours")]
+        parts = [Part(worth, (Content(words), Content(words.partition(" ")[0]))) for worth, words in keys]
         with Vertical(classes="sheet") as sheet:
             sheet.border_title = self._title
-            sheet.border_subtitle = "  ".join(f"{key} {what}" for key, what in keys)
+            sheet.border_subtitle = fit(parts, self.app.size.width * 9 // 10 - len("╭─  ─╮"))
             if self._problems:
                 yield OptionList(*(Option(worded(problem)) for problem in self._problems))
             else:

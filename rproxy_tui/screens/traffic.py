@@ -25,7 +25,7 @@ from rproxy_tui.sentences import ban
 from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.frame import Line, Part, fit
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
-from rproxy_tui.widgets.text_input import TextInput
+from rproxy_tui.widgets.text_input import PageInput
 
 
 class TrafficPage(Page):
@@ -39,16 +39,15 @@ class TrafficPage(Page):
         Binding("s", "filter", "Filter", id="filter", tooltip="all requests, failed ones, slow ones"),
         Binding("w", "why", "Why", id="why", tooltip="why the request under the cursor went where it went"),
         Binding("b", "ban", "Ban", show=False, id="ban", tooltip="keep the client under the cursor out for a while"),
-        Binding("y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
+        Binding("Y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
         Binding("escape", "forget", "Clear search", show=False, id="forget", tooltip="forget the search"),
     ]
 
     def body(self) -> ComposeResult:
         yield RequestLog(id="log")
         yield Line(id="log-state")
-        yield TextInput(
-            id="search", placeholder="search: method, path, status, route, member, client, cause", compact=True
-        )
+        example = "search: method, path, status, route, member, client"
+        yield PageInput(self.action_forget, id="search", placeholder=example)
 
     @property
     def requests(self) -> RequestLog:

@@ -18,7 +18,7 @@ from typing import ClassVar, TypeVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -67,11 +67,25 @@ class Diff(Static):
 
 
 C = TypeVar("C", bound=Command)
+R = TypeVar("R")
 PAUSE = 0.1
 """Seconds without a key before the outcome is worked out."""
 
 
-class Prompt(ModalScreen[C | None]):
+class Dialog(ModalScreen[R]):
+    """A dialog in which what may be ``long`` scrolls, so that a low terminal shows the rest of it as well."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pagedown", "scroll(5)", show=False, id="dialog.page-down"),
+        Binding("pageup", "scroll(-5)", show=False, id="dialog.page-up"),
+    ]
+
+    def action_scroll(self, rows: int) -> None:
+        for each in self.query(".long"):
+            each.scroll_relative(y=rows, animate=False)
+
+
+class Prompt(Dialog[C | None]):
     """``command`` makes a Command of the text, or says in a sentence why there is none. ``effect`` says what a text
     would do beside what the file shows. With ``over`` the first key replaces the text."""
 
@@ -94,7 +108,8 @@ class Prompt(ModalScreen[C | None]):
         with Vertical(classes="dialog"):
             yield Static(Content(self._question), classes="question", markup=False)
             yield TextInput(self._text, compact=True, select_on_focus=self._over)
-            yield Static(id="outcome")
+            with VerticalScroll(classes="long", can_focus=False):
+                yield Static(id="outcome")
             yield Static("enter applies   esc cancels", id="keys")
 
     @on(Input.Changed)
@@ -145,7 +160,7 @@ def worded(problem: Problem) -> Content:
     return Content.assemble((f"{glyph} ", style), printable(problem.what), (todo, "$secondary"))
 
 
-class Choice(ModalScreen[str]):
+class Choice(Dialog[str]):
     """Ends with the key of the chosen answer, "" for none. ``answers`` are (key, label); the last is the safe one."""
 
     BINDINGS = [
@@ -164,7 +179,8 @@ class Choice(ModalScreen[str]):
         with Vertical(classes="dialog"):
             yield Static(Content(self._question), classes="question", markup=False)
             if self._detail:
-                yield Static(Content(self._detail), classes="detail", markup=False)
+                with VerticalScroll(classes="long", can_focus=False):
+                    yield Static(Content(self._detail), classes="detail", markup=False)
             with Horizontal(classes="answers") if len(self._answers) <= 2 else Vertical(classes="answers"):
                 for key, label in self._answers:
                     yield Button(Content(f"{label} ({key})"), id=f"answer-{key}", compact=True)

@@ -171,7 +171,7 @@ class FieldRow(Vertical):
 
     def compose(self) -> ComposeResult:
         if isinstance(self._input, RowsInput):
-            yield Label(f"{self.field.name:<17} shift+↑↓ moves a row, ctrl+r removes it", markup=False)
+            yield Label(f"{self.field.name:<19} shift+↑↓ moves a row, ctrl+r removes it", markup=False)
             yield self._input
             yield self._wrong
             return
@@ -229,7 +229,8 @@ def manual(field: Field, text: str = "") -> Content:
     if field.choices:
         facts.append(" or ".join(map(str, field.choices)))
     if field.kind in ("number", "integer") and field.maximum is not None:
-        facts.append(f"{'above ' if field.above else ''}{field.minimum or 0:g} to {field.maximum:g}")
+        least, most = (spell(field, float(bound)) for bound in (field.minimum or 0, field.maximum))
+        facts.append(f"{'above ' if field.above else ''}{least} to {most}")
     if field.kind == "list":
         facts.append("several are separated by commas")
     if field.required:

@@ -21,6 +21,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from proxy_core.control.door.link import Link
+from proxy_core.control.editing.commands import Applied
 from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui.content import Content
@@ -143,13 +144,14 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None =
         return Content.assemble(Content(" ").join(pairs), (" ms", "$text-muted"))
 
     late = s.lateness * 1000
+    past = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
     return fit(
         [
             Part(9, (labelled(rate, "req/s"),)),
             Part(4, (labelled(f"{s.in_flight:3}", "in flight"), NOTHING)),
             Part(6, (labelled(f"{s.rate_4xx:4.1f}", "4xx/s"), NOTHING)),
             Part(8, (labelled(f"{s.rate_5xx:4.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
-            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]))),
+            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]), *past)),
             Part(7, members(snapshot)),
             Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
             Part(2, (labelled(f"{cost * 100:2.0f} %", "console"), NOTHING)) if link is None else line(link),
@@ -163,7 +165,8 @@ def line(link: Link) -> Part:
     """How long the line takes, there and back."""
     if link.lost:
         return Part(10, (Content.styled("no answer", "$text-error"),))
-    return Part(5, (labelled(f"{link.delay * 1000:3.0f}", "ms line", "$text-warning" if link.delay > 0.5 else ""),))
+    delay, style = f"{link.delay * 1000:3.0f}", "$text-warning" if link.delay > 0.5 else ""
+    return Part(7, (labelled(delay, "ms line", style), labelled(delay, "ms", style), NOTHING))
 
 
 def members(snapshot: Snapshot) -> tuple[Content, ...]:
@@ -194,6 +197,18 @@ def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -
     more = f"  p: all {len(problems)}" if len(problems) > 1 else "  p: what to do"
     words = Content(printable(f"{glyph} {first.what}")).truncate(max(width - len(more) - 2, 10), ellipsis=True)
     return Content.assemble(" ", words.stylize(f"$text-{first.severity}"), (more, "$text-muted"))
+
+
+def outcome(result: Applied, warnings: int, ctl: str, width: int) -> Content:
+    """What was applied, how many warnings it brought, and the line for a shell that does the same."""
+    new = f"p: {warnings} new warning{'s' if warnings > 1 else ''}" if warnings else ""
+    forms = (
+        (4, (f"applied as g{result.generation}: {result.sentence}",)),
+        (1, ("u takes it back", "")),
+        (3, (new,)),
+        (2, (f"y: {ctl}", "y copies its ctl line", "")),
+    )
+    return fit([Part(worth, tuple(Content(printable(text)) for text in texts)) for worth, texts in forms], width, "   ")
 
 
 class Masthead(Line):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -210,7 +211,7 @@ class LineTable(Widget, Generic[Row]):
             row = self.row(index)
             drawn.append(self._under_cursor(row) if index == cursor else self._strip(row))
         if not count:
-            drawn += [self._text(sentence, "muted") for sentence in self.empty.splitlines()]
+            drawn += [self._text(line, "muted") for line in self._empty_lines(width)]
         self._drawn = (drawn + [self._text("", "")] * (height - len(drawn)))[:height]
 
     def _look_up(self, width: int) -> None:
@@ -267,7 +268,11 @@ class LineTable(Widget, Generic[Row]):
         return strip
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1 + (self.count or len(self.empty.splitlines()))
+        return 1 + (self.count or len(self._empty_lines(width)))
+
+    def _empty_lines(self, width: int) -> list[str]:
+        """What an empty table says, in lines of that width."""
+        return [line for sentence in self.empty.splitlines() for line in wrap(sentence, max(1, width)) or [""]]
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

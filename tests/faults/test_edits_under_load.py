@@ -1,7 +1,7 @@
 """Edits by file, one after the other, while everything is asked of the proxy: GETs, uploads, WebSockets, event streams.
 
 Each edit changes several things at once: weights, method, roles of members, routes, listeners, fields, maps, pages.
-None may fail a request, cut what lasts, or leave memory or descriptors behind.
+None may fail a request, cut what lasts, lose a hit of a route, or leave memory or descriptors behind.
 """
 
 from __future__ import annotations
@@ -170,18 +170,23 @@ async def test_edits_by_file_fail_nothing_and_leave_nothing_behind(
         there.process.send_signal(signal.SIGHUP)
         await until(lambda: there.descriptors() <= before + 2, 30)
         after = there.descriptors()
+        await there.at_rest()
+        numbers = await there.numbers()
+        hits = sum(n for name, n in numbers.items() if name.startswith('rproxy_route_hits_total{list="routes"'))
+        asked = len(made.outcomes) + lasting.well["uploads"] + 8  # tunnels and streams
         said = there.errors.read_text().splitlines()
         bad = [each for each in made.outcomes if not each.good]
         with capsys.disabled():
             print(
                 f"\n{edits} edits in {took:.0f} s: {len(made.outcomes)} GETs, "
                 f"{', '.join(f'{count} {name}' for name, count in lasting.well.items())}; failed: "
-                f"{len(bad) + len(lasting.failed)}; (edit, MiB, descriptors): "
+                f"{len(bad) + len(lasting.failed)}; {hits:.0f} hits of {asked} requests; (edit, MiB, descriptors): "
                 f"{', '.join(f'({n}, {kib / 1024:.1f}, {fds})' for n, kib, fds in samples[::3])}, {after} descriptors "
                 f"at the end, {before} before; {len(said)} lines told"
             )
         assert not bad, bad[:3]
         assert not lasting.failed
+        assert hits == asked
         assert sum("is in force" in line for line in said) >= edits
         assert not [line for line in said if " error " in line or "not told" in line]
         half = [kib for _, kib, _ in samples[len(samples) // 2 :]]

@@ -22,15 +22,10 @@ from proxy_core.control.editing.commands import (
     Result,
 )
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.view import (
-    EngineView,
-    Explanation,
-    Generation,
-    Inspection,
-    Question,
-    SiteState,
-)
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.view import EngineView, Generation, SiteState
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
@@ -61,7 +56,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         document = read(self.folder / "site.toml")
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
-        self.editor = Editor(self.folder / "site.toml", document, self._apply)
+        self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}

@@ -12,16 +12,9 @@ import msgspec
 
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import Member, Route, Site
-from proxy_core.control.view import (
-    ListenerState,
-    MemberLoad,
-    Percentiles,
-    RouteLoad,
-    Saved,
-    Second,
-    Snapshot,
-)
+from proxy_core.control.view import ListenerState, MemberLoad, Percentiles, RouteLoad, Saved, Second, Snapshot
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Trouble
 from tests.screens.traffic import answer, asked_at
 
 START = 1_790_000_000.0
@@ -45,6 +38,7 @@ class MadeUpNumbers:
         self.hits: dict[str, tuple[int, float]] = {}
         self.limited: dict[str, int] = {}
         self.turned_away = 0
+        self.troubles: tuple[Trouble, ...] = ()
         self.demo = False
         self.now = START
         self.ring: deque[Record] = deque(maxlen=10_000)
@@ -139,7 +133,7 @@ class MadeUpNumbers:
                               connections=in_flight, draining=False, turned_away=self.turned_away)
                 for name, row in self._site.listeners.items()
             ),
-            seconds=tuple(self.seconds), demo=self.demo, limited=dict(self.limited),
+            seconds=tuple(self.seconds), demo=self.demo, limited=dict(self.limited), troubles=self.troubles,
         )  # fmt: skip
 
     def _load(self, key: Key, served: Sequence[Record]) -> MemberLoad:

@@ -26,6 +26,10 @@ def app_of(pilot: Pilot[str]) -> ConsoleApp:
     return app
 
 
+def screen(pilot: Pilot[str]) -> str:
+    return text(app_of(pilot))
+
+
 async def shows(pilot: Pilot[str], words: str) -> None:
     await until(pilot, lambda: words in text(app_of(pilot)), f"the screen says {words!r}")
 
@@ -53,18 +57,45 @@ async def test_a_command_says_its_outcome_and_undo_and_redo_walk_it() -> None:
     def weight() -> float:
         return engine.site().site.balancers["backend"].members["b"].weight
 
-    async with console(engine) as pilot:
+    async with console(engine, (120, 40)) as pilot:
         await pilot.press("u")
         await shows(pilot, "nothing to take back")
         app_of(pilot).run_worker(app_of(pilot).do(WEIGHT))
-        await shows(pilot, "applied as generation 2: set weight of backend/b to 7 (u takes it back)")
+        await shows(
+            pilot, "applied as g2: set weight of backend/b to 7   u takes it back   y: rproxy ctl weight backend/b 7"
+        )
         assert weight() == 7
         await pilot.press("u")
-        await shows(pilot, "applied as generation 3")
+        await shows(pilot, "applied as g3")
         assert weight() == 2
         await pilot.press("U")
-        await shows(pilot, "applied as generation 4")
+        await shows(pilot, "applied as g4")
         assert weight() == 7
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (84, "✓ applied as g2: set weight of backend/b to 7   y: rproxy ctl weight backend/b 7"),
+        (80, "✓ applied as g2: set weight of backend/b to 7   y copies its ctl line"),
+        (60, "✓ applied as g2: set weight of backend/b to 7"),
+    ],
+)
+async def test_an_outcome_is_told_with_as_much_of_its_line_for_a_shell_as_fits(columns: int, said: str) -> None:
+    async with console(FakeEngine(), (columns, 24)) as pilot:
+        app_of(pilot).run_worker(app_of(pilot).do(WEIGHT))
+        await shows(pilot, "applied as g2")
+        assert screen(pilot).splitlines()[-1].strip() == said
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_y_copies_the_line_of_the_last_change_on_every_page(page: str) -> None:
+    async with console(FakeEngine(), page=page) as pilot:
+        app_of(pilot).run_worker(app_of(pilot).do(WEIGHT))
+        await shows(pilot, "applied as g2")
+        await pilot.press("y")
+        await settled(pilot)
+        assert pilot.app.clipboard == "rproxy ctl weight backend/b 7"
 
 
 async def test_a_question_comes_before_a_risky_command_and_no_is_the_default() -> None:
@@ -104,7 +135,7 @@ async def test_a_warning_that_only_the_edit_itself_tells_of_is_shown_at_once() -
         await shows(pilot, "comments could not be kept")
         assert "the file as it was is in site.toml.bak" in text(app_of(pilot))
         await pilot.press("escape")
-        await shows(pilot, "applied as generation 2")
+        await shows(pilot, "applied as g2")
         app_of(pilot).run_worker(app_of(pilot).edit(("balancers", "backend", "members", "a")))
         await shows(pilot, "edit member backend/a")
         await pilot.press("down", "end", "5", "enter")
@@ -258,3 +289,31 @@ async def test_the_page_under_a_dialog_goes_on_showing_the_present() -> None:
         await shows(pilot, "refuses connections")
         engine.saved = "failed"
         await shows(pilot, "not saved")
+
+
+LONG = Change(
+    edits=tuple(Insert(("routes",), {"path": f"/p/{n}", "proxy": "http://127.0.0.1:9/"}) for n in range(8)),
+    sentence="add eight routes",
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_question_with_a_long_diff_shows_its_answers_and_scrolls_at_every_size(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    await engine.submit(LONG)
+    async with console(engine, size, page="7") as pilot:
+        await pilot.press("R")
+        await shows(pilot, "Revert (y)")
+        await settled(pilot)
+        assert "Take back" in screen(pilot)
+        await pilot.press("pagedown", "pagedown", "pagedown")
+        await shows(pilot, "more lines")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_prompt_says_its_keys_at_every_size(size: tuple[int, int]) -> None:
+    async with console(FakeEngine(), size, page="4") as pilot:
+        await pilot.press("w")
+        await shows(pilot, "enter applies   esc cancels")
+        await pilot.press(*"50")
+        await shows(pilot, "rproxy ctl weight")

@@ -30,7 +30,7 @@ def test_a_copied_curl_is_printable_and_a_shell_reads_the_very_bytes_from_it() -
     assert b"X-A: \x1b]0;PWN\x07'\\n$(id)\x7f\xe9\xc3\xa91" in read.stdout.split(b"\0")
 
 
-@pytest.mark.parametrize("keys", [("2", "up", "y"), ("2", "up", "enter", "y"), ("2", "up", "enter", "c"), ("7", "y")])
+@pytest.mark.parametrize("keys", [("2", "up", "Y"), ("2", "up", "enter", "Y"), ("2", "up", "enter", "c"), ("7", "Y")])
 async def test_what_is_copied_holds_no_key_for_the_terminal_it_is_pasted_into(keys: tuple[str, ...]) -> None:
     engine = FakeEngine(worst_site())
     engine.advance(20)

@@ -6,9 +6,11 @@ import re
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import EngineView
+from proxy_core.control.watching.troubles import Sign, Subject, Trouble
 from proxy_core.errors import Problem
 from rproxy_tui.screens.dashboard import latest
 from tests.screens.fake import FakeEngine
@@ -35,6 +37,28 @@ async def test_members_charts_and_newest_requests_fit_every_size(size: tuple[int
         assert ("start it, or take it out of service" in page) == (size[1] >= 32)
         assert len(page.splitlines()) == size[1]
         assert all(len(line) <= size[0] for line in page.splitlines())
+
+
+async def test_what_is_wrong_stands_above_all_with_its_evidence_and_goes_when_it_is_over() -> None:
+    engine = busy_engine()
+    sign = Sign(
+        measure="5xx", part=0.021, expected=0.0, per_second=0.8, since=engine.now - 60, found=engine.now - 30,
+        shape="POST /api/checkout", shape_part=0.96,
+    )  # fmt: skip
+    ill = Subject("member", "backend", "c")
+    engine.troubles = (
+        Trouble(subject=ill, signs=(sign, replace(sign, measure="slow")), p95=0.2, p95_expected=0.02, peers=3),
+    )
+    async with console(engine, (80, 24), "1") as pilot:
+        await settled(pilot)
+        first = text(pilot.app).splitlines()[2]
+        page = " ".join(text(pilot.app).split())
+        assert "backend/c" in first
+        assert "5xx 2.1 % (peers 0 %), p95 ×10 (20 → 200 ms), 96 % of it POST /api/checkout since" in page
+        engine.troubles = ()
+        engine.advance(1)
+        await settled(pilot)
+        assert "peers" not in text(pilot.app)
 
 
 async def test_an_edit_is_marked_under_the_charts() -> None:

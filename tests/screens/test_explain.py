@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from proxy_core.control.explaining.question import Question
 from proxy_core.control.explaining.question_line import asked, spelled
-from proxy_core.control.view import Question
 from proxy_core.rules.rewriting.flags import SWITCHES, VALUED
 from rproxy_tui import rule_words
 from rproxy_tui.app import ConsoleApp
@@ -15,6 +15,7 @@ from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.maps import MapsPage
 from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
+from rproxy_tui.widgets.text_input import TextInput
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
 from tests.screens.sites import RULES
@@ -47,6 +48,18 @@ async def test_a_typed_url_is_explained_rule_by_rule(size: tuple[int, int]) -> N
         await settled(pilot)
         assert not isinstance(pilot.app.screen, ExplainPage)
     assert not fake.commands
+
+
+@pytest.mark.parametrize("page", ["W", "5/", "6/", "2/"])
+async def test_no_hint_promises_a_key_that_is_typed_into_the_line(page: str) -> None:
+    async with console(FakeEngine(RULES)) as pilot:
+        await pilot.press(*(key.replace("/", "slash") for key in page))
+        await until(pilot, lambda: isinstance(pilot.app.focused, TextInput), "a line to type in")
+        await settled(pilot)
+        hints = screen(pilot).splitlines()[-1]
+        keys = [hint.split()[0] for hint in hints.split("  ") if hint.strip()]
+        assert "esc" in keys
+        assert all(len(key) > 1 or key == "⏎" for key in keys), hints
 
 
 async def test_the_step_that_decided_has_the_cursor_and_tells_its_details() -> None:

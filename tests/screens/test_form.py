@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from proxy_core.config.model import Limits, Site
+from proxy_core.config.schema import Field, fields
 from proxy_core.errors import Address
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.form import FormScreen
+from rproxy_tui.widgets.form import manual
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
 
@@ -37,7 +43,7 @@ async def test_a_typed_value_is_shown_as_the_lines_it_changes_and_applied_by_ent
         assert "weight" in text(app)
         assert engine.site().site.balancers["backend"].members["b"].weight == 2
         await pilot.press("enter")
-        await shows(pilot, "applied as generation 2")
+        await shows(pilot, "applied as g2")
         assert engine.site().site.balancers["backend"].members["b"].weight == 25
 
 
@@ -65,7 +71,7 @@ async def test_choices_are_chosen_with_the_arrows() -> None:
         await pilot.press("down", "down", "right")
         await shows(pilot, "enter: set status of backend/b to draining")
         await pilot.press("enter")
-        await shows(pilot, "applied as generation 2")
+        await shows(pilot, "applied as g2")
         assert engine.site().site.balancers["backend"].members["b"].status == "draining"
 
 
@@ -94,7 +100,7 @@ async def test_a_new_member_is_named_in_the_form() -> None:
         await pilot.press("z")
         await shows(pilot, "enter: add member backend/z")
         await pilot.press("enter")
-        await shows(pilot, "applied as generation 2")
+        await shows(pilot, "applied as g2")
         assert engine.site().site.balancers["backend"].members["z"].url == "http://127.0.0.1:8009"
 
 
@@ -104,3 +110,29 @@ async def test_a_form_for_something_that_went_away_says_so() -> None:
         assert isinstance(app, ConsoleApp)
         app.run_worker(app.edit(("routes", "gone")))
         await shows(pilot, "there is no route gone any more")
+
+
+def every_field(struct: type[msgspec.Struct]) -> Iterator[Field]:
+    """Each option of the site, with those of the tables in it."""
+    for field in fields(struct):
+        yield field
+        if field.struct is not None:
+            yield from every_field(field.struct)
+
+
+async def test_no_label_runs_into_its_value() -> None:
+    async with console(FakeEngine()) as pilot:
+        app = await open_form(pilot, ("limits",))
+        label = app.screen.query("FieldRow Label").first()
+        assert max(len(field.name) for field in every_field(Site)) < label.size.width
+
+
+async def test_the_whole_manual_of_an_option_is_shown_while_there_is_nothing_else_to_show() -> None:
+    async with console(FakeEngine()) as pilot:
+        await open_form(pilot, ("balancers", "backend"))
+        await shows(pilot, "default byrequests)")
+
+
+def test_bounds_are_told_as_one_writes_them() -> None:
+    field = next(each for each in fields(Limits) if each.name == "request_line")
+    assert "(64 to 1048576; default 8190)" in manual(field).plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.editing.commands import Redo, Restore, Undo
+from proxy_core.control.editing.commands import Redo, Restore, Revert, Undo
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.history import HistoryPage
@@ -118,9 +118,42 @@ async def test_restoring_what_is_in_force_says_so_and_asks_nothing() -> None:
         assert len(fake.commands) == before
 
 
-async def test_y_copies_the_diff() -> None:
+async def test_one_generation_is_taken_back_after_a_question_that_shows_what_it_changes() -> None:
+    fake = await engine()
+    async with console(fake, (120, 40), page="7") as pilot:
+        await pilot.press("down", "R")
+        await shown(pilot, "Take back what generation 3 did: set weight of backend/a to 3?")
+        assert "+weight = 2" in screen(pilot)
+        assert len(fake.history()) == 4
+        await pilot.press("y")
+        await until(pilot, lambda: len(fake.history()) == 5, "a fifth generation")
+        member = fake.site().site.balancers["backend"].members["a"]
+        assert (member.weight, member.status) == (2, "draining")
+        assert isinstance(fake.commands[-1], Revert)
+        await shown(pilot, "y: rproxy ctl revert 3")
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        (("down", "down"), "was made 2 of"),
+        (("G",), "what generation 1 changed is not kept"),
+    ],
+)
+async def test_a_generation_that_no_longer_fits_is_refused_at_once_with_the_reason(
+    keys: tuple[str, ...], why: str
+) -> None:
+    fake = await engine()
+    async with console(fake, (120, 40), page="7") as pilot:
+        await pilot.press(*keys, "R")
+        await shown(pilot, why)
+        assert len(pilot.app.screen_stack) == 1
+        assert len(fake.history()) == 4
+
+
+async def test_the_diff_is_copied() -> None:
     fake = await engine()
     async with console(fake, page="7") as pilot:
-        await pilot.press("y")
+        await pilot.press("Y")
         await shown(pilot, "copied the diff of generation 4")
         assert pilot.app.clipboard == fake.history()[-1].diff

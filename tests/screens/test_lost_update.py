@@ -53,7 +53,7 @@ async def test_what_was_not_touched_in_a_form_stays_as_somebody_else_has_made_it
         await shows(pilot, "! draining by now: site file")
         await shows(pilot, "enter: set weight of backend/b to 25")
         await pilot.press("enter")
-        await shows(pilot, "applied as generation 3")
+        await shows(pilot, "applied as g3")
         assert member(engine) == ("http://127.0.0.1:8001", 25, "draining")
 
 
@@ -71,7 +71,7 @@ async def test_of_what_both_have_changed_enter_asks_whose_to_keep(answer: str, w
         assert member(engine)[1] == 7
         await pilot.press(answer)
         if answer == "w":
-            await shows(pilot, "applied as generation 3")
+            await shows(pilot, "applied as g3")
         else:
             await shows(pilot, "nothing changed yet" if answer == "t" else "asks whose to keep")
             await pilot.press("down", "down", "down", "end")
@@ -119,7 +119,7 @@ async def test_a_row_that_was_moved_is_edited_where_it_is_now() -> None:
         await pilot.press("end", "x")
         await shows(pilot, "enter: set")
         await pilot.press("enter")
-        await shows(pilot, "applied as generation 3")
+        await shows(pilot, "applied as g3")
         assert engine.site().site.routes[0].id == "apix"
 
 
@@ -146,7 +146,7 @@ async def test_a_table_that_somebody_else_sets_up_meanwhile_is_not_replaced() ->
         await pilot.press("enter")
         await shows(pilot, "cookie: was not set, is theirs by now, mine here")
         await pilot.press("w")
-        await shows(pilot, "applied as generation 3")
+        await shows(pilot, "applied as g3")
         sticky = engine.site().site.balancers["backend"].sticky
         assert sticky is not None
         assert (sticky.cookie, sticky.issue) == ("mine", True)
@@ -159,7 +159,7 @@ async def test_a_new_row_is_not_lost_when_the_row_below_it_is() -> None:
         await others(pilot, engine, Delete(("routes", "status")))
         await shows(pilot, "enter: add route /new")
         await pilot.press("enter")
-        await shows(pilot, "applied as generation 3")
+        await shows(pilot, "applied as g3")
         assert engine.site().site.routes[-1].path == "/new"
 
 
@@ -178,7 +178,7 @@ async def test_rows_in_a_row_that_both_have_changed_are_asked_about() -> None:
         await shows(pilot, "Whose to keep?")
         assert len(engine.site().site.rewrites[1].conditions) == 3
         await pilot.press("w")
-        await shows(pilot, "applied as generation 3")
+        await shows(pilot, "applied as g3")
         assert [each.pattern for each in engine.site().site.rewrites[1].conditions] == ["^(.)", "!^POST$x"]
 
 
@@ -250,7 +250,7 @@ async def test_two_consoles_of_one_engine_do_not_undo_each_other_s_work() -> Non
         await form(one, B)
         await form(other, B)
         await one.press("down", "end", "5", "enter")
-        await shows(one, "applied as generation 2")
+        await shows(one, "applied as g2")
         await other.press("down", "end", "6", "enter")
         await shows(other, "weight: was 2, is 25 by now, 26 here")
         assert member(engine)[1] == 25

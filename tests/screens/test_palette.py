@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from rproxy_tui.palette import entries
+from textual.widgets import Input
+
+from proxy_core.control.door.link import Link
+from rproxy_tui.palette import entries, of_page
+from rproxy_tui.screens.help import key_table
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import console, until
 from tests.screens.sites import SITE
-from tests.screens.test_app import app_of, shows
+from tests.screens.test_app import app_of, screen, shows
 
 
 async def test_the_palette_finds_what_has_no_key_and_runs_it() -> None:
@@ -174,3 +178,38 @@ async def test_the_palette_edits_how_tls_is_spoken_with_members() -> None:
         await shows(pilot, "the wider table holds again")
         await pilot.press("enter")
         await until(pilot, lambda: engine.site().site.hosts["a"].upstream_tls is None, "no table")
+
+
+async def test_enter_is_for_what_was_typed_whatever_the_list_shows_of_it_yet() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"theme")
+        await shows(pilot, "theme mono")
+        line = pilot.app.screen.query_one(Input)
+        line.value = "theme mono"
+        line.post_message(Input.Submitted(line, line.value))
+        await until(pilot, lambda: bool(engine.commands), "a command")
+        assert engine.site().site.console.theme == "mono"
+
+
+async def test_the_palette_and_the_help_have_keys_of_the_console_alone() -> None:
+    async with console(FakeEngine(), page="2") as pilot:
+        names = [entry.name for entry in of_page(pilot.app.screen)]
+        assert "pause" in names
+        assert not {"focus next", "focus previous", "copy selected text"} & {*names}
+        of_this_page, _ = key_table(pilot.app.screen)
+        assert all(name for _, _, name in of_this_page)
+
+
+async def test_demo_members_are_offered_only_where_they_would_run() -> None:
+    engine = FakeEngine()
+    async with console(engine) as pilot:
+        app = app_of(pilot)
+        assert "start demo members" in {entry.name for entry in entries(app)}
+        app.link = Link(delay=0.0, lost="", pid=1)
+        assert "start demo members" not in {entry.name for entry in entries(app)}
+        await pilot.press("p")
+        await shows(pilot, "refuses connections")
+        assert "demo" not in screen(pilot)

@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 import rproxy_tui
 from proxy_core.config.schema import fields, struct_at
 from proxy_core.control.editing.commands import Set
-from proxy_core.control.view import Explanation, Inspection, Question
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
 from proxy_core.errors import Address, Problem
 from proxy_core.runtime.maps.text_file import MapRow
 from rproxy_tui.app import ConsoleApp
@@ -29,6 +29,8 @@ from tests.screens.fake import FakeEngine
 from tests.screens.helpers import console, settled, text, until
 
 PAGE_KEYS = "1234567"
+PARTS = 4
+"""All forms in one console would be the longest test of all."""
 
 
 def poisoned(value: Any, kind: Any = None) -> Any:
@@ -179,20 +181,31 @@ def addresses(site: Any, at: Address = ()) -> Iterator[Address]:
                 yield from addresses(each, (*at, field.name, each.id))
 
 
-async def test_every_form_shows_the_poison_as_text_and_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_every_form_shows_the_poison_as_text_and_leaves_it_as_it_is(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = PoisonedEngine()
+    forms = list({struct_at(each): each for each in addresses(engine.site().site)}.values())
+    assert len(forms) > 15
     with nothing_dropped(monkeypatch):
         async with console(engine, (80, 24)) as pilot:
             app = pilot.app
             assert isinstance(app, ConsoleApp)
-            forms = list({struct_at(each): each for each in addresses(engine.site().site)}.values())
-            assert len(forms) > 15
-            for address in forms:
+            for address in forms[part::PARTS]:
                 app.run_worker(app.edit(address))
                 await until(pilot, lambda: isinstance(app.screen, FormScreen), f"the form of {address}")
                 await press(pilot, "down", "down", "end")
                 await press(pilot, "escape")
                 await until(pilot, lambda: len(app.screen_stack) == 1, f"{address} is left unchanged")
+
+
+async def test_an_edit_leaves_the_poison_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = PoisonedEngine()
+    with nothing_dropped(monkeypatch):
+        async with console(engine, (80, 24)) as pilot:
+            app = pilot.app
+            assert isinstance(app, ConsoleApp)
             app.run_worker(app.edit(("bans", "a")))
             await until(pilot, lambda: isinstance(app.screen, FormScreen), "the form of a ban")
             await press(pilot, "down", "down", "down", "end", "!")

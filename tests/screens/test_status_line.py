@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.content import Content
 
+from proxy_core.control.door.link import Link
 from proxy_core.control.view import Percentiles, Saved
 from proxy_core.errors import Problem
 from rproxy_tui.widgets.frame import Part, banner, fit, masthead, milliseconds, vital_signs
@@ -55,6 +56,14 @@ def test_vital_signs_drop_by_worth(width: int, present: list[str], absent: list[
         assert words in text
     for words in absent:
         assert words not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("lost", ["", "no answer for 5 s from /run/rproxy/shop.sock"])
+def test_vital_signs_fit_where_the_line_to_a_service_stands_among_them(width: int, lost: str) -> None:
+    row = vital_signs(snapshot(), 0.06, width, Link(delay=0.2, lost=lost, pid=1)).plain
+    assert len(row) <= width
+    assert "no answer" in row if lost else width < 80 or "200 ms" in row
 
 
 CALM = snapshot(rate=1.0, rate_5xx=0.0, latency=Percentiles(-1, -1, -1))

@@ -290,7 +290,7 @@ async def test_a_request_that_left_the_ring_is_still_told_from_its_line() -> Non
 async def test_a_request_is_copied_as_a_line_and_as_curl() -> None:
     engine = busy_engine()
     async with console(engine, (80, 24), "2") as pilot:
-        await pilot.press("k", "y")
+        await pilot.press("k", "Y")
         record = log_of(pilot).tail.current
         assert record is not None
         assert pilot.app.clipboard == as_line(record)

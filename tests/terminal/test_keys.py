@@ -90,7 +90,7 @@ def test_escapes_ask_stay_and_ask_again_and_no_key_acts_on_a_question_that_is_go
 def test_enter_applies_and_the_next_key_is_the_page_s(terminal: Terminal) -> None:
     form(terminal)
     terminal.press("X\r2")
-    terminal.shows("applied as generation 2")
+    terminal.shows("applied as g2")
     terminal.shows("following")
 
 

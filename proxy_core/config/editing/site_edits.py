@@ -85,10 +85,10 @@ def edited(document: Document, edits: Sequence[Edit]) -> Edited:
     for edit in edits:
         had = {id(made.row): made for made in made_ids(data)}
         text = _made(text, data, edit)
-        for row, path, name in [*made_ids(data)]:
-            if (before := had.get(id(row))) is not None and before.name != name:
-                text = _with_key(text, data, path, "id", before.name)
-                row["id"] = before.name
+        for made in [*made_ids(data)]:
+            if (before := had.get(id(made.row))) is not None and before.name != made.name:
+                text = _with_key(text, data, made.path, "id", before.name)
+                made.row["id"] = before.name
     spelled = text.decode().removesuffix(ending)
     found = values(spelled)
     carried = not found.problems and meaning(found.data) == meaning(data)

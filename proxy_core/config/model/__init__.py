@@ -5,9 +5,10 @@ its manual directly below it, and every table an example below the first paragra
 docs/configuration.md and the console's forms are made from it, so an option that is not documented in these modules
 does not exist. Types say what msgspec can check (ranges, choices); what needs more than
 one field is checked in ``proxy_core.rules.lint.site``. Nothing here does I/O or knows a running proxy.
-"""
 
-from __future__ import annotations
+Annotations are values in these modules, not texts: msgspec takes every one of them at each start, and would have
+Python compile the texts.
+"""
 
 from proxy_core.config.model.access import Access, Auth, ForwardAuth
 from proxy_core.config.model.balancers import (
@@ -30,6 +31,7 @@ from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
 from proxy_core.config.model.rewriting import EnvRule, MapType, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Redirection, Route
+from proxy_core.config.model.rule_tests import RuleTest
 from proxy_core.config.model.site import AccessLog, AccessLogRow, Console, Control, Listener, Log, Metrics, Site
 from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 
@@ -38,5 +40,5 @@ __all__ = [
     "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat",
     "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member",
     "MemberRole", "MemberStatus", "Metrics", "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap",
-    "RewriteRule", "Route", "Site", "Sticky", "UpstreamTls",
+    "RewriteRule", "Route", "RuleTest", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip

@@ -5,8 +5,6 @@ has nothing like [forward_auth.NAME], which is nginx's auth_request and Traefik'
 may ask is ``types.Require``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.site_table import SiteTable

@@ -4,8 +4,6 @@ Names and meanings are those of Apache httpd's mod_proxy_balancer wherever it ha
 ours differ.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import Meta

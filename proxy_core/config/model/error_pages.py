@@ -3,8 +3,6 @@
 It means what Apache httpd's ErrorDocument means. What needs more than one field is checked in ``rules.lint.fields``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from proxy_core.config.model.site_table import LocationRow

@@ -1,8 +1,6 @@
 """[file_types]: what the names of files that are served say of them, as Apache httpd's mod_mime."""
 
-from __future__ import annotations
-
-from typing import Annotated
+from typing import Annotated, Self
 
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import example, fitting
@@ -51,9 +49,9 @@ class FileTypes(SiteTable, frozen=True, kw_only=True):
     languages: Annotated[dict[Extension, str], example({"de": "de"})] = {}
     """Languages (Content-Language) by the extension; empty: it says none. Apache: AddLanguage, RemoveLanguage."""
 
-    def under(self, own: FileTypes | None) -> FileTypes:
+    def under(self, own: Self | None) -> Self:
         """What is said where ``own`` is said as well, which has the last word on its extensions."""
         if own is None:
             return self
         pairs = {name: getattr(self, name) | getattr(own, name) for name in self.__struct_fields__}
-        return FileTypes(**pairs)
+        return type(self)(**pairs)

@@ -4,8 +4,6 @@ Names and meanings are those of Apache httpd's mod_headers and ProxyPassReverse.
 checked in ``rules.lint.fields``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.site_table import LocationRow

@@ -4,8 +4,6 @@ The words are those of httpd's mod_proxy_hcheck (hcmethod, hcuri, hcinterval, hc
 more than one field is checked in ``rules.lint.health_checks``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import Meta

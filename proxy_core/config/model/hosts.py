@@ -3,8 +3,6 @@
 What a host does not say itself it has from [site]. What needs more than one field is checked in ``rules.lint``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.file_types import FileTypes

@@ -5,8 +5,6 @@ off where a site can do without. A listener may have bounds of its own. How long
 routes and locations (``types.MaxBody``).
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from msgspec import Meta

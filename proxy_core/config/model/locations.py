@@ -4,8 +4,6 @@ Names and meanings are those of Apache httpd's Location, Proxy, Directory, Files
 is checked in ``rules.lint``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.file_types import FileTypes

@@ -3,8 +3,6 @@
 Names and meanings are those of Apache httpd's directives that stand outside all sections.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.site_table import SiteTable

@@ -3,8 +3,6 @@
 Names and meanings are those of Apache httpd's mod_rewrite and mod_setenvif; docs/semantics.md says where ours differ.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import field

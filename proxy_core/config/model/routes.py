@@ -4,8 +4,6 @@ Names and meanings are those of Apache httpd's mod_proxy and mod_alias. That a r
 in ``reading.check``, what needs two rows in ``rules.lint.routes``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import Meta, field

@@ -1,7 +1,5 @@
 """The whole site file, and its tables that stand alone: listeners, logs, metrics, the console."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from proxy_core.config.model.access import Access, Auth, ForwardAuth
@@ -19,6 +17,7 @@ from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
 from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
+from proxy_core.config.model.rule_tests import RuleTest
 from proxy_core.config.model.site_table import HostRow, SiteTable
 from proxy_core.config.model.tls import ListenerTls, UpstreamTls
 from proxy_core.config.model.types import (
@@ -259,6 +258,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     control: Control = Control()
     """The socket for rproxy ctl and consoles."""
+
+    tests: tuple[RuleTest, ...] = ()
+    """What the rules are to make of some requests."""
 
     console: Console = Console()
     """The console's looks and keys."""

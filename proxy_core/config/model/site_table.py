@@ -4,8 +4,6 @@ A SiteTable is frozen, refuses keys that it does not have and leaves out what is
 ``frozen`` and ``kw_only`` again: type checkers want the one, and msgspec does not inherit the other.
 """
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 from proxy_core.config.model.types import RowId

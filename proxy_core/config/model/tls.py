@@ -4,8 +4,6 @@ It follows Apache httpd's mod_ssl (SSLCertificateFile, SSLVerifyClient, SSLProxy
 defaults: members are verified, and TLS is at least 1.2. Files are relative to the site file.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -16,6 +14,7 @@ from proxy_core.config.model.types import NonEmpty, example
 TlsVersion = Literal["1.2", "1.3"]
 File = Annotated[NonEmpty, example("tls/site.pem")]
 OptionalFile = Annotated[str, example("tls/ca.pem")]
+KeyFile = Annotated[str, example("tls/site.key")]
 
 
 class Certificate(SiteRow, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ class Certificate(SiteRow, frozen=True, kw_only=True):
     """PEM file of the certificate, with the intermediate ones behind it. Looked at every few seconds; a changed one
     serves new connections, a broken one is a problem that is shown and changes nothing. Apache: SSLCertificateFile."""
 
-    key: OptionalFile = ""
+    key: KeyFile = ""
     """PEM file of its key, without a pass phrase; none when it stands in the same file. Apache:
     SSLCertificateKeyFile."""
 
@@ -128,10 +127,10 @@ class UpstreamTls(SiteTable, frozen=True, kw_only=True):
     """Name to ask for (SNI) and to find in the certificate. Without it, it is the name that the member is told in Host:
     the client's with preserve_host, else the host of the URL."""
 
-    cert: OptionalFile = ""
+    cert: Annotated[str, example("tls/proxy.pem")] = ""
     """PEM file of the certificate that this proxy shows to members. Apache: SSLProxyMachineCertificateFile."""
 
-    key: OptionalFile = ""
+    key: KeyFile = ""
     """PEM file of its key; none when it stands in the same file."""
 
     min_version: TlsVersion = "1.2"

@@ -4,8 +4,6 @@ The text below a kind is its manual; a field refers to it as "See ``KIND``.". Wh
 msgspec's Meta, with ``wanted`` for a good value in words and ``example`` for one such value.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta

@@ -12,7 +12,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ from proxy_core.config.site_addresses import Path, at, row_ids
 from proxy_core.errors import nearest
 
 
-class Fault(NamedTuple):
+class Fault(Struct, frozen=True):
     """Something wrong with a site's data."""
 
     path: Path
@@ -39,7 +39,7 @@ class Fault(NamedTuple):
     """A key and a value with which the table is whole, so that the rest of it can be checked."""
 
 
-class KindWords(NamedTuple):
+class KindWords(Struct, frozen=True):
     """A kind of value for people."""
 
     types: type | tuple[type, ...]
@@ -68,7 +68,7 @@ def faults(data: dict[str, Any]) -> list[Fault]:
     return list(_table(data, Site, ()))
 
 
-class Left(NamedTuple):
+class Left(Struct, frozen=True):
     """Data without everything faulty, and the names of the tables and the ids of the rows that went with it."""
 
     data: dict[str, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pathlib
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +24,7 @@ from proxy_core.config.site_addresses import address_of, resolved, with_ids
 from proxy_core.errors import Address, Problem
 
 
-class Remains(NamedTuple):
+class Remains(Struct, frozen=True):
     """A site file with errors, without what is faulty: for checks that look further, never to be served."""
 
     site: Site

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from proxy_core.config.reading.text_layout import deepest
 from proxy_core.errors import Problem
@@ -46,7 +48,7 @@ _WORDS = (
 )
 
 
-class Values(NamedTuple):
+class Values(Struct, frozen=True):
     """What was understood of a text, which nobody may change."""
 
     data: dict[str, Any]

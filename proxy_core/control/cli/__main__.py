@@ -8,6 +8,7 @@ something; ctl has more (``ctl.CTL``).
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ COMMANDS = {
     "explain": ("explain_request", "Tell what would become of a request, and why."),
     "export": ("import_export", "Make a configuration of a site file that Apache httpd serves in the same way."),
     "import": ("import_export", "Make a site file of an Apache httpd configuration."),
+    "test": ("rule_tests", "Ask the rules every request of [[tests]], and say what comes out otherwise."),
     "init": ("init_site", "Write a small site file with comments, to start from."),
 }
 """The module of each command, which has it as a Subcommand of its name, and what the command does."""
@@ -40,6 +42,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rproxy``; returns the exit status."""
+    gc.set_threshold(50_000)  # what a start makes stays: walks through it would find next to nothing
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in COMMANDS:
         name = given.pop(0)

@@ -12,7 +12,9 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from proxy_core.control.cli import ctl_answers
 from proxy_core.control.cli.ctl_answers import EXIT_REFUSED, Call
@@ -28,7 +30,7 @@ EXIT_USAGE = EXIT_BAD_SITE
 EXIT_NOBODY = 5
 
 
-class Verb(NamedTuple):
+class Verb(Struct, frozen=True):
     """A word of ctl."""
 
     about: str

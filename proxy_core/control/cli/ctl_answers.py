@@ -8,9 +8,10 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from proxy_core import regular_files
 from proxy_core.config.editing import spelling
@@ -24,6 +25,7 @@ from proxy_core.control.editing.ctl_words import BadWords
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
 from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.control.watching import trouble_words
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
@@ -36,7 +38,7 @@ ASK_AGAIN = 0.5
 EACH_SECOND = 1.0
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """One call of ctl."""
 
     client: DoorClient
@@ -172,6 +174,9 @@ def status(call: Call) -> int:
         + (f", {len(ill)} ill: {changes.listed(ill, 8)}" if ill else ""),
         f"{wrong} errors, {len(found) - wrong} warnings" if found else "no problems",
     ]
+    if snapshot.troubles:
+        generations = call.client.history().generations
+        lines += [f"! {trouble_words.sentence(trouble, generations)}" for trouble in snapshot.troubles]
     return _show(call, None, "\n".join(lines))
 
 

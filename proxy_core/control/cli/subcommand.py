@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxy_core import __version__
 from proxy_core.errors import Problem, errors, nearest
@@ -26,11 +28,12 @@ EXIT_LOSSES = 3
 
 
 _FILES_TOO = {
-    "bash": "_shtab_rproxy_pos_0_COMPGEN=_shtab_compgen_files",
-    "zsh": "functions[_shtab_rproxy_commands]+=$'\\n_files'",
-    "fish": "complete -c rproxy -n 'test $_shtab_rproxy_npos -eq 0' -ka '(__fish_complete_path (commandline -ct))'",
+    "bash": "_shtab_{name}_pos_0_COMPGEN=_shtab_compgen_files",
+    "zsh": "functions[_shtab_{name}_commands]+=$'\\n_files'",
+    "fish": "complete -c {prog} -n 'test $_shtab_{name}_npos -eq 0' -ka '(__fish_complete_path (commandline -ct))'",
 }
-"""What shtab has no word for: a file may stand in a command's place. Its names are those that shtab gives."""
+"""What shtab has no word for: a file may stand in a command's place. Its names are those that shtab gives to
+what is of the program ``prog``: ``name`` in them."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,7 +59,8 @@ class Parser(argparse.ArgumentParser):
                     parsers += action.choices.values()
                 elif action.type is Path:
                     action.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks
-        more = _FILES_TOO.get(shell, "") if len(parsers) > 1 else ""
+        names = {"prog": self.prog, "name": self.prog.replace("-", "_")}
+        more = _FILES_TOO.get(shell, "").format_map(names) if len(parsers) > 1 else ""
         before, after = (more, "") if shell == "zsh" else ("", more)  # zsh runs the last lines with each completion
         return f"{shtab.complete(self, shell, preamble=before)}\n{after}\n"
 
@@ -76,7 +80,7 @@ class Telling(argparse.Action):
         parser.exit()
 
 
-class Subcommand(NamedTuple):
+class Subcommand(Struct, frozen=True):
     """``arguments`` teaches a parser, ``run`` gives the exit status and raises ArgumentTypeError, worded for people,
     for arguments that do not fit together; ``epilog`` stands at the end of --help."""
 

@@ -34,6 +34,7 @@ from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.record_filter import BadFilter, compiled
 from proxy_core.errors import Problem
 
+STARTED = time.monotonic()
 ROWS = 200
 """Records that are worked out in one go."""
 SLICE = 0.002
@@ -97,6 +98,7 @@ async def _hello(service: OpenService, asked: Asked) -> Hello:
         protocol=PROTOCOL,
         generation=state.generation,
         pid=os.getpid(),
+        started=STARTED,
         file=str(Path(state.file).absolute()),
         you=asked.peer,
     )

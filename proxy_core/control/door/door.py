@@ -3,10 +3,13 @@
 It serves the table of ``endpoints`` on an EngineView and adds nothing to it: a command that comes in here is the one
 that a key of the console makes. Who asks is what the kernel says. It is served by the loop that serves requests, so
 everything is bounded: how many connections and questions a user has, how long a body may be and take, how much of an
-answer waits for its reader, and for how long before the reader is cut. Big answers are made in pieces between which
-requests go on. Whoever stalls, asks nonsense or goes away hurts nobody else.
+answer waits for its reader, and for how long before the reader is cut. Whoever stalls, asks nonsense or goes away hurts
+nobody else.
 
-Accepting is done here, not by aiohttp, so that a connection is known by its user before anything of it is read.
+Here is the socket and who is let in, before anything of a connection is read; what is asked on it is the business of
+``questions``. That takes aiohttp's server, which is as much to load as all else that serves. A thread loads it once the
+service is ready, not when somebody asks: then another version may be on the disk, which is what an upgrade is asked
+for. Who comes meanwhile waits to be accepted.
 """
 
 from __future__ import annotations
@@ -14,39 +17,24 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import hdrs, web
-from msgspec import DecodeError, ValidationError, convert
-from msgspec.json import decode, encode
 from msgspec.structs import replace
 
 from proxy_core.config.model.site import Control
 from proxy_core.control.door import socket_path
-from proxy_core.control.door.answers import HANDLERS, Asked, Behind, OpenService, Refusal
-from proxy_core.control.door.bounds import (
-    BODIES,
-    BODY_WITHIN,
-    LONGEST,
-    LONGEST_OF_READERS,
-    READ_WITHIN,
-    WAITING,
-    Bounds,
-)
-from proxy_core.control.door.endpoints import ENDPOINTS, JSON, Endpoint
+from proxy_core.control.door.bounds import WAITING, Bounds
 from proxy_core.control.door.peers import Peer, peer, user_name
-from proxy_core.control.door.slices import deflated, pieces
-from proxy_core.control.door.watch import Watch
-from proxy_core.control.editing.commands import Refused, Stale
 from proxy_core.errors import Problem
 
-SLICE = 0.002
-"""Seconds of work after which requests have a turn."""
+if TYPE_CHECKING:
+    from proxy_core.control.door.answers import Behind
+    from proxy_core.control.door.questions import Questions
+
 LOOK_AGAIN = 1.0
 """Seconds after which it is looked whether the socket is still there and is as the site says."""
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -68,24 +56,16 @@ class Door:
         self.path = Path()
         self._behind = behind
         self._given = path
-        self._service = OpenService(behind=behind, watch=Watch(behind.sight), stop=stop, upgrade=upgrade)
+        self._stop, self._upgrade = stop, upgrade
         self._settings = Control()
         self._listening: socket.socket | None = None
         self._inode = 0
         self._bounds = Bounds()
-        self._peers: dict[asyncio.BaseTransport, Peer] = {}
-        self._reading: dict[asyncio.BaseTransport, asyncio.Task[Any]] = {}
-        """Who gets lines, and the task that writes them."""
-        self._bodies = asyncio.Semaphore(BODIES)
         self._names: dict[int, str] = {}
         """Names of users that were here."""
         self._admitting: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
-        application = web.Application(client_max_size=LONGEST, middlewares=[self._worded])
-        for endpoint in ENDPOINTS:
-            application.router.add_route(endpoint.method, endpoint.path, partial(self._asked, endpoint))
-        self._runner = web.AppRunner(application, access_log=None, keepalive_timeout=75, shutdown_timeout=0.5)
+        self._questions: asyncio.Task[Questions] | None = None
 
     # ---- life
 
@@ -97,7 +77,6 @@ class Door:
     async def open(self, handed: tuple[socket.socket, Path] | None = None) -> None:
         """Listen; on a socket that was ``handed`` over, with its place, where there is one. What keeps it from that is
         a ``problem``, and is tried again."""
-        await self._runner.setup()
         own = os.geteuid()
         self._names[own] = await asyncio.to_thread(user_name, own)
         self._settings = self._behind.site().site.control
@@ -112,12 +91,10 @@ class Door:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        await self._end()
+        self._end()
         await asyncio.gather(*self._admitting, return_exceptions=True)
-        for transport in [*self._peers]:
-            if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size():
-                transport.abort()  # who reads nothing must not hold up the end
-        await self._runner.cleanup()
+        if self._questions is not None:
+            await (await self._questions).close()
 
     async def let_go(self) -> None:
         """Another process accepts on the socket from now on: leave it where it is, and end what is open, so that who
@@ -126,12 +103,14 @@ class Door:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        await self._end()
-        for reading in [*self._reading.values()]:
-            reading.cancel()
-        server = self._runner.server
-        if isinstance(server, web.Server):
-            server.pre_shutdown()
+        self._end()
+        if self._questions is not None:
+            (await self._questions).let_go()
+
+    async def _loaded(self) -> Questions:
+        questions = (await asyncio.to_thread(_import))(self._behind, self._bounds, self._stop, self._upgrade)
+        await questions.begin()
+        return questions
 
     async def _listen(self) -> None:
         path = self._given or socket_path.socket_path(self._behind.file, self._settings.name)
@@ -148,14 +127,13 @@ class Door:
     def _begin(self, listening: socket.socket, path: Path) -> None:
         self.problem = None
         self.path, self._listening, self._inode = path, listening, os.lstat(path).st_ino
-        self._accepting = asyncio.create_task(self._accept(listening))
+        listening.setblocking(False)
+        self._questions = self._questions or asyncio.create_task(self._loaded())
+        self._questions.add_done_callback(lambda _: self._hear())
 
-    async def _end(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait({self._accepting})
-            self._accepting = None
+    def _end(self) -> None:
         if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
             socket_path.remove(self.path, self._inode)
             self._listening.close()
             self._listening = None
@@ -170,40 +148,47 @@ class Door:
                 there = self._listening is not None and os.lstat(self.path).st_ino == self._inode
             if not there or wanted != self._settings:
                 self._settings = wanted
-                await self._end()
+                self._end()
                 await self._listen()
+            else:
+                self._hear()
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(listening)
-            except OSError:  # no descriptors left, for a while
-                await asyncio.sleep(LOOK_AGAIN)
-                continue
-            task = asyncio.create_task(self._admit(connection))
-            self._admitting.add(task)
-            task.add_done_callback(self._admitting.discard)
+    def _hear(self) -> None:
+        """Accept, once questions can be answered."""
+        if self._listening is not None and self._questions is not None and self._questions.done():
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._listening, self._accept, self._listening, self._questions.result())
 
-    async def _admit(self, connection: socket.socket) -> None:
+    def _accept(self, listening: socket.socket, questions: Questions) -> None:
+        try:
+            connection, _ = listening.accept()
+        except BlockingIOError:  # whoever it was is gone
+            return
+        except OSError:  # no descriptors left, for a while
+            asyncio.get_running_loop().remove_reader(listening)
+            return
+        connection.setblocking(False)
+        task = asyncio.create_task(self._admit(questions, connection))
+        self._admitting.add(task)
+        task.add_done_callback(self._admitting.discard)
+
+    async def _admit(self, questions: Questions, connection: socket.socket) -> None:
         """Let a connection in. A user whose name takes long to be found keeps nobody else waiting."""
         try:
             found = peer(connection)
             if found.uid not in self._names:
                 self._names[found.uid] = await asyncio.to_thread(user_name, found.uid)
-            await self._serve(connection, replace(found, name=self._names[found.uid]))
+            await self._serve(questions, connection, replace(found, name=self._names[found.uid]))
         except OSError:  # whoever it was is gone
             connection.close()
 
-    async def _serve(self, connection: socket.socket, asking: Peer) -> None:
+    async def _serve(self, questions: Questions, connection: socket.socket, asking: Peer) -> None:
         if not self._bounds.enter(asking):
             with suppress(OSError):
                 connection.send(REFUSED)
             connection.close()
             return
-        server = self._runner.server
-        assert server is not None
-        protocol = _Admitted(server(), partial(self._left, asking))
+        protocol = _Admitted(questions.protocol(), partial(self._left, questions, asking))
         try:
             transport, _ = await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
         except OSError:
@@ -211,114 +196,17 @@ class Door:
             raise
         transport.set_write_buffer_limits(WAITING)
         if not protocol.lost:
-            self._peers[transport] = asking
+            questions.peers[transport] = asking
 
-    def _left(self, asking: Peer, transport: asyncio.BaseTransport) -> None:
-        """A connection is over: nobody reads its lines any more."""
-        self._peers.pop(transport, None)
+    def _left(self, questions: Questions, asking: Peer, transport: asyncio.BaseTransport) -> None:
+        questions.left(transport)
         self._bounds.leave(asking)
-        if (reading := self._reading.pop(transport, None)) is not None:
-            reading.cancel()
 
-    # ---- a question
 
-    @web.middleware
-    async def _worded(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """What aiohttp refuses itself is refused in our words."""
-        try:
-            answer: web.StreamResponse = await handler(request)
-            return answer
-        except ConnectionError:  # whoever asked is gone, which is no error of ours
-            return web.StreamResponse()
-        except web.HTTPException as error:
-            what = {404: "there is no such path", 405: "this path takes another method"}.get(error.status)
-            refusal = Refusal(error.status, what or error.reason.lower(), "see docs/control.md")
-            return await self._send(request, pieces(refusal.body), refusal.status)
+def _import() -> type[Questions]:
+    from proxy_core.control.door.questions import Questions
 
-    async def _asked(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        asking = self._peers[request.transport]
-        try:
-            if not self._bounds.ask(asking, time.monotonic()):
-                raise Refusal(429, "too many questions a second", "ask again in a moment")
-            if endpoint.writes and not asking.may_write:
-                todo = "ask as the user that the service runs as, or as root"
-                raise Refusal(403, f"user {asking.name} may only read", todo)
-            asked = Asked(
-                peer=asking,
-                names={**request.match_info},
-                query=_query(request, endpoint.query),
-                body=await self._body(request, asking, endpoint.body) if endpoint.body is not None else None,
-                on=_on(request),
-            )
-            answer = await HANDLERS[endpoint.name](self._service, asked)
-        except Refusal as refusal:
-            return await self._send(request, pieces(refusal.body), refusal.status)
-        if isinstance(answer, AsyncGenerator):
-            return await self._lines(request, answer, endpoint.content)
-        status = 412 if isinstance(answer, Stale) else 422 if isinstance(answer, Refused) else 200
-        parts = _cut(answer) if endpoint.answer is str else pieces(answer)
-        return await self._send(request, parts, status, endpoint.content)
-
-    async def _body(self, request: web.Request, asking: Peer, kind: Any) -> Any:
-        most = LONGEST if asking.may_write else LONGEST_OF_READERS
-        if (request.content_length or 0) > most or (request.content_length is None and not asking.may_write):
-            raise Refusal(413, f"a body has at most {most} bytes, and says its length", "send a shorter one")
-        try:
-            async with asyncio.timeout(BODY_WITHIN):
-                if asking.may_write:
-                    async with self._bodies:
-                        raw = await request.read()
-                else:
-                    raw = await request.read()
-        except TimeoutError:
-            raise Refusal(408, f"the body took more than {BODY_WITHIN:.0f} s to come", "send it again") from None
-        try:
-            return raw.decode() if kind is str else decode(raw, type=kind)
-        except (DecodeError, ValidationError, UnicodeDecodeError) as error:
-            raise Refusal(400, f"the body is not understood: {error}", "see docs/control.md") from None
-
-    # ---- an answer
-
-    async def _send(
-        self, request: web.Request, parts: Iterable[bytes], status: int = 200, content: str = JSON
-    ) -> web.StreamResponse:
-        """Answer in pieces, between which requests have their turn."""
-        response = self._response(status, content)
-        if "deflate" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):  # who is at the end of a slow line
-            response.headers[hdrs.CONTENT_ENCODING] = "deflate"
-            parts = deflated(parts)
-        waiting = bytearray()
-        began = time.monotonic()
-        for part in parts:
-            waiting += part
-            if len(waiting) > WAITING:
-                await _written(request, response, waiting)
-                waiting = bytearray()
-            if time.monotonic() - began > SLICE:
-                await asyncio.sleep(0)
-                began = time.monotonic()
-        if not response.prepared:
-            response.content_length = len(waiting)
-        await _written(request, response, waiting, last=True)
-        return response
-
-    async def _lines(self, request: web.Request, lines: AsyncGenerator[Any, None], content: str) -> web.StreamResponse:
-        response = self._response(200, content)
-        task = asyncio.current_task()
-        assert request.transport is not None
-        assert task is not None
-        self._reading[request.transport] = task
-        async with aclosing(lines):
-            async for line in lines:
-                await _written(request, response, encode(line) + b"\n")
-        return response
-
-    def _response(self, status: int, content: str) -> web.StreamResponse:
-        fields = {"Content-Type": content, "ETag": f'"{self._behind.site().generation}"'}
-        if status == 429:
-            fields["Retry-After"] = "1"
-        return web.StreamResponse(status=status, headers=fields)
+    return Questions
 
 
 class _Admitted(asyncio.Protocol):
@@ -340,47 +228,3 @@ class _Admitted(asyncio.Protocol):
         self._inner.connection_lost(exc)
         if self._transport is not None:
             self._left(self._transport)
-
-
-async def _written(
-    request: web.Request, response: web.StreamResponse, data: bytes | bytearray, last: bool = False
-) -> None:
-    """Write a part of an answer; a reader who stalls is cut."""
-    try:
-        if not response.prepared:
-            await response.prepare(request)
-        for at in range(0, len(data), WAITING):
-            async with asyncio.timeout(READ_WITHIN):
-                await response.write(bytes(data[at : at + WAITING]))
-        if last:
-            async with asyncio.timeout(READ_WITHIN):
-                await response.write_eof()
-    except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError("the reader stalled") from None
-
-
-def _query(request: web.Request, kind: Any) -> Any:
-    if kind is None:
-        return None
-    try:
-        return convert(dict(request.query), kind, strict=False)
-    except ValidationError as error:
-        raise Refusal(400, f"the query is not understood: {error}", "see docs/control.md") from None
-
-
-def _on(request: web.Request) -> int:
-    """The generation of If-Match, 0 for any."""
-    said = request.headers.get(hdrs.IF_MATCH, "*").strip()
-    if said == "*":
-        return 0
-    number = said.strip('"')
-    if not (number.isdecimal() and len(number) < 10 and int(number)):
-        raise Refusal(400, f"If-Match is {said}", "give the generation, as an ETag says it")
-    return int(number)
-
-
-def _cut(text: str) -> Iterable[bytes]:
-    """A text in pieces."""
-    return (text[at : at + WAITING].encode() for at in range(0, len(text), WAITING))

@@ -7,13 +7,14 @@ Whatever is refused is answered with a Refused, or a Stale. Nothing here serves,
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
-from proxy_core.control.view import Explanation, Generation, Inspection, Question, SiteState, Snapshot
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
@@ -39,6 +40,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     """In force."""
     pid: int
     """The process that serves."""
+    started: float = 0.0
+    """When it began, in seconds of a clock that is never put back: with its number it is one process and no other."""
     file: str
     """The site file."""
     you: Peer
@@ -136,7 +139,7 @@ class Done(Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class Endpoint(NamedTuple):
+class Endpoint(Struct, frozen=True):
     """One thing that can be asked."""
 
     name: str

@@ -34,7 +34,8 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.view import Explanation, Generation, Inspection, Question, SiteState, Snapshot
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
@@ -70,6 +71,7 @@ class RemoteView:
         self.you = ""
         self.may_write = False
         self._pid = 0
+        self._started = 0.0
         self._met = False
         """It is known who answers."""
         self._lost = ""
@@ -255,9 +257,9 @@ class RemoteView:
                 f"{PROTOCOL}: the {older} is older, {todo}"
             )
         self.you, self.may_write = hello.you.name, hello.you.may_write
-        if hello.pid != self._pid:
+        if (hello.pid, hello.started) != (self._pid, self._started):
             await self._begin()
-        self._pid, self._met = hello.pid, True
+        self._pid, self._started, self._met = hello.pid, hello.started, True
 
     async def _begin(self) -> None:
         """Fetch all of a service that was not there before."""
@@ -307,6 +309,9 @@ class RemoteView:
         known = self._snapshot.seconds
         after = known[-1].at if known else 0.0
         snapshot: Snapshot = await self.line.ask("snapshot", query=SnapshotQuery(after=after))
+        if snapshot.at < after:  # the clock was put back
+            known = ()
+            snapshot = await self.line.ask("snapshot")
         return replace(snapshot, seconds=(*known, *snapshot.seconds)[-SECONDS:])
 
     async def _newer_past(self) -> Past:

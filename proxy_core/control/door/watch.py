@@ -32,13 +32,16 @@ class Watch:
         self._told = 0
         self._news = asyncio.Event()
         self._watchers = 0
+        self._before = Sight()
         self._looking: asyncio.Task[None] | None = None
 
     async def lines(self, earlier: Iterable[Generation]) -> AsyncGenerator[WatchLine, None]:
         """A sign of life, a line for each ``earlier`` generation, then what happens, for ever."""
         self._watchers += 1
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+            self._before = self._sight()
+            self._looking = asyncio.create_task(self._look_on())
+        self._look()  # what happened until now is not told as what happens from now on
         seen = self._told
         try:
             yield self._alive()
@@ -72,14 +75,16 @@ class Watch:
     def _alive(self) -> WatchLine:
         return WatchLine(at=time.time(), generation=self._sight().generation, kind="alive")
 
-    async def _look(self) -> None:
-        before = self._sight()
+    async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            now = self._sight()
-            for event in events(before, now):
-                self._tell(event, now)
-            before = now
+            self._look()
+
+    def _look(self) -> None:
+        now = self._sight()
+        for event in events(self._before, now):
+            self._tell(event, now)
+        self._before = now
 
     def _tell(self, event: Event, now: Sight) -> None:
         self._lines.append(

@@ -63,12 +63,13 @@ nothing has changed."""
 
 class Editor:
     """Owns the document in force, its history and its saver. ``loaded_at`` is the epoch second at which a site was
-    taken last; ``revision`` counts what was applied, ``reloads`` what became of the file when it was read again."""
+    taken last; ``revision`` counts what was applied, ``reloads`` what became of the file when it was read again.
+    ``warnings`` are the problems of the document, as ``check`` finds them."""
 
-    def __init__(self, file: Path, document: Document, apply: Apply) -> None:
+    def __init__(self, file: Path, document: Document, warnings: tuple[Problem, ...], apply: Apply) -> None:
         self.file = file
         self.document = document
-        self.warnings = check(document)
+        self.warnings = warnings
         self.history = history.load(history.journal_of(file))
         self.saver = Saver(file, self.history)
         self._apply = apply

@@ -18,6 +18,7 @@ from msgspec import Struct, field
 
 from proxy_core.control.editing.map_files import MapEdit
 from proxy_core.control.view import Generation
+from proxy_core.control.watching.troubles import AppliedAt
 
 KEPT = 200
 
@@ -70,6 +71,10 @@ class History(Struct):
         if before is None or before.text != entry.text or entry.map_edits:
             self.past.append(entry.number)
             self.future.clear()
+
+    def times(self) -> list[AppliedAt]:
+        """When each came into force."""
+        return [AppliedAt(entry.number, entry.at) for entry in self.entries]
 
     def find(self, number: int) -> HistoryEntry | None:
         return next((entry for entry in self.entries if entry.number == number), None)

@@ -12,17 +12,19 @@ the head and the facts that the exchange kept. Nothing of that is paid for by a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic, time
 from urllib.parse import urlsplit
 
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
-from proxy_core.balance.pool import BoundMember
+from proxy_core.balance.pool import BoundMember, Pool
+from proxy_core.balance.sticky import session_route
 from proxy_core.config.model import Member, Site
 from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
-from proxy_core.control.view import Explanation, Inspection, Question
+from proxy_core.control.explaining.question import Explanation, Inspection, Question
 from proxy_core.control.watching.log_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection
@@ -84,8 +86,7 @@ async def explain(
     trace += of_answer(exchange, found)
     if not isinstance(found.decision, Forward):
         return explanation(Findings(exchange, found, trace, listener))
-    members = rules.pools[found.decision.route.pool or ""].members
-    only = members[0] if len(members) == 1 else None
+    only = _without_choice(rules.pools[found.decision.route.pool or ""], found.decision.target, head)
     forwarded, _, _ = outgoing(found.view, found.decision, found.fields, only or _NOBODY)
     return explanation(Findings(exchange, found, trace, listener, only, forwarded))
 
@@ -106,6 +107,14 @@ async def _gone(
         if len(facts.answers) >= MOST_ANSWERS:
             return Respond(500, None, f"rules asked for more than {MOST_ANSWERS} things"), trace
         facts.answers[found.key] = await outside.answer(found.key, exchange.rules)
+
+
+def _without_choice(pool: Pool, target: bytes, head: bytes) -> BoundMember | None:
+    """The member that gets a request whatever the others have: the only one, or that of its session."""
+    members: Sequence[BoundMember] = pool.members
+    if pool.balancer.sticky is not None and len(members) > 1:
+        members = pool.routes.get(session_route(pool.balancer.sticky, target, head), ())
+    return members[0] if len(members) == 1 else None
 
 
 def turned_away(limit: str, why: str) -> Trace:

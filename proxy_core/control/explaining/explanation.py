@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Site
 from proxy_core.control.explaining.effective_settings import options
-from proxy_core.control.view import Explanation, Verdict
+from proxy_core.control.explaining.question import Explanation, Verdict
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Forward, Redirect, Respond, Step
 from proxy_core.rules.facts import FactKey, Need
@@ -79,7 +79,8 @@ def _explained(found: Findings) -> Explanation:
             assert isinstance(way, Way)
             pool, base = route.pool or "", readable(member.base) if member is not None else ""
             return replace(
-                explained, outcome="forward", pool=pool, target=readable(target),
+                explained, outcome="forward", pool=pool, member=member.key.member if member else "",
+                target=readable(target),
                 forwarded=masked(forwarded, site).strip(), settings=options(site, way.host.name, decision, member),
                 sentence=f"forwarded to {pool} as {base}{readable(target)}",
             )  # fmt: skip

@@ -20,13 +20,14 @@ from typing import Any, Final
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
 from proxy_core.balance.member_state import MemberKey, MemberState
-from proxy_core.rules.decision import RuleState
+from proxy_core.rules.decision import RuleKey, RuleState
+from proxy_core.runtime.last_hour import LastHour, TenSeconds
 from proxy_core.runtime.recent_requests import Recorder, Tally
-from proxy_core.runtime.registry import Registry, RuleKey, Shares
+from proxy_core.runtime.registry import Registry, Shares
 from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.listening_sockets import InheritedSockets
 
-VERSION: Final = 1
+VERSION: Final = 2
 COUNTED: Final = (
     "elected", "answered", "errors", "retries", "sent", "received", "classes", "seconds", "histogram", "ejections",
 )  # fmt: skip
@@ -57,6 +58,8 @@ class State(Struct, frozen=True, kw_only=True):
     """As in Recorder."""
     routes: list[tuple[RuleKey, Tally]] = []
     """As in Recorder."""
+    hour: list[TenSeconds] = []
+    """As in LastHour."""
     members: list[MemberState] = []
     """As in Registry."""
     rules: list[tuple[RuleKey, RuleState]] = []
@@ -104,6 +107,7 @@ def state_of(
         histogram=recorder.histogram,
         spent=recorder.spent,
         routes=[(key, replace(tally, closed={}, fresh=tally.histogram)) for key, tally in recorder.routes.items()],
+        hour=[*recorder.hour.steps],
         members=[*registry.members.values()],
         rules=[*registry.rules.items()],
         shares=registry.shares,
@@ -151,6 +155,7 @@ def restored(state: State) -> tuple[Registry, Recorder]:
         histogram=state.histogram or fresh.histogram,
         spent=state.spent,
         routes={key: replace(tally, closed=tally.fresh, fresh={}) for key, tally in state.routes},
+        hour=LastHour(state.hour),
     )
     recorder.begin_second(members)
     return registry, recorder
@@ -166,7 +171,7 @@ def gained(before: State, now: State) -> State:
         spent=now.spent - before.spent,
         routes=[(key, _less(each, routes.get(key, Tally()), TALLIED)) for key, each in now.routes],
         members=[_less(each, members.get(each.key, MemberState(each.key)), COUNTED) for each in now.members],
-        rules=[(key, _less(each, rules.get(key, RuleState()), ("hits",))) for key, each in now.rules],
+        rules=[(key, _less(each, rules.get(key, RuleState(key)), ("hits",))) for key, each in now.rules],
         reached=_sum(now.reached, before.reached, -1),
         turned_away=_sum(now.turned_away, before.turned_away, -1),
     )
@@ -200,7 +205,7 @@ def _count(known: Any, more: Any, names: Iterable[str]) -> None:
 
 def _less(now: Any, before: Any, names: Iterable[str]) -> Any:
     """A state or tally that has but what was counted since."""
-    bare = {"key": now.key} if isinstance(now, MemberState) else {}
+    bare = {} if isinstance(now, Tally) else {"key": now.key}
     return type(now)(**bare, **{name: _sum(getattr(now, name), getattr(before, name), -1) for name in names})
 
 

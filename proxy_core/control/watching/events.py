@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Log
 from proxy_core.control.view import Generation, ListenerState, MemberLoad, Saved
+from proxy_core.control.watching import trouble_words
+from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem, Severity
 from proxy_core.runtime.forward_auth import ServiceState
 from proxy_core.runtime.maps.source import MapState
@@ -77,6 +79,8 @@ class Sight(Struct, frozen=True, kw_only=True):
     """The services of [forward_auth]; what is wrong with one is among the faults."""
     limited: Mapping[str, int] = {}
     """As in Snapshot."""
+    troubles: tuple[Trouble, ...] = ()
+    """As in Snapshot."""
     unwritten: int = 0
     """Requests that the access log lost."""
 
@@ -96,6 +100,7 @@ def events(before: Sight, now: Sight) -> Iterator[Event]:
     yield from _listeners(before.listeners, now.listeners)
     yield from _members(before.members, now.members)
     yield from _maps(before.maps, now.maps)
+    yield from _troubles(before, now)
 
 
 # ---- the site file
@@ -261,6 +266,27 @@ def _maps(before: tuple[MapState, ...], now: tuple[MapState, ...]) -> Iterator[E
             text = f"map {each.name} has changed and was read anew{entries}"
             facts = {"map": each.name, "reads": each.reads}
             yield Event(level="info", kind="map_changed", text=text, facts=facts, about=f"map {each.name}")
+
+
+# ---- what the numbers say
+
+
+def _troubles(before: Sight, now: Sight) -> Iterator[Event]:
+    old, new = ({each.subject: each for each in sight.troubles} for sight in (before, now))
+    for subject, trouble in new.items():
+        if subject not in old:
+            yield _of_trouble(trouble, "warning", "trouble", trouble_words.sentence(trouble, now.generations))
+    for subject, trouble in old.items():
+        if subject not in new:
+            text = f"{trouble_words.who(trouble)} is as usual again, after {(now.at - trouble.since) / 60:.0f} min"
+            yield _of_trouble(trouble, "info", "trouble_over", text)
+
+
+def _of_trouble(trouble: Trouble, level: Level, kind: str, text: str) -> Event:
+    facts: dict[str, str | int] = {trouble.subject.kind: trouble_words.who(trouble)}
+    if trouble.generation:
+        facts["generation"] = trouble.generation
+    return Event(level=level, kind=kind, text=text, facts=facts, about=f"trouble of {trouble_words.who(trouble)}")
 
 
 # ---- limits

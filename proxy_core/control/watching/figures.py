@@ -22,10 +22,10 @@ from proxy_core.balance.pool import BoundMember
 from proxy_core.balance.shares import shares
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, MemberLoad, Name, Percentiles, RouteLoad, Second
-from proxy_core.rules.decision import BoundRoute
+from proxy_core.rules.decision import BoundRoute, RuleKey
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder, Tally
-from proxy_core.runtime.registry import Registry, RuleKey
+from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver
 

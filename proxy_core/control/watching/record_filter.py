@@ -16,7 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from proxy_core.control.watching.log_records import Record
 from proxy_core.http.target import as_bytes_text
@@ -32,7 +34,7 @@ DEEPEST = 50
 """Parentheses and nots within each other."""
 
 
-class FilterField(NamedTuple):
+class FilterField(Struct, frozen=True):
     """What may be asked of a record."""
 
     about: str

@@ -13,9 +13,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.config.model import Access, Auth, Site
 from proxy_core.errors import Address
@@ -36,7 +37,7 @@ OVERLOADED: Final = "overloaded"
 """The answer to a password that nobody had the time to judge."""
 
 
-class AccessCondition(NamedTuple):
+class AccessCondition(Struct, frozen=True):
     """A condition as it is written, and what checks it; how many it comes to, and how deep tables stand in it. One that
     several places make together has their ``parts`` in order: the conditions of each, and whether they must hold
     beside those before."""
@@ -134,7 +135,7 @@ def condition(text: str, inside: Match, tables: Tables, known: Known, seen: tupl
     else:
         raise ValueError(f'"{name}" is no condition: write one of {", ".join(KINDS)}, access or not')
     check = made.check
-    return made._replace(text=text, check=(lambda scope: _negated(check(scope))) if negated else check)
+    return replace(made, text=text, check=(lambda scope: _negated(check(scope))) if negated else check)
 
 
 def _split(text: str) -> tuple[str, str]:

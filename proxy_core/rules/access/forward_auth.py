@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -146,7 +146,7 @@ def question(asked: Service, scope: Scope, lines: _Lines, uri: bytes) -> str:
 # -- what it answers
 
 
-class ServiceAnswer(NamedTuple):
+class ServiceAnswer(Struct, frozen=True):
     """What a service has said; ``status`` is 0 where it has not, and ``why`` says why. ``lines`` are the field lines
     that matter."""
 

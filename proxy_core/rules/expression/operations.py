@@ -9,7 +9,6 @@ an operation knows comes from the scope, what it matched goes to the Captures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -40,21 +39,21 @@ class Run(Struct):
         return truth
 
 
-class Text(NamedTuple):
+class Text(Struct, frozen=True):
     """``literal`` is the text itself where it is written out, else None."""
 
     value: Callable[[Run], str]
     literal: str | None = None
 
 
-class Truth(NamedTuple):
+class Truth(Struct, frozen=True):
     holds: Callable[[Run], bool]
 
 
 List = Callable[[Run], list[str]]
 
 
-class Swap(NamedTuple):
+class Swap(Struct, frozen=True):
     """What ``sub`` and ``split`` look for. ``replacement`` is None for m//; ``every`` is the flag g."""
 
     walk: Walk

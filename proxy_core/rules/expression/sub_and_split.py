@@ -9,7 +9,8 @@ pattern is compiled with the rest of the text as one more group behind it, and i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.rules.expression.functions import ExprFailure
 from proxy_core.rules.text import pattern
@@ -19,7 +20,7 @@ STEPS = 1000
 """Matches in one text. Each may cost as much as one runaway search."""
 
 
-class Walk(NamedTuple):
+class Walk(Struct, frozen=True):
     """A pattern to go on with: anywhere, and after an empty match."""
 
     anywhere: Pattern
@@ -35,7 +36,7 @@ def walk(source: str, nocase: bool) -> Walk:
     )
 
 
-class SubstitutionStep(NamedTuple):
+class SubstitutionStep(Struct, frozen=True):
     """What stands before a match, what matched, and what is left; ``groups`` is None at the end, with all that is left
     in ``before``."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
@@ -26,12 +25,6 @@ from proxy_core.rules.fields.expiry import Expiry
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import Pattern
 
-FRAMING = frozenset((
-    b"connection", b"content-length", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te",
-    b"trailer", b"transfer-encoding", b"upgrade",
-))  # fmt: skip
-"""Fields that say where a message ends and what the connection becomes. The proxy writes them itself, always."""
-
 _TAG = re.compile(r"%\{([^}]*)\}([es])|%([tD%])|\\([rnt\\])|(%)")
 _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 
@@ -39,7 +32,7 @@ _ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 Value = Callable[[Moment], str]
 
 
-class Edit(NamedTuple):
+class Edit(Struct, frozen=True):
     """A row, ready to be done."""
 
     address: Address

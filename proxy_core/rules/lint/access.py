@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import Access, Site
 from proxy_core.errors import Address, Problem
+from proxy_core.http.hop_by_hop import FRAMING
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.require import wants_user
-from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed
 
@@ -65,7 +66,7 @@ def _all(site: Site, require: tuple[str, ...]) -> list[str]:
     return found
 
 
-class _Place(NamedTuple):
+class _Place(Struct, frozen=True):
     """Where something is required, and what it is called."""
 
     address: Address

@@ -7,8 +7,8 @@ from ipaddress import ip_network
 
 from proxy_core.config.model import Site
 from proxy_core.errors import Address, Problem
+from proxy_core.http.hop_by_hop import FRAMING
 from proxy_core.rules.access.networks import ends
-from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, refused, warning
 
 

@@ -8,10 +8,9 @@ from proxy_core.config.model import Balancer, Member, Site
 from proxy_core.errors import Address, Problem
 from proxy_core.http.statuses import status_ranges
 from proxy_core.http.target import endpoint, origin
-from proxy_core.rules.lint.client_chosen import host_parts
 from proxy_core.rules.lint.problems import each_refused, error, refused, unknown, warning
 from proxy_core.rules.lint.texts import texts
-from proxy_core.rules.lint.upstreams import escapes, loop, upgrades
+from proxy_core.rules.lint.upstreams import escapes, host_parts, loop, upgrades
 from proxy_core.rules.text import template
 
 

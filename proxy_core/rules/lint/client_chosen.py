@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import RewriteCond, RewriteRule, Site
 from proxy_core.errors import Problem
 from proxy_core.http.target import PORTS
 from proxy_core.rules.lint.climbing import captures
 from proxy_core.rules.lint.problems import warning
+from proxy_core.rules.lint.upstreams import host_parts
 from proxy_core.rules.rewriting import conditions
 from proxy_core.rules.text import pattern, template
-from proxy_core.rules.text.template import Filled, Template
+from proxy_core.rules.text.template import Filled
 
-_SCHEME = re.compile(r"([A-Za-z]+)://")
-_PATHS = ("%{REQUEST_URI}", "%{SCRIPT_URL}")
-"""Variables that begin with a slash, which ends a host."""
-_ENDS = re.compile(r"[/?#]")
 _OUT = (".evil.example", "evil.example", "@evil.example", ":81", "a.b:1")
 """Names that lead somewhere else behind the beginning of a host, or before its end."""
 _ANY = (*_OUT, "localhost", "evil", "127")
@@ -32,7 +30,7 @@ _ANY = (*_OUT, "localhost", "evil", "127")
 _WHOLE = ("http://evil.example/x", "http:/evil.example/x")
 
 
-class _Chooser(NamedTuple):
+class _Chooser(Struct, frozen=True):
     """Who fills in a host: a rule of a site. ``bounded`` are the texts that its conditions choose from a list."""
 
     site: Site
@@ -67,30 +65,6 @@ def _bounds(condition: RewriteCond) -> bool:
     except conditions.ConditionError:
         return True
     return compiled is None or not any(map(compiled.search, _ANY))
-
-
-def host_parts(made: Template) -> tuple[str, list[str | Filled]]:
-    """The scheme of a URL in small letters, and what its host (or balancer) is made of: text, and what is filled in.
-    Where the beginning of the URL is filled in the scheme is "", and that is the one part."""
-    first = made.parts[0] if made.parts else None
-    if isinstance(first, Filled):
-        return "", [first]
-    scheme = _SCHEME.match(first.text) if first is not None else None
-    if scheme is None:
-        return "", []
-    found: list[str | Filled] = []
-    for number, part in enumerate(made.parts):
-        if isinstance(part, Filled):
-            if part.name.upper() in _PATHS:
-                break
-            found.append(part)
-            continue
-        text = part.text[scheme.end() :] if number == 0 else part.text
-        end = _ENDS.search(text)
-        found.append(text[: end.start()] if end else text)
-        if end:
-            break
-    return scheme[1].lower(), found
 
 
 def _chosen(chooser: _Chooser, part: Filled, probes: Sequence[str]) -> Iterator[str]:

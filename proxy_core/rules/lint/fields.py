@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterator, Sequence
 
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Location, ReverseRule, Route, Site
 from proxy_core.errors import Address, Problem
+from proxy_core.http.hop_by_hop import FRAMING
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import balancer
 from proxy_core.rules.expression.evaluation import ExprError
 from proxy_core.rules.fields.apply_edits import line
 from proxy_core.rules.fields.edit_scope import NEVER
-from proxy_core.rules.fields.edits import FRAMING, compile_edit
+from proxy_core.rules.fields.edits import compile_edit
 from proxy_core.rules.lint.problems import each_refused, error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed, takes
 from proxy_core.rules.text.pattern import PatternError

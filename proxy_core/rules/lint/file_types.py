@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.config.model import FileTypes, Site
 from proxy_core.errors import Address, Problem
 
 
-class Form(NamedTuple):
+class Form(Struct, frozen=True):
     """What the values of a key look like, and the same in words."""
 
     regex: re.Pattern[str]

@@ -12,11 +12,10 @@ from proxy_core.config.destination import service
 from proxy_core.config.model import ForwardAuth, Site
 from proxy_core.config.own_fields import own_fields
 from proxy_core.errors import Address, Problem
-from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, as_cgi
+from proxy_core.http.hop_by_hop import FRAMING, REQUEST_KINDS, Kind, as_cgi
 from proxy_core.http.syntax import is_token
 from proxy_core.http.target import balancer, origin
 from proxy_core.rules.access.forward_auth import OFF
-from proxy_core.rules.fields.edits import FRAMING
 from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.lint.upstreams import escapes, loop
 

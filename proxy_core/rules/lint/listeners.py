@@ -1,17 +1,15 @@
-"""What is wrong with listeners, with the hosts behind them, and with access logs."""
+"""What is wrong with listeners, and with the hosts behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from proxy_core.config.log_directives import BadFormat, parsed
-from proxy_core.config.model import AccessLog, AccessLogRow, Site
-from proxy_core.errors import Address, Problem
+from proxy_core.config.model import Site
+from proxy_core.errors import Problem
 from proxy_core.http.target import endpoint
 from proxy_core.rules import hosts
-from proxy_core.rules.expression.evaluation import compile_expr
-from proxy_core.rules.lint.problems import error, missing, refused, unknown, warning
+from proxy_core.rules.lint.problems import error, unknown, warning
 
 
 def lint_listeners(site: Site) -> Iterator[Problem]:
@@ -28,28 +26,6 @@ def lint_listeners(site: Site) -> Iterator[Problem]:
                 f'"{site.listeners[other].address}" is taken by listener {one} ("{site.listeners[one].address}")',
                 "give each listener a port of its own, or remove one",
             )
-    if site.access_log is not None:
-        yield from _access_log(("access_log",), site.access_log)
-    for row in site.access_logs:
-        address = ("access_logs", row.id)
-        yield from missing(address, "host", row.host, site.hosts)
-        if row.every_host and row.host:
-            todo = "delete host, or delete every_host"
-            yield error((*address, "every_host"), "the row is for one host, and for every host", todo)
-        yield from _access_log(address, row)
-
-
-def _access_log(address: Address, log: AccessLog | AccessLogRow) -> Iterator[Problem]:
-    if log.env and log.expr:
-        todo = "put both into expr: reqenv('NAME') =~ /./ && …"
-        yield error((*address, "env"), "the log has two conditions", todo)
-    if log.expr:
-        yield from refused((*address, "expr"), "correct the expression", compile_expr, log.expr)
-    try:
-        if log.format != "json":
-            parsed(log.format)
-    except BadFormat as reason:
-        yield error((*address, "format"), str(reason), reason.todo)
 
 
 def _clash(one: tuple[str, int], other: tuple[str, int]) -> bool:

@@ -16,11 +16,12 @@ from proxy_core.config.model import EnvRule, Location, RewriteCond, RewriteMap, 
 from proxy_core.errors import Address, Problem
 from proxy_core.rules.env import TRANSFORMS
 from proxy_core.rules.expression.evaluation import compile_expr
-from proxy_core.rules.lint.client_chosen import chosen_host, host_parts
+from proxy_core.rules.lint.client_chosen import chosen_host
 from proxy_core.rules.lint.climbing import climbing
 from proxy_core.rules.lint.problems import each_refused, error, missing, refused, unknown, warning
 from proxy_core.rules.lint.texts import group_count, looks_runaway, patterns, texts
 from proxy_core.rules.lint.unreachable_rewrites import order, redirects
+from proxy_core.rules.lint.upstreams import host_parts
 from proxy_core.rules.rewriting import conditions, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags

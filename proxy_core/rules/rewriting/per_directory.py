@@ -9,7 +9,8 @@ and the rules that hold there are tried. Pure.
 from __future__ import annotations
 
 import posixpath
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.http.target import Reading, as_bytes_text, escaped
 from proxy_core.rules.decision import Decision, Extras, Forward, Respond, RuleState, Trace
@@ -20,7 +21,7 @@ from proxy_core.rules.rewriting.outcome import Proxying, decided
 from proxy_core.rules.text.variables import Scope
 
 
-class InternalRedirect(NamedTuple):
+class InternalRedirect(Struct, frozen=True):
     """Another request-target to look up instead; ``env`` and ``extras`` go along. ``ended``: by [END]."""
 
     target: bytes

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.config.model import RewriteRule
 from proxy_core.errors import Address
@@ -85,7 +86,7 @@ class BoundRewrite(Struct, frozen=True):
         return ("rewrites", self.id)
 
 
-class RewriteResult(NamedTuple):
+class RewriteResult(Struct, frozen=True):
     """How the list ended. ``kind``: nothing (no rule changed anything), status (answer it), proxy, pass (PT), changed
     (a URL or a path: ``outcome`` tells). ``rule`` is the one that decided."""
 
@@ -206,7 +207,7 @@ def _run(rules: Sequence[BoundRewrite], scope: Scope, hits: list[RuleState], tra
                 return RewriteResult("proxy", rule, raw=given.noescape)
             ending = RewriteResult("changed", rule, given.status if scheme_length(scope.uri) else 0, given.noescape)
         if given.passthrough:
-            return ending._replace(kind="pass", rule=rule, raw=False)
+            return replace(ending, kind="pass", rule=rule, raw=False)
         scope.ended = given.end
         if given.end or given.proxy or given.last:
             break

@@ -9,7 +9,8 @@ tell it leaves to that one. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.http.target import PLAIN, BadTarget, Reading, normalised, split
 from proxy_core.rules.decision import BoundRoute, Decision, Forward, Respond
@@ -18,7 +19,7 @@ from proxy_core.rules.routing.route_table import RouteTable, decision_of
 from proxy_core.rules.text.pattern import Runaway
 
 
-class Beginnings(NamedTuple):
+class Beginnings(Struct, frozen=True):
     """What the paths begin with that rules may take: looked up by length, however many there are."""
 
     texts: frozenset[bytes]

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.text.pattern_subset import ANY_LENGTH, SubsetParser, Unread
@@ -109,7 +110,7 @@ def filled(template: str, groups: Groups) -> str:
     return _REFERENCE.sub(lambda sign: group(groups, int(sign[1])) if sign[1] else sign[2], template)
 
 
-class _Exact(NamedTuple):
+class _Exact(Struct, frozen=True):
     groups: int
     search: Callable[[str], Groups | None]
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from functools import reduce
-from typing import NamedTuple
+
+from msgspec import Struct
 
 ANY_LENGTH = 1 << 24
 """No text that is searched is longer: the pieces of a head are bounded, and so are files and answers of maps."""
 
 
-class Cost(NamedTuple):
+class Cost(Struct, frozen=True):
     """At most ``times * n ** degree`` ways to go through a text of length n."""
 
     times: int = 1
@@ -32,7 +33,7 @@ class Cost(NamedTuple):
         return int((steps / self.times) ** (1 / self.degree)) if self.degree else ANY_LENGTH
 
 
-class PatternPart(NamedTuple):
+class PatternPart(Struct, frozen=True):
     """A piece of a pattern."""
 
     spelled: str
@@ -51,7 +52,7 @@ class PatternPart(NamedTuple):
     """The longest that every text has in it that it is found in."""
 
 
-class Read(NamedTuple):
+class Read(Struct, frozen=True):
     """A whole pattern."""
 
     spelled: str

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.text.pattern import group
@@ -26,7 +27,7 @@ NESTING = 20
 """Maps that may stand in keys and defaults of one another."""
 
 
-class Fixed(NamedTuple):
+class Fixed(Struct, frozen=True):
     """Text that stands for itself. ``marks`` says that a ? in it is the author's own and begins the query: not so
     behind a backslash."""
 
@@ -34,7 +35,7 @@ class Fixed(NamedTuple):
     marks: bool = True
 
 
-class Filled(NamedTuple):
+class Filled(Struct, frozen=True):
     """Text that a request fills in. ``name`` says what it is: ``%{REMOTE_ADDR}``, ``$1``, ``${map:``. ``looks_up`` has
     the key and the default of a map, ``read`` reads a variable."""
 

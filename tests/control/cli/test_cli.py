@@ -57,9 +57,7 @@ def test_a_service_that_was_killed_leaves_a_socket_that_the_next_one_replaces(tm
     file.write_text(SITE)
 
     def asked(word: str) -> int:
-        with rproxy("ctl", "-s", str(place), word) as asking:
-            asking.communicate(timeout=30)
-        return asking.returncode
+        return cli.main(["ctl", "-s", str(place), word])
 
     for stopping in (False, True):
         process = rproxy(str(file), "--control", str(place))

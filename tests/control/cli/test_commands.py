@@ -15,7 +15,9 @@ import pytest
 
 from proxy_core import __version__
 from proxy_core.control.cli import __main__ as cli
+from proxy_core.control.cli.ctl import VERBS
 from rproxy_tui import __main__ as console
+from rproxy_tui import attach
 
 ROOT = Path(__file__).parent.parent.parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -105,7 +107,9 @@ COMPLETED = [
     ("rproxy", ["ch"], "check"), ("rproxy", ["si"], "site.toml"), ("rproxy", ["check", "si"], "site.toml"),
     ("rproxy", ["--comp"], "--completion"), ("rproxy", ["explain", "--cl"], "--client"),
     ("rproxy", ["export", "--to", "a"], "apache"), ("rproxy", ["export", "--modules", "si"], "site.toml"),
+    ("rproxy", ["ctl", "rev"], "revert"), ("rproxy", ["ctl", "history", "--js"], "--json"),
     ("rproxy-tui", ["--d"], "--demo"), ("rproxy-tui", ["si"], "site.toml"),
+    ("rproxy-tui", ["att"], "attach"), ("rproxy-tui", ["attach", "--br"], "--browser"),
 ]  # fmt: skip
 
 
@@ -144,5 +148,5 @@ def test_the_manuals_command_makes_a_man_page_with_every_command_and_option(prog
     for action in options(PROGRAMS[program].whole()):
         assert all(name in page for name in action.option_strings)
         assert not action.help or (action.help % {"default": action.default}).split()[0] in page
-    if program == "rproxy":
-        assert all(about in page for _, about in cli.COMMANDS.values())
+    abouts = [about for _, about in cli.COMMANDS.values()] + [verb.about for verb in VERBS.values()]
+    assert all(about in page for about in (abouts if program == "rproxy" else [attach.ABOUT]))

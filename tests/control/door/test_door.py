@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import logging
 import os
+import socket
+import threading
 import zlib
 from pathlib import Path
 
@@ -12,12 +16,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy_core.control.door import door as door_module
+from proxy_core.control.door import questions as questions_module
+from proxy_core.control.door import watch as watch_module
 from proxy_core.control.door.answers import HANDLERS
 from proxy_core.control.door.endpoints import ENDPOINTS, STATUSES
 from proxy_core.control.door.slices import ROWS
 from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.editing.ctl_words import parse
-from tests.control.door.harness import SITE, ask, open_door
+from tests.control.door.harness import SITE, OpenDoor, ask, open_door
 from tests.waiting import until
 
 WEIGHT = ("balancers", "b", "members", "m0", "weight")
@@ -27,9 +33,32 @@ def weigh(weight: float) -> bytes:
     return msgspec.json.encode(Change(edits=(Set(WEIGHT, weight),), sentence=f"set weight to {weight}"))
 
 
+async def questions(there: OpenDoor) -> questions_module.Questions:
+    assert there.door._questions is not None
+    return await there.door._questions
+
+
 def test_every_endpoint_has_its_handler_and_its_statuses_have_words() -> None:
     assert {each.name for each in ENDPOINTS} == {*HANDLERS}
     assert {status for each in ENDPOINTS for status in each.statuses} <= {*STATUSES}
+
+
+async def test_who_comes_before_the_server_is_loaded_is_answered_when_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_load = threading.Event()
+
+    def slowly() -> type[questions_module.Questions]:
+        assert may_load.wait(10)
+        return questions_module.Questions
+
+    monkeypatch.setattr(door_module, "_import", slowly)
+    async with open_door(tmp_path) as there:
+        asking = asyncio.create_task(ask(there.path, "GET", "/v1"))
+        await asyncio.sleep(0)
+        assert not asking.done()
+        may_load.set()
+        assert (await asking).status == 200
 
 
 async def test_it_says_who_answers_and_who_asks(tmp_path: Path) -> None:
@@ -159,23 +188,24 @@ async def test_whoever_watches_is_told_of_edits_within_a_second_and_of_those_bef
         assert (await line())["facts"]["generation"] == 3
         writer.close()
         async with asyncio.timeout(3):
-            while there.door._reading:
+            while (await questions(there))._reading:
                 await asyncio.sleep(0.01)
 
 
 async def test_a_reader_of_a_stream_that_stalls_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "READ_WITHIN", 0.2)
+    monkeypatch.setattr(questions_module, "READ_WITHIN", 0.2)
     async with open_door(tmp_path) as there:
         reader, writer = await asyncio.open_unix_connection(str(there.path), limit=1024)
         writer.transport.pause_reading()
         text = SITE + "# " + "x" * 4_000_000
         assert (await ask(there.path, "PUT", "/v1/site.toml", text.encode())).status == 200
         writer.write(b"GET /v1/site HTTP/1.1\r\nHost: rproxy\r\n\r\n")
+        peers = (await questions(there)).peers
         async with asyncio.timeout(5):
-            while len(there.door._peers) != 1:
+            while len(peers) != 1:
                 await asyncio.sleep(0.01)
-            (transport,) = there.door._peers
-            while there.door._peers:
+            (transport,) = peers
+            while peers:
                 assert transport.get_write_buffer_size() < 200_000
                 await asyncio.sleep(0.01)
         writer.transport.abort()
@@ -209,7 +239,7 @@ async def test_what_ansible_sends_is_taken(tmp_path: Path) -> None:
 
 
 async def test_a_long_answer_lets_others_have_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "SLICE", 0.0)  # a turn after each piece
+    monkeypatch.setattr(questions_module, "SLICE", 0.0)  # a turn after each piece
     rows = "".join(f'[[routes]]\npath = "/r{n}"\nproxy = "balancer://b/"\n' for n in range(4000))
     turns = 0
 
@@ -268,3 +298,55 @@ async def test_who_has_the_earlier_seconds_and_generations_gets_only_the_later_o
         later = (await ask(there.path, "GET", f"/v1/snapshot?after={first}")).json["seconds"]
         assert later
         assert all(row[0] > first for row in later)
+
+
+async def test_the_body_that_is_compressed_is_no_longer_than_it_says(tmp_path: Path) -> None:
+    bomb = gzip.compress(b" " * 1_000_000 + weigh(3))
+    async with open_door(tmp_path) as there:
+        answer = await ask(there.path, "POST", "/v1/preview", bomb, "Content-Encoding: gzip\r\n")
+        assert answer.status == 400
+        assert "is not understood" in answer.json["problems"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n" * 3,
+        b"GET /v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/watch HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/preview HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /v1/submit HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_who_talks_nonsense_or_leaves_in_the_middle_fills_no_log(
+    tmp_path: Path, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_door(tmp_path) as there:
+        for stays in (0.0, 0.01):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(there.path))
+                client.send(said)
+                await asyncio.sleep(stays)
+        assert (await ask(there.path, "GET", "/v1")).status == 200
+        async with asyncio.timeout(5):
+            while (await questions(there)).peers:
+                await asyncio.sleep(0.01)
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+async def test_what_happened_before_one_watches_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "LOOK", 0.05)
+    async with open_door(tmp_path) as there:
+        watching = (await questions(there))._service.watch
+        first = watching.lines(())
+        assert (await anext(first)).kind == "alive"
+        await ask(there.path, "POST", "/v1/submit", weigh(5))
+        second = watching.lines(there.engine.history()[1:])
+        told = [(await anext(second)).generation for _ in range(2)]
+        await ask(there.path, "POST", "/v1/submit", weigh(7), 'If-Match: "2"\r\n')
+        line = await anext(second)
+        assert told == [2, 2]
+        assert line.facts["generation"] == 3, "not 2 for a second time"
+        await first.aclose()
+        await second.aclose()

@@ -11,6 +11,7 @@ from proxy_core.config.model import Site
 from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import Applied, Change, Command, Set
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.site_problems import check
 from proxy_core.errors import Problem
 
 SITE = """\
@@ -57,7 +58,8 @@ class Applying:
 
 @asynccontextmanager
 async def editing(file: Path, apply: Applying | None = None) -> AsyncIterator[Editor]:
-    editor = Editor(file, read(file), apply or Applying())
+    document = read(file)
+    editor = Editor(file, document, check(document), apply or Applying())
     running = asyncio.create_task(editor.saver.run())
     try:
         yield editor

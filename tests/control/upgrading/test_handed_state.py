@@ -51,7 +51,7 @@ def known() -> tuple[Registry, Recorder, Admission]:
         ejected_until=9.0, ejections=2, busy=3,
     )  # fmt: skip
     state.histogram[5] = state.classes[2] = 7
-    registry = Registry({A: state}, {ROUTE: RuleState(hits=4, last_hit=2.0)}, {"b": ("byrequests", (("a", 1),))})
+    registry = Registry({A: state}, {ROUTE: RuleState(ROUTE, hits=4, last_hit=2.0)}, {"b": ("byrequests", (("a", 1),))})
     recorder = Recorder(newest=9, spent=2.0, routes={ROUTE: Tally(requests=9, closed={4: 8}, fresh={4: 1})})
     recorder.classes[2] = recorder.histogram[5] = 9
     admission = Admission(recorder)

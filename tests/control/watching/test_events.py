@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from proxy_core.control.view import Check, Generation, ListenerState, Name
 from proxy_core.control.watching.events import EVERY, Event, Sight, Told, events, reached
+from proxy_core.control.watching.troubles import Sign, Subject, Trouble
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from tests.screens.fake import FakeEngine
@@ -39,6 +41,11 @@ def mapped(changed_at: float) -> Sight:
     return Sight(maps=(state,))
 
 
+SIGN = Sign(measure="5xx", part=0.021, expected=0.0, per_second=0.8, since=1000.0, found=1030.0)
+ILL = Trouble(
+    subject=Subject("member", "shop", "c"), signs=(SIGN,), p95=0.2, p95_expected=0.02, peers=3, generation=1
+)  # fmt: skip
+BEGAN = f"{datetime.fromtimestamp(1000):%H:%M:%S}"
 ONE = (generation(1, "first start"),)
 BROKEN = Problem(what="no value", todo="give one", file="site.toml", line=3, column=9)
 FULL = Problem(what="access log a.log: No space left on device", address=("access_log",))
@@ -57,6 +64,19 @@ TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
             ("error", "problem", "access log a.log: No space left on device"),
             ("warning", "problem", "site.toml:4:1: route x never matches"),
         ],
+    ),
+    (
+        "a trouble begins",
+        Sight(generations=ONE),
+        Sight(generations=ONE, troubles=(ILL,)),
+        [("warning", "trouble", f"shop/c: 5xx 2.1 % (peers 0 %), since {BEGAN}, just after g1 (first start; console)")],
+    ),
+    ("a trouble lasts", Sight(troubles=(ILL,)), Sight(troubles=(replace(ILL, p95=0.3),)), []),
+    (
+        "a trouble ends",
+        Sight(troubles=(ILL,)),
+        Sight(at=1900.0),
+        [("info", "trouble_over", "shop/c is as usual again, after 15 min")],
     ),
     (
         "every edit since",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.rules.lint.site import lint
+from proxy_core.rules.lint.site import THEMES, lint, theme
 from tests.semantics.rewrite_sites import read
 
 BASE = '[listeners.http]\naddress = ":8080"\n[[routes]]\npath = "/"\nproxy = "http://one.example/"\n'
@@ -61,3 +61,9 @@ def test_a_fault_is_told_at_its_place(text: str, place: str, words: str) -> None
     assert not lint(read(BASE))
     found = [problem.what for problem in lint(read(BASE + text)) if " ".join(problem.address) == place]
     assert any(words in what for what in found), lint(read(BASE + text))
+
+
+@pytest.mark.parametrize("text", ["", *(text for text, _, _ in FAULTS)])
+def test_a_theme_that_is_left_out_would_have_said_nothing(text: str) -> None:
+    site = read(BASE + text)
+    assert lint(site) == tuple(problem for name in THEMES for problem in theme(name)(site))

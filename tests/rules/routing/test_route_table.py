@@ -41,7 +41,7 @@ def sites(rows: list[tuple[str, str, bool]]) -> Site:
 
 class States(dict[tuple[str, str], RuleState]):
     def __call__(self, rows: str, row: str) -> RuleState:
-        return self.setdefault((rows, row), RuleState())
+        return self.setdefault((rows, row), RuleState((rows, row)))
 
 
 def compiled(given: Site, states: States | None = None, previous: RouteTable | None = None) -> RouteTable:
