@@ -39,6 +39,7 @@ def straight(target: bytes, begun: Beginnings, tables: tuple[RouteTable, ...], r
     """Where the target goes; None where a rule may take it, or more of the request counts than its target. No row of
     the tables looks at the path before it is decoded."""
     plain = PLAIN(target)
+    query: bytes | None
     if plain is not None:
         path, query = plain.groups()
         if begun.lengths and begun.begin(path):

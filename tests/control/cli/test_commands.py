@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +21,8 @@ from rproxy_tui import __main__ as console
 ROOT = Path(__file__).parent.parent.parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROGRAMS = {"rproxy": cli, "rproxy-tui": console}
+BUILD = "compiled" if os.environ.get("RPROXY_COMPILED") == "1" else "pure Python"
+"""What is tested: whoever runs the suites against the compiled wheel says so, lest it be something else."""
 
 
 def ended(capsys: pytest.CaptureFixture[str], program: str, *arguments: str) -> tuple[object, str, str]:
@@ -40,8 +43,8 @@ def options(parser: ArgumentParser) -> Iterator[Action]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_tells_its_version(program: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ended(capsys, program, "--version") == (0, f"{program} {__version__}\n", "")
+def test_a_program_tells_its_version_and_which_build_it_is(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(capsys, program, "--version") == (0, f"{program} {__version__} ({BUILD})\n", "")
 
 
 def test_the_version_is_that_of_the_package() -> None:
