@@ -171,7 +171,6 @@ class HostRules:
         """One turn: ``before`` is what rules of sections made of the request in the last one. Raises Unknown and
         Runaway."""
         plain = None if self.early else PLAIN(view.target)
-        query: bytes | None
         if plain is not None:
             raw_path, query = plain.groups()
             path = raw_path.decode("latin-1")

@@ -26,10 +26,12 @@ class PageClient(ClientSide, Protocol):
 
 @dataclass(slots=True, eq=False)
 class PageFlight(Flight):
-    """Fetches the page for the error of ``first``, whose client is ``asking``."""
+    """Fetches the page for the error of another."""
 
     first: Flight = field(kw_only=True)
+    """Whose page it fetches."""
     asking: PageClient = field(kw_only=True)
+    """The client of both, as one that can go back to the first."""
 
     def respond(self, status: int, cause: str, moved: bytes = b"") -> None:
         """A redirect is as good as a page; anything else means that there is none."""

@@ -39,7 +39,6 @@ def straight(target: bytes, begun: Beginnings, tables: tuple[RouteTable, ...], r
     """Where the target goes; None where a rule may take it, or more of the request counts than its target. No row of
     the tables looks at the path before it is decoded."""
     plain = PLAIN(target)
-    query: bytes | None
     if plain is not None:
         path, query = plain.groups()
         if begun.lengths and begun.begin(path):
@@ -52,7 +51,7 @@ def straight(target: bytes, begun: Beginnings, tables: tuple[RouteTable, ...], r
                 route = table.bound[number]
                 if route.pool is None or _asks(route):
                     break
-                return Forward(route, (route.target + path[len(route.path) :] or b"/") + (query or b""))
+                return Forward(route, (route.target + path[len(route.path) :] or b"/") + query)
     try:
         raw_path, query = split(target)
         return _routed(normalised(raw_path, reading), query, target, begun, tables, reading)
