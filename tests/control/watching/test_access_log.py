@@ -82,7 +82,7 @@ class Unreadable(dict[str, str]):
 def test_a_mistake_over_one_request_does_not_stop_the_log(tmp_path: Path) -> None:
     recorder = Recorder()
     log = opened(recorder, tmp_path, format="%{who}n")
-    served(recorder, notes=Unreadable())
+    served(recorder, notes=Unreadable(who="eve"))
     with pytest.raises(ZeroDivisionError):
         log.write()
     served(recorder, notes={"who": "eve"})
