@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import pytest
+
+from tests.builds import COMPILED
 
 
 class Steps:
@@ -19,7 +20,7 @@ class Steps:
         self._before: Any = None
 
     def __enter__(self) -> Steps:
-        if os.environ.get("RPROXY_COMPILED") == "1":
+        if COMPILED:
             pytest.skip("the lines of compiled modules are not counted")
         self._before = sys.gettrace()
         sys.settrace(self._trace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -17,12 +16,12 @@ import pytest
 from proxy_core import __version__
 from proxy_core.control.cli import __main__ as cli
 from rproxy_tui import __main__ as console
+from tests.builds import COMPILED
 
 ROOT = Path(__file__).parent.parent.parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROGRAMS = {"rproxy": cli, "rproxy-tui": console}
-BUILD = "compiled" if os.environ.get("RPROXY_COMPILED") == "1" else "pure Python"
-"""What is tested: whoever runs the suites against the compiled wheel says so, lest it be something else."""
+BUILD = "compiled" if COMPILED else "pure Python"
 
 
 def ended(capsys: pytest.CaptureFixture[str], program: str, *arguments: str) -> tuple[object, str, str]:
