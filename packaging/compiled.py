@@ -40,7 +40,6 @@ COMPILED = (
 PURE = {
     "**/__init__.py": "nothing is in it but what the package is for",
     "balance/member_state.py": "msgspec reads it by its annotations, which mypyc does not keep whole",
-    "balance/shares.py": "msgspec reads it by its annotations, which mypyc does not keep whole",
     "rules/lint/*.py": "no request passes it, and mypyc fails at it",
     "runtime/upstreams/connector.py": "it connects; tests stand in for it, which what is compiled does not let them",
     "serve/strict_parser.py": "aiohttp's parser in C gives other types than it declares",
