@@ -171,7 +171,7 @@ class FieldRow(Vertical):
 
     def compose(self) -> ComposeResult:
         if isinstance(self._input, RowsInput):
-            yield Label(f"{self.field.name:<19} shift+↑↓ moves a row, ctrl+r removes it", markup=False)
+            yield Label(f"{self.field.name:<18} shift+↑↓ moves a row, ctrl+r removes it", markup=False)
             yield self._input
             yield self._wrong
             return

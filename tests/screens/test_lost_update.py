@@ -130,7 +130,7 @@ async def test_a_new_table_takes_no_name_that_is_taken_meanwhile() -> None:
         await pilot.press(*"shop")
         await shows(pilot, "enter: add balancer shop")
         await others(pilot, engine, Set(("balancers", "shop", "members", "x", "url"), "http://127.0.0.1:1"))
-        await shows(pilot, "there is a balancer shop already")
+        await shows(pilot, "✗ there is a balancer shop")
         await pilot.press("enter")
         await settled(pilot)
         assert [*engine.site().site.balancers["shop"].members] == ["x"]
