@@ -147,7 +147,7 @@ def frames(raw: bytes) -> None:
 
 def beats(raw: bytes) -> None:
     said = heartbeat.report(raw)
-    assert said is None or all(0 <= number <= 100_000 for number in said)
+    assert said is None or all(0 <= number <= 100_000 for number in (said.ready, said.busy, said.port))
 
 
 def cookies(raw: bytes) -> None:

@@ -31,6 +31,11 @@ def _logs(site: Site) -> object:
     return site.access_log or site.access_logs
 
 
+def _types(site: Site) -> object:
+    said = site.file_types != FileTypes()
+    return said or any(each.file_types for each in (*site.hosts.values(), *site.locations))
+
+
 def _access(site: Site) -> object:
     asked = site.site.require or site.site.auth
     return asked or site.hosts or site.locations or site.access or site.auth
@@ -56,7 +61,7 @@ THEMES: dict[str, tuple[str, Callable[[Site], object]]] = {
     "lint_hosts": ("listeners", lambda site: site.hosts),
     "lint_rules": ("rewrites", _rules),
     "lint_access": ("access", _access),
-    "lint_file_types": ("file_types", lambda site: site.file_types != FileTypes()),
+    "lint_file_types": ("file_types", _types),
     "lint_forward_auth": ("forward_auth", lambda site: site.forward_auth or site.locations),
     "lint_headers": ("fields", _fields),
     "lint_health": ("health_checks", _health),
