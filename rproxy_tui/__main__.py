@@ -9,13 +9,9 @@ in a way that could wait for a terminal (see driver.tell), and nothing logs to o
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
-import tempfile
-import time
-import traceback
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +30,6 @@ from proxy_core.control.cli.subcommand import (
 )
 from proxy_core.control.demo.scratch_site import move_listeners, sample, scratch_copy
 from proxy_core.control.door.opening import opened
-from proxy_core.control.editing.history import journal_of
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
 from proxy_core.errors import Problem
@@ -42,6 +37,7 @@ from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui import attach
 from rproxy_tui.app import ConsoleApp, Ending
 from rproxy_tui.driver import ConsoleDriver, tell
+from rproxy_tui.traces import keep_trace, log_to, state_folder
 
 GRACE = 1.0
 """Seconds that a console may take to end once its terminal is gone or a signal came."""
@@ -156,7 +152,7 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
         return EXIT_BAD_SITE
     signals = Signals()
     signals.install(engine)
-    log_to(state_folder(file) / "console.log")
+    log_to(state_folder(file))
     await engine.start()
     for notice in notices:
         engine.recent_problems.add(notice)
@@ -185,7 +181,7 @@ async def attended(engine: Engine, signals: Signals, read_only: bool = False) ->
     while True:
         app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver)
         await console(app, signals)
-        trace = keep_trace(app.crash, engine.file) if app.crash is not None else ""
+        trace = keep_trace(app.crash, state_folder(engine.file)) if app.crash is not None else ""
         if not app.lost.is_set() and not signals.stop.is_set():
             if app.crash is None and app.return_value != "serve":
                 return app.return_value or "drain"
@@ -245,36 +241,6 @@ def let_go_of_terminal() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-
-
-def state_folder(file: Path) -> Path:
-    """Where a site's journal lives, and what its console leaves behind."""
-    return journal_of(file).parent
-
-
-def log_to(file: Path) -> None:
-    """Send what libraries log to a file: on standard error it would land in the middle of the picture."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handler: logging.Handler = logging.FileHandler(file, delay=True)
-    except OSError:
-        handler = logging.NullHandler()
-    logging.getLogger().addHandler(handler)
-
-
-def keep_trace(error: BaseException, file: Path) -> str:
-    """Write the trace of a crash to a file, and say to which."""
-    text = "".join(traceback.format_exception(error))
-    name = time.strftime("console-crash-%Y%m%d-%H%M%S.txt")
-    for folder in (state_folder(file), Path(tempfile.gettempdir())):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (folder / name).touch(mode=0o600)
-            (folder / name).write_text(text)
-        except OSError:
-            continue
-        return str(folder / name)
-    return f"no file could be written; it is:\n{text}"
 
 
 if __name__ == "__main__":

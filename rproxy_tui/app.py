@@ -81,6 +81,7 @@ QUIT = (
     ("s", "Serve on, without the console"),
     ("n", "Stay"),
 )
+STOP = (("y", "Drain and stop it"), ("n", "No"))
 ENDINGS: dict[str, Ending] = {"w": "drain", "c": "cut", "s": "serve"}
 """What the answers of ``QUIT`` mean."""
 
@@ -358,9 +359,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         if self._attachment is None or self.read_only:
             self.refused(Refused(problems=(READ_ONLY,)))
             return
-        answers = (("y", "Drain and stop it"), ("n", "No"))
-        if await self.ask(Choice("Stop the service, for everybody?", load(self.engine.snapshot()), answers)) == "y":
-            self.say(await self._attachment.stop_service(), "warning")
+        if await self.ask(Choice("Stop the service, for everybody?", load(self.engine.snapshot()), STOP)) == "y":
+            self.ctl = "rproxy ctl stop"
+            self.say(f"{await self._attachment.stop_service()}   y: {self.ctl}", "warning")
 
     # The terminal, and the end
 

@@ -32,6 +32,7 @@ from proxy_core.control.door.socket_path import answers, socket_path
 from proxy_core.printable import printable_lines
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.driver import ConsoleDriver, tell
+from rproxy_tui.traces import keep_trace, log_to, state_folder
 from rproxy_tui.tunnel import NoTunnel, SshTunnel, far
 
 EXIT_NOBODY = 5
@@ -91,6 +92,7 @@ async def through_ssh(service: str, read_only: bool | None) -> int:
 
 async def at_socket(path: Path, read_only: bool | None) -> int:
     """The console until it is left."""
+    log_to(state_folder())
     view = RemoteView(DoorLine(path))
     try:
         await view.open()
@@ -112,7 +114,8 @@ async def at_socket(path: Path, read_only: bool | None) -> int:
     finally:
         await view.close()
     if app.crash is not None:
-        return told(f"the console crashed: {app.crash!r}; the service serves on", 1)
+        trace = keep_trace(app.crash, state_folder())
+        return told(f"the console crashed: {app.crash!r}; the service serves on. The trace is in {trace}", 1)
     if not app.lost.is_set():
         tell("rproxy-tui: detached, the service serves on\n")
     return 0

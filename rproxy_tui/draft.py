@@ -35,11 +35,12 @@ KINDS = {
     "routes": "route", "members": "member", "balancers": "balancer", "listeners": "listener", "rewrites": "rule",
     "maps": "map", "env": "variable", "hosts": "host", "locations": "location", "bans": "ban",
     "conditions": "condition", "headers": "header", "expires": "expiry", "reverse": "mapping", "errors": "page",
-    "forward_auth": "service", "access_logs": "log", "tests": "test",
+    "forward_auth": "service", "access_logs": "log", "tests": "test", "auth": "login", "access": "condition group",
 }  # fmt: skip
 TABLES = {
     "site": "site settings", "limits": "limits", "access_log": "access log", "log": "log",
-    "console": "console settings", "sticky": "stickiness", "health": "health checks",
+    "console": "console settings", "metrics": "metrics listener",
+    "heartbeat": "heartbeat listener", "sticky": "stickiness", "health": "health checks",
     "file_types": "file types", "upstream_tls": "TLS with members", "tls": "TLS", "control": "control socket",
 }  # fmt: skip
 

@@ -61,24 +61,21 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     left = partial(sentences.about_ban, now=console.snapshot.at)
     yield from rows(console, "bans", left, {}, "keep an address or network out")
     yield edit(console, ("console",), "theme and keys")
-    yield edit(console, ("access_log",), "a line for each request" if site.access_log else "none yet: give it a file")
-    if site.access_log is not None:
-        yield remove(console, ("access_log",), "write no access log any more")
+    yield from optional(console, ("access_log",), site.access_log, "a line for each request")
     yield edit(console, ("file_types",), "what the names of served files say of them")
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():
             yield from own_table(console, (table, name, "file_types"), place.file_types is not None)
     yield edit(console, ("control",), "the socket for rproxy ctl and consoles, and who may read there")
     yield edit(console, ("log",), "what rproxy says where it has no console")
+    yield from optional(console, ("metrics",), site.metrics, "where Prometheus reads the numbers")
+    yield from optional(console, ("heartbeat",), site.heartbeat, "where members report how much they can take")
     yield add(console, ("listeners",), {"address": "127.0.0.1:"}, "an address that accepts connections")
     for name, listener in site.listeners.items():
         yield edit(console, ("listeners", name), listener.address)
         yield edit(console, ("listeners", name, "limits"), "sizes and times of its own")
         yield remove(console, ("listeners", name), f"{listener.address}: what is open there is drained")
-    yield from (edit(console, ("routes", row.id), f"{row.taken} → {row.leads}") for row in site.routes)
-    yield from (edit(console, ("rewrites", row.id), f"{row.pattern} → {row.substitution}") for row in site.rewrites)
-    yield from (edit(console, ("maps", name), row.type) for name, row in site.maps.items())
-    for kind in ROWS_WITHOUT_A_PAGE:
+    for kind in ROWS:
         yield from rows(console, *kind)
     yield edit(console, ("upstream_tls",), "how https members are spoken to")
     for name, host in site.hosts.items():
@@ -102,11 +99,17 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     yield action(console, "leave", "quit", "leave the console" if console.link is None else "detach: it serves on")
 
 
-ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str], ...] = (
+ROWS: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str], ...] = (
+    ("routes", lambda row: f"{row.taken} → {row.leads}", {"path": "/"}, "where requests go, behind all others"),
+    ("rewrites", lambda row: f"{row.pattern} → {row.substitution}", {"pattern": "^/"},
+     "a rule that changes requests, behind all others"),
+    ("maps", lambda row: row.type, {"type": "txt"}, "what rules look up by a key"),
     ("env", lambda row: row.name, {"from": "%{REMOTE_ADDR}"}, "a variable of each request, for rules to test"),
     ("hosts", lambda row: ", ".join(row.names), {}, "a name-based virtual host"),
     ("locations", lambda row: row.path or row.path_regex or row.target or "", {"path": "/"},
      "settings for some paths or targets"),
+    ("auth", lambda row: row.realm, {"realm": "Staff only"}, "who has a password, for locations to ask for"),
+    ("access", lambda row: ", ".join(row.require), {"match": "all"}, "conditions that several places require"),
     ("forward_auth", lambda service: service.url, {"url": "http://127.0.0.1:"},
      "a service that locations ask first"),
     ("headers", lambda row: f"{row.on}: {row.action} {row.name}".rstrip(), {"name": "X-"},
@@ -122,8 +125,7 @@ ROWS_WITHOUT_A_PAGE: tuple[tuple[str, Callable[[Any], str], dict[str, Any], str]
     ("access_logs", lambda row: f"{row.host or 'the server'}: {row.file}", {"file": "access.log"},
      "one log of requests more, or a host's own"),
 )  # fmt: skip
-"""Lists and tables of the site that only the palette edits: the name, what is said of a row, what a new one begins
-with, and what it is for."""
+"""Lists and tables of the site: the name, what is said of a row, what a new one begins with, and what it is for."""
 
 
 def rows(
@@ -154,6 +156,13 @@ def add(console: ConsoleVerbs, address: Address, start: dict[str, Any], about: s
     what = thing((*address, "")).partition(" ")[0]
     name = f"add {what} to {address[1]}" if len(address) > 1 else f"add {what}"
     return PaletteEntry(name, about, partial(console.add, address, start))
+
+
+def optional(console: ConsoleVerbs, address: Address, table: object, about: str) -> Iterator[PaletteEntry]:
+    """Edit a table of the site that may be missing, and remove it."""
+    yield edit(console, address, about if table is not None else f"{about}: none yet")
+    if table is not None:
+        yield remove(console, address, about)
 
 
 def own_table(console: ConsoleVerbs, address: Address, is_there: bool) -> Iterator[PaletteEntry]:

@@ -206,7 +206,7 @@ def undocumented_fields(tree: Tree) -> Iterator[Offence]:
 
 
 def _of_class(row: ast.AnnAssign) -> bool:
-    return "ClassVar" in ast.unparse(row.annotation)
+    return "ClassVar" in ast.unparse(row.annotation) or "Final" in ast.unparse(row.annotation)
 
 
 def _is_text(rows: list[ast.stmt]) -> bool:

@@ -1138,8 +1138,15 @@ MUTANTS = [
     Mutant(
         "memory: it is tried anew",
         RULES,
-        "            if not self._pause:\n                self._forget()\n",
+        "        if self._pause == 0:\n            self._forget()\n",
         "",
+        SHORTCUT_TESTS,
+    ),
+    Mutant(
+        "memory: what does not pay is not asked",
+        RULES,
+        "self.inputs is not None and decisions.pays()",
+        "self.inputs is not None",
         SHORTCUT_TESTS,
     ),
     Mutant(

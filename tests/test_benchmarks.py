@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import cpu, load, plot, profile, results, stages
+from benchmarks import cpu, load, plot, profile, remembering, results, stages
 from benchmarks.configurations import Ends, site_file
 from benchmarks.contenders import Upstream, certificate, commit, contenders, prepared
 from benchmarks.machine import OTHER_CORE, ROOT, cpu_seconds, free_ports, memory_kib, running, tree, wait_for
@@ -172,3 +172,13 @@ def test_a_result_says_of_which_commit_it_is(tmp_path: Path) -> None:
     told = json.loads(path.read_text())
     assert told["rows"] == {"get": {"rproxy": [1.23]}}
     assert told["commit"] == commit(ROOT)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("site", remembering.SITES.values(), ids=remembering.SITES)
+async def test_what_is_remembered_is_bounded_and_costs_little_where_nothing_comes_again(
+    site: str, tmp_path: Path
+) -> None:
+    assert await remembering.ratio(site, tmp_path) < 1.06  # 1.03, and what a busy machine adds
+    grown = await remembering.memory(site, tmp_path)
+    assert grown[-1] - grown[4] < 1024

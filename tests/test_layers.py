@@ -107,7 +107,7 @@ KEPT: Tree = {
     "tests/serve/test_a.py": "",
     SERVE: '"""See ``b.A`` and `serve/`; ``ap_die``, `a/b.c` and text/html are not ours."""\n' + "x = 1\n" * 399,
     "proxy_core/serve/b.py": '"""B."""\nfrom proxy_core.serve import a\n' + klass("A", 5, documented=False),
-    "proxy_core/serve/c.py": '"""C."""\n' + klass("B", 6, documented=True) + "    g: ClassVar[int]\n",
+    "proxy_core/serve/c.py": '"""C."""\n' + klass("B", 6, documented=True) + "    g: ClassVar[int]\n    H: Final = 1\n",
     "proxy_core/serve/d.py": '"""D."""\n' + long("class C:\n", 300) + "def f(a, b, c, d, e, f, g): pass\n",
     "proxy_core/serve/e.py": '"""E."""\nimport aiohttp\nclass D:\n    def f(self, a, b, c, d, e, f, g): pass\n',
 }

@@ -8,6 +8,7 @@ import shutil
 import textwrap
 import zipfile
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from hatchling.builders.sdist import SdistBuilder
@@ -58,10 +59,33 @@ def test_the_wheel_has_all_that_the_packages_have(built: dict[str, bytes]) -> No
     assert {Path(name).suffix for name in wanted} >= {".py", ".md", ".tcss"}
 
 
+def test_a_plain_wheel_is_pure_and_needs_no_compiler(built: dict[str, bytes]) -> None:
+    assert b"Root-Is-Purelib: true\nTag: py3-none-any\n" in built[f"rproxy_tui-{__version__}.dist-info/WHEEL"]
+    assert WheelBuilder(str(ROOT)).config.dependencies == []
+
+
+def test_the_compiled_wheel_is_made_with_a_compiler_and_with_the_types_of_what_is_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RPROXY_COMPILED", "1")
+    needed = {re.split(r"[\[<>=;]", each)[0] for each in WheelBuilder(str(ROOT)).config.dependencies}
+    assert needed >= {"mypy", "setuptools", "aiohttp", "msgspec"}
+
+
+def test_what_is_compiled_is_there_and_makes_no_structs() -> None:
+    script = run_path(str(ROOT / "packaging" / "compiled.py"))
+    package = ROOT / "proxy_core"
+    assert [pattern for pattern in (*script["COMPILED"], *script["PURE"]) if not any(package.glob(pattern))] == []
+    found = script["modules"](package)
+    assert {"serve/flight.py", "rules/host_rules.py", "runtime/upstreams/connection.py"} <= {*found}
+    assert [name for name in found if "(Struct" in (package / name).read_text()] == []
+
+
 IN_THE_SDIST = [
     "README.md",
     "CHANGELOG.md",
     ".ci/run",
+    "packaging/compiled.py",
     "packaging/rproxy.service",
     "packaging/kubernetes.yaml",
     "docs/console.svg",

@@ -8,6 +8,7 @@ heads by these tables.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 
 class RefusedRequest(Exception):
@@ -33,25 +34,25 @@ class Kind:
     """What a field means to a proxy: plain numbers, compared once for each line of a head. PASS is everything that is
     none of its business."""
 
-    PASS = 0
-    DROP = 1
-    HOST = 2
-    LENGTH = 3
-    CODING = 4
-    CONNECTION = 5
-    EXPECT = 6
-    UPGRADE = 7
-    FORWARDED_FOR = 8
-    FORWARDED_HOST = 9
-    FORWARDED_SERVER = 10
-    DATE = 11
-    ADDRESS = 12
-    CHALLENGE = 13
-    HOPS = 14
-    FORWARDED_PROTO = 15
-    FORWARDED = 16
-    CLAIM = 17
-    TWIN = 18
+    PASS: Final = 0
+    DROP: Final = 1
+    HOST: Final = 2
+    LENGTH: Final = 3
+    CODING: Final = 4
+    CONNECTION: Final = 5
+    EXPECT: Final = 6
+    UPGRADE: Final = 7
+    FORWARDED_FOR: Final = 8
+    FORWARDED_HOST: Final = 9
+    FORWARDED_SERVER: Final = 10
+    DATE: Final = 11
+    ADDRESS: Final = 12
+    CHALLENGE: Final = 13
+    HOPS: Final = 14
+    FORWARDED_PROTO: Final = 15
+    FORWARDED: Final = 16
+    CLAIM: Final = 17
+    TWIN: Final = 18
 
 
 class Kinds(dict[bytes, int]):

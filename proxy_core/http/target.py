@@ -27,9 +27,9 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _KEPT = re.compile(r"(%(?:25)*2[Ff])")
 _KEPT_OR_ESCAPE = re.compile(r"%(?:25)*2[Ff]|%([0-9A-Fa-f]{2})")
 _SEGMENT = rb"/[A-Za-z0-9_~$+!*'(),;:@&=-][A-Za-z0-9_~$+!*'(),;:@&=.-]*+"
-PLAIN = re.compile(rb"(?=/)((?:" + _SEGMENT + rb")*+/?)(\?[^\x00-\x20\x7f#]*+)?").fullmatch
+PLAIN = re.compile(rb"(?=/)((?:" + _SEGMENT + rb")*+/?)(\?[^\x00-\x20\x7f#]*+|)").fullmatch
 """Matches a target whose path is its own normal form *and* its own spelling upstream: nearly every request. The
-groups are path and query (None when there is none)."""
+groups are path and query (empty when there is none)."""
 
 
 Slashes = Literal["refuse", "decode", "keep"]

@@ -9,7 +9,7 @@ second need not be decided. It holds only what is immutable and the same for who
 - No client makes it grow: entries are bounded, and so are the bytes of what clients choose in them; long ones are not
   kept.
 - It never costs more than it saves: where it was filled and helped less often than it was filled, it stops to be
-  filled for a while. It goes on to answer what it has.
+  filled for a while. Where it takes something to ask it, it is not asked meanwhile (``pays``).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Value = TypeVar("Value")
 
 
 class Memo(Generic[Key, Value]):
-    """Tables that have one bound. Who finds something in one counts it in ``hits``; who does not may ``keep`` it."""
+    """Tables that have one bound. Who finds something in one counts it in ``hits``; who does not may ``keep`` it, where
+    the memo ``pays``."""
 
     __slots__ = ("_bytes", "_entries", "_pause", "_tables", "hits")
 
@@ -51,11 +52,6 @@ class Memo(Generic[Key, Value]):
 
     def keep(self, table: dict[Key, Value], key: Key, value: Value, size: int) -> None:
         """Remember what was not found. ``size`` is that of the entry, in bytes."""
-        if self._pause:
-            self._pause -= 1
-            if not self._pause:
-                self._forget()
-            return
         if size > LONGEST:
             return
         if self._entries >= MOST or self._bytes + size > MOST_BYTES:
@@ -66,6 +62,15 @@ class Memo(Generic[Key, Value]):
         table[key] = value
         self._entries += 1
         self._bytes += size
+
+    def pays(self) -> bool:
+        """Whether it is filled now. Each time that it is not counts as a miss."""
+        if not self._pause:
+            return True
+        self._pause -= 1
+        if self._pause == 0:
+            self._forget()
+        return False
 
     def _forget(self) -> None:
         for table in self._tables:
@@ -90,7 +95,8 @@ class FieldBlocks:
             self._memo.hits += 1
             return found
         found = fields(head)
-        self._memo.keep(self._known, block, found, len(block))
+        if self._memo.pays():
+            self._memo.keep(self._known, block, found, len(block))
         return found
 
 

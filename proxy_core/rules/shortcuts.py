@@ -54,13 +54,15 @@ class Shortcuts:
         variables yet, which any row may read."""
         if self.begun is not None and view.target not in self.by_target:
             found: Decision | Literal[False] = straight(view.target, self.begun, self.tables, self.reading) or False
-            self.targets.keep(self.by_target, view.target, found, len(view.target))
+            if self.targets.pays():
+                self.targets.keep(self.by_target, view.target, found, len(view.target))
             if found:
                 return found
-        key = self.inputs.key(view) if self.inputs is not None else None
+        decisions = self.decisions
+        key = self.inputs.key(view) if self.inputs is not None and decisions.pays() else None
         if key is None:
             return whole(view, facts)
-        known, decisions = self.by_inputs.get(key), self.decisions
+        known = self.by_inputs.get(key)
         if known is not None:
             decisions.hits += 1
             return known

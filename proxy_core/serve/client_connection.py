@@ -12,7 +12,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from time import monotonic, time
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
@@ -370,6 +370,6 @@ def _reader(
     return RequestReader(name, connection, client_lines(tls, variables) if tls is not None else (), blocks)
 
 
-def _address(name: tuple[str, int] | None) -> str:
+def _address(name: tuple[Any, ...] | None) -> str:
     """The address of a socket; one of IPv4 that came in over IPv6 as what it is."""
     return str(name[0]).removeprefix("::ffff:") if name else ""

@@ -21,7 +21,7 @@ from proxy_core.serve.proxy_protocol import BadProxyHeader, Ends, receive
 
 OPENING_SECONDS: Final = 10.0
 """From accepting to the first byte of HTTP: PROXY header and handshake."""
-OPENING_MOST: Final = 2048
+OPENING_MOST = 2048
 SHUTDOWN_SECONDS: Final = 5.0
 """How long a client may take to answer our close_notify."""
 _AT_ONCE: Final = 64

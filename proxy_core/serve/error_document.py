@@ -26,10 +26,12 @@ class PageClient(ClientSide, Protocol):
 
 @dataclass(slots=True, eq=False)
 class PageFlight(Flight):
-    """Fetches the page for the error of ``first``."""
+    """Fetches the page for the error of another."""
 
-    client: PageClient
     first: Flight = field(kw_only=True)
+    """Whose page it fetches."""
+    asking: PageClient = field(kw_only=True)
+    """The client of both, as one that can go back to the first."""
 
     def respond(self, status: int, cause: str, moved: bytes = b"") -> None:
         """A redirect is as good as a page; anything else means that there is none."""
@@ -56,7 +58,7 @@ class PageFlight(Flight):
         exchange.sent += own.sent
         if own.cause:
             exchange.cause += f"; its page {own.view.target.decode('latin-1')} failed: {own.cause}"
-        self.client.flight = self.first
+        self.asking.flight = self.first
 
 
 def fetch(state: ServerState, client: PageClient, path: str) -> bool:
@@ -71,7 +73,7 @@ def fetch(state: ServerState, client: PageClient, path: str) -> bool:
     own = Exchange(exchange.rules, view, view.head, exchange.version, exchange.at, monotonic())
     client.flight = page = PageFlight(
         state, client, own, fields, first.may_keep(), first.own_fields, not fields.length,
-        page_for=exchange.status, first=first,
+        page_for=exchange.status, first=first, asking=client,
     )  # fmt: skip
     try:
         page.decide()

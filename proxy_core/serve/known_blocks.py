@@ -18,7 +18,7 @@ from typing import Final
 from proxy_core.serve.forwarded_fields import Hop
 from proxy_core.serve.request_fields import RequestFields
 
-MOST_BYTES: Final = 4 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 """Bytes that are remembered at most, about: 5,000 blocks of a browser's size."""
 _OVERHEAD: Final = 600
 """Bytes of the objects that hold a block, about."""

@@ -138,7 +138,7 @@ class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, told: Told) -> None:
         self._told = told
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         load = report(data)
         if load is not None:
             self._told(load, addr[0].removeprefix("::ffff:"))

@@ -170,15 +170,16 @@ def line(link: Link) -> Part:
 
 
 def members(snapshot: Snapshot) -> tuple[Content, ...]:
-    """How many members are up, draining and down (disabled ones are down by intention and not counted)."""
+    """How many members are up, draining and down (disabled ones are down by intention and not counted), with
+    the signs that the tables have for them."""
     present = [member for member in snapshot.members if not member.retired and member.status != "disabled"]
     draining = sum(member.status == "draining" for member in present)
     down = sum(member.status == "enabled" and not member.well for member in present)
     up = len(present) - draining - down
     states = [
-        (up, f"▲ {up}", "up", "$text-success" if up else "$text-muted"),
-        (draining, f"◐ {draining}", "draining", "$text-warning"),
-        (down, f"▼ {down}", "down", "$text-error"),
+        (up, f"● {up}", "up", "$text-success" if up else "$text-muted"),
+        (draining, f"▼ {draining}", "draining", "$text-warning"),
+        (down, f"▲ {down}", "down", "$text-error"),
     ]
     shown = [state for state in states if state[0]] or states[:1]
     words = Content(" ").join(Content.styled(f"{figure} {word}", style) for _, figure, word, style in shown)

@@ -18,6 +18,7 @@ from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.request_head import RequestReader
 from proxy_core.serve.strict_parser import StrictParser
 from proxy_core.serve.upstream_request import UpstreamRequest
+from tests.builds import replaceable
 from tests.e2e.harness import HELLO, answers, ask, client, serving, site, until, upstream
 
 PLACES: list[tuple[Any, str]] = [
@@ -63,6 +64,7 @@ def once(real: Callable[..., Any], error: type[BaseException]) -> Callable[..., 
 async def test_an_exception_costs_its_request_and_nothing_else(
     where: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    replaceable(getattr(where, name))
     async with upstream(answers(b"".join(ANSWERS), HELLO)) as member, serving(site(member.port)) as proxy:
         monkeypatch.setattr(where, name, once(getattr(where, name), Injected))
         async with client(proxy.port) as one:

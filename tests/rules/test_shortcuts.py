@@ -30,6 +30,7 @@ from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.decision import Decision, Forward
 from proxy_core.rules.facts import NOTHING, FactKey, Facts, Need
 from proxy_core.rules.host_rules import HostRules
+from proxy_core.rules.inputs import Inputs
 from proxy_core.rules.memory import LONGEST, MOST, MOST_BYTES, PAUSE, Memo
 from proxy_core.rules.program import Program
 from proxy_core.rules.text.variables import VARIABLES
@@ -437,7 +438,7 @@ def kept(memo: Memo[int, int], keys: Sequence[int], size: int = 1) -> set[int]:
     for key in keys:
         if key in table:
             memo.hits += 1
-        else:
+        elif memo.pays():
             memo.keep(table, key, key, size)
     return {*table}
 
@@ -456,6 +457,20 @@ def test_a_memo_that_does_not_pay_stands_still_and_answers_what_it_has() -> None
     assert kept(Memo(), unique) == {*range(MOST)}
     after = MOST + PAUSE + 1
     assert kept(Memo(), range(after + 10)) == {*range(after, after + 10)}  # and then it is tried anew
+
+
+def test_where_decisions_do_not_come_again_requests_are_not_even_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy_core.rules.memory.MOST", 4)
+    monkeypatch.setattr("proxy_core.rules.memory.PAUSE", 10)
+    program, compared = compiled(rule("^/a", "E=mark:%{HTTP:X-Mark}")), list[RequestView]()
+    for number in range(4 + 1):
+        program.server.decide(asked(b"/a%d" % number), NOTHING)
+    monkeypatch.setattr(Inputs, "key", lambda _, view: compared.append(view))
+    for number in range(10):
+        program.server.decide(asked(b"/a/%d" % number), NOTHING)
+    assert not compared
+    program.server.decide(asked(b"/a/again"), NOTHING)
+    assert len(compared) == 1
 
 
 def test_a_memo_that_pays_makes_room_for_what_comes() -> None:

@@ -119,6 +119,7 @@ async def test_q_leaves_the_service_alone_and_the_palette_stops_it_after_a_quest
             await until(pilot, lambda: isinstance(app.screen, Choice), "the question")
             await pilot.press("y")
             await until(pilot, stopped.is_set, "it is told to stop")
+            await until(pilot, lambda: app.ctl == "rproxy ctl stop", "the line that does the same")
 
 
 async def test_who_may_only_read_stops_nothing_and_changes_nothing() -> None:

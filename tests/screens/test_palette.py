@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.widgets import Input
 
+from proxy_core.config.model import Site
+from proxy_core.config.schema import fields
 from proxy_core.control.door.link import Link
 from rproxy_tui.palette import entries, of_page
 from rproxy_tui.screens.help import key_table
@@ -213,3 +217,11 @@ async def test_demo_members_are_offered_only_where_they_would_run() -> None:
         await pilot.press("p")
         await shows(pilot, "refuses connections")
         assert "demo" not in screen(pilot)
+
+
+async def test_every_table_of_the_site_is_edited_by_name_from_any_page() -> None:
+    async with console(FakeEngine()) as pilot:
+        app = app_of(pilot)
+        runs = [entry.run for entry in entries(app)]
+        edited = {run.args[0][0] for run in runs if isinstance(run, partial) and run.func in (app.edit, app.add)}
+        assert {field.name for field in fields(Site) if field.struct is not None} <= edited

@@ -45,7 +45,7 @@ def test_what_matters_least_gives_way_first() -> None:
 
 
 @pytest.mark.parametrize(("width", "present", "absent"), [
-    (60, ["req/s", "5xx/s", "p99", "▲", "▼"], ["console", "p50"]),
+    (60, ["req/s", "5xx/s", "p99", "● 5", "▼ 1", "▲ 1"], ["console", "p50"]),
     (80, ["req/s", "5xx/s", "p99", "up", "draining", "down"], ["console"]),
     (160, ["req/s", "in flight", "4xx/s", "5xx/s", "p50", "p95", "p99", "ms late", "console", "6 %"], []),
 ])  # fmt: skip

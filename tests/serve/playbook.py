@@ -36,6 +36,7 @@ from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.flight import Flight
 from proxy_core.serve.request_head import RequestReader
 from proxy_core.serve.server_state import ServerState
+from tests.builds import replaceable
 
 Step = Callable[["Play"], object]
 Bytes = bytes | int
@@ -413,7 +414,13 @@ def breaking(what: Any, name: str) -> Step:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("put in by a script")
 
-    return lambda play: setattr(play, "_patched", (what, name, getattr(what, name))) or setattr(what, name, broken)
+    def step(play: Play) -> None:
+        whole = getattr(what, name)
+        replaceable(whole)
+        play._patched = (what, name, whole)
+        setattr(what, name, broken)
+
+    return step
 
 
 def makes_a_mistake(where: str) -> Step:

@@ -44,11 +44,12 @@ class Wire(asyncio.Transport):
         self.done.append("resume_reading")
 
 
-class Connection(Lingering):
-    def __init__(self, wire: Wire, half_closed: bool = False) -> None:
-        self.transport = wire
-        self.closing, self.half_closed, self.paused = False, half_closed, True
-        self.deadline = 0.0
+def connected(wire: Wire, half_closed: bool = False) -> Lingering:
+    made = Lingering()
+    made.transport = wire
+    made.closing, made.half_closed, made.paused = False, half_closed, True
+    made.deadline = 0.0
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_our_side_is_closed_and_what_still_comes_is_read_for_a_while() -> None:
     wire = Wire()
-    connection = Connection(wire)
+    connection = connected(wire)
     connection.linger()
     assert wire.done == ["write_eof", "resume_reading"]
     assert (connection.closing, connection.deadline) == (True, NOW + LINGER_SECONDS)
@@ -73,13 +74,13 @@ def test_where_nothing_more_can_come_or_one_side_cannot_be_closed_it_is_closed_w
     half_closed: bool, half: bool
 ) -> None:
     wire = Wire(half=half)
-    Connection(wire, half_closed).linger()
+    connected(wire, half_closed).linger()
     assert wire.done == ["close"]
 
 
 def test_a_client_that_takes_its_last_answer_slowly_is_waited_for_and_one_that_takes_none_is_not() -> None:
     wire = Wire(unsent=100)
-    connection = Connection(wire)
+    connection = connected(wire)
     connection.linger()
     assert connection.deadline == NOW + SEND_SECONDS
     wire.unsent = 50
@@ -92,6 +93,6 @@ def test_a_client_that_takes_its_last_answer_slowly_is_waited_for_and_one_that_t
 
 def test_what_is_cut_is_reset_at_once() -> None:
     wire = Wire(unsent=100)
-    connection = Connection(wire)
+    connection = connected(wire)
     connection.cut()
     assert (wire.done, connection.closing) == (["abort"], True)

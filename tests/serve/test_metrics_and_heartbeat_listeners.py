@@ -125,7 +125,7 @@ async def test_a_multicast_group_is_joined(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def kept(*arguments: Any, **named: Any) -> Any:
         ends.extend(await real(*arguments, **named))
-        return ends
+        return tuple(ends)
 
     monkeypatch.setattr(loop, "create_datagram_endpoint", kept)
     beats = await hear_heartbeats(f"{GROUP}:0", lambda *heard: said.append(heard))

@@ -61,7 +61,11 @@ class Terminal:
             stderr=slave,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={**os.environ, "XDG_STATE_HOME": str(file.parent / "state"), "TERM": "xterm-256color"},
+            env={
+                **os.environ,
+                **({"XDG_STATE_HOME": str(file.parent / "state")} if file.suffix == ".toml" else {}),
+                "TERM": "xterm-256color",
+            },
         )
         os.close(slave)
         self.output = ""

@@ -253,3 +253,38 @@ def test_a_site_that_is_served_already_is_offered_to_attach_to(start: Start, tmp
         assert second.process.wait(10) == 0
     finally:
         second.kill()
+
+
+ILL = f"""\
+import logging
+from proxy_core.control.door.remote_view import RemoteView
+problems = RemoteView.problems
+def logged(self):
+    logging.getLogger("asyncio").error("a fault of a library")
+    return problems(self)
+RemoteView.problems = logged
+{FAILING}
+{ATTACH}"""
+
+
+def test_what_libraries_of_an_attached_console_log_and_the_trace_of_its_crash_go_to_files(
+    start: Start, tmp_path: Path, state_folder: Path
+) -> None:
+    service = start()
+    place = socket_path(tmp_path / "site.toml")
+    until(lambda: answers(place), "the door is open")
+    console = Terminal(place, program=ILL)
+    try:
+        console.shows("ms line", 30)
+        console.press("7")
+        console.shows("the console crashed")
+        console.shows("The trace is in ")
+        assert console.process.wait(10) == 1
+        assert "a fault of a library" not in console.output
+        (log,) = (state_folder / "rproxy").glob("console.log")
+        assert "a fault of a library" in log.read_text()
+        (trace,) = (state_folder / "rproxy").glob("console-crash-*.txt")
+        assert "this page fails" in trace.read_text()
+    finally:
+        console.kill()
+    assert service.stop() == 0

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,9 +95,17 @@ def site_argument(parser: argparse.ArgumentParser, **more: Any) -> None:
     parser.add_argument("site", type=Path, **{"help": "the site file (TOML)", **more})
 
 
+def build() -> str:
+    """What the modules that a request passes are made of (packaging/compiled.py)."""
+    of_one = find_spec("proxy_core.http.target")
+    return "compiled" if of_one and isinstance(of_one.loader, ExtensionFileLoader) else "pure Python"
+
+
 def common_options(parser: argparse.ArgumentParser, whole: Callable[[], Parser]) -> None:
     """What a program tells of itself; ``whole`` makes the parser that shells are to complete."""
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version")
+    version = lambda _: f"{parser.prog} {__version__} ({build()})\n"  # noqa: E731
+    help_ = "show the version, and whether this is the compiled wheel"
+    parser.add_argument("--version", action=Telling, nargs=0, text=version, help=help_)
     help_ = "print what makes this shell complete the command line"
     shells = ("bash", "fish", "tcsh", "zsh")
     text = lambda shell: whole().completion(shell)  # noqa: E731

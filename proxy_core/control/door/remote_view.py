@@ -43,7 +43,7 @@ from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recent_requests import SECONDS
 
 PACE, PACE_OF_SLOW = 0.2, 0.5
-"""Seconds between two looks at the service, on a line that is quick, and on one that is slow."""
+"""Seconds from one look at the service to the next, on a line that is quick, and on one that is slow."""
 AT_LEAST = 0.05
 """Seconds between two looks, whatever happens."""
 AGAIN = 1.0
@@ -226,7 +226,8 @@ class RemoteView:
             if self._lost:
                 await self._publish()
             took = time.monotonic() - began
-            pause = AGAIN if self._lost else max(PACE_OF_SLOW, took) if self.line.slow else PACE
+            pace = PACE_OF_SLOW if self.line.slow else PACE
+            pause = AGAIN if self._lost else max(took / 2, pace - took)  # a third of the line's time is for others
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._news.wait()

@@ -52,7 +52,7 @@ def straight(target: bytes, begun: Beginnings, tables: tuple[RouteTable, ...], r
                 route = table.bound[number]
                 if route.pool is None or _asks(route):
                     break
-                return Forward(route, (route.target + path[len(route.path) :] or b"/") + (query or b""))
+                return Forward(route, (route.target + path[len(route.path) :] or b"/") + query)
     try:
         raw_path, query = split(target)
         return _routed(normalised(raw_path, reading), query, target, begun, tables, reading)

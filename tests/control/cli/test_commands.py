@@ -18,10 +18,12 @@ from proxy_core.control.cli import __main__ as cli
 from proxy_core.control.cli.ctl import VERBS
 from rproxy_tui import __main__ as console
 from rproxy_tui import attach
+from tests.builds import COMPILED
 
 ROOT = Path(__file__).parent.parent.parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROGRAMS = {"rproxy": cli, "rproxy-tui": console}
+BUILD = "compiled" if COMPILED else "pure Python"
 
 
 def ended(capsys: pytest.CaptureFixture[str], program: str, *arguments: str) -> tuple[object, str, str]:
@@ -42,8 +44,8 @@ def options(parser: ArgumentParser) -> Iterator[Action]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_tells_its_version(program: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ended(capsys, program, "--version") == (0, f"{program} {__version__}\n", "")
+def test_a_program_tells_its_version_and_which_build_it_is(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(capsys, program, "--version") == (0, f"{program} {__version__} ({BUILD})\n", "")
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -17,13 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.balance.member_state import MemberKey, MemberState
-from proxy_core.config.model import AccessLog, AccessLogRow, Site
+from proxy_core.config.model import AccessLog, AccessLogRow, Host, Site
 from proxy_core.control.watching import access_log, log_format
 from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.http.request_view import RequestView
 from proxy_core.runtime import recent_requests as recorder_module
+from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recent_requests import Recorder
+from proxy_core.runtime.registry import Registry
 
 HEAD = (
     b"GET /apache_pb.gif HTTP/1.0\r\nHost: x\r\n"
@@ -72,11 +74,16 @@ def opened(recorder: Recorder, folder: Path, **settings: Any) -> AccessLogs:
     return log
 
 
+class Unreadable(dict[str, str]):
+    def items(self) -> Any:
+        raise ZeroDivisionError
+
+
 def test_a_mistake_over_one_request_does_not_stop_the_log(tmp_path: Path) -> None:
     recorder = Recorder()
     log = opened(recorder, tmp_path, format="%{who}n")
-    served(recorder, notes=3)
-    with pytest.raises(AttributeError):
+    served(recorder, notes=Unreadable(who="eve"))
+    with pytest.raises(ZeroDivisionError):
         log.write()
     served(recorder, notes={"who": "eve"})
     log.write()
@@ -306,7 +313,10 @@ def test_standard_output_is_left_alone_while_a_console_has_it(
     assert "name a file" in str(beside_a_console.problems)
 
 
-SERVER, SHOP, MAIL = (SimpleNamespace(name=name) for name in ("", "shop", "mail"))
+PROGRAM = compile_site(
+    Site(hosts={"shop": Host(names=("shop",)), "mail": Host(names=("mail",))}), Registry(), 1
+).program
+SERVER, SHOP, MAIL = PROGRAM.server, PROGRAM.hosts["shop"], PROGRAM.hosts["mail"]
 
 
 def several(folder: Path, *rows: AccessLogRow, **first: Any) -> dict[str, list[int]]:

@@ -1,0 +1,113 @@
+"""The fast wheel: what a request passes as machine code (mypyc), beside the source that it was made of.
+
+A build hook of hatch, which does nothing unless RPROXY_COMPILED is 1 in the environment: a plain ``pip install`` stays
+pure Python and needs no compiler. It decides here, and nowhere else, which modules are compiled. It never changes a
+source: a module that mypyc does not take stays pure, and works with the others as it is. The source of each module is
+in the wheel too, for tracebacks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+WANTED = "RPROXY_COMPILED"
+TOOLS = ["mypy[mypyc]>=2,<3", "setuptools>=77"]
+PACKAGE = "proxy_core"
+
+COMPILED = (
+    "balance/**/*.py",
+    "http/**/*.py",
+    "rules/**/*.py",
+    "runtime/exchange.py",
+    "runtime/origin_pools.py",
+    "runtime/recent_requests.py",
+    "runtime/registry.py",
+    "runtime/rule_set.py",
+    "runtime/upstreams/**/*.py",
+    "serve/**/*.py",
+)
+"""What is on the way of a request, within the package."""
+
+PURE = {
+    "**/__init__.py": "nothing is in it but what the package is for",
+    "balance/member_state.py": "msgspec reads it by its annotations, which mypyc does not keep whole",
+    "rules/lint/*.py": "no request passes it, and mypyc fails at it",
+    "runtime/upstreams/connector.py": "it connects; tests stand in for it, which what is compiled does not let them",
+    "serve/strict_parser.py": "aiohttp's parser in C gives other types than it declares",
+}
+"""What is not compiled of that, and why."""
+MAKES_STRUCTS = re.compile(r"^ *class \w+\(Struct\b", re.MULTILINE).search
+"""Nor are modules with such classes: mypyc drops what they say beside their base (``frozen=True``), and takes a field
+that says how its value is made for the value."""
+
+
+def modules(package: Path) -> list[str]:
+    """The files of the modules that are compiled, within the package."""
+
+    def found(patterns: Any) -> set[str]:
+        return {path.relative_to(package).as_posix() for pattern in patterns for path in package.glob(pattern)}
+
+    every = sorted(found(COMPILED) - found(PURE))
+    return [module for module in every if not MAKES_STRUCTS((package / module).read_text())]
+
+
+def compile_modules(package: Path, folder: Path) -> dict[Path, str]:
+    """Compile them in an empty folder; each file that was made, with its place in the wheel. Needs TOOLS, a C compiler,
+    and all that the package imports, for its types."""
+    from mypyc.build import mypycify
+    from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    class AtOnce(build_ext):
+        """Compiles as many files at a time as there are cores; almost all of them belong to one library."""
+
+        def build_extensions(self) -> None:
+            one = self.compiler.compile
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                self.compiler.compile = lambda sources, **options: [
+                    made for several in pool.map(lambda source: one([source], **options), sources) for made in several
+                ]
+                super().build_extensions()
+
+    # Away from pyproject.toml, whose settings of mypy are for the whole of the project.
+    shutil.copytree(package, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    with chdir(folder):
+        paths = [f"{PACKAGE}/{module}" for module in modules(Path(PACKAGE))]
+        extensions = mypycify(
+            ["--ignore-missing-imports", *paths], opt_level="3", debug_level="0", multi_file=True, group_name=PACKAGE
+        )
+        command = AtOnce(Distribution({"ext_modules": extensions}))
+        command.build_lib, command.build_temp = "made", "objects"
+        command.ensure_finalized()
+        command.run()
+    made = folder / "made"
+    return {file: file.relative_to(made).as_posix() for file in made.rglob("*") if file.is_file()}
+
+
+class CompiledModules(BuildHookInterface[Any]):
+    """Adds them to the wheel, which is then one for this platform and version of Python."""
+
+    folder = None
+
+    def dependencies(self) -> list[str]:
+        return [*self.metadata.core.dependencies, *TOOLS] if os.environ.get(WANTED) == "1" else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version != "standard" or os.environ.get(WANTED) != "1":
+            return
+        self.folder = tempfile.TemporaryDirectory(prefix="rproxy-compiled-")
+        build_data["force_include"] |= compile_modules(Path(self.root, PACKAGE), Path(self.folder.name))
+        build_data |= {"pure_python": False, "infer_tag": True}
+
+    def finalize(self, _version: str, _build_data: dict[str, Any], _artifact: str) -> None:
+        if self.folder is not None:
+            self.folder.cleanup()
