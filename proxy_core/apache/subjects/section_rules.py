@@ -22,14 +22,14 @@ def sections(draft: SiteDraft, answers: bool) -> None:
     those of a host that is off hold as well."""
     main = draft.main
     on = {server: _is_on(main, server) for server in (main, *draft.hosts)}
-    of_main = {engine: _rows_in(draft, main, engine, ()) for engine in set(on.values())}
-    _, shared = of_main[on[main]]
+    of_main = {server: _rows_in(draft, main, on[server], (), server) for server in on}
+    _, shared = of_main[main]
     taken = [where for where, rows in shared.items() if answers or all(_alike(rows, each.get(where, ())) for _, each in
              of_main.values())]  # fmt: skip
     main.inner[:0] = [row for where in taken for row in shared[where]]
     for server in draft.hosts:
-        before, rows = of_main[on[server]]
-        _, own = _rows_in(draft, server, on[server], before)
+        before, rows = of_main[server]
+        _, own = _rows_in(draft, server, on[server], before, server)
         mine = [DraftRow(dict(row.content), row.origins) for where in rows if where not in taken for row in rows[where]]
         server.inner[:0] = [*mine, *(row for each in own.values() for row in each)]
 
@@ -45,14 +45,15 @@ def _alike(rows: Sequence[DraftRow], others: Sequence[DraftRow]) -> bool:
 
 
 def _rows_in(
-    draft: SiteDraft, server: DraftServer, on: bool, before: Sequence[DraftSection]
+    draft: SiteDraft, server: DraftServer, on: bool, before: Sequence[DraftSection], asked: DraftServer
 ) -> tuple[list[DraftSection], dict[str, list[DraftRow]]]:
     """Sections of a server as those ``before`` them and the server leave them, and the rows of their rules by their
     locations. Of several sections that hold, the last that says anything of rewriting counts, with what it does not say
-    itself of those round it (``config_perdir_merge``). Where no link may be followed, rules are forbidden."""
+    itself of those round it (``config_perdir_merge``). Where no link may be followed in the server that is ``asked``,
+    rules are forbidden."""
     settled = list(before)
     rows = {}
-    said = links.said(draft, (draft.main, server))
+    said = links.said(draft, (draft.main, asked))
     for section in server.within:
         assert section.row is not None
         around = [each for each in settled if holds(each, section)]
