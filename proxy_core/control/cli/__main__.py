@@ -34,8 +34,8 @@ COMMANDS = {
     "explain": ("explain_request", "Tell what would become of a request, and why."),
     "export": ("import_export", "Make a configuration of a site file that Apache httpd serves in the same way."),
     "import": ("import_export", "Make a site file of an Apache httpd configuration."),
-    "test": ("rule_tests", "Ask the rules every request of [[tests]], and say what comes out otherwise."),
     "init": ("init_site", "Write a small site file with comments, to start from."),
+    "test": ("rule_tests", "Ask the rules every request of [[tests]], and say what comes out otherwise."),
 }
 """The module of each command, which has it as a Subcommand of its name, and what the command does."""
 
