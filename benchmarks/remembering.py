@@ -77,38 +77,43 @@ def _ask(client: Wire, number: int, fields: bytes = b"") -> None:
 
 
 async def ratio(site: str, folder: Path) -> float:
-    """What a request with a target of its own costs, by what it costs with no memory at all: the median of pairs of
-    batches."""
+    """What a request with a target of its own costs, by what it costs where nothing is looked for in a memory nor put
+    into one: the median of pairs of batches."""
     from proxy_core.rules.host_rules import HostRules
     from proxy_core.rules.routing.straight import straight
+    from proxy_core.rules.shortcuts import Shortcuts
 
-    def anew(self: HostRules, view: Any, facts: Any, trace: Any = None) -> Any:
-        begun = self.shortcuts.begun
-        return (begun is not None and straight(view.target, begun, self.routes, self.reading)) or self.decided(
-            view, facts, trace
-        )
+    def decide(self: HostRules, view: Any, facts: Any, trace: Any = None) -> Any:
+        if trace is not None or view.env:
+            return self.decided(view, facts, trace)
+        return self.shortcuts.decide(view, facts, self.decided)
 
-    engine, numbers, decide = await _begun(site, folder), count(), HostRules.decide
+    def shortest(self: Shortcuts, view: Any, facts: Any, whole: Any) -> Any:
+        if self.begun is not None:
+            found = straight(view.target, self.begun, self.tables, self.reading)
+            if found:
+                return found
+        return whole(view, facts)
+
+    ways: dict[str, tuple[Any, Any]] = {"memory": (HostRules.decide, Shortcuts.decide), "none": (decide, shortest)}
+    engine, numbers, ratios = await _begun(site, folder), count(), []
     client = _client(engine)
-    for number in range(WARM_UP):
+    for _ in range(WARM_UP):
         _ask(client, next(numbers))
-        if not number % 500:
-            engine._recorder.settle()
     assert client.written.startswith(b"HTTP/1.1 200"), client.written[:200]
-    ratios = []
     try:
         for pair in range(PAIRS):
             spent = {}
-            for way in (decide, anew) if pair % 2 else (anew, decide):
-                HostRules.decide = way  # type: ignore[method-assign]
+            for name in [*ways][:: 1 if pair % 2 else -1]:
+                HostRules.decide, Shortcuts.decide = ways[name]  # type: ignore[method-assign]
                 began = time.thread_time()
                 for _ in range(BATCH):
                     _ask(client, next(numbers))
-                spent[way] = time.thread_time() - began
-            ratios.append(spent[decide] / spent[anew])
+                spent[name] = time.thread_time() - began
+            ratios.append(spent["memory"] / spent["none"])
             await asyncio.sleep(0)
     finally:
-        HostRules.decide = decide  # type: ignore[method-assign]
+        HostRules.decide, Shortcuts.decide = ways["memory"]  # type: ignore[method-assign]
         await engine.stop(0)
     return median(ratios)
 
