@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
-from proxy_core.control.explaining.question import Verdict
+from proxy_core.control.question import Verdict
 from proxy_core.control.view import ListenerState, MemberLoad
 from proxy_core.printable import printable as printable  # one of the words of the console
 

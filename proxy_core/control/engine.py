@@ -24,8 +24,8 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
 from proxy_core.control.named_things import with_named_things
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver

@@ -13,7 +13,7 @@ from msgspec import Struct
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem

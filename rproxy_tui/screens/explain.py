@@ -21,8 +21,8 @@ from textual.message import Message
 from textual.widgets import Label, Static
 
 from proxy_core.control.explaining.explanation import masked_value
-from proxy_core.control.explaining.question import Explanation, Inspection, Question, Verdict
 from proxy_core.control.explaining.question_line import asked, spelled
+from proxy_core.control.question import Explanation, Inspection, Question, Verdict
 from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.printable import lines as lines_of
 from rproxy_tui import words

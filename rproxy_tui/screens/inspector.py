@@ -19,7 +19,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from proxy_core.control.explaining.explanation import masked_value
-from proxy_core.control.explaining.question import Inspection, Verdict
+from proxy_core.control.question import Inspection, Verdict
 from proxy_core.control.view import ListenerState
 from proxy_core.control.watching.log_records import Record
 from proxy_core.printable import lines as lines_of

@@ -17,7 +17,7 @@ from textual.widgets import Label, Static
 
 from proxy_core.config.model import RewriteRule
 from proxy_core.control.editing.commands import Change
-from proxy_core.control.explaining.question import Explanation, Verdict
+from proxy_core.control.question import Explanation, Verdict
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.screens.explain import ExplainPage, QuestionLine, outcome

@@ -12,7 +12,7 @@ import pytest
 
 from proxy_core.control.editing.commands import Applied, Insert, Refused, Set, SetEntry, Undo
 from proxy_core.control.engine import Engine
-from proxy_core.control.explaining.question import Question
+from proxy_core.control.question import Question
 from proxy_core.runtime.maps.source import MapState
 from tests.control.harness import get, member, serving, site_with, submitted
 from tests.runtime.maps.helpers import python

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Ban, HeaderRule, Limits, Location, Route
 from proxy_core.control.explaining.explain import explain, inspection
-from proxy_core.control.explaining.question import Question
+from proxy_core.control.question import Question
 from proxy_core.runtime.fact_lookups import Outside
 from tests.e2e.harness import HELLO, Running, answers, client, get, serving, site, until, upstream
 

@@ -24,7 +24,7 @@ from proxy_core.control.editing.commands import (
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import EngineView, Generation, SiteState
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey

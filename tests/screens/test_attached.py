@@ -64,10 +64,12 @@ async def attached(view: RemoteView, page: str = "", *, read_only: bool = False)
 
 
 def body(pilot: Pilot[None], engine: FakeEngine, you: str) -> str:
-    """The screen without its last two rows, which tell of the line, and without what is another's each time."""
+    """The screen without its last two rows, which tell of the line, and without what is another's each time or
+    is offered here alone."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     rows = "\n".join(text(app).splitlines()[:-2]).replace(str(engine.folder), "F")
+    rows = re.sub(r"─+( s starts demo members )? enter", "─ enter", rows)  # they run where the service does
     return re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", re.sub(rf"\b(?:{you}|console) +", "YOU ", rows))
 
 

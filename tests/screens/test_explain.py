@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from proxy_core.control.explaining.question import Question
 from proxy_core.control.explaining.question_line import asked, spelled
+from proxy_core.control.question import Question
 from proxy_core.rules.rewriting.flags import SWITCHES, VALUED
 from rproxy_tui import rule_words
 from rproxy_tui.app import ConsoleApp

@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 import rproxy_tui
 from proxy_core.config.schema import fields, struct_at
 from proxy_core.control.editing.commands import Set
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.errors import Address, Problem
 from proxy_core.runtime.maps.text_file import MapRow
 from rproxy_tui.app import ConsoleApp

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.config.model import RewriteCond, RewriteRule
-from proxy_core.control.explaining.question import Explanation, Question
+from proxy_core.control.question import Explanation, Question
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.screens.rewrites import RewritesPage

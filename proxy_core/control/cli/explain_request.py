@@ -19,8 +19,8 @@ from proxy_core.control.cli.subcommand import (
     tell,
 )
 from proxy_core.control.explaining.explain import explain, spelled
-from proxy_core.control.explaining.question import Question
 from proxy_core.control.explaining.question_line import arguments, question
+from proxy_core.control.question import Question
 from proxy_core.printable import printable, printable_json
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside

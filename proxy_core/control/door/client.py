@@ -32,7 +32,7 @@ from proxy_core.control.door.endpoints import (
     WatchQuery,
 )
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result, Stale
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import SiteState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState

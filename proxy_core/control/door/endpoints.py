@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record

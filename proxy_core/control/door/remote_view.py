@@ -34,7 +34,7 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import ErrorPage, FileTypes, Host, Location, Route, Site
-from proxy_core.control.explaining.question import Setting
+from proxy_core.control.question import Setting
 from proxy_core.errors import Address
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import readable

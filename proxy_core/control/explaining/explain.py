@@ -24,7 +24,7 @@ from proxy_core.balance.sticky import session_route
 from proxy_core.config.model import Member, Site
 from proxy_core.control.explaining.effective_settings import asked_by, of_answer
 from proxy_core.control.explaining.explanation import Findings, explanation, masked
-from proxy_core.control.explaining.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.watching.log_records import record
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import Connection

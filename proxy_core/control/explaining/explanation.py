@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Site
 from proxy_core.control.explaining.effective_settings import options
-from proxy_core.control.explaining.question import Explanation, Verdict
+from proxy_core.control.question import Explanation, Verdict
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Forward, Redirect, Respond, Step
 from proxy_core.rules.facts import FactKey, Need

@@ -10,7 +10,7 @@ import argparse
 import shlex
 from typing import NoReturn
 
-from proxy_core.control.explaining.question import Question
+from proxy_core.control.question import Question
 from proxy_core.rules.access.networks import parse
 
 

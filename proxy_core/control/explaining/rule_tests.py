@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from proxy_core.config.model import RuleTest
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.explaining.question import Explanation, Question
+from proxy_core.control.question import Explanation, Question
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.rule_set import RuleSet
 

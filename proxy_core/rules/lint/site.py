@@ -32,8 +32,8 @@ def _logs(site: Site) -> object:
 
 
 def _types(site: Site) -> object:
-    said = site.file_types != FileTypes()
-    return said or any(each.file_types for each in (*site.hosts.values(), *site.locations))
+    own = any(host.file_types for host in site.hosts.values()) or any(row.file_types for row in site.locations)
+    return own or site.file_types != FileTypes()
 
 
 def _access(site: Site) -> object:

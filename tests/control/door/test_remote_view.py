@@ -22,7 +22,7 @@ from proxy_core.control.door.remote_view import OtherProtocol, RemoteView
 from proxy_core.control.editing.commands import Applied, Refused, Undo
 from proxy_core.control.editing.ctl_words import parse
 from proxy_core.control.engine import Engine
-from proxy_core.control.explaining.question import Question
+from proxy_core.control.question import Question
 from proxy_core.control.view import Second, Snapshot
 from proxy_core.control.watching.log_records import Record
 from tests.control.door.harness import SITE, OpenDoor, open_door

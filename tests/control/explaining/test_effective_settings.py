@@ -23,7 +23,7 @@ from proxy_core.config.model import (
 )
 from proxy_core.control.explaining.explain import explain, inspection, spelled
 from proxy_core.control.explaining.explanation import masked
-from proxy_core.control.explaining.question import Explanation, Question
+from proxy_core.control.question import Explanation, Question
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.registry import Registry

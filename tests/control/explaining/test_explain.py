@@ -14,7 +14,7 @@ from proxy_core.config.model import Listener
 from proxy_core.config.reading.document import parse
 from proxy_core.control.cli.__main__ import main
 from proxy_core.control.explaining.explain import explain, inspection
-from proxy_core.control.explaining.question import Question
+from proxy_core.control.question import Question
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore

@@ -12,8 +12,8 @@ import pytest
 from proxy_core.control.cli.__main__ import main
 from proxy_core.control.editing.commands import Set
 from proxy_core.control.engine import Engine
-from proxy_core.control.explaining.question import Question
 from proxy_core.control.explaining.question_line import asked, spelled
+from proxy_core.control.question import Question
 from proxy_core.control.watching.events import events
 from proxy_core.control.watching.metrics import exposition
 from tests.control.harness import get, member, serving, site_with, submitted

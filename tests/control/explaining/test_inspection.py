@@ -7,7 +7,7 @@ import pytest
 from proxy_core.config.model import EnvRule, HeaderRule, Options, RewriteCond, RewriteRule, Site
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.explanation import masked
-from proxy_core.control.explaining.question import Question
+from proxy_core.control.question import Question
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.registry import Registry
