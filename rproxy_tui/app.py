@@ -55,7 +55,7 @@ PAGES: dict[str, type[Page]] = {
     for page in (DashboardPage, TrafficPage, RoutesPage, BalancersPage, RewritesPage, MapsPage, HistoryPage)
 }
 
-PAGE_OF = {"routes": "3", "balancers": "4", "rewrites": "5", "maps": "6"}
+PAGE_OF = {"routes": "3", "balancers": "4", "rewrites": "5", "maps": "6", "history": "7"}
 """The page that shows the rows or tables of a name."""
 
 CONSOLE = "console"
@@ -288,7 +288,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             await self.pop_screen()
         page = self._page
         if page is not None:
-            page.go_to(address[1])
+            page.go_to("/".join([address[1], *address[3:4]]))
 
     async def explain_request(self, number: int) -> None:
         try:

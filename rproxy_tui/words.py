@@ -173,6 +173,8 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
             return "▲", f"ejected: back in {span(load.retry_in)}", "error"
         case "unresolved":
             return "▲", "unresolved", "error"
+        case "up" if load.ill:
+            return "▲", f"up, but {load.ill}", "error"
         case "up" if load.ramp < 1:
             return "●", f"up: ramp at {percent(load.ramp)}", "good"
         case "up":

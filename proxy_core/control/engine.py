@@ -176,7 +176,7 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         now, at = time.monotonic(), time.time()
-        rules, recorder = self._current.rules, self._recorder
+        rules, recorder, troubles = self._current.rules, self._recorder, self._diagnosis.troubles
         minute = self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
             minute = self._minute = figures.minute(rules, recorder, minute)
@@ -196,14 +196,14 @@ class Engine:
             latency=minute.latency,
             lateness=self._lateness,
             newest_record=recorder.newest,
-            members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now),
+            members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now, troubles),
             routes=minute.routes,
             rewrites=minute.rewrites,
             listeners=_listeners(listeners),
             seconds=minute.seconds,
             demo=self._demo.running,
             limited=self._server.reached(),
-            troubles=self._diagnosis.troubles,
+            troubles=troubles,
         )
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:

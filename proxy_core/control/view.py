@@ -116,6 +116,8 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     """The part of its weight that it has by now in slow start, 0 to 1."""
     drained: bool = False
     """It takes no new requests, not even those of sessions, and has none left: it is safe to stop."""
+    ill: str = ""
+    """How it shows that it is worse than its peers ("5xx, slow"); "" where it does not."""
     cut_in: float = -1.0
     """Seconds that the requests of a member that drains may still take; -1 for no end."""
 

@@ -171,6 +171,12 @@ class BalancersPage(Page):
         self._watch_drains()
         self._describe()
 
+    def go_to(self, name: str) -> None:
+        """Choose a balancer; ``balancer/member`` puts the cursor on that member too."""
+        self._chosen = name.partition("/")[0]
+        self.pull(self.engine.snapshot())
+        self.table.go_to(name)
+
     def _watch_drains(self) -> None:
         """Tell when the last request of a draining member has ended."""
         busy = {

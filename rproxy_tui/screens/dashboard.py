@@ -40,9 +40,9 @@ class DashboardPage(Page):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter", "app.page('4')", "Balancers", show=False, id="to_balancers", tooltip="edit the balancers' members"
-        ),
+        Binding("enter", "look", "Look", show=False, id="dashboard.look", tooltip="go to what is worst"),
+        Binding("D", "drain", "Drain", id="dashboard.drain", tooltip="drain the first member that is ill"),
+        Binding("R", "revert", "Revert", id="dashboard.revert", tooltip="take back what came just before it began"),
     ]
 
     def body(self) -> ComposeResult:
@@ -70,6 +70,7 @@ class DashboardPage(Page):
             troubles = self.query_one("#troubles", Static)
             troubles.update(wrong(snapshot.troubles, self.engine.history()))
             troubles.display = bool(snapshot.troubles)
+            self.refresh_bindings()
         self.query_one(MemberTable).show_members(snapshot)
         for chart in self.query(Chart):
             chart.show(snapshot.seconds)
@@ -85,7 +86,34 @@ class DashboardPage(Page):
             self.query_one("#problems", Static).update(latest(problems, PROBLEMS))
 
     async def on_line_table_chosen(self) -> None:
-        await self.console.run_action("page('4')")
+        await self.action_look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that act on what is wrong are there when something is."""
+        return {"drain": bool(self._ill()), "revert": bool(self._named())}.get(action, True)
+
+    def _ill(self) -> list[Trouble]:
+        return [each for each in self._wrong if each.subject.kind == "member"]
+
+    def _named(self) -> list[Trouble]:
+        return [each for each in self._wrong if each.generation]
+
+    async def action_look(self) -> None:
+        address = trouble_words.address(self._wrong[0]) if self._wrong else ()
+        if address:
+            await self.console.go_to(address)
+        else:
+            await self.console.run_action("page('4')")
+
+    async def action_drain(self) -> None:
+        for trouble in self._ill()[:1]:
+            await self.console.go_to(trouble_words.address(trouble))
+            await self.app.screen.run_action("status('draining')")
+
+    async def action_revert(self) -> None:
+        for trouble in self._named()[:1]:
+            await self.console.go_to(("history", str(trouble.generation)))
+            await self.app.screen.run_action("revert")
 
 
 def wrong(troubles: Sequence[Trouble], history: Sequence[Generation]) -> Content:
@@ -96,6 +124,8 @@ def wrong(troubles: Sequence[Trouble], history: Sequence[Generation]) -> Content
             (trouble_words.who(trouble), "bold $text-error"),
             f"  {trouble_words.evidence(trouble)}",
             (f"  {trouble_words.since(trouble, history)}", "$text-muted"),
+            ("  D drain" if trouble.subject.kind == "member" else "", "$text-accent"),
+            (f"  R revert g{trouble.generation}" if trouble.generation else "", "$text-accent"),
         )
         for trouble in troubles[:TROUBLES]
     ]

@@ -93,6 +93,11 @@ class HistoryPage(Page):
         mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")
         return ShownGeneration(self._generations[key], (mark, style))
 
+    def go_to(self, name: str) -> None:
+        """Put the cursor on the generation of that number."""
+        self.pull(self.engine.snapshot())
+        self.table.go_to(name)
+
     def on_line_table_moved(self) -> None:
         self._describe()
         self.query_one("#change", VerticalScroll).scroll_home(animate=False)

@@ -170,14 +170,16 @@ def line(link: Link) -> Part:
 
 
 def members(snapshot: Snapshot) -> tuple[Content, ...]:
-    """How many members are up, draining and down (disabled ones are down by intention and not counted), with
-    the signs that the tables have for them."""
+    """How many members are up, ill, draining and down (disabled ones are down by intention and not counted), with the
+    signs that the tables have for them."""
     present = [member for member in snapshot.members if not member.retired and member.status != "disabled"]
     draining = sum(member.status == "draining" for member in present)
     down = sum(member.status == "enabled" and not member.well for member in present)
-    up = len(present) - draining - down
+    ill = sum(member.status == "enabled" and member.well and member.ill != "" for member in present)
+    up = len(present) - draining - down - ill
     states = [
         (up, f"● {up}", "up", "$text-success" if up else "$text-muted"),
+        (ill, f"▲ {ill}", "ill", "$text-error"),
         (draining, f"▼ {draining}", "draining", "$text-warning"),
         (down, f"▲ {down}", "down", "$text-error"),
     ]

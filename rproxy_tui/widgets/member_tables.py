@@ -202,7 +202,7 @@ class BalancerTable(RowTable[ShownBalancer]):
 
         def shown(name: str) -> ShownBalancer:
             members = [load for load in loads[name] if not load.retired]
-            up = sum(load.status == "enabled" and load.well for load in members)
+            up = sum(load.status == "enabled" and load.well and not load.ill for load in members)
             style = "muted" if not members else "good" if up == len(members) else "warning" if up else "error"
             return ShownBalancer(
                 name=name,

@@ -55,6 +55,11 @@ async def test_what_is_wrong_stands_above_all_with_its_evidence_and_goes_when_it
         page = " ".join(text(pilot.app).split())
         assert "backend/c" in first
         assert "5xx 2.1 % (peers 0 %), p95 ×10 (20 → 200 ms), 96 % of it POST /api/checkout since" in page
+        assert "all of it" not in page
+        await pilot.press("D")
+        await settled(pilot)
+        assert "Drain backend/c?" in text(pilot.app), "the question of the Balancers page, for the member that is ill"
+        await pilot.press("escape", "1")
         engine.troubles = ()
         engine.advance(1)
         await settled(pilot)

@@ -163,7 +163,7 @@ def status(call: Call) -> int:
     if call.as_json:
         answer = {"hello": hello, "snapshot": snapshot, "problems": found}
         return _show(call, answer, "")
-    ill = [f"{load.balancer}/{load.member}" for load in snapshot.members if not load.well]
+    ill = [f"{load.balancer}/{load.member}" for load in snapshot.members if load.ill or not load.well]
     wrong = len(errors(found))
     lines = [
         f"{hello.file}: generation {snapshot.generation}, {snapshot.saved}",

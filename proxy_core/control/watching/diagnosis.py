@@ -324,8 +324,8 @@ class Yardstick(NamedTuple):
         for key, cell in mine:
             shapes[key.shape] = shapes.get(key.shape, 0.0) + self.counts(key, cell)
         total = sum(shapes.values())
-        if len(shapes) < 2 or not total:
-            return replace(sign, shape=next(iter(shapes), "") if len(shapes) == 1 else "", shape_part=1.0)
+        if len(shapes) < 2 or not total:  # there is no other
+            return replace(sign, shape="", shape_part=0.0)
         shape = max(shapes, key=lambda each: shapes[each])
         part = shapes[shape] / total
         return replace(sign, shape=shape if part >= 0.5 else "", shape_part=part if part >= 0.5 else 0.0)
@@ -353,7 +353,7 @@ def _p95(cells: Iterable[CellCounts]) -> float:
 
 
 def _just_before(since: float, generations: Sequence[AppliedAt]) -> int:
-    for generation in reversed(generations):
+    for generation in reversed(generations[1:]):  # nothing was before the first
         if generation.at <= since + STEP:
             return generation.number if generation.at >= since - COINCIDES else 0
     return 0

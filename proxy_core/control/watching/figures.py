@@ -22,6 +22,7 @@ from proxy_core.balance.pool import BoundMember
 from proxy_core.balance.shares import shares
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.control.watching.troubles import Trouble
 from proxy_core.rules.decision import BoundRoute, RuleKey
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder, Tally
@@ -168,7 +169,12 @@ QUIET = MemberMinute(0.0, 0.0, Percentiles(), ())
 
 
 def members(
-    now: Minute, registry: Registry, recorder: Recorder, resolver: Resolver, monotonic: float
+    now: Minute,
+    registry: Registry,
+    recorder: Recorder,
+    resolver: Resolver,
+    monotonic: float,
+    troubles: Iterable[Trouble] = (),
 ) -> tuple[MemberLoad, ...]:
     """Every member in force, in file order, then the removed ones that still carry requests."""
     oldest: dict[MemberKey, float] = {}
@@ -182,7 +188,14 @@ def members(
     for key in registry.retired_members:
         if registry.members[key].busy:
             loads.append(_load(None, registry.members[key], now, oldest, resolver, monotonic))
-    return tuple(loads)
+    ill = {(each.subject.home, each.subject.name): each for each in troubles if each.subject.kind == "member"}
+    return tuple(_marked(load, ill) for load in loads) if ill else tuple(loads)
+
+
+def _marked(load: MemberLoad, ill: Mapping[tuple[str, str], Trouble]) -> MemberLoad:
+    """The member, with how it shows that it is ill."""
+    trouble = ill.get((load.balancer, load.member))
+    return replace(load, ill=", ".join(sign.measure for sign in trouble.signs)) if trouble is not None else load
 
 
 def _load(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from proxy_core.control.view import Generation
 from proxy_core.control.watching.troubles import Sign, Trouble
+from proxy_core.errors import Address
 from proxy_core.printable import printable
 
 
@@ -26,12 +27,21 @@ def who(trouble: Trouble) -> str:
     return printable(f"{kind} {name}")
 
 
+def address(trouble: Trouble) -> Address:
+    """The row of the site that it is about; () for none."""
+    kind, home, name = trouble.subject
+    if kind == "member":
+        return ("balancers", home, "members", name)
+    return (home, name) if kind in ("rule", "route") else ()
+
+
 def evidence(trouble: Trouble) -> str:
     """``5xx 2.1 % (peers 0 %), p95 ×10 (20 → 200 ms), 96 % of it POST /api/checkout``."""
     parts = [_sign(trouble, sign) for sign in trouble.signs]
     first = trouble.signs[0]
-    if first.shape and trouble.subject.kind != "shape" and first.shape_part < 1:
-        parts.append(f"{_part(first.shape_part)} of it {printable(first.shape)}")
+    if first.shape and trouble.subject.kind != "shape":
+        much = "all" if first.shape_part > 0.995 else _part(first.shape_part)
+        parts.append(f"{much} of it {printable(first.shape)}")
     if trouble.peers == 1:
         parts.append("held against one peer alone, which may be the odd one")
     return ", ".join(parts)
