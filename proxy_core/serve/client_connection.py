@@ -39,8 +39,8 @@ _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n").search
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
-SocketName = tuple[Any, ...] | str | None
-"""Of IPv4 two parts, of IPv6 four, of a unix socket its path; None where it is gone."""
+SocketName = tuple[Any, ...] | None
+"""Of IPv4 two parts, of IPv6 four; None where it is gone."""
 
 
 class ClientConnection(Lingering):
