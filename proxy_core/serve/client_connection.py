@@ -39,6 +39,9 @@ _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n").search
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
+SocketName = tuple[Any, ...] | None
+"""Of IPv4 two parts, of IPv6 four; None where it is gone."""
+
 
 class ClientConnection(Lingering):
     """A ClientSide: what a flight and the server may ask of it is said there."""
@@ -358,6 +361,8 @@ def _reader(
     transport: asyncio.Transport, bound: BoundListener, ends: Ends | None, blocks: KnownBlocks
 ) -> RequestReader:
     """What reads the requests of a new connection; ``ends`` are those of a PROXY header."""
+    peer: SocketName
+    own: SocketName
     if ends is not None:
         peer, own = ends
     else:
@@ -370,6 +375,6 @@ def _reader(
     return RequestReader(name, connection, client_lines(tls, variables) if tls is not None else (), blocks)
 
 
-def _address(name: tuple[Any, ...] | None) -> str:
+def _address(name: SocketName) -> str:
     """The address of a socket; one of IPv4 that came in over IPv6 as what it is."""
     return str(name[0]).removeprefix("::ffff:") if name else ""
