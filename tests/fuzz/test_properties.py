@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import Site
 from tests.e2e.messages import BAD_ANSWERS, FORWARDED, MADE, REFUSED
+from tests.examples import examples
 from tests.fuzz.wire import BUSY, answer_goes_well, request_goes_well
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -71,7 +72,7 @@ CUTS = st.lists(st.integers(1, 300), max_size=4)
 SITES = st.sampled_from([None, BUSY])
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(mutated(MESSAGES), CUTS, SITES)
 async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(
     raw: bytes, cuts: list[int], what: Site | None
@@ -79,7 +80,7 @@ async def test_what_is_forwarded_of_any_request_can_be_read_in_one_way(
     await request_goes_well(GOOD, *pieces(raw, cuts), what=what)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(mutated(ANSWERS), CUTS, st.sampled_from([b"GET", b"HEAD", b"POST"]), st.sampled_from([b"1.0", b"1.1"]), SITES)
 async def test_what_is_passed_on_of_any_answer_can_be_read_in_one_way(
     raw: bytes, cuts: list[int], method: bytes, version: bytes, what: Site | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 from msgspec.structs import replace
@@ -36,6 +36,7 @@ from proxy_core.rules.program import Program
 from proxy_core.rules.text.variables import VARIABLES
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.examples import examples
 from tests.steps import steps
 
 FIELDS = {
@@ -231,7 +232,7 @@ def same(program: Program, host: HostRules, one: Decision, other: Decision) -> N
     assert hits[0] == hits[1]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(sites(), st.lists(VIEWS, min_size=1, max_size=6))
 def test_the_short_ways_come_to_what_the_whole_way_comes_to(site: Site, views: list[RequestView]) -> None:
     program = compile_site(site, Registry(), 1).program
@@ -242,7 +243,7 @@ def test_the_short_ways_come_to_what_the_whole_way_comes_to(site: Site, views: l
         assert bool(others.answers) == bool(facts.answers)  # what asks is asked each time
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(sites(), st.lists(VIEWS, min_size=1, max_size=4))
 def test_whoever_watches_the_whole_way_sees_what_is_decided_unwatched(site: Site, views: list[RequestView]) -> None:
     program = compile_site(site, Registry(), 1).program

@@ -10,12 +10,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.rules.access.authorization import OVERLOADED
 from proxy_core.runtime import passwords
 from proxy_core.runtime.passwords import Passwords, is_of, users_in, verify
+from tests.examples import examples
 from tests.programs import program
 from tests.waiting import until
 
@@ -83,7 +84,7 @@ def test_the_library_is_imported_by_the_first_password_and_not_by_the_start() ->
     assert said.stdout == "False True\n"
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=60), st.binary(max_size=20))
 def test_nothing_that_may_stand_in_a_file_makes_it_raise_or_admit(kept: bytes, password: bytes) -> None:
     assert not verify(kept, password) or kept[:1] in b"$_./" or kept[:1].isalnum()

@@ -149,7 +149,7 @@ def command(random: Random, group: Balancer) -> Balancer:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(8, 12))])
 def test_the_books_balance_through_faults_sessions_and_commands(method: str, seed: int) -> None:
     random = Random(f"{method} {seed}")
     lbmethods.chance.seed(seed)

@@ -8,13 +8,14 @@ from copy import deepcopy
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.editing.site_edits import Delete, Edit, Insert, Move, Set, Unusable, edited
 from proxy_core.config.reading.document import Document, parse
 from proxy_core.config.site_addresses import meaning
 from tests.config.chance import Speller, some_edit, some_site
+from tests.examples import examples
 
 by_chance = st.integers(0, 1 << 32).map(Random)
 
@@ -49,7 +50,7 @@ def check(chance: Random) -> None:
         document = parse(got.text)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(by_chance)
 def test_the_text_carries_every_edit(chance: Random) -> None:
     check(chance)
@@ -61,14 +62,14 @@ def test_the_text_carries_every_edit_for_long() -> None:
         check(Random(seed))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(by_chance)
 def test_a_value_set_to_what_it_is_changes_no_byte(chance: Random) -> None:
     document = some_document(chance)
     assert edited(document, [Set((key,), value) for key, value in document.data.items()]).text == document.text
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(by_chance)
 def test_an_edit_that_is_taken_back_leaves_the_data_as_it_was(chance: Random) -> None:
     document = some_document(chance)

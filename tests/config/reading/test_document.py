@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.reading.document import parse, read
+from tests.examples import examples
 
 
 def test_an_empty_file_is_a_site() -> None:
@@ -46,7 +47,7 @@ def test_what_is_no_regular_file_within_bounds_is_a_problem_at_once(tmp_path: Pa
     assert problem.file == str(file)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.one_of(st.text(max_size=40), st.text("[]{}=.,'\"\\\n#ab1 -", max_size=60)))
 def test_reading_never_raises(text: str) -> None:
     document = parse(text)

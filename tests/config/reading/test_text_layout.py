@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.config.reading.document import parse
 from proxy_core.errors import Problem
 from tests.config.chance import Speller, addresses, some_site
+from tests.examples import examples
 
 
 def test_where_gives_the_place_of_an_address_or_of_its_nearest_parent() -> None:
@@ -26,7 +27,7 @@ def test_where_gives_the_place_of_an_address_or_of_its_nearest_parent() -> None:
     assert (problem.file, problem.line, problem.column) == ("site.toml", 5, 8)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 1 << 32).map(Random))
 def test_every_value_stands_where_it_is_said_to(chance: Random) -> None:
     document = parse(Speller(chance).table((), some_site(chance)))

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy_core.config.model import Site
@@ -22,6 +22,7 @@ from proxy_core.rules.facts import Facts
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.deciding import decide
+from tests.examples import examples
 
 
 def without_dots(path: bytes) -> list[bytes]:
@@ -108,7 +109,7 @@ def test_no_known_spelling_reaches_a_guarded_path(kind: tuple[Any, ...]) -> None
         assert sent is None or not any(guarded(read(sent)) for read in READINGS[kind[0]]), (path, sent)
 
 
-@settings(max_examples=1_500)
+@examples(1_500)
 @given(st.sampled_from(KINDS), st.lists(st.sampled_from(PIECES), max_size=8))
 @example(("servlet", "location", "refuse", True), ["/s/..;/s/admin"])
 @example(("nocanon", "location", "keep", False), ["/a/", "/../admin"])

@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import pcre2
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.pattern import PatternError, Runaway
 from proxy_core.rules.text.pattern_subset import SubsetParser, Unread
+from tests.examples import examples
 
 DOLLAR_ENDONLY = 0x10
 
@@ -167,7 +168,7 @@ PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(PATTERNS, st.booleans(), st.text("ab/.A1\n", max_size=8))
 @example("(?:(a)b)?", False, "ac")
 @example("(a)?b|ab", False, "ab")
