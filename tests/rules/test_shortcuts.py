@@ -36,6 +36,7 @@ from proxy_core.rules.program import Program
 from proxy_core.rules.text.variables import VARIABLES
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
+from tests.builds import replaceable
 from tests.examples import examples
 from tests.steps import steps
 
@@ -461,6 +462,7 @@ def test_a_memo_that_does_not_pay_stands_still_and_answers_what_it_has() -> None
 
 
 def test_where_decisions_do_not_come_again_requests_are_not_even_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaceable(Memo.keep)
     monkeypatch.setattr("proxy_core.rules.memory.MOST", 4)
     monkeypatch.setattr("proxy_core.rules.memory.PAUSE", 10)
     program, compared = compiled(rule("^/a", "E=mark:%{HTTP:X-Mark}")), list[RequestView]()

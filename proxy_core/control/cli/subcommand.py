@@ -97,7 +97,7 @@ def site_argument(parser: argparse.ArgumentParser, **more: Any) -> None:
 
 def build() -> str:
     """What the modules that a request passes are made of (packaging/compiled.py)."""
-    of_one = find_spec("proxy_core.http.target")
+    of_one = find_spec("proxy_core.serve.flight")
     return "compiled" if of_one and isinstance(of_one.loader, ExtensionFileLoader) else "pure Python"
 
 
