@@ -26,6 +26,8 @@ FEWEST = 20
 SHRINK = 5.0
 """A shape of which little is known is taken to be like all: this many requests' worth."""
 
+UNKNOWN = 5.0
+"""How much more than a Poisson law counts are taken to vary of which hardly a minute is known."""
 MEDIAN_OF_CHI_SQUARE = 0.455
 """With one degree of freedom."""
 
@@ -142,7 +144,7 @@ def spread_of(blocks: Iterable[Comparison]) -> float:
     always varies. Of few minutes little is known, so they vary more."""
     terms = [(seen.counted - seen.expected) ** 2 / max(seen.expected, 0.5) for seen in blocks if seen.requests]
     if len(terms) < 3:
-        return 1.0
+        return UNKNOWN
     return max(1.0, median(terms) / MEDIAN_OF_CHI_SQUARE * (1 + 5 / len(terms)))
 
 
