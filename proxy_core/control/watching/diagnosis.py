@@ -26,7 +26,7 @@ from proxy_core.balance.member_state import MemberKey
 from proxy_core.control.watching import evidence
 from proxy_core.control.watching.evidence import Comparison, Count, Odds, against, odds, onset, spread_of, surprise
 from proxy_core.control.watching.troubles import SITE, AppliedAt, Kind, Measure, Sign, Subject, Trouble
-from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, TenSeconds, merged
+from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, TenSeconds, merged, pack
 
 WINDOW = 6
 """Steps that are "now": a minute."""
@@ -385,7 +385,10 @@ class Diagnosis:
         self._steps += 1
         if self._steps == 2 * WINDOW:
             self._steps -= WINDOW
-            self._minutes = [*self._minutes[1 - MINUTES :], together(steps[-2 * WINDOW : -WINDOW])]
+            minute = together(steps[-2 * WINDOW : -WINDOW])
+            for _, cell in minute.cells:
+                pack(cell)
+            self._minutes = [*self._minutes[1 - MINUTES :], minute]
             self._reference = together(self._minutes[-BLOCKS:]).cells
             await sleep(0)
         past = LookBack(steps, together(steps[-WINDOW:]).cells, self._minutes, self._reference)
