@@ -87,7 +87,7 @@ WAYS = [
 
 
 NOT_YET = pytest.param(("2", "up", "enter"), marks=pytest.mark.soak, id="2 up enter")
-"""On a busy machine the inspectors differ in one run of six, and it is not known in what: out of the suite till then."""
+"""On a busy machine the inspectors differ in one run of six; it is not known in what, so the suite leaves it out."""
 
 
 @pytest.mark.parametrize("keys", [*(pytest.param(keys, id=" ".join(keys)) for keys in WAYS), NOT_YET])
