@@ -2,7 +2,8 @@
 ``/item/18`` are the same place, ``/item/{n}``.
 
 A segment stands for one thing where it is a number, a UUID, or a long run of hexadecimal or mixed letters and digits;
-what follows its first dot (``.jpg``) stays. The rule knows nothing of a site, and never makes more than LONGEST characters of a target. Pure.
+what follows its first dot (``.jpg``) stays. The rule knows nothing of a site, and never makes more than LONGEST
+characters of a target. Pure.
 """
 
 from __future__ import annotations
