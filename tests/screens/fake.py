@@ -24,15 +24,19 @@ from proxy_core.control.editing.commands import (
     Result,
 )
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import EngineView, Generation, SiteState
+from proxy_core.control.view import EngineView, Generation, LastChange, SiteState
+from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import GenerationEffect
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.last_hour import TenSeconds
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
 from proxy_core.runtime.registry import Registry
@@ -60,10 +64,12 @@ class FakeEngine(MadeUpNumbers, EngineView):
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
+        self.changes = LastChanges(self.editor)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
         self.trouble: list[Problem] = []
+        self.hour: list[TenSeconds] = []
         self.effects: dict[int, GenerationEffect] = {}
         if text.startswith(SITE):
             self.trouble.append(REFUSES)
@@ -76,6 +82,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
         return ()
 
     # Requests
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        return await details(self.hour, subject)
 
     async def inspect(self, number: int) -> Inspection | None:
         record = next((record for record in self.ring if record.number == number), None)
@@ -155,6 +164,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
     def history(self) -> tuple[Generation, ...]:
         found = self.effects
         return tuple(replace(each, effect=found.get(each.number)) for each in self.editor.history.generations())
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self.changes.now()
 
     def can_undo(self) -> Generation | None:
         found = self.editor.history.undoable()

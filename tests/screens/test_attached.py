@@ -82,7 +82,7 @@ def shown(pilot: Pilot[None]) -> str:
 WAYS = [
     *((page,) for page in "1234567"),
     ("2", "up", "w"), ("W", *"/service", "enter"), ("4", "e"), ("4", "D"), ("4", "w", "5"),
-    ("5", "e"), ("6", "e", *"mine:1"), ("3", "enter"), ("4", "D", "y", "7"), ("p",), ("question_mark",),
+    ("5", "e"), ("6", "e", *"mine:1"), ("3", "e"), ("4", "D", "y", "7"), ("p",), ("question_mark",),
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from proxy_core.control.door.async_client import CutOff, DoorLine, ended
 from proxy_core.control.door.client import Denied, NobodyThere
 from proxy_core.control.door.endpoints import (
     PROTOCOL,
+    DetailsQuery,
     HistoryQuery,
     MapContent,
     MapQuery,
@@ -36,9 +37,11 @@ from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
 from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.maps.source import MapState
@@ -160,7 +163,17 @@ class RemoteView:
     def can_redo(self) -> Generation | None:
         return self._past.redo
 
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self._past.changes
+
     # ---- EngineView: what is fetched
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        query = DetailsQuery(kind=subject.kind, home=subject.home, name=subject.name, at=at)
+        try:
+            return cast(Details, await self.line.ask("details", query=query))
+        except (Denied, NobodyThere) as error:
+            raise OSError(str(error)) from None
 
     async def inspect(self, number: int) -> Inspection | None:
         try:
