@@ -1,4 +1,4 @@
-"""What an open console adds to the latency of requests, and takes of their number: headless and with a console, in turns.
+"""What an open console adds to the latency of requests and takes of their number: headless and with one, in turns.
 
 The console runs in a terminal of its own that reads everything at once, and gets ``keys``, one a second. Requests come
 at a constant rate, and then as fast as they are answered; each turn starts the proxy anew. The loop that serves is the
