@@ -111,6 +111,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         driver_class: type[Driver] | None = None,
         attachment: Attachment | None = None,
         author: str = CONSOLE,
+        welcome: Screen[None] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.engine = engine
@@ -123,7 +124,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.link: Link | None = attachment.link() if attachment else None
         self.ctl = ""
         self.lost = asyncio.Event()
-        self._attachment, self._author = attachment, author
+        self._attachment, self._author, self._welcome = attachment, author, welcome
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
@@ -136,6 +137,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     def on_mount(self) -> None:
         self._take_settings()
         self.set_interval(TICK, self._clock)
+        if self._welcome is not None:
+            self.push_screen(self._welcome)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return (ONLY_TEXT, *super().get_line_filters())
@@ -235,11 +238,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             if await self.ask(Choice(confirm, detail, (("y", yes), ("n", "No")))) != "y":
                 return False
         result = await self.submit(command)
-        if isinstance(result, Applied):
-            self.applied(result)
-            return True
-        self.refused(result)
-        return False
+        self.applied(result) if isinstance(result, Applied) else self.refused(result)
+        return isinstance(result, Applied)
 
     def applied(self, result: Applied) -> None:
         """Say what was applied, and how many warnings it brought. What ``p`` does not list is shown at once: nothing

@@ -195,7 +195,7 @@ def _own_options(given: Namespace, words: list[str]) -> list[str]:
 
 def named_socket(said: str | None, program: str, option: str) -> Path | int:
     """The socket that is meant, or the exit status where that cannot be told, which ``program`` then says."""
-    if said is not None and "/" in said:
+    if said is not None and ("/" in said or Path(said).is_socket()):
         return Path(said)
     running = sockets()
     found = [path for path in running if said in (None, path.name, path.stem)]
