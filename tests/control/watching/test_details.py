@@ -13,14 +13,14 @@ from proxy_core.runtime.last_hour import CellCounts, CellKey, TenSeconds
 T = 1_000_000.0
 
 
-def step(n: int, errors: int = 0) -> TenSeconds:
+def step(n: int, errors: int = 0, pool: str = "s", route: str = "shop") -> TenSeconds:
     """Two members, two paths; one of them fails at b."""
-    route = ("routes", "shop")
+    row, a, b = ("routes", route), MemberKey(pool, "a"), MemberKey(pool, "b")
     cells = (
-        (CellKey(MemberKey("s", "a"), route, None, "GET /"), CellCounts(10, 0, 1, 2, {bucket_of(0.004): 10})),
-        (CellKey(MemberKey("s", "b"), route, None, "GET /"), CellCounts(10, 0, 0, 0, {bucket_of(0.004): 10})),
+        (CellKey(a, row, None, "GET /"), CellCounts(10, 0, 1, 2, {bucket_of(0.004): 10})),
+        (CellKey(b, row, None, "GET /"), CellCounts(10, 0, 0, 0, {bucket_of(0.004): 10})),
         (
-            CellKey(MemberKey("s", "b"), route, ("rewrites", "old"), "POST /buy"),
+            CellKey(b, row, ("rewrites", "old"), "POST /buy"),
             CellCounts(5, errors, 0, 0, {bucket_of(0.3): 5}),
         ),
     )
