@@ -110,7 +110,9 @@ def file_of(name: str, size: tuple[int, int]) -> Path:
     return FOLDER / f"{name}-{size[0]}x{size[1]}.txt"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size", [size if size == (80, 24) else pytest.param(size, marks=pytest.mark.soak) for size in SIZES]
+)
 async def test_every_screen_is_as_its_picture(size: tuple[int, int]) -> None:
     differ = [name async for name, shown in pictures(size) if file_of(name, size).read_text() != shown]
     assert not differ, f"{', '.join(differ)} at {size[0]}x{size[1]} are not as their pictures: {RENEW}"

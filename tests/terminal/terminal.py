@@ -65,7 +65,7 @@ class Terminal:
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env={
                 **os.environ,
-                **({"XDG_STATE_HOME": str(file.parent / "state")} if file.suffix == ".toml" else {}),
+                "XDG_STATE_HOME": str(file.parent / "state"),
                 "TERM": "xterm-256color",
             },
         )
