@@ -24,6 +24,7 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo, made_on
 from proxy_core.control.editing.ctl_words import line
 from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
+from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.printable import printable_lines
 from proxy_core.rules.lint.emptiness import emptied
@@ -290,9 +291,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         if page is not None:
             page.go_to("/".join([address[1], *address[3:4]]))
 
-    async def explain_request(self, number: int) -> None:
+    async def explain_request(self, record: Record) -> None:
         try:
-            seen = await self.engine.inspect(number)
+            seen = await self.engine.inspect(record.number)
         except OSError as error:
             self.say(str(error), "error")
             return

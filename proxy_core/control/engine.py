@@ -206,16 +206,16 @@ class Engine:
             troubles=troubles,
         )
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(map(record, self._recorder.after(after, limit)))
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.kept_after(after, limit, failed)))
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.kept_before(before, limit, failed)))
 
     async def inspect(self, number: int) -> Inspection | None:
         from proxy_core.control.explaining.explain import inspection
 
-        exchange = self._recorder.find(number)
+        exchange = self._recorder.look_at(number)
         return inspection(exchange) if exchange else None
 
     async def explain(self, question: Question) -> Explanation:

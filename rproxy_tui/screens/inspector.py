@@ -118,7 +118,7 @@ class InspectorPage(Page):
     @work(exclusive=True, group="why")
     async def action_why(self) -> None:
         if self._record is not None:
-            await self.console.explain_request(self._record.number)
+            await self.console.explain_request(self._record)
 
     def action_copy(self) -> None:
         if self._record is not None:
