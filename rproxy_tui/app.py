@@ -38,7 +38,7 @@ from rproxy_tui.page import Page
 from rproxy_tui.palette import Commands, Palette
 from rproxy_tui.screens.balancers import BalancersPage
 from rproxy_tui.screens.dashboard import DashboardPage
-from rproxy_tui.screens.explain import ExplainPage
+from rproxy_tui.screens.explain import ExplainPage, page_about
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.history import HistoryPage
@@ -292,15 +292,11 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             page.go_to("/".join([address[1], *address[3:4]]))
 
     async def explain_request(self, record: Record) -> None:
-        try:
-            seen = await self.engine.inspect(record.number)
-        except OSError as error:
-            self.say(str(error), "error")
-            return
-        if seen is None:
-            self.say("that request is no longer kept: the ring of requests has moved on", "warning")
+        page = await page_about(record, self.engine, self.current_mode)
+        if isinstance(page, str):
+            self.say(page, "warning")
         else:
-            self.push_screen(ExplainPage(self.current_mode, seen=seen))
+            self.push_screen(page)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):

@@ -24,6 +24,8 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
+from proxy_core.control.explaining.explainer import Explainer
+from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.site_swap import SiteSwap
@@ -110,6 +112,8 @@ class Engine:
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
+        past = PastRules(self._editor.history.find)
+        self._explainer = Explainer(self._current, past, self._recorder, self._maps, self._server, file.parent)
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
         self._diagnosis = Diagnosis()
@@ -213,17 +217,10 @@ class Engine:
         return tuple(map(record, self._recorder.kept_before(before, limit, failed)))
 
     async def inspect(self, number: int) -> Inspection | None:
-        from proxy_core.control.explaining.explain import inspection
-
-        exchange = self._recorder.look_at(number)
-        return inspection(exchange) if exchange else None
+        return await self._explainer.inspect(number)
 
     async def explain(self, question: Question) -> Explanation:
-        from proxy_core.control.explaining.explain import explain
-
-        outside = Outside(self._maps.uncounted(), self.file.parent)
-        outside.services = self._server.services if question.ask else None
-        return await explain(self._current.rules, outside, question, self._server.admission)
+        return await self._explainer.explain(question)
 
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules

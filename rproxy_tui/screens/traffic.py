@@ -7,7 +7,6 @@ group is gone into as a filter, and left by taking that filter back. A request u
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from time import perf_counter
 from typing import ClassVar
 
@@ -16,31 +15,27 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import Snapshot
-from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import BadFilter, also, compiled
-from proxy_core.rules.access.networks import seen_as
-from rproxy_tui import words
-from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.remembered import Remembered, remember, remembered
-from rproxy_tui.screens.inspector import InspectorPage
-from rproxy_tui.sentences import ban
-from rproxy_tui.traces import keep_file, state_folder
-from rproxy_tui.widgets.dialogs import Prompt
+from rproxy_tui.request_actions import ban_client, inspected, write_har
+from rproxy_tui.screens.inspector import InspectorPage, copy_as_curl
 from rproxy_tui.widgets.filter_line import FilterLine
-from rproxy_tui.widgets.frame import Line, Part, fit
+from rproxy_tui.widgets.frame import Line
 from rproxy_tui.widgets.group_table import GroupTable
+from rproxy_tui.widgets.log_state import groups_state, log_state
 from rproxy_tui.widgets.request_log import RequestLog, as_line, nothing_yet
 from rproxy_tui.widgets.text_input import PageInput
 
 PRESETS = ("", "status>=400", "ms>=500")
 """What s filters by: nothing, what failed, what was slow."""
+NEAR = 0.3
+"""Seconds that a line takes on which what one pauses on is fetched at once."""
 COUNTED_AGAIN = 1.0
 """Seconds after which groups are counted anew."""
-OF_LOG = ("follow", "search", "find", "why", "ban", "copy", "only", "without")
+OF_LOG = ("follow", "search", "find", "why", "ban", "copy", "copy_curl", "only", "without")
 OF_GROUPS = ("then", "order")
 """Actions that are there while the log, or the groups, are to be seen."""
 
@@ -67,6 +62,8 @@ class TrafficPage(Page):
         Binding("N", "find(-1)", "Previous", show=False, id="find_previous", tooltip="next match above"),
         Binding("b", "ban", "Ban", show=False, id="ban", tooltip="keep the client under the cursor out for a while"),
         Binding("Y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
+        Binding("c", "copy_curl", "Copy as curl", show=False, id="copy_curl",
+                tooltip="copy a curl command that asks the same"),
         Binding("H", "har", "Write HAR", show=False, id="har", tooltip="write what the filter shows to a HAR file"),
         Binding("escape", "retreat", "Back", key_display="esc", id="forget", tooltip="leave a search or a group"),
     ]  # fmt: skip
@@ -88,6 +85,8 @@ class TrafficPage(Page):
         self._left: list[tuple[str, bool]] = []
         """The filters that were in force before each group that was gone into."""
         self._counted = 0.0
+        self._stays = 0
+        """The number of the last request that was paused on."""
 
     def on_mount(self) -> None:
         self._text = remembered(self.console.state.file).filter
@@ -119,6 +118,10 @@ class TrafficPage(Page):
         log.pull(self.engine, snapshot.newest_record)
         if self._grouped and perf_counter() - self._counted > COUNTED_AGAIN:
             self._count()
+        record, link = log.tail.current, self.console.link
+        if record and not log.tail.following and record.number != self._stays and (not link or link.delay < NEAR):
+            self._stays = record.number
+            self._stay(record.number)
         self._say_state()
 
     def _say_state(self) -> None:
@@ -274,37 +277,28 @@ class TrafficPage(Page):
         if record := self.requests.tail.current:
             self.console.copy(as_line(record), f"request {record.number} as a line")
 
+    @work(exclusive=True, group="copy")
+    async def action_copy_curl(self) -> None:
+        if not (record := self.requests.tail.current):
+            return
+        if (inspection := await inspected(self.console, record.number)) is not None:
+            copy_as_curl(self.console, inspection)
+        else:
+            self.console.say("its head is no longer kept", "warning")
+
+    @work(exclusive=True, group="stay")
+    async def _stay(self, number: int) -> None:
+        """Have a request kept, heads and all, that one has paused on."""
+        await inspected(self.console, number)
+
     @work(exclusive=True, group="har")
     async def action_har(self) -> None:
-        """Write what is shown to a file; away from the loop, for it may take a second."""
-        rows = [*self.requests.tail.shown]
-        tls = any(listener.tls for listener in self.console.snapshot.listeners)
-        folder = state_folder(Path(self.console.state.file))
-        try:
-            text = await asyncio.to_thread(har_text, rows, "https" if tls else "http")
-            path = await asyncio.to_thread(keep_file, folder, "traffic-%Y%m%d-%H%M%S.har", text)
-        except OSError as error:
-            self.console.say(f"no HAR was written: {error.strerror or error}", "error")
-        else:
-            self.app.copy_to_clipboard(str(path))
-            self.console.say(f"wrote {len(rows):,} requests to {path.name}; its path is in the clipboard", "success")
+        await write_har(self.console, [*self.requests.tail.shown])
 
     @work
     async def action_ban(self) -> None:
-        if not (record := self.requests.tail.current):
-            return
-        now, client = self.console.snapshot.at, record.client
-        if not client:
-            self.console.say("Nobody knows the client of this request: there is nothing to ban.")
-            return
-        question = f"Ban {seen_as(client)} for how long? 30m, 1h, 7d, or nothing for good"
-
-        def command(span: str) -> Change | str:
-            return ban(self.engine.site().site, client, span, now)
-
-        prompt = Prompt(self.engine, question, "1h", command, over=True)
-        if change := await self.console.ask(prompt):
-            await self.console.do(change)
+        if record := self.requests.tail.current:
+            await ban_client(self.console, record.client)
 
     # search
 
@@ -338,42 +332,3 @@ class TrafficPage(Page):
         self.query_one("#search", Input).display = False
         self.set_focus(self.requests)
         self._say_state()
-
-
-NOTHING = Content("")
-
-
-def log_state(log: RequestLog, filtered: str, newest: int, width: int) -> Content:
-    """One line under the log: following or paused, filter, search, and what went wrong with the request under the
-    cursor."""
-    tail = log.tail
-    if tail.following:
-        state = Content.from_markup("[$text-success]▶ following[/]")
-    else:
-        new = tail.unread(newest)
-        state = Content.from_markup(
-            "[bold $text-warning]‖ paused[/]$new", new=f" · {words.count(new)} new" if new else ""
-        )
-    sought = Content.from_markup("[$text-muted]/[/]$sought", sought=log.sought) if log.sought else NOTHING
-    record = tail.current
-    of = f": {words.count(tail.count)} of {words.count(len(tail.kept))}" if filtered else ""
-    room = max(12, width - state.cell_length - len(of) - 6)
-    shown = Content(words.clip(filtered, room) + of)
-    cause = NOTHING
-    if record is not None and record.cause and not tail.following:
-        text = words.printable(record.cause)
-        room = max(12, width - sum(part.cell_length + 3 for part in (state, shown, sought) if part.plain))
-        cause = Content.from_markup("[$text-muted]$text[/]", text=words.clip(f"{record.status}: {text}", room))
-    parts = [Part(4, (state,)), Part(3, (shown, NOTHING)), Part(2, (sought, NOTHING)), Part(1, (cause, NOTHING))]
-    return fit(parts, width, gap="   ")
-
-
-def groups_state(table: GroupTable, log: RequestLog, filtered: str, width: int) -> Content:
-    """One line under the groups: what they are made of, and how they are ordered."""
-    made = Content.assemble((f"by {', '.join(table.by)}", "bold $text-accent"))
-    groups = len(table.groups)
-    number = Content(f"{words.count(groups)} group{'s' * (groups != 1)} of {words.count(log.tail.count)}")
-    order = Content.styled("last first" if table.order == "last" else f"most {table.order} first", "$text-muted")
-    parts = [Part(4, (made,)), Part(3, (number, NOTHING)), Part(1, (order, NOTHING))]
-    parts.append(Part(2, (Content(words.clip(filtered, max(12, width // 2))), NOTHING) if filtered else (NOTHING,)))
-    return fit(parts, width, gap="   ")

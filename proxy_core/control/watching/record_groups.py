@@ -74,7 +74,7 @@ class Grouping:
         self._newest = 0.0
 
     def add(self, records: Iterable[Record]) -> None:
-        values, counts = self._values, self._counts
+        values, counts, newest = self._values, self._counts, self._newest
         for record in records:
             key = values(record)
             count = counts.get(key)
@@ -82,16 +82,20 @@ class Grouping:
                 count = counts[key] = GroupCounts()
             count.requests += 1
             count.ended(record.status, record.cut)
-            count.last = max(count.last, record.at)
+            at = record.at
+            if at > count.last:
+                count.last = at
+                if at > newest:
+                    newest = at
             histogram, bucket = count.durations(), bucket_of(record.total)
             histogram[bucket] = histogram.get(bucket, 0) + 1
-            second = int(record.at)
+            second = int(at)
             count.seconds[second] = count.seconds.get(second, 0) + 1
-        self._newest = max([self._newest, *(count.last for count in counts.values())])
+        self._newest = newest
 
     def largest(self, most: int) -> list[tuple[Any, ...]]:
         """The values that the largest groups have in common, of at most so many groups."""
-        return nlargest(most, self._counts, key=lambda key: self._counts[key].requests)
+        return [key for key, _ in nlargest(most, self._counts.items(), key=lambda each: each[1].requests)]
 
     def group(self, key: tuple[Any, ...]) -> RequestGroup:
         """The group of what has these values."""
