@@ -24,8 +24,7 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
-from proxy_core.control.explaining.explainer import Explainer
-from proxy_core.control.explaining.past_rules import PastRules
+from proxy_core.control.explainer import Explainer
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.site_swap import SiteSwap
@@ -112,8 +111,9 @@ class Engine:
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
-        past = PastRules(self._editor.history.find)
-        self._explainer = Explainer(self._current, past, self._recorder, self._maps, self._server, file.parent)
+        self._explainer = Explainer(
+            self._current, self._editor.history, self._recorder, self._maps, self._server, file.parent
+        )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
         self._diagnosis = Diagnosis()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -186,6 +185,8 @@ class _Reading:
         name, test, place = token["word"], token["test"], token.start("word")
         field = FIELDS.get(name)
         if field is None:
+            from difflib import get_close_matches  # only where somebody has mistyped
+
             near = get_close_matches(name, FIELDS, 1)
             rest = f": {near[0]}?" if near else f"; there are {', '.join(FIELDS)}"
             raise BadFilter(f"there is no field {name}{rest}", place)
