@@ -20,7 +20,7 @@ from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
-from proxy_core.apache.subjects.listings import ignoring
+from proxy_core.apache.subjects.listings import ignoring, with_guarded_indexes
 from proxy_core.apache.subjects.member_tls import of_targets
 from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
@@ -50,6 +50,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     pools(draft)
     ignoring(draft)
     links.settled(draft)
+    with_guarded_indexes(draft)
     name_balancers(draft)
     databases(draft)
     timeouts(draft)
@@ -57,7 +58,6 @@ def assembled(draft: SiteDraft) -> list[Block]:
     redirecting(draft)
     overrides.settled(draft)
     file_types.settled(draft)
-    file_types.charsets(draft)
     strictness.settled(draft, hosts)
     merged(draft)
     open_to_all(draft)

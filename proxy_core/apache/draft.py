@@ -243,8 +243,6 @@ class DraftServer:
     """Bounds: [limits], or those of its listener."""
     file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """[file_types], or the host's."""
-    charsets: list[tuple[DraftSection | None, DraftRow]] = field(default_factory=list)
-    """AddDefaultCharset, of the server (None) and of sections."""
     inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)

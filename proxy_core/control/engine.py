@@ -154,7 +154,8 @@ class Engine:
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
-        self._outside.names.close()
+        for lookups in self._outside.names.values():
+            lookups.close()
         await self._demo.close()
         self._access_logs.close()
         self._pen.drop()

@@ -101,7 +101,7 @@ def name_hosts(hosts: Mapping[DraftServer, list[str]]) -> None:
 
 
 OF_SERVERS = ("timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
-              "add_forwarded", "expires_active", "canonical_name")  # fmt: skip
+              "add_forwarded", "expires_active", "default_charset", "canonical_name")  # fmt: skip
 """Options that [site] and [hosts] have alike."""
 OF_FILES = ("document_root", "directory_index", "fallback_resource", "autoindex", "index_ignore", "follow_links")
 
