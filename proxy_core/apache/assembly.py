@@ -29,6 +29,7 @@ from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating, redirecting
 from proxy_core.apache.subjects.section_rules import sections
 from proxy_core.apache.subjects.tls_variables import environment
+from proxy_core.apache.subjects.variables import of_rewriting
 
 
 def assembled(draft: SiteDraft) -> list[Block]:
@@ -40,6 +41,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
     environment(draft)
+    of_rewriting(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)

@@ -154,8 +154,7 @@ class Engine:
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
-        for lookups in self._outside.names.values():
-            lookups.close()
+        self._outside.close()
         await self._demo.close()
         self._access_logs.close()
         self._pen.drop()

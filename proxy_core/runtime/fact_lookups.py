@@ -100,6 +100,10 @@ class Outside:
         except TimeoutError:
             return None
 
+    def close(self) -> None:
+        for lookups in self.names.values():
+            lookups.close()
+
 
 MOST_READ = 64 * 1024
 """Bytes of a file that an expression may read."""

@@ -63,12 +63,14 @@ _OF_FILES = ("directory", "directorymatch", "files")
 def force_type(context: ImportContext, directive: Directive) -> None:
     """ForceType type: of the files that a section is for, and of nothing that members answer."""
     value = first(directive).lower()
+    if value == "none" and any(
+        row.content["name"] == "Content-Type" for each in context.servers() for row in each.headers
+    ):
+        raise Unsupported("a type that is forced around it stays")
     if "/" not in value or PROGRAMS.search(value):
         return set_handler(context, directive)
     if context.section is not None and context.section.kind in ("proxy", "proxymatch"):
         raise Ignored("what members answer says its type itself")
-    if value == "none" or "/" not in value:
-        raise Unsupported("it is a type such as text/plain")
     row = {"on": "response", "action": "set", "name": "Content-Type", "value": value.replace("%", "%%")}
     files = {} if context.section and context.section.kind in _OF_FILES else {"expr": "%{HANDLER} != 'proxy-server'"}
     context.add(directive, "headers", row | files | context.place())

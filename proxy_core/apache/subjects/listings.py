@@ -142,7 +142,8 @@ def _keeps(row: dict[str, Any], name: str) -> bool:
         return _finds(row["files"], name)
     if "expr" in row:
         return name in row["expr"]
-    return posixpath.basename(row.get("path", "")) == name or _finds(row.get("path_regex", "(?!)"), f"/{name}")
+    regex = row.get("path_regex", "(?!)")
+    return posixpath.basename(row.get("path", "")) == name or (_finds(regex, f"/x/{name}") and not _finds(regex, "/x/"))
 
 
 def _finds(regex: str, text: str) -> bool:
