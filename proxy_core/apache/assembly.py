@@ -12,10 +12,9 @@ from typing import Any
 
 from proxy_core.apache.blocks import Block, block, table
 from proxy_core.apache.draft import SiteDraft
-from proxy_core.apache.subjects import file_types, links, overrides, strictness
+from proxy_core.apache.subjects import balancing, file_types, links, overrides, strictness
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
-from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
@@ -53,7 +52,8 @@ def assembled(draft: SiteDraft) -> list[Block]:
     ignoring(draft)
     links.settled(draft)
     with_guarded_indexes(draft)
-    name_balancers(draft)
+    balancing.merged(draft)
+    balancing.name_balancers(draft)
     databases(draft)
     timeouts(draft)
     interpolating(draft)
@@ -81,7 +81,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks += [table(("access", name), row) for name, row in draft.accesses.items()]
     blocks += [table(("auth", name), row) for name, row in draft.auths.items()]
     blocks += [each for name in ("headers", "expires", "reverse", "errors") for each in rows(draft, name)]
-    return [*blocks, *balancers(draft)]
+    return [*blocks, *balancing.balancers(draft)]
 
 
 def timeouts(draft: SiteDraft) -> None:

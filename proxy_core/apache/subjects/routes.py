@@ -30,7 +30,7 @@ from proxy_core.apache.options import (
     words,
 )
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout, without_user
+from proxy_core.apache.subjects.balancing import configure, connect_timeout, own_balancer, without_user
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
 from proxy_core.config.destination import destination
@@ -208,7 +208,7 @@ def _forwarded(
     named = re.match(r"balancer://([^/$]+)", url, re.IGNORECASE)
     row |= taken(context, given, {"mapping": ROUTE["mapping"]})
     if named is not None:
-        group = balancer_named(context, directive, named[1])
+        group = own_balancer(context, directive, url)
         if given:
             configure(context, directive, group, given)
         return
