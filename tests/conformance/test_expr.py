@@ -32,7 +32,11 @@ def directives(folder: Path) -> list[str]:
         (folder / "www" / f"refused-{number}" / ".htaccess").write_text(f"SetEnvIfExpr {quoted(text)} x=1\n")
     (folder / "www" / "accepted").mkdir()
     (folder / "www" / "accepted" / ".htaccess").write_text('SetEnvIfExpr "true" x=1\n')
-    lines = [f"<Directory {folder}/www>\nAllowOverride FileInfo\n</Directory>", "SetEnvIf Host . colour=red", "<Location /service>"]
+    lines = [
+        f"<Directory {folder}/www>\nAllowOverride FileInfo\n</Directory>",
+        "SetEnvIf Host . colour=red",
+        "<Location /service>",
+    ]
     for number, (text, _) in enumerate(HOLDS):
         lines.append(f"SetEnvIfExpr {quoted(text)} holds{number}=1")
         lines.append(f"Header always set X-Holds-{number} 1 env=holds{number}")
