@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy_core.apache.blocks import Block, block, table
 from proxy_core.apache.draft import SiteDraft
-from proxy_core.apache.subjects import balancing, file_types, links, overrides, strictness
+from proxy_core.apache.subjects import balancing, file_types, links, overrides, strictness, variables
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.client_address import believed
@@ -28,19 +28,19 @@ from proxy_core.apache.subjects.route_order import routes
 from proxy_core.apache.subjects.routes import interpolating, redirecting
 from proxy_core.apache.subjects.section_rules import sections
 from proxy_core.apache.subjects.tls_variables import environment
-from proxy_core.apache.subjects.variables import of_rewriting
 
 
 def assembled(draft: SiteDraft) -> list[Block]:
     """All blocks of the site."""
     hosts = reached(draft)
-    name_hosts(hosts)
+    name_hosts(draft, hosts)
     draft.hosts = list(hosts)
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
     environment(draft)
-    of_rewriting(draft)
+    variables.unset_in_sections(draft)
+    variables.of_rewriting(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)

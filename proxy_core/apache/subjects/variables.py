@@ -89,6 +89,16 @@ def asked_urls(directives: Sequence[Directive]) -> set[str]:
     return found.union(*(asked_urls(each.inside) for each in directives if each.inside))
 
 
+def unset_in_sections(draft: SiteDraft) -> None:
+    """A section takes back what was set before it, and no SetEnv of a server, which acts behind it."""
+    rows = [row for server in draft.servers() for row in server.env]
+    late = {row.content["name"].lower() for row in rows if "late" in row.content and "unset" not in row.content}
+    taken = [row for row in rows if {"location", "unset"} <= row.content.keys() and row.origins[0].key == "unsetenv"]
+    for row in taken:
+        if row.content["name"].lower() in late:
+            draft.lose(row.origins, "what SetEnv of the server says is set behind all sections: write it into them")
+
+
 def of_rewriting(draft: SiteDraft) -> None:
     """SCRIPT_URL and SCRIPT_URI, where they are asked for, of each server that rewrites (``hook_uri2file``)."""
     for server in draft.servers():
