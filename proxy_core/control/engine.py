@@ -156,7 +156,7 @@ class Engine:
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
-        self._outside.names.close()
+        self._outside.close()
         await self._demo.close()
         self._access_logs.close()
         self._pen.drop()
