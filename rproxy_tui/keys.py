@@ -18,6 +18,8 @@ SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
     Binding("u", "undo", "Undo", id="undo", tooltip="take the last change back"),
     Binding("U", "redo", "Redo", id="redo", show=False, tooltip="do again what was undone last"),
     Binding("p", "problems", "Problems", id="problems", show=False, tooltip="list what is wrong and what to do"),
+    Binding("y", "keep", "Keep it", id="keep", priority=True, tooltip="keep the change that waits to be confirmed"),
+    Binding("n", "take_back", "Take it back", id="take_back", priority=True, tooltip="take that change back now"),
     Binding(
         "y",
         "copy_ctl",

@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
 from rproxy_tui.console import ConsoleVerbs
-from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs
+from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs, waiting
 
 
 class Page(Screen[None]):
@@ -78,7 +78,12 @@ class Page(Screen[None]):
         file = Path(console.state.file).name
         self.query_one(Masthead).show(masthead(self.key, file, snapshot, console.read_only, width))
         self.query_one(StatusLine).show(vital_signs(snapshot, console.governor.cost, width, console.link))
-        trouble = banner(snapshot.saved, file, console.problems, width)
+        pending = snapshot.pending
+        trouble = (
+            waiting(pending, snapshot.at, width)
+            if pending is not None
+            else banner(snapshot.saved, file, console.problems, width)
+        )
         self.query_one(Banner).show(trouble)
         self.query_one(Banner).display = bool(trouble.plain)
 

@@ -22,10 +22,11 @@ from proxy_core.control.demo.run import Demo
 from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
+from proxy_core.control.explaining.explaining_view import ExplainingView
 from proxy_core.control.named_things import with_named_things
-from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
@@ -34,7 +35,6 @@ from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.events import Sight
-from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText, exposition
 from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
@@ -70,7 +70,7 @@ class BadSite(Exception):
         self.problems = problems
 
 
-class Engine:
+class Engine(ExplainingView):
     """A proxy that serves the site in ``file``. Raises BadSite when the file has errors, which it is to be without a
     listener or anything that answers, unless ``allow_empty``. ``console`` says that standard output belongs to one.
     ``kept`` is what another process leaves to this one."""
@@ -112,6 +112,7 @@ class Engine:
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
+        self._guard = ChangeGuard(self._editor, self._recorder)
         self._diagnosis = Diagnosis()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
@@ -130,6 +131,7 @@ class Engine:
         read one that its rules do without; the rest serves."""
         asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
         self._editor.may_write(self._pen.take())
+        await self._editor.recover()
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
         self._access_logs.adopt(site)
@@ -186,7 +188,7 @@ class Engine:
             uptime=now - self._began,
             generation=rules.generation,
             revision=self._editor.revision,
-            saved=self._editor.saver.state,
+            saved=self._editor.saved,
             requests=recorder.newest,
             in_flight=len(recorder.live),
             connections=sum(listener.connections for listener in listeners),
@@ -204,26 +206,8 @@ class Engine:
             demo=self._demo.running,
             limited=self._server.reached(),
             troubles=troubles,
+            pending=self._guard.pending,
         )
-
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(map(record, self._recorder.after(after, limit)))
-
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
-
-    async def inspect(self, number: int) -> Inspection | None:
-        from proxy_core.control.explaining.explain import inspection
-
-        exchange = self._recorder.find(number)
-        return inspection(exchange) if exchange else None
-
-    async def explain(self, question: Question) -> Explanation:
-        from proxy_core.control.explaining.explain import explain
-
-        outside = Outside(self._maps.uncounted(), self.file.parent)
-        outside.services = self._server.services if question.ask else None
-        return await explain(self._current.rules, outside, question, self._server.admission)
 
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules
@@ -247,7 +231,7 @@ class Engine:
     def _faults(self) -> tuple[Problem, ...]:
         """What does not work now, but for the site file and members."""
         editor = self._editor
-        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem()]
+        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem(), self._guard.problem]
         alone += [self.metrics.problem, self._beats.problem]
         return (
             *self._swap.unbound,
@@ -265,7 +249,7 @@ class Engine:
         return Sight(
             at=time.time(),
             settings=rules.site.log,
-            saved=editor.saver.state,
+            saved=editor.saved,
             generations=tuple(editor.history.entries[-NEWEST:]),
             loaded_at=editor.loaded_at,
             reloads=dict(editor.reloads),
@@ -279,6 +263,7 @@ class Engine:
             limited=self._server.reached(),
             troubles=self._diagnosis.troubles,
             unwritten=self._access_logs.unwritten,
+            pending=self._guard.pending,
         )
 
     def _unopened(self) -> tuple[Problem, ...]:
@@ -309,7 +294,7 @@ class Engine:
         return await self._editor.preview(command)
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
-        result = await self._editor.submit(command, author, on)
+        result = await self._guard.submit(command, author, on)
         if isinstance(result, Refused):
             return result
         return replace(result, warnings=(*result.warnings, *self._unopened()))
@@ -322,13 +307,13 @@ class Engine:
         for listener in self._server.listeners[:1]:
             self._demo.visit(listener.port, self._current.rules.site, rate)
 
-    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        """The Editor's way to bring a site into force; the problems when that cannot be done."""
-        if problems := await self._swap.bring(site, generation):
-            return problems
+    async def _apply(self, site: Site, generation: int, force: bool) -> Refused | None:
+        """The Editor's way to bring a site into force; Refused when that cannot be done."""
+        if refused := await self._swap.bring(site, generation, force):
+            return refused
         self._checks.adopt(self._current.rules)
         self._access_logs.adopt(site)
-        return ()
+        return None
 
     async def _clock(self) -> None:
         """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
@@ -346,6 +331,7 @@ class Engine:
 
     async def _tick(self, ticks: int) -> None:
         self._access_logs.write()
+        await self._guard.look()
         if self._server.retired:
             return  # what is in force is another process's business
         if ticks % round(1 / TICK) == 0:

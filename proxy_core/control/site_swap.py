@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from proxy_core.config.model import Listener, Site
 from proxy_core.config.reading.document import Document
+from proxy_core.control.editing.commands import Refused
 from proxy_core.control.watching.metrics import MetricsText
 from proxy_core.errors import Problem
 from proxy_core.runtime.compile_site import adopt, compile_site
@@ -64,8 +65,9 @@ class SiteSwap(Struct):
         await self.pages.read(site)
         await self.bind_what_can(document)
 
-    async def bring(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        """Bring a site into force; the problems when that cannot be done, in which case nothing has changed."""
+    async def bring(self, site: Site, generation: int, force: bool = False) -> Refused | None:
+        """Bring a site into force; Refused when that cannot be done, in which case nothing has changed. By ``force``
+        also where a row of [[tests]] fails by it."""
         async with self._turn:
             rules = compile_site(site, self.registry, generation, self.current.rules)
             unbound = {name: listener for name, (listener, _) in self._unbound.items()}
@@ -81,14 +83,14 @@ class SiteSwap(Struct):
             except ListenError as error:
                 self.maps.discard(maps)
                 await self.metrics.discard(page)
-                return error.problems
+                return Refused(problems=error.problems)
             self.current.rules = rules
             self.maps.commit(maps)
             self.server.commit(prepared)
             self.metrics.commit(page, site)
             adopt(rules, self.registry, time.monotonic())
             self._unbound = {name: each for name, each in self._unbound.items() if site.listeners.get(name) == each[0]}
-            return ()
+            return None
 
     async def bind_what_can(self, document: Document) -> None:
         """Bind every listener that can be bound; the others become problems, with their places in ``document``."""

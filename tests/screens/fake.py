@@ -19,6 +19,7 @@ from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import (
     Command,
     Preview,
+    Refused,
     Result,
 )
 from proxy_core.control.editing.editor import Editor
@@ -66,10 +67,10 @@ class FakeEngine(MadeUpNumbers, EngineView):
             self.health["backend", "c"] = "error"
             self.busy["api", "canary"] = 3
 
-    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
+    async def _apply(self, site: Site, generation: int, force: bool) -> Refused | None:
         """The Editor's way to bring a site into force."""
         self.applied(site, generation)
-        return ()
+        return None
 
     # Requests
 

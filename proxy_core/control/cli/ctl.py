@@ -67,6 +67,9 @@ def _file(parser: argparse.ArgumentParser) -> None:
 def _apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="a whole site file; - for standard input")
     parser.add_argument("--text", help="the text itself")
+    help_ = "take it back unless it is confirmed within so many seconds"
+    parser.add_argument("--confirm", metavar="SECONDS", default="", help=help_)
+    parser.add_argument("--force", action="store_true", help="though a row of [[tests]] fails by it")
 
 
 def _tail(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +104,7 @@ VERBS = {
     "ban": Verb("Keep a client out.", ctl_answers.ban, arguments=_ban),
     "apply": Verb("Take a whole site file.", ctl_answers.apply, arguments=_apply),
     "diff": Verb("What taking a whole site file would change.", ctl_answers.diff, arguments=_file),
+    "confirm": _of_command("Keep the change that waits to be confirmed.", ""),
     "undo": _of_command("Take the last change back.", ""),
     "redo": _of_command("Do again what was undone last.", ""),
     "revert": _of_command("Take back what one generation did, and nothing else.", "GENERATION"),

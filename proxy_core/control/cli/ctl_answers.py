@@ -73,6 +73,9 @@ def _ended(call: Call, result: Result) -> int:
             return EXIT_STALE
         return EXIT_REFUSED
     _show(call, result, f"generation {result.generation}: {result.sentence}")
+    if result.pending is not None and not call.as_json:
+        left = result.pending.until - result.pending.at
+        say(f"it takes itself back in {left:.0f} s, or where {result.pending.words}; rproxy ctl confirm keeps it")
     report_all(result.warnings)
     return 0
 
@@ -120,11 +123,11 @@ def ban(call: Call) -> int:
 
 
 def apply(call: Call) -> int:
-    if call.given.text is not None:
-        return _ended(call, call.client.put_text(call.given.text, call.on))
-    if call.given.file is None:
+    if call.given.text is None and call.given.file is None:
         raise BadWords("it goes: apply FILE")
-    return _ended(call, call.client.put_text(_content(call.given.file), call.on))
+    text = _content(call.given.file) if call.given.text is None else call.given.text
+    confirm = ctl_words.seconds(call.given.confirm) if call.given.confirm else 0.0
+    return _submit(call, Replace(text=text, confirm=confirm, force=call.given.force))
 
 
 def diff(call: Call) -> int:

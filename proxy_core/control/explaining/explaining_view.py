@@ -1,0 +1,50 @@
+"""The part of an EngineView that tells of single requests: those that came, and those that might come.
+
+An Engine is one: it has the parts that are asked here. Nothing here changes any of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.watching.log_records import Record, record
+from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.maps.store import MapStore
+from proxy_core.runtime.recent_requests import Recorder
+from proxy_core.runtime.rule_set import Current
+from proxy_core.serve.server import ProxyServer
+
+
+class ExplainingView:
+    """Answers of an engine about requests."""
+
+    file: Path
+    """The site file."""
+    _current: Current
+    """Holds the rules in force."""
+    _recorder: Recorder
+    """Holds the requests that came."""
+    _maps: MapStore
+    """The maps in force."""
+    _server: ProxyServer
+    """Knows who is kept out."""
+
+    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.after(after, limit)))
+
+    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
+        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+
+    async def inspect(self, number: int) -> Inspection | None:
+        from proxy_core.control.explaining.explain import inspection
+
+        exchange = self._recorder.find(number)
+        return inspection(exchange) if exchange else None
+
+    async def explain(self, question: Question) -> Explanation:
+        from proxy_core.control.explaining.explain import explain
+
+        outside = Outside(self._maps.uncounted(), self.file.parent)
+        outside.services = self._server.services if question.ask else None
+        return await explain(self._current.rules, outside, question, self._server.admission)
