@@ -14,6 +14,8 @@ import weakref
 from pathlib import Path
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import (
@@ -23,16 +25,18 @@ from proxy_core.control.editing.commands import (
     Result,
 )
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import EngineView, Generation, SiteState
+from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.screens.numbers import MadeUpNumbers
 from tests.screens.sites import FILES, SITE
@@ -58,6 +62,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
+        self.guard = ChangeGuard(self.editor, Recorder())
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
@@ -71,6 +76,10 @@ class FakeEngine(MadeUpNumbers, EngineView):
         """The Editor's way to bring a site into force."""
         self.applied(site, generation)
         return None
+
+    def snapshot(self) -> Snapshot:
+        return replace(super().snapshot(), saved=self.editor.saved if self.guard.pending else self.saved,
+                       pending=self.guard.pending)  # fmt: skip
 
     # Requests
 
@@ -165,7 +174,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         self.commands.append(command)
-        return await self.editor.submit(command, author, on)
+        return await self.guard.submit(command, author, on)
 
     async def start_demo(self) -> str:
         self.demo = True

@@ -67,6 +67,10 @@ def _file(parser: argparse.ArgumentParser) -> None:
 def _apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="a whole site file; - for standard input")
     parser.add_argument("--text", help="the text itself")
+    _terms(parser)
+
+
+def _terms(parser: argparse.ArgumentParser) -> None:
     help_ = "take it back unless it is confirmed within so many seconds"
     parser.add_argument("--confirm", metavar="SECONDS", default="", help=help_)
     parser.add_argument("--force", action="store_true", help="though a row of [[tests]] fails by it")
@@ -141,6 +145,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         if verb.arguments is not None:
             verb.arguments(one)
         else:
+            _terms(one)
             if name == "drain":
                 one.add_argument("--wait", action="store_true", default=argparse.SUPPRESS, help="until it is drained")
                 one.add_argument("--timeout", type=int, default=argparse.SUPPRESS, help="seconds to wait at most")
@@ -149,6 +154,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(given: Namespace) -> int:
     words = _own_options(given, list(getattr(given, "words", ())))
+    if VERBS[given.verb].arguments is None:  # those that stand before any word are argparse's
+        words = [*(["--confirm", given.confirm] if given.confirm else []), *["--force"] * given.force, *words]
     if given.on is not None and given.on < 1:
         raise ArgumentTypeError("--if takes a generation, as rproxy ctl history lists them")
     path = named_socket(given.socket, "rproxy ctl", "-s ")
