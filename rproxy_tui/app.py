@@ -43,6 +43,7 @@ from rproxy_tui.screens.maps import MapsPage
 from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
+from rproxy_tui.screens.rule_tests import RuleTestsScreen
 from rproxy_tui.screens.traffic import TrafficPage
 from rproxy_tui.widgets.dialogs import Choice
 from rproxy_tui.widgets.frame import KeyHints
@@ -241,6 +242,9 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
             self.copy(self.ctl, "the line that does the same")
         else:
             self.say("nothing was changed here yet: y copies the rproxy ctl line of a change")
+
+    def action_rule_tests(self) -> None:
+        self.push_screen(RuleTestsScreen(self))
 
     def action_explain(self) -> None:
         self.push_screen(ExplainPage(self.current_mode))

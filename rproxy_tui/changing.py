@@ -22,6 +22,7 @@ from proxy_core.control.editing.commands import (
     Refused,
     Result,
     Undo,
+    by_force,
     for_a_while,
     made_on,
 )
@@ -37,11 +38,13 @@ from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.widgets.dialogs import Choice, shortened
 from rproxy_tui.widgets.frame import outcome
+from rproxy_tui.words import printable
 
 READ_ONLY = Problem(
     what="this console is read-only: nothing was changed",
     todo="to edit, start it without --read-only, as the user that the service runs as",
 )
+FORCE = (("f", "Apply it by force"), ("n", "No"))
 
 
 class ChangingApp(App[Ending], inherit_bindings=False):
@@ -88,6 +91,10 @@ class ChangingApp(App[Ending], inherit_bindings=False):
                     return Refused(problems=left)
                 command = made_on(command, seen)
         result = await self.engine.submit(command)
+        if isinstance(result, Refused) and result.forcible:
+            detail = "\n".join(printable(problem.what) for problem in result.problems)
+            if await self.ask(Choice("Tests that held would fail. Apply it?", detail, FORCE)) == "f":
+                result = await self.engine.submit(by_force(command))
         if isinstance(result, Applied):
             self.ctl = line(command)
         return result

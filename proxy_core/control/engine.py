@@ -25,7 +25,7 @@ from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
-from proxy_core.control.explaining.explaining_view import ExplainingView
+from proxy_core.control.explaining_view import ExplainingView
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
@@ -226,6 +226,7 @@ class Engine(ExplainingView):
             *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._editor.warnings,
+            *map(self._editor.document.located, self._swap.failing),
         )
 
     def _faults(self) -> tuple[Problem, ...]:

@@ -14,7 +14,7 @@ from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.editing.pending import Pending
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem
@@ -298,6 +298,9 @@ class EngineView(Protocol):
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        """What comes of each row of [[tests]] now. Raises OSError."""
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""

@@ -28,7 +28,8 @@ from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.explaining.rule_tests import tested
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
@@ -108,6 +109,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
         """The real rules decide; maps are asked as ``look_up`` says."""
         rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))
 
     # Maps
 

@@ -119,6 +119,7 @@ VERBS = {
     "history": Verb("What was applied, by whom.", ctl_answers.history, arguments=_nothing),
     "explain": Verb("What would become of a request.", ctl_answers.explain, arguments=question_line.arguments),
     "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
+    "test": Verb("What comes of each row of [[tests]] now.", ctl_answers.tests, arguments=_nothing),
     "problems": Verb("What is wrong now.", ctl_answers.problems, arguments=_nothing),
     "map": Verb("Entries of a map.", ctl_answers.of_map, "get MAP [KEY] | set MAP KEY VALUE | unset MAP KEY"),
     "watch": Verb("What happens, as it happens.", ctl_answers.watch, arguments=_watch),

@@ -22,6 +22,7 @@ from proxy_core.control.door.client import DoorClient
 from proxy_core.control.editing import changes, ctl_words
 from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
 from proxy_core.control.editing.ctl_words import BadWords
+from proxy_core.control.explaining import rule_tests
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
 from proxy_core.control.view import MemberLoad, Snapshot
@@ -265,6 +266,12 @@ def _request(row: Record) -> str:
     cause = f"  {row.cause}" if row.cause else ""
     line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
     return f"{line}  {whom or '-'}{cause}"
+
+
+def tests(call: Call) -> int:
+    outcomes = call.client.tests()
+    _show(call, outcomes, rule_tests.spelled(outcomes))
+    return EXIT_REFUSED if any(each.otherwise for each in outcomes) else 0
 
 
 def problems(call: Call) -> int:

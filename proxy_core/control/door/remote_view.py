@@ -34,7 +34,7 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
@@ -170,6 +170,12 @@ class RemoteView:
             return cast(Explanation, await asking)
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        try:
+            return cast(tuple[TestOutcome, ...], await self.line.ask("tests"))
+        except (Denied, NobodyThere) as error:
+            raise OSError(str(error)) from None
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         return (await self._map(name, None)).rows

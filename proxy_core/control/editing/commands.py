@@ -20,7 +20,7 @@ from proxy_core.errors import Problem
 __all__ = [
     "Applied", "Change", "Command", "Confirm", "Considered", "Delete", "Edit", "Insert", "Keep", "Merge", "Move",
     "Preview", "Redo", "Refused", "Reload", "Replace", "Restore", "Result", "Revert", "Set", "SetEntry", "Stale",
-    "Undo", "for_a_while", "made_on",
+    "Undo", "by_force", "for_a_while", "made_on",
 ]  # fmt: skip
 
 
@@ -49,6 +49,11 @@ def made_on(command: C, revision: int) -> C:
 def for_a_while(command: C) -> C:
     """The command as one that is to be confirmed within the usual time."""
     return replace(command, confirm=USUAL) if isinstance(command, Considered) else command
+
+
+def by_force(command: C) -> C:
+    """The command as one that is done though rows of [[tests]] fail by it."""
+    return replace(command, force=True) if isinstance(command, Considered | Reload) else command
 
 
 class Change(Considered, frozen=True, kw_only=True, tag=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
@@ -48,3 +48,8 @@ class ExplainingView:
         outside = Outside(self._maps.uncounted(), self.file.parent)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        from proxy_core.control.explaining.rule_tests import tested
+
+        return await tested(self._current.rules, Outside(self._maps.uncounted(), self.file.parent))
