@@ -35,7 +35,8 @@ from proxy_core.control.named_things import with_named_things
 from proxy_core.errors import Problem
 from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui import attach
-from rproxy_tui.app import ConsoleApp, Ending
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.console import Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 
