@@ -7,13 +7,19 @@ of a URL. Such values are masked in what people are told; nothing that is served
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from urllib.parse import unquote_plus
 
 MASK = "(masked)"
+SECRET_FIELDS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
+"""Fields of requests and answers that are secret in every site."""
 
 _NAMES = (
     r"passw(?:or)?d|passphrase|pwd(?![a-z])|(?<![a-z])pass(?![a-z])|secret|token(?!s)|(?<!allow-)credential"
     r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key"
 )
+_PARAMETERS = rf"{_NAMES}|signature|session|jwt|(?<![a-z])(?:sig|sid|code|otp|key|auth)(?![a-z])"
+_PARAMETER = r"([?&;])([^=&;?#]*)=([^&;#]*)"
 _GIVEN = (
     rf"(?<![\w.-])(?=[\w.-]{{0,99}}?(?:{_NAMES}))([\w.-]{{1,100}}(?:\s*=\s*|:))"
     r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)"""
@@ -34,3 +40,37 @@ def masked(text: str) -> str:
     if "=" not in text and ":" not in text:
         return text
     return re.sub(_GIVEN, rf"\1{MASK}", re.sub(_USER, rf"\1{MASK}", text), flags=re.IGNORECASE)
+
+
+def masked_target(target: str) -> str:
+    """A request-target or another URL, with what its parameters and its user call secret masked, however the names
+    are escaped."""
+    if "://" in target:
+        target = re.sub(_USER, rf"\1{MASK}", target)
+    return re.sub(_PARAMETER, _parameter, target) if "=" in target else target
+
+
+def _parameter(found: re.Match[str]) -> str:
+    mark, name, _ = found.groups()
+    secret = re.search(_PARAMETERS, unquote_plus(name), re.IGNORECASE)
+    return f"{mark}{name}={MASK}" if secret else found[0]
+
+
+def masked_head(head: str, secret: Collection[str] = ()) -> str:
+    """The head of a request, with secret fields and parameters masked. ``secret`` are names of further fields, in lower
+    case. A line that continues another is masked whole."""
+    line, *fields = re.split(r"\r?\n", head)
+    return "\r\n".join([masked_target(line), *(_field(each, secret) for each in fields)])
+
+
+_SECRET = frozenset(map(str.lower, SECRET_FIELDS))
+
+
+def _field(line: str, secret: Collection[str]) -> str:
+    if line.startswith((" ", "\t")):
+        return f" {MASK}"
+    name, colon, value = line.partition(":")
+    known = name.strip().lower()
+    if known in _SECRET or known in secret or is_secret(known):
+        return f"{name}{colon} ({len(value.strip())} bytes, masked)" if colon else line
+    return f"{name}{colon}{masked_target(value)}"

@@ -83,6 +83,8 @@ class Sight(Struct, frozen=True, kw_only=True):
     """As in Snapshot."""
     unwritten: int = 0
     """Requests that the access log lost."""
+    unrecorded: Mapping[str, int] = {}
+    """What the recording lost, by table."""
 
     @property
     def generation(self) -> int:

@@ -99,11 +99,12 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         promised={member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)},
         routes=_rules("routes", rules.program.routes, recorder, window),
         rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
-        seconds=tuple(worked_out.get(second.at) or _second(second) for second in recorder.seconds),
+        seconds=tuple(worked_out.get(second.at) or second_of(second) for second in recorder.seconds),
     )
 
 
-def _second(second: ClosedSecond) -> Second:
+def second_of(second: ClosedSecond) -> Second:
+    """A second for people."""
     p50, p95, p99 = percentiles([second.histogram])
     return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
 
