@@ -19,7 +19,7 @@ _NAMES = (
     r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key"
 )
 _PARAMETERS = rf"{_NAMES}|signature|session|jwt|(?<![a-z])(?:sig|sid|code|otp|key|auth)(?![a-z])"
-_PARAMETER = r"([?&;])([^=&;?#]*)=([^&;#]*)"
+_PARAMETER = r"([?&;])([^=&;?#\s]*)=[^&;#\s]*"
 _GIVEN = (
     rf"(?<![\w.-])(?=[\w.-]{{0,99}}?(?:{_NAMES}))([\w.-]{{1,100}}(?:\s*=\s*|:))"
     r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)"""
@@ -47,11 +47,14 @@ def masked_target(target: str) -> str:
     are escaped."""
     if "://" in target:
         target = re.sub(_USER, rf"\1{MASK}", target)
-    return re.sub(_PARAMETER, _parameter, target) if "=" in target else target
+    if "=" not in target:
+        return target
+    path, mark, query = target.partition("?")  # a ? ends a parameter of the path, and is a letter in one of the query
+    return re.sub(_PARAMETER, _parameter, path) + re.sub(_PARAMETER, _parameter, mark + query)
 
 
 def _parameter(found: re.Match[str]) -> str:
-    mark, name, _ = found.groups()
+    mark, name = found.groups()
     secret = re.search(_PARAMETERS, unquote_plus(name), re.IGNORECASE)
     return f"{mark}{name}={MASK}" if secret else found[0]
 

@@ -198,9 +198,8 @@ class RecordingFile:
         run = self._database.execute
         while run("PRAGMA page_count").fetchone()[0] > self._pages:
             self._make_room()
-            self._emptied_log()
-            run(f"PRAGMA incremental_vacuum({max(1, self._spare // 8)})").fetchall()
-            self._emptied_log()
+            run(f"PRAGMA incremental_vacuum({self._spare // 2})").fetchall()
+        self._emptied_log()
         run(f"PRAGMA max_page_count={self._pages}").fetchone()
 
     def _roll_back(self) -> None:
@@ -218,7 +217,7 @@ def _prepared(path: Path, owner: os.stat_result | None) -> tuple[int, int]:
     """Make the file where it is not there, for its owner alone; its device and inode. Raises Refused and OSError.
     Nothing of it is open behind this: closing a descriptor of a file gives up the locks of all others on it."""
     if reason := refusal(path):
-        raise Refused(reason)
+        raise Refused(f"{reason}, and nothing is written to it; name another file, or move that one away")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
         found = os.fstat(descriptor)

@@ -43,9 +43,16 @@ class Portion(NamedTuple):
 
 
 class RecordingWriter:
-    """Records to ``path`` from now on, until ``end``."""
+    """Records to ``path`` from now on, until ``end``. It waits for the one ``before`` it to end: the system gives up
+    all locks of a process on a file when it closes one descriptor of it."""
 
-    def __init__(self, path: Path, settings: Recording, owner: os.stat_result | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Recording,
+        owner: os.stat_result | None = None,
+        before: RecordingWriter | None = None,
+    ) -> None:
         self.settings = settings
         self.trouble = ""
         """Why the file cannot be written now; "" while it can."""
@@ -67,7 +74,7 @@ class RecordingWriter:
             "events": _each(rows.event_row),
         }
         self._prune_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(before,), name="recording", daemon=True)
         self._thread.start()
 
     # ---- called by the loop
@@ -102,7 +109,9 @@ class RecordingWriter:
 
     # ---- the thread
 
-    def _run(self) -> None:
+    def _run(self, before: RecordingWriter | None) -> None:
+        if before is not None:
+            before._thread.join()
         while (portion := self._queue.get()) is not None:
             try:
                 self._record(portion)

@@ -23,6 +23,7 @@ from proxy_core.control.recording.sampling import Sampler
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.events import Event, Sight, Told, events, reached
 from proxy_core.control.watching.floods import Spells, thinned
+from proxy_core.control.watching.log_file import unwritten
 from proxy_core.errors import Problem
 from proxy_core.runtime.recent_requests import Recorder
 
@@ -70,8 +71,7 @@ class Recordings:
             return ()
         name = writer.settings.file
         if writer.trouble:
-            todo = "make room or mend it: it goes on by itself; requests are served meanwhile"
-            return (Problem(what=f"recording {name}: {writer.trouble}", todo=todo, address=ADDRESS),)
+            return (unwritten(name, writer.trouble, ADDRESS, "recording"),)
         if lost := writer.lost:
             what = f"recording {name}: {', '.join(f'{count} {table}' for table, count in lost.items())} were lost"
             todo = "the disk did not take them in time; SIGUSR1 opens it anew and clears this"
@@ -82,16 +82,12 @@ class Recordings:
         """Record as this site says, from now on. The same settings go on where they are."""
         settings = site.recording
         if (self._writer.settings if self._writer is not None else None) != settings:
-            self._end()
-            if settings is not None:
-                self._begin(settings)
+            self._begin(settings, self._end()) if settings is not None else self._end()
 
     def reopen(self) -> None:
         """Close the file and go on in one of the same name, after it was moved away."""
         if self._writer is not None:
-            settings = self._writer.settings
-            self._end()
-            self._begin(settings)
+            self._begin(self._writer.settings, self._end())
 
     def pull(self) -> None:
         """Hand over what was finished since the last time."""
@@ -128,8 +124,7 @@ class Recordings:
     async def close(self) -> None:
         """Write what is left, as far as the disk takes it in time, and close the file."""
         self.pull()
-        writer = self._writer
-        self._end()
+        writer = self._end()
         if writer is not None:
             await asyncio.to_thread(writer.join)
 
@@ -139,14 +134,14 @@ class Recordings:
         self._sight = now
         return found
 
-    def _begin(self, settings: Recording) -> None:
+    def _begin(self, settings: Recording, before: RecordingWriter | None) -> None:
         from proxy_core.control.recording.recording_writer import RecordingWriter
 
         owner = None
         with suppress(OSError):
             owner = os.stat(self._file)
         recorder, now = self._recorder, time.time()
-        self._writer = RecordingWriter(self._file.parent / settings.file, settings, owner)
+        self._writer = RecordingWriter(self._file.parent / settings.file, settings, owner, before)
         self._sampler = Sampler(settings.sample)
         self._cursor, self._pulled_at = recorder.newest, time.monotonic()
         self._second = recorder.seconds[-1].at if recorder.seconds else 0.0
@@ -155,8 +150,10 @@ class Recordings:
         self._generations = frozenset((each.number, each.at) for each in old)
         self._sight, self._told, self._spells = Sight(), {}, {}
 
-    def _end(self) -> None:
+    def _end(self) -> RecordingWriter | None:
+        """Have the writer end by itself; the one that does."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.end()
             self._before += writer.lost
+        return writer

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from proxy_core.balance.latency_histogram import BUCKETS, seconds_of
+
 APPLICATION: Final = 0x72707278
 """The application_id: "rprx"."""
 VERSION: Final = 1
@@ -56,14 +58,20 @@ def _kind(column: str) -> str:
 
 
 def statements() -> list[str]:
-    """What makes the tables. Rows of all but ``generations`` have a number of their own, which grows."""
+    """What makes the tables. Rows of all but ``generations`` have a number of their own, which grows. ``buckets`` says
+    how long what is counted in a bucket of a histogram took, about."""
     made = []
     for table, columns in TABLES.items():
         key = "" if table == "generations" else "row INTEGER PRIMARY KEY, "
         spelled = ", ".join(f'"{column}" {_kind(column)}' for column in columns)
         last = ', PRIMARY KEY ("number", "at")' if table == "generations" else ""
         made.append(f"CREATE TABLE {table} ({key}{spelled}{last})")
-    return made
+    buckets = ", ".join(f"({bucket}, {seconds_of(bucket)!r})" for bucket in range(BUCKETS))
+    return [
+        *made,
+        "CREATE TABLE buckets (bucket INTEGER PRIMARY KEY, seconds REAL)",
+        f"INSERT INTO buckets VALUES {buckets}",
+    ]
 
 
 @lru_cache(512)
