@@ -9,7 +9,7 @@ strictly. The log is moved into the file before a transaction could make it long
 writes more than an eighth of that. Its index has a fixed part. A reader who holds the log up for long has the recording
 wait, never grow. Deleted rows leave free pages, which what comes next is written to.
 
-Each call is all or nothing. Belongs to one thread. Raises sqlite3.Error, OSError, and Refused for what is no recording.
+Each call is all or nothing. Belongs to one thread. Raises sqlite3.Error, OSError, and NoRecording.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DELETED = 250
 """Rows that one transaction deletes."""
 
 
-class Refused(Exception):
+class NoRecording(Exception):
     """The file is not ours to write; the words say why."""
 
 
@@ -214,15 +214,15 @@ def _bytes(text: str) -> int:
 
 
 def _prepared(path: Path, owner: os.stat_result | None) -> tuple[int, int]:
-    """Make the file where it is not there, for its owner alone; its device and inode. Raises Refused and OSError.
+    """Make the file where it is not there, for its owner alone; its device and inode. Raises NoRecording and OSError.
     Nothing of it is open behind this: closing a descriptor of a file gives up the locks of all others on it."""
     if reason := refusal(path):
-        raise Refused(f"{reason}, and nothing is written to it; name another file, or move that one away")
+        raise NoRecording(f"{reason}, and nothing is written to it; name another file, or move that one away")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise Refused("it is no regular file")
+            raise NoRecording("it is no regular file")
         if owner is not None and os.geteuid() == 0:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
         if stat.S_IMODE(found.st_mode) != 0o600:

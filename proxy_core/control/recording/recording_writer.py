@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from proxy_core.config.model import Recording
 from proxy_core.control.recording import rows
 from proxy_core.control.recording.masked_site import GenerationRows
-from proxy_core.control.recording.recording_file import RecordingFile, Refused
+from proxy_core.control.recording.recording_file import NoRecording, RecordingFile
 from proxy_core.control.recording.rows import Row
 
 WAITING = 20_000
@@ -112,6 +112,7 @@ class RecordingWriter:
     def _run(self, before: RecordingWriter | None) -> None:
         if before is not None:
             before._thread.join()
+        self._record(Portion("events", ()))  # so that what is wrong with the file is known at once
         while (portion := self._queue.get()) is not None:
             try:
                 self._record(portion)
@@ -136,7 +137,7 @@ class RecordingWriter:
                     self._prune_at = time.monotonic() + AGAIN
                     file.prune(time.time())
                 self.trouble = ""
-            except (sqlite3.Error, OSError, Refused) as error:
+            except (sqlite3.Error, OSError, NoRecording) as error:
                 self.trouble = (error.strerror if isinstance(error, OSError) else "") or str(error)
                 self._shut()
                 if self._ending.wait(AGAIN):

@@ -41,8 +41,10 @@ class Recordings:
     def __init__(self, recorder: Recorder, history: History, file: Path) -> None:
         self._recorder, self._history, self._file = recorder, history, file
         self._writer: RecordingWriter | None = None
+        self._ended: RecordingWriter | None = None
+        """The one before it."""
         self._before = Counter[str]()
-        """What writers that have ended had lost."""
+        """What those before it had lost."""
         self._sampler = Sampler(0.0)
         self._cursor = 0
         self._pulled_at = 0.0
@@ -61,7 +63,7 @@ class Recordings:
     @property
     def lost(self) -> Mapping[str, int]:
         """What was not recorded since the start, by table."""
-        return self._before + (self._writer.lost if self._writer is not None else Counter())
+        return self._before + _lost(self._ended) + _lost(self._writer)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -82,12 +84,16 @@ class Recordings:
         """Record as this site says, from now on. The same settings go on where they are."""
         settings = site.recording
         if (self._writer.settings if self._writer is not None else None) != settings:
-            self._begin(settings, self._end()) if settings is not None else self._end()
+            self._end()
+            if settings is not None:
+                self._begin(settings)
 
     def reopen(self) -> None:
         """Close the file and go on in one of the same name, after it was moved away."""
         if self._writer is not None:
-            self._begin(self._writer.settings, self._end())
+            settings = self._writer.settings
+            self._end()
+            self._begin(settings)
 
     def pull(self) -> None:
         """Hand over what was finished since the last time."""
@@ -123,10 +129,9 @@ class Recordings:
 
     async def close(self) -> None:
         """Write what is left, as far as the disk takes it in time, and close the file."""
-        self.pull()
-        writer = self._end()
-        if writer is not None:
-            await asyncio.to_thread(writer.join)
+        self._end()
+        if self._ended is not None:
+            await asyncio.to_thread(self._ended.join)
 
     def _events(self, now: Sight) -> list[Event]:
         limits, self._told = reached(self._told, now)
@@ -134,14 +139,14 @@ class Recordings:
         self._sight = now
         return found
 
-    def _begin(self, settings: Recording, before: RecordingWriter | None) -> None:
+    def _begin(self, settings: Recording) -> None:
         from proxy_core.control.recording.recording_writer import RecordingWriter
 
         owner = None
         with suppress(OSError):
             owner = os.stat(self._file)
         recorder, now = self._recorder, time.time()
-        self._writer = RecordingWriter(self._file.parent / settings.file, settings, owner, before)
+        self._writer = RecordingWriter(self._file.parent / settings.file, settings, owner, self._ended)
         self._sampler = Sampler(settings.sample)
         self._cursor, self._pulled_at = recorder.newest, time.monotonic()
         self._second = recorder.seconds[-1].at if recorder.seconds else 0.0
@@ -150,10 +155,15 @@ class Recordings:
         self._generations = frozenset((each.number, each.at) for each in old)
         self._sight, self._told, self._spells = Sight(), {}, {}
 
-    def _end(self) -> RecordingWriter | None:
-        """Have the writer end by itself; the one that does."""
+    def _end(self) -> None:
+        """Hand over what is left and have the writer end by itself."""
+        self.pull()
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.end()
-            self._before += writer.lost
-        return writer
+            self._before += _lost(self._ended)
+            self._ended = writer
+
+
+def _lost(writer: RecordingWriter | None) -> Counter[str]:
+    return writer.lost if writer is not None else Counter()

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from proxy_core.control.recording.sampling import Kept, stands_out
+from proxy_core.control.recording.sampling import Sampled, stands_out
 from proxy_core.control.view import Second
 from proxy_core.control.watching.events import Event
 from proxy_core.control.watching.log_records import record
@@ -41,7 +41,7 @@ def _came(seconds: float) -> float | None:
     return seconds if seconds >= 0 else None
 
 
-def request_row(kept: Kept) -> Row:
+def request_row(kept: Sampled) -> Row:
     """A finished request."""
     exchange, weight = kept
     seen = record(exchange)

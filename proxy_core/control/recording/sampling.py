@@ -17,7 +17,7 @@ SLOW = 1.0
 """Seconds from which a request is slow."""
 
 
-class Kept(NamedTuple):
+class Sampled(NamedTuple):
     """A finished request, and how many it stands for."""
 
     exchange: Exchange
@@ -36,7 +36,7 @@ class Sampler:
         self._rate, self._choose = rate, choose
         self._room = rate
 
-    def chosen(self, finished: Sequence[Exchange], seconds: float) -> list[Kept]:
+    def chosen(self, finished: Sequence[Exchange], seconds: float) -> list[Sampled]:
         """Those of ``finished`` that are recorded, in their order; ``seconds`` have gone by since the last batch. At
         least one stands for those that went well."""
         room = self._room = min(self._rate, self._room + self._rate * seconds)
@@ -45,8 +45,8 @@ class Sampler:
         count = min(len(well), max(1, int(room)))
         self._room = room - count
         if count == len(well):
-            return [Kept(exchange, 1.0) for exchange in finished]
+            return [Sampled(exchange, 1.0) for exchange in finished]
         weight = len(well) / count
-        found = [Kept(exchange, weight) for exchange in self._choose(well, count)]
-        found += [Kept(exchange, 1.0) for exchange in finished if exchange.number in outstanding]
+        found = [Sampled(exchange, weight) for exchange in self._choose(well, count)]
+        found += [Sampled(exchange, 1.0) for exchange in finished if exchange.number in outstanding]
         return sorted(found, key=lambda kept: kept.exchange.number)

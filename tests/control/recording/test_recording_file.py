@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy_core.control.recording.recording_file import NoRoom, RecordingFile, Refused
+from proxy_core.control.recording.recording_file import NoRecording, NoRoom, RecordingFile
 from proxy_core.control.recording.schema import APPLICATION, TABLES, VERSION
 from tests.control.recording.harness import asked, bytes_of, integrity, request_row
 
@@ -137,6 +137,6 @@ def test_a_file_that_is_no_recording_of_ours_is_refused_in_words_and_stays_as_it
     else:
         foreign(path, **header)
     before = path.read_bytes()
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(NoRecording, match=words):
         RecordingFile(path, SMALLEST, 60.0)
     assert path.read_bytes() == before

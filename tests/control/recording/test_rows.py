@@ -9,7 +9,7 @@ import pytest
 from proxy_core.control.editing.history import HistoryEntry
 from proxy_core.control.recording.masked_site import GenerationRows, without_secrets
 from proxy_core.control.recording.rows import event_row, request_row, step_rows
-from proxy_core.control.recording.sampling import Kept
+from proxy_core.control.recording.sampling import Sampled
 from proxy_core.control.recording.schema import TABLES
 from proxy_core.control.watching.events import Event
 from proxy_core.http.request_view import RequestView
@@ -19,7 +19,7 @@ from tests.control.recording.harness import finished
 
 
 def written(**changes: Any) -> dict[str, Any]:
-    return dict(zip(TABLES["requests"], request_row(Kept(finished(**changes), 2.5)), strict=True))
+    return dict(zip(TABLES["requests"], request_row(Sampled(finished(**changes), 2.5)), strict=True))
 
 
 @pytest.mark.parametrize("status", [200, 500])
