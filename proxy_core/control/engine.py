@@ -24,7 +24,6 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
-from proxy_core.control.loop_clock import TICK, LoopClock
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.recording.recordings import Recordings
@@ -51,6 +50,10 @@ from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
 
+TICK = 0.25
+"""Seconds between two looks at the clock: for the loop's lateness and the access log."""
+STOOD_STILL = 1.0
+"""Seconds of lateness that are told of; the sweep moves its deadlines along from the same length on."""
 BIND_AGAIN = 5.0
 """Seconds after which a listener that could not be bound is tried again."""
 
@@ -114,7 +117,7 @@ class Engine:
         self._diagnosis = Diagnosis()
         self._tasks: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
-        self._clock = LoopClock(self._tick, self.recent_problems)
+        self._lateness = self._lateness_now = 0.0
         self._minute: figures.Minute | None = None
 
     # ---- life
@@ -135,7 +138,7 @@ class Engine:
         self._recordings.adopt(site)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
-        running = (self._editor.saver.run(), self._clock.run(), look_for_members(self._current.rules.pools, site))
+        running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
         self._tasks = [asyncio.create_task(each) for each in running]
 
     async def stop(self, seconds: float | None = None) -> int:
@@ -196,7 +199,7 @@ class Engine:
             rate_4xx=minute.rate_4xx,
             rate_5xx=minute.rate_5xx,
             latency=minute.latency,
-            lateness=self._clock.lateness,
+            lateness=self._lateness,
             newest_record=recorder.newest,
             members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now, troubles),
             routes=minute.routes,
@@ -334,8 +337,21 @@ class Engine:
         self._recordings.adopt(site)
         return ()
 
+    async def _clock(self) -> None:
+        """Every quarter of a second: how late is the loop, drain the access logs, record; every second: close it."""
+        loop, ticks = asyncio.get_running_loop(), 0
+        due = loop.time()
+        while True:
+            due = max(due + TICK, loop.time())
+            await asyncio.sleep(due - loop.time())
+            self._lateness_now = max(self._lateness_now, loop.time() - due)
+            ticks += 1
+            try:
+                await self._tick(ticks)
+            except Exception as error:  # a mistake in one tick must not stop the clock
+                self.recent_problems.crashed("a tick of the engine's clock", error, "serving goes on")
+
     async def _tick(self, ticks: int) -> None:
-        """Every quarter of a second drain the access logs and record, every second close it."""
         self._access_logs.write()
         self._recordings.pull()
         if self._server.retired:
@@ -346,7 +362,9 @@ class Engine:
             await self._swap.bind_what_can(self._editor.document)
 
     async def _second(self) -> None:
-        self._clock.close_second()
+        self._lateness, self._lateness_now = self._lateness_now, 0.0
+        if self._lateness > STOOD_STILL:
+            self.recent_problems.add(_stood_still(self._lateness))
         self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
         await self._diagnosis.look(self._recorder.hour.steps, self._editor.history.times())
@@ -363,6 +381,12 @@ class Engine:
             self._recordings.close_second(sight)
             if self.watch is not None:
                 self.watch(sight)
+
+
+def _stood_still(seconds: float) -> Problem:
+    what = f"the event loop stood still for {seconds:.1f} s, and served nobody meanwhile"
+    todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
+    return Problem(what=what, todo=todo, severity="warning")
 
 
 def _listeners(bound: Sequence[BoundListener]) -> tuple[ListenerState, ...]:
