@@ -28,7 +28,7 @@ from proxy_core.errors import Address, Problem, errors
 from proxy_core.printable import printable_lines
 from proxy_core.rules.lint.emptiness import emptied
 from rproxy_tui import keys, sentences, theme
-from rproxy_tui.console import Attachment, Outcome, SiteChanged
+from rproxy_tui.console import Attachment, Outcome, SiteChanged, link_news
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver, OnlyText
@@ -37,7 +37,7 @@ from rproxy_tui.page import Page
 from rproxy_tui.palette import Commands, Palette
 from rproxy_tui.screens.balancers import BalancersPage
 from rproxy_tui.screens.dashboard import DashboardPage
-from rproxy_tui.screens.explain import ExplainPage
+from rproxy_tui.screens.explain import ExplainPage, seen_page
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.history import HistoryPage
@@ -46,6 +46,7 @@ from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
 from rproxy_tui.screens.traffic import TrafficPage
+from rproxy_tui.time_cursor import TimeCursor
 from rproxy_tui.widgets.dialogs import Choice, shortened
 from rproxy_tui.widgets.frame import KeyHints, outcome
 from rproxy_tui.words import printable
@@ -117,6 +118,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.governor = Governor(perf_counter())
         self.snapshot: Snapshot = engine.snapshot()
         self.state: SiteState = engine.site()
+        self.time = TimeCursor()
         self.problems: tuple[Problem, ...] = ()
         self.link: Link | None = attachment.link() if attachment else None
         self.ctl = ""
@@ -161,7 +163,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         now = perf_counter()
         self.governor.shown(now)
         with self.governor.painting():
-            self.snapshot = snapshot = self.engine.snapshot()
+            now_shown = self.engine.snapshot()
+            self.snapshot = snapshot = self.time.look(self.engine.snapshot_at, now_shown)
             state = self.engine.site()
             self._look_at_link()
             if (state.revision, state.text) != (self.state.revision, self.state.text):
@@ -176,19 +179,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             page = self._page
             if page is not None and page.is_mounted:
                 page.pull(snapshot)
-                page.show_frame(snapshot)
+                page.show_frame(now_shown)
 
     def _look_at_link(self) -> None:
         """Say it when the service is lost or answers again."""
-        if self._attachment is None or self.link is None:
-            return
-        before, self.link = self.link, self._attachment.link()
-        if bool(before.lost) != bool(self.link.lost) or before.pid != self.link.pid:
-            self._problems_due = 0.0
-            if before.pid != self.link.pid:
-                self.say(f"attached again: the service was started anew, as process {self.link.pid}", "warning")
-            elif not self.link.lost:
-                self.say("attached again: the service answers", "success")
+        if self._attachment is not None and self.link is not None:
+            before, self.link = self.link, self._attachment.link()
+            if (news := link_news(before, self.link)) is not None:
+                self._problems_due = 0.0
+                self.say(*news)
 
     def _take_settings(self) -> None:
         console = self.state.site.console
@@ -208,9 +207,14 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
 
     # Changing
 
+    def changeable(self) -> bool:
+        if refusal := self.time.refusal():
+            self.refused(Refused(problems=(refusal,)))
+        return refusal is None
+
     async def submit(self, command: Command) -> Result:
-        if self.read_only:
-            return Refused(problems=(READ_ONLY,))
+        if refusal := READ_ONLY if self.read_only else self.time.refusal():
+            return Refused(problems=(refusal,))
         if sentences.takes_away(command):
             seen = self.engine.site().revision
             preview = await self.engine.preview(command)
@@ -226,7 +230,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         return result
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
-        if confirm and not self.read_only:
+        if confirm and not self.read_only and self.time.at is None:
             command = made_on(command, self.state.revision)
             if await self.ask(Choice(confirm, detail, (("y", yes), ("n", "No")))) != "y":
                 return False
@@ -264,6 +268,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         return next(iter(names_at(self.engine.site().site, address) - taken), "")
 
     async def _fill(self, draft: Draft | None, address: Address) -> None:
+        if not self.changeable():
+            return
         if draft is None:
             self.say(f"there is no {thing(address)} any more", "warning")
         elif (result := await self.ask(FormScreen(self, draft))) is not None:
@@ -291,15 +297,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             page.go_to("/".join([address[1], *address[3:4]]))
 
     async def explain_request(self, number: int) -> None:
-        try:
-            seen = await self.engine.inspect(number)
-        except OSError as error:
-            self.say(str(error), "error")
-            return
-        if seen is None:
-            self.say("that request is no longer kept: the ring of requests has moved on", "warning")
-        else:
-            self.push_screen(ExplainPage(self.current_mode, seen=seen))
+        page = await seen_page(self.engine, number, self.current_mode)
+        self.say(page, "warning") if isinstance(page, str) else self.push_screen(page)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):

@@ -15,6 +15,7 @@ from proxy_core.control.editing.commands import Command, Refused, Result
 from proxy_core.control.view import EngineView, SiteState, Snapshot
 from proxy_core.errors import Address, Problem
 from rproxy_tui.governor import Governor
+from rproxy_tui.time_cursor import TimeCursor
 
 Outcome = TypeVar("Outcome")
 
@@ -32,6 +33,15 @@ class Attachment(Protocol):
         """Have the service stopped; gives what is told of it."""
 
 
+def link_news(before: Link, now: Link) -> tuple[str, str] | None:
+    """What is to be said when the service was lost or answers again, with its severity; None where neither happened."""
+    if before.pid != now.pid:
+        return f"attached again: the service was started anew, as process {now.pid}", "warning"
+    if bool(before.lost) == bool(now.lost):
+        return None
+    return (now.lost, "error") if now.lost else ("attached again: the service answers", "success")
+
+
 class ConsoleVerbs(Protocol):
     """The app, as what it shows sees it. Whatever asks the person is awaited in a worker (``textual.work``)."""
 
@@ -42,7 +52,9 @@ class ConsoleVerbs(Protocol):
     governor: Governor
     """It measures what painting costs."""
     snapshot: Snapshot
-    """The numbers of the last tick."""
+    """The numbers that are shown: those of the last tick, or of the moment that ``time`` is on."""
+    time: TimeCursor
+    """Which moment is shown."""
     state: SiteState
     """The site in force at the last tick."""
     problems: tuple[Problem, ...]
@@ -73,6 +85,9 @@ class ConsoleVerbs(Protocol):
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
+
+    def changeable(self) -> bool:
+        """Whether what is shown is now, so that it can be changed; else says so."""
 
     def refused(self, result: Refused) -> None:
         """Say why nothing was changed, in a list where it is more than one thing."""

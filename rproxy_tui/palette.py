@@ -58,7 +58,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield do(console, Reload(), "reload the site file", "take it as it stands on disk")
     yield edit(console, ("site",), "timeouts, names, trusted proxies")
     yield edit(console, ("limits",), "sizes, times, rates and numbers")
-    left = partial(sentences.about_ban, now=console.snapshot.at)
+    left = partial(sentences.about_ban, now=engine.snapshot().at)
     yield from rows(console, "bans", left, {}, "keep an address or network out")
     yield edit(console, ("console",), "theme and keys")
     yield from optional(console, ("access_log",), site.access_log, "a line for each request")

@@ -24,7 +24,9 @@ OLD = 60.0
 
 
 def count(number: float) -> str:
-    """A number of things in at most five cells: 7, 950, 9,999, 12.3k, 4.56M."""
+    """A number of things in at most five cells: 7, 950, 9,999, 12.3k, 4.56M; ``NOTHING`` for one that is not known."""
+    if number < 0:
+        return NOTHING
     if number < 10_000:
         return f"{number:,.0f}"
     for unit in "kMGT":
@@ -152,6 +154,8 @@ def member_state(load: MemberLoad) -> tuple[str, str, str]:
     """Glyph, words and style of a member's state. What was configured comes before what was seen: a member that was
     taken out of service is not in trouble."""
     busy = load.busy
+    if not load.known:
+        return "·", "state not kept", "muted"
     if load.retired:
         return "○", f"retired: {busy} in flight" if busy else "retired", "muted"
     if load.status in ("disabled", "stopped"):

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
@@ -24,16 +23,16 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
+from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.recording.recordings import Recordings
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.view import Generation, ListenerState, SiteState, Snapshot
+from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
-from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
@@ -47,7 +46,6 @@ from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.rule_set import Current
-from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
 
 TICK = 0.25
@@ -114,11 +112,11 @@ class Engine:
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._recordings = Recordings(self._recorder, self._editor.history, file)
         self._demo = Demo()
-        self._diagnosis = Diagnosis()
+        self._numbers = LiveNumbers(
+            self._current, self._registry, self._recorder, self._server, self._editor, self._demo
+        )
         self._tasks: list[asyncio.Task[None]] = []
-        self._began = time.monotonic()
-        self._lateness = self._lateness_now = 0.0
-        self._minute: figures.Minute | None = None
+        self._lateness = 0.0
 
     # ---- life
 
@@ -180,36 +178,10 @@ class Engine:
     # ---- EngineView
 
     def snapshot(self) -> Snapshot:
-        now, at = time.monotonic(), time.time()
-        rules, recorder, troubles = self._current.rules, self._recorder, self._diagnosis.troubles
-        minute = self._minute
-        if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
-            minute = self._minute = figures.minute(rules, recorder, minute)
-        listeners = self._server.listeners
-        return Snapshot(
-            at=at,
-            uptime=now - self._began,
-            generation=rules.generation,
-            revision=self._editor.revision,
-            saved=self._editor.saver.state,
-            requests=recorder.newest,
-            in_flight=len(recorder.live),
-            connections=sum(listener.connections for listener in listeners),
-            rate=minute.rate,
-            rate_4xx=minute.rate_4xx,
-            rate_5xx=minute.rate_5xx,
-            latency=minute.latency,
-            lateness=self._lateness,
-            newest_record=recorder.newest,
-            members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now, troubles),
-            routes=minute.routes,
-            rewrites=minute.rewrites,
-            listeners=_listeners(listeners),
-            seconds=minute.seconds,
-            demo=self._demo.running,
-            limited=self._server.reached(),
-            troubles=troubles,
-        )
+        return self._numbers.snapshot()
+
+    def snapshot_at(self, at: float) -> Snapshot:
+        return self._numbers.snapshot_at(at)
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
         return tuple(map(record, self._recorder.after(after, limit)))
@@ -278,11 +250,11 @@ class Engine:
             faults=self._faults(),
             remarks=(*self.recent_problems.current(), *editor.warnings),
             members=loads,
-            listeners=_listeners(self._server.listeners),
+            listeners=self._numbers.listeners(),
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
-            troubles=self._diagnosis.troubles,
+            troubles=self._numbers.troubles,
             unwritten=self._access_logs.unwritten,
             unrecorded=self._recordings.lost,
         )
@@ -344,7 +316,7 @@ class Engine:
         while True:
             due = max(due + TICK, loop.time())
             await asyncio.sleep(due - loop.time())
-            self._lateness_now = max(self._lateness_now, loop.time() - due)
+            self._lateness = max(self._lateness, loop.time() - due)
             ticks += 1
             try:
                 await self._tick(ticks)
@@ -362,12 +334,10 @@ class Engine:
             await self._swap.bind_what_can(self._editor.document)
 
     async def _second(self) -> None:
-        self._lateness, self._lateness_now = self._lateness_now, 0.0
-        if self._lateness > STOOD_STILL:
-            self.recent_problems.add(_stood_still(self._lateness))
-        self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
-        self._registry.forget(time.monotonic())
-        await self._diagnosis.look(self._recorder.hour.steps, self._editor.history.times())
+        lateness, self._lateness = self._lateness, 0.0
+        if lateness > STOOD_STILL:
+            self.recent_problems.add(_stood_still(lateness))
+        await self._numbers.second(lateness)
         await self._beats.adopt(self._current.rules.site)
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
@@ -387,7 +357,3 @@ def _stood_still(seconds: float) -> Problem:
     what = f"the event loop stood still for {seconds:.1f} s, and served nobody meanwhile"
     todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
     return Problem(what=what, todo=todo, severity="warning")
-
-
-def _listeners(bound: Sequence[BoundListener]) -> tuple[ListenerState, ...]:
-    return tuple(convert(listener, ListenerState, from_attributes=True) for listener in bound)

@@ -120,6 +120,12 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     """How it shows that it is worse than its peers ("5xx, slow"); "" where it does not."""
     cut_in: float = -1.0
     """Seconds that the requests of a member that drains may still take; -1 for no end."""
+    part_4xx: float = -1.0
+    """The part of its requests of the last minute that ended with a status of 4xx; -1 where there were none."""
+    part_5xx: float = -1.0
+    """The same for 5xx and for answers that were cut."""
+    known: bool = True
+    """False in a moment that is past where its state was not kept: only what its requests tell is known."""
 
     @property
     def well(self) -> bool:
@@ -149,6 +155,10 @@ class RouteLoad(Struct, frozen=True, kw_only=True):
     """Finished requests a second, over the last five."""
     latency: Percentiles = Percentiles()
     """Of those of the last minute."""
+    part_4xx: float = -1.0
+    """The part of the last minute's requests that ended with a status of 4xx; -1 where there were none."""
+    part_5xx: float = -1.0
+    """The same for 5xx and for answers that were cut."""
 
 
 class Second(Struct, frozen=True, array_like=True):
@@ -202,7 +212,7 @@ class ListenerState(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The numbers of this moment."""
+    """The numbers of this moment, or of one that is past: then what was not kept is -1."""
 
     at: float
     """When it was taken, in seconds since the epoch."""
@@ -248,6 +258,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """How often each of [limits] was reached, and "deny" for who is denied or banned."""
     troubles: tuple[Trouble, ...] = ()
     """What is wrong, as the numbers say, worst first."""
+    past: bool = False
+    """It is a moment of the last hour."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -276,6 +288,10 @@ class EngineView(Protocol):
     for people, where the engine is far away; changes and previews say it in problems."""
 
     def snapshot(self) -> Snapshot: ...
+    def snapshot_at(self, at: float) -> Snapshot | None:
+        """The moment nearest to ``at`` that is kept (``past``), or that of now where none is. None while it is on its
+        way."""
+
     def site(self) -> SiteState: ...
     def can_redo(self) -> Generation | None: ...
     def can_undo(self) -> Generation | None:

@@ -265,3 +265,15 @@ def _left(explanation: Explanation | None) -> Content:
         if lines:
             blocks.append(Content("\n").join([heading(title), *(Content(words.printable(line)) for line in lines)]))
     return Content("\n\n").join(blocks)
+
+
+async def seen_page(engine: EngineView, number: int, key: str) -> ExplainPage | str:
+    """The page that says why a request that came went where it went, on the page of that ``key``; or why there is
+    none."""
+    try:
+        seen = await engine.inspect(number)
+    except OSError as error:
+        return str(error)
+    if seen is None:
+        return "that request is no longer kept: the ring of requests has moved on"
+    return ExplainPage(key, seen=seen)

@@ -95,7 +95,7 @@ class HistoryPage(Page):
 
     def go_to(self, name: str) -> None:
         """Put the cursor on the generation of that number."""
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         self.table.go_to(name)
 
     def on_line_table_moved(self) -> None:

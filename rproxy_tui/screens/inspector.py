@@ -104,7 +104,7 @@ class InspectorPage(Page):
         if record is None:
             return
         width = self.size.width // 2 - 4 if self.size.width >= WIDE else self.size.width - 4
-        parts = [summary(record), facts(record, self.console.snapshot.generation), timing(record, width)]
+        parts = [summary(record), facts(record, self.engine.snapshot().generation), timing(record, width)]
         if inspection is not None:
             parts.append(trace(inspection.explanation.steps))
         self.query_one("#facts", Static).update(Content("\n\n").join(parts))
@@ -130,7 +130,7 @@ class InspectorPage(Page):
         if self._inspection is None:
             self.console.say("its head is no longer kept", "warning")
             return
-        listeners = {each.name: each for each in self.console.snapshot.listeners}
+        listeners = {each.name: each for each in self.engine.snapshot().listeners}
         listener = listeners.get(self._inspection.explanation.listener, next(iter(listeners.values()), None))
         curl = as_curl(self._inspection, listener)
         masked = any(map(masked_value, lines_of(self._inspection.request_head)))

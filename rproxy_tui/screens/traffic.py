@@ -105,7 +105,7 @@ class TrafficPage(Page):
     async def action_ban(self) -> None:
         if not (record := self.requests.tail.current):
             return
-        now, client = self.console.snapshot.at, record.client
+        now, client = self.engine.snapshot().at, record.client
         if not client:
             self.console.say("Nobody knows the client of this request: there is nothing to ban.")
             return

@@ -226,6 +226,8 @@ def as_line(record: Record) -> str:
 
 def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     """What to do so that the log fills: the first thing that is missing."""
+    if snapshot.past:
+        return "the requests of that moment are no longer kept: the newest 10,000 are"
     listener = next((each for each in snapshot.listeners if not each.draining), None)
     if listener is None and site.listeners:
         return "no listener could be opened: p says why and what to do"
@@ -292,17 +294,18 @@ class RequestLog(LineTable[Record]):
             tail.restart(max(0, newest - most))
             self._complete = False
         records = engine.records(tail.last, min(most, tail.room)) if newest > tail.last and tail.room else ()
-        tail.take(records)
+        tail.take(records[: bisect_right(records, newest, key=_number)])  # what is past has nothing from after it
         if self.selectable and len(records) < OLDER and len(tail.kept) < tail.keep and not self._complete:
-            self._pull_older(engine)
+            self._pull_older(engine, newest)
         self.changed()
 
-    def _pull_older(self, engine: EngineView) -> None:
-        oldest = self.tail.kept[0].number if self.tail.kept else 0
+    def _pull_older(self, engine: EngineView, newest: int) -> None:
+        oldest = self.tail.kept[0].number if self.tail.kept else newest + 1
         older = engine.earlier(oldest, OLDER) if oldest > 1 else ()
         self._complete = older is not None and not older
         if older:
             self.tail.take_older(older)
+            self.tail.last = max(self.tail.last, older[-1].number)
 
     def show_next_filter(self) -> None:
         """All, then only what failed, then only what was slow."""

@@ -105,7 +105,8 @@ async def _hello(service: OpenService, asked: Asked) -> Hello:
 
 
 async def _snapshot(service: OpenService, asked: Asked) -> Snapshot:
-    snapshot, after = service.behind.snapshot(), asked.query.after
+    at, after = asked.query.at, asked.query.after
+    snapshot = (service.behind.snapshot_at(at) if at else None) or service.behind.snapshot()
     return replace(snapshot, seconds=tuple(each for each in snapshot.seconds if each.at > after))
 
 

@@ -49,10 +49,12 @@ class Hello(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of the seconds, for who has the others."""
+    """Which of the seconds, for who has the others; or which moment of the last hour."""
 
     after: float = 0.0
     """Those that began later."""
+    at: float = 0.0
+    """The moment that is kept nearest to it, in seconds since the epoch; 0 for now."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,7 +168,10 @@ class Endpoint(Struct, frozen=True):
 
 ENDPOINTS = (
     Endpoint("hello", "GET", "/v1", "Who answers, and who asks.", Hello),
-    Endpoint("snapshot", "GET", "/v1/snapshot", "The numbers of this moment.", Snapshot, SnapshotQuery),
+    Endpoint(
+        "snapshot", "GET", "/v1/snapshot", "The numbers of this moment, or of one of the last hour.", Snapshot,
+        SnapshotQuery,
+    ),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),
     Endpoint(

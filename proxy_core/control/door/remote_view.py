@@ -31,6 +31,7 @@ from proxy_core.control.door.endpoints import (
     SnapshotQuery,
 )
 from proxy_core.control.door.link import Link
+from proxy_core.control.door.moment_feed import MomentFeed
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
@@ -85,6 +86,7 @@ class RemoteView:
         self._maps_of = -1
         """The revision of the site that they are of."""
         self._feed = RecordFeed(line, 0)
+        self._moments = MomentFeed(line)
         self._newest = 0
         """Number of the newest record that there is."""
         self._problems_due = self._maps_due = 0.0
@@ -104,6 +106,7 @@ class RemoteView:
 
     async def close(self) -> None:
         await ended(*self._tasks)
+        await self._moments.close()
         await self.line.close()
 
     def link(self) -> Link:
@@ -120,6 +123,9 @@ class RemoteView:
 
     def snapshot(self) -> Snapshot:
         return self._snapshot
+
+    def snapshot_at(self, at: float) -> Snapshot | None:
+        return self._snapshot if self._moments.refused else self._moments.at(at)
 
     def site(self) -> SiteState:
         return self._site
@@ -268,6 +274,8 @@ class RemoteView:
         site: SiteState = await self.line.ask("site")
         past: Past = await self.line.ask("history", query=HistoryQuery(after=site.generation - 1))
         self._feed = RecordFeed(self.line, snapshot.newest_record)
+        await self._moments.close()
+        self._moments = MomentFeed(self.line)
         self._problems_due, self._maps_of, self._whole = 0.0, -1, False
         self._snapshot, self._site, self._past = snapshot, site, past
 
