@@ -110,11 +110,11 @@ class Engine:
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
-        self._recordings = Recordings(self._recorder, self._editor.history, file)
         self._demo = Demo()
         self._numbers = LiveNumbers(
             self._current, self._registry, self._recorder, self._server, self._editor, self._demo
         )
+        self._recordings = Recordings(self._recorder, self._editor.history, self._numbers.kept, file)
         self._tasks: list[asyncio.Task[None]] = []
         self._lateness = 0.0
 

@@ -38,7 +38,7 @@ class LiveNumbers:
         self._began = time.monotonic()
         self._minute: figures.Minute | None = None
         self._diagnosis = Diagnosis()
-        self._kept = KeptSnapshots()
+        self.kept = KeptSnapshots()
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -57,7 +57,7 @@ class LiveNumbers:
 
     def snapshot_at(self, at: float) -> Snapshot:
         steps = self._recorder.hour.steps
-        return self._kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
+        return self.kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
 
     async def second(self, lateness: float) -> None:
         """A second is over."""
@@ -70,7 +70,7 @@ class LiveNumbers:
         await self._diagnosis.look(steps, self._editor.history.times())
         if steps and steps[-1] is not newest:
             seconds = figures.last_seconds(recorder, STEP)
-            self._kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
+            self.kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
 
     def _seen(self, minute: figures.Minute) -> Snapshot:
         """How things stand, with what ``minute`` says of the last one."""

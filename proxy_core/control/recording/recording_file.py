@@ -115,7 +115,7 @@ class RecordingFile:
         chunk: list[Row] = []
         size = 0
         for row in rows:
-            length = sum(_bytes(each) for each in row if isinstance(each, str)) + 16 * len(row)
+            length = sum(map(_bytes, row))
             if chunk and (size + length > self._longest or len(chunk) >= AT_ONCE):
                 yield chunk
                 chunk, size = [], 0
@@ -208,9 +208,11 @@ class RecordingFile:
                 self._database.execute("ROLLBACK")
 
 
-def _bytes(text: str) -> int:
-    """What a text takes at most."""
-    return len(text) if text.isascii() else 4 * len(text)
+def _bytes(value: object) -> int:
+    """What a value takes in a row, at most."""
+    if isinstance(value, str) and not value.isascii():
+        return 4 * len(value)
+    return len(value) if isinstance(value, str | bytes) else 16
 
 
 def _prepared(path: Path, owner: os.stat_result | None) -> tuple[int, int]:

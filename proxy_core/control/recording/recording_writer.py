@@ -72,6 +72,7 @@ class RecordingWriter:
             "steps": rows.step_rows,
             "generations": generations.rows,
             "events": _each(rows.event_row),
+            "moments": _each(rows.moment_row),
         }
         self._prune_at = 0.0
         self._thread = threading.Thread(target=self._run, args=(before,), name="recording", daemon=True)

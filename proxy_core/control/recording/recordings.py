@@ -23,6 +23,7 @@ from proxy_core.control.recording.sampling import Sampler
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.events import Event, Sight, Told, events, reached
 from proxy_core.control.watching.floods import Spells, thinned
+from proxy_core.control.watching.kept_snapshots import KeptSnapshots
 from proxy_core.control.watching.log_file import unwritten
 from proxy_core.errors import Problem
 from proxy_core.runtime.recent_requests import Recorder
@@ -36,10 +37,10 @@ ADDRESS = ("recording", "file")
 
 
 class Recordings:
-    """Records what ``recorder`` and ``history`` hold of the site in ``file``."""
+    """Records what ``recorder``, ``history`` and ``moments`` hold of the site in ``file``."""
 
-    def __init__(self, recorder: Recorder, history: History, file: Path) -> None:
-        self._recorder, self._history, self._file = recorder, history, file
+    def __init__(self, recorder: Recorder, history: History, moments: KeptSnapshots, file: Path) -> None:
+        self._recorder, self._history, self._moments, self._file = recorder, history, moments, file
         self._writer: RecordingWriter | None = None
         self._ended: RecordingWriter | None = None
         """The one before it."""
@@ -120,6 +121,7 @@ class Recordings:
         writer.hand("seconds", [figures.second_of(each) for each in closed])
         steps = [step for step in recorder.hour.steps if step.at > self._step]
         writer.hand("steps", steps)
+        writer.hand("moments", self._moments.after(self._step))
         self._second = closed[-1].at if closed else self._second
         self._step = steps[-1].at if steps else self._step
         entries = self._history.entries

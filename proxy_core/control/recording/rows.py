@@ -15,6 +15,7 @@ import msgspec
 from proxy_core.control.recording.sampling import Sampled, stands_out
 from proxy_core.control.view import Second
 from proxy_core.control.watching.events import Event
+from proxy_core.control.watching.kept_snapshots import PackedSnapshot
 from proxy_core.control.watching.log_records import record
 from proxy_core.printable import printable
 from proxy_core.runtime.exchange import Exchange
@@ -47,12 +48,13 @@ def request_row(kept: Sampled) -> Row:
     seen = record(exchange)
     rule = exchange.extras.hits[-1].key[1] if exchange.extras is not None and exchange.extras.hits else ""
     return (
-        seen.at + max(0.0, seen.total), seen.at, seen.client, short(seen.method), short(masked_target(seen.target)),
-        short(masked(shape_of(exchange.view.method, exchange.view.target))), short(seen.host), seen.version,
-        seen.status, seen.received, seen.sent, seen.route, rule, seen.balancer, seen.member, seen.attempts,
-        seen.retries, seen.generation, _came(seen.queued), _came(seen.waited), _came(seen.first), _came(seen.total),
-        short(masked(masked_target(seen.cause))), short(masked_target(seen.referer)), short(masked(seen.user_agent)),
-        weight, _head(exchange) if stands_out(exchange) else None,
+        seen.at + max(0.0, seen.total), seen.at, exchange.view.connection.listener, seen.client, short(seen.method),
+        short(masked_target(seen.target)), short(masked(shape_of(exchange.view.method, exchange.view.target))),
+        short(seen.host), seen.version, seen.status, seen.received, seen.sent, seen.route, rule, seen.balancer,
+        seen.member, seen.attempts, seen.retries, seen.generation, _came(seen.queued), _came(seen.waited),
+        _came(seen.first), _came(seen.total), short(masked(masked_target(seen.cause))),
+        short(masked_target(seen.referer)), short(masked(seen.user_agent)), weight,
+        _head(exchange) if stands_out(exchange) else None,
     )  # fmt: skip
 
 
@@ -77,6 +79,11 @@ def step_rows(step: TenSeconds) -> Iterator[Row]:
             step.at, *(member or _NOBODY), *(route or _NOBODY), *(rule or _NOBODY), short(masked(shape)),
             cell.requests, cell.errors, cell.left, cell.status_4xx, counts,
         )  # fmt: skip
+
+
+def moment_row(kept: PackedSnapshot) -> Row:
+    """How things stood at the end of a step, packed."""
+    return (kept.at, kept.packed)
 
 
 def event_row(happened: tuple[float, Event]) -> Row:

@@ -22,9 +22,9 @@ MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
 
 REQUESTS: Final = (
-    "ended", "at", "client", "method", "target", "shape", "host", "version", "status", "received", "sent", "route",
-    "rule", "balancer", "member", "attempts", "retries", "generation", "queued", "waited", "first", "total", "cause",
-    "referer", "user_agent", "weight", "head",
+    "ended", "at", "listener", "client", "method", "target", "shape", "host", "version", "status", "received", "sent",
+    "route", "rule", "balancer", "member", "attempts", "retries", "generation", "queued", "waited", "first", "total",
+    "cause", "referer", "user_agent", "weight", "head",
 )  # fmt: skip
 SECONDS: Final = ("at", "requests", "status_4xx", "status_5xx", "p50", "p95", "p99", "generation")
 STEPS: Final = (
@@ -32,21 +32,23 @@ STEPS: Final = (
     "status_4xx", "histogram",
 )  # fmt: skip
 GENERATIONS: Final = ("number", "at", "author", "sentence", "text")
+MOMENTS: Final = ("at", "packed")
 EVENTS: Final = ("at", "level", "kind", "text", "facts")
 
 TABLES: Final = {
     "requests": REQUESTS, "seconds": SECONDS, "steps": STEPS, "generations": GENERATIONS, "events": EVENTS,
+    "moments": MOMENTS,
 }  # fmt: skip
 """The columns of each table, in the order in which rows are written."""
 AT_ONCE: Final = 64
 """Rows that one statement writes at most: SQLite takes 32,766 values."""
-BY_TIME: Final = {"requests": "ended", "seconds": "at", "steps": "at", "events": "at"}
+BY_TIME: Final = {"requests": "ended", "seconds": "at", "steps": "at", "events": "at", "moments": "at"}
 """The tables whose rows come in the order of time, with the column that says when."""
 
 TEXTS: Final = frozenset((
-    "client", "method", "target", "shape", "host", "version", "route", "rule", "balancer", "member", "cause", "referer",
-    "user_agent", "head", "route_list", "rule_list", "histogram", "author", "sentence", "text", "level",
-    "kind", "facts",
+    "listener", "client", "method", "target", "shape", "host", "version", "route", "rule", "balancer", "member",
+    "cause", "referer", "user_agent", "head", "route_list", "rule_list", "histogram", "author", "sentence", "text",
+    "level", "kind", "facts",
 ))  # fmt: skip
 REALS: Final = frozenset((
     "ended", "at", "queued", "waited", "first", "total", "weight", "p50", "p95", "p99", "requests",
@@ -54,6 +56,8 @@ REALS: Final = frozenset((
 
 
 def _kind(column: str) -> str:
+    if column == "packed":
+        return "BLOB"
     return "TEXT" if column in TEXTS else "REAL" if column in REALS else "INTEGER"
 
 
@@ -102,3 +106,12 @@ def refusal(path: Path) -> str:
     if version > VERSION:
         return f"a later rproxy made it (version {version}; this one knows {VERSION})"
     return ""
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is one of SQLite's, so that whoever names it means a recording and no site file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False

@@ -84,7 +84,7 @@ def without_rows(rules: RuleSet) -> Minute:
 
 def last_seconds(recorder: Recorder, count: int) -> tuple[Second, ...]:
     """The last closed seconds, oldest first."""
-    return tuple(map(_second, [*islice(reversed(recorder.seconds), count)][::-1]))
+    return tuple(map(second_of, [*islice(reversed(recorder.seconds), count)][::-1]))
 
 
 def _promised(rules: RuleSet) -> dict[MemberKey, float]:

@@ -74,7 +74,7 @@ def test_what_is_older_than_it_may_be_is_deleted_from_every_table(tmp_path: Path
     with opened(path, keep=60.0):
         counts = {table: asked(path, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
     # The generation that was in force when the rest begins is needed for it.
-    assert counts == {"requests": 2, "seconds": 2, "steps": 2, "events": 2, "generations": 3}
+    assert counts == {"requests": 2, "seconds": 2, "steps": 2, "events": 2, "generations": 3, "moments": 2}
 
 
 def test_a_reader_who_does_not_let_go_stops_the_recording_and_never_makes_it_longer(tmp_path: Path) -> None:
