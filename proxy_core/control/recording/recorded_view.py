@@ -34,10 +34,12 @@ from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.moment import SHOWN_STEPS, moment
 from proxy_core.control.watching.troubles import AppliedAt
 from proxy_core.errors import Problem
-from proxy_core.runtime.last_hour import STEPS, CellCounts, CellKey, TenSeconds
+from proxy_core.runtime.last_hour import STEP, STEPS, CellCounts, CellKey, TenSeconds
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
+GAP = 3.0
+"""Seconds between two recorded ones, from which nobody served between them."""
 HELD = 360
 """Moments that are held: an hour of them."""
 AGAIN = 1.0
@@ -112,10 +114,11 @@ class RecordedView:
         place = bisect_left(times, at)
         first = times[max(0, place + 1 - STEPS)]
         steps = self._steps(times[max(0, place + 1 - STEPS) : place + 1], first, at)
-        shown = times[max(0, place - SHOWN_STEPS)]
         columns = "at, requests, status_4xx, status_5xx, p50, p95, p99, generation"
-        rows = self._rows(f"SELECT {columns} FROM seconds WHERE at > ? AND at <= ? ORDER BY row", shown, at)
-        seconds = [_second(*row) for row in rows]
+        rows = self._rows(
+            f"SELECT {columns} FROM seconds WHERE at > ? AND at <= ? ORDER BY row", at - SHOWN_STEPS * STEP, at
+        )
+        seconds = _without_gap([_second(*row) for row in rows])
         found = moment(steps, len(steps) - 1, self._bare(at), seconds, self._applied())
         return replace(found, newest_record=self._newest_record(at), saved="saved", demo=False)
 
@@ -262,6 +265,12 @@ def _second(at: float, requests: int, status_4xx: int, status_5xx: int, *rest: A
     *times, generation = rest
     p50, p95, p99 = (-1.0 if seconds is None else seconds for seconds in times)
     return Second(at, int(requests), status_4xx, status_5xx, p50, p95, p99, generation)
+
+
+def _without_gap(seconds: list[Second]) -> list[Second]:
+    """The newest of them, as far back as one follows the other: none are of a time at which nobody served."""
+    gaps = (n for n in range(len(seconds) - 1, 0, -1) if seconds[n].at - seconds[n - 1].at > GAP)
+    return seconds[next(gaps, 0) :]
 
 
 @lru_cache(maxsize=4)

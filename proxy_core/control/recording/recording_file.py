@@ -18,7 +18,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,9 @@ from proxy_core.control.recording.schema import (
     refusal,
     statements,
 )
+
+Chunk = list[tuple[str, list[Row]]]
+"""Rows of one transaction, by their table."""
 
 PAGE = 4096
 INDEX = 128 * 1024
@@ -99,35 +102,39 @@ class RecordingFile:
             return (found.st_dev, found.st_ino) == self._made
         return False
 
-    def write(self, table: str, rows: Sequence[Row]) -> None:
-        """Write rows, the oldest first, all or none: a chunk that ``chunks`` made."""
+    def write(self, chunk: Chunk) -> None:
+        """Write rows, all or none: a chunk that ``chunks`` made."""
         self._make_room()
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            self._database.execute(insertion(table, len(rows)), [*chain.from_iterable(rows)])
+            for table, rows in chunk:
+                self._database.execute(insertion(table, len(rows)), [*chain.from_iterable(rows)])
             self._database.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
 
-    def chunks(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
-        """The rows in portions that fit in a transaction; one that fits in none is left out."""
-        chunk: list[Row] = []
+    def chunks(self, rows: Iterable[tuple[str, Row]]) -> Iterator[Chunk]:
+        """The rows, each with its table, in portions that fit in a transaction; one that fits in none is left out."""
+        chunk: Chunk = []
         size = 0
-        for row in rows:
+        for table, row in rows:
             length = sum(map(_bytes, row))
-            if chunk and (size + length > self._longest or len(chunk) >= AT_ONCE):
+            if chunk and size + length > self._longest:
                 yield chunk
                 chunk, size = [], 0
             if length <= self._longest:
-                chunk.append(row)
+                if not chunk or chunk[-1][0] != table or len(chunk[-1][1]) >= AT_ONCE:
+                    chunk.append((table, []))
+                chunk[-1][1].append(row)
                 size += length
         if chunk:
             yield chunk
 
     def prune(self, now: float) -> None:
         """Delete what is older than it may be."""
-        while self._delete_before(now - self._keep):
+        end = now - self._keep
+        while (oldest := self._oldest()) is not None and oldest < end and self._delete_before(end):
             pass
 
     def close(self) -> None:

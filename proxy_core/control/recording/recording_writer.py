@@ -13,16 +13,16 @@ import sqlite3
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 from proxy_core.config.model import Recording
 from proxy_core.control.recording import rows
 from proxy_core.control.recording.masked_site import GenerationRows
-from proxy_core.control.recording.recording_file import NoRecording, RecordingFile
+from proxy_core.control.recording.recording_file import Chunk, NoRecording, RecordingFile
 from proxy_core.control.recording.rows import Row
 
 WAITING = 20_000
@@ -35,11 +35,8 @@ END = 5.0
 """Seconds that the end may take."""
 
 
-class Portion(NamedTuple):
-    """Things for one table, as the loop has them."""
-
-    table: str
-    things: Sequence[Any]
+Portion = Mapping[str, Sequence[Any]]
+"""Things to record, as the loop has them, by their table."""
 
 
 class RecordingWriter:
@@ -85,15 +82,14 @@ class RecordingWriter:
         """What was not recorded, by table."""
         return self._lost + self._dropped
 
-    def hand(self, table: str, things: Sequence[Any]) -> None:
+    def hand(self, portion: Portion) -> None:
         """Hand things over; where too much waits they are lost."""
-        if not things:
-            return
-        if self._handed - self._taken + len(things) > WAITING:
-            self.lose(table, len(things))
-            return
-        self._handed += len(things)
-        self._queue.put(Portion(table, things))
+        counts = _counts(portion)
+        if self._handed - self._taken + counts.total() > WAITING:
+            self._lost += counts
+        elif counts:
+            self._handed += counts.total()
+            self._queue.put(portion)
 
     def lose(self, table: str, count: int) -> None:
         """So many were gone before they could be handed over."""
@@ -113,26 +109,26 @@ class RecordingWriter:
     def _run(self, before: RecordingWriter | None) -> None:
         if before is not None:
             before._thread.join()
-        self._record(Portion("events", ()))  # so that what is wrong with the file is known at once
+        self._record({})  # so that what is wrong with the file is known at once
         while (portion := self._queue.get()) is not None:
             try:
                 self._record(portion)
             except Exception as error:
-                self._dropped[portion.table] += len(portion.things)
+                self._dropped += _counts(portion)
                 self.trouble = f"a mistake of this program: {error!r}"
-            self._taken += len(portion.things)
+            self._taken += _counts(portion).total()
         self._shut()
 
     def _record(self, portion: Portion) -> None:
         """Write a portion, trying until it is written or the end comes."""
         made = [*self._made(portion)]
-        left: deque[list[Row]] | None = None
+        left: deque[Chunk] | None = None
         while left is None or left:
             try:
                 file = self._opened()
                 left = deque(file.chunks(made)) if left is None else left
                 while left:
-                    file.write(portion.table, left[0])
+                    file.write(left[0])
                     left.popleft()
                 if time.monotonic() >= self._prune_at:
                     self._prune_at = time.monotonic() + AGAIN
@@ -142,14 +138,15 @@ class RecordingWriter:
                 self.trouble = (error.strerror if isinstance(error, OSError) else "") or str(error)
                 self._shut()
                 if self._ending.wait(AGAIN):
-                    self._dropped[portion.table] += len(portion.things)
+                    self._dropped += _counts(portion)
                     return
 
-    def _made(self, portion: Portion) -> Iterator[Row]:
-        for number, thing in enumerate(portion.things):
-            yield from self._rows[portion.table](thing)
-            if number % SLICE == SLICE - 1:
-                time.sleep(0)
+    def _made(self, portion: Portion) -> Iterator[tuple[str, Row]]:
+        for table, things in portion.items():
+            for number, thing in enumerate(things):
+                yield from ((table, row) for row in self._rows[table](thing))
+                if number % SLICE == SLICE - 1:
+                    time.sleep(0)
 
     def _opened(self) -> RecordingFile:
         if self._file is not None and not self._file.is_there:
@@ -163,6 +160,10 @@ class RecordingWriter:
         if file is not None:
             with suppress(sqlite3.Error, OSError):
                 file.close()
+
+
+def _counts(portion: Portion) -> Counter[str]:
+    return Counter({table: len(things) for table, things in portion.items() if things})
 
 
 def _each(row: Callable[[Any], Row]) -> Callable[[Any], Iterator[Row]]:

@@ -12,14 +12,14 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy_core.config.model import Recording, Site
 from proxy_core.control.editing.history import History
-from proxy_core.control.recording.sampling import Sampler
+from proxy_core.control.recording.sampling import Sampled, Sampler
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.events import Event, Sight, Told, events, reached
 from proxy_core.control.watching.floods import Spells, thinned
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 BATCH = 2_500
 """Finished requests that one ``pull`` looks at: four a second carry 10,000 requests/s."""
+HAND_OVER = 0.5
+"""Seconds from one handing over to the next: a transaction each, and what kill -9 may cost."""
 ADDRESS = ("recording", "file")
 
 
@@ -48,7 +50,9 @@ class Recordings:
         """What those before it had lost."""
         self._sampler = Sampler(0.0)
         self._cursor = 0
-        self._pulled_at = 0.0
+        self._chosen: list[Sampled] = []
+        """What was chosen and not handed over yet."""
+        self._pulled_at = self._handed_at = 0.0
         self._second = self._step = 0.0
         """When the newest second and step that were handed over ended."""
         self._generations: frozenset[tuple[int, float]] = frozenset()
@@ -97,7 +101,7 @@ class Recordings:
             self._begin(settings)
 
     def pull(self) -> None:
-        """Hand over what was finished since the last time."""
+        """Choose what is recorded of what was finished since the last time, and hand it over twice a second."""
         writer, recorder = self._writer, self._recorder
         if writer is None:
             return
@@ -105,29 +109,37 @@ class Recordings:
         if self._cursor < oldest:
             writer.lose("requests", oldest - self._cursor)
             self._cursor = oldest
-        finished = recorder.after(self._cursor, BATCH)
+        finished, now = recorder.after(self._cursor, BATCH), time.monotonic()
         self._cursor += len(finished)
-        now = time.monotonic()
-        kept = self._sampler.chosen(finished, now - self._pulled_at) if finished else []
-        self._pulled_at = now if finished else self._pulled_at
-        writer.hand("requests", kept)
+        if finished:
+            self._chosen += self._sampler.chosen(finished, now - self._pulled_at)
+            self._pulled_at = now
+        if self._chosen and now - self._handed_at >= HAND_OVER:
+            self._hand({})
 
     def close_second(self, sight: Sight) -> None:
         """Hand over what a second left behind: its numbers, steps and generations, and the events between two looks."""
-        writer, recorder = self._writer, self._recorder
-        if writer is None:
+        if self._writer is None:
             return
-        closed = [second for second in recorder.seconds if second.at > self._second]
-        writer.hand("seconds", [figures.second_of(each) for each in closed])
+        recorder, entries = self._recorder, self._history.entries
+        seconds = [second for second in recorder.seconds if second.at > self._second]
         steps = [step for step in recorder.hour.steps if step.at > self._step]
-        writer.hand("steps", steps)
-        writer.hand("moments", self._moments.after(self._step))
-        self._second = closed[-1].at if closed else self._second
+        self._hand({
+            "seconds": [figures.second_of(each) for each in seconds],
+            "steps": steps,
+            "moments": self._moments.after(self._step) if steps else (),
+            "generations": [each for each in entries if (each.number, each.at) not in self._generations],
+            "events": [(sight.at, event) for event in self._events(sight)],
+        })  # fmt: skip
+        self._second = seconds[-1].at if seconds else self._second
         self._step = steps[-1].at if steps else self._step
-        entries = self._history.entries
-        writer.hand("generations", [each for each in entries if (each.number, each.at) not in self._generations])
         self._generations = frozenset((each.number, each.at) for each in entries)
-        writer.hand("events", [(sight.at, event) for event in self._events(sight)])
+
+    def _hand(self, more: dict[str, Sequence[Any]]) -> None:
+        if self._writer is not None:
+            self._writer.hand({"requests": self._chosen, **more})
+            self._chosen = []
+            self._handed_at = time.monotonic()
 
     async def close(self) -> None:
         """Write what is left, as far as the disk takes it in time, and close the file."""
@@ -160,6 +172,7 @@ class Recordings:
     def _end(self) -> None:
         """Hand over what is left and have the writer end by itself."""
         self.pull()
+        self._hand({})
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.end()

@@ -35,14 +35,16 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     now = time.time()
     rows = [request_row(Sampled(finished(at=now - n, status=500, cause="reset"), 1.0)) for n in range(9)]
     rule = TABLES["requests"].index("rule")
-    file.write("requests", [(*row[:rule], "old-pages", *row[rule + 1 :]) for row in rows])
+    file.write([("requests", [(*row[:rule], "old-pages", *row[rule + 1 :]) for row in rows])])
     cell = CellCounts(requests=20, errors=5, histogram={80: 19, 120: 1})
     key = CellKey(MemberKey("shop", "c"), ("routes", "r"), None, "GET /x")
-    file.write("steps", [*step_rows(TenSeconds(at, ((key, cell),)))])
-    file.write("seconds", [second_row(Second(now - 10, 7, 1, 2, 0.01, 0.02, 0.03, 0))])
+    file.write([("steps", [*step_rows(TenSeconds(at, ((key, cell),)))])])
+    file.write([("seconds", [second_row(Second(now - 10, 7, 1, 2, 0.01, 0.02, 0.03, 0))])])
     entry = HistoryEntry(number=1, at=now - 11, author="anna", sentence="drain c", diff="", text="version = 1\n")
-    file.write("generations", [*GenerationRows().rows(entry)])
-    file.write("events", [event_row((now, Event(level="warning", kind="member_down", text="member shop/c is down")))])
+    file.write([("generations", [*GenerationRows().rows(entry)])])
+    file.write(
+        [("events", [event_row((now, Event(level="warning", kind="member_down", text="member shop/c is down")))])]
+    )
     yield path
     file.close()
 

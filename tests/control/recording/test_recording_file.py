@@ -31,8 +31,8 @@ def filled(file: RecordingFile, path: Path, rows: int, length: int, seconds: flo
     """Write so many rows of the last ``seconds``; the most bytes that there were after any transaction."""
     began, most = time.time() - seconds, 0
     made = (request_row(began + n * seconds / rows, length) for n in range(rows))
-    for chunk in file.chunks(made):
-        file.write("requests", chunk)
+    for chunk in file.chunks(("requests", row) for row in made):
+        file.write(chunk)
         most = max(most, bytes_of(path))
     return most
 
@@ -70,7 +70,7 @@ def test_what_is_older_than_it_may_be_is_deleted_from_every_table(tmp_path: Path
             rows = [
                 tuple(now - age if name in ("at", "ended") else n for name in columns) for n, age in enumerate(ages)
             ]
-            file.write(table, rows)
+            file.write([(table, rows)])
     with opened(path, keep=60.0):
         counts = {table: asked(path, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
     # The generation that was in force when the rest begins is needed for it.
@@ -107,7 +107,7 @@ def test_where_root_serves_the_file_is_whose_the_site_file_is(tmp_path: Path) ->
     site.touch()
     os.chown(site, 65_534, 65_534)
     file = RecordingFile(path, SMALLEST, 60.0, site.stat())
-    file.write("requests", [request_row(time.time())])
+    file.write([("requests", [request_row(time.time())])])
     owners = {(each.stat().st_uid, each.stat().st_gid) for each in tmp_path.iterdir()}
     file.close()
     assert owners == {(65_534, 65_534)}
