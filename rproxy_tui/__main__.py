@@ -114,11 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.site is None and not given.demo:
         parser.error("which site? Give its file, or --demo to look around, or write one: rproxy init site.toml")
     file: Path = given.site or sample()
+    if is_database(file) and not given.demo:
+        return recorded.shown(file)
     if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {file}` serves without one\n")
         return EXIT_BAD_SITE
-    if given.site and not given.demo and is_database(given.site):
-        return recorded.shown(given.site)
     if not given.demo and given.control is not False and (served := attach.offered(file, given.control)):
         return attach.attach(str(served), given.read_only or None)
     site = file

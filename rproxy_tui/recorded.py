@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 import uvloop
@@ -30,6 +31,8 @@ def shown(file: Path) -> int:
     except OSError as error:
         return _told(f"{file}: {error.strerror}")
     try:
+        if not sys.stdin.isatty():
+            return _told("needs a terminal; sqlite3 -readonly asks a recording without one")
         return uvloop.run(_console(view))
     finally:
         view.close()

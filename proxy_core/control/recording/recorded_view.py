@@ -219,9 +219,11 @@ class RecordedView:
         return self._past[1]
 
     def _generations(self) -> tuple[Generation, ...]:
-        """The newest that are recorded, with what changed from one to the next."""
+        """The newest that are recorded, with what changed from one to the next; of those of one number the last, which
+        a nudge that went on has made, or who began a new journal."""
         columns = "number, at, author, sentence, text"
-        rows = self._rows(f"SELECT {columns} FROM generations ORDER BY at DESC LIMIT ?", KEPT + 1)[::-1]
+        newest = self._rows(f"SELECT {columns} FROM generations ORDER BY at DESC LIMIT ?", KEPT + 1)[::-1]
+        rows = {row[0]: row for row in newest}.values()
         texts = [row[-1] for row in rows]
         diffs = ["", *(difference(before, after, "site") for before, after in pairwise(texts))]
         found = [
