@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 MASK = "(masked)"
@@ -28,6 +29,7 @@ _OPTION = rf"""(?<![\w-])(--[\w-]{{0,40}}?(?:{_NAMES})[\w-]{{0,40}}\s+)(?:"[^"]*
 _USER = r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)"""
 
 
+@lru_cache(512)
 def is_secret(name: str) -> bool:
     """Whether a name is that of something secret."""
     return re.search(_NAMES, name, re.IGNORECASE) is not None
@@ -55,8 +57,12 @@ def masked_target(target: str) -> str:
 
 def _parameter(found: re.Match[str]) -> str:
     mark, name = found.groups()
-    secret = re.search(_PARAMETERS, unquote_plus(name), re.IGNORECASE)
-    return f"{mark}{name}={MASK}" if secret else found[0]
+    return f"{mark}{name}={MASK}" if _is_secret_parameter(name) else found[0]
+
+
+@lru_cache(512)
+def _is_secret_parameter(name: str) -> bool:
+    return re.search(_PARAMETERS, unquote_plus(name), re.IGNORECASE) is not None
 
 
 def masked_head(head: str, secret: Collection[str] = ()) -> str:
