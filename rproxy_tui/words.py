@@ -78,6 +78,12 @@ def clock(at: float) -> str:
     return _clock(int(at))
 
 
+def when(at: float, now: float) -> str:
+    """Local time of an epoch time in at most 12 cells, with its date where that is not today's."""
+    moment, today = time.localtime(at), time.localtime(now)
+    return clock(at) if moment[:3] == today[:3] else time.strftime("%b %d %H:%M", moment)
+
+
 def clip(text: str, width: int) -> str:
     """At most ``width`` cells of ``text``, made printable; what is cut off at the end is shown by an ellipsis."""
     text = printable(text)

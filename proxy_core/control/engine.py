@@ -264,7 +264,7 @@ class Engine:
         return (*self._outside.pages.problems, *self._access_logs.problems, *self._recordings.problems)
 
     def history(self) -> tuple[Generation, ...]:
-        return self._editor.history.generations()
+        return self._numbers.with_effects(self._editor.history.generations())
 
     def can_undo(self) -> Generation | None:
         found = self._editor.history.undoable()

@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 
 from msgspec import convert
+from msgspec.structs import replace
 
 from proxy_core.control.demo.run import Demo
 from proxy_core.control.editing.editor import Editor
-from proxy_core.control.view import ListenerState, Snapshot
+from proxy_core.control.view import Generation, ListenerState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.diagnosis import Diagnosis
+from proxy_core.control.watching.effects import Effects
 from proxy_core.control.watching.kept_snapshots import KeptSnapshots
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.runtime.last_hour import STEP
@@ -38,7 +40,7 @@ class LiveNumbers:
         self._began = time.monotonic()
         self._minute: figures.Minute | None = None
         self._diagnosis = Diagnosis()
-        self.kept = KeptSnapshots()
+        self.kept, self._effects = KeptSnapshots(), Effects()
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -59,6 +61,11 @@ class LiveNumbers:
         steps = self._recorder.hour.steps
         return self.kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
 
+    def with_effects(self, generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
+        """Each with what it did, where that is known."""
+        found = self._effects.found
+        return tuple(replace(each, effect=found[each.number]) if each.number in found else each for each in generations)
+
     async def second(self, lateness: float) -> None:
         """A second is over."""
         recorder = self._recorder
@@ -67,8 +74,10 @@ class LiveNumbers:
         newest = steps[-1] if steps else None
         recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
         self._registry.forget(time.monotonic())
-        await self._diagnosis.look(steps, self._editor.history.times())
+        generations = self._editor.history.times()
+        await self._diagnosis.look(steps, generations)
         if steps and steps[-1] is not newest:
+            await self._effects.look(steps, generations)
             seconds = figures.last_seconds(recorder, STEP)
             self.kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
 

@@ -14,6 +14,7 @@ from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem
@@ -263,14 +264,20 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One applied state of the site file. ``author`` is "console", "file", "start", "signal" or a client's own name;
-    ``diff`` shows the site file and map files. A generation that is amended keeps its number."""
+    """One applied state of the site file. A generation that is amended keeps its number."""
 
     number: int
+    """Counts what was applied."""
     at: float
+    """When it came into force."""
     author: str
+    """"console", "file", "start", "signal" or a client's own name."""
     sentence: str
+    """What was changed, in words."""
     diff: str
+    """The same as lines of the site file and of map files."""
+    effect: GenerationEffect | None = None
+    """How requests ended before it and after; None where that is not known."""
 
 
 class SiteState(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,8 @@ import weakref
 from pathlib import Path
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import (
@@ -26,6 +28,7 @@ from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import EngineView, Generation, SiteState
+from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
@@ -46,7 +49,7 @@ REFUSES = Problem(
 
 class FakeEngine(MadeUpNumbers, EngineView):
     """``commands`` lists what was submitted, ``looked_up`` what maps were asked. A test may set ``trouble`` (problems
-    beside those of the site) and ``faults`` of maps, besides all numbers."""
+    beside those of the site), ``faults`` of maps and ``effects`` of generations, besides all numbers."""
 
     def __init__(self, text: str = SITE, *, rate: float = 40.0) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fake-site-"))
@@ -61,6 +64,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
         self.trouble: list[Problem] = []
+        self.effects: dict[int, GenerationEffect] = {}
         if text.startswith(SITE):
             self.trouble.append(REFUSES)
             self.health["backend", "c"] = "error"
@@ -149,7 +153,8 @@ class FakeEngine(MadeUpNumbers, EngineView):
         return (*self.editor.warnings, *self.trouble)
 
     def history(self) -> tuple[Generation, ...]:
-        return self.editor.history.generations()
+        found = self.effects
+        return tuple(replace(each, effect=found.get(each.number)) for each in self.editor.history.generations())
 
     def can_undo(self) -> Generation | None:
         found = self.editor.history.undoable()

@@ -55,6 +55,11 @@ def _path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="keys and ids of rows with dots: routes.all.path")
 
 
+def _number(parser: argparse.ArgumentParser) -> None:
+    about = "only this one, with its diff"
+    parser.add_argument("number", nargs="?", type=int, metavar="GENERATION", help=about)
+
+
 def _ban(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("client", help="its address, or a network")
     parser.add_argument("span", nargs="?", default="", help="30m, 1h, 7d; for good without it")
@@ -108,7 +113,7 @@ VERBS = {
     "reload": _of_command("Take the site file as it stands on disk.", ""),
     "keep": _of_command("Write the running site over what somebody else wrote to the file.", ""),
     "merge": _of_command("Make what is not saved again, on top of what somebody else wrote.", ""),
-    "history": Verb("What was applied, by whom.", ctl_answers.history, arguments=_nothing),
+    "history": Verb("What was applied, by whom, and what it did.", ctl_answers.history, arguments=_number),
     "explain": Verb("What would become of a request.", ctl_answers.explain, arguments=question_line.arguments),
     "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
     "problems": Verb("What is wrong now.", ctl_answers.problems, arguments=_nothing),

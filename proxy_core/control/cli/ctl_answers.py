@@ -24,8 +24,8 @@ from proxy_core.control.editing.commands import Change, Command, Refused, Replac
 from proxy_core.control.editing.ctl_words import BadWords
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
-from proxy_core.control.view import MemberLoad, Snapshot
-from proxy_core.control.watching import trouble_words
+from proxy_core.control.view import Generation, MemberLoad, Snapshot
+from proxy_core.control.watching import effects, trouble_words
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
@@ -222,9 +222,24 @@ def get(call: Call) -> int:
 
 
 def history(call: Call) -> int:
-    past = call.client.history()
-    rows = [(str(each.number), _when(each.at), each.author, each.sentence) for each in past.generations]
-    return _show(call, past, _table(("gen", "at", "by", "what"), rows))
+    past, number = call.client.history(), call.given.number
+    if number is not None:
+        return _generation(call, next((each for each in past.generations if each.number == number), None))
+    rows = [
+        (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
+        for each in past.generations
+    ]
+    return _show(call, past, _table(("gen", "at", "by", "what", "did"), rows))
+
+
+def _generation(call: Call, found: Generation | None) -> int:
+    """One of them, with its diff."""
+    if found is None:
+        tell(f"rproxy ctl: generation {call.given.number} is not kept")
+        return EXIT_REFUSED
+    did = effects.sentence(found.effect, found.number)
+    head = f"# generation {found.number}, {_when(found.at)}, {found.author}: {found.sentence}"
+    return _show(call, found, "\n".join(filter(None, (head, did and f"# {did}", found.diff.rstrip("\n")))))
 
 
 def explain(call: Call) -> int:

@@ -37,8 +37,10 @@ from proxy_core.control.editing.commands import Applied, Command, Preview, Refus
 from proxy_core.control.editing.history import KEPT
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
+from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recent_requests import SECONDS
@@ -89,7 +91,7 @@ class RemoteView:
         self._moments = MomentFeed(line)
         self._newest = 0
         """Number of the newest record that there is."""
-        self._problems_due = self._maps_due = 0.0
+        self._problems_due = self._maps_due = self._past_due = 0.0
         self._looked: dict[str, float] = {}
         """When a page asked for it last."""
         self._asked = self._shown = 0
@@ -291,8 +293,10 @@ class RemoteView:
             site = await self.line.ask("site")
             snapshot = snapshot if snapshot.revision == site.revision else await self._newer_snapshot()
         now = time.monotonic()
-        if site is not self._site or (not whole and (not self.line.slow or self._is_looked_at("history", now))):
-            past, whole = await self._newer_past(), True
+        looked_at = self._is_looked_at("history", now)
+        wanted = looked_at and now >= self._past_due if whole else looked_at or not self.line.slow
+        if site is not self._site or wanted:
+            past, whole, self._past_due = await self._newer_past(), True, now + STEP
         self._newest = snapshot.newest_record
         self._snapshot, self._site, self._past, self._whole = self._with_held(snapshot), site, past, whole
         self._shown = asked
@@ -324,7 +328,8 @@ class RemoteView:
         return replace(snapshot, seconds=(*known, *snapshot.seconds)[-SECONDS:])
 
     async def _newer_past(self) -> Past:
-        known = self._past.generations[:-1] if self._whole else ()  # the newest may be amended
+        settled = self._snapshot.at - SETTLES  # of those that came later more may be found; the newest may be amended
+        known = tuple(each for each in self._past.generations[:-1] if each.at < settled) if self._whole else ()
         past: Past = await self.line.ask("history", query=HistoryQuery(after=known[-1].number if known else 0))
         return replace(past, generations=(*known, *past.generations)[-KEPT:])
 

@@ -29,12 +29,13 @@ from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.recording.again import explained, inspected
 from proxy_core.control.recording.schema import refusal
 from proxy_core.control.view import Generation, Second, SiteState, Snapshot
+from proxy_core.control.watching.effects import SETTLES, StepTotal, effect
 from proxy_core.control.watching.kept_snapshots import unpacked
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.moment import SHOWN_STEPS, moment
 from proxy_core.control.watching.troubles import AppliedAt
 from proxy_core.errors import Problem
-from proxy_core.runtime.last_hour import STEP, STEPS, CellCounts, CellKey, TenSeconds
+from proxy_core.runtime.last_hour import STEP, STEPS, CellCounts, CellKey, TenSeconds, merged
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
@@ -45,6 +46,8 @@ HELD = 360
 AGAIN = 1.0
 """Seconds after which a recording that is still written is looked at anew."""
 READ_ONLY = Problem(what="this is a recording: nothing in it can be changed", todo="attach to the service that runs")
+_FAILED = "AND head IS NOT NULL"
+"""What went wrong or was slow: only that is recorded with its head."""
 _NO_TIMES = {"waited", "first", "total"}
 """Durations of a Record that are -1 where it never came to that."""
 
@@ -65,8 +68,8 @@ class RecordedView:
             self._looked_at = 0.0
             self._moments: list[float] = []
             self._held: dict[float, Snapshot] = {}
-            self._past: tuple[tuple[int, float], tuple[Generation, ...]] = ((0, 0.0), ())
-            """How many generations there were and when the newest was made, and all of them."""
+            self._past: tuple[tuple[int, float, float], tuple[Generation, ...]] = ((0, 0.0, 0.0), ())
+            """All generations, and for which of them and for when they were worked out."""
             self._times()
         except sqlite3.Error as error:
             raise Unreadable(f"{path}: {error}") from error
@@ -166,11 +169,12 @@ class RecordedView:
 
     # ---- EngineView: requests
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        return self._records("row > ? ORDER BY row LIMIT ?", after, limit)
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return self._records(f"row > ? {_FAILED if failed else ''} ORDER BY row LIMIT ?", after, limit)
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
-        return self._records("row >= ? AND row < ? ORDER BY row", before - limit, before)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        which = f"row < ? {_FAILED if failed else ''} ORDER BY row DESC LIMIT ?"
+        return self._records(which, before, limit)[::-1]
 
     def _records(self, which: str, *values: float) -> tuple[Record, ...]:
         names = [name for name in Record.__struct_fields__ if name != "number"]
@@ -213,10 +217,23 @@ class RecordedView:
         return [AppliedAt(*row) for row in self._rows("SELECT number, at FROM generations ORDER BY at")]
 
     def history(self) -> tuple[Generation, ...]:
-        (known,) = self._rows("SELECT count(*), max(at) FROM generations")
+        ((count, newest),) = self._rows("SELECT count(*), max(at) FROM generations")
+        known = count, newest, min(self._times()[-1], (newest or 0.0) + SETTLES)
         if known != self._past[0]:
-            self._past = known, self._generations()
+            self._past = known, self._with_effects(self._generations())
         return self._past[1]
+
+    def _with_effects(self, generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
+        """Each with what it did, as far as the steps around it are recorded."""
+        applied = [AppliedAt(each.number, each.at) for each in generations]
+        found = []
+        for place, each in enumerate(generations):
+            begin = bisect_left(self._times(), each.at - SETTLES)
+            times = self._times()[begin : bisect_left(self._times(), each.at + SETTLES)]
+            steps = self._steps(times, times[0], times[-1]) if times else []
+            totals = [StepTotal(step.at, merged(cell for _, cell in step.cells)) for step in steps]
+            found.append(replace(each, effect=effect(totals, applied, place)))
+        return tuple(found)
 
     def _generations(self) -> tuple[Generation, ...]:
         """The newest that are recorded, with what changed from one to the next; of those of one number the last, which

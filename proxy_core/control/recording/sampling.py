@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 
-SLOW = 1.0
+SLOW = 0.5
 """Seconds from which a request is slow."""
+SWITCHED = 101
+"""The status of a tunnel, which is as long as it is."""
 
 
 class Sampled(NamedTuple):
@@ -26,7 +28,10 @@ class Sampled(NamedTuple):
 
 def stands_out(exchange: Exchange) -> bool:
     """Whether a request is worth keeping by itself."""
-    return exchange.status >= CLIENT_LEFT or exchange.cut > 0 or exchange.finished - exchange.started >= SLOW
+    status = exchange.status
+    if status >= CLIENT_LEFT or exchange.cut > 0:
+        return True
+    return exchange.finished - exchange.started >= SLOW and status != SWITCHED
 
 
 class Sampler:

@@ -64,6 +64,8 @@ def test_a_chart_shows_nothing_of_before_a_time_at_which_nobody_served() -> None
 def test_requests_are_read_on_and_back_by_number(view: RecordedView) -> None:
     assert [each.number for each in view.records(100, 3)] == [101, 102, 103]
     assert [each.number for each in view.earlier(4, 500)] == [1, 2, 3]
+    assert [each.number for each in view.records(0, 9, failed=True)] == [3]
+    assert [each.number for each in view.earlier(200, 9, failed=True)] == [3]
     (third,) = view.records(2, 1)
     assert (third.status, third.target, third.waited) == (502, "/old/3?token=(masked)", -1.0)
     assert third.total == pytest.approx(0.1)
@@ -116,6 +118,9 @@ def test_history_has_what_changed_from_one_to_the_next(view: RecordedView) -> No
     ]  # fmt: skip
     assert '-id = "one"\n+id = "three"\n' in past[1].diff
     assert view.history() is past
+    did = past[1].effect
+    assert did is not None
+    assert (did.before.requests, did.before.part_4xx > 0, did.after.seconds) == (431.0, True, 40.0)  # of steps 1 to 20, but for the seventh
 
 
 async def test_nothing_in_it_can_be_changed(view: RecordedView, path: Path) -> None:

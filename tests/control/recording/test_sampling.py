@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from proxy_core.control.recording.sampling import Sampler
+from proxy_core.control.recording.sampling import Sampler, stands_out
 from tests.control.recording.harness import finished
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"status": 500}, {"status": 503}, {"status": 499}, {"cut": 502}, {"finished": 51.0}],
+    [{"status": 500}, {"status": 503}, {"status": 499}, {"cut": 502}, {"finished": 50.6}],
     ids=["500", "503", "client left", "cut", "slow"],
 )
 def test_what_stands_out_is_recorded_however_many_there_are_and_stands_for_itself(changes: dict[str, int]) -> None:
@@ -42,3 +42,8 @@ def test_members_that_take_turns_are_sampled_alike() -> None:
     sampler = Sampler(50)
     found = [kept.exchange.number % 4 for _ in range(20) for kept in sampler.chosen([*map(finished, range(400))], 1.0)]
     assert all(150 < found.count(member) < 350 for member in range(4))
+
+
+def test_a_tunnel_is_not_slow_however_long_it_was() -> None:
+    assert not stands_out(finished(status=101, finished=9_000.0))
+    assert stands_out(finished(status=101, finished=9_000.0, cut=502))
