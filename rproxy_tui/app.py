@@ -252,9 +252,9 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
-        """Leave at once when the proxy is idle or elsewhere; else ask what becomes of the requests."""
+        """Leave at once when the proxy is idle, elsewhere or past; else ask what becomes of the requests."""
         snapshot = self.engine.snapshot()
-        if self._attachment is not None:
+        if self._attachment is not None or snapshot.past:
             self.exit("serve")
         elif not snapshot.in_flight and not snapshot.rate:
             self.exit("drain")

@@ -66,6 +66,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     yield from rows(console, "bans", left, {}, "keep an address or network out")
     yield edit(console, ("console",), "theme and keys")
     yield from optional(console, ("access_log",), site.access_log, "a line for each request")
+    yield from optional(console, ("recording",), site.recording, "what is kept of the last hours in a file")
     yield edit(console, ("file_types",), "what the names of served files say of them")
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():

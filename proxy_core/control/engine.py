@@ -28,6 +28,7 @@ from proxy_core.control.explainer import Explainer
 from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.recording.recordings import Recordings
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
@@ -119,6 +120,7 @@ class Engine:
         self._numbers = LiveNumbers(
             self._current, self._registry, self._recorder, self._server, self._editor, self._demo
         )
+        self._recordings = Recordings(self._recorder, self._editor.history, self._numbers.kept, file)
         self._tasks: list[asyncio.Task[None]] = []
         self._lateness = 0.0
 
@@ -138,6 +140,7 @@ class Engine:
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
         self._access_logs.adopt(site)
+        self._recordings.adopt(site)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
@@ -162,6 +165,7 @@ class Engine:
         self._outside.close()
         await self._demo.close()
         self._access_logs.close()
+        await self._recordings.close()
         self._pen.drop()
         return cut
 
@@ -170,8 +174,9 @@ class Engine:
         return await self.submit(Reload(), "signal")
 
     def reopen_logs(self) -> None:
-        """Open the access logs anew, after they were moved away (SIGUSR1)."""
+        """Open the access logs and the recording anew, after they were moved away (SIGUSR1)."""
         self._access_logs.reopen()
+        self._recordings.reopen()
 
     def metrics_text(self) -> str:
         """The numbers as Prometheus reads them."""
@@ -256,11 +261,12 @@ class Engine:
             troubles=self._numbers.troubles,
             unwritten=self._access_logs.unwritten,
             pending=self._guard.pending,
+            unrecorded=self._recordings.lost,
         )
 
     def _unopened(self) -> tuple[Problem, ...]:
-        """Files that the site names and that cannot be opened: pages for errors, access logs."""
-        return (*self._outside.pages.problems, *self._access_logs.problems)
+        """Files that the site names and that cannot be opened: pages for errors, access logs, the recording."""
+        return (*self._outside.pages.problems, *self._access_logs.problems, *self._recordings.problems)
 
     def history(self) -> tuple[Generation, ...]:
         return self._numbers.with_effects(self._editor.history.generations())
@@ -305,10 +311,11 @@ class Engine:
             return refused
         self._checks.adopt(self._current.rules)
         self._access_logs.adopt(site)
+        self._recordings.adopt(site)
         return None
 
     async def _clock(self) -> None:
-        """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
+        """Every quarter of a second: how late is the loop, drain the access logs, record; every second: close it."""
         loop, ticks = asyncio.get_running_loop(), 0
         due = loop.time()
         while True:
@@ -324,6 +331,7 @@ class Engine:
     async def _tick(self, ticks: int) -> None:
         self._access_logs.write()
         await self._guard.look()
+        self._recordings.pull()
         if self._server.retired:
             return  # what is in force is another process's business
         if ticks % round(1 / TICK) == 0:
@@ -344,8 +352,11 @@ class Engine:
             await self._editor.take_over()
         if self._editor.saver.changed():
             await self._editor.file_changed()
-        if self.watch is not None:
-            self.watch(self.sight())
+        if self.watch is not None or self._recordings.wanted:
+            sight = self.sight()
+            self._recordings.close_second(sight)
+            if self.watch is not None:
+                self.watch(sight)
 
 
 def _stood_still(seconds: float) -> Problem:

@@ -40,7 +40,7 @@ class LiveNumbers:
         self._began = time.monotonic()
         self._minute: figures.Minute | None = None
         self._diagnosis = Diagnosis()
-        self._kept, self._effects = KeptSnapshots(), Effects()
+        self.kept, self._effects = KeptSnapshots(), Effects()
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -59,7 +59,7 @@ class LiveNumbers:
 
     def snapshot_at(self, at: float) -> Snapshot:
         steps = self._recorder.hour.steps
-        return self._kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
+        return self.kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
 
     def with_effects(self, generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
         """Each with what it did, where that is known."""
@@ -79,7 +79,7 @@ class LiveNumbers:
         if steps and steps[-1] is not newest:
             await self._effects.look(steps, generations)
             seconds = figures.last_seconds(recorder, STEP)
-            self._kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
+            self.kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
 
     def _seen(self, minute: figures.Minute) -> Snapshot:
         """How things stand, with what ``minute`` says of the last one."""
