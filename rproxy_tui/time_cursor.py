@@ -17,21 +17,22 @@ from rproxy_tui import words
 
 
 class TimeCursor:
-    """``at`` is the moment that is wanted, in seconds since the epoch; None for now."""
+    """``at`` is the moment that is wanted, in seconds since the epoch; None for now. It goes ``span`` seconds back."""
 
-    def __init__(self) -> None:
+    def __init__(self, span: float = STEP * STEPS) -> None:
+        self._span = span
         self.at: float | None = None
         self._shown: Snapshot | None = None
         self._shown_for: float | None = None
 
     def move(self, seconds: float, now: float) -> None:
-        """Go so far in time, no further than to now (epoch seconds) and an hour back. Beyond the oldest moment that is
+        """Go so far in time, no further than to now (epoch seconds) and ``span`` back. Beyond the oldest moment that is
         kept, the way on begins at that one; a gap is crossed, since what is wanted goes on while the picture stays."""
         base = now if self.at is None else self.at
         if self._shown is not None and self._shown_for == self.at:
             base = (max if seconds > 0 else min)(base, self._shown.at)
         wanted = base + seconds
-        self.at = None if wanted > now - STEP / 2 else max(wanted, now - STEP * STEPS)
+        self.at = None if wanted > now - STEP / 2 else max(wanted, now - self._span)
 
     def look(self, ask: Callable[[float], Snapshot | None], now: Snapshot) -> Snapshot:
         """The Snapshot to show: ``now``, or what ``ask`` has of the moment. Where nothing is kept yet, it is now."""

@@ -43,7 +43,7 @@ class LiveNumbers:
         self._minute: figures.Minute | None = None
         self._did = NOBODY
         self._diagnosis = Diagnosis()
-        self._kept, self._effects = KeptSnapshots(), Effects()
+        self.kept, self._effects = KeptSnapshots(), Effects()
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -62,7 +62,7 @@ class LiveNumbers:
 
     def snapshot_at(self, at: float) -> Snapshot:
         steps = self._recorder.hour.steps
-        return self._kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
+        return self.kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
 
     async def details(self, subject: Subject, at: float) -> Details:
         steps = [*self._recorder.hour.steps]
@@ -87,7 +87,7 @@ class LiveNumbers:
             self._did = who_did([*steps][-WINDOW:])
             await self._effects.look(steps, generations)
             seconds = figures.last_seconds(recorder, STEP)
-            self._kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
+            self.kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)
 
     def _seen(self, minute: figures.Minute) -> Snapshot:
         """How things stand, with what ``minute`` says of the last one."""
@@ -98,7 +98,7 @@ class LiveNumbers:
             uptime=now - self._began,
             generation=self._current.rules.generation,
             revision=self._editor.revision,
-            saved=self._editor.saver.state,
+            saved=self._editor.saved,
             requests=recorder.newest,
             in_flight=len(recorder.live),
             connections=sum(listener.connections for listener in listeners),

@@ -13,7 +13,8 @@ from msgspec import Struct
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.editing.pending import Pending
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
@@ -23,9 +24,9 @@ from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
-"""saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
-drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes theirs, Merge puts
-ours on top of theirs, Keep writes ours."""
+"""saved: on disk, fsynced. unsaved: applied, not yet on disk, or waiting to be confirmed. failed: the disk refused it
+(see problems). drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes
+theirs, Merge puts ours on top of theirs, Keep writes ours."""
 
 Classes = tuple[int, ...]
 """Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
@@ -262,6 +263,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """What is wrong, as the numbers say, worst first."""
     past: bool = False
     """It is a moment of the last hour."""
+    pending: Pending | None = None
+    """The change in force that waits to be confirmed, None for none."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -317,23 +320,28 @@ class EngineView(Protocol):
     def can_undo(self) -> Generation | None:
         """What Undo would take back, None for nothing."""
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing."""
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing. What
+        went wrong or was slow is kept for longer than the rest; ``failed`` asks for that alone."""
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        """Those among the ``limit`` numbers below that one; () for none any more, None while they are on their way."""
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...] | None:
+        """The last of those with a smaller number, ``limit`` at most, oldest first; () for none any more, None while
+        they are on their way."""
 
     async def details(self, subject: Subject, at: float = 0.0) -> Details:
         """What a member, route or rule did lately, or before a moment that is past. Raises OSError."""
 
     async def inspect(self, number: int) -> Inspection | None:
-        """None when the request has left the ring."""
+        """None when the request is no longer kept. What is inspected stays, until a hundred others were."""
 
     async def explain(self, question: Question) -> Explanation:
         """What would become of a request now, and why. Raises ValueError for what is no URL."""
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        """What comes of each row of [[tests]] now. Raises OSError."""
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""

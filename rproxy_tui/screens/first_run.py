@@ -29,7 +29,7 @@ def lines(members: Sequence[MemberLoad]) -> tuple[tuple[str, str], ...]:
     count = f"{len(members)} member{'' if len(members) == 1 else 's'}"
     return (
         ("4", f"{count}: + and - shift weight, D drains"),
-        ("2", "the log: enter opens a request, / searches"),
+        ("2", "the log: f filters, enter opens a request"),
         ("w", "why a request went where it went"),
         ("[ ]", "back in time and on, on every page; 0: now"),
         ("u", "takes the last change back; 7 lists all"),

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Container
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 from msgspec.json import encode
 from msgspec.structs import replace
@@ -36,7 +37,7 @@ from proxy_core.control.door.moment_feed import MomentFeed
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import SETTLES
@@ -135,12 +136,12 @@ class RemoteView:
     def site(self) -> SiteState:
         return self._site
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
         self._wanted("records")
-        return self._feed.after(after, limit)
+        return self._feed.after(after, limit, failed)
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        return self._feed.earlier(before, limit)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...] | None:
+        return self._feed.earlier(before, limit, failed)
 
     def problems(self) -> tuple[Problem, ...]:
         if not (trouble := self._trouble()):
@@ -170,20 +171,10 @@ class RemoteView:
 
     async def details(self, subject: Subject, at: float = 0.0) -> Details:
         query = DetailsQuery(kind=subject.kind, home=subject.home, name=subject.name, at=at)
-        try:
-            return cast(Details, await self.line.ask("details", query=query))
-        except (Denied, NobodyThere) as error:
-            raise OSError(str(error)) from None
+        return cast(Details, await self._read("details", query=query))
 
     async def inspect(self, number: int) -> Inspection | None:
-        try:
-            return cast(Inspection, await self.line.ask("inspect", names={"number": str(number)}))
-        except Denied as refusal:
-            if refusal.status == 404:
-                return None
-            raise OSError(str(refusal)) from None
-        except NobodyThere as error:
-            raise OSError(str(error)) from None
+        return cast(Inspection | None, await self._read("inspect", names={"number": str(number)}, missing=(404,)))
 
     async def explain(self, question: Question) -> Explanation:
         asking = self.line.ask("explain", body=encode(question))
@@ -192,6 +183,9 @@ class RemoteView:
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
 
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return cast(tuple[TestOutcome, ...], await self._read("tests"))
+
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         return (await self._map(name, None)).rows
 
@@ -199,9 +193,15 @@ class RemoteView:
         return (await self._map(name, key)).value
 
     async def _map(self, name: str, key: str | None) -> MapContent:
+        return cast(MapContent, await self._read("map", names={"name": name}, query=MapQuery(key=key)))
+
+    async def _read(self, name: str, *, missing: Container[int] = (), **asked: Any) -> Any:
+        """An answer that nobody can hold; None where its status says that it is ``missing``."""
         try:
-            return cast(MapContent, await self.line.ask("map", names={"name": name}, query=MapQuery(key=key)))
+            return await self.line.ask(name, **asked)
         except (Denied, NobodyThere) as error:
+            if isinstance(error, Denied) and error.status in missing:
+                return None
             raise OSError(str(error)) from None
 
     async def preview(self, command: Command) -> Preview:

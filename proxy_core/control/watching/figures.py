@@ -88,7 +88,7 @@ def without_rows(rules: RuleSet) -> Minute:
 
 def last_seconds(recorder: Recorder, count: int) -> tuple[Second, ...]:
     """The last closed seconds, oldest first."""
-    return tuple(map(_second, [*islice(reversed(recorder.seconds), count)][::-1]))
+    return tuple(map(second_of, [*islice(reversed(recorder.seconds), count)][::-1]))
 
 
 def _promised(rules: RuleSet) -> dict[MemberKey, float]:
@@ -119,11 +119,12 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None, did: WhoDi
         routes=_counted(_rules("routes", rules.program.routes, recorder, window), "routes", did.routes),
         rewrites=_counted(_rules("rewrites", rules.program.rewrites, recorder, window), "rewrites", did.rules),
         did=did,
-        seconds=tuple(worked_out.get(second.at) or _second(second) for second in recorder.seconds),
+        seconds=tuple(worked_out.get(second.at) or second_of(second) for second in recorder.seconds),
     )
 
 
-def _second(second: ClosedSecond) -> Second:
+def second_of(second: ClosedSecond) -> Second:
+    """A second for people."""
     p50, p95, p99 = percentiles([second.histogram])
     return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
 

@@ -37,6 +37,11 @@ class PackedSnapshot(Struct, frozen=True):
     seconds: tuple[Second, ...]
 
 
+def unpacked(packed: bytes) -> Snapshot:
+    """The bare snapshot that was packed. Raises DecodeError of msgspec and zlib.error for what is none."""
+    return _bare.decode(decompress(packed))
+
+
 class KeptSnapshots:
     """Bare snapshots of the last hour, by the end of their step, oldest first."""
 
@@ -50,11 +55,15 @@ class KeptSnapshots:
         for old in [*self._kept][:-STEPS]:
             del self._kept[old]
 
+    def after(self, at: float) -> list[PackedSnapshot]:
+        """Those of later steps than the one that ended at ``at``."""
+        return [self._kept[each] for each in self._kept if each > at]
+
     def moment(self, steps: Sequence[TenSeconds], at: float, generations: Sequence[AppliedAt]) -> Snapshot:
         """The moment nearest to ``at``; there must be a step."""
         place = nearest(steps, at)
         before = [self._kept.get(step.at) for step in steps[max(0, place + 1 - SHOWN_STEPS) : place + 1]]
         known = [each for each in takewhile(bool, reversed(before)) if each is not None][::-1]
-        bare = _bare.decode(decompress(known[-1].packed)) if known else None
+        bare = unpacked(known[-1].packed) if known else None
         seconds = [second for each in known for second in each.seconds]
         return moment(steps, place, bare, seconds, generations)
