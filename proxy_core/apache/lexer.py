@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy_core.apache import masking
 from proxy_core.secret_values import MASK, is_secret
@@ -42,10 +42,10 @@ class Directive:
     place: SourcePlace
     inside: tuple[Directive, ...] | None = None
     told: str = ""
+    args: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def args(self) -> tuple[str, ...]:
-        return tuple(words(self.raw))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "args", tuple(words(self.raw)))  # asked for again and again
 
     @property
     def key(self) -> str:
