@@ -123,8 +123,8 @@ def compile(
 
 def depth(row: Location) -> tuple[int, ...]:
     """How late a row is laid over the others; expressions for folders go by their slashes (``reorder_sorter`` in
-    server/core.c), and <If> by what it stands in, a server first (``merge_core_dir_configs``). Behind all of them is what
-    nobody may have, whatever else holds."""
+    server/core.c), and <If> by what it stands in, a server first (``merge_core_dir_configs``). Behind all of them is
+    what nobody may have, whatever else holds."""
     if row.expr == "true" and row.require == ("all denied",):
         return (6,)
     if row.expr:
