@@ -26,17 +26,21 @@ from proxy_core.control.editing.commands import (
 )
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.guard import ChangeGuard
+from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.explaining.rule_tests import tested
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
+from proxy_core.control.view import EngineView, Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import GenerationEffect
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.last_hour import TenSeconds
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
 from proxy_core.runtime.recent_requests import Recorder
@@ -66,10 +70,12 @@ class FakeEngine(MadeUpNumbers, EngineView):
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
         self.guard = ChangeGuard(self.editor, Recorder())
+        self.changes = LastChanges(self.editor)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
         self.trouble: list[Problem] = []
+        self.hour: list[TenSeconds] = []
         self.effects: dict[int, GenerationEffect] = {}
         if text.startswith(SITE):
             self.trouble.append(REFUSES)
@@ -86,6 +92,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
                        pending=self.guard.pending)  # fmt: skip
 
     # Requests
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        return await details(self.hour, subject)
 
     async def inspect(self, number: int) -> Inspection | None:
         record = next((record for record in self.ring if record.number == number), None)
@@ -171,6 +180,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
     def history(self) -> tuple[Generation, ...]:
         found = self.effects
         return tuple(replace(each, effect=found.get(each.number)) for each in self.editor.history.generations())
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self.changes.now()
 
     def can_undo(self) -> Generation | None:
         found = self.editor.history.undoable()

@@ -32,6 +32,7 @@ from proxy_core.control.editing.commands import Refused, Replace, Result
 from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.record_filter import BadFilter, compiled
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 
 STARTED = time.monotonic()
@@ -110,6 +111,11 @@ async def _snapshot(service: OpenService, asked: Asked) -> Snapshot:
     return replace(snapshot, seconds=tuple(each for each in snapshot.seconds if each.at > after))
 
 
+async def _details(service: OpenService, asked: Asked) -> Any:
+    query = asked.query
+    return await service.behind.details(Subject(query.kind, query.home, query.name), query.at)
+
+
 async def _site(service: OpenService, _: Asked) -> Any:
     return service.behind.site()
 
@@ -149,7 +155,7 @@ async def _map(service: OpenService, asked: Asked) -> MapContent:
 async def _history(service: OpenService, asked: Asked) -> Past:
     behind = service.behind
     newer = tuple(each for each in behind.history() if each.number > asked.query.after)
-    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo())
+    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo(), changes=behind.last_changes())
 
 
 async def _metrics(service: OpenService, _: Asked) -> str:
@@ -239,9 +245,9 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 
 HANDLERS: dict[str, Handler] = {
-    "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
-    "tests": _tests, "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records,
-    "inspect": _inspect,
-    "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
+    "details": _details, "explain": _explain, "hello": _hello, "history": _history, "inspect": _inspect, "map": _map,
+    "maps": _maps, "metrics": _metrics, "preview": _preview, "problems": _problems, "put_text": _put_text,
+    "records": _records, "site": _site, "snapshot": _snapshot, "stop": _stop, "submit": _submit, "tests": _tests,
+    "text": _text, "upgrade": _upgrade, "watch": _watch,
 }  # fmt: skip
 """The function of each endpoint."""

@@ -14,9 +14,11 @@ from msgspec import Struct
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Kind
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
@@ -55,6 +57,19 @@ class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Those that began later."""
     at: float = 0.0
     """The moment that is kept nearest to it, in seconds since the epoch; 0 for now."""
+
+
+class DetailsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of whom, and before which moment."""
+
+    kind: Kind = "site"
+    """member, route, rule, shape or site."""
+    home: str = ""
+    """The balancer of a member; routes or rewrites for a row of these lists."""
+    name: str = ""
+    """Its name or id, or the text of a shape."""
+    at: float = 0.0
+    """The moment, in seconds since the epoch; 0 for now."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,6 +114,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """What Undo would take back."""
     redo: Generation | None
     """What Redo would do again."""
+    changes: tuple[LastChange, ...] = ()
+    """The generations that made each row and table of the site what it is."""
 
 
 class MapQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,6 +194,10 @@ ENDPOINTS = (
     Endpoint(
         "snapshot", "GET", "/v1/snapshot", "The numbers of this moment, or of one of the last hour.", Snapshot,
         SnapshotQuery,
+    ),
+    Endpoint(
+        "details", "GET", "/v1/details", "What one member, route or rule did lately, on which paths.", Details,
+        DetailsQuery,
     ),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 from msgspec.json import encode
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from proxy_core.control.door.async_client import CutOff, DoorLine, ended
 from proxy_core.control.door.client import Denied, NobodyThere
 from proxy_core.control.door.endpoints import (
     PROTOCOL,
+    DetailsQuery,
     HistoryQuery,
     MapContent,
     MapQuery,
@@ -36,9 +37,11 @@ from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.maps.source import MapState
@@ -160,7 +163,14 @@ class RemoteView:
     def can_redo(self) -> Generation | None:
         return self._past.redo
 
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self._past.changes
+
     # ---- EngineView: what is fetched
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        query = DetailsQuery(kind=subject.kind, home=subject.home, name=subject.name, at=at)
+        return cast(Details, await self._asked_now("details", query=query))
 
     async def inspect(self, number: int) -> Inspection | None:
         try:
@@ -173,17 +183,13 @@ class RemoteView:
             raise OSError(str(error)) from None
 
     async def explain(self, question: Question) -> Explanation:
-        asking = self.line.ask("explain", body=encode(question))
         try:
-            return cast(Explanation, await asking)
+            return cast(Explanation, await self.line.ask("explain", body=encode(question)))
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
 
     async def tests(self) -> tuple[TestOutcome, ...]:
-        try:
-            return cast(tuple[TestOutcome, ...], await self.line.ask("tests"))
-        except (Denied, NobodyThere) as error:
-            raise OSError(str(error)) from None
+        return cast(tuple[TestOutcome, ...], await self._asked_now("tests"))
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         return (await self._map(name, None)).rows
@@ -192,8 +198,11 @@ class RemoteView:
         return (await self._map(name, key)).value
 
     async def _map(self, name: str, key: str | None) -> MapContent:
+        return cast(MapContent, await self._asked_now("map", names={"name": name}, query=MapQuery(key=key)))
+
+    async def _asked_now(self, endpoint: str, **given: Any) -> object:
         try:
-            return cast(MapContent, await self.line.ask("map", names={"name": name}, query=MapQuery(key=key)))
+            return await self.line.ask(endpoint, **given)
         except (Denied, NobodyThere) as error:
             raise OSError(str(error)) from None
 
