@@ -50,11 +50,12 @@ def _cpu(options: argparse.Namespace, folder: Path) -> tuple[str, dict[str, Any]
 
 
 def _console(options: argparse.Namespace, folder: Path) -> tuple[str, dict[str, Any]]:
-    _within(60 + options.rounds * 2 * (options.seconds + 10))
-    turns = console.measure(options.rounds, options.seconds, options.rate, options.page, folder)
+    _within(60 + options.rounds * 2 * (1.5 * options.seconds + 12))
+    shown = console.Shown("attached" if options.attached else "console", options.keys)
+    turns = console.measure(options.rounds, options.seconds, options.rate, shown, folder)
     return console.table(turns, options.rate), {
         "rate": options.rate,
-        "page": options.page,
+        "keys": options.keys,
         "turns": {kind: [turn._asdict() for turn in seen] for kind, seen in turns.items()},
     }
 
@@ -95,7 +96,8 @@ def _options() -> argparse.Namespace:
     by_console.add_argument("--rounds", type=int, default=9, help="of two turns: headless, and with a console")
     by_console.add_argument("--seconds", type=float, default=8.0, help="of load for each turn")
     by_console.add_argument("--rate", type=float, default=300.0, help="requests a second")
-    by_console.add_argument("--page", default="2", help="the key of the page that is open: 1 dashboard, 2 traffic")
+    by_console.add_argument("--keys", default="2", help="what is pressed, a key a second: 1 dashboard, 2 traffic …")
+    by_console.add_argument("--attached", action="store_true", help="one in a process of its own, through the door")
     for one in (by_cpu, by_profile, by_console):
         one.add_argument("--json", type=Path, metavar="FILE", help="where the result is written")
         one.add_argument("--keep", action="store_true", help="among the results that are part of the project")

@@ -24,6 +24,7 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo, made_on
 from proxy_core.control.editing.ctl_words import line
 from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
+from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Address, Problem, errors
 from proxy_core.printable import printable_lines
 from proxy_core.rules.lint.emptiness import emptied
@@ -37,7 +38,7 @@ from rproxy_tui.page import Page
 from rproxy_tui.palette import Commands, Palette
 from rproxy_tui.screens.balancers import BalancersPage
 from rproxy_tui.screens.dashboard import DashboardPage
-from rproxy_tui.screens.explain import ExplainPage, seen_page
+from rproxy_tui.screens.explain import ExplainPage, page_about
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.history import HistoryPage
@@ -296,8 +297,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         if page is not None:
             page.go_to("/".join([address[1], *address[3:4]]))
 
-    async def explain_request(self, number: int) -> None:
-        page = await seen_page(self.engine, number, self.current_mode)
+    async def explain_request(self, record: Record) -> None:
+        page = await page_about(record, self.engine, self.current_mode)
         self.say(page, "warning") if isinstance(page, str) else self.push_screen(page)
 
     def action_command_palette(self) -> None:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Command, Refused, Result
 from proxy_core.control.view import EngineView, SiteState, Snapshot
+from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Address, Problem
 from rproxy_tui.governor import Governor
 from rproxy_tui.time_cursor import TimeCursor
@@ -102,7 +103,7 @@ class ConsoleVerbs(Protocol):
     async def go_to(self, address: Address) -> None:
         """Show the row or table at an address: on its page, or in a form where it has none."""
 
-    async def explain_request(self, number: int) -> None:
+    async def explain_request(self, record: Record) -> None:
         """Show why a request that came went where it went."""
 
     async def stop_service(self) -> None:

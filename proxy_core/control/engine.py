@@ -23,6 +23,7 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
+from proxy_core.control.explainer import Explainer
 from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.question import Explanation, Inspection, Question
@@ -109,6 +110,9 @@ class Engine:
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
+        self._explainer = Explainer(
+            self._current, self._editor.history, self._recorder, self._maps, self._server, file.parent
+        )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
         self._numbers = LiveNumbers(
@@ -155,7 +159,7 @@ class Engine:
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
-        self._outside.names.close()
+        self._outside.close()
         await self._demo.close()
         self._access_logs.close()
         await self._recordings.close()
@@ -183,24 +187,17 @@ class Engine:
     def snapshot_at(self, at: float) -> Snapshot:
         return self._numbers.snapshot_at(at)
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(map(record, self._recorder.after(after, limit)))
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.kept_after(after, limit, failed)))
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.kept_before(before, limit, failed)))
 
     async def inspect(self, number: int) -> Inspection | None:
-        from proxy_core.control.explaining.explain import inspection
-
-        exchange = self._recorder.find(number)
-        return inspection(exchange) if exchange else None
+        return await self._explainer.inspect(number)
 
     async def explain(self, question: Question) -> Explanation:
-        from proxy_core.control.explaining.explain import explain
-
-        outside = Outside(self._maps.uncounted(), self.file.parent)
-        outside.services = self._server.services if question.ask else None
-        return await explain(self._current.rules, outside, question, self._server.admission)
+        return await self._explainer.explain(question)
 
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules

@@ -304,14 +304,16 @@ class EngineView(Protocol):
     def can_undo(self) -> Generation | None:
         """What Undo would take back, None for nothing."""
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing."""
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing. What
+        went wrong or was slow is kept for longer than the rest; ``failed`` asks for that alone."""
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        """Those among the ``limit`` numbers below that one; () for none any more, None while they are on their way."""
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...] | None:
+        """The last of those with a smaller number, ``limit`` at most, oldest first; () for none any more, None while
+        they are on their way."""
 
     async def inspect(self, number: int) -> Inspection | None:
-        """None when the request has left the ring."""
+        """None when the request is no longer kept. What is inspected stays, until a hundred others were."""
 
     async def explain(self, question: Question) -> Explanation:
         """What would become of a request now, and why. Raises ValueError for what is no URL."""

@@ -26,6 +26,7 @@ from proxy_core.control.editing.commands import (
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
+from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.view import EngineView, Generation, SiteState
 from proxy_core.control.watching.effects import GenerationEffect
@@ -100,7 +101,10 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     async def explain(self, question: Question) -> Explanation:
         """The real rules decide; maps are asked as ``look_up`` says."""
-        rules = compile_site(self._site, Registry(), self.editor.generation)
+        if question.generation:
+            rules = await PastRules(self.editor.history.find).of(question.generation)
+        else:
+            rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
 
     # Maps

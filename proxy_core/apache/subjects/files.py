@@ -255,6 +255,7 @@ def directory(context: ImportContext, directive: Directive) -> ImportContext:
     if directive.key == "directorymatch" or args[:1] == ("~",):
         if hidden(args[-1], whole_paths=True):
             raise Ignored("names that begin with a dot are not served")
+        variables.unset_groups(context, directive, args[-1])
         return dataclasses.replace(context, section=DraftSection("directorymatch", args[-1], directive))
     if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
         raise Ignored(NOT_SERVED)
@@ -268,6 +269,7 @@ def named_files(context: ImportContext, directive: Directive) -> ImportContext:
     names = name_regex(directive) if directive.args else ""
     if hidden(names):
         raise Ignored("names that begin with a dot are not served")
+    variables.unset_groups(context, directive, names)
     outer = context.section
     if not names or (outer is not None and outer.kind not in ("directory", "directorymatch")):
         if guards(directive):

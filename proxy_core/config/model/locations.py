@@ -11,6 +11,7 @@ from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
     AuthName,
     AutoIndex,
+    DefaultCharset,
     DirectoryIndex,
     FallbackResource,
     FollowLinks,
@@ -80,6 +81,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     expires_active: bool | None = None
     """Whether rows of [[expires]] act, not the host's word."""
+
+    default_charset: DefaultCharset | None = None
+    """See ``DefaultCharset``."""
 
     max_body: MaxBody = None
     """See ``MaxBody``."""

@@ -76,8 +76,9 @@ def _apply(parser: argparse.ArgumentParser) -> None:
 
 def _tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="as in: status>=500 member=c path~^/api ms>250")
-    parser.add_argument("-n", dest="lines", type=int, default=10, help="begin with the last so many (%(default)s)")
+    parser.add_argument("-n", dest="lines", type=int, default=None, help="begin with the last so many (10; of HAR all)")
     parser.add_argument("--once", action="store_true", help="do not wait for more")
+    parser.add_argument("--har", action="store_true", help="what is kept as a HAR file, and no more")
 
 
 def _watch(parser: argparse.ArgumentParser) -> None:
@@ -195,7 +196,7 @@ def _own_options(given: Namespace, words: list[str]) -> list[str]:
 
 def named_socket(said: str | None, program: str, option: str) -> Path | int:
     """The socket that is meant, or the exit status where that cannot be told, which ``program`` then says."""
-    if said is not None and "/" in said:
+    if said is not None and ("/" in said or Path(said).is_socket()):
         return Path(said)
     running = sockets()
     found = [path for path in running if said in (None, path.name, path.stem)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
 from proxy_core.control.view import Generation, MemberLoad, Snapshot
 from proxy_core.control.watching import effects, trouble_words
+from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
@@ -250,10 +252,13 @@ def explain(call: Call) -> int:
 def tail(call: Call) -> int:
     asked = " ".join(call.given.filter)
     compiled(asked)  # what is wrong with it is said before anybody is asked
-    after = -max(0, call.given.lines)
-    if not call.given.lines:
+    if call.given.har:
+        return _har(call, asked)
+    lines = 10 if call.given.lines is None else max(0, call.given.lines)
+    after = -lines
+    if not lines:
         after = call.client.snapshot().newest_record
-    if asked and call.given.lines:
+    if asked and lines:
         after = 0
     first = True
     while True:
@@ -262,7 +267,7 @@ def tail(call: Call) -> int:
         if first and asked and len(rows) == 500:
             after = found.seen
             continue
-        for row in rows[-call.given.lines :] if first else rows:
+        for row in rows[-lines:] if first else rows:
             say(printable_json(msgspec.json.encode(row).decode()) if call.as_json else _request(row))
         first = False
         after = found.seen
@@ -270,6 +275,18 @@ def tail(call: Call) -> int:
             return 0
         if not rows:
             time.sleep(ASK_AGAIN)
+
+
+def _har(call: Call, asked: str) -> int:
+    """What is kept, as a HAR file on standard output."""
+    rows, after, snapshot = deque[Record](maxlen=call.given.lines), 0, call.client.snapshot()
+    while after < snapshot.newest_record:  # others may come for ever
+        found = call.client.records(after, filter=asked)
+        rows += found.records
+        after = found.seen
+    tls = any(listener.tls for listener in snapshot.listeners)
+    say(har_text(rows, "https" if tls else "http").rstrip("\n"))
+    return 0
 
 
 def _request(row: Record) -> str:

@@ -18,7 +18,9 @@ from proxy_core.control.cli.subcommand import (
     sound,
     tell,
 )
+from proxy_core.control.editing.history import journal_of, load
 from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.explaining.question_line import arguments, question
 from proxy_core.control.question import Question
 from proxy_core.printable import printable, printable_json
@@ -57,7 +59,10 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
     upstreams, outside = Upstreams(WRITE_BUFFER, folder=file.parent), Outside(maps, file.parent)
     outside.services = Services(upstreams) if question.ask else None
     try:
-        explanation = await explain(compile_site(site, Registry(), 1), outside, question)
+        past = PastRules(load(journal_of(file)).find)
+        asked = question.generation
+        rules = await past.of(asked) if asked else compile_site(site, Registry(), 0)
+        explanation = await explain(rules, outside, question)
     except ValueError as error:
         tell(printable(f"rproxy explain: {question.url}: {error}"))
         return EXIT_BAD_SITE

@@ -156,15 +156,25 @@ async def _records(service: OpenService, asked: Asked) -> Records:
     query, behind = asked.query, service.behind
     if not 1 <= query.limit <= MOST_ROWS:
         raise Refusal(400, f"limit is {query.limit}", f"give 1 to {MOST_ROWS}")
+    if not 0 <= query.last <= query.limit:
+        raise Refusal(400, f"last is {query.last}", "give 0 to limit")
     try:
         holds = compiled(query.filter) if query.filter.strip() else None
     except BadFilter as error:
         raise Refusal(400, str(error), "see the filter language in docs/control.md") from None
-    seen = query.after if query.after >= 0 else max(0, behind.snapshot().newest_record + query.after)
+    if query.before:
+        older = behind.earlier(query.before, query.limit, query.failed) or ()
+        return Records(records=tuple(filter(holds, older)), seen=query.before - 1)
+    newest = behind.snapshot().newest_record
+    seen = query.after if query.after >= 0 else max(0, newest + query.after)
     found = list[Any]()
+    if query.last and seen < newest - query.last:
+        older = behind.earlier(newest - query.last + 1, query.limit - query.last, failed=True) or ()
+        found = [each for each in older if each.number > seen and (holds is None or holds(each))]
+        seen = newest - query.last
     began = time.monotonic()
     while len(found) < query.limit:
-        rows = behind.records(seen, ROWS if holds is not None else min(ROWS, query.limit - len(found)))
+        rows = behind.records(seen, ROWS if holds is not None else min(ROWS, query.limit - len(found)), query.failed)
         for row in rows:
             seen = row.number
             if holds is None or holds(row):

@@ -69,8 +69,14 @@ class RecordsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     after: int = 0
     """Those with a greater number; below 0: the last so many."""
+    before: int = 0
+    """The last ones with a smaller number, in place of the first ones after one; 0 for these."""
     limit: int = 500
     """At most so many, 1 to 500, the oldest first."""
+    last: int = 0
+    """Of others than the last so many only those that went wrong; 0 for all."""
+    failed: bool = False
+    """Only those that went wrong (5xx, 499, cut) or were slow, which are kept for longer than others."""
     filter: str = ""
     """Only those that it holds for: status>=500 member=c path~^/api."""
 

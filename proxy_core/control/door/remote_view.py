@@ -132,12 +132,12 @@ class RemoteView:
     def site(self) -> SiteState:
         return self._site
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
         self._wanted("records")
-        return self._feed.after(after, limit)
+        return self._feed.after(after, limit, failed)
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        return self._feed.earlier(before, limit)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...] | None:
+        return self._feed.earlier(before, limit, failed)
 
     def problems(self) -> tuple[Problem, ...]:
         if not (trouble := self._trouble()):

@@ -11,12 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
-
-SLOW = 0.5
-"""Seconds from which a request is slow."""
-SWITCHED = 101
-"""The status of a tunnel, which is as long as it is."""
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.failed_requests import failed, is_slow
 
 
 class Sampled(NamedTuple):
@@ -27,11 +23,8 @@ class Sampled(NamedTuple):
 
 
 def stands_out(exchange: Exchange) -> bool:
-    """Whether a request is worth keeping by itself."""
-    status = exchange.status
-    if status >= CLIENT_LEFT or exchange.cut > 0:
-        return True
-    return exchange.finished - exchange.started >= SLOW and status != SWITCHED
+    """Whether a request is worth keeping by itself: what the recorder keeps for longer too."""
+    return failed(exchange.status, exchange.cut) or is_slow(exchange.status, exchange.finished - exchange.started)
 
 
 class Sampler:

@@ -281,12 +281,12 @@ def test_records_are_read_on_and_back_and_what_is_not_here_is_told_from_what_is_
     held.take_newer(rows(101, 110), 110)
     assert numbers(held.after(105, 3)) == [106, 107, 108]
     assert held.earlier(101, 10) is None
-    held.take_older(rows(91, 105), 90)
-    assert numbers(held.earlier(101, 10)) == [91, 92, 93, 94, 95, 96, 97, 98, 99, 100]
-    assert held.earlier(95, 10) is None
-    held.take_older(rows(91, 91), 80)
-    assert numbers(held.earlier(91, 10)) == []
+    held.take_older(rows(91, 100))
+    assert numbers(held.earlier(101, 8)) == [93, 94, 95, 96, 97, 98, 99, 100]
     assert numbers(held.earlier(95, 10)) == [91, 92, 93, 94]
+    assert held.earlier(91, 10) is None
+    held.take_older([])
+    assert numbers(held.earlier(91, 10)) == []
     assert [each.number for each in held.after(0, 99)] == [*range(91, 111)]
 
 

@@ -68,6 +68,7 @@ def test_requests_are_read_on_and_back_by_number(view: RecordedView) -> None:
     assert [each.number for each in view.earlier(200, 9, failed=True)] == [3]
     (third,) = view.records(2, 1)
     assert (third.status, third.target, third.waited) == (502, "/old/3?token=(masked)", -1.0)
+    assert (third.cut, third.rule, third.retries) == (0, "", 0)
     assert third.total == pytest.approx(0.1)
 
 
@@ -108,6 +109,9 @@ async def test_a_generation_whose_text_is_gone_leaves_the_request_and_says_so(pa
 
 async def test_a_question_is_answered_by_the_newest_site(view: RecordedView) -> None:
     assert (await view.explain(Question(url="/x"))).rule == ("routes", "three")
+    assert (await view.explain(Question(url="/x", generation=1))).rule == ("routes", "one")
+    with pytest.raises(ValueError, match="generation 7 is not in the recording"):
+        await view.explain(Question(url="/x", generation=7))
     assert (view.site().generation, view.site().text) == (2, SITE % "three")
 
 
@@ -120,7 +124,8 @@ def test_history_has_what_changed_from_one_to_the_next(view: RecordedView) -> No
     assert view.history() is past
     did = past[1].effect
     assert did is not None
-    assert (did.before.requests, did.before.part_4xx > 0, did.after.seconds) == (431.0, True, 40.0)  # of steps 1 to 20, but for the seventh
+    # Steps 1 to 20, but for the seventh.
+    assert (did.before.requests, did.before.part_4xx > 0, did.after.seconds) == (431.0, True, 40.0)
 
 
 async def test_nothing_in_it_can_be_changed(view: RecordedView, path: Path) -> None:
