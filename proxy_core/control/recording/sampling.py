@@ -19,7 +19,7 @@ class Sampled(NamedTuple):
     """A finished request, and how many it stands for."""
 
     exchange: Exchange
-    weight: float
+    weight: int
 
 
 def stands_out(exchange: Exchange) -> bool:
@@ -43,8 +43,8 @@ class Sampler:
         count = min(len(well), max(1, int(room)))
         self._room = room - count
         if count == len(well):
-            return [Sampled(exchange, 1.0) for exchange in finished]
-        weight = len(well) / count
-        found = [Sampled(exchange, weight) for exchange in self._choose(well, count)]
-        found += [Sampled(exchange, 1.0) for exchange in finished if exchange.number in outstanding]
+            return [Sampled(exchange, 1) for exchange in finished]
+        weight, more = divmod(len(well), count)
+        found = [Sampled(exchange, weight + (n < more)) for n, exchange in enumerate(self._choose(well, count))]
+        found += [Sampled(exchange, 1) for exchange in finished if exchange.number in outstanding]
         return sorted(found, key=lambda kept: kept.exchange.number)

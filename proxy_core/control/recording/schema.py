@@ -51,7 +51,7 @@ TEXTS: Final = frozenset((
     "level", "kind", "facts",
 ))  # fmt: skip
 REALS: Final = frozenset((
-    "ended", "at", "queued", "waited", "first", "total", "weight", "p50", "p95", "p99", "requests",
+    "ended", "at", "queued", "waited", "first", "total", "p50", "p95", "p99", "requests",
 ))  # fmt: skip
 
 

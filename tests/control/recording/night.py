@@ -90,6 +90,6 @@ def recorded(path: Path) -> None:
         file.write(chunk)
     file.write([("moments", [moment_row(each) for each in kept.after(0.0)])])
     file.write([("generations", [row for entry in ENTRIES for row in generations.rows(entry)])])
-    for chunk in file.chunks(("requests", request_row(Sampled(each, 1.0))) for each in requests()):
+    for chunk in file.chunks(("requests", request_row(Sampled(each, 1))) for each in requests()):
         file.write(chunk)
     file.close()

@@ -19,14 +19,14 @@ from tests.control.recording.harness import finished
 
 
 def written(**changes: Any) -> dict[str, Any]:
-    return dict(zip(TABLES["requests"], request_row(Sampled(finished(**changes), 2.5)), strict=True))
+    return dict(zip(TABLES["requests"], request_row(Sampled(finished(**changes), 3)), strict=True))
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_request_is_written_without_its_secrets(status: int) -> None:
     row = written(status=status)
     assert row["target"] == "/cart?id=1&token=(masked)"
-    assert (row["shape"], row["weight"], row["generation"]) == ("GET /cart", 2.5, 7)
+    assert (row["shape"], row["weight"], row["generation"]) == ("GET /cart", 3, 7)
     assert not [value for value in row.values() if isinstance(value, str) and ("s3cret" in value or "k3y" in value)]
     assert "t0psecret" not in repr(row)
 
