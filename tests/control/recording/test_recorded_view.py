@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -170,3 +171,14 @@ def test_a_recording_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.rec").touch(0o000)
     with pytest.raises(OSError, match="denied"):
         RecordedView(tmp_path / "a.rec")
+
+
+def test_the_copy_that_the_page_says_how_to_make_is_a_recording(path: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "recordings.md").read_text()
+    (query,) = re.findall(r'^sqlite3 site\.rec "(VACUUM INTO .*)"$', page, re.MULTILINE)
+    database = sqlite3.connect(path)
+    database.execute(query.replace("night.rec", str(tmp_path / "night.rec")))
+    database.close()
+    view = RecordedView(tmp_path / "night.rec")
+    assert view.snapshot().at == BEGAN + 240
+    view.close()
