@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from proxy_core.control.editing.commands import Refused, Undo
 from proxy_core.control.question import Question
+from proxy_core.control.recording.again import OutsideThen
 from proxy_core.control.recording.recorded_view import RecordedView, Unreadable, _without_gap
 from proxy_core.control.recording.recording_file import RecordingFile
 from proxy_core.control.view import Second
@@ -40,7 +41,8 @@ def view(path: Path) -> Iterator[RecordedView]:
 def test_a_moment_is_what_the_service_itself_would_show_of_it(view: RecordedView, place: int) -> None:
     known = steps()[: place + 1]
     at = known[-1].at
-    shown = [each for each in seconds() if at - 120 < each.at <= at]
+    without_gap = BEGAN + 155 if at > BEGAN + 155 else 0.0
+    shown = [each for each in seconds() if max(at - 120, without_gap) < each.at <= at]
     applied = [AppliedAt(each.number, each.at) for each in ENTRIES]
     wanted = moment(known, place, bare(at), shown, applied)
     got = view.snapshot_at(at + 3)
@@ -114,6 +116,13 @@ async def test_a_question_is_answered_by_the_newest_site(view: RecordedView) -> 
     with pytest.raises(ValueError, match="generation 7 is not in the recording"):
         await view.explain(Question(url="/x", generation=7))
     assert (view.site().generation, view.site().text) == (2, SITE % "three")
+
+
+def test_only_the_time_is_known_of_the_outside_then() -> None:
+    outside = OutsideThen(5.9)
+    assert outside.ask(("time", "", "")) == (True, "5")
+    for fact in (("osenv", "HOME", ""), ("map", "m", "k"), ("file", "-d", "/"), ("password", "f", "a:b")):
+        assert outside.ask(fact) == (True, None)
 
 
 def test_history_has_what_changed_from_one_to_the_next(view: RecordedView) -> None:
