@@ -37,7 +37,8 @@ from proxy_core.control.recording.schema import is_database
 from proxy_core.errors import Problem
 from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui import attach, recorded
-from rproxy_tui.app import ConsoleApp, Ending
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.console import Ending
 from rproxy_tui.driver import ConsoleDriver, tell
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 

@@ -5,7 +5,7 @@ They know this and not the app, so that the app alone knows them all. Nothing he
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from textual.message import Message
 from textual.screen import Screen
@@ -19,6 +19,8 @@ from rproxy_tui.governor import Governor
 from rproxy_tui.time_cursor import TimeCursor
 
 Outcome = TypeVar("Outcome")
+Ending = Literal["drain", "cut", "serve"]
+"""What shall become of the engine when the console ends: finish what is in flight and stop, stop at once, serve on."""
 
 
 class SiteChanged(Message, bubble=False):

@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
 from rproxy_tui.console import ConsoleVerbs
-from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs
+from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs, waiting
 
 
 class Page(Screen[None]):
@@ -95,7 +95,12 @@ class Page(Screen[None]):
         moment = console.time.words(snapshot.at)
         signs = vital_signs(console.snapshot, console.governor.cost, width, console.link, moment)
         self.query_one(StatusLine).show(signs)
-        trouble = banner(snapshot.saved, file, console.problems, width)
+        pending = console.snapshot.pending
+        trouble = (
+            waiting(pending, console.snapshot.at, width)
+            if pending is not None
+            else banner(snapshot.saved, file, console.problems, width)
+        )
         self.query_one(Banner).show(trouble)
         self.query_one(Banner).display = bool(trouble.plain)
 

@@ -46,7 +46,11 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     undone, redone = engine.can_undo(), engine.can_redo()
     yield action(console, "undo", "undo", undone.sentence if undone else "nothing to take back")
     yield action(console, "redo", "redo", redone.sentence if redone else "nothing to do again")
+    if (pending := console.snapshot.pending) is not None:
+        yield action(console, "keep", "keep the change that waits", f"{pending.sentence} (key y)")
+        yield action(console, "take_back", "take the change back that waits", f"{pending.sentence} (key n)")
     yield action(console, "problems", "problems", "what is wrong, and what to do about it")
+    yield action(console, "rule_tests", "rule tests", "what comes of each row of [[tests]] (key T)")
     yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
     if console.link is None:
         about = "an upstream for every loopback member that refuses"

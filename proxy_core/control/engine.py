@@ -21,12 +21,13 @@ from proxy_core.control.demo.run import Demo
 from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explainer import Explainer
 from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.recordings import Recordings
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
@@ -115,6 +116,7 @@ class Engine:
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
+        self._guard = ChangeGuard(self._editor, self._recorder)
         self._numbers = LiveNumbers(
             self._current, self._registry, self._recorder, self._server, self._editor, self._demo
         )
@@ -134,6 +136,7 @@ class Engine:
         read one that its rules do without; the rest serves."""
         asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
         self._editor.may_write(self._pen.take())
+        await self._editor.recover()
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
         self._access_logs.adopt(site)
@@ -182,7 +185,7 @@ class Engine:
     # ---- EngineView
 
     def snapshot(self) -> Snapshot:
-        return self._numbers.snapshot()
+        return replace(self._numbers.snapshot(), pending=self._guard.pending)
 
     def snapshot_at(self, at: float) -> Snapshot:
         return self._numbers.snapshot_at(at)
@@ -198,6 +201,9 @@ class Engine:
 
     async def explain(self, question: Question) -> Explanation:
         return await self._explainer.explain(question)
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return await self._explainer.tests()
 
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules
@@ -216,12 +222,13 @@ class Engine:
             *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._editor.warnings,
+            *map(self._editor.document.located, self._swap.failing),
         )
 
     def _faults(self) -> tuple[Problem, ...]:
         """What does not work now, but for the site file and members."""
         editor = self._editor
-        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem()]
+        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem(), self._guard.problem]
         alone += [self.metrics.problem, self._beats.problem]
         return (
             *self._swap.unbound,
@@ -239,7 +246,7 @@ class Engine:
         return Sight(
             at=time.time(),
             settings=rules.site.log,
-            saved=editor.saver.state,
+            saved=editor.saved,
             generations=tuple(editor.history.entries[-NEWEST:]),
             loaded_at=editor.loaded_at,
             reloads=dict(editor.reloads),
@@ -253,6 +260,7 @@ class Engine:
             limited=self._server.reached(),
             troubles=self._numbers.troubles,
             unwritten=self._access_logs.unwritten,
+            pending=self._guard.pending,
             unrecorded=self._recordings.lost,
         )
 
@@ -284,7 +292,7 @@ class Engine:
         return await self._editor.preview(command)
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
-        result = await self._editor.submit(command, author, on)
+        result = await self._guard.submit(command, author, on)
         if isinstance(result, Refused):
             return result
         return replace(result, warnings=(*result.warnings, *self._unopened()))
@@ -297,14 +305,14 @@ class Engine:
         for listener in self._server.listeners[:1]:
             self._demo.visit(listener.port, self._current.rules.site, rate)
 
-    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        """The Editor's way to bring a site into force; the problems when that cannot be done."""
-        if problems := await self._swap.bring(site, generation):
-            return problems
+    async def _apply(self, site: Site, generation: int, force: bool) -> Refused | None:
+        """The Editor's way to bring a site into force; Refused when that cannot be done."""
+        if refused := await self._swap.bring(site, generation, force):
+            return refused
         self._checks.adopt(self._current.rules)
         self._access_logs.adopt(site)
         self._recordings.adopt(site)
-        return ()
+        return None
 
     async def _clock(self) -> None:
         """Every quarter of a second: how late is the loop, drain the access logs, record; every second: close it."""
@@ -322,6 +330,7 @@ class Engine:
 
     async def _tick(self, ticks: int) -> None:
         self._access_logs.write()
+        await self._guard.look()
         self._recordings.pull()
         if self._server.retired:
             return  # what is in force is another process's business

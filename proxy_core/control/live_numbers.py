@@ -90,7 +90,7 @@ class LiveNumbers:
             uptime=now - self._began,
             generation=self._current.rules.generation,
             revision=self._editor.revision,
-            saved=self._editor.saver.state,
+            saved=self._editor.saved,
             requests=recorder.newest,
             in_flight=len(recorder.live),
             connections=sum(listener.connections for listener in listeners),

@@ -13,7 +13,8 @@ from msgspec import Struct
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.editing.pending import Pending
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
@@ -22,9 +23,9 @@ from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
-"""saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
-drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes theirs, Merge puts
-ours on top of theirs, Keep writes ours."""
+"""saved: on disk, fsynced. unsaved: applied, not yet on disk, or waiting to be confirmed. failed: the disk refused it
+(see problems). drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes
+theirs, Merge puts ours on top of theirs, Keep writes ours."""
 
 Classes = tuple[int, ...]
 """Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
@@ -261,6 +262,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """What is wrong, as the numbers say, worst first."""
     past: bool = False
     """It is a moment of the last hour."""
+    pending: Pending | None = None
+    """The change in force that waits to be confirmed, None for none."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -320,6 +323,9 @@ class EngineView(Protocol):
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        """What comes of each row of [[tests]] now. Raises OSError."""
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""

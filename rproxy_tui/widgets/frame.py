@@ -13,6 +13,7 @@ would.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from textual.binding import Binding
 from textual.events import Resize
@@ -22,6 +23,7 @@ from textual.widget import Widget
 
 from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied
+from proxy_core.control.editing.pending import Pending
 from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui.content import Content
@@ -194,6 +196,21 @@ def members(snapshot: Snapshot) -> tuple[Content, ...]:
     return (words, figures)
 
 
+def waiting(pending: Pending, now: float, width: int) -> Content:
+    """The row for a change that waits to be confirmed: how long still, and the keys that end it."""
+    left = f" ◷ g{pending.generation} takes itself back in {max(0, ceil(pending.until - now))} s"
+    return fit(
+        [
+            Part(9, (Content.styled(left, "bold $text-warning"),)),
+            Part(3, (Content(printable(f"{pending.sentence} ({pending.author})")), NOTHING)),
+            Part(8, (Content("y keeps it   n takes it back"), Content("y/n"))),
+            Part(1, (Content.styled(printable(f"before that: {pending.words}"), "$text-muted"), NOTHING)),
+        ],
+        width,
+        gap="   ",
+    )
+
+
 def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -> Content:
     """The row for what is wrong, with the key that helps; empty when nothing is."""
     if saved == "drift":
@@ -212,7 +229,7 @@ def outcome(result: Applied, warnings: int, ctl: str, width: int) -> Content:
     new = f"p: {warnings} new warning{'s' if warnings > 1 else ''}" if warnings else ""
     forms = (
         (4, (f"applied as g{result.generation}: {result.sentence}",)),
-        (1, ("u takes it back", "")),
+        (1, ("" if result.pending is not None else "u takes it back", "")),
         (3, (new,)),
         (2, (f"y: {ctl}", "y copies its ctl line", "")),
     )

@@ -21,14 +21,17 @@ from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import (
     Command,
     Preview,
+    Refused,
     Result,
 )
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.past_rules import PastRules
-from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import EngineView, Generation, SiteState
+from proxy_core.control.explaining.rule_tests import tested
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
@@ -36,6 +39,7 @@ from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.screens.numbers import MadeUpNumbers
 from tests.screens.sites import FILES, SITE
@@ -61,6 +65,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
+        self.guard = ChangeGuard(self.editor, Recorder())
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
@@ -71,10 +76,14 @@ class FakeEngine(MadeUpNumbers, EngineView):
             self.health["backend", "c"] = "error"
             self.busy["api", "canary"] = 3
 
-    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
+    async def _apply(self, site: Site, generation: int, force: bool) -> Refused | None:
         """The Editor's way to bring a site into force."""
         self.applied(site, generation)
-        return ()
+        return None
+
+    def snapshot(self) -> Snapshot:
+        return replace(super().snapshot(), saved=self.editor.saved if self.guard.pending else self.saved,
+                       pending=self.guard.pending)  # fmt: skip
 
     # Requests
 
@@ -106,6 +115,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
         else:
             rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))
 
     # Maps
 
@@ -173,7 +185,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         self.commands.append(command)
-        return await self.editor.submit(command, author, on)
+        return await self.guard.submit(command, author, on)
 
     async def start_demo(self) -> str:
         self.demo = True

@@ -23,6 +23,7 @@ from proxy_core.control.door.client import DoorClient
 from proxy_core.control.editing import changes, ctl_words
 from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
 from proxy_core.control.editing.ctl_words import BadWords
+from proxy_core.control.explaining import rule_tests
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
 from proxy_core.control.view import Generation, MemberLoad, Snapshot
@@ -75,6 +76,9 @@ def _ended(call: Call, result: Result) -> int:
             return EXIT_STALE
         return EXIT_REFUSED
     _show(call, result, f"generation {result.generation}: {result.sentence}")
+    if result.pending is not None and not call.as_json:
+        left = result.pending.until - result.pending.at
+        say(f"it takes itself back in {left:.0f} s, or where {result.pending.words}; rproxy ctl confirm keeps it")
     report_all(result.warnings)
     return 0
 
@@ -122,11 +126,11 @@ def ban(call: Call) -> int:
 
 
 def apply(call: Call) -> int:
-    if call.given.text is not None:
-        return _ended(call, call.client.put_text(call.given.text, call.on))
-    if call.given.file is None:
+    if call.given.text is None and call.given.file is None:
         raise BadWords("it goes: apply FILE")
-    return _ended(call, call.client.put_text(_content(call.given.file), call.on))
+    text = _content(call.given.file) if call.given.text is None else call.given.text
+    confirm = ctl_words.seconds(call.given.confirm) if call.given.confirm else 0.0
+    return _submit(call, Replace(text=text, confirm=confirm, force=call.given.force))
 
 
 def diff(call: Call) -> int:
@@ -294,6 +298,12 @@ def _request(row: Record) -> str:
     cause = f"  {row.cause}" if row.cause else ""
     line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
     return f"{line}  {whom or '-'}{cause}"
+
+
+def tests(call: Call) -> int:
+    outcomes = call.client.tests()
+    _show(call, outcomes, rule_tests.spelled(outcomes))
+    return EXIT_REFUSED if any(each.otherwise for each in outcomes) else 0
 
 
 def problems(call: Call) -> int:

@@ -126,6 +126,10 @@ async def _problems(service: OpenService, _: Asked) -> Any:
     return service.behind.problems()
 
 
+async def _tests(service: OpenService, _: Asked) -> Any:
+    return await service.behind.tests()
+
+
 async def _maps(service: OpenService, _: Asked) -> Any:
     return service.behind.maps()
 
@@ -236,7 +240,8 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 HANDLERS: dict[str, Handler] = {
     "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
-    "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records, "inspect": _inspect,
+    "tests": _tests, "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records,
+    "inspect": _inspect,
     "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
 }  # fmt: skip
 """The function of each endpoint."""

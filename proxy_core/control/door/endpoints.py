@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
@@ -186,6 +186,7 @@ ENDPOINTS = (
         Applied, body=str, writes=True, statuses=(412, 422),
     ),
     Endpoint("problems", "GET", "/v1/problems", "What is wrong now.", tuple[Problem, ...]),
+    Endpoint("tests", "GET", "/v1/tests", "What comes of each row of [[tests]] now.", tuple[TestOutcome, ...]),
     Endpoint("maps", "GET", "/v1/maps", "The maps of the site in force.", tuple[MapState, ...]),
     Endpoint(
         "map", "GET", "/v1/maps/{name}", "The entries of a map, or what it says for a key.", MapContent, MapQuery,

@@ -35,7 +35,7 @@ from proxy_core.control.door.moment_feed import MomentFeed
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
@@ -178,6 +178,12 @@ class RemoteView:
             return cast(Explanation, await asking)
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        try:
+            return cast(tuple[TestOutcome, ...], await self.line.ask("tests"))
+        except (Denied, NobodyThere) as error:
+            raise OSError(str(error)) from None
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         return (await self._map(name, None)).rows

@@ -25,7 +25,7 @@ from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT, difference
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.again import explained, inspected
 from proxy_core.control.recording.schema import refusal
 from proxy_core.control.view import Generation, Second, SiteState, Snapshot
@@ -254,6 +254,9 @@ class RecordedView:
             for (number, at, author, sentence, _), diff in zip(rows, diffs, strict=True)
         ]
         return tuple(found[-KEPT:])
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return ()
 
     def can_undo(self) -> Generation | None:
         return None
