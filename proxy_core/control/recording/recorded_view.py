@@ -185,7 +185,7 @@ class RecordedView:
 
     def _records(self, which: str, *values: float) -> tuple[Record, ...]:
         names = [name for name in Record.__struct_fields__ if name != "number"]
-        spelled = ", ".join(f'"{name}"' for name in names)
+        spelled = ", ".join(f"[{name}]" for name in names)
         found = []
         for number, *row in self._rows(f"SELECT row, {spelled} FROM requests WHERE {which}", *values):
             given = dict(zip(names, row, strict=True))
@@ -203,7 +203,13 @@ class RecordedView:
         return await inspected(record, listener, head or "", _site(text) if text else None)
 
     async def explain(self, question: Question) -> Explanation:
-        return await explained(self.site().site, question, self._times()[-1])
+        now = self._times()[-1]
+        number = question.generation or self.site().generation
+        text = self._text_of(number, now)
+        site = _site(text) if text else None
+        if site is None:
+            raise ValueError(f"the text of generation {number} is not in the recording as it was")
+        return await explained(site, replace(question, generation=number), now)
 
     # ---- EngineView: the site and its past
 

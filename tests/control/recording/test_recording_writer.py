@@ -35,7 +35,7 @@ def recording(path: Path, settings: Recording = SETTINGS) -> Iterator[RecordingW
 
 def some(count: int = 1) -> list[Sampled]:
     """Requests of just now."""
-    return [Sampled(finished(at=time.time() + n / 1e3), 1.0) for n in range(count)]
+    return [Sampled(finished(at=time.time() + n / 1e3), 1) for n in range(count)]
 
 
 def recorded(path: Path) -> int:
@@ -120,7 +120,7 @@ async def test_a_file_that_was_taken_away_is_begun_anew(tmp_path: Path) -> None:
 def test_a_mistake_of_ours_costs_the_portion_that_it_is_in(tmp_path: Path) -> None:
     with recording(tmp_path / "a.rec") as writer:
         writer.hand({"requests": some(2)})
-        writer.hand({"requests": [Sampled(object(), 1.0)]})  # type: ignore[arg-type]
+        writer.hand({"requests": [Sampled(object(), 1)]})  # type: ignore[arg-type]
         writer.hand({"requests": some(1)})
     assert (recorded(tmp_path / "a.rec"), writer.lost) == (3, {"requests": 1})
 
@@ -150,7 +150,7 @@ async def test_while_the_thread_writes_and_converts_the_loop_goes_on(tmp_path: P
 
     beating = asyncio.create_task(beat())
     with recording(tmp_path / "a.rec") as writer:
-        writer.hand({"requests": [Sampled(finished(at=time.time(), status=500), 1.0) for _ in range(2_000)]})
+        writer.hand({"requests": [Sampled(finished(at=time.time(), status=500), 1) for _ in range(2_000)]})
         await until(lambda: writer._taken == 2_000)
         end = True
         await beating

@@ -30,7 +30,7 @@ async def test_a_service_records_requests_numbers_edits_and_events(tmp_path: Pat
     assert counts["generations"] == 2
     assert min(counts["seconds"], counts["events"]) > 0
     rows = asked(path, "SELECT target, status, route, balancer, member, generation, weight FROM requests ORDER BY row")
-    assert rows == [("/a?token=(masked)", 200, "all", "b", "m0", 1, 1.0), ("/b", 200, "all", "b", "m0", 2, 1.0)]
+    assert rows == [("/a?token=(masked)", 200, "all", "b", "m0", 1, 1), ("/b", 200, "all", "b", "m0", 2, 1)]
     assert "weight = 5" in asked(path, "SELECT text FROM generations ORDER BY number")[-1][0]
     assert b"hidden" not in path.read_bytes()
     assert b"x1y2z3" not in path.read_bytes()
