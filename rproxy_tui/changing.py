@@ -36,7 +36,7 @@ from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.page import Page
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.problems import ProblemsScreen
-from rproxy_tui.widgets.dialogs import Choice, shortened
+from rproxy_tui.widgets.dialogs import Choice, foretold, shortened
 from rproxy_tui.widgets.frame import outcome
 from rproxy_tui.words import printable
 
@@ -102,7 +102,9 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         if confirm and not self.read_only:
             command = made_on(command, self.state.revision)
-            answer = await self.ask(Choice(confirm, detail, (("y", yes), ("A", "Apply for 60 s"), ("n", "No"))))
+            answers = (("y", yes), ("A", "Apply for 60 s"), ("w", "What would it do?"), ("n", "No"))
+            while (answer := await self.ask(Choice(confirm, detail, answers))) == "w":
+                await self.ask(await foretold(self.engine, command))
             if answer not in ("y", "A"):
                 return False
             command = for_a_while(command) if answer == "A" else command

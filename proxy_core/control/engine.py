@@ -112,6 +112,7 @@ class Engine(ExplainingView):
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
+        self._foreseeing = asyncio.Lock()
         self._guard = ChangeGuard(self._editor, self._recorder)
         self._diagnosis = Diagnosis()
         self._tasks: list[asyncio.Task[None]] = []

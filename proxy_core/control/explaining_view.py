@@ -5,13 +5,18 @@ An Engine is one: it has the parts that are asked here. Nothing here changes any
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+from proxy_core.control.editing.commands import Command
+from proxy_core.control.editing.editor import Editor
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.recent_requests import Recorder
+from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.server import ProxyServer
 
@@ -27,6 +32,12 @@ class ExplainingView:
     """Holds the requests that came."""
     _maps: MapStore
     """The maps in force."""
+    _registry: Registry
+    """The states of members."""
+    _editor: Editor
+    """Says what a command comes to."""
+    _foreseeing: asyncio.Lock
+    """One change is tried out at a time."""
     _server: ProxyServer
     """Knows who is kept out."""
 
@@ -48,6 +59,13 @@ class ExplainingView:
         outside = Outside(self._maps.uncounted(), self.file.parent)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        from proxy_core.control.explaining.trying_out import try_out
+
+        plan = await self._editor.outcome(command)
+        async with self._foreseeing:
+            return await try_out(plan, self._current.rules, self._maps, self._recorder, self._registry)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         from proxy_core.control.explaining.rule_tests import tested

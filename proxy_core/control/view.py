@@ -14,6 +14,7 @@ from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.editing.pending import Pending
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
@@ -298,6 +299,9 @@ class EngineView(Protocol):
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """What the command would do to the requests that are kept. Raises ValueError for what would be refused."""
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now. Raises OSError."""

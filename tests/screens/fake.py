@@ -29,6 +29,7 @@ from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.rule_tests import tested
+from proxy_core.control.foreseen import Foreseen, MemberShift, WayShift
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
 from proxy_core.errors import Problem
@@ -109,6 +110,13 @@ class FakeEngine(MadeUpNumbers, EngineView):
         """The real rules decide; maps are asked as ``look_up`` says."""
         rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """As if every second request would go elsewhere."""
+        way = WayShift(before="backend", after="api", requests=5, samples=("GET localhost/x → /x",))
+        load = MemberShift(balancer="backend", member="a", before=10, after=5)
+        return Foreseen(judged=10, elsewhere=5, unjudged=2, since=self.now, ways=(way,), more=0, members=(load,),
+                        sessions=(), by_load=())  # fmt: skip
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))

@@ -109,6 +109,11 @@ VERBS = {
     "apply": Verb("Take a whole site file.", ctl_answers.apply, arguments=_apply),
     "diff": Verb("What taking a whole site file would change.", ctl_answers.diff, arguments=_file),
     "confirm": _of_command("Keep the change that waits to be confirmed.", ""),
+    "what-if": Verb(
+        "What taking a whole site file, or a command, would do to the requests that are kept.",
+        ctl_answers.what_if,
+        "FILE | WORD …",
+    ),
     "undo": _of_command("Take the last change back.", ""),
     "redo": _of_command("Do again what was undone last.", ""),
     "revert": _of_command("Take back what one generation did, and nothing else.", "GENERATION"),

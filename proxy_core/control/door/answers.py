@@ -204,6 +204,13 @@ async def _preview(service: OpenService, asked: Asked) -> Any:
     return await service.behind.preview(asked.body)
 
 
+async def _what_if(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.what_if(asked.body)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from None
+
+
 async def _submit(service: OpenService, asked: Asked) -> Result:
     return await service.behind.submit(asked.body, asked.peer.name, asked.on)
 
@@ -231,6 +238,7 @@ HANDLERS: dict[str, Handler] = {
     "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
     "tests": _tests, "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records,
     "inspect": _inspect,
-    "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
+    "explain": _explain, "preview": _preview, "what_if": _what_if,
+    "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
 }  # fmt: skip
 """The function of each endpoint."""

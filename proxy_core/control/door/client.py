@@ -32,6 +32,7 @@ from proxy_core.control.door.endpoints import (
     WatchQuery,
 )
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result, Stale
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import SiteState, Snapshot
 from proxy_core.errors import Problem
@@ -128,6 +129,9 @@ class DoorClient:
 
     def preview(self, command: Command) -> Preview:
         return cast(Preview, self._ask("preview", body=encode(command)))
+
+    def what_if(self, command: Command) -> Foreseen:
+        return cast(Foreseen, self._ask("what_if", body=encode(command)))
 
     def submit(self, command: Command, on: int = 0) -> Result:
         return self._done("submit", encode(command), on)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.events import Level
@@ -200,6 +201,11 @@ ENDPOINTS = (
         Explanation, body=Question,
     ),
     Endpoint("preview", "POST", "/v1/preview", "What a command would do; touches nothing.", Preview, body=Command),
+    Endpoint(
+        "what_if", "POST", "/v1/what-if",
+        "What a command would do to the requests that are kept: which would go elsewhere, who would have them.",
+        Foreseen, body=Command, statuses=(422,),
+    ),
     Endpoint(
         "submit", "POST", "/v1/submit", "Do a command. Applied: the next request is served by it.", Applied,
         body=Command, writes=True, statuses=(412, 422),

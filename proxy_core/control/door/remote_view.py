@@ -34,6 +34,7 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.log_records import Record
@@ -168,6 +169,12 @@ class RemoteView:
         asking = self.line.ask("explain", body=encode(question))
         try:
             return cast(Explanation, await asking)
+        except (Denied, NobodyThere) as error:
+            raise ValueError(str(error)) from None
+
+    async def what_if(self, command: Command) -> Foreseen:
+        try:
+            return cast(Foreseen, await self.line.ask("what_if", body=encode(command)))
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
 

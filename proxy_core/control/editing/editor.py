@@ -54,6 +54,7 @@ from proxy_core.rules.lint.emptiness import lint_emptiness
 
 NUDGE = 2.0
 """Seconds within which another Set of the same key belongs to the generation before."""
+OURS_OR_THEIRS = "reload theirs, merge, or keep ours"
 LONG = 64 * 1024
 """Bytes of a site file that take long enough to read (20 ms) for requests to notice."""
 
@@ -175,6 +176,16 @@ class Editor:
             return Preview(diff="", problems=(unusable.problem,))
         return Preview(diff=self._difference(self.document.text, plan), problems=problems)
 
+    async def outcome(self, command: Command) -> Plan:
+        """What ``command`` comes to, for whoever wants to try it out. Raises ValueError for what would be refused."""
+        try:
+            plan, problems = await self._checked(command)
+        except Unusable as unusable:
+            raise ValueError(str(unusable.problem)) from None
+        if wrong := errors(problems):
+            raise ValueError(str(wrong[0]))
+        return plan
+
     def _difference(self, before: str, plan: Plan) -> str:
         """The diff of the site file, and of each map file after it."""
         texts = [(before, plan.document.text, self.file.name)]
@@ -247,14 +258,15 @@ class Editor:
         async with self.saver.disk, self._lock:
             if self.unconfirmed is not None:
                 self._drifted_meanwhile = True
-                what = "somebody else changed the site file while a change here waits to be confirmed"
-                self.saver.drifted((Problem(what=what, todo="confirm it or undo it", file=str(self.file)),))
+                self._drifted("while a change here waits to be confirmed", "confirm it or undo it")
             elif self.saver.unsaved() != ():
-                what = "somebody else changed the site file while changes here were unsaved"
-                todo = "reload theirs, merge, or keep ours"
-                self.saver.drifted((Problem(what=what, todo=todo, file=str(self.file)),))
+                self._drifted("while changes here were unsaved", "reload theirs, merge, or keep ours")
             else:
                 self._reloaded(await self._submit(Reload(), "file", version(self.file)))
+
+    def _drifted(self, when: str, todo: str) -> None:
+        what = f"somebody else changed the site file {when}"
+        self.saver.drifted((Problem(what=what, todo=todo, file=str(self.file)),))
 
     def _stale(self, command: Command, on: int = 0) -> Stale | None:
         """Why a command is not to be done: somebody else was here since it was made."""
