@@ -165,6 +165,18 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     async def action_take_back(self) -> None:
         await self.do(Undo())
 
+    @work(exclusive=True, group="note")
+    async def action_note(self) -> None:
+        """Write a note of the last hour."""
+        if self.read_only:
+            self.refused(Refused(problems=(READ_ONLY,)))
+            return
+        self.ctl = "rproxy ctl note"
+        try:
+            self.say(f"note written to {(await self.engine.note(3600.0)).folder}", "success")
+        except OSError as error:
+            self.say(f"the note cannot be written: {error}", "error")
+
     @work
     async def action_undo(self) -> None:
         await self._walk(Undo(), self.engine.can_undo(), "Undo", "nothing to take back")

@@ -29,6 +29,9 @@ SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
         tooltip="copy the rproxy ctl line of the last change",
     ),
     Binding("T", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of the rows of [[tests]]"),
+    Binding(
+        "exclamation_mark", "note", "Note", id="note", show=False, tooltip="write a note of the last hour, for a ticket"
+    ),
     Binding("W", "explain", "Why", id="explain", show=False, tooltip="tell where a request would go, and why"),
     Binding("question_mark", "help", "Help", id="help", tooltip="this page"),
     Binding("colon,ctrl+p", "command_palette", "Commands", id="palette", tooltip="find a command"),

@@ -265,6 +265,17 @@ class Generation(Struct, frozen=True, kw_only=True):
     diff: str
 
 
+class IncidentNote(Struct, frozen=True, kw_only=True):
+    """A note that was written."""
+
+    folder: str
+    """Where it is, on the machine that serves."""
+    files: tuple[str, ...]
+    """The names of its files."""
+    text: str
+    """Its README.md."""
+
+
 class SiteState(Struct, frozen=True, kw_only=True):
     """The site as applied, and its text. ``revision`` counts what was applied, also what amends a generation."""
 
@@ -302,6 +313,9 @@ class EngineView(Protocol):
 
     async def what_if(self, command: Command) -> Foreseen:
         """What the command would do to the requests that are kept. Raises ValueError for what would be refused."""
+
+    async def note(self, since: float) -> IncidentNote:
+        """Write a note of the last ``since`` seconds. Raises OSError."""
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now. Raises OSError."""

@@ -31,7 +31,7 @@ from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.rule_tests import tested
 from proxy_core.control.foreseen import Foreseen, MemberShift, WayShift
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
+from proxy_core.control.view import EngineView, Generation, IncidentNote, SiteState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
@@ -117,6 +117,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
         load = MemberShift(balancer="backend", member="a", before=10, after=5)
         return Foreseen(judged=10, elsewhere=5, unjudged=2, since=self.now, ways=(way,), more=0, members=(load,),
                         sessions=(), by_load=())  # fmt: skip
+
+    async def note(self, since: float) -> IncidentNote:
+        return IncidentNote(folder=f"/state/notes/{since:.0f}", files=("README.md",), text="# note")
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))

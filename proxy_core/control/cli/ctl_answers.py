@@ -280,6 +280,14 @@ def _request(row: Record) -> str:
     return f"{line}  {whom or '-'}{cause}"
 
 
+def note(call: Call) -> int:
+    seconds = changes.span_of(call.given.since)
+    if seconds is None:
+        raise BadWords(f"{call.given.since} is no time: write 30m, 1h or 24h")
+    found = call.client.note(seconds)
+    return _show(call, found, found.folder)
+
+
 def tests(call: Call) -> int:
     outcomes = call.client.tests()
     _show(call, outcomes, rule_tests.spelled(outcomes))

@@ -220,6 +220,13 @@ async def _watch(service: OpenService, asked: Asked) -> AsyncGenerator[WatchLine
     return service.watch.lines([g for g in service.behind.history() if after is not None and g.number > after])
 
 
+async def _note(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.note(asked.query.since)
+    except OSError as error:
+        raise Refusal(422, f"the note cannot be written: {error.strerror or error}") from None
+
+
 async def _stop(service: OpenService, _: Asked) -> Done:
     asyncio.get_running_loop().call_later(0.05, service.stop)
     return Done(sentence="stopping: what is in flight may finish")
@@ -239,6 +246,6 @@ HANDLERS: dict[str, Handler] = {
     "tests": _tests, "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records,
     "inspect": _inspect,
     "explain": _explain, "preview": _preview, "what_if": _what_if,
-    "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
+    "submit": _submit, "watch": _watch, "note": _note, "stop": _stop, "upgrade": _upgrade,
 }  # fmt: skip
 """The function of each endpoint."""

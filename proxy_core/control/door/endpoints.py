@@ -7,15 +7,15 @@ Whatever is refused is answered with a Refused, or a Stale. Nothing here serves,
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, SiteState, Snapshot
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
@@ -108,6 +108,13 @@ class MapContent(Struct, frozen=True, kw_only=True):
     """What it says for the key."""
     rows: tuple[MapRow, ...] = ()
     """Key, value and line of each entry."""
+
+
+class NoteQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of what time."""
+
+    since: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    """Seconds back from now."""
 
 
 class WatchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,6 +221,11 @@ ENDPOINTS = (
         "watch", "GET", "/v1/watch",
         "What happens, a line each, for as long as it is read; a sign of life every 10 seconds.",
         WatchLine, WatchQuery, content=LINES,
+    ),
+    Endpoint(
+        "note", "POST", "/v1/note",
+        "Write a note for a ticket: what is wrong, since when, which edits were made and what they did.",
+        IncidentNote, NoteQuery, writes=True, statuses=(422,),
     ),
     Endpoint(
         "stop", "POST", "/v1/stop", "Drain and stop the service, as SIGTERM does; a second time cuts.", Done,

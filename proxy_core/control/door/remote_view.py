@@ -27,6 +27,7 @@ from proxy_core.control.door.endpoints import (
     HistoryQuery,
     MapContent,
     MapQuery,
+    NoteQuery,
     Past,
     SnapshotQuery,
 )
@@ -36,7 +37,7 @@ from proxy_core.control.editing.commands import Applied, Command, Preview, Refus
 from proxy_core.control.editing.history import KEPT
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, SiteState, Snapshot
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
@@ -177,6 +178,12 @@ class RemoteView:
             return cast(Foreseen, await self.line.ask("what_if", body=encode(command)))
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
+
+    async def note(self, since: float) -> IncidentNote:
+        try:
+            return cast(IncidentNote, await self.line.ask("note", query=NoteQuery(since=since), body=b""))
+        except (Denied, NobodyThere) as error:
+            raise OSError(str(error)) from None
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         try:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import RewriteMap, Site
 from proxy_core.control.editing.plan import Plan
-from proxy_core.control.explaining.what_if import AskMap, Side, foresee
+from proxy_core.control.explaining.what_if import AskMap, TriedRules, foresee
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.maps import text_file
@@ -43,7 +43,7 @@ async def try_out(plan: Plan, rules: RuleSet, maps: MapStore, recorder: Recorder
         before, after = await asyncio.to_thread(_compiled, rules.site, site)
         tables = _tables(plan, site, file.parent)
         anew = {name for name, each in site.maps.items() if rules.site.maps.get(name) != each or name in tables}
-        sides = Side(before, maps.uncounted().ask), Side(after, _asking(site, own, tables), anew)
+        sides = TriedRules(before, maps.uncounted().ask), TriedRules(after, _asking(site, own, tables), anew)
         return await foresee([*recorder.ring], *sides, registry.members.get, monotonic())
     finally:
         await own.close()

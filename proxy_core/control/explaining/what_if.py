@@ -81,7 +81,7 @@ class Gone(NamedTuple):
     """What method hash goes by."""
 
 
-class Side:
+class TriedRules:
     """The rules in force, or those of a change. ``ask`` asks their maps; ``anew`` are the maps of which no answer of
     then counts."""
 
@@ -216,7 +216,11 @@ class Turns:
 
 
 async def foresee(
-    requests: Sequence[Exchange], before: Side, after: Side, now: Callable[[MemberKey], MemberState | None], at: float
+    requests: Sequence[Exchange],
+    before: TriedRules,
+    after: TriedRules,
+    now: Callable[[MemberKey], MemberState | None],
+    at: float,
 ) -> Foreseen:
     """What the change from ``before`` to ``after`` would do to ``requests``. The rule sets have states of their own;
     ``now`` gives those that serve, ``at`` is the moment (monotonic)."""

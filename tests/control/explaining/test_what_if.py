@@ -10,7 +10,7 @@ import pytest
 
 from proxy_core.balance.choosing import choose
 from proxy_core.config.reading.document import parse
-from proxy_core.control.explaining.what_if import Side, foresee
+from proxy_core.control.explaining.what_if import TriedRules, foresee
 from proxy_core.control.foreseen import Foreseen, in_words
 from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.rules.facts import Facts
@@ -70,7 +70,7 @@ def nothing(name: str, key: str) -> tuple[bool, str | None]:
 
 
 def seen(requests: list[Exchange], text: str, before: str = SITE, **more: Any) -> Foreseen:
-    sides = Side(rules(before), nothing), Side(rules(text), more.pop("ask", nothing), **more)
+    sides = TriedRules(rules(before), nothing), TriedRules(rules(text), more.pop("ask", nothing), **more)
     return asyncio.run(foresee(requests, *sides, lambda key: None, 200.0))
 
 
@@ -103,7 +103,7 @@ def test_a_change_of_nothing_moves_nothing_and_who_is_out_gets_nothing() -> None
     real = Registry()
     state = rules(registry=real).pools["shop"].members[0].state
     state.failing = True
-    sides = Side(rules(), nothing), Side(rules(), nothing)
+    sides = TriedRules(rules(), nothing), TriedRules(rules(), nothing)
     out = asyncio.run(foresee([came("/x", n) for n in range(10)], *sides, real.members.get, 200.0))
     assert [(m.member, m.after) for m in out.members] == [("b", 10)]
     assert (state.busy, state.elected, state.lbstatus) == (0, 0, 0)
