@@ -66,6 +66,7 @@ class RuleTestsScreen(ModalScreen[None]):
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(Option(worded(each)) for each in self._shown)
+        options.highlighted = 0 if self._shown else None
         options.focus()
 
     def action_move(self, step: int) -> None:

@@ -26,10 +26,11 @@ from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT, difference
 from proxy_core.control.editing.last_changes import last_changes
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.again import explained, inspected
 from proxy_core.control.recording.schema import refusal
-from proxy_core.control.view import Generation, LastChange, Second, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import SETTLES, StepTotal, effect
 from proxy_core.control.watching.kept_snapshots import unpacked
@@ -273,6 +274,12 @@ class RecordedView:
         end = bisect_right(times, at) if at else len(times)
         wanted = times[max(0, end - STEPS) : end] or times[:1]
         return await details(self._steps(wanted, wanted[0], wanted[-1]), subject)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        raise ValueError(f"{READ_ONLY.what}, {READ_ONLY.todo}")
+
+    async def note(self, since: float) -> IncidentNote:
+        raise OSError("notes are written by the service")
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return ()
