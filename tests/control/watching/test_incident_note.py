@@ -75,7 +75,7 @@ def test_it_tells_what_was_wrong_which_edits_were_made_and_what_they_did(words: 
 
 
 def test_nothing_secret_and_nothing_that_steers_a_terminal_is_in_it() -> None:
-    assert {*NOTE} == {"README.md", "failing.har", "failing.har", "g2.diff", "requests.svg", "errors.svg", "p95.svg"}
+    assert {*NOTE} == {"README.md", "failing.har", "g2.diff", "requests.svg", "errors.svg", "p95.svg"}
     whole = "".join(NOTE.values())
     assert "abc" not in whole
     assert "\x1b" not in whole
