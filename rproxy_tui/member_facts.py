@@ -124,9 +124,7 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
         ]
         lines += _nudges(members, marked)
         return Content("\n").join(lines)
-    lines = [_state(load)]
-    if known := condition(load, now):
-        lines.append(Content.styled(known, "$secondary"))
+    lines = [stands(load, now)]
     if load.retired:
         lines.append(Content("It is removed, and stays listed until its last request has ended."))
     elif load.status == "enabled":
@@ -134,6 +132,12 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
     else:
         lines.append(would("e", "enable", members, [load.member], status="enabled"))
     return Content("\n").join(lines)
+
+
+def stands(load: MemberLoad, now: float) -> Content:
+    """How the member is: its state, and what checks, ejections, slow start and names say of it."""
+    known = condition(load, now)
+    return _state(load) + Content.styled(f"\n{known}" if known else "", "$secondary")
 
 
 def _state(load: MemberLoad) -> Content:

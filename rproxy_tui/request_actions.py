@@ -41,7 +41,7 @@ async def write_har(console: ConsoleVerbs, records: Sequence[Record]) -> None:
 
 async def ban_client(console: ConsoleVerbs, client: str) -> None:
     """Keep a client out for as long as the person says."""
-    now = console.snapshot.at
+    now = console.engine.snapshot().at
     if not client:
         console.say("Nobody knows the client of this request: there is nothing to ban.")
         return

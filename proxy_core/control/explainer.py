@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy_core.control.editing.history import History
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.recent_requests import Recorder
@@ -50,3 +50,9 @@ class Explainer:
             return await explain(await self._past.of(question.generation), outside, question)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        """What comes of each row of [[tests]] now."""
+        from proxy_core.control.explaining.rule_tests import tested
+
+        return await tested(self._current.rules, Outside(self._maps.uncounted(), self._folder))

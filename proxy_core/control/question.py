@@ -89,6 +89,27 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Whose rules they are; 0 for those of a file that nobody serves."""
 
 
+class Otherwise(Struct, frozen=True):
+    """One thing that a test expects and does not get; both as text, "" for none."""
+
+    name: str
+    expected: str
+    got: str
+
+
+class TestOutcome(Struct, frozen=True):
+    """What came of a row of [[tests]]."""
+
+    id: str
+    """Of the row."""
+    request: str
+    """As the row says it."""
+    otherwise: tuple[Otherwise, ...]
+    """What is not as expected, nothing for a test that holds."""
+    sentence: str
+    """What becomes of the request, in words."""
+
+
 class Inspection(Struct, frozen=True, kw_only=True):
     """All that is known of one request: both heads as they went over the wire ("" where none did), and its way
     through the rules and facts that it ran under. Secrets are masked."""

@@ -28,7 +28,7 @@ from rproxy_tui import forecast, sentences, words
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
-from rproxy_tui.member_facts import about
+from rproxy_tui.member_facts import about, stands
 from rproxy_tui.page import Page
 from rproxy_tui.screens.compare import ComparePage
 from rproxy_tui.sentences import MemberName
@@ -168,13 +168,14 @@ class BalancersPage(Page):
         self.query_one("#hint", Static).update(NO_MEMBER if loads else NO_BALANCER)
         self.query_one("#hint", Static).display = not members
         self.table.display = bool(members)
-        self._watch_drains()
+        if not snapshot.past:
+            self._watch_drains()
         self._describe()
 
     def go_to(self, name: str) -> None:
         """Choose a balancer; ``balancer/member`` puts the cursor on that member too."""
         self._chosen = name.partition("/")[0]
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         self.table.go_to(name)
 
     def _watch_drains(self) -> None:
@@ -202,7 +203,9 @@ class BalancersPage(Page):
         load = self._here(quiet=True)
         members = self._loads.get(self._chosen, [])
         marked = [each.member for each in self._marked()]
-        text = about(load, marked, members, self.console.snapshot.at) if load else Content("")
+        now = self.console.snapshot
+        stood = stands(load, now.at) if load else Content("")
+        text = about(load, marked, members, now.at) if load and not now.past else stood
         self.query_one("#about", Static).update(text)
 
     # Keys
@@ -354,6 +357,8 @@ class BalancersPage(Page):
 
     def _aimed_at(self) -> list[MemberLoad]:
         """The members that a key acts on: those that are marked, or else the one under the cursor."""
+        if not self.console.changeable():
+            return []
         load = None if self.table.marks else self._here()
         return self._marked() or ([load] if load is not None else [])
 

@@ -22,7 +22,7 @@ from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from proxy_core.control.editing.commands import Applied, Change, made_on
+from proxy_core.control.editing.commands import Applied, Change, for_a_while, made_on
 from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs, SiteChanged
 from rproxy_tui.content import Content
@@ -46,6 +46,7 @@ class FormScreen(ModalScreen[Applied | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     BINDINGS = [
         Binding("enter,ctrl+s", "apply", "Apply", id="form.apply"),
+        Binding("ctrl+t", "apply(True)", "Apply for 60 s", id="form.try", priority=True),
         Binding("escape", "leave", "Cancel", id="form.cancel"),
         Binding("down,tab", "app.focus_next", "Next", show=False, priority=True, id="form.next"),
         Binding("up,shift+tab", "app.focus_previous", "Previous", show=False, priority=True, id="form.previous"),
@@ -177,7 +178,7 @@ class FormScreen(ModalScreen[Applied | None]):
         elif words == "nothing changed yet":
             words = f"· {words}"
         else:
-            words = f"enter: {words}"
+            words = f"enter: {words}   ctrl+t: for 60 s"
         style = "$text-error" if faults else "$text-muted"
         self.query_one(".state", Static).update(Content.assemble((words, style), ("   esc: cancel", "$text-muted")))
 
@@ -187,12 +188,13 @@ class FormScreen(ModalScreen[Applied | None]):
         self.action_apply()
 
     @work(exclusive=True, group="apply", name=APPLY)
-    async def action_apply(self) -> None:
+    async def action_apply(self, for_now: bool = False) -> None:
+        """Apply what is in the form; ``for_now`` so that it is to be confirmed."""
         self.workers.cancel_group(self, "check")
         made = await self._outcome()
         if made is None or (self._clashes and not await self._ours()):
             return
-        result = await self.console.submit(made)
+        result = await self.console.submit(for_a_while(made) if for_now else made)
         if isinstance(result, Applied):
             self.dismiss(result)
         else:

@@ -105,7 +105,7 @@ class InspectorPage(Page):
         if record is None:
             return
         width = self.size.width // 2 - 4 if self.size.width >= WIDE else self.size.width - 4
-        parts = [summary(record), facts(record, self.console.snapshot.generation), timing(record, width)]
+        parts = [summary(record), facts(record, self.engine.snapshot().generation), timing(record, width)]
         if inspection is not None:
             parts.append(trace(inspection.explanation.steps))
         self.query_one("#facts", Static).update(Content("\n\n").join(parts))
@@ -136,7 +136,7 @@ class InspectorPage(Page):
 
 def copy_as_curl(console: ConsoleVerbs, inspection: Inspection) -> None:
     """Put a curl command that asks the same into the clipboard."""
-    listeners = {each.name: each for each in console.snapshot.listeners}
+    listeners = {each.name: each for each in console.engine.snapshot().listeners}
     listener = listeners.get(inspection.explanation.listener, next(iter(listeners.values()), None))
     masked = any(map(masked_value, lines_of(inspection.request_head)))
     more = "; masked secrets are not in it" if masked else ""

@@ -371,6 +371,8 @@ class MapsPage(Page):
 
     def _editable(self) -> bool:
         """Whether the marked map's entries can be edited; says why not."""
+        if not self.console.changeable():
+            return False
         if self.state is not None and self.state.type in EDITABLE:
             return True
         if self.state is None:
@@ -388,6 +390,6 @@ class MapsPage(Page):
         return entry
 
     def go_to(self, name: str) -> None:
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         if name in self._states:
             self._mark(name)

@@ -81,12 +81,15 @@ class RoutesPage(RowsPage[Route]):
         )
 
     def pull(self, snapshot: Snapshot) -> None:
-        if not self._past or snapshot.at - self._past[-1][0] >= 1:
+        if not snapshot.past and (not self._past or snapshot.at - self._past[-1][0] >= 1):
             self._past.append((snapshot.at, {load.id: load.hits for load in snapshot.routes}))
         super().pull(snapshot)
 
     def shown(self, id: str) -> ShownRow[Route]:
-        row, (at, hits) = super().shown(id), self._past[0]
+        row = super().shown(id)
+        if row.hits < 0:
+            return row._replace(rate=self._loads[id].rate if id in self._loads else 0.0)
+        at, hits = self._past[0] if self._past else (self._now, {})
         return row._replace(rate=(row.hits - hits.get(id, 0)) / max(1.0, self._now - at))
 
     def state(self, row: Route) -> tuple[str, str]:

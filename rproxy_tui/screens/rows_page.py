@@ -16,7 +16,7 @@ from proxy_core.config.model import RewriteRule, Route, Site
 from proxy_core.control.editing.commands import Change
 from proxy_core.control.view import RouteLoad, Snapshot
 from proxy_core.errors import Problem, errors
-from rproxy_tui import sentences
+from rproxy_tui import sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import worded
@@ -26,6 +26,8 @@ from rproxy_tui.widgets.table import Cell, Column
 BUSY_SECONDS = 60
 """A row that was hit within this time is not taken out of service without a question."""
 NEVER = RouteLoad(id="", hits=0, last_hit_at=0.0)
+NOT_KEPT = RouteLoad(id="", hits=-1, last_hit_at=0.0)
+"""A row of which nothing is known at a moment that is past: it did nothing in the hour before."""
 R = TypeVar("R", bound=Route | RewriteRule)
 
 
@@ -77,6 +79,7 @@ class RowsPage(Page, Generic[R]):
         self._notes: dict[str, list[Problem]] = {}
         self._loads: dict[str, RouteLoad] = {}
         self._now = 0.0
+        self._none = NEVER
 
     # What a subclass gives
 
@@ -101,8 +104,8 @@ class RowsPage(Page, Generic[R]):
         return f"{self.word} {row.id}"
 
     def shown(self, id: str) -> ShownRow[R]:
-        row, load = self.rows[id], self._loads.get(id, NEVER)
-        last = sentences.ago(self._now - load.last_hit_at) if load.hits else ""
+        row, load = self.rows[id], self._loads.get(id, self._none)
+        last = sentences.ago(self._now - load.last_hit_at) if load.last_hit_at else words.NOTHING if load.hits else ""
         return ShownRow(self._places[id], row, self.state(row), load.hits, last)
 
     def state(self, row: R) -> tuple[str, str]:
@@ -120,6 +123,7 @@ class RowsPage(Page, Generic[R]):
 
     def pull(self, snapshot: Snapshot) -> None:
         self._now = snapshot.at
+        self._none = NOT_KEPT if snapshot.past else NEVER
         self._loads = {load.id: load for load in getattr(snapshot, self.rows_at)}
         self._notes = {}
         for problem in self.engine.problems():
@@ -157,13 +161,15 @@ class RowsPage(Page, Generic[R]):
         self.action_edit()
 
     def go_to(self, name: str) -> None:
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         self.table.go_to(name)
 
     # Keys
 
     def under_cursor(self) -> R | None:
-        """The row that a key acts on; says where there is none."""
+        """The row that a key acts on; says where there is none, and that it is not changed while the past is shown."""
+        if not self.console.changeable():
+            return None
         row = self.rows.get(self.table.cursor)
         if row is None:
             self.console.say(f"No {self.word} here yet: press a to add one.")

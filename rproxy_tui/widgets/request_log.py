@@ -113,6 +113,8 @@ def as_line(record: Record) -> str:
 
 def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     """What to do so that the log fills: the first thing that is missing."""
+    if snapshot.past:
+        return "the requests of that moment are no longer kept: the newest 10,000 are"
     listener = next((each for each in snapshot.listeners if not each.draining), None)
     if listener is None and site.listeners:
         return "no listener could be opened: p says why and what to do"
@@ -196,7 +198,7 @@ class RequestLog(LineTable[Record], inherit_bindings=False):
             tail.restart(max(0, newest - most))
             self._complete = self._failed_complete = False
         records = engine.records(tail.last, min(most, tail.room)) if newest > tail.last and tail.room else ()
-        tail.take(records)
+        tail.take([each for each in records if each.number <= newest])  # what is past has nothing from after it
         if self.selectable and len(records) < OLDER and self._filtering is None:
             self._pull_older(engine)
         self.changed()

@@ -44,6 +44,7 @@ class MadeUpNumbers:
         self.troubles: tuple[Trouble, ...] = ()
         self.demo = False
         self.now = START
+        self.kept: list[Snapshot] = []
         self.ring: deque[Record] = deque(maxlen=10_000)
         self.past: list[Record] = []
         self.seconds: deque[Second] = deque(maxlen=120)
@@ -139,6 +140,13 @@ class MadeUpNumbers:
             ),
             seconds=tuple(self.seconds), demo=self.demo, limited=dict(self.limited), troubles=self.troubles,
         )  # fmt: skip
+
+    def keep(self) -> None:
+        """This moment can be gone back to."""
+        self.kept.append(msgspec.structs.replace(self.snapshot(), past=True))
+
+    def snapshot_at(self, at: float) -> Snapshot:
+        return min(self.kept, key=lambda each: abs(each.at - at)) if self.kept else self.snapshot()
 
     def _load(self, key: Key, served: Sequence[Record]) -> MemberLoad:
         member = self._members.get(key)

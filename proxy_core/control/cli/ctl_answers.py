@@ -23,10 +23,11 @@ from proxy_core.control.door.client import DoorClient
 from proxy_core.control.editing import changes, ctl_words
 from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
 from proxy_core.control.editing.ctl_words import BadWords
+from proxy_core.control.explaining import rule_tests
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
-from proxy_core.control.view import MemberLoad, Snapshot
-from proxy_core.control.watching import trouble_words
+from proxy_core.control.view import Generation, MemberLoad, Snapshot
+from proxy_core.control.watching import effects, trouble_words
 from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
@@ -75,6 +76,9 @@ def _ended(call: Call, result: Result) -> int:
             return EXIT_STALE
         return EXIT_REFUSED
     _show(call, result, f"generation {result.generation}: {result.sentence}")
+    if result.pending is not None and not call.as_json:
+        left = result.pending.until - result.pending.at
+        say(f"it takes itself back in {left:.0f} s, or where {result.pending.words}; rproxy ctl confirm keeps it")
     report_all(result.warnings)
     return 0
 
@@ -122,11 +126,11 @@ def ban(call: Call) -> int:
 
 
 def apply(call: Call) -> int:
-    if call.given.text is not None:
-        return _ended(call, call.client.put_text(call.given.text, call.on))
-    if call.given.file is None:
+    if call.given.text is None and call.given.file is None:
         raise BadWords("it goes: apply FILE")
-    return _ended(call, call.client.put_text(_content(call.given.file), call.on))
+    text = _content(call.given.file) if call.given.text is None else call.given.text
+    confirm = ctl_words.seconds(call.given.confirm) if call.given.confirm else 0.0
+    return _submit(call, Replace(text=text, confirm=confirm, force=call.given.force))
 
 
 def diff(call: Call) -> int:
@@ -224,9 +228,24 @@ def get(call: Call) -> int:
 
 
 def history(call: Call) -> int:
-    past = call.client.history()
-    rows = [(str(each.number), _when(each.at), each.author, each.sentence) for each in past.generations]
-    return _show(call, past, _table(("gen", "at", "by", "what"), rows))
+    past, number = call.client.history(), call.given.number
+    if number is not None:
+        return _generation(call, next((each for each in past.generations if each.number == number), None))
+    rows = [
+        (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
+        for each in past.generations
+    ]
+    return _show(call, past, _table(("gen", "at", "by", "what", "did"), rows))
+
+
+def _generation(call: Call, found: Generation | None) -> int:
+    """One of them, with its diff."""
+    if found is None:
+        tell(f"rproxy ctl: generation {call.given.number} is not kept")
+        return EXIT_REFUSED
+    did = effects.sentence(found.effect, found.number)
+    head = f"# generation {found.number}, {_when(found.at)}, {found.author}: {found.sentence}"
+    return _show(call, found, "\n".join(filter(None, (head, did and f"# {did}", found.diff.rstrip("\n")))))
 
 
 def explain(call: Call) -> int:
@@ -279,6 +298,12 @@ def _request(row: Record) -> str:
     cause = f"  {row.cause}" if row.cause else ""
     line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
     return f"{line}  {whom or '-'}{cause}"
+
+
+def tests(call: Call) -> int:
+    outcomes = call.client.tests()
+    _show(call, outcomes, rule_tests.spelled(outcomes))
+    return EXIT_REFUSED if any(each.otherwise for each in outcomes) else 0
 
 
 def problems(call: Call) -> int:

@@ -105,7 +105,8 @@ async def _hello(service: OpenService, asked: Asked) -> Hello:
 
 
 async def _snapshot(service: OpenService, asked: Asked) -> Snapshot:
-    snapshot, after = service.behind.snapshot(), asked.query.after
+    at, after = asked.query.at, asked.query.after
+    snapshot = (service.behind.snapshot_at(at) if at else None) or service.behind.snapshot()
     return replace(snapshot, seconds=tuple(each for each in snapshot.seconds if each.at > after))
 
 
@@ -123,6 +124,10 @@ async def _put_text(service: OpenService, asked: Asked) -> Result:
 
 async def _problems(service: OpenService, _: Asked) -> Any:
     return service.behind.problems()
+
+
+async def _tests(service: OpenService, _: Asked) -> Any:
+    return await service.behind.tests()
 
 
 async def _maps(service: OpenService, _: Asked) -> Any:
@@ -235,7 +240,8 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 HANDLERS: dict[str, Handler] = {
     "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
-    "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records, "inspect": _inspect,
+    "tests": _tests, "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records,
+    "inspect": _inspect,
     "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
 }  # fmt: skip
 """The function of each endpoint."""

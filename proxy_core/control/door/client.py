@@ -32,7 +32,7 @@ from proxy_core.control.door.endpoints import (
     WatchQuery,
 )
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result, Stale
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import SiteState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
@@ -98,6 +98,9 @@ class DoorClient:
 
     def problems(self) -> tuple[Problem, ...]:
         return cast(tuple[Problem, ...], self._ask("problems"))
+
+    def tests(self) -> tuple[TestOutcome, ...]:
+        return cast(tuple[TestOutcome, ...], self._ask("tests"))
 
     def maps(self) -> tuple[MapState, ...]:
         return cast(tuple[MapState, ...], self._ask("maps"))

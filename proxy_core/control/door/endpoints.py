@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
@@ -49,10 +49,12 @@ class Hello(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of the seconds, for who has the others."""
+    """Which of the seconds, for who has the others; or which moment of the last hour."""
 
     after: float = 0.0
     """Those that began later."""
+    at: float = 0.0
+    """The moment that is kept nearest to it, in seconds since the epoch; 0 for now."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -172,7 +174,10 @@ class Endpoint(Struct, frozen=True):
 
 ENDPOINTS = (
     Endpoint("hello", "GET", "/v1", "Who answers, and who asks.", Hello),
-    Endpoint("snapshot", "GET", "/v1/snapshot", "The numbers of this moment.", Snapshot, SnapshotQuery),
+    Endpoint(
+        "snapshot", "GET", "/v1/snapshot", "The numbers of this moment, or of one of the last hour.", Snapshot,
+        SnapshotQuery,
+    ),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),
     Endpoint(
@@ -181,6 +186,7 @@ ENDPOINTS = (
         Applied, body=str, writes=True, statuses=(412, 422),
     ),
     Endpoint("problems", "GET", "/v1/problems", "What is wrong now.", tuple[Problem, ...]),
+    Endpoint("tests", "GET", "/v1/tests", "What comes of each row of [[tests]] now.", tuple[TestOutcome, ...]),
     Endpoint("maps", "GET", "/v1/maps", "The maps of the site in force.", tuple[MapState, ...]),
     Endpoint(
         "map", "GET", "/v1/maps/{name}", "The entries of a map, or what it says for a key.", MapContent, MapQuery,

@@ -31,13 +31,16 @@ from proxy_core.control.door.endpoints import (
     SnapshotQuery,
 )
 from proxy_core.control.door.link import Link
+from proxy_core.control.door.moment_feed import MomentFeed
 from proxy_core.control.door.record_feed import RecordFeed
 from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
+from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recent_requests import SECONDS
@@ -85,9 +88,10 @@ class RemoteView:
         self._maps_of = -1
         """The revision of the site that they are of."""
         self._feed = RecordFeed(line, 0)
+        self._moments = MomentFeed(line)
         self._newest = 0
         """Number of the newest record that there is."""
-        self._problems_due = self._maps_due = 0.0
+        self._problems_due = self._maps_due = self._past_due = 0.0
         self._looked: dict[str, float] = {}
         """When a page asked for it last."""
         self._asked = self._shown = 0
@@ -104,6 +108,7 @@ class RemoteView:
 
     async def close(self) -> None:
         await ended(*self._tasks)
+        await self._moments.close()
         await self.line.close()
 
     def link(self) -> Link:
@@ -120,6 +125,9 @@ class RemoteView:
 
     def snapshot(self) -> Snapshot:
         return self._snapshot
+
+    def snapshot_at(self, at: float) -> Snapshot | None:
+        return self._snapshot if self._moments.refused else self._moments.at(at)
 
     def site(self) -> SiteState:
         return self._site
@@ -170,6 +178,12 @@ class RemoteView:
             return cast(Explanation, await asking)
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        try:
+            return cast(tuple[TestOutcome, ...], await self.line.ask("tests"))
+        except (Denied, NobodyThere) as error:
+            raise OSError(str(error)) from None
 
     async def map_rows(self, name: str) -> tuple[MapRow, ...]:
         return (await self._map(name, None)).rows
@@ -268,6 +282,8 @@ class RemoteView:
         site: SiteState = await self.line.ask("site")
         past: Past = await self.line.ask("history", query=HistoryQuery(after=site.generation - 1))
         self._feed = RecordFeed(self.line, snapshot.newest_record)
+        await self._moments.close()
+        self._moments = MomentFeed(self.line)
         self._problems_due, self._maps_of, self._whole = 0.0, -1, False
         self._snapshot, self._site, self._past = snapshot, site, past
 
@@ -283,8 +299,10 @@ class RemoteView:
             site = await self.line.ask("site")
             snapshot = snapshot if snapshot.revision == site.revision else await self._newer_snapshot()
         now = time.monotonic()
-        if site is not self._site or (not whole and (not self.line.slow or self._is_looked_at("history", now))):
-            past, whole = await self._newer_past(), True
+        looked_at = self._is_looked_at("history", now)
+        wanted = looked_at and now >= self._past_due if whole else looked_at or not self.line.slow
+        if site is not self._site or wanted:
+            past, whole, self._past_due = await self._newer_past(), True, now + STEP
         self._newest = snapshot.newest_record
         self._snapshot, self._site, self._past, self._whole = self._with_held(snapshot), site, past, whole
         self._shown = asked
@@ -316,7 +334,8 @@ class RemoteView:
         return replace(snapshot, seconds=(*known, *snapshot.seconds)[-SECONDS:])
 
     async def _newer_past(self) -> Past:
-        known = self._past.generations[:-1] if self._whole else ()  # the newest may be amended
+        settled = self._snapshot.at - SETTLES  # of those that came later more may be found; the newest may be amended
+        known = tuple(each for each in self._past.generations[:-1] if each.at < settled) if self._whole else ()
         past: Past = await self.line.ask("history", query=HistoryQuery(after=known[-1].number if known else 0))
         return replace(past, generations=(*known, *past.generations)[-KEPT:])
 

@@ -77,6 +77,20 @@ def nothing(rules: RuleSet) -> Minute:
     return Minute(rules, None, 0.0, 0.0, 0.0, Percentiles(), {}, {}, (), (), ())
 
 
+def without_rows(rules: RuleSet) -> Minute:
+    """A minute of which no more is known than what the weights promise: for who keeps how things stand."""
+    return replace(nothing(rules), promised=_promised(rules))
+
+
+def last_seconds(recorder: Recorder, count: int) -> tuple[Second, ...]:
+    """The last closed seconds, oldest first."""
+    return tuple(map(second_of, [*islice(reversed(recorder.seconds), count)][::-1]))
+
+
+def _promised(rules: RuleSet) -> dict[MemberKey, float]:
+    return {member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)}
+
+
 def newest(recorder: Recorder) -> ClosedSecond | None:
     return recorder.seconds[-1] if recorder.seconds else None
 
@@ -96,14 +110,15 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         rate_5xx=_mean(second.classes[5] for second in recent),
         latency=Percentiles(*percentiles(second.histogram for second in window)),
         members=_members(window),
-        promised={member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)},
+        promised=_promised(rules),
         routes=_rules("routes", rules.program.routes, recorder, window),
         rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
-        seconds=tuple(worked_out.get(second.at) or _second(second) for second in recorder.seconds),
+        seconds=tuple(worked_out.get(second.at) or second_of(second) for second in recorder.seconds),
     )
 
 
-def _second(second: ClosedSecond) -> Second:
+def second_of(second: ClosedSecond) -> Second:
+    """A second for people."""
     p50, p95, p99 = percentiles([second.histogram])
     return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
 

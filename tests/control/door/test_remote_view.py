@@ -297,3 +297,16 @@ def test_records_are_held_up_to_a_number_of_them() -> None:
         assert len(held.after(0, 99_999)) <= 10_500
     assert held.after(0, 99_999)[-1].number == held.high == 30_000
     assert held.earlier(held.low + 1, 10) is None
+
+
+async def test_a_moment_that_is_past_is_fetched_once_and_then_here(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there, attached(there.path) as view:
+        assert view.snapshot_at(1.0) is None
+        for _ in range(10):
+            await there.engine._numbers.second(0.0)
+        await until(lambda: view.snapshot_at(1.0) is not None, "the moment is here")
+        then = view.snapshot_at(1.0)
+        assert then == there.engine.snapshot_at(1.0)
+        assert then is not None
+        assert then.past
+        assert view.snapshot_at(1.0) is then
