@@ -68,7 +68,7 @@ class RecordingWriter:
             "seconds": _each(rows.second_row),
             "steps": rows.step_rows,
             "generations": generations.rows,
-            "events": _each(rows.event_row),
+            "events": _each(lambda happened: rows.event_row(happened, generations.hidden)),
             "moments": _each(rows.moment_row),
         }
         self._prune_at = 0.0
