@@ -29,7 +29,7 @@ WAITING = 20_000
 """What may wait to be written: requests, steps, seconds, generations and events together."""
 AGAIN = 1.0
 """Seconds after which a file that could not be written is tried again."""
-SLICE = 32
+SLICE = 8
 """Things of which rows are made in one go, about half a millisecond, until the loop may have the interpreter."""
 END = 5.0
 """Seconds that the end may take."""
@@ -121,12 +121,11 @@ class RecordingWriter:
 
     def _record(self, portion: Portion) -> None:
         """Write a portion, trying until it is written or the end comes."""
-        made = [*self._made(portion)]
         left: deque[Chunk] | None = None
         while left is None or left:
             try:
                 file = self._opened()
-                left = deque(file.chunks(made)) if left is None else left
+                left = deque(file.chunks(self._made(portion))) if left is None else left
                 while left:
                     file.write(left[0])
                     left.popleft()
