@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -35,6 +36,8 @@ END = 5.0
 """Seconds that the end may take."""
 
 
+OURS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, sqlite3.IntegrityError)
+"""What SQLite says of mistakes of this program: they are not over when it is tried again."""
 Portion = Mapping[str, Sequence[Any]]
 """Things to record, as the loop has them, by their table."""
 
@@ -109,8 +112,8 @@ class RecordingWriter:
     def _run(self, before: RecordingWriter | None) -> None:
         if before is not None:
             before._thread.join()
-        self._record({})  # so that what is wrong with the file is known at once
-        while (portion := self._queue.get()) is not None:
+        nothing: Portion = {}  # so that what is wrong with the file is known at once
+        for portion in chain((nothing,), iter(self._queue.get, None)):
             try:
                 self._record(portion)
             except Exception as error:
@@ -133,6 +136,8 @@ class RecordingWriter:
                     self._prune_at = time.monotonic() + AGAIN
                     file.prune(time.time())
                 self.trouble = ""
+            except OURS:
+                raise
             except (sqlite3.Error, OSError, NoRecording) as error:
                 self.trouble = (error.strerror if isinstance(error, OSError) else "") or str(error)
                 self._shut()
