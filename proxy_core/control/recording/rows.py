@@ -7,7 +7,7 @@ is NULL. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -85,8 +85,8 @@ def moment_row(kept: PackedSnapshot) -> Row:
     return (kept.at, kept.packed)
 
 
-def event_row(happened: tuple[float, Event]) -> Row:
-    """Something that happened, and when it was seen."""
+def event_row(happened: tuple[float, Event], hidden: Callable[[str], str] = masked) -> Row:
+    """Something that happened, and when it was seen; ``hidden`` masks what is secret in a text."""
     at, event = happened
-    facts = {name: masked(fact) if isinstance(fact, str) else fact for name, fact in event.facts.items()}
-    return (at, event.level, event.kind, short(masked(event.text)), msgspec.json.encode(facts).decode())
+    facts = {name: hidden(fact) if isinstance(fact, str) else fact for name, fact in event.facts.items()}
+    return (at, event.level, event.kind, short(hidden(event.text)), msgspec.json.encode(facts).decode())
