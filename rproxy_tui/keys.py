@@ -35,7 +35,7 @@ SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
     ),
     Binding("right_curly_bracket", "screen.time(300)", "Far on", show=False, id="time.far_on", tooltip="5 min later"),
     Binding("0", "screen.now", "Now", show=False, id="time.now", tooltip="show what is now"),
-    Binding("ctrl+t", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of [[tests]]"),
+    Binding("f3", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of [[tests]]"),
     Binding(
         "exclamation_mark", "note", "Note", id="note", show=False, tooltip="write a note of the last hour, for a ticket"
     ),
