@@ -101,6 +101,8 @@ def _serving() -> Parser:
     serving_options(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
+    help_ = "of a recording, the moment to begin at: 02:30, or '2026-11-30 02:30'"
+    parser.add_argument("--at", default="", metavar="TIME", help=help_)
     return parser
 
 
@@ -117,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("which site? Give its file, or --demo to look around, or write one: rproxy init site.toml")
     file: Path = given.site or sample()
     if is_database(file) and not given.demo:
-        return recorded.shown(file)
+        return recorded.shown(file, given.at)
     if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {file}` serves without one\n")
         return EXIT_BAD_SITE

@@ -89,9 +89,9 @@ class Page(Screen[None]):
         moment = console.time.words(snapshot.at)
         signs = vital_signs(console.snapshot, console.governor.cost, width, console.link, moment)
         self.query_one(StatusLine).show(signs)
-        pending = console.snapshot.pending
+        pending = snapshot.pending
         trouble = (
-            waiting(pending, console.snapshot.at, width)
+            waiting(pending, snapshot.at, width)
             if pending is not None
             else banner(snapshot.saved, file, console.problems, width)
         )

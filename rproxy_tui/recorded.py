@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import uvloop
@@ -21,9 +23,24 @@ from rproxy_tui.driver import ConsoleDriver, tell
 from rproxy_tui.time_cursor import TimeCursor
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 
+TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M:%S", "%H:%M")
+"""How a moment is said: with its day, or the last such time before the end."""
 
-def shown(file: Path) -> int:
-    """Show the recording until the console is left; the exit status."""
+
+def moment_of(text: str, end: float) -> float:
+    """The moment that a text says, in seconds since the epoch; ``end`` is that of the recording. Raises ValueError."""
+    for form in TIMES:
+        with suppress(ValueError):
+            said = datetime.strptime(text, form)
+            if "%Y" in form:
+                return said.timestamp()
+            at = datetime.combine(datetime.fromtimestamp(end).date(), said.time())
+            return (at if at.timestamp() <= end else at - timedelta(days=1)).timestamp()
+    raise ValueError(f"{text} is no time: say 02:30, 02:30:15 or '2026-11-30 02:30'")
+
+
+def shown(file: Path, begin: str = "") -> int:
+    """Show the recording until the console is left, first the moment that ``begin`` says; the exit status."""
     try:
         view = RecordedView(file)
     except Unreadable as error:
@@ -33,15 +50,18 @@ def shown(file: Path) -> int:
     try:
         if not sys.stdin.isatty():
             return _told("needs a terminal; sqlite3 -readonly asks a recording without one")
-        return uvloop.run(_console(view))
+        return uvloop.run(_console(view, moment_of(begin, view.snapshot().at) if begin else None))
+    except ValueError as error:
+        return _told(str(error))
     finally:
         view.close()
 
 
-async def _console(view: RecordedView) -> int:
+async def _console(view: RecordedView, begin: float | None) -> int:
     log_to(state_folder())
     app = ConsoleApp(view, read_only=True, driver_class=ConsoleDriver)
     app.time = TimeCursor(view.span)
+    app.time.at = begin
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.exit)

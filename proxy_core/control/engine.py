@@ -26,14 +26,16 @@ from proxy_core.control.editing.history import journal_of
 from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explainer import Explainer
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
+from proxy_core.control.note_folder import written
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.recordings import Recordings
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
 from proxy_core.control.watching.details import Details
@@ -115,7 +117,7 @@ class Engine:
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
         self._explainer = Explainer(
-            self._current, self._editor.history, self._recorder, self._maps, self._server, file.parent
+            self._current, self._editor, self._recorder, self._maps, self._server, self._registry
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
@@ -123,8 +125,8 @@ class Engine:
         self._numbers = LiveNumbers(
             self._current, self._registry, self._recorder, self._server, self._editor, self._demo
         )
-        self._changes = LastChanges(self._editor)
         self._recordings = Recordings(self._recorder, self._editor.history, self._numbers.kept, file)
+        self._changes = LastChanges(self._editor)
         self._tasks: list[asyncio.Task[None]] = []
         self._lateness = 0.0
 
@@ -208,6 +210,12 @@ class Engine:
 
     async def explain(self, question: Question) -> Explanation:
         return await self._explainer.explain(question)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        return await self._explainer.what_if(command)
+
+    async def note(self, since: float) -> IncidentNote:
+        return await written(self._editor, self._recorder, self.snapshot(), self.history(), since)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await self._explainer.tests()

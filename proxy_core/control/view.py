@@ -14,6 +14,7 @@ from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.editing.pending import Pending
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import GenerationEffect
@@ -293,6 +294,17 @@ class LastChange(Struct, frozen=True, kw_only=True):
     at: float
 
 
+class IncidentNote(Struct, frozen=True, kw_only=True):
+    """A note that was written."""
+
+    folder: str
+    """Where it is, on the machine that serves."""
+    files: tuple[str, ...]
+    """The names of its files."""
+    text: str
+    """Its README.md."""
+
+
 class SiteState(Struct, frozen=True, kw_only=True):
     """The site as applied, and its text. ``revision`` counts what was applied, also what amends a generation."""
 
@@ -339,6 +351,12 @@ class EngineView(Protocol):
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """What the command would do to the requests that are kept. Raises ValueError for what would be refused."""
+
+    async def note(self, since: float) -> IncidentNote:
+        """Write a note of the last ``since`` seconds. Raises OSError."""
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now. Raises OSError."""

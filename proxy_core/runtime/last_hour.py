@@ -64,14 +64,14 @@ class CellCounts(Struct):
     histogram: bytes | Histogram = field(default_factory=dict)
     """Their durations by bucket; packed once the step is closed."""
 
-    def ended(self, status: int, cut: int) -> None:
-        """One ended so; ``cut`` is the status of what cut its answer."""
+    def ended(self, status: int, cut: int, weight: int = 1) -> None:
+        """So many ended so; ``cut`` is the status of what cut the answer."""
         if status >= 500 or cut >= 500:
-            self.errors += 1
+            self.errors += weight
         elif CLIENT_LEFT in (status, cut):
-            self.left += 1
+            self.left += weight
         elif status >= 400:
-            self.status_4xx += 1
+            self.status_4xx += weight
 
     def durations(self) -> Histogram:
         """The histogram, unpacked."""

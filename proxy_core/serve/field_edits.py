@@ -107,10 +107,12 @@ def _new_id() -> str:
 
 
 def answered(
-    settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes], trace: Trace | None = None
-) -> list[bytes]:
+    settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes], trace: Trace | None = None,
+    *, length: int = -1,
+) -> list[bytes]:  # fmt: skip
     """The field lines of an upstream's answer (its status line first) and our own, after the edits.
-    Ours come first, as httpd's err_headers_out do."""
+    Ours come first, as httpd's err_headers_out do. ``length`` is that of the body in bytes, below 0 where none is said:
+    no edit changes it, and expressions know it."""
     edits, response = settings.edits, settings.edits.response
     of_file = exchange.route is not None and bool(exchange.route.folder)
     if of_file and 300 <= exchange.status < 304:  # to a folder with its slash: an answer of our own, as a redirect is
@@ -121,7 +123,8 @@ def answered(
         response = _of_this_server(response)
     if not response and not edits.always:
         return [*lines, *own]
-    now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
+    said = [*lines[1:], b"Content-Length: %d" % length] if length >= 0 else lines[1:]
+    now = moment(basis(exchange), answered=said, status=exchange.status)
     made = [*edited(edits.always, [*own], now, trace), *edited(response, lines[1:], now, trace)]
     return [lines[0], *(varying(made, now.varies) if now.varies else made)]
 

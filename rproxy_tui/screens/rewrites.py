@@ -52,7 +52,7 @@ class RewritesPage(RowsPage[RewriteRule]):
         Binding(
             "slash", "find", "Find", key_display="/", id="rewrites.find", tooltip="only rules that hold what is typed"
         ),
-        Binding("r", "try", "Try a URL", id="rewrites.try", tooltip="try a URL against the rules"),
+        Binding("T", "try", "Try a URL", id="rewrites.try", tooltip="try a URL against the rules"),
         Binding("e", "edit", "Edit", id="rewrites.edit", tooltip="edit the rule in a form"),
         Binding("a", "add", "Add", id="rewrites.add", tooltip="add a rule above the one under the cursor"),
         Binding("t", "switch", "On/off", id="rewrites.switch", tooltip="take the rule out of service, or back"),

@@ -231,7 +231,7 @@ def outcome(result: Applied, warnings: int, ctl: str, width: int) -> Content:
         (4, (f"applied as g{result.generation}: {result.sentence}",)),
         (1, ("" if result.pending is not None else "u takes it back", "")),
         (3, (new,)),
-        (2, (f"y: {ctl}", "y copies its ctl line", "")),
+        (2, (f"y: {ctl}", "y copies its ctl line", "") if result.pending is None else ("",)),
     )
     return fit([Part(worth, tuple(Content(printable(text)) for text in texts)) for worth, texts in forms], width, "   ")
 

@@ -31,8 +31,9 @@ from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.explaining.rule_tests import tested
+from proxy_core.control.foreseen import Foreseen, MemberShift, WayShift
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import EngineView, Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.view import EngineView, Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.troubles import Subject
@@ -69,8 +70,8 @@ class FakeEngine(MadeUpNumbers, EngineView):
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
-        self.changes = LastChanges(self.editor)
         self.guard = ChangeGuard(self.editor, Recorder())
+        self.changes = LastChanges(self.editor)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
@@ -124,6 +125,16 @@ class FakeEngine(MadeUpNumbers, EngineView):
         else:
             rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """As if every second request would go elsewhere."""
+        way = WayShift(before="backend", after="api", requests=5, samples=("GET localhost/x → /x",))
+        load = MemberShift(balancer="backend", member="a", before=10, after=5)
+        return Foreseen(judged=10, elsewhere=5, unjudged=2, since=self.now, ways=(way,), more=0, members=(load,),
+                        sessions=(), by_load=())  # fmt: skip
+
+    async def note(self, since: float) -> IncidentNote:
+        return IncidentNote(folder=f"/state/notes/{since:.0f}", files=("README.md",), text="# note")
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))

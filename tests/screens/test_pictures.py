@@ -37,7 +37,7 @@ RENEW = "python -m tests.screens.test_pictures makes it anew; look at the differ
 WALK = {
     "dashboard": "1", "traffic": "2", "inspector": "up|enter", "routes": "escape|3", "details": "j|j|enter",
     "balancers": "escape|4", "compare": "space|c", "drain": "escape|D", "rewrites": "escape|5",
-    "tried": "r|/service1/x", "maps": "escape|6", "history": "7", "revert": "j|R", "form": "n|3|j|e",
+    "tried": "T|/service1/x", "maps": "escape|6", "history": "7", "revert": "j|R", "form": "n|3|j|e",
     "past": "escape|1|[|[", "why": "0|W", "help": "escape|question_mark", "palette": "escape|colon",
 }  # fmt: skip
 """What is pressed to get from one screen to the next."""

@@ -73,7 +73,7 @@ flags = ["F"]
         assert " location " in screen(pilot)
         await pilot.press("end")
         await shown(pilot, "of location inner")
-        await pilot.press("r", *"/service1/x")
+        await pilot.press("T", *"/service1/x")
         await shown(pilot, "403")
 
 
@@ -81,7 +81,7 @@ flags = ["F"]
 async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) -> None:
     fake = FakeEngine(RULES)
     async with console(Serialised(fake), size, page="5") as pilot:
-        await pilot.press("r", *"/service1/x")
+        await pilot.press("T", *"/service1/x")
         await shown(pilot, "→ forwarded to http://localhost:8001 as /service1/x by rule by-client")
         assert "● match" in next(line for line in screen(pilot).splitlines() if "^/service1" in line)
         assert "· no match" in next(line for line in screen(pilot).splitlines() if "^/$" in line)
@@ -98,7 +98,7 @@ async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) ->
 async def test_what_is_tried_follows_an_edit_of_the_rules() -> None:
     fake = FakeEngine(RULES)
     async with console(fake, page="5") as pilot:
-        await pilot.press("r", *"/service1/x", "enter")
+        await pilot.press("T", *"/service1/x", "enter")
         await shown(pilot, "by rule by-client")
         await pilot.press("t")
         await until(pilot, lambda: not rule(fake, "by-client").enabled, "the rule is off")
@@ -107,7 +107,7 @@ async def test_what_is_tried_follows_an_edit_of_the_rules() -> None:
 
 async def test_w_shows_the_whole_way_of_the_url_that_is_tried() -> None:
     async with console(FakeEngine(RULES), page="5") as pilot:
-        await pilot.press("r", *"/x", "enter", "w")
+        await pilot.press("T", *"/x", "enter", "w")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExplainPage), "the explanation")
         await shown(pilot, "by route root")
 
@@ -235,7 +235,7 @@ async def test_while_one_types_no_program_is_asked_and_enter_asks() -> None:
 
     fake.explain = noted  # type: ignore[method-assign]
     async with console(fake, page="5") as pilot:
-        await pilot.press("r", *"/x")
+        await pilot.press("T", *"/x")
         await until(pilot, lambda: bool(finished), "an answer while one types")
         assert not any(finished)
         await pilot.press("enter")

@@ -100,10 +100,10 @@ def by_whole_names(draft: SiteDraft, directives: Iterable[Directive]) -> bool:
 
 
 def _is_wider(draft: SiteDraft, directive: Directive) -> bool:
-    if directive.key == "directorymatch" or (directive.key == "directory" and directive.args[:1] == ("~",)):
-        return True
+    if directive.key != "directory" or directive.args[:1] == ("~",):
+        return directive.key in ("directory", "directorymatch")
     folder, *wild = re.split(r"(?=/[^/]*[*?[])", directive.args[0], maxsplit=1) if directive.args else ("/",)
-    around = directive.key == "directory" and below(str(draft.folder), draft.whole(folder or "/"))
+    around = below(str(draft.folder), draft.whole(folder or "/"))
     return around and (bool(wild) or draft.whole(folder) not in ("/", str(draft.folder)))
 
 

@@ -31,8 +31,8 @@ class Location(HostRow, frozen=True, kw_only=True):
     """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex, folder
     and folder_regex says which; files alone or beside one of the last two. Later rows win over earlier ones, paths over
     targets and folders, deeper folders over those that they are in, folder_regex over all of these (the more slashes in
-    it, the later), rows with expr over all others. Apache: Location, LocationMatch, Proxy, ProxyMatch, Directory,
-    DirectoryMatch, Files, If.
+    it, the later), rows with expr over all others, those for "/" first. Apache: Location, LocationMatch, Proxy,
+    ProxyMatch, Directory, DirectoryMatch, Files, If.
 
     [[locations]]
     path = "/admin"

@@ -221,6 +221,13 @@ async def _preview(service: OpenService, asked: Asked) -> Any:
     return await service.behind.preview(asked.body)
 
 
+async def _what_if(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.what_if(asked.body)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from None
+
+
 async def _submit(service: OpenService, asked: Asked) -> Result:
     return await service.behind.submit(asked.body, asked.peer.name, asked.on)
 
@@ -228,6 +235,13 @@ async def _submit(service: OpenService, asked: Asked) -> Result:
 async def _watch(service: OpenService, asked: Asked) -> AsyncGenerator[WatchLine, None]:
     after = asked.query.after
     return service.watch.lines([g for g in service.behind.history() if after is not None and g.number > after])
+
+
+async def _note(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.note(asked.query.since)
+    except OSError as error:
+        raise Refusal(422, f"the note cannot be written: {error.strerror or error}") from None
 
 
 async def _stop(service: OpenService, _: Asked) -> Done:
@@ -246,8 +260,8 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 HANDLERS: dict[str, Handler] = {
     "details": _details, "explain": _explain, "hello": _hello, "history": _history, "inspect": _inspect, "map": _map,
-    "maps": _maps, "metrics": _metrics, "preview": _preview, "problems": _problems, "put_text": _put_text,
-    "records": _records, "site": _site, "snapshot": _snapshot, "stop": _stop, "submit": _submit, "tests": _tests,
-    "text": _text, "upgrade": _upgrade, "watch": _watch,
+    "maps": _maps, "metrics": _metrics, "note": _note, "preview": _preview, "problems": _problems,
+    "put_text": _put_text, "records": _records, "site": _site, "snapshot": _snapshot, "stop": _stop, "submit": _submit,
+    "tests": _tests, "text": _text, "upgrade": _upgrade, "watch": _watch, "what_if": _what_if,
 }  # fmt: skip
 """The function of each endpoint."""

@@ -7,14 +7,15 @@ Whatever is refused is answered with a Refused, or a Stale. Nothing here serves,
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
@@ -134,6 +135,13 @@ class MapContent(Struct, frozen=True, kw_only=True):
     """Key, value and line of each entry."""
 
 
+class NoteQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of what time."""
+
+    since: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    """Seconds back from now."""
+
+
 class WatchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From where on."""
 
@@ -233,6 +241,11 @@ ENDPOINTS = (
     ),
     Endpoint("preview", "POST", "/v1/preview", "What a command would do; touches nothing.", Preview, body=Command),
     Endpoint(
+        "what_if", "POST", "/v1/what-if",
+        "What a command would do to the requests that are kept: which would go elsewhere, who would have them.",
+        Foreseen, body=Command, statuses=(422,),
+    ),
+    Endpoint(
         "submit", "POST", "/v1/submit", "Do a command. Applied: the next request is served by it.", Applied,
         body=Command, writes=True, statuses=(412, 422),
     ),
@@ -240,6 +253,11 @@ ENDPOINTS = (
         "watch", "GET", "/v1/watch",
         "What happens, a line each, for as long as it is read; a sign of life every 10 seconds.",
         WatchLine, WatchQuery, content=LINES,
+    ),
+    Endpoint(
+        "note", "POST", "/v1/note",
+        "Write a note for a ticket: what is wrong, since when, which edits were made and what they did.",
+        IncidentNote, NoteQuery, writes=True, statuses=(422,),
     ),
     Endpoint(
         "stop", "POST", "/v1/stop", "Drain and stop the service, as SIGTERM does; a second time cuts.", Done,

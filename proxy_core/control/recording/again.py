@@ -38,8 +38,8 @@ class OutsideThen(Outside):
 
 
 async def explained(site: Site, question: Question, at: float) -> Explanation:
-    """What would have become of a request at ``at``, by this site."""
-    return await explain(compile_site(site, Registry(), 0), OutsideThen(at), question)
+    """What would have become of a request at ``at``, by this site, which is that of the generation in the question."""
+    return await explain(compile_site(site, Registry(), question.generation), OutsideThen(at), question)
 
 
 async def inspected(record: Record, listener: str, head: str, site: Site | None) -> Inspection:
@@ -48,7 +48,10 @@ async def inspected(record: Record, listener: str, head: str, site: Site | None)
     shown = head or _head(record)
     fields = lines(shown)[1:]
     known = tuple(line for line in fields if not line.rstrip().endswith("masked)"))
-    question = Question(url=record.target, method=record.method, client=record.client, fields=known, listener=listener)
+    question = Question(
+        url=record.target, method=record.method, client=record.client, fields=known, listener=listener,
+        generation=record.generation,
+    )  # fmt: skip
     first = _missing(head, len(fields) - len(known))
     try:
         found = await explained(site, question, record.at) if site is not None else None

@@ -24,7 +24,7 @@ _SHORTEST = 4
 
 
 class GenerationRows:
-    """Makes rows of generations; it remembers what was secret, for the sentences of later ones."""
+    """Makes rows of generations; it remembers what was secret in them, for what is told of later ones."""
 
     def __init__(self) -> None:
         self._secrets = set[str]()
@@ -32,10 +32,14 @@ class GenerationRows:
     def rows(self, entry: HistoryEntry) -> Iterator[Row]:
         text, secrets = without_secrets(entry.text)
         self._secrets |= {each for each in secrets if len(each) >= _SHORTEST}
-        sentence = masked(entry.sentence)
+        yield (entry.number, entry.at, short(entry.author), short(self.hidden(entry.sentence)), text)
+
+    def hidden(self, words: str) -> str:
+        """What people are told, without what the site file keeps secret or did."""
+        words = masked(words)
         for each in sorted(self._secrets, key=len, reverse=True):
-            sentence = sentence.replace(each, MASK)
-        yield (entry.number, entry.at, short(entry.author), short(sentence), text)
+            words = words.replace(each, MASK)
+        return words
 
 
 def without_secrets(text: str) -> tuple[str, list[str]]:

@@ -26,10 +26,11 @@ from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT, difference
 from proxy_core.control.editing.last_changes import last_changes
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.again import explained, inspected
 from proxy_core.control.recording.schema import refusal
-from proxy_core.control.view import Generation, LastChange, Second, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import SETTLES, StepTotal, effect
 from proxy_core.control.watching.kept_snapshots import unpacked
@@ -54,6 +55,10 @@ _NO_TIMES = {"waited", "first", "total"}
 """Durations of a Record that are -1 where it never came to that."""
 
 
+SITE = "site"
+"""The name of the file in diffs."""
+
+
 class Unreadable(OSError):
     """The file is no recording, or cannot be read; the words say why."""
 
@@ -72,6 +77,7 @@ class RecordedView:
             self._held: dict[float, Snapshot] = {}
             self._past: tuple[tuple[int, float, float], tuple[Generation, ...]] = ((0, 0.0, 0.0), ())
             """All generations, and for which of them and for when they were worked out."""
+            self._changed: tuple[tuple[Generation, ...], tuple[LastChange, ...]] = ((), ())
             self._times()
         except sqlite3.Error as error:
             raise Unreadable(f"{path}: {error}") from error
@@ -180,7 +186,7 @@ class RecordedView:
 
     def _records(self, which: str, *values: float) -> tuple[Record, ...]:
         names = [name for name in Record.__struct_fields__ if name != "number"]
-        spelled = ", ".join(f'"{name}"' for name in names)
+        spelled = ", ".join(f"[{name}]" for name in names)
         found = []
         for number, *row in self._rows(f"SELECT row, {spelled} FROM requests WHERE {which}", *values):
             given = dict(zip(names, row, strict=True))
@@ -198,13 +204,13 @@ class RecordedView:
         return await inspected(record, listener, head or "", _site(text) if text else None)
 
     async def explain(self, question: Question) -> Explanation:
-        return await explained(self.site().site, question, self._times()[-1])
-
-    async def details(self, subject: Subject, at: float = 0.0) -> Details:
-        times = self._times()
-        end = bisect_right(times, at) if at else len(times)
-        hour = times[max(0, end - STEPS) : end]
-        return await details(self._steps(hour, hour[0], hour[-1]) if hour else (), subject)
+        now = self._times()[-1]
+        number = question.generation or self.site().generation
+        text = self._text_of(number, now)
+        site = _site(text) if text else None
+        if site is None:
+            raise ValueError(f"the text of generation {number} is not in the recording as it was")
+        return await explained(site, replace(question, generation=number), now)
 
     # ---- EngineView: the site and its past
 
@@ -250,7 +256,7 @@ class RecordedView:
         newest = self._rows(f"SELECT {columns} FROM generations ORDER BY at DESC LIMIT ?", KEPT + 1)[::-1]
         rows = {row[0]: row for row in newest}.values()
         texts = [row[-1] for row in rows]
-        diffs = ["", *(difference(before, after, "site") for before, after in pairwise(texts))]
+        diffs = ["", *(difference(before, after, SITE) for before, after in pairwise(texts))]
         found = [
             Generation(number=number, at=at, author=author, sentence=sentence, diff=diff)
             for (number, at, author, sentence, _), diff in zip(rows, diffs, strict=True)
@@ -258,8 +264,22 @@ class RecordedView:
         return tuple(found[-KEPT:])
 
     def last_changes(self) -> tuple[LastChange, ...]:
-        _, text = self._last_generation()
-        return _changes(text, self.history())
+        past = self.history()
+        if past is not self._changed[0]:
+            self._changed = past, last_changes(parse(self.site().text), past, SITE)
+        return self._changed[1]
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        times = self._times()
+        end = bisect_right(times, at) if at else len(times)
+        wanted = times[max(0, end - STEPS) : end] or times[:1]
+        return await details(self._steps(wanted, wanted[0], wanted[-1]), subject)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        raise ValueError(f"{READ_ONLY.what}, {READ_ONLY.todo}")
+
+    async def note(self, since: float) -> IncidentNote:
+        raise OSError("notes are written by the service")
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return ()
@@ -305,11 +325,6 @@ def _without_gap(seconds: list[Second]) -> list[Second]:
     """The newest of them, as far back as one follows the other: none are of a time at which nobody served."""
     gaps = (n for n in range(len(seconds) - 1, 0, -1) if seconds[n].at - seconds[n - 1].at > GAP)
     return seconds[next(gaps, 0) :]
-
-
-@lru_cache(maxsize=1)
-def _changes(text: str, history: tuple[Generation, ...]) -> tuple[LastChange, ...]:
-    return last_changes(parse(text), history, "site")
 
 
 @lru_cache(maxsize=4)

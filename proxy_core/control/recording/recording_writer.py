@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -29,12 +30,14 @@ WAITING = 20_000
 """What may wait to be written: requests, steps, seconds, generations and events together."""
 AGAIN = 1.0
 """Seconds after which a file that could not be written is tried again."""
-SLICE = 32
+SLICE = 8
 """Things of which rows are made in one go, about half a millisecond, until the loop may have the interpreter."""
 END = 5.0
 """Seconds that the end may take."""
 
 
+OURS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, sqlite3.IntegrityError)
+"""What SQLite says of mistakes of this program: they are not over when it is tried again."""
 Portion = Mapping[str, Sequence[Any]]
 """Things to record, as the loop has them, by their table."""
 
@@ -68,7 +71,7 @@ class RecordingWriter:
             "seconds": _each(rows.second_row),
             "steps": rows.step_rows,
             "generations": generations.rows,
-            "events": _each(rows.event_row),
+            "events": _each(lambda happened: rows.event_row(happened, generations.hidden)),
             "moments": _each(rows.moment_row),
         }
         self._prune_at = 0.0
@@ -109,8 +112,8 @@ class RecordingWriter:
     def _run(self, before: RecordingWriter | None) -> None:
         if before is not None:
             before._thread.join()
-        self._record({})  # so that what is wrong with the file is known at once
-        while (portion := self._queue.get()) is not None:
+        nothing: Portion = {}  # so that what is wrong with the file is known at once
+        for portion in chain((nothing,), iter(self._queue.get, None)):
             try:
                 self._record(portion)
             except Exception as error:
@@ -121,12 +124,11 @@ class RecordingWriter:
 
     def _record(self, portion: Portion) -> None:
         """Write a portion, trying until it is written or the end comes."""
-        made = [*self._made(portion)]
         left: deque[Chunk] | None = None
         while left is None or left:
             try:
                 file = self._opened()
-                left = deque(file.chunks(made)) if left is None else left
+                left = deque(file.chunks(self._made(portion))) if left is None else left
                 while left:
                     file.write(left[0])
                     left.popleft()
@@ -134,6 +136,8 @@ class RecordingWriter:
                     self._prune_at = time.monotonic() + AGAIN
                     file.prune(time.time())
                 self.trouble = ""
+            except OURS:
+                raise
             except (sqlite3.Error, OSError, NoRecording) as error:
                 self.trouble = (error.strerror if isinstance(error, OSError) else "") or str(error)
                 self._shut()

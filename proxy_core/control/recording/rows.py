@@ -7,7 +7,7 @@ is NULL. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -46,13 +46,12 @@ def request_row(kept: Sampled) -> Row:
     """A finished request."""
     exchange, weight = kept
     seen = record(exchange)
-    rule = exchange.extras.hits[-1].key[1] if exchange.extras is not None and exchange.extras.hits else ""
     return (
         seen.at + max(0.0, seen.total), seen.at, exchange.view.connection.listener, seen.client, short(seen.method),
         short(masked_target(seen.target)), short(masked(shape_of(exchange.view.method, exchange.view.target))),
-        short(seen.host), seen.version, seen.status, seen.received, seen.sent, seen.route, rule, seen.balancer,
-        seen.member, seen.attempts, seen.retries, seen.generation, _came(seen.queued), _came(seen.waited),
-        _came(seen.first), _came(seen.total), short(masked(masked_target(seen.cause))),
+        short(seen.host), seen.version, seen.status, seen.cut, seen.received, seen.sent, seen.route, seen.rule,
+        seen.balancer, seen.member, seen.attempts, seen.retries, seen.generation, _came(seen.queued),
+        _came(seen.waited), _came(seen.first), _came(seen.total), short(masked(masked_target(seen.cause))),
         short(masked_target(seen.referer)), short(masked(seen.user_agent)), weight,
         _head(exchange) if stands_out(exchange) else None,
     )  # fmt: skip
@@ -86,8 +85,8 @@ def moment_row(kept: PackedSnapshot) -> Row:
     return (kept.at, kept.packed)
 
 
-def event_row(happened: tuple[float, Event]) -> Row:
-    """Something that happened, and when it was seen."""
+def event_row(happened: tuple[float, Event], hidden: Callable[[str], str] = masked) -> Row:
+    """Something that happened, and when it was seen; ``hidden`` masks what is secret in a text."""
     at, event = happened
-    facts = {name: masked(fact) if isinstance(fact, str) else fact for name, fact in event.facts.items()}
-    return (at, event.level, event.kind, short(masked(event.text)), msgspec.json.encode(facts).decode())
+    facts = {name: hidden(fact) if isinstance(fact, str) else fact for name, fact in event.facts.items()}
+    return (at, event.level, event.kind, short(hidden(event.text)), msgspec.json.encode(facts).decode())

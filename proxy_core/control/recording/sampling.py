@@ -11,27 +11,20 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
-
-SLOW = 0.5
-"""Seconds from which a request is slow."""
-SWITCHED = 101
-"""The status of a tunnel, which is as long as it is."""
+from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.failed_requests import failed, is_slow
 
 
 class Sampled(NamedTuple):
     """A finished request, and how many it stands for."""
 
     exchange: Exchange
-    weight: float
+    weight: int
 
 
 def stands_out(exchange: Exchange) -> bool:
-    """Whether a request is worth keeping by itself."""
-    status = exchange.status
-    if status >= CLIENT_LEFT or exchange.cut > 0:
-        return True
-    return exchange.finished - exchange.started >= SLOW and status != SWITCHED
+    """Whether a request is worth keeping by itself: what the recorder keeps for longer too."""
+    return failed(exchange.status, exchange.cut) or is_slow(exchange.status, exchange.finished - exchange.started)
 
 
 class Sampler:
@@ -50,8 +43,8 @@ class Sampler:
         count = min(len(well), max(1, int(room)))
         self._room = room - count
         if count == len(well):
-            return [Sampled(exchange, 1.0) for exchange in finished]
-        weight = len(well) / count
-        found = [Sampled(exchange, weight) for exchange in self._choose(well, count)]
-        found += [Sampled(exchange, 1.0) for exchange in finished if exchange.number in outstanding]
+            return [Sampled(exchange, 1) for exchange in finished]
+        weight, more = divmod(len(well), count)
+        found = [Sampled(exchange, weight + (n < more)) for n, exchange in enumerate(self._choose(well, count))]
+        found += [Sampled(exchange, 1) for exchange in finished if exchange.number in outstanding]
         return sorted(found, key=lambda kept: kept.exchange.number)

@@ -22,9 +22,9 @@ MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
 
 REQUESTS: Final = (
-    "ended", "at", "listener", "client", "method", "target", "shape", "host", "version", "status", "received", "sent",
-    "route", "rule", "balancer", "member", "attempts", "retries", "generation", "queued", "waited", "first", "total",
-    "cause", "referer", "user_agent", "weight", "head",
+    "ended", "at", "listener", "client", "method", "target", "shape", "host", "version", "status", "cut", "received",
+    "sent", "route", "rule", "balancer", "member", "attempts", "retries", "generation", "queued", "waited", "first",
+    "total", "cause", "referer", "user_agent", "weight", "head",
 )  # fmt: skip
 SECONDS: Final = ("at", "requests", "status_4xx", "status_5xx", "p50", "p95", "p99", "generation")
 STEPS: Final = (
@@ -51,7 +51,7 @@ TEXTS: Final = frozenset((
     "level", "kind", "facts",
 ))  # fmt: skip
 REALS: Final = frozenset((
-    "ended", "at", "queued", "waited", "first", "total", "weight", "p50", "p95", "p99", "requests",
+    "ended", "at", "queued", "waited", "first", "total", "p50", "p95", "p99", "requests",
 ))  # fmt: skip
 
 

@@ -69,6 +69,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Id of the last rewrite rule that matched, "" for none."""
     cut: int = 0
     """The status of what cut the answer after it had begun, 0 for nothing."""
+    weight: int = 1
+    """How many requests it stands for: more than one in a recording, where those that went well are sampled."""
 
     @property
     def went_wrong(self) -> bool:

@@ -80,17 +80,18 @@ class Grouping:
             count = counts.get(key)
             if count is None:
                 count = counts[key] = GroupCounts()
-            count.requests += 1
-            count.ended(record.status, record.cut)
+            weight = record.weight
+            count.requests += weight
+            count.ended(record.status, record.cut, weight)
             at = record.at
             if at > count.last:
                 count.last = at
                 if at > newest:
                     newest = at
             histogram, bucket = count.durations(), bucket_of(record.total)
-            histogram[bucket] = histogram.get(bucket, 0) + 1
+            histogram[bucket] = histogram.get(bucket, 0) + weight
             second = int(at)
-            count.seconds[second] = count.seconds.get(second, 0) + 1
+            count.seconds[second] = count.seconds.get(second, 0) + weight
         self._newest = newest
 
     def largest(self, most: int) -> list[tuple[Any, ...]]:

@@ -55,7 +55,9 @@ def steps() -> list[TenSeconds]:
 
 
 def seconds() -> list[Second]:
-    return [Second(BEGAN + n, n % 9, n % 4, n % 2, 0.01, 0.02, -1.0, 0) for n in range(1, 241)]
+    """From the 150th on nobody served for ten of them."""
+    served = [*range(1, 150), *range(160, 241)]
+    return [Second(BEGAN + n, n % 9, n % 4, n % 2, 0.01, 0.02, -1.0, 0) for n in served]
 
 
 def bare(at: float) -> Snapshot:
@@ -90,6 +92,6 @@ def recorded(path: Path) -> None:
         file.write(chunk)
     file.write([("moments", [moment_row(each) for each in kept.after(0.0)])])
     file.write([("generations", [row for entry in ENTRIES for row in generations.rows(entry)])])
-    for chunk in file.chunks(("requests", request_row(Sampled(each, 1.0))) for each in requests()):
+    for chunk in file.chunks(("requests", request_row(Sampled(each, 1))) for each in requests()):
         file.write(chunk)
     file.close()

@@ -33,7 +33,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     at = time.mktime((today.tm_year, today.tm_mon, today.tm_mday, 2, 30, 0, 0, 0, -1))
     file = RecordingFile(path, 4 << 20, 30 * 86_400.0)
     now = time.time()
-    rows = [request_row(Sampled(finished(at=now - n, status=500, cause="reset"), 1.0)) for n in range(9)]
+    rows = [request_row(Sampled(finished(at=now - n, status=500, cause="reset"), 1)) for n in range(9)]
     rule = TABLES["requests"].index("rule")
     file.write([("requests", [(*row[:rule], "old-pages", *row[rule + 1 :]) for row in rows])])
     cell = CellCounts(requests=20, errors=5, histogram={80: 19, 120: 1})

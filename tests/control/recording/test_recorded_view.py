@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from proxy_core.control.editing.commands import Refused, Undo
 from proxy_core.control.question import Question
+from proxy_core.control.recording.again import OutsideThen
 from proxy_core.control.recording.recorded_view import RecordedView, Unreadable, _without_gap
 from proxy_core.control.recording.recording_file import RecordingFile
 from proxy_core.control.view import Second
@@ -40,7 +42,8 @@ def view(path: Path) -> Iterator[RecordedView]:
 def test_a_moment_is_what_the_service_itself_would_show_of_it(view: RecordedView, place: int) -> None:
     known = steps()[: place + 1]
     at = known[-1].at
-    shown = [each for each in seconds() if at - 120 < each.at <= at]
+    without_gap = BEGAN + 155 if at > BEGAN + 155 else 0.0
+    shown = [each for each in seconds() if max(at - 120, without_gap) < each.at <= at]
     applied = [AppliedAt(each.number, each.at) for each in ENTRIES]
     wanted = moment(known, place, bare(at), shown, applied)
     got = view.snapshot_at(at + 3)
@@ -69,6 +72,7 @@ def test_requests_are_read_on_and_back_by_number(view: RecordedView) -> None:
     assert [each.number for each in view.earlier(200, 9, failed=True)] == [3]
     (third,) = view.records(2, 1)
     assert (third.status, third.target, third.waited) == (502, "/old/3?token=(masked)", -1.0)
+    assert (third.cut, third.rule, third.retries) == (0, "", 0)
     assert third.total == pytest.approx(0.1)
 
 
@@ -109,7 +113,17 @@ async def test_a_generation_whose_text_is_gone_leaves_the_request_and_says_so(pa
 
 async def test_a_question_is_answered_by_the_newest_site(view: RecordedView) -> None:
     assert (await view.explain(Question(url="/x"))).rule == ("routes", "three")
+    assert (await view.explain(Question(url="/x", generation=1))).rule == ("routes", "one")
+    with pytest.raises(ValueError, match="generation 7 is not in the recording"):
+        await view.explain(Question(url="/x", generation=7))
     assert (view.site().generation, view.site().text) == (2, SITE % "three")
+
+
+def test_only_the_time_is_known_of_the_outside_then() -> None:
+    outside = OutsideThen(5.9)
+    assert outside.ask(("time", "", "")) == (True, "5")
+    for fact in (("osenv", "HOME", ""), ("map", "m", "k"), ("file", "-d", "/"), ("password", "f", "a:b")):
+        assert outside.ask(fact) == (True, None)
 
 
 def test_history_has_what_changed_from_one_to_the_next(view: RecordedView) -> None:
@@ -121,7 +135,7 @@ def test_history_has_what_changed_from_one_to_the_next(view: RecordedView) -> No
     assert view.history() is past
     did = past[1].effect
     assert did is not None
-    # Of steps 1 to 20, but for the seventh.
+    # Steps 1 to 20, but for the seventh.
     assert (did.before.requests, did.before.part_4xx > 0, did.after.seconds) == (431.0, True, 40.0)
 
 
@@ -177,3 +191,14 @@ async def test_what_one_did_is_told_from_the_steps_that_are_recorded(view: Recor
 
 def test_a_row_says_which_generation_changed_it_last(view: RecordedView) -> None:
     assert [(each.address, each.generations) for each in view.last_changes()] == [(("routes", "three"), (2,))]
+
+
+def test_the_copy_that_the_page_says_how_to_make_is_a_recording(path: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "recordings.md").read_text()
+    (query,) = re.findall(r'^sqlite3 site\.rec "(VACUUM INTO .*)"$', page, re.MULTILINE)
+    database = sqlite3.connect(path)
+    database.execute(query.replace("night.rec", str(tmp_path / "night.rec")))
+    database.close()
+    view = RecordedView(tmp_path / "night.rec")
+    assert view.snapshot().at == BEGAN + 240
+    view.close()

@@ -50,6 +50,18 @@ def test_the_file_is_never_longer_than_its_size_and_gives_up_the_oldest(tmp_path
     assert bytes_of(path) <= SMALLEST
 
 
+def test_sqlite_itself_keeps_the_bound_where_nothing_was_deleted_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.rec"
+    with opened(path) as file:
+        monkeypatch.setattr(file, "_used", lambda: 0)
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            filled(file, path, 1_200, 2_000)
+        assert bytes_of(path) <= SMALLEST
+    assert integrity(path) == "ok"
+
+
 def test_a_file_whose_size_is_lowered_shrinks_and_keeps_the_newest(tmp_path: Path) -> None:
     path = tmp_path / "a.rec"
     with opened(path, 2 * SMALLEST) as file:

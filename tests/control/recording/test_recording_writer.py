@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -35,7 +36,7 @@ def recording(path: Path, settings: Recording = SETTINGS) -> Iterator[RecordingW
 
 def some(count: int = 1) -> list[Sampled]:
     """Requests of just now."""
-    return [Sampled(finished(at=time.time() + n / 1e3), 1.0) for n in range(count)]
+    return [Sampled(finished(at=time.time() + n / 1e3), 1) for n in range(count)]
 
 
 def recorded(path: Path) -> int:
@@ -117,10 +118,13 @@ async def test_a_file_that_was_taken_away_is_begun_anew(tmp_path: Path) -> None:
     assert recorded(path) == 2
 
 
-def test_a_mistake_of_ours_costs_the_portion_that_it_is_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "mistake", [Sampled(cast(Any, object()), 1), Sampled(finished(), cast(Any, object()))], ids=["no row", "no value"]
+)
+def test_a_mistake_of_ours_costs_the_portion_that_it_is_in(tmp_path: Path, mistake: Sampled) -> None:
     with recording(tmp_path / "a.rec") as writer:
         writer.hand({"requests": some(2)})
-        writer.hand({"requests": [Sampled(object(), 1.0)]})  # type: ignore[arg-type]
+        writer.hand({"requests": [mistake]})
         writer.hand({"requests": some(1)})
     assert (recorded(tmp_path / "a.rec"), writer.lost) == (3, {"requests": 1})
 
@@ -150,7 +154,7 @@ async def test_while_the_thread_writes_and_converts_the_loop_goes_on(tmp_path: P
 
     beating = asyncio.create_task(beat())
     with recording(tmp_path / "a.rec") as writer:
-        writer.hand({"requests": [Sampled(finished(at=time.time(), status=500), 1.0) for _ in range(2_000)]})
+        writer.hand({"requests": [Sampled(finished(at=time.time(), status=500), 1) for _ in range(2_000)]})
         await until(lambda: writer._taken == 2_000)
         end = True
         await beating

@@ -8,11 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from proxy_core.control.editing.commands import Applied, Delete, Set
+from proxy_core.control.editing.commands import Applied, Change, Delete, Insert, Set
 from proxy_core.control.recording.schema import TABLES
 from tests.control.harness import get, member, serving, site_with, submitted
 from tests.control.recording.harness import asked, integrity
 from tests.waiting import until
+
+SECRET = {"id": "s", "on": "request", "name": "Authorization", "value": "h1dden-value"}
 
 
 async def test_a_service_records_requests_numbers_edits_and_events(tmp_path: Path) -> None:
@@ -22,17 +24,21 @@ async def test_a_service_records_requests_numbers_edits_and_events(tmp_path: Pat
         async with serving(file) as (engine, front):
             await get(front, "/a?token=x1y2z3", "Cookie: hidden=1\r\n")
             await submitted(engine, Set(("balancers", "b", "members", "m0", "weight"), 5.0))
+            await engine.submit(Change(edits=(Insert(("headers",), SECRET),), sentence="set value to h1dden-value"))
             await get(front, "/b")
             await until(lambda: engine._recordings._second)
             assert engine.problems() == ()
     counts = {table: asked(path, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
     assert counts["requests"] == 2
-    assert counts["generations"] == 2
+    assert counts["generations"] == 3
     assert min(counts["seconds"], counts["events"]) > 0
     rows = asked(path, "SELECT target, status, route, balancer, member, generation, weight FROM requests ORDER BY row")
-    assert rows == [("/a?token=(masked)", 200, "all", "b", "m0", 1, 1.0), ("/b", 200, "all", "b", "m0", 2, 1.0)]
+    assert rows == [("/a?token=(masked)", 200, "all", "b", "m0", 1, 1), ("/b", 200, "all", "b", "m0", 3, 1)]
     assert "weight = 5" in asked(path, "SELECT text FROM generations ORDER BY number")[-1][0]
+    told = asked(path, "SELECT text FROM events WHERE kind = 'config_applied' UNION SELECT sentence FROM generations")
+    assert [words for (words,) in told if "set value to (masked)" in words]
     assert b"hidden" not in path.read_bytes()
+    assert b"h1dden" not in path.read_bytes()
     assert b"x1y2z3" not in path.read_bytes()
 
 

@@ -19,14 +19,14 @@ from tests.control.recording.harness import finished
 
 
 def written(**changes: Any) -> dict[str, Any]:
-    return dict(zip(TABLES["requests"], request_row(Sampled(finished(**changes), 2.5)), strict=True))
+    return dict(zip(TABLES["requests"], request_row(Sampled(finished(**changes), 3)), strict=True))
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_request_is_written_without_its_secrets(status: int) -> None:
     row = written(status=status)
     assert row["target"] == "/cart?id=1&token=(masked)"
-    assert (row["shape"], row["weight"], row["generation"]) == ("GET /cart", 2.5, 7)
+    assert (row["shape"], row["weight"], row["generation"]) == ("GET /cart", 3, 7)
     assert not [value for value in row.values() if isinstance(value, str) and ("s3cret" in value or "k3y" in value)]
     assert "t0psecret" not in repr(row)
 
@@ -93,6 +93,9 @@ query = "SELECT 1"
 [maps.prog]
 type = "prg"
 command = ["look", "--token", "t1234", "--verbose"]
+[maps.keys]
+type = "txt"
+entries = { api_token = "zz99zz", other = "shown" }
 [[headers]]
 on = "request"
 name = "Authorization"
@@ -105,12 +108,13 @@ value = "DENY"
 
 def test_a_site_file_is_written_without_its_secrets_and_is_a_site_file_still() -> None:
     text, secrets = without_secrets(SITE)
-    assert not any(word in text for word in ("hunter2", "t1234", "aGk6aG8="))
+    assert not any(word in text for word in ("hunter2", "t1234", "zz99zz", "aGk6aG8="))
     assert 'command = ["look", "--token", "(masked)", "--verbose"]' in text
     assert text.count("\n") == SITE.count("\n")
     assert "[maps.users] # kept" in text
     assert 'value = "DENY"' in text
-    assert len(secrets) == 3
+    assert 'other = "shown"' in text
+    assert len(secrets) == 4
     assert without_secrets("version = 1\n") == ("version = 1\n", [])
 
 

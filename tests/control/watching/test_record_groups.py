@@ -23,6 +23,18 @@ def row(number: int, **known: object) -> Record:
     return replace(ROW, number=number, **{"status": 200, "total": 0.01, "at": 1000.0 + number, **known})
 
 
+def test_a_request_that_stands_for_several_is_counted_for_all_of_them() -> None:
+    rows = [
+        row(1, status=200, weight=90),
+        row(2, status=404, weight=5),
+        row(3, status=500, total=3.0),
+        row(4, weight=4),
+    ]
+    (group,) = grouped(rows, "route")
+    assert (group.requests, group.errors, group.status_4xx) == (100, 1, 5)
+    assert max(group.p50, group.p95) < 1.0
+
+
 def test_a_group_counts_errors_those_whose_client_left_and_how_long_they_took() -> None:
     rows = [row(n, member="a", total=n / 1000) for n in range(1, 97)]
     rows += [row(97, member="b", status=500), row(98, member="b", cut=502), row(99, member="b", status=499)]
