@@ -40,6 +40,7 @@ from rproxy_tui import attach, recorded
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.console import Ending
 from rproxy_tui.driver import ConsoleDriver, tell
+from rproxy_tui.screens.first_run import first_run
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 
 GRACE = 1.0
@@ -186,7 +187,8 @@ async def no_upgrade() -> str:
 async def attended(engine: Engine, signals: Signals, read_only: bool = False) -> Ending:
     """Consoles, one after the other, until one of them or a signal says that the proxy shall end, and how."""
     while True:
-        app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver)
+        welcome = first_run(state_folder())
+        app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver, welcome=welcome)
         await console(app, signals)
         trace = keep_trace(app.crash, state_folder(engine.file)) if app.crash is not None else ""
         if not app.lost.is_set() and not signals.stop.is_set():

@@ -103,6 +103,7 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         driver_class: type[Driver] | None = None,
         attachment: Attachment | None = None,
         author: str = CONSOLE,
+        welcome: Screen[None] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.engine = engine
@@ -115,7 +116,7 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         self.link: Link | None = attachment.link() if attachment else None
         self.ctl = ""
         self.lost = asyncio.Event()
-        self._attachment, self._author = attachment, author
+        self._attachment, self._author, self._welcome = attachment, author, welcome
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
@@ -128,6 +129,8 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
     def on_mount(self) -> None:
         self._take_settings()
         self.set_interval(TICK, self._clock)
+        if self._welcome is not None:
+            self.push_screen(self._welcome)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return (ONLY_TEXT, *super().get_line_filters())

@@ -37,7 +37,7 @@ from rproxy_tui.page import Page
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.time_cursor import TimeCursor
-from rproxy_tui.widgets.dialogs import Choice, shortened
+from rproxy_tui.widgets.dialogs import Choice, foretold, shortened
 from rproxy_tui.widgets.frame import outcome
 from rproxy_tui.words import printable
 
@@ -110,7 +110,9 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         if confirm and not self.read_only and self.time.at is None:
             command = made_on(command, self.state.revision)
-            answer = await self.ask(Choice(confirm, detail, (("y", yes), ("A", "Apply for 60 s"), ("n", "No"))))
+            answers = (("y", yes), ("A", "Apply for 60 s"), ("w", "What would it do?"), ("n", "No"))
+            while (answer := await self.ask(Choice(confirm, detail, answers))) == "w":
+                await self.ask(await foretold(self.engine, command))
             if answer not in ("y", "A"):
                 return False
             command = for_a_while(command) if answer == "A" else command
@@ -172,6 +174,18 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     @work
     async def action_take_back(self) -> None:
         await self.do(Undo())
+
+    @work(exclusive=True, group="note")
+    async def action_note(self) -> None:
+        """Write a note of the last hour."""
+        if self.read_only:
+            self.refused(Refused(problems=(READ_ONLY,)))
+            return
+        self.ctl = "rproxy ctl note"
+        try:
+            self.say(f"note written to {(await self.engine.note(3600.0)).folder}", "success")
+        except OSError as error:
+            self.say(f"the note cannot be written: {error}", "error")
 
     @work
     async def action_undo(self) -> None:

@@ -34,8 +34,11 @@ SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
         "left_curly_bracket", "screen.time(-300)", "Far back", show=False, id="time.far_back", tooltip="5 min earlier"
     ),
     Binding("right_curly_bracket", "screen.time(300)", "Far on", show=False, id="time.far_on", tooltip="5 min later"),
-    Binding("0", "screen.now", "Now", id="time.now", tooltip="show what is now"),
-    Binding("T", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of the rows of [[tests]]"),
+    Binding("0", "screen.now", "Now", show=False, id="time.now", tooltip="show what is now"),
+    Binding("f3", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of [[tests]]"),
+    Binding(
+        "exclamation_mark", "note", "Note", id="note", show=False, tooltip="write a note of the last hour, for a ticket"
+    ),
     Binding("W", "explain", "Why", id="explain", show=False, tooltip="tell where a request would go, and why"),
     Binding("question_mark", "help", "Help", id="help", tooltip="this page"),
     Binding("colon,ctrl+p", "command_palette", "Commands", id="palette", tooltip="find a command"),

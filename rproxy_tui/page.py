@@ -73,16 +73,10 @@ class Page(Screen[None]):
         """Show another moment, so many seconds later."""
         self.console.time.move(seconds, self.engine.snapshot().at)
         self.console.tick()
-        self.refresh_bindings()
 
     def action_now(self) -> None:
         self.console.time.at = None
         self.console.tick()
-        self.refresh_bindings()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The way back to now is there while the past is shown."""
-        return action != "now" or self.console.time.at is not None
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.console.tick)
@@ -95,9 +89,9 @@ class Page(Screen[None]):
         moment = console.time.words(snapshot.at)
         signs = vital_signs(console.snapshot, console.governor.cost, width, console.link, moment)
         self.query_one(StatusLine).show(signs)
-        pending = console.snapshot.pending
+        pending = snapshot.pending
         trouble = (
-            waiting(pending, console.snapshot.at, width)
+            waiting(pending, snapshot.at, width)
             if pending is not None
             else banner(snapshot.saved, file, console.problems, width)
         )

@@ -156,6 +156,23 @@ def verdict(step: Verdict) -> tuple[str, str]:
     return {"match": ("● match", "good"), "skipped": ("○ skipped", "muted")}.get(step.verdict, ("· no match", "muted"))
 
 
+def member_state_word(load: MemberLoad) -> str:
+    """The same as ``member_state`` in a word of at most eight cells, where there is no room for more."""
+    if not load.known:
+        return "not kept"
+    if load.retired:
+        return "retired"
+    if load.status == "draining":
+        return f"drain {load.busy}" if load.busy else "drained" if load.drained else "drain"
+    if load.status != "enabled":
+        return load.status
+    if load.health == "up":
+        if load.ill:
+            return load.ill.replace(", ", "+")
+        return f"up {percent(load.ramp)}" if load.ramp < 1 else "up" if load.role == "regular" else load.role
+    return {"unknown": "untried", "unresolved": "no name"}.get(load.health, load.health)
+
+
 def member_state(load: MemberLoad) -> tuple[str, str, str]:
     """Glyph, words and style of a member's state. What was configured comes before what was seen: a member that was
     taken out of service is not in trouble."""

@@ -23,23 +23,28 @@ from proxy_core.control.editing.commands import Command, Preview, Refused, Reloa
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.history import journal_of
+from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explainer import Explainer
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
+from proxy_core.control.note_folder import written
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.recordings import Recordings
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText, exposition
 from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.fact_lookups import Outside
@@ -112,7 +117,7 @@ class Engine:
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
         self._explainer = Explainer(
-            self._current, self._editor.history, self._recorder, self._maps, self._server, file.parent
+            self._current, self._editor, self._recorder, self._maps, self._server, self._registry
         )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
@@ -121,6 +126,7 @@ class Engine:
             self._current, self._registry, self._recorder, self._server, self._editor, self._demo
         )
         self._recordings = Recordings(self._recorder, self._editor.history, self._numbers.kept, file)
+        self._changes = LastChanges(self._editor)
         self._tasks: list[asyncio.Task[None]] = []
         self._lateness = 0.0
 
@@ -196,11 +202,20 @@ class Engine:
     def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
         return tuple(map(record, self._recorder.kept_before(before, limit, failed)))
 
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        return await self._numbers.details(subject, at)
+
     async def inspect(self, number: int) -> Inspection | None:
         return await self._explainer.inspect(number)
 
     async def explain(self, question: Question) -> Explanation:
         return await self._explainer.explain(question)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        return await self._explainer.what_if(command)
+
+    async def note(self, since: float) -> IncidentNote:
+        return await written(self._editor, self._recorder, self.snapshot(), self.history(), since)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await self._explainer.tests()
@@ -270,6 +285,9 @@ class Engine:
 
     def history(self) -> tuple[Generation, ...]:
         return self._numbers.with_effects(self._editor.history.generations())
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self._changes.now()
 
     def can_undo(self) -> Generation | None:
         found = self._editor.history.undoable()

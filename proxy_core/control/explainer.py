@@ -6,14 +6,17 @@ question, for most services are never asked one.
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
 from typing import TYPE_CHECKING
 
-from proxy_core.control.editing.history import History
+from proxy_core.control.editing.commands import Command
+from proxy_core.control.editing.editor import Editor
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.recent_requests import Recorder
+from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.serve.server import ProxyServer
 
@@ -22,14 +25,23 @@ if TYPE_CHECKING:
 
 
 class Explainer:
-    """``recorder`` has what came, ``history`` the generations, ``folder`` is that of the site file."""
+    """``recorder`` has what came, ``editor`` the generations, ``registry`` the states of members."""
 
     def __init__(
-        self, current: Current, history: History, recorder: Recorder, maps: MapStore, server: ProxyServer, folder: Path
+        self,
+        current: Current,
+        editor: Editor,
+        recorder: Recorder,
+        maps: MapStore,
+        server: ProxyServer,
+        registry: Registry,
     ) -> None:
-        self._current, self._history, self._recorder = current, history, recorder
-        self._maps, self._server, self._folder = maps, server, folder
+        self._current, self._editor, self._recorder = current, editor, recorder
+        self._maps, self._server, self._registry = maps, server, registry
+        self._folder = editor.file.parent
         self._past: PastRules | None = None
+        self._foreseeing = asyncio.Lock()
+        """One change is tried out at a time."""
 
     async def inspect(self, number: int) -> Inspection | None:
         """All that is known of a request; None when it is no longer kept."""
@@ -46,10 +58,18 @@ class Explainer:
 
         outside = Outside(self._maps.uncounted(), self._folder)
         if question.generation not in (0, self._current.rules.generation):
-            self._past = self._past or PastRules(self._history.find)
+            self._past = self._past or PastRules(self._editor.history.find)
             return await explain(await self._past.of(question.generation), outside, question)
         outside.services = self._server.services if question.ask else None
         return await explain(self._current.rules, outside, question, self._server.admission)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """What a command would change for the requests that are kept. Raises ValueError."""
+        from proxy_core.control.explaining.trying_out import try_out
+
+        plan = await self._editor.outcome(command)
+        async with self._foreseeing:
+            return await try_out(plan, self._current.rules, self._maps, self._recorder, self._registry)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now."""

@@ -16,10 +16,12 @@ from proxy_core.control.demo.run import Demo
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.view import Generation, ListenerState, Snapshot
 from proxy_core.control.watching import figures
+from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.effects import Effects
 from proxy_core.control.watching.kept_snapshots import KeptSnapshots
-from proxy_core.control.watching.troubles import Trouble
+from proxy_core.control.watching.moment import NOBODY, WINDOW, nearest, who_did
+from proxy_core.control.watching.troubles import Subject, Trouble
 from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
@@ -39,6 +41,7 @@ class LiveNumbers:
         self._server, self._editor, self._demo = server, editor, demo
         self._began = time.monotonic()
         self._minute: figures.Minute | None = None
+        self._did = NOBODY
         self._diagnosis = Diagnosis()
         self.kept, self._effects = KeptSnapshots(), Effects()
 
@@ -54,12 +57,16 @@ class LiveNumbers:
     def snapshot(self) -> Snapshot:
         rules, recorder, minute = self._current.rules, self._recorder, self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
-            minute = self._minute = figures.minute(rules, recorder, minute)
+            minute = self._minute = figures.minute(rules, recorder, minute, self._did)
         return self._seen(minute)
 
     def snapshot_at(self, at: float) -> Snapshot:
         steps = self._recorder.hour.steps
         return self.kept.moment([*steps], at, self._editor.history.times()) if steps else self.snapshot()
+
+    async def details(self, subject: Subject, at: float) -> Details:
+        steps = [*self._recorder.hour.steps]
+        return await details(steps[: nearest(steps, at) + 1] if at and steps else steps, subject)
 
     def with_effects(self, generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
         """Each with what it did, where that is known."""
@@ -77,6 +84,7 @@ class LiveNumbers:
         generations = self._editor.history.times()
         await self._diagnosis.look(steps, generations)
         if steps and steps[-1] is not newest:
+            self._did = who_did([*steps][-WINDOW:])
             await self._effects.look(steps, generations)
             seconds = figures.last_seconds(recorder, STEP)
             self.kept.keep(steps[-1].at, self._seen(figures.without_rows(self._current.rules)), seconds)

@@ -14,11 +14,13 @@ from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.editing.pending import Pending
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
-from proxy_core.control.watching.troubles import Trouble
-from proxy_core.errors import Problem
+from proxy_core.control.watching.troubles import Subject, Trouble
+from proxy_core.errors import Address, Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
@@ -283,6 +285,26 @@ class Generation(Struct, frozen=True, kw_only=True):
     """How requests ended before it and after; None where that is not known."""
 
 
+class LastChange(Struct, frozen=True, kw_only=True):
+    """The generations that made a row or table of the site what it is, newest first, and when the newest came into
+    force."""
+
+    address: Address
+    generations: tuple[int, ...]
+    at: float
+
+
+class IncidentNote(Struct, frozen=True, kw_only=True):
+    """A note that was written."""
+
+    folder: str
+    """Where it is, on the machine that serves."""
+    files: tuple[str, ...]
+    """The names of its files."""
+    text: str
+    """Its README.md."""
+
+
 class SiteState(Struct, frozen=True, kw_only=True):
     """The site as applied, and its text. ``revision`` counts what was applied, also what amends a generation."""
 
@@ -303,6 +325,9 @@ class EngineView(Protocol):
         way."""
 
     def site(self) -> SiteState: ...
+    def last_changes(self) -> tuple[LastChange, ...]:
+        """What changed each row and table of the site last, as far as generations are kept."""
+
     def can_redo(self) -> Generation | None: ...
     def can_undo(self) -> Generation | None:
         """What Undo would take back, None for nothing."""
@@ -315,6 +340,9 @@ class EngineView(Protocol):
         """The last of those with a smaller number, ``limit`` at most, oldest first; () for none any more, None while
         they are on their way."""
 
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        """What a member, route or rule did lately, or before a moment that is past. Raises OSError."""
+
     async def inspect(self, number: int) -> Inspection | None:
         """None when the request is no longer kept. What is inspected stays, until a hundred others were."""
 
@@ -323,6 +351,12 @@ class EngineView(Protocol):
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """What the command would do to the requests that are kept. Raises ValueError for what would be refused."""
+
+    async def note(self, since: float) -> IncidentNote:
+        """Write a note of the last ``since`` seconds. Raises OSError."""
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now. Raises OSError."""

@@ -24,6 +24,7 @@ from textual.widgets import Static
 from proxy_core.config.model import Balancer, Ejection, HealthCheck, MemberRole, MemberStatus, Site, Sticky, UpstreamTls
 from proxy_core.control.editing.commands import Change, Delete, Set
 from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.control.watching.troubles import Subject
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
@@ -31,6 +32,7 @@ from rproxy_tui.draft import thing
 from rproxy_tui.member_facts import about, stands
 from rproxy_tui.page import Page
 from rproxy_tui.screens.compare import ComparePage
+from rproxy_tui.screens.details import DetailsPage
 from rproxy_tui.sentences import MemberName
 from rproxy_tui.widgets.dialogs import Choice, Prompt
 from rproxy_tui.widgets.member_tables import BalancerTable, MemberTable, key
@@ -124,6 +126,7 @@ class BalancersPage(Page):
         Binding("space", "mark", "Mark", id="balancers.mark", tooltip="mark it; + - w D x e s S d act on all marked"),
         Binding("c", "compare", "Compare", id="balancers.compare", tooltip="two members side by side"),
         Binding("m", "settings", "Method", id="balancers.method", tooltip="method, stickiness, checks, ejection, TLS"),
+        Binding("E", "edit", "Edit", id="balancers.edit", tooltip="edit the member in a form"),
         Binding("a", "add", "Add", id="balancers.add", tooltip="add a member to the chosen balancer"),
         Binding("d,delete", "remove", "Remove", id="balancers.remove", tooltip="remove the member (or empty balancer)"),
         Binding("b", "add_balancer", "New balancer", id="balancers.new", tooltip="add a balancer"),
@@ -197,7 +200,9 @@ class BalancersPage(Page):
         self._describe()
 
     def on_line_table_chosen(self) -> None:
-        self.action_edit()
+        if (load := self._here(quiet=True)) is not None:
+            address = ("balancers", load.balancer, "members", load.member)
+            self.app.push_screen(DetailsPage(self.key, Subject("member", load.balancer, load.member), address))
 
     def _describe(self) -> None:
         load = self._here(quiet=True)

@@ -90,8 +90,7 @@ class DashboardPage(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that act on what is wrong are there when something is."""
-        there = {"drain": bool(self._ill()), "revert": bool(self._named())}.get(action, True)
-        return there and super().check_action(action, parameters)
+        return {"drain": bool(self._ill()), "revert": bool(self._named())}.get(action, True)
 
     def _ill(self) -> list[Trouble]:
         return [each for each in self._wrong if each.subject.kind == "member"]

@@ -106,7 +106,7 @@ class TrafficPage(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "retreat":
             return self._grouped or bool(self._left) or bool(self.requests.sought)
-        return action not in (OF_LOG if self._grouped else OF_GROUPS)
+        return action not in (OF_LOG if self._grouped else OF_GROUPS) and super().check_action(action, parameters)
 
     def pull(self, snapshot: Snapshot) -> None:
         log = self.requests

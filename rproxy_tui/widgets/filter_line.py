@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from proxy_core.control.watching.filter_completion import Completion, completion
 from proxy_core.control.watching.log_records import Record
@@ -90,7 +91,7 @@ class FilterLine(Vertical):
         field = self._input
         self.display = True
         field.value = text
-        field.cursor_position = len(text)
+        field.selection = Selection(0, len(text))  # typing begins anew, a move of the cursor goes on
         self.screen.set_focus(field)  # at once: the next key may have been typed already
         self._look()
 

@@ -148,7 +148,7 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None =
     late = s.lateness * 1000
     lost = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
     in_flight = labelled(f"{s.in_flight:3}", "in flight") if s.in_flight >= 0 else NOTHING
-    then = Content.styled(f"◀ {moment}", "bold $text-warning") if moment else NOTHING
+    then = Content.assemble((f"◀ {moment}", "bold $text-warning"), "  ", labelled("0", "now")) if moment else NOTHING
     return fit(
         [
             Part(11, (then,)),
@@ -231,7 +231,7 @@ def outcome(result: Applied, warnings: int, ctl: str, width: int) -> Content:
         (4, (f"applied as g{result.generation}: {result.sentence}",)),
         (1, ("" if result.pending is not None else "u takes it back", "")),
         (3, (new,)),
-        (2, (f"y: {ctl}", "y copies its ctl line", "")),
+        (2, (f"y: {ctl}", "y copies its ctl line", "") if result.pending is None else ("",)),
     )
     return fit([Part(worth, tuple(Content(printable(text)) for text in texts)) for worth, texts in forms], width, "   ")
 
@@ -249,7 +249,7 @@ class StatusLine(Line):
 
 
 NOTICE_SECONDS = 8.0
-ALWAYS = ("time.now", "help", "quit")
+ALWAYS = ("help", "quit")
 
 
 class KeyHints(Line):

@@ -204,8 +204,8 @@ class RequestLog(LineTable[Record], inherit_bindings=False):
         self.changed()
 
     def _pull_older(self, engine: EngineView) -> None:
-        tail = self.tail
-        if not self._failed_complete:
+        tail, gaps = self.tail, not self._failed_complete
+        if gaps:
             before = min(tail.whole, tail.kept[0].number if tail.kept else tail.whole)
             older = engine.earlier(before, OLDER, failed=True) if before > 1 else ()
             self._failed_complete = older is not None and not older
@@ -214,7 +214,7 @@ class RequestLog(LineTable[Record], inherit_bindings=False):
             self._complete = older is not None and (not older or older[-1].number != tail.whole - 1)
         else:
             return
-        tail.take_older(older or ())
+        tail.take_older(older or (), gaps)
 
     # what is shown
 

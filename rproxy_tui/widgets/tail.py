@@ -80,15 +80,15 @@ class Tail(Window):
         self.shown += filter(self.passes, records) if self.passes else records
         self.settle()
 
-    def take_older(self, records: Sequence[Record]) -> None:
+    def take_older(self, records: Sequence[Record], gaps: bool = False) -> None:
         """Records from before those that are held, oldest first, in place of what is held between the first and the
-        last of them. Where they end just before ``whole``, none is left out from the first of them on."""
+        last of them. Where they have no ``gaps`` and end just before ``whole``, that is the first of them now."""
         if not records:
             return
         first, last = records[0].number, records[-1].number
         top = self.shown[self.top].number if self.shown else 0
         offset = self.cursor - self.top
-        if last == self.whole - 1:
+        if last == self.whole - 1 and not gaps:
             self.whole = first
         _put(self.kept, records, first, last)
         _put(self.shown, [*filter(self.passes, records)] if self.passes else records, first, last)

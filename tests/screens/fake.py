@@ -26,17 +26,22 @@ from proxy_core.control.editing.commands import (
 )
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.guard import ChangeGuard
+from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
 from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.explaining.rule_tests import tested
+from proxy_core.control.foreseen import Foreseen, MemberShift, WayShift
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
+from proxy_core.control.view import EngineView, Generation, IncidentNote, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import GenerationEffect
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.last_hour import TenSeconds
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
 from proxy_core.runtime.recent_requests import Recorder
@@ -66,10 +71,12 @@ class FakeEngine(MadeUpNumbers, EngineView):
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
         self.guard = ChangeGuard(self.editor, Recorder())
+        self.changes = LastChanges(self.editor)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
         self.trouble: list[Problem] = []
+        self.hour: list[TenSeconds] = []
         self.effects: dict[int, GenerationEffect] = {}
         if text.startswith(SITE):
             self.trouble.append(REFUSES)
@@ -86,6 +93,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
                        pending=self.guard.pending)  # fmt: skip
 
     # Requests
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        return await details(self.hour, subject)
 
     async def inspect(self, number: int) -> Inspection | None:
         record = next((record for record in self.ring if record.number == number), None)
@@ -115,6 +125,16 @@ class FakeEngine(MadeUpNumbers, EngineView):
         else:
             rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """As if every second request would go elsewhere."""
+        way = WayShift(before="backend", after="api", requests=5, samples=("GET localhost/x → /x",))
+        load = MemberShift(balancer="backend", member="a", before=10, after=5)
+        return Foreseen(judged=10, elsewhere=5, unjudged=2, since=self.now, ways=(way,), more=0, members=(load,),
+                        sessions=(), by_load=())  # fmt: skip
+
+    async def note(self, since: float) -> IncidentNote:
+        return IncidentNote(folder=f"/state/notes/{since:.0f}", files=("README.md",), text="# note")
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))
@@ -171,6 +191,9 @@ class FakeEngine(MadeUpNumbers, EngineView):
     def history(self) -> tuple[Generation, ...]:
         found = self.effects
         return tuple(replace(each, effect=found.get(each.number)) for each in self.editor.history.generations())
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self.changes.now()
 
     def can_undo(self) -> Generation | None:
         found = self.editor.history.undoable()

@@ -11,7 +11,9 @@ async def test_a_form_applies_for_a_while_and_y_keeps_it() -> None:
     engine = FakeEngine()
     async with console(engine) as pilot:
         await open_form(pilot, MEMBER)
-        await pilot.press("down", "end", "5", "ctrl+t")
+        await pilot.press("down", "end", "5", "f2")
+        await shows(pilot, "5: backend → api")
+        await pilot.press("c", "ctrl+t")
         await shows(pilot, "takes itself back in")
         assert engine.site().site.balancers["backend"].members["b"].weight == 25
         assert "25" not in engine.editor.file.read_text()
@@ -26,6 +28,10 @@ async def test_a_question_applies_for_a_while_and_n_takes_it_back_on_any_page() 
     engine = FakeEngine()
     async with console(engine, page="4") as pilot:
         await pilot.press("D")
+        await shows(pilot, "Apply for 60 s (A)")
+        await pilot.press("w")
+        await shows(pilot, "5 of 10 requests (50.0 %) would go elsewhere.")
+        await pilot.press("c")
         await shows(pilot, "Apply for 60 s (A)")
         await pilot.press("A")
         await shows(pilot, "takes itself back in")

@@ -154,12 +154,12 @@ def test_what_went_wrong_stays_when_the_rest_is_given_up_and_the_cursor_with_it(
 
 def test_what_is_fetched_from_before_takes_the_place_of_what_was_held_of_it() -> None:
     tail = Tail(height=5)
-    tail.restart(100)
-    tail.take(records(101, 5))
-    tail.take_older([each for each in records(1, 100) if failed(each)])
-    assert (tail.whole, len(tail.kept)) == (101, 38)
+    tail.restart(99)
+    tail.take(records(100, 6))
+    tail.take_older([each for each in records(1, 99) if failed(each)], gaps=True)  # 99, the last one, failed too
+    assert (tail.whole, len(tail.kept)) == (100, 33 + 6)
     tail.go_to(60)
-    tail.take_older(records(51, 50))
+    tail.take_older(records(51, 49))
     assert (tail.whole, len(tail.kept)) == (51, 16 + 55)
     assert tail.current is not None
     assert tail.current.number == 60

@@ -105,7 +105,9 @@ LOST = {
     "Site.bans": "Apache has no end for them: write Require not ip",
     "Site.metrics": "mod_status tells its numbers",
 }
-QUIET = frozenset({"Options.secret_headers", "Site.console", "Site.control", "Site.log", "Site.tests"})
+QUIET = frozenset({
+    "Options.secret_headers", "Site.console", "Site.control", "Site.log", "Site.recording", "Site.tests",
+})  # fmt: skip
 """What is about this program alone: nothing is lost without it."""
 
 

@@ -28,9 +28,13 @@ def finished(context: ImportContext) -> None:
     section, auths = context.section, context.draft.auths
     if section is None or not section.auth:
         return
-    own = section.auth.get("type", "")
-    for each in [each for server in context.servers() for each in server.asking]:
-        section.auth = each.auth | section.auth if holds(each, section) else section.auth
+    own, said = section.auth.get("type", ""), dict[str, str]()
+    around = [each for server in context.servers() for each in server.asking if holds(each, section)]
+    if section.kind == "directory":  # httpd lays folders over those that they are in, wherever they stand
+        around.sort(key=lambda each: len(each.argument))
+    for each in [*around, section]:
+        said |= each.auth
+    section.auth = said
     wanted = [each for server in context.servers() for each in server.guarded if holds(each, section)]
     if own == "none" and section.access is None and not section.compat and any(map(_wants, wanted)):
         context.draft.close(context.server, context.where(section), section.directive)

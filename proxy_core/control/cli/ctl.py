@@ -88,6 +88,11 @@ def _tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--har", action="store_true", help="what is kept as a HAR file, and no more")
 
 
+def _note(parser: argparse.ArgumentParser) -> None:
+    help_ = "how far back: 30m, 1h, 24h (%(default)s)"
+    parser.add_argument("--since", metavar="SPAN", default="1h", help=help_)
+
+
 def _watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--after", type=int, metavar="GEN", help="tell of generations after this one first")
 
@@ -115,6 +120,11 @@ VERBS = {
     "apply": Verb("Take a whole site file.", ctl_answers.apply, arguments=_apply),
     "diff": Verb("What taking a whole site file would change.", ctl_answers.diff, arguments=_file),
     "confirm": _of_command("Keep the change that waits to be confirmed.", ""),
+    "what-if": Verb(
+        "What taking a whole site file, or a command, would do to the requests that are kept.",
+        ctl_answers.what_if,
+        "FILE | WORD …",
+    ),
     "undo": _of_command("Take the last change back.", ""),
     "redo": _of_command("Do again what was undone last.", ""),
     "revert": _of_command("Take back what one generation did, and nothing else.", "GENERATION"),
@@ -127,6 +137,7 @@ VERBS = {
     "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
     "test": Verb("What comes of each row of [[tests]] now.", ctl_answers.tests, arguments=_nothing),
     "problems": Verb("What is wrong now.", ctl_answers.problems, arguments=_nothing),
+    "note": Verb("Write a note for a ticket.", ctl_answers.note, arguments=_note),
     "map": Verb("Entries of a map.", ctl_answers.of_map, "get MAP [KEY] | set MAP KEY VALUE | unset MAP KEY"),
     "watch": Verb("What happens, as it happens.", ctl_answers.watch, arguments=_watch),
     "stop": Verb("Drain and stop the service.", ctl_answers.stop, arguments=_nothing),

@@ -26,13 +26,14 @@ from proxy_core.control.editing.ctl_words import BadWords
 from proxy_core.control.explaining import rule_tests
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
+from proxy_core.control.foreseen import in_words
 from proxy_core.control.view import Generation, MemberLoad, Snapshot
 from proxy_core.control.watching import effects, trouble_words
 from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
-from proxy_core.printable import printable_json
+from proxy_core.printable import printable, printable_json
 
 EXIT_REFUSED = 1
 EXIT_STALE = 4
@@ -139,6 +140,17 @@ def diff(call: Call) -> int:
         _show(call, preview, preview.diff.rstrip("\n"))
     report_all(preview.problems)
     return EXIT_REFUSED if errors(preview.problems) else 0
+
+
+def what_if(call: Call) -> int:
+    """``what-if FILE``, or ``what-if weight shop/a 3``."""
+    given = call.words[1:]
+    if not given:
+        raise BadWords("it goes: what-if FILE, or what-if and a command: what-if weight shop/a 3")
+    is_file = len(given) == 1 and given[0] not in ctl_words.BARE
+    command = Replace(text=_content(given[0])) if is_file else ctl_words.parse(given)
+    found = call.client.what_if(command)
+    return _show(call, found, "\n".join(map(printable, in_words(found))))
 
 
 def _content(file: str) -> str:
@@ -298,6 +310,14 @@ def _request(row: Record) -> str:
     cause = f"  {row.cause}" if row.cause else ""
     line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
     return f"{line}  {whom or '-'}{cause}"
+
+
+def note(call: Call) -> int:
+    seconds = changes.span_of(call.given.since)
+    if seconds is None:
+        raise BadWords(f"{call.given.since} is no time: write 30m, 1h or 24h")
+    found = call.client.note(seconds)
+    return _show(call, found, found.folder)
 
 
 def tests(call: Call) -> int:

@@ -32,6 +32,7 @@ from proxy_core.control.editing.commands import Refused, Replace, Result
 from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.record_filter import BadFilter, compiled
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 
 STARTED = time.monotonic()
@@ -110,6 +111,11 @@ async def _snapshot(service: OpenService, asked: Asked) -> Snapshot:
     return replace(snapshot, seconds=tuple(each for each in snapshot.seconds if each.at > after))
 
 
+async def _details(service: OpenService, asked: Asked) -> Any:
+    query = asked.query
+    return await service.behind.details(Subject(query.kind, query.home, query.name), query.at)
+
+
 async def _site(service: OpenService, _: Asked) -> Any:
     return service.behind.site()
 
@@ -149,7 +155,7 @@ async def _map(service: OpenService, asked: Asked) -> MapContent:
 async def _history(service: OpenService, asked: Asked) -> Past:
     behind = service.behind
     newer = tuple(each for each in behind.history() if each.number > asked.query.after)
-    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo())
+    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo(), changes=behind.last_changes())
 
 
 async def _metrics(service: OpenService, _: Asked) -> str:
@@ -215,6 +221,13 @@ async def _preview(service: OpenService, asked: Asked) -> Any:
     return await service.behind.preview(asked.body)
 
 
+async def _what_if(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.what_if(asked.body)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from None
+
+
 async def _submit(service: OpenService, asked: Asked) -> Result:
     return await service.behind.submit(asked.body, asked.peer.name, asked.on)
 
@@ -222,6 +235,13 @@ async def _submit(service: OpenService, asked: Asked) -> Result:
 async def _watch(service: OpenService, asked: Asked) -> AsyncGenerator[WatchLine, None]:
     after = asked.query.after
     return service.watch.lines([g for g in service.behind.history() if after is not None and g.number > after])
+
+
+async def _note(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.note(asked.query.since)
+    except OSError as error:
+        raise Refusal(422, f"the note cannot be written: {error.strerror or error}") from None
 
 
 async def _stop(service: OpenService, _: Asked) -> Done:
@@ -239,9 +259,9 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 
 HANDLERS: dict[str, Handler] = {
-    "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
-    "tests": _tests, "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records,
-    "inspect": _inspect,
-    "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
+    "details": _details, "explain": _explain, "hello": _hello, "history": _history, "inspect": _inspect, "map": _map,
+    "maps": _maps, "metrics": _metrics, "note": _note, "preview": _preview, "problems": _problems,
+    "put_text": _put_text, "records": _records, "site": _site, "snapshot": _snapshot, "stop": _stop, "submit": _submit,
+    "tests": _tests, "text": _text, "upgrade": _upgrade, "watch": _watch, "what_if": _what_if,
 }  # fmt: skip
 """The function of each endpoint."""

@@ -7,16 +7,19 @@ Whatever is refused is answered with a Refused, or a Stale. Nothing here serves,
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Kind
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
@@ -55,6 +58,19 @@ class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Those that began later."""
     at: float = 0.0
     """The moment that is kept nearest to it, in seconds since the epoch; 0 for now."""
+
+
+class DetailsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of whom, and before which moment."""
+
+    kind: Kind = "site"
+    """member, route, rule, shape or site."""
+    home: str = ""
+    """The balancer of a member; routes or rewrites for a row of these lists."""
+    name: str = ""
+    """Its name or id, or the text of a shape."""
+    at: float = 0.0
+    """The moment, in seconds since the epoch; 0 for now."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,6 +115,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """What Undo would take back."""
     redo: Generation | None
     """What Redo would do again."""
+    changes: tuple[LastChange, ...] = ()
+    """The generations that made each row and table of the site what it is."""
 
 
 class MapQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,6 +133,13 @@ class MapContent(Struct, frozen=True, kw_only=True):
     """What it says for the key."""
     rows: tuple[MapRow, ...] = ()
     """Key, value and line of each entry."""
+
+
+class NoteQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of what time."""
+
+    since: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    """Seconds back from now."""
 
 
 class WatchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -178,6 +203,10 @@ ENDPOINTS = (
         "snapshot", "GET", "/v1/snapshot", "The numbers of this moment, or of one of the last hour.", Snapshot,
         SnapshotQuery,
     ),
+    Endpoint(
+        "details", "GET", "/v1/details", "What one member, route or rule did lately, on which paths.", Details,
+        DetailsQuery,
+    ),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),
     Endpoint(
@@ -212,6 +241,11 @@ ENDPOINTS = (
     ),
     Endpoint("preview", "POST", "/v1/preview", "What a command would do; touches nothing.", Preview, body=Command),
     Endpoint(
+        "what_if", "POST", "/v1/what-if",
+        "What a command would do to the requests that are kept: which would go elsewhere, who would have them.",
+        Foreseen, body=Command, statuses=(422,),
+    ),
+    Endpoint(
         "submit", "POST", "/v1/submit", "Do a command. Applied: the next request is served by it.", Applied,
         body=Command, writes=True, statuses=(412, 422),
     ),
@@ -219,6 +253,11 @@ ENDPOINTS = (
         "watch", "GET", "/v1/watch",
         "What happens, a line each, for as long as it is read; a sign of life every 10 seconds.",
         WatchLine, WatchQuery, content=LINES,
+    ),
+    Endpoint(
+        "note", "POST", "/v1/note",
+        "Write a note for a ticket: what is wrong, since when, which edits were made and what they did.",
+        IncidentNote, NoteQuery, writes=True, statuses=(422,),
     ),
     Endpoint(
         "stop", "POST", "/v1/stop", "Drain and stop the service, as SIGTERM does; a second time cuts.", Done,

@@ -30,11 +30,16 @@ class RecordFeed:
 
     def __init__(self, line: DoorLine, newest: int) -> None:
         self._line = line
-        self._held, self._failed = HeldRecords(max(0, newest - EARLIER_ROWS)), HeldRecords(newest)
+        self._begin(max(0, newest - EARLIER_ROWS))
         self._rows = 100
         self._due = set[bool]()
         """What is to be read back: those that went wrong (True), all."""
         self._earlier_at = 0.0
+
+    def _begin(self, number: int) -> HeldRecords:
+        """Hold nothing up to a number."""
+        self._held, self._failed = HeldRecords(number), HeldRecords(number)
+        return self._held
 
     @property
     def high(self) -> int:
@@ -57,8 +62,7 @@ class RecordFeed:
         if missing <= 0:
             return
         if missing > FAR:
-            held = self._held = HeldRecords(newest - rows)
-            self._failed = HeldRecords(newest - rows)
+            held = self._begin(newest - rows)
         last = rows if missing > rows and self._line.slow else 0
         query = RecordsQuery(after=held.high, last=last, limit=min(ROWS, rows + rows // 2) if last else rows)
         began = time.monotonic()
@@ -66,6 +70,7 @@ class RecordFeed:
         took = time.monotonic() - began
         self._rows = max(FEWEST_ROWS, rows // 2) if took > DEAR else min(ROWS, rows * 2) if took < DEAR / 4 else rows
         held.take_newer(answer.records, answer.seen)
+        self._failed.take_newer([each for each in answer.records if each.went_wrong], answer.seen)
 
     async def read_back(self, now: float) -> None:
         """Fetch some from before, where somebody has asked for them."""

@@ -20,29 +20,26 @@ from typing import cast
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from proxy_core.control.door.async_client import CutOff, DoorLine, ended
+from proxy_core.control.door.async_client import DoorLine, ended
 from proxy_core.control.door.client import Denied, NobodyThere
 from proxy_core.control.door.endpoints import (
     PROTOCOL,
     HistoryQuery,
-    MapContent,
-    MapQuery,
     Past,
     SnapshotQuery,
 )
+from proxy_core.control.door.far_answers import FarAnswers, unanswered
 from proxy_core.control.door.link import Link
 from proxy_core.control.door.moment_feed import MomentFeed
 from proxy_core.control.door.record_feed import RecordFeed
-from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
+from proxy_core.control.editing.commands import Applied, Command, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
 from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
 from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recent_requests import SECONDS
 
 PACE, PACE_OF_SLOW = 0.2, 0.5
@@ -65,12 +62,12 @@ class OtherProtocol(Exception):
     """The service and this program do not understand each other; the words say which is older."""
 
 
-class RemoteView:
+class RemoteView(FarAnswers):
     """An EngineView of the service behind ``line``; ``open`` before it is used, ``close`` in the end. ``you`` and
     ``may_write`` say who the service takes one for."""
 
     def __init__(self, line: DoorLine) -> None:
-        self.line = line
+        super().__init__(line)
         self.you = ""
         self.may_write = False
         self._pid = 0
@@ -160,48 +157,8 @@ class RemoteView:
     def can_redo(self) -> Generation | None:
         return self._past.redo
 
-    # ---- EngineView: what is fetched
-
-    async def inspect(self, number: int) -> Inspection | None:
-        try:
-            return cast(Inspection, await self.line.ask("inspect", names={"number": str(number)}))
-        except Denied as refusal:
-            if refusal.status == 404:
-                return None
-            raise OSError(str(refusal)) from None
-        except NobodyThere as error:
-            raise OSError(str(error)) from None
-
-    async def explain(self, question: Question) -> Explanation:
-        asking = self.line.ask("explain", body=encode(question))
-        try:
-            return cast(Explanation, await asking)
-        except (Denied, NobodyThere) as error:
-            raise ValueError(str(error)) from None
-
-    async def tests(self) -> tuple[TestOutcome, ...]:
-        try:
-            return cast(tuple[TestOutcome, ...], await self.line.ask("tests"))
-        except (Denied, NobodyThere) as error:
-            raise OSError(str(error)) from None
-
-    async def map_rows(self, name: str) -> tuple[MapRow, ...]:
-        return (await self._map(name, None)).rows
-
-    async def look_up(self, name: str, key: str) -> str | None:
-        return (await self._map(name, key)).value
-
-    async def _map(self, name: str, key: str | None) -> MapContent:
-        try:
-            return cast(MapContent, await self.line.ask("map", names={"name": name}, query=MapQuery(key=key)))
-        except (Denied, NobodyThere) as error:
-            raise OSError(str(error)) from None
-
-    async def preview(self, command: Command) -> Preview:
-        try:
-            return cast(Preview, await self.line.ask("preview", body=encode(command)))
-        except (Denied, NobodyThere) as error:
-            return Preview(diff="", problems=_problems(error))
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self._past.changes
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         """The author is who the kernel says. When this returns, what was changed is here as well."""
@@ -209,7 +166,7 @@ class RemoteView:
             done = cast(Applied, await self.line.ask("submit", body=encode(command), on=on))
         except (Denied, NobodyThere) as error:
             self._news.set()
-            return error.refused if isinstance(error, Denied) else Refused(problems=_problems(error))
+            return error.refused if isinstance(error, Denied) else Refused(problems=unanswered(error))
         await self._arrival()
         return done
 
@@ -359,12 +316,3 @@ class RemoteView:
             return self._lost
         silent = time.monotonic() - self.line.heard
         return f"no answer for {silent:.0f} s from {self.line.path}" if self.line.waiting and silent > GIVEN_UP else ""
-
-
-def _problems(error: Denied | NobodyThere) -> tuple[Problem, ...]:
-    """Why something was not done, or may not have been."""
-    if isinstance(error, Denied):
-        return error.refused.problems
-    if isinstance(error, CutOff):
-        return (Problem(what=str(error), todo="look at History whether it was done, once the service answers"),)
-    return (Problem(what=str(error), todo="nothing was changed"),)

@@ -54,6 +54,7 @@ from proxy_core.rules.lint.emptiness import lint_emptiness
 
 NUDGE = 2.0
 """Seconds within which another Set of the same key belongs to the generation before."""
+OURS_OR_THEIRS = "reload theirs, merge, or keep ours"
 LONG = 64 * 1024
 """Bytes of a site file that take long enough to read (20 ms) for requests to notice."""
 
@@ -98,14 +99,9 @@ class Editor:
         return self.history.entries[-1].number
 
     @property
-    def unconfirmed(self) -> HistoryEntry | None:
-        """The change in force that waits to be confirmed."""
-        return self.history.unconfirmed
-
-    @property
     def saved(self) -> Saved:
         """How the file on disk stands to what is in force."""
-        return "unsaved" if self.unconfirmed and self.saver.state == "saved" else self.saver.state
+        return "unsaved" if self.history.unconfirmed and self.saver.state == "saved" else self.saver.state
 
     @property
     def _emptied(self) -> tuple[Problem, ...]:
@@ -175,6 +171,16 @@ class Editor:
             return Preview(diff="", problems=(unusable.problem,))
         return Preview(diff=self._difference(self.document.text, plan), problems=problems)
 
+    async def outcome(self, command: Command) -> Plan:
+        """What ``command`` comes to, for whoever wants to try it out. Raises ValueError for what would be refused."""
+        try:
+            plan, problems = await self._checked(command)
+        except Unusable as unusable:
+            raise ValueError(str(unusable.problem)) from None
+        if wrong := errors(problems):
+            raise ValueError(str(wrong[0]))
+        return plan
+
     def _difference(self, before: str, plan: Plan) -> str:
         """The diff of the site file, and of each map file after it."""
         texts = [(before, plan.document.text, self.file.name)]
@@ -204,7 +210,7 @@ class Editor:
     async def take_back(self, number: int, why: str) -> Result:
         """Take back the change that waits to be confirmed, if it is that one, and say why."""
         async with self._lock:
-            if self.unconfirmed is None or self.unconfirmed.number != number:
+            if self.history.unconfirmed is None or self.history.unconfirmed.number != number:
                 return Refused(problems=(Unusable(*NOTHING_WAITS).problem,))
             command = Undo(force=True)
             result = await self._submit(command, GUARD, None, why=why)
@@ -213,13 +219,13 @@ class Editor:
 
     async def _after_waiting(self, command: Command) -> None:
         """A file that somebody else wrote while a change waited to be confirmed is taken when that is taken back."""
-        if isinstance(command, Undo) and self._drifted_meanwhile and self.unconfirmed is None:
+        if isinstance(command, Undo) and self._drifted_meanwhile and self.history.unconfirmed is None:
             self._drifted_meanwhile = False
             await self.file_changed()
 
     def _waits(self, command: Command) -> Refused | None:
         """Why a command is not to be done while a change waits to be confirmed."""
-        entry = self.unconfirmed
+        entry = self.history.unconfirmed
         if entry is None or isinstance(command, Undo | Confirm):
             return None
         what = f"generation {entry.number} waits to be confirmed: {entry.sentence} ({entry.author})"
@@ -227,7 +233,7 @@ class Editor:
 
     def _confirmed(self) -> Applied | Refused:
         """Keep the change that waits."""
-        entry, plan = self.unconfirmed, self._waiting
+        entry, plan = self.history.unconfirmed, self._waiting
         if entry is None or plan is None:
             return Refused(problems=(Unusable(*NOTHING_WAITS).problem,))
         self._waiting, self._drifted_meanwhile, kept = None, False, replace(entry, confirm=0.0)
@@ -245,16 +251,17 @@ class Editor:
     async def file_changed(self) -> None:
         """The file on disk is somebody else's: take it over when it is sound and nothing of ours is unsaved."""
         async with self.saver.disk, self._lock:
-            if self.unconfirmed is not None:
+            if self.history.unconfirmed is not None:
                 self._drifted_meanwhile = True
-                what = "somebody else changed the site file while a change here waits to be confirmed"
-                self.saver.drifted((Problem(what=what, todo="confirm it or undo it", file=str(self.file)),))
+                self._drifted("while a change here waits to be confirmed", "confirm it or undo it")
             elif self.saver.unsaved() != ():
-                what = "somebody else changed the site file while changes here were unsaved"
-                todo = "reload theirs, merge, or keep ours"
-                self.saver.drifted((Problem(what=what, todo=todo, file=str(self.file)),))
+                self._drifted("while changes here were unsaved", "reload theirs, merge, or keep ours")
             else:
                 self._reloaded(await self._submit(Reload(), "file", version(self.file)))
+
+    def _drifted(self, when: str, todo: str) -> None:
+        what = f"somebody else changed the site file {when}"
+        self.saver.drifted((Problem(what=what, todo=todo, file=str(self.file)),))
 
     def _stale(self, command: Command, on: int = 0) -> Stale | None:
         """Why a command is not to be done: somebody else was here since it was made."""
@@ -292,7 +299,7 @@ class Editor:
                 self.loaded_at = time.time()
             return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
         entry, amends = self._next(plan, author, amending and not confirm)
-        entry, waited = replace(entry, confirm=confirm), self.unconfirmed is not None
+        entry, waited = replace(entry, confirm=confirm), self.history.unconfirmed is not None
         if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
             return Refused(problems=unwritten)
         if refused := await self._apply(document.site, entry.number, force):

@@ -130,7 +130,7 @@ class ChangeGuard:
         """As the editor does it; what is to be confirmed is watched from then on, and the answer says its bounds."""
         limits = bounds([*self._recorder.seconds][-BEFORE:])
         result = await self._editor.submit(command, author, on)
-        entry = self._editor.unconfirmed
+        entry = self._editor.history.unconfirmed
         if entry is None:
             self.pending = self.problem = None
         elif isinstance(result, Applied) and isinstance(command, Considered) and command.confirm:

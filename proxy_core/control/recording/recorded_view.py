@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -25,15 +25,18 @@ from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result
 from proxy_core.control.editing.history import KEPT, difference
+from proxy_core.control.editing.last_changes import last_changes
+from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.again import explained, inspected
 from proxy_core.control.recording.schema import refusal
-from proxy_core.control.view import Generation, Second, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
+from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import SETTLES, GenerationEffect, StepTotal, effect
 from proxy_core.control.watching.kept_snapshots import unpacked
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.moment import SHOWN_STEPS, WINDOW, moment
-from proxy_core.control.watching.troubles import AppliedAt
+from proxy_core.control.watching.troubles import AppliedAt, Subject
 from proxy_core.errors import Problem
 from proxy_core.rules.decision import RuleKey
 from proxy_core.runtime.last_hour import STEP, STEPS, CellCounts, CellKey, TenSeconds, merged
@@ -53,6 +56,10 @@ _FAILED = "AND head IS NOT NULL"
 """What went wrong or was slow: only that is recorded with its head."""
 _NO_TIMES = {"waited", "first", "total"}
 """Durations of a Record that are -1 where it never came to that."""
+
+
+SITE = "site"
+"""The name of the file in diffs."""
 
 
 class Unreadable(OSError):
@@ -76,6 +83,7 @@ class RecordedView:
             """How many generations there were, and until when it was known what the newest did."""
             self._untold: list[int] = []
             """The places of those of which it is not worked out what they did."""
+            self._changed: tuple[tuple[AppliedAt, ...], tuple[LastChange, ...]] = ((), ())
             self._times()
         except sqlite3.Error as error:
             raise Unreadable(f"{path}: {error}") from error
@@ -273,12 +281,31 @@ class RecordedView:
         newest = self._rows(f"SELECT {columns} FROM generations ORDER BY at DESC LIMIT ?", KEPT + 1)[::-1]
         rows = {row[0]: row for row in newest}.values()
         texts = [row[-1] for row in rows]
-        diffs = ["", *(difference(before, after, "site") for before, after in pairwise(texts))]
+        diffs = ["", *(difference(before, after, SITE) for before, after in pairwise(texts))]
         found = [
             Generation(number=number, at=at, author=author, sentence=sentence, diff=diff)
             for (number, at, author, sentence, _), diff in zip(rows, diffs, strict=True)
         ]
         return tuple(found[-KEPT:])
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        past = self.history()
+        of = tuple(AppliedAt(each.number, each.at) for each in past)
+        if of != self._changed[0]:
+            self._changed = of, last_changes(parse(self.site().text), past, SITE)
+        return self._changed[1]
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        times = self._times()
+        end = bisect_right(times, at) if at else len(times)
+        wanted = times[max(0, end - STEPS) : end] or times[:1]
+        return await details(self._steps(wanted), subject)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        raise ValueError(f"{READ_ONLY.what}, {READ_ONLY.todo}")
+
+    async def note(self, since: float) -> IncidentNote:
+        raise OSError("notes are written by the service")
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return ()

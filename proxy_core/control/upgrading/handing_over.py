@@ -59,7 +59,7 @@ class HandingOver:
     async def lend(self) -> None:
         """Save, and refuse edits from now on. Raises NotUpgraded where what is in force is not on disk, or waits to be
         confirmed: whoever takes over would begin with the text before it."""
-        if (waiting := self.editor.unconfirmed) is not None:
+        if (waiting := self.editor.history.unconfirmed) is not None:
             raise NotUpgraded(f"generation {waiting.number} waits to be confirmed: {waiting.sentence}")
         await self.editor.saver.flush()
         if self.editor.saver.state != "saved":

@@ -40,8 +40,8 @@ class Kept:
         return cast(Records, await HANDLERS["records"](cast(Any, SimpleNamespace(behind=self)), asked))
 
 
-def numbers(found: Any) -> list[int] | None:
-    return None if found is None else [each.number for each in found]
+def numbers(found: Any) -> list[int]:
+    return [each.number for each in found]
 
 
 @pytest.mark.parametrize(
@@ -86,17 +86,31 @@ async def test_what_went_wrong_is_fetched_first_and_as_far_back_as_it_goes() -> 
     kept = Kept()
     feed = feed_of(kept, 2000)
     assert feed.earlier(1751, 250, failed=False) is None
-    assert feed.earlier(2001, 250, failed=True) is None
+    assert feed.earlier(1751, 250, failed=True) is None
     await feed.read_back(0.0)
-    assert numbers(feed.earlier(2001, 3, failed=True)) == [1980, 1990, 2000]
+    assert numbers(feed.earlier(1751, 3, failed=True)) == [1730, 1740, 1750]
     assert feed.earlier(1751, 250, failed=False) is None
     await feed.read_back(0.0)
     assert numbers(feed.earlier(1751, 2, failed=False)) == [1749, 1750]
-    while (older := feed.earlier(1010, 250, failed=True)) is None or older[0].number > 10:
-        await feed.read_back(0.0)
-    assert feed.earlier(10, 250, failed=True) is None
+    oldest, fetched = 1751, 0
+    while (older := feed.earlier(oldest, 250, failed=True)) != () and fetched < 9:
+        if older is None:
+            await feed.read_back(0.0)
+            fetched += 1
+        else:
+            oldest = older[0].number
+    assert (oldest, older) == (10, ())
+
+
+async def test_what_went_wrong_since_the_console_is_attached_is_there_at_once() -> None:
+    feed = feed_of(Kept(), 1000)
+    for newest in range(1100, 2001, 100):
+        await feed.read_on(newest)
+    assert numbers(feed.earlier(1021, 9, failed=True))[-2:] == [1010, 1020]
+    oldest = numbers(feed.earlier(1021, 99, failed=True))[0]
+    assert feed.earlier(oldest, 2, failed=True) is None
     await feed.read_back(0.0)
-    assert feed.earlier(10, 250, failed=True) == ()
+    assert numbers(feed.earlier(oldest, 2, failed=True)) == [oldest - 20, oldest - 10]
 
 
 async def test_a_slow_line_is_given_the_newest_and_of_the_others_what_went_wrong() -> None:

@@ -139,7 +139,7 @@ async def test_an_undo_that_waits_is_taken_back_by_undo(file: Path) -> None:
         assert (found := editor.history.undoable()) is not None
         assert found[0].sentence == "undo: set weight of backend/a to 5"
         await applied(editor, Undo())
-        assert ("weight = 5" in editor.document.text, editor.unconfirmed) == (True, None)
+        assert ("weight = 5" in editor.document.text, editor.history.unconfirmed) == (True, None)
         await applied(editor, Undo())
         assert editor.document.text == SITE
 
@@ -176,7 +176,7 @@ async def test_a_crash_takes_it_back_and_the_next_start_says_so(file: Path) -> N
         last = again.history.entries[-1]
         sentence = "undo: set weight of backend/a to 5 (rproxy ended before it was confirmed)"
         assert (last.number, last.author, last.sentence) == (3, "guard", sentence)
-        assert (again.document.text, file.read_text(), again.unconfirmed) == (SITE, SITE, None)
+        assert (again.document.text, file.read_text(), again.history.unconfirmed) == (SITE, SITE, None)
         assert "-weight = 5" in last.diff
         await applied(again, Redo())
         assert again.document.data["balancers"]["backend"]["members"]["a"]["weight"] == 5
@@ -188,7 +188,7 @@ async def test_a_crash_between_the_file_and_the_journal_leaves_what_was_confirme
         await editor.saver.flush()
     file.write_text(SITE.replace("weight = 1 ", "weight = 5 "))
     async with editing(file) as again:
-        assert (again.generation, again.unconfirmed) == (2, None)
+        assert (again.generation, again.history.unconfirmed) == (2, None)
         assert WEIGHT
 
 
