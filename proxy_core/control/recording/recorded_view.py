@@ -32,16 +32,19 @@ from proxy_core.control.recording.again import explained, inspected
 from proxy_core.control.recording.schema import refusal
 from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
-from proxy_core.control.watching.effects import SETTLES, StepTotal, effect
+from proxy_core.control.watching.effects import SETTLES, GenerationEffect, StepTotal, effect
 from proxy_core.control.watching.kept_snapshots import unpacked
 from proxy_core.control.watching.log_records import Record
-from proxy_core.control.watching.moment import SHOWN_STEPS, moment
+from proxy_core.control.watching.moment import SHOWN_STEPS, WINDOW, moment
 from proxy_core.control.watching.troubles import AppliedAt, Subject
 from proxy_core.errors import Problem
+from proxy_core.rules.decision import RuleKey
 from proxy_core.runtime.last_hour import STEP, STEPS, CellCounts, CellKey, TenSeconds, merged
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
+SLICE = 0.02
+"""Seconds that one look at the history may take, about."""
 GAP = 3.0
 """Seconds between two recorded ones, from which nobody served between them."""
 HELD = 360
@@ -75,9 +78,12 @@ class RecordedView:
             self._looked_at = 0.0
             self._moments: list[float] = []
             self._held: dict[float, Snapshot] = {}
-            self._past: tuple[tuple[int, float, float], tuple[Generation, ...]] = ((0, 0.0, 0.0), ())
-            """All generations, and for which of them and for when they were worked out."""
-            self._changed: tuple[tuple[Generation, ...], tuple[LastChange, ...]] = ((), ())
+            self._past: tuple[Generation, ...] = ()
+            self._past_of = (0, 0.0)
+            """How many generations there were, and until when it was known what the newest did."""
+            self._untold: list[int] = []
+            """The places of those of which it is not worked out what they did."""
+            self._changed: tuple[tuple[AppliedAt, ...], tuple[LastChange, ...]] = ((), ())
             self._times()
         except sqlite3.Error as error:
             raise Unreadable(f"{path}: {error}") from error
@@ -108,7 +114,7 @@ class RecordedView:
         """When the steps ended that are recorded, oldest first."""
         if time.monotonic() - self._looked_at >= AGAIN or not self._moments:
             self._looked_at = time.monotonic()
-            found = self._rows("SELECT at FROM moments UNION SELECT at FROM steps ORDER BY 1")
+            found = self._rows("SELECT at FROM moments ORDER BY at")
             self._moments = [at for (at,) in found]
         return self._moments
 
@@ -123,8 +129,8 @@ class RecordedView:
     def _worked_out(self, at: float) -> Snapshot:
         times = self._times()
         place = bisect_left(times, at)
-        first = times[max(0, place + 1 - STEPS)]
-        steps = self._steps(times[max(0, place + 1 - STEPS) : place + 1], first, at)
+        hour = times[max(0, place + 1 - STEPS) : place + 1]
+        steps = [*self._hits(hour[:-WINDOW]), *self._steps(hour[-WINDOW:])]
         columns = "at, requests, status_4xx, status_5xx, p50, p95, p99, generation"
         rows = self._rows(
             f"SELECT {columns} FROM seconds WHERE at > ? AND at <= ? ORDER BY row", at - SHOWN_STEPS * STEP, at
@@ -133,19 +139,35 @@ class RecordedView:
         found = moment(steps, len(steps) - 1, self._bare(at), seconds, self._applied())
         return replace(found, newest_record=self._newest_record(at), saved="saved", demo=False)
 
-    def _steps(self, times: list[float], first: float, last: float) -> list[TenSeconds]:
+    def _hits(self, times: list[float]) -> list[TenSeconds]:
+        """Steps that tell which rows had requests, and nothing else of them: of the hour before a moment no more is
+        asked."""
+        cells: dict[float, list[tuple[CellKey, CellCounts]]] = {at: [] for at in times}
+        columns = "at, route_list, route, rule_list, rule"
+        for at, route_list, route, rule_list, rule in self._between(f"SELECT DISTINCT {columns} FROM steps", times):
+            if at in cells:
+                key = CellKey(None, _row(route_list, route), _row(rule_list, rule), "")
+                cells[at].append((key, CellCounts()))
+        return [TenSeconds(at, tuple(found)) for at, found in cells.items()]
+
+    def _between(self, query: str, times: list[float]) -> list[Any]:
+        """The rows of these steps."""
+        return self._rows(f"{query} WHERE at >= ? AND at <= ?", times[0], times[-1]) if times else []
+
+    def _steps(self, times: list[float]) -> list[TenSeconds]:
+        """The steps that ended then."""
         cells: dict[float, list[tuple[CellKey, CellCounts]]] = {at: [] for at in times}
         columns = (
             "at, balancer, member, route_list, route, rule_list, rule, shape, requests, errors, left, status_4xx, "
             "histogram"
         )
-        for row in self._rows(f"SELECT {columns} FROM steps WHERE at >= ? AND at <= ?", first, last):
+        for row in self._between(f"SELECT {columns} FROM steps", times):
             at, balancer, member, route_list, route, rule_list, rule, shape = row[:8]
             requests, errors, left, status_4xx, histogram = row[8:]
             key = CellKey(
                 MemberKey(balancer, member) if member else None,
-                (route_list, route) if route else None,
-                (rule_list, rule) if rule else None,
+                _row(route_list, route),
+                _row(rule_list, rule),
                 shape,
             )
             durations = msgspec.json.decode(histogram, type=dict[int, int])
@@ -231,23 +253,26 @@ class RecordedView:
         return [AppliedAt(*row) for row in self._rows("SELECT number, at FROM generations ORDER BY at")]
 
     def history(self) -> tuple[Generation, ...]:
+        """What the newest did is worked out first, a slice at a time: who looks again sees more of it."""
         ((count, newest),) = self._rows("SELECT count(*), max(at) FROM generations")
-        known = count, newest, min(self._times()[-1], (newest or 0.0) + SETTLES)
-        if known != self._past[0]:
-            self._past = known, self._with_effects(self._generations())
-        return self._past[1]
+        of = count, min(self._times()[-1], (newest or 0.0) + SETTLES)
+        if of != self._past_of:
+            self._past_of, self._past = of, self._generations()
+            self._untold = [*range(len(self._past))]
+        end = time.monotonic() + SLICE
+        while self._untold and time.monotonic() < end:
+            place = self._untold.pop()
+            known = replace(self._past[place], effect=self._effect(place))
+            self._past = (*self._past[:place], known, *self._past[place + 1 :])
+        return self._past
 
-    def _with_effects(self, generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
-        """Each with what it did, as far as the steps around it are recorded."""
-        applied = [AppliedAt(each.number, each.at) for each in generations]
-        found = []
-        for place, each in enumerate(generations):
-            begin = bisect_left(self._times(), each.at - SETTLES)
-            times = self._times()[begin : bisect_left(self._times(), each.at + SETTLES)]
-            steps = self._steps(times, times[0], times[-1]) if times else []
-            totals = [StepTotal(step.at, merged(cell for _, cell in step.cells)) for step in steps]
-            found.append(replace(each, effect=effect(totals, applied, place)))
-        return tuple(found)
+    def _effect(self, place: int) -> GenerationEffect | None:
+        """What a generation did, as far as the steps around it are recorded."""
+        at = self._past[place].at
+        begin = bisect_left(self._times(), at - SETTLES)
+        times = self._times()[begin : bisect_left(self._times(), at + SETTLES)]
+        totals = [StepTotal(step.at, merged(cell for _, cell in step.cells)) for step in self._steps(times)]
+        return effect(totals, [AppliedAt(each.number, each.at) for each in self._past], place)
 
     def _generations(self) -> tuple[Generation, ...]:
         """The newest that are recorded, with what changed from one to the next; of those of one number the last, which
@@ -265,15 +290,16 @@ class RecordedView:
 
     def last_changes(self) -> tuple[LastChange, ...]:
         past = self.history()
-        if past is not self._changed[0]:
-            self._changed = past, last_changes(parse(self.site().text), past, SITE)
+        of = tuple(AppliedAt(each.number, each.at) for each in past)
+        if of != self._changed[0]:
+            self._changed = of, last_changes(parse(self.site().text), past, SITE)
         return self._changed[1]
 
     async def details(self, subject: Subject, at: float = 0.0) -> Details:
         times = self._times()
         end = bisect_right(times, at) if at else len(times)
         wanted = times[max(0, end - STEPS) : end] or times[:1]
-        return await details(self._steps(wanted, wanted[0], wanted[-1]), subject)
+        return await details(self._steps(wanted), subject)
 
     async def what_if(self, command: Command) -> Foreseen:
         raise ValueError(f"{READ_ONLY.what}, {READ_ONLY.todo}")
@@ -313,6 +339,10 @@ class RecordedView:
 
     def _rows(self, query: str, *values: float) -> list[Any]:
         return self._database.execute(query, values).fetchall()
+
+
+def _row(rows: str, id: str) -> RuleKey | None:
+    return (rows, id) if id else None
 
 
 def _second(at: float, requests: int, status_4xx: int, status_5xx: int, *rest: Any) -> Second:

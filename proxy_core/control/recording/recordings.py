@@ -31,8 +31,8 @@ from proxy_core.runtime.recent_requests import Recorder
 if TYPE_CHECKING:
     from proxy_core.control.recording.recording_writer import RecordingWriter
 
-BATCH = 2_500
-"""Finished requests that one ``pull`` looks at: four a second carry 10,000 requests/s."""
+BATCH = 10_000
+"""Finished requests that one ``pull`` looks at, about 2 ms of the loop: four a second carry 40,000 requests/s."""
 HAND_OVER = 0.5
 """Seconds from one handing over to the next: a transaction each, and what kill -9 may cost."""
 ADDRESS = ("recording", "file")

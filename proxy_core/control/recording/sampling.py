@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from proxy_core.runtime.exchange import Exchange
-from proxy_core.runtime.failed_requests import failed, is_slow
+from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
+from proxy_core.runtime.failed_requests import SLOW, failed, is_slow
 
 
 class Sampled(NamedTuple):
@@ -38,7 +38,11 @@ class Sampler:
         """Those of ``finished`` that are recorded, in their order; ``seconds`` have gone by since the last batch. At
         least one stands for those that went well."""
         room = self._room = min(self._rate, self._room + self._rate * seconds)
-        outstanding = {exchange.number for exchange in finished if stands_out(exchange)}
+        outstanding = {
+            each.number
+            for each in finished
+            if (each.status >= CLIENT_LEFT or each.cut or each.finished - each.started >= SLOW) and stands_out(each)
+        }  # the cheap question first: nearly all have gone well
         well = [exchange for exchange in finished if exchange.number not in outstanding] if outstanding else finished
         count = min(len(well), max(1, int(room)))
         self._room = room - count

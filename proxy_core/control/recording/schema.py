@@ -70,6 +70,7 @@ def statements() -> list[str]:
         spelled = ", ".join(f'"{column}" {_kind(column)}' for column in columns)
         last = ', PRIMARY KEY ("number", "at")' if table == "generations" else ""
         made.append(f"CREATE TABLE {table} ({key}{spelled}{last})")
+    made += [f"CREATE INDEX {table}_at ON {table} (at)" for table in ("steps", "seconds", "moments")]
     buckets = ", ".join(f"({bucket}, {seconds_of(bucket)!r})" for bucket in range(BUCKETS))
     return [
         *made,

@@ -43,13 +43,16 @@ ENTRIES = [
 
 
 def steps() -> list[TenSeconds]:
-    """Four minutes of a member that fails now and then, with a step in which nobody came."""
+    """Four minutes of a member that fails now and then, with a step in which nobody came, and a route that only the
+    third has."""
     key = CellKey(MemberKey("shop", "a"), ("routes", "one"), ("rewrites", "there"), "GET /item/{n}")
     other = CellKey(None, None, None, "GET /nothing")
     made = []
     for n in range(1, 25):
         cell = CellCounts(requests=10.0 + n, errors=n % 3, left=n % 2, status_4xx=0, histogram={80: 8 + n, 120: 2})
         cells = ((key, cell), (other, CellCounts(requests=2.0, status_4xx=2, histogram={40: 2})))
+        rare = (CellKey(None, ("routes", "rare"), ("rewrites", "rare"), "GET /rare"), CellCounts(requests=1.0))
+        cells = (*cells, rare) if n == 3 else cells
         made.append(TenSeconds(BEGAN + 10 * n, cells if n != 7 else ()))
     return made
 

@@ -136,7 +136,7 @@ def test_history_has_what_changed_from_one_to_the_next(view: RecordedView) -> No
     did = past[1].effect
     assert did is not None
     # Steps 1 to 20, but for the seventh.
-    assert (did.before.requests, did.before.part_4xx > 0, did.after.seconds) == (431.0, True, 40.0)
+    assert (did.before.requests, did.before.part_4xx > 0, did.after.seconds) == (432.0, True, 40.0)
 
 
 async def test_nothing_in_it_can_be_changed(view: RecordedView, path: Path) -> None:
