@@ -42,7 +42,7 @@ def _cpu(options: argparse.Namespace, folder: Path) -> tuple[str, dict[str, Any]
     rows = options.rows.split(",") if options.rows else list(ROWS)
     if unknown := [row for row in rows if row not in ROWS]:
         raise SystemExit(f"no row is called {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    found = contenders(options.only, options.against, options.python)
+    found = contenders(options.only, options.against, options.python, options.recording)
     _within(120 + (options.rounds + 1) * len(rows) * len(found) * (options.seconds + 5))
     print("\n".join(f"{one.name}: {one.version}" for one in found))
     samples = cpu.measure(found, rows, options.rounds, options.seconds, folder)
@@ -50,11 +50,12 @@ def _cpu(options: argparse.Namespace, folder: Path) -> tuple[str, dict[str, Any]
 
 
 def _console(options: argparse.Namespace, folder: Path) -> tuple[str, dict[str, Any]]:
-    _within(60 + options.rounds * 2 * (options.seconds + 10))
-    turns = console.measure(options.rounds, options.seconds, options.rate, options.page, folder)
+    _within(60 + options.rounds * 2 * (1.5 * options.seconds + 12))
+    shown = console.Shown("attached" if options.attached else "console", options.keys)
+    turns = console.measure(options.rounds, options.seconds, options.rate, shown, folder)
     return console.table(turns, options.rate), {
         "rate": options.rate,
-        "page": options.page,
+        "keys": options.keys,
         "turns": {kind: [turn._asdict() for turn in seen] for kind, seen in turns.items()},
     }
 
@@ -80,6 +81,7 @@ def _options() -> argparse.Namespace:
     by_cpu.add_argument("--rounds", type=int, default=5)
     by_cpu.add_argument("--seconds", type=float, default=2.0, help="of load for each row, contender and round")
     by_cpu.add_argument("--only", help="other proxies to compare with: apache,nginx,haproxy,caddy; none for none")
+    by_cpu.add_argument("--recording", action="store_true", help="the same with a recording as well")
     by_profile = kinds.add_parser("profile", help="where the time of a request goes, stage by stage")
     by_profile.set_defaults(run=_profile)
     plain = [row for row, each in ROWS.items() if each.what in (Load(), Load(body=1024))]
@@ -94,7 +96,8 @@ def _options() -> argparse.Namespace:
     by_console.add_argument("--rounds", type=int, default=9, help="of two turns: headless, and with a console")
     by_console.add_argument("--seconds", type=float, default=8.0, help="of load for each turn")
     by_console.add_argument("--rate", type=float, default=300.0, help="requests a second")
-    by_console.add_argument("--page", default="2", help="the key of the page that is open: 1 dashboard, 2 traffic")
+    by_console.add_argument("--keys", default="2", help="what is pressed, a key a second: 1 dashboard, 2 traffic …")
+    by_console.add_argument("--attached", action="store_true", help="one in a process of its own, through the door")
     for one in (by_cpu, by_profile, by_console):
         one.add_argument("--json", type=Path, metavar="FILE", help="where the result is written")
         one.add_argument("--keep", action="store_true", help="among the results that are part of the project")

@@ -20,15 +20,14 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from proxy_core.control.door.link import Link
-from proxy_core.control.editing.commands import (
-    Refused,
-)
+from proxy_core.control.editing.commands import Refused
 from proxy_core.control.view import EngineView, SiteState, Snapshot
+from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Address, Problem
 from proxy_core.printable import printable_lines
 from rproxy_tui import keys, theme
 from rproxy_tui.changing import READ_ONLY, ChangingApp
-from rproxy_tui.console import Attachment, Ending, Outcome, SiteChanged
+from rproxy_tui.console import Attachment, Ending, Outcome, SiteChanged, link_news
 from rproxy_tui.content import Content
 from rproxy_tui.driver import ConsoleDriver, OnlyText
 from rproxy_tui.governor import Governor
@@ -36,7 +35,7 @@ from rproxy_tui.page import Page
 from rproxy_tui.palette import Commands, Palette
 from rproxy_tui.screens.balancers import BalancersPage
 from rproxy_tui.screens.dashboard import DashboardPage
-from rproxy_tui.screens.explain import ExplainPage
+from rproxy_tui.screens.explain import ExplainPage, page_about
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.history import HistoryPage
 from rproxy_tui.screens.maps import MapsPage
@@ -45,6 +44,7 @@ from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
 from rproxy_tui.screens.rule_tests import RuleTestsScreen
 from rproxy_tui.screens.traffic import TrafficPage
+from rproxy_tui.time_cursor import TimeCursor
 from rproxy_tui.widgets.dialogs import Choice
 from rproxy_tui.widgets.frame import KeyHints
 from rproxy_tui.words import printable
@@ -103,6 +103,7 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         driver_class: type[Driver] | None = None,
         attachment: Attachment | None = None,
         author: str = CONSOLE,
+        welcome: Screen[None] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.engine = engine
@@ -110,11 +111,12 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         self.governor = Governor(perf_counter())
         self.snapshot: Snapshot = engine.snapshot()
         self.state: SiteState = engine.site()
+        self.time = TimeCursor()
         self.problems: tuple[Problem, ...] = ()
         self.link: Link | None = attachment.link() if attachment else None
         self.ctl = ""
         self.lost = asyncio.Event()
-        self._attachment, self._author = attachment, author
+        self._attachment, self._author, self._welcome = attachment, author, welcome
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
@@ -127,6 +129,8 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
     def on_mount(self) -> None:
         self._take_settings()
         self.set_interval(TICK, self._clock)
+        if self._welcome is not None:
+            self.push_screen(self._welcome)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return (ONLY_TEXT, *super().get_line_filters())
@@ -154,7 +158,8 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         now = perf_counter()
         self.governor.shown(now)
         with self.governor.painting():
-            self.snapshot = snapshot = self.engine.snapshot()
+            now_shown = self.engine.snapshot()
+            self.snapshot = snapshot = self.time.look(self.engine.snapshot_at, now_shown)
             state = self.engine.site()
             self._look_at_link()
             if (state.revision, state.text) != (self.state.revision, self.state.text):
@@ -169,19 +174,15 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
             page = self._page
             if page is not None and page.is_mounted:
                 page.pull(snapshot)
-                page.show_frame(snapshot)
+                page.show_frame(now_shown)
 
     def _look_at_link(self) -> None:
         """Say it when the service is lost or answers again."""
-        if self._attachment is None or self.link is None:
-            return
-        before, self.link = self.link, self._attachment.link()
-        if bool(before.lost) != bool(self.link.lost) or before.pid != self.link.pid:
-            self._problems_due = 0.0
-            if before.pid != self.link.pid:
-                self.say(f"attached again: the service was started anew, as process {self.link.pid}", "warning")
-            elif not self.link.lost:
-                self.say("attached again: the service answers", "success")
+        if self._attachment is not None and self.link is not None:
+            before, self.link = self.link, self._attachment.link()
+            if (news := link_news(before, self.link)) is not None:
+                self._problems_due = 0.0
+                self.say(*news)
 
     def _take_settings(self) -> None:
         console = self.state.site.console
@@ -222,16 +223,9 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         if page is not None:
             page.go_to("/".join([address[1], *address[3:4]]))
 
-    async def explain_request(self, number: int) -> None:
-        try:
-            seen = await self.engine.inspect(number)
-        except OSError as error:
-            self.say(str(error), "error")
-            return
-        if seen is None:
-            self.say("that request is no longer kept: the ring of requests has moved on", "warning")
-        else:
-            self.push_screen(ExplainPage(self.current_mode, seen=seen))
+    async def explain_request(self, record: Record) -> None:
+        page = await page_about(record, self.engine, self.current_mode)
+        self.say(page, "warning") if isinstance(page, str) else self.push_screen(page)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):
@@ -261,9 +255,9 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
-        """Leave at once when the proxy is idle or elsewhere; else ask what becomes of the requests."""
+        """Leave at once when the proxy is idle, elsewhere or past; else ask what becomes of the requests."""
         snapshot = self.engine.snapshot()
-        if self._attachment is not None:
+        if self._attachment is not None or snapshot.past:
             self.exit("serve")
         elif not snapshot.in_flight and not snapshot.rate:
             self.exit("drain")

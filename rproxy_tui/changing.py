@@ -36,6 +36,7 @@ from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.page import Page
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.screens.problems import ProblemsScreen
+from rproxy_tui.time_cursor import TimeCursor
 from rproxy_tui.widgets.dialogs import Choice, foretold, shortened
 from rproxy_tui.widgets.frame import outcome
 from rproxy_tui.words import printable
@@ -62,6 +63,8 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     """As in ConsoleVerbs."""
     ctl: str
     """As in ConsoleVerbs."""
+    time: TimeCursor
+    """As in ConsoleVerbs."""
     _author: str
     """Who works at the console."""
 
@@ -78,9 +81,14 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     def _page(self) -> Page | None:
         raise NotImplementedError
 
+    def changeable(self) -> bool:
+        if refusal := self.time.refusal():
+            self.refused(Refused(problems=(refusal,)))
+        return refusal is None
+
     async def submit(self, command: Command) -> Result:
-        if self.read_only:
-            return Refused(problems=(READ_ONLY,))
+        if refusal := READ_ONLY if self.read_only else self.time.refusal():
+            return Refused(problems=(refusal,))
         if sentences.takes_away(command):
             seen = self.engine.site().revision
             preview = await self.engine.preview(command)
@@ -100,7 +108,7 @@ class ChangingApp(App[Ending], inherit_bindings=False):
         return result
 
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
-        if confirm and not self.read_only:
+        if confirm and not self.read_only and self.time.at is None:
             command = made_on(command, self.state.revision)
             answers = (("y", yes), ("A", "Apply for 60 s"), ("w", "What would it do?"), ("n", "No"))
             while (answer := await self.ask(Choice(confirm, detail, answers))) == "w":
@@ -142,6 +150,8 @@ class ChangingApp(App[Ending], inherit_bindings=False):
         return next(iter(names_at(self.engine.site().site, address) - taken), "")
 
     async def _fill(self, draft: Draft | None, address: Address) -> None:
+        if not self.changeable():
+            return
         if draft is None:
             self.say(f"there is no {thing(address)} any more", "warning")
         elif (result := await self.ask(FormScreen(cast(ConsoleVerbs, self), draft))) is not None:

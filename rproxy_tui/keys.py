@@ -28,7 +28,14 @@ SHARED: list[Binding | tuple[str, str] | tuple[str, str, str]] = [
         show=False,
         tooltip="copy the rproxy ctl line of the last change",
     ),
-    Binding("T", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of the rows of [[tests]]"),
+    Binding("left_square_bracket", "screen.time(-10)", "Back", show=False, id="time.back", tooltip="show 10 s earlier"),
+    Binding("right_square_bracket", "screen.time(10)", "On", show=False, id="time.on", tooltip="show 10 s later"),
+    Binding(
+        "left_curly_bracket", "screen.time(-300)", "Far back", show=False, id="time.far_back", tooltip="5 min earlier"
+    ),
+    Binding("right_curly_bracket", "screen.time(300)", "Far on", show=False, id="time.far_on", tooltip="5 min later"),
+    Binding("0", "screen.now", "Now", show=False, id="time.now", tooltip="show what is now"),
+    Binding("f3", "rule_tests", "Tests", id="rule_tests", show=False, tooltip="what comes of [[tests]]"),
     Binding(
         "exclamation_mark", "note", "Note", id="note", show=False, tooltip="write a note of the last hour, for a ticket"
     ),

@@ -63,10 +63,11 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield do(console, Reload(), "reload the site file", "take it as it stands on disk")
     yield edit(console, ("site",), "timeouts, names, trusted proxies")
     yield edit(console, ("limits",), "sizes, times, rates and numbers")
-    left = partial(sentences.about_ban, now=console.snapshot.at)
+    left = partial(sentences.about_ban, now=engine.snapshot().at)
     yield from rows(console, "bans", left, {}, "keep an address or network out")
     yield edit(console, ("console",), "theme and keys")
     yield from optional(console, ("access_log",), site.access_log, "a line for each request")
+    yield from optional(console, ("recording",), site.recording, "what is kept of the last hours in a file")
     yield edit(console, ("file_types",), "what the names of served files say of them")
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():

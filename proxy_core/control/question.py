@@ -36,6 +36,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """It is still being typed: nobody is asked for each letter of it."""
     ask: bool = False
     """Services of [forward_auth] are really asked."""
+    generation: int = 0
+    """The one whose rules are asked, as the journal has them; 0 for the one in force."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -83,6 +85,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """What was asked of maps and files, each with the answer; "" and null differ."""
     settings: tuple[Setting, ...] = ()
     """The options that hold for it."""
+    generation: int = 0
+    """Whose rules they are; 0 for those of a file that nobody serves."""
 
 
 class Otherwise(Struct, frozen=True):

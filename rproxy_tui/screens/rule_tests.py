@@ -26,7 +26,7 @@ class RuleTestsScreen(ModalScreen[None]):
     """A list of tests, asked anew whenever the site has changed."""
 
     BINDINGS = [
-        Binding("escape,q,T", "dismiss", "Close", id="tests.close"),
+        Binding("escape,q,f3", "dismiss", "Close", id="tests.close"),
         Binding("j", "move(1)", show=False, id="tests.down"),
         Binding("k", "move(-1)", show=False, id="tests.up"),
         Binding("a", "add", "Add a test", id="tests.add"),

@@ -18,7 +18,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Static
 
 from proxy_core.config.schema import Field
 from rproxy_tui import rule_words
@@ -155,14 +155,15 @@ class Chooser(Widget, can_focus=True):
         self.action_step(-1 if event.x < 2 else 1)
 
 
-class FieldRow(Vertical):
-    """Label, input, and the problem with what is in it."""
+class FieldRow(Widget):
+    """Label, input, and the problem with what is in it. A form has dozens, so a label is drawn and not one more widget,
+    and the line of a problem is made when there is one."""
 
     def __init__(self, field: Field, text: str) -> None:
         super().__init__()
         self.field = field
         self._input = make_input(field, text)
-        self._wrong = Static(classes="wrong", markup=False)
+        self._wrong: Static | None = None
         self._shown = ""
         self._at_first = text
 
@@ -170,15 +171,16 @@ class FieldRow(Vertical):
         self._at_first = self.text
 
     def compose(self) -> ComposeResult:
+        yield self._input
+
+    def render(self) -> Content:
+        return Content.styled(self.label, "bold $accent" if self.has_class("-focused") else "$text-muted")
+
+    @property
+    def label(self) -> str:
         if isinstance(self._input, RowsInput):
-            yield Label(f"{self.field.name:<18} shift+↑↓ moves a row, ctrl+r removes it", markup=False)
-            yield self._input
-            yield self._wrong
-            return
-        with Horizontal():
-            yield Label("name" if self.field.name == NAME else self.field.name, markup=False)
-            yield self._input
-        yield self._wrong
+            return f"{self.field.name:<18} shift+↑↓ moves a row, ctrl+r removes it"
+        return "name" if self.field.name == NAME else self.field.name
 
     def on_descendant_focus(self) -> None:
         self.add_class("-focused")
@@ -200,7 +202,10 @@ class FieldRow(Vertical):
         if text == self._shown:  # most rows, after each key
             return
         self._shown = text
-        self.set_class(bool(text), "-wrong")
+        if self._wrong is None:
+            self._wrong = Static(classes="wrong", markup=False)
+            self.mount(self._wrong)
+        self._wrong.display = bool(text)
         self._wrong.set_class(warning, "-warning")
         self._wrong.update(Content(text))
 

@@ -134,9 +134,9 @@ def masthead(current: str, file: str, snapshot: Snapshot, read_only: bool, width
     return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length - 1), right)
 
 
-def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None = None) -> Content:
+def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None = None, moment: str = "") -> Content:
     """Traffic, errors, latencies, members, and what the loop suffers; ``cost`` is the console's part of it (0–1),
-    ``link`` is there where the console is not in that loop."""
+    ``link`` is there where the console is not in that loop; ``moment`` says which one it is, "" for now."""
     s, p = snapshot, snapshot.latency
     rate = f"{s.rate:6,.0f}" if s.rate >= 10 else f"{s.rate:6.1f}"
     percentiles = [("p50", p.p50), ("p95", p.p95), ("p99", p.p99)]
@@ -146,16 +146,21 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None =
         return Content.assemble(Content(" ").join(pairs), (" ms", "$text-muted"))
 
     late = s.lateness * 1000
-    past = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
+    lost = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
+    in_flight = labelled(f"{s.in_flight:3}", "in flight") if s.in_flight >= 0 else NOTHING
+    then = Content.assemble((f"◀ {moment}", "bold $text-warning"), "  ", labelled("0", "now")) if moment else NOTHING
     return fit(
         [
+            Part(11, (then,)),
             Part(9, (labelled(rate, "req/s"),)),
-            Part(4, (labelled(f"{s.in_flight:3}", "in flight"), NOTHING)),
+            Part(4, (in_flight, NOTHING)),
             Part(6, (labelled(f"{s.rate_4xx:4.1f}", "4xx/s"), NOTHING)),
             Part(8, (labelled(f"{s.rate_5xx:4.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
-            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]), *past)),
+            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]), *lost)),
             Part(7, members(snapshot)),
-            Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
+            Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING))
+            if late >= 0
+            else Part(3, (NOTHING,)),
             Part(2, (labelled(f"{cost * 100:2.0f} %", "console"), NOTHING)) if link is None else line(link),
         ],
         width,

@@ -6,6 +6,8 @@ third of their time. What is kept is keyed by all that a parse depends on, the t
 After each key Textual's pilot waits, several times, until the process used next to no processor time for 20 ms. Here
 the loop is asked instead: it is idle when nothing is ready to run and nothing waits to be painted.
 
+A picture that no terminal takes is not drawn: what is on the screen is drawn when a test asks for its text.
+
 The keys of one ``press`` come as one write, as from a terminal: their bytes go through the console's own reader of
 keys, which hands them out as the driver does. So every test with several keys in a row is one of keys in a burst.
 """
@@ -22,6 +24,7 @@ import pytest
 import textual.app
 import textual.pilot
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._compositor import Compositor
 from textual._context import active_app
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
@@ -84,6 +87,18 @@ def idle_by_the_loop() -> Iterator[None]:
         for module in (textual.app, textual.pilot):
             patch.setattr(module, "wait_for_idle", until_idle)
         patch.setattr(App, "_press_keys", in_one_write)
+        yield
+
+
+def undrawn(self: Compositor, **_: Any) -> None:
+    """In the place of ``Compositor.render_update``, whose picture Textual's headless driver throws away."""
+    self._dirty_regions.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def drawn_when_asked_for() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compositor, "render_update", undrawn)
         yield
 
 

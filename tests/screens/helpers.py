@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from unittest.mock import patch
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from proxy_core.control.door.remote_view import RemoteView
@@ -19,6 +20,7 @@ SIZES = [(60, 15), (80, 24), (120, 40)]
 
 def text(app: ConsoleApp) -> str:
     """The screen as lines of text, as the terminal would show it (dialogs on top of what is under them)."""
+    visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 

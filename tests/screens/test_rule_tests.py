@@ -24,7 +24,7 @@ status = 500
 
 async def test_each_test_is_shown_with_what_comes_of_it_now_those_that_fail_first() -> None:
     async with console(FakeEngine(SITE + TESTS)) as pilot:
-        await pilot.press("T")
+        await pilot.press("f3")
         await shows(pilot, "1 hold, 1 fail")
         await shows(pilot, "fails  bad")
         await shows(pilot, "status: none, expected 500")

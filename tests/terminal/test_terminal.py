@@ -238,6 +238,49 @@ def test_a_console_that_is_attached_detaches_or_is_killed_and_the_service_serves
     assert service.stop() == 0
 
 
+def memory(pid: int) -> float:
+    """MiB that a process has resident."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.soak
+def test_a_console_that_stands_still_for_a_minute_holds_nothing_up_and_is_not_waited_for_in_memory(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = start()
+    place = socket_path(tmp_path / "site.toml")
+    until(lambda: answers(place), "the door is open")
+    console = Terminal(place, program=ATTACH)
+    try:
+        with Load(service.port()) as load:
+            console.shows("ms line", 30)
+            load.answered(500)
+
+            def grown() -> float:
+                """MiB that the service grows by in a minute, also by the requests that it remembers."""
+                before, end = memory(service.pid), time.monotonic() + 60
+                while time.monotonic() < end:
+                    load.answered(50)
+                return memory(service.pid) - before
+
+            read = grown()
+            os.kill(console.pid, signal.SIGSTOP)
+            unread = grown()
+            os.kill(console.pid, signal.SIGCONT)
+            console.forget()
+            console.shows("ms line", 30)
+            console.kill()
+            load.answered(50)
+        worst = percentile(load.latencies, 0.99)
+        with capsys.disabled():
+            print(f"\na console stands still: {len(load.latencies)} requests, {len(load.failures)} failed, ", end="")
+            print(f"p99 {worst:.1f} ms; {read:.1f} MiB more in the minute before it, {unread:.1f} in that minute")
+        assert unread < read + 4, "what the service keeps for it"
+    finally:
+        console.kill()
+    assert service.stop() == 0
+
+
 def test_a_site_that_is_served_already_is_offered_to_attach_to(start: Start, tmp_path: Path) -> None:
     service = start()
     until(lambda: answers(socket_path(tmp_path / "site.toml")), "the door is open")

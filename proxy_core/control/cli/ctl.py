@@ -55,6 +55,11 @@ def _path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="keys and ids of rows with dots: routes.all.path")
 
 
+def _number(parser: argparse.ArgumentParser) -> None:
+    about = "only this one, with its diff"
+    parser.add_argument("number", nargs="?", type=int, metavar="GENERATION", help=about)
+
+
 def _ban(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("client", help="its address, or a network")
     parser.add_argument("span", nargs="?", default="", help="30m, 1h, 7d; for good without it")
@@ -78,8 +83,9 @@ def _terms(parser: argparse.ArgumentParser) -> None:
 
 def _tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="as in: status>=500 member=c path~^/api ms>250")
-    parser.add_argument("-n", dest="lines", type=int, default=10, help="begin with the last so many (%(default)s)")
+    parser.add_argument("-n", dest="lines", type=int, default=None, help="begin with the last so many (10; of HAR all)")
     parser.add_argument("--once", action="store_true", help="do not wait for more")
+    parser.add_argument("--har", action="store_true", help="what is kept as a HAR file, and no more")
 
 
 def _note(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +132,7 @@ VERBS = {
     "reload": _of_command("Take the site file as it stands on disk.", ""),
     "keep": _of_command("Write the running site over what somebody else wrote to the file.", ""),
     "merge": _of_command("Make what is not saved again, on top of what somebody else wrote.", ""),
-    "history": Verb("What was applied, by whom.", ctl_answers.history, arguments=_nothing),
+    "history": Verb("What was applied, by whom, and what it did.", ctl_answers.history, arguments=_number),
     "explain": Verb("What would become of a request.", ctl_answers.explain, arguments=question_line.arguments),
     "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
     "test": Verb("What comes of each row of [[tests]] now.", ctl_answers.tests, arguments=_nothing),
@@ -213,7 +219,7 @@ def _own_options(given: Namespace, words: list[str]) -> list[str]:
 
 def named_socket(said: str | None, program: str, option: str) -> Path | int:
     """The socket that is meant, or the exit status where that cannot be told, which ``program`` then says."""
-    if said is not None and "/" in said:
+    if said is not None and ("/" in said or Path(said).is_socket()):
         return Path(said)
     running = sockets()
     found = [path for path in running if said in (None, path.name, path.stem)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +27,9 @@ from proxy_core.control.explaining import rule_tests
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
 from proxy_core.control.foreseen import in_words
-from proxy_core.control.view import MemberLoad, Snapshot
-from proxy_core.control.watching import trouble_words
+from proxy_core.control.view import Generation, MemberLoad, Snapshot
+from proxy_core.control.watching import effects, trouble_words
+from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
@@ -238,9 +240,24 @@ def get(call: Call) -> int:
 
 
 def history(call: Call) -> int:
-    past = call.client.history()
-    rows = [(str(each.number), _when(each.at), each.author, each.sentence) for each in past.generations]
-    return _show(call, past, _table(("gen", "at", "by", "what"), rows))
+    past, number = call.client.history(), call.given.number
+    if number is not None:
+        return _generation(call, next((each for each in past.generations if each.number == number), None))
+    rows = [
+        (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
+        for each in past.generations
+    ]
+    return _show(call, past, _table(("gen", "at", "by", "what", "did"), rows))
+
+
+def _generation(call: Call, found: Generation | None) -> int:
+    """One of them, with its diff."""
+    if found is None:
+        tell(f"rproxy ctl: generation {call.given.number} is not kept")
+        return EXIT_REFUSED
+    did = effects.sentence(found.effect, found.number)
+    head = f"# generation {found.number}, {_when(found.at)}, {found.author}: {found.sentence}"
+    return _show(call, found, "\n".join(filter(None, (head, did and f"# {did}", found.diff.rstrip("\n")))))
 
 
 def explain(call: Call) -> int:
@@ -251,10 +268,13 @@ def explain(call: Call) -> int:
 def tail(call: Call) -> int:
     asked = " ".join(call.given.filter)
     compiled(asked)  # what is wrong with it is said before anybody is asked
-    after = -max(0, call.given.lines)
-    if not call.given.lines:
+    if call.given.har:
+        return _har(call, asked)
+    lines = 10 if call.given.lines is None else max(0, call.given.lines)
+    after = -lines
+    if not lines:
         after = call.client.snapshot().newest_record
-    if asked and call.given.lines:
+    if asked and lines:
         after = 0
     first = True
     while True:
@@ -263,7 +283,7 @@ def tail(call: Call) -> int:
         if first and asked and len(rows) == 500:
             after = found.seen
             continue
-        for row in rows[-call.given.lines :] if first else rows:
+        for row in rows[-lines:] if first else rows:
             say(printable_json(msgspec.json.encode(row).decode()) if call.as_json else _request(row))
         first = False
         after = found.seen
@@ -271,6 +291,18 @@ def tail(call: Call) -> int:
             return 0
         if not rows:
             time.sleep(ASK_AGAIN)
+
+
+def _har(call: Call, asked: str) -> int:
+    """What is kept, as a HAR file on standard output."""
+    rows, after, snapshot = deque[Record](maxlen=call.given.lines), 0, call.client.snapshot()
+    while after < snapshot.newest_record:  # others may come for ever
+        found = call.client.records(after, filter=asked)
+        rows += found.records
+        after = found.seen
+    tls = any(listener.tls for listener in snapshot.listeners)
+    say(har_text(rows, "https" if tls else "http").rstrip("\n"))
+    return 0
 
 
 def _request(row: Record) -> str:

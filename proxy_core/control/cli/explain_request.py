@@ -16,7 +16,9 @@ from proxy_core.control.cli.subcommand import (
     site_argument,
     tell,
 )
+from proxy_core.control.editing.history import journal_of, load
 from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.explaining.question_line import arguments, question
 from proxy_core.control.question import Question
 from proxy_core.printable import printable, printable_json
@@ -47,6 +49,8 @@ async def _explain(file: Path, question: Question, as_json: bool) -> int:
         upstreams = Upstreams(WRITE_BUFFER, folder=file.parent)
         outside.services = Services(upstreams) if question.ask else None
         try:
+            if question.generation:
+                rules = await PastRules(load(journal_of(file)).find).of(question.generation)
             explanation = await explain(rules, outside, question)
         except ValueError as error:
             tell(printable(f"rproxy explain: {question.url}: {error}"))

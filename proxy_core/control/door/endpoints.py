@@ -15,9 +15,11 @@ from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.view import Generation, IncidentNote, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Kind
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
@@ -50,10 +52,25 @@ class Hello(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of the seconds, for who has the others."""
+    """Which of the seconds, for who has the others; or which moment of the last hour."""
 
     after: float = 0.0
     """Those that began later."""
+    at: float = 0.0
+    """The moment that is kept nearest to it, in seconds since the epoch; 0 for now."""
+
+
+class DetailsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of whom, and before which moment."""
+
+    kind: Kind = "site"
+    """member, route, rule, shape or site."""
+    home: str = ""
+    """The balancer of a member; routes or rewrites for a row of these lists."""
+    name: str = ""
+    """Its name or id, or the text of a shape."""
+    at: float = 0.0
+    """The moment, in seconds since the epoch; 0 for now."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,8 +85,14 @@ class RecordsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     after: int = 0
     """Those with a greater number; below 0: the last so many."""
+    before: int = 0
+    """The last ones with a smaller number, in place of the first ones after one; 0 for these."""
     limit: int = 500
     """At most so many, 1 to 500, the oldest first."""
+    last: int = 0
+    """Of others than the last so many only those that went wrong; 0 for all."""
+    failed: bool = False
+    """Only those that went wrong (5xx, 499, cut) or were slow, which are kept for longer than others."""
     filter: str = ""
     """Only those that it holds for: status>=500 member=c path~^/api."""
 
@@ -92,6 +115,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """What Undo would take back."""
     redo: Generation | None
     """What Redo would do again."""
+    changes: tuple[LastChange, ...] = ()
+    """The generations that made each row and table of the site what it is."""
 
 
 class MapQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,7 +199,14 @@ class Endpoint(Struct, frozen=True):
 
 ENDPOINTS = (
     Endpoint("hello", "GET", "/v1", "Who answers, and who asks.", Hello),
-    Endpoint("snapshot", "GET", "/v1/snapshot", "The numbers of this moment.", Snapshot, SnapshotQuery),
+    Endpoint(
+        "snapshot", "GET", "/v1/snapshot", "The numbers of this moment, or of one of the last hour.", Snapshot,
+        SnapshotQuery,
+    ),
+    Endpoint(
+        "details", "GET", "/v1/details", "What one member, route or rule did lately, on which paths.", Details,
+        DetailsQuery,
+    ),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),
     Endpoint(

@@ -260,14 +260,20 @@ def _edits(change: Change) -> tuple[str, ...]:
         said += ["+"] * bool(said)
         match edit:
             case Set(address=place, value=content):
-                said += ["set", spelling.key(*place), _value(content)]
+                said += ["set", _path(place), _value(content)]
             case Insert(address=place, row=row, before=before):
-                said += ["add", spelling.key(*place), _value(row), *(("--before", before) if before else ())]
+                said += ["add", _path(place), _value(row), *(("--before", before) if before else ())]
             case Move(address=place, before=before):
-                said += ["move", spelling.key(*place), *(("--before", before) if before else ())]
+                said += ["move", _path(place), *(("--before", before) if before else ())]
             case Delete(address=place):
-                said += ["remove", spelling.key(*place)]
+                said += ["remove", _path(place)]
     return (*said, "--say", change.sentence) if change.sentence != _sentence(change.edits) else tuple(said)
+
+
+def _path(place: Address) -> str:
+    """An address as a path that looks like no option."""
+    said = spelling.key(*place)
+    return f'"{place[0]}"{said.removeprefix(place[0])}' if said.startswith("-") else said
 
 
 def _change(given: Sequence[str]) -> Change:

@@ -23,8 +23,8 @@ from proxy_core.control.watching.troubles import AppliedAt
 KEPT = 200
 
 
-class HistoryEntry(Generation, frozen=True, kw_only=True):
-    """One generation, as the journal keeps it."""
+class HistoryEntry(Generation, frozen=True, kw_only=True, omit_defaults=True):
+    """One generation, as the journal keeps it: without its effect, which is known of the last hour alone."""
 
     text: str
     """The whole site file."""

@@ -86,6 +86,8 @@ class Sight(Struct, frozen=True, kw_only=True):
     """Requests that the access log lost."""
     pending: Pending | None = None
     """As in Snapshot."""
+    unrecorded: Mapping[str, int] = {}
+    """What the recording lost, by table."""
 
     @property
     def generation(self) -> int:

@@ -1,8 +1,8 @@
 """The incident note: what was wrong, since when, and which edits were made, as text that a ticket takes.
 
-It is a handful of files: README.md, a diff for each edit, charts as SVG. All of it is made of plain data: what was
-found, generations, ten-second steps, finished requests. What is secret is masked; text from outside is made printable
-and cannot become markup of another kind. Pure: no clock, no disk.
+It is a handful of files: README.md, a diff for each edit, charts as SVG, the failing requests as HAR. All of it is made
+of plain data: what was found, generations, ten-second steps, finished requests. What is secret is masked; text from
+outside is made printable and cannot become markup of another kind. Pure: no clock, no disk.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from msgspec import Struct
 
 from proxy_core.balance.latency_histogram import percentiles
 from proxy_core.control.view import Generation, MemberLoad
-from proxy_core.control.watching import trouble_words
+from proxy_core.control.watching import effects, trouble_words
+from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.printable import printable, printable_lines
 from proxy_core.runtime.last_hour import STEP, CellCounts, TenSeconds, merged
 from proxy_core.secret_values import masked
 
-BESIDE = 300.0
-"""Seconds before and after an edit that its effect is read from."""
 MOST_ROWS = 20
 """Rows of a table."""
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 150, 56, 20
@@ -61,6 +60,7 @@ def files(facts: NoteFacts) -> dict[str, str]:
     found = {"README.md": _readme(facts, steps, edits)}
     found |= {f"g{each.number}.diff": _plain(each.diff) for each in edits if each.diff}
     marks = [(each.at, f"g{each.number}") for each in edits]
+    found["failing.har"] = har_text(facts.failing)
     for name, values in _measures(steps).items():
         found[f"{name.split()[0]}.svg"] = chart(Series(name, values), facts.since, facts.at, marks)
     return found
@@ -80,6 +80,7 @@ def _readme(facts: NoteFacts, steps: Sequence[TenSeconds], edits: Sequence[Gener
         _table(("path", "requests", "5xx", "4xx", "p95"), _shapes(steps)),
         "## Failing requests",
         _table(("at", "status", "request", "member", "ms", "cause"), map(_request, facts.failing[-MOST_ROWS:])),
+        "All that are kept are in [failing.har](failing.har).",
         "## Charts",
         "\n".join(f"![{name}]({name.split()[0]}.svg)" for name in _measures(steps)),
     ]
@@ -88,24 +89,12 @@ def _readme(facts: NoteFacts, steps: Sequence[TenSeconds], edits: Sequence[Gener
 
 def _edit(facts: NoteFacts, edit: Generation) -> str:
     lines = [f"**{_clock(edit.at)}, g{edit.number}, {_line(edit.author)}**: {_line(edit.sentence)}"]
-    lines.append(f"- effect: {effect(facts.steps, edit.at)}")
+    lines.append(f"- effect: {effects.sentence(edit.effect, edit.number) or 'not known'}")
     if line := facts.lines.get(edit.number):
         lines.append(f"- the same by hand: `{_code(line)}`")
     if edit.diff:
         lines.append(f"- [g{edit.number}.diff](g{edit.number}.diff)")
     return "\n".join(lines)
-
-
-def effect(steps: Iterable[TenSeconds], at: float) -> str:
-    """``5xx 0.0 → 0.4 %, p95 40 → 42 ms``: the five minutes before a moment against those after it."""
-    sides: tuple[list[CellCounts], list[CellCounts]] = ([], [])
-    for step in steps:
-        if abs(step.at - STEP / 2 - at) <= BESIDE and not step.at - STEP < at < step.at:
-            sides[step.at > at].extend(cell for _, cell in step.cells)
-    before, after = map(merged, sides)
-    if not before.requests or not after.requests:
-        return "not known: too few requests before or after it"
-    return f"5xx {_part(before)} → {_part(after)} %, p95 {_p95(before)} → {_p95(after)} ms"
 
 
 def _part(cell: CellCounts) -> str:

@@ -167,6 +167,11 @@ async def test_requests_are_listed_by_a_filter(tmp_path: Path, capsys: pytest.Ca
         assert await ctl(there, "tail --once -n 2 --json") == 0
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["target"] for line in lines] == ["/item/3", "/item/4"]
+        assert await ctl(there, "tail path~[13]$ --har") == 0
+        entries = json.loads(capsys.readouterr().out)["log"]["entries"]
+        assert [each["request"]["url"] for each in entries] == ["http://localhost/item/1", "http://localhost/item/3"]
+        assert await ctl(there, "tail --har -n 1") == 0
+        assert len(json.loads(capsys.readouterr().out)["log"]["entries"]) == 1
 
 
 async def test_entries_of_a_map_are_set_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from proxy_core.control.cli.ctl import EXIT_NOBODY, named_socket
 from proxy_core.control.door import door as door_module
 from proxy_core.control.door.client import Denied, DoorClient, NobodyThere
 from proxy_core.control.door.peers import peer, user_name
@@ -240,3 +241,11 @@ async def test_a_client_has_typed_answers_and_says_when_nobody_is_there(tmp_path
         await asyncio.to_thread(talk, there.path)
     with pytest.raises(NobodyThere, match=r"door\.sock"):
         DoorClient(tmp_path / "door.sock").hello()
+
+
+def test_a_socket_here_is_named_without_its_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("c.sock")
+        assert named_socket("c.sock", "rproxy ctl", "-s ") == Path("c.sock")
+    assert named_socket("other.sock", "rproxy ctl", "-s ") == EXIT_NOBODY

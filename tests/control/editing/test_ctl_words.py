@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -107,6 +107,7 @@ commands = (
 
 
 @given(commands)
+@example(Change(edits=(Delete(("--0",)), Set(("--", "a"), 1), Move(("-x", "--say"), "")), sentence="s"))
 def test_every_command_comes_back_from_its_words(command: Command) -> None:
     assert parse(shlex.split(shlex.join(words(command)))) == command
 

@@ -32,6 +32,7 @@ from tests.e2e.harness import upstream
 from tests.ports import free_port
 from tests.waiting import PATIENCE, until
 
+SOAK = pytest.mark.soak
 BROKEN = {
     "it ends at once": "import os; os._exit(3)",
     "it cannot be imported": "import a_module_that_is_not_there",
@@ -40,14 +41,20 @@ BROKEN = {
 """What a program does first of all."""
 
 
-@pytest.mark.parametrize("how", ["door", "signal"])
-async def test_an_upgrade_fails_no_request_and_cuts_nothing_that_is_long(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "rate", "seconds"), [("door", 100, 0), ("signal", 100, 0), pytest.param("door", 200, 30, marks=SOAK)]
+)
+async def test_an_upgrade_fails_no_request_and_cuts_nothing_that_is_long(
+    tmp_path: Path, how: str, rate: float, seconds: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``seconds``: how long download, upload and WebSocket last at least."""
     async with service(tmp_path) as (this, port):
         (_, old) = this.ready()[0]
-        async with load(port, 100) as clients:
+        async with load(port, rate) as clients:
             await until(lambda: clients.answered > 20)
             long = [asyncio.create_task(each(port, this.enough)) for each in (download, upload, chat)]
             await until(lambda: clients.answered > 40)
+            enough = asyncio.get_running_loop().time() + seconds
             if how == "door":
                 answer = await this.upgrade()
                 assert answer.status == 200, answer.body
@@ -56,10 +63,14 @@ async def test_an_upgrade_fails_no_request_and_cuts_nothing_that_is_long(tmp_pat
             _, new = await this.until_ready(2)
             before = clients.answered
             await until(lambda: clients.answered > before + 200)
+            await asyncio.sleep(enough - asyncio.get_running_loop().time())
             this.enough.set()
             async with asyncio.timeout(PATIENCE):
                 assert await asyncio.gather(*long) == [True, True, True]
                 assert await this.process.wait() == 0
+        if seconds:
+            with capsys.disabled():
+                print(f"\nan upgrade at {rate:.0f}/s: {clients.answered} answered, {clients.failed.total()} failed")
         assert not clients.failed, this.log.read_text()
         assert new != old
         assert (await this.ask("/v1")).json["pid"] == new
