@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 MASK = "(masked)"
+SECRET_FIELDS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
+"""Fields of requests and answers that are secret in every site."""
 
 _NAMES = (
     r"passw(?:or)?d|passphrase|pwd(?![a-z])|(?<![a-z])pass(?![a-z])|secret|token(?!s)|(?<!allow-)credential"

@@ -38,6 +38,7 @@ from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText, exposition
 from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
+from proxy_core.control.watching.shadow_loads import shadow_loads
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.fact_lookups import Outside
@@ -204,6 +205,7 @@ class Engine:
             demo=self._demo.running,
             limited=self._server.reached(),
             troubles=troubles,
+            shadows=shadow_loads(rules, self._server.shadows.tallies),
         )
 
     def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
@@ -228,12 +230,9 @@ class Engine:
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules
         return SiteState(
-            generation=rules.generation,
-            revision=editor.revision,
-            site=rules.site,
-            text=editor.document.text,
+            generation=rules.generation, revision=editor.revision, site=rules.site, text=editor.document.text,
             file=str(self.file),
-        )
+        )  # fmt: skip
 
     def problems(self) -> tuple[Problem, ...]:
         return (

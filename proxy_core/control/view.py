@@ -15,6 +15,7 @@ from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.question import Explanation, Inspection, Question
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.shadow_loads import ShadowLoad
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
@@ -248,6 +249,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """How often each of [limits] was reached, and "deny" for who is denied or banned."""
     troubles: tuple[Trouble, ...] = ()
     """What is wrong, as the numbers say, worst first."""
+    shadows: tuple[ShadowLoad, ...] = ()
+    """What copies of requests have shown, by route."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):

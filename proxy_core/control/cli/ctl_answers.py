@@ -28,6 +28,7 @@ from proxy_core.control.view import MemberLoad, Snapshot
 from proxy_core.control.watching import trouble_words
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
+from proxy_core.control.watching.shadow_loads import ShadowLoad
 from proxy_core.errors import errors
 from proxy_core.printable import printable_json
 
@@ -203,6 +204,27 @@ def _member(load: MemberLoad) -> tuple[str, ...]:
     return (
         name, state if load.role == "regular" else f"{state} ({load.role})", load.health, f"{load.weight:g}",
         f"{load.share:.0%}", str(load.busy), f"{load.rate:.1f}", str(load.errors), _ms(load.latency.p95), load.url,
+    )  # fmt: skip
+
+
+def shadow(call: Call) -> int:
+    loads = call.client.snapshot().shadows
+    lines = [_table(SHADOW_COLUMNS, map(_shadow, loads))]
+    for load in loads:
+        if load.groups:
+            rows = [(str(g.count), g.shape, g.kind, f"{g.real} → {g.copy}", str(g.record)) for g in load.groups]
+            lines += ["", f"{load.route}:", _table(("count", "path", "kind", "real → copy, last", "request"), rows)]
+    return _show(call, loads, "\n".join(lines) if loads else "no route has a shadow")
+
+
+SHADOW_COLUMNS = ("route", "copies to", "part", "copies", "same", "dropped", "in flight", "differences")
+
+
+def _shadow(load: ShadowLoad) -> tuple[str, ...]:
+    kinds = ", ".join(f"{kind} {count}" for kind, count in load.kinds.items()) or "none"
+    return (
+        load.route, load.pool, f"{100 * load.share:g} %", str(load.requests), str(load.same), str(load.dropped),
+        str(load.in_flight), kinds,
     )  # fmt: skip
 
 

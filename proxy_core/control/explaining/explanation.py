@@ -21,9 +21,8 @@ from proxy_core.http.target import readable
 from proxy_core.rules.decision import Forward, Redirect, Respond, Step
 from proxy_core.rules.facts import FactKey, Need
 from proxy_core.runtime.exchange import Exchange
+from proxy_core.secret_values import SECRET_FIELDS
 from proxy_core.serve.way import Way
-
-SECRETS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
 
 
 class Findings(NamedTuple):
@@ -117,7 +116,7 @@ def _shown(fact: FactKey, answer: str | None) -> tuple[str, str, str, str | None
 
 @lru_cache(64)
 def _secret(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    either = "|".join(map(re.escape, (*SECRETS, *names))).encode()
+    either = "|".join(map(re.escape, (*SECRET_FIELDS, *names))).encode()
     return re.compile(rb"(?im)^(%b)([ \t]*:[ \t]*)([^\r\n]*)" % either)
 
 
