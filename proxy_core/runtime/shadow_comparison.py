@@ -84,7 +84,7 @@ def said(answer: Answer, body: Body, names: Iterable[bytes], back: Mapping, *, l
     """What is compared of an answer whose body has come."""
     fields = tuple(_value(answer.lines, name, back) for name in names)
     length = answer.length if answer.length >= 0 else body.length
-    return Said(answer.status, fields, length, body.digest, longer)
+    return Said(answer.status, fields, length, body.digest, longer and answer.length < 0)
 
 
 def _value(lines: Sequence[bytes], name: bytes, back: Mapping) -> str | None:

@@ -229,7 +229,11 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[Family]:
 def _shadows(snapshot: Snapshot) -> Iterator[Family]:
     shadows = [({"route": load.route}, load) for load in snapshot.shadows]
     counts = [("", labels, load.requests) for labels, load in shadows]
-    kinds = [("", {**labels, "kind": kind}, count) for labels, load in shadows for kind, count in load.kinds.items()]
+    kinds = [
+        ("", {**labels, "kind": kind.replace(" ", "_")}, count)
+        for labels, load in shadows
+        for kind, count in load.kinds.items()
+    ]
     dropped = [("", labels, load.dropped) for labels, load in shadows]
     yield "shadow_requests_total", "counter", "Copies of requests that are over, by route.", counts
     meaning = "In what answers to copies differed from the real ones: status, length, body, no answer, or a field."
