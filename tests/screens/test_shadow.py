@@ -45,9 +45,10 @@ async def test_a_key_on_routes_shows_how_to_begin_then_the_copies_and_the_reques
     fake = Copied()
     fake.advance(5)
     async with console(Serialised(fake), (80, 24), page="3") as pilot:
-        await pilot.press("S")
         assert isinstance(pilot.app, ConsoleApp)
         app = pilot.app
+        await until(pilot, lambda: isinstance(app.screen, RoutesPage), "the routes")
+        await pilot.press("S")
         await until(pilot, lambda: "No route has a shadow yet" in text(app), "how to begin")
         fake.loads = (LOAD,)
         await until(pilot, lambda: "GET /item/{n}" in text(app), "the difference")

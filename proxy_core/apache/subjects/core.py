@@ -97,8 +97,11 @@ LOST = {
     "Site.bans": "Apache has no end for them: write Require not ip",
     "Site.metrics": "mod_status tells its numbers",
 }
-QUIET = frozenset({"Options.secret_headers", "Site.console", "Site.control", "Site.log", "Site.tests"})
-"""What is about this program alone: nothing is lost without it."""
+QUIET = frozenset(
+    {"Options.secret_headers", "Route.shadow_fields", "Route.shadow_share", "Site.console", "Site.control", "Site.log",
+     "Site.tests"}
+)  # fmt: skip
+"""What is about this program alone, or about what is lost as a whole: nothing is lost without it."""
 
 
 def lines(options: Any, default: Any, folder: Path) -> Lines:
