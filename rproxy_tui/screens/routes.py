@@ -54,7 +54,7 @@ class RoutesPage(RowsPage[Route]):
         Binding("d,delete", "delete", "Delete", id="routes.delete", tooltip="remove the row"),
         Binding("K,shift+up", "shift(-1)", "Up", show=False, id="routes.up", tooltip="try the row earlier"),
         Binding("J,shift+down", "shift(1)", "Down", show=False, id="routes.down", tooltip="try the row later"),
-        Binding("f", "fix", "Fix order", id="routes.fix", tooltip="move a row that never matches above what hides it"),
+        Binding("f", "fix", "Fix order", id="routes.fix", tooltip="move a row that never matches to where it does"),
         Binding("S", "shadow", "Shadow", show=False, id="routes.shadow", tooltip="what copies of requests have shown"),
     ]
 
