@@ -3,15 +3,17 @@ becomes of the copy."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Balancer, HeaderRule, Site
+from proxy_core.config.model import Balancer, HeaderRule, Member, RewriteMap, Route, Site
+from proxy_core.runtime.compile_site import compile_site
+from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.shadow_comparison import ShadowTally
-from proxy_core.serve import shadow_copies
-from tests.serve.playbook import Play, Step, accepts, asks, closes, refuses, run, says, sees
+from proxy_core.serve import shadow_copies, shadowed_request
+from tests.serve.playbook import Play, Step, Wire, accepts, asks, closes, refuses, run, says, sees, tells
 from tests.serve.test_flight import GET, HELLO, OK, PLAIN, POST, SCRIPTS, UPGRADE, WRONG
 
 
@@ -41,6 +43,16 @@ def copied(**expected: object) -> Step:
     return step
 
 
+def serves(answer: bytes, host: bytes) -> Step:
+    """The member with this Host answers, whoever else is asked something."""
+
+    def step(play: Play) -> None:
+        asked = [each for each in play.upstreams.opened if each.receiver is not None]
+        next(each for each in asked if host in cast(Wire, each.transport).written[-400:]).data_received(answer)
+
+    return step
+
+
 def full(play: Play) -> None:
     """There is no room for more copies of the route."""
     shadow = play.rules.program.routes[0].shadow
@@ -57,6 +69,18 @@ COPY = (
     b"GET /x HTTP/1.1\r\nHost: s\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: a\r\n"
     b"X-Forwarded-Server: localhost\r\nX-Forwarded-Proto: http\r\nX-Shadow: 1\r\n\r\n"
 )
+LIMITED = replace(
+    PLAIN,
+    routes=(Route(id="s", path="/s", proxy="balancer://s/"), *shadowed(PLAIN).routes),
+    balancers={"s": Balancer(members={"s": Member(url="http://s", max_connections=1)}, timeout=5)},
+)
+"""The members of the shadow take one request at a time, and those of a route too."""
+BY_HASH = replace(
+    shadowed(PLAIN),
+    maps={"m": RewriteMap(type="prg", command=("/bin/cat",))},
+    balancers={"s": Balancer(members={"s": Member(url="http://s")}, method="hash", key="${m:x}")},
+)
+TO_SHADOW = GET.replace(b"/x", b"/s")
 MARKED = GET.replace(b"\r\n\r\n", b"\r\nX-Shadow: 1\r\n\r\n")
 COPIES = {
     "a copy is what the member got, with a field that says what it is": (
@@ -72,7 +96,7 @@ COPIES = {
     ),
     "nothing is sent before the real answer has ended": (
         BESIDE, asks(GET), sees(upstream=1), says(OK + b"he"), sees(OK + b"he"), says(b"llo"), sees(b"llo", COPY),
-        says(HELLO),
+        says(HELLO), copied(same=1, kinds={}),
     ),
     "an idle connection that closes drops the copy and says nothing of the member": (
         BESIDE, *DONE, sees(HELLO, COPY), closes, copied(requests=0, dropped=1, in_flight=0), sees(errors=0, **SEEN),
@@ -90,8 +114,19 @@ COPIES = {
     "there is no copy where the answer did not end": (
         BESIDE, asks(GET), says(OK + b"he"), sees(OK + b"he", 1), closes, sees(after="cut"), copied(pool=""),
     ),
-    "there is no copy of those that are not chosen": (
+    "there is no copy with a share of nothing": (
         replace(BESIDE, routes=(replace(BESIDE.routes[0], shadow_share=0.0),)), *DONE, sees(HELLO), copied(pool=""),
+    ),
+    "a copy waits for no place at a member": (
+        LIMITED, *DONE, sees(HELLO, 1), asks(GET), sees(upstream=1), serves(HELLO, b"Host: m"), sees(HELLO),
+        copied(dropped=1, in_flight=1), says(HELLO), copied(requests=1, in_flight=0),
+    ),
+    "who waits for a place at a member gets that of a copy": (
+        LIMITED, *DONE, sees(HELLO, 1), asks(TO_SHADOW), sees(waits="member", standing=1),
+        says(HELLO), sees(upstream=1, waits="answer", standing=0), says(HELLO), sees(HELLO),
+    ),
+    "a balancer by hash asks what its key needs": (
+        BY_HASH, *DONE, sees(HELLO), copied(in_flight=1), tells("v"), sees(upstream=COPY), says(HELLO), copied(same=1),
     ),
     "fields that rules set are in the copy too": (
         replace(BESIDE, headers=(HeaderRule(id="h", name="X-A", action="set", value="1", on="request"),)),
@@ -108,14 +143,40 @@ async def test_copy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "kinds"),
-    [((refuses("s refused"),), {"no answer": 1}), ((accepts, sees(upstream=COPY), says(HELLO)), {})],
+    [
+        ((refuses("s refused"),), {"no answer": 1}),
+        ((refuses("no file descriptors", ours=True),), None),
+        ((accepts, sees(upstream=COPY), says(HELLO)), {}),
+    ],
 )
 async def test_a_copy_that_waits_for_a_connection_leaves_the_client_to_its_next_request(
-    outcome: tuple[Step, ...], kinds: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    outcome: tuple[Step, ...], kinds: dict[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    over = copied(requests=1, in_flight=0, kinds=kinds) if kinds is not None else copied(dropped=1, in_flight=0)
     steps = (
         asks(GET), accepts, sees(upstream=1), says(HELLO), sees(HELLO, asked=2, **SEEN), copied(in_flight=1),
         asks(POST, b"0123456789"), sees(upstream=1), says(HELLO), sees(HELLO, **SEEN),
-        *outcome, copied(requests=1, in_flight=0, kinds=kinds),
+        *outcome, over,
     )  # fmt: skip
     await run(BESIDE, False, steps, monkeypatch)
+
+
+@pytest.mark.parametrize(("drawn", "copies"), [(0.29, 1), (0.3, 0)])
+async def test_the_share_says_how_many_are_copied(drawn: float, copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadowed_request, "random", lambda: drawn)
+    some = replace(shadowed(PLAIN), routes=(replace(shadowed(PLAIN).routes[0], shadow_share=0.3),))
+    await run(some, True, (*DONE, sees(HELLO), copied(requests=copies)), monkeypatch)
+
+
+async def test_what_is_known_of_copies_ends_with_their_shadow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def another(play: Play) -> None:
+        shadows = play.state.shadows
+        (row,) = (each for each in compile_site(BESIDE, Registry(), 2).program.routes if each.shadow)
+        assert row.shadow is not None
+        assert shadows.tally("all", row.shadow).requests == 0
+        shadows.adopt(play.rules)
+        assert [*shadows.tallies] == ["all"]
+        shadows.adopt(compile_site(PLAIN, Registry(), 3))
+        assert not shadows.tallies
+
+    await run(shadowed(PLAIN), True, (*DONE, sees(HELLO), copied(requests=1), another), monkeypatch)
