@@ -119,7 +119,7 @@ COPIES = {
     ),
     "a copy waits for no place at a member": (
         LIMITED, *DONE, sees(HELLO, 1), asks(GET), sees(upstream=1), serves(HELLO, b"Host: m"), sees(HELLO),
-        copied(dropped=1, in_flight=1), says(HELLO), copied(requests=1, in_flight=0),
+        copied(dropped=1, in_flight=1), says(HELLO), copied(requests=1, in_flight=0), sees(problems=0),
     ),
     "who waits for a place at a member gets that of a copy": (
         LIMITED, *DONE, sees(HELLO, 1), asks(TO_SHADOW), sees(waits="member", standing=1),
