@@ -42,7 +42,7 @@ def _cpu(options: argparse.Namespace, folder: Path) -> tuple[str, dict[str, Any]
     rows = options.rows.split(",") if options.rows else list(ROWS)
     if unknown := [row for row in rows if row not in ROWS]:
         raise SystemExit(f"no row is called {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    found = contenders(options.only, options.against, options.python)
+    found = contenders(options.only, options.against, options.python, options.recording)
     _within(120 + (options.rounds + 1) * len(rows) * len(found) * (options.seconds + 5))
     print("\n".join(f"{one.name}: {one.version}" for one in found))
     samples = cpu.measure(found, rows, options.rounds, options.seconds, folder)
@@ -81,6 +81,7 @@ def _options() -> argparse.Namespace:
     by_cpu.add_argument("--rounds", type=int, default=5)
     by_cpu.add_argument("--seconds", type=float, default=2.0, help="of load for each row, contender and round")
     by_cpu.add_argument("--only", help="other proxies to compare with: apache,nginx,haproxy,caddy; none for none")
+    by_cpu.add_argument("--recording", action="store_true", help="the same with a recording as well")
     by_profile = kinds.add_parser("profile", help="where the time of a request goes, stage by stage")
     by_profile.set_defaults(run=_profile)
     plain = [row for row, each in ROWS.items() if each.what in (Load(), Load(body=1024))]

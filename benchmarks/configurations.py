@@ -48,8 +48,8 @@ def _target(route: str) -> tuple[str, str]:
     return ("secure", "/") if route == SECURE else ("pool", route)
 
 
-def site_file(folder: Path, ends: Ends, work: Work) -> Path:
-    """The site of this proxy."""
+def site_file(folder: Path, ends: Ends, work: Work, more: str = "") -> Path:
+    """The site of this proxy; ``more`` are tables that it has besides."""
     members = "".join(
         f'\n[balancers.{pool}.members.m{number}]\nurl = "{scheme}://127.0.0.1:{port}"\n'
         for pool, scheme, ports in _pools(ends)
@@ -87,15 +87,18 @@ cert = "{ends.certificate}"
 
 [upstream_tls]
 ca = "{ends.certificate}"
-{log}{rules}{routes}{members}""")
+{more}{log}{rules}{routes}{members}""")
     return path
 
 
-def rproxy(python: str) -> Writer:
-    """This proxy, run by an interpreter in the folder whose modules it is to find."""
+RECORDING = '[recording]\nfile = "site.rec"\n'
+
+
+def rproxy(python: str, more: str = "") -> Writer:
+    """This proxy, run by an interpreter in the folder whose modules it is to find, with ``more`` tables in its site."""
 
     def write(folder: Path, ends: Ends, work: Work) -> Commands:
-        site, program = str(site_file(folder, ends, work)), [python, "-m", "proxy_core.control.cli"]
+        site, program = str(site_file(folder, ends, work, more)), [python, "-m", "proxy_core.control.cli"]
         return Commands([*program, site], [*program, "check", site])
 
     return write

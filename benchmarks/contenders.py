@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import configurations
-from benchmarks.configurations import Commands, Ends, Writer, found, nginx_head
+from benchmarks.configurations import RECORDING, Commands, Ends, Writer, found, nginx_head
 from benchmarks.machine import OTHER_CORE, PROXY_CORE, ROOT, free_ports, running, wait_for
 from benchmarks.rows import SIZES, Work
 
@@ -47,11 +47,17 @@ class Upstream(NamedTuple):
 
 
 def contenders(
-    only: str | None = None, trees: list[str] | None = None, pythons: list[str] | None = None
+    only: str | None = None,
+    trees: list[str] | None = None,
+    pythons: list[str] | None = None,
+    recording: bool = False,
 ) -> list[Contender]:
-    """This checkout; others of it; what is installed for other interpreters; and the other proxies that are there, or
-    those of them that ``only`` names."""
-    chosen = [_rproxy(OURS, sys.executable, ROOT)]
+    """This checkout; the same with a recording; others of it; what is installed for other interpreters; and the other
+    proxies that are there, or those of them that ``only`` names."""
+    ours = _rproxy(OURS, sys.executable, ROOT)
+    chosen = [ours]
+    if recording:
+        chosen.append(ours._replace(name=f"{OURS}:recording", write=configurations.rproxy(sys.executable, RECORDING)))
     places: list[tuple[str, str, Path | None]] = [
         (Path(tree).resolve().name, sys.executable, Path(tree).resolve()) for tree in trees or []
     ]

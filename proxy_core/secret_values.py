@@ -7,6 +7,9 @@ of a URL. Such values are masked in what people are told; nothing that is served
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from functools import lru_cache
+from urllib.parse import unquote_plus
 
 MASK = "(masked)"
 SECRET_FIELDS = ("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
@@ -16,6 +19,8 @@ _NAMES = (
     r"passw(?:or)?d|passphrase|pwd(?![a-z])|(?<![a-z])pass(?![a-z])|secret|token(?!s)|(?<!allow-)credential"
     r"|dsn(?![a-z])|(?:api|access|private|crypto|signing|encryption)[-_]?key"
 )
+_PARAMETERS = rf"{_NAMES}|signature|session|jwt|(?<![a-z])(?:sig|sid|code|otp|key|auth)(?![a-z])"
+_PARAMETER = r"([?&;])([^=&;?#\s]*)=[^&;#\s]*"
 _GIVEN = (
     rf"(?<![\w.-])(?=[\w.-]{{0,99}}?(?:{_NAMES}))([\w.-]{{1,100}}(?:\s*=\s*|:))"
     r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,\]/=][^\s"'&;,\]]*)"""
@@ -24,6 +29,7 @@ _OPTION = rf"""(?<![\w-])(--[\w-]{{0,40}}?(?:{_NAMES})[\w-]{{0,40}}\s+)(?:"[^"]*
 _USER = r"""(://[^\s/:@"'<>]{0,200}:)[^\s/@"'<>]{1,1000}(?=@)"""
 
 
+@lru_cache(512)
 def is_secret(name: str) -> bool:
     """Whether a name is that of something secret."""
     return re.search(_NAMES, name, re.IGNORECASE) is not None
@@ -36,3 +42,44 @@ def masked(text: str) -> str:
     if "=" not in text and ":" not in text:
         return text
     return re.sub(_GIVEN, rf"\1{MASK}", re.sub(_USER, rf"\1{MASK}", text), flags=re.IGNORECASE)
+
+
+def masked_target(target: str) -> str:
+    """A request-target or another URL, with what its parameters and its user call secret masked, however the names
+    are escaped."""
+    if "://" in target:
+        target = re.sub(_USER, rf"\1{MASK}", target)
+    if "=" not in target:
+        return target
+    path, mark, query = target.partition("?")  # a ? ends a parameter of the path, and is a letter in one of the query
+    return re.sub(_PARAMETER, _parameter, path) + re.sub(_PARAMETER, _parameter, mark + query)
+
+
+def _parameter(found: re.Match[str]) -> str:
+    mark, name = found.groups()
+    return f"{mark}{name}={MASK}" if _is_secret_parameter(name) else found[0]
+
+
+@lru_cache(512)
+def _is_secret_parameter(name: str) -> bool:
+    return re.search(_PARAMETERS, unquote_plus(name), re.IGNORECASE) is not None
+
+
+def masked_head(head: str, secret: Collection[str] = ()) -> str:
+    """The head of a request, with secret fields and parameters masked. ``secret`` are names of further fields, in lower
+    case. A line that continues another is masked whole."""
+    line, *fields = re.split(r"\r?\n", head)
+    return "\r\n".join([masked_target(line), *(_field(each, secret) for each in fields)])
+
+
+_SECRET = frozenset(map(str.lower, SECRET_FIELDS))
+
+
+def _field(line: str, secret: Collection[str]) -> str:
+    if line.startswith((" ", "\t")):
+        return f" {MASK}"
+    name, colon, value = line.partition(":")
+    known = name.strip().lower()
+    if known in _SECRET or known in secret or is_secret(known):
+        return f"{name}{colon} ({len(value.strip())} bytes, masked)" if colon else line
+    return f"{name}{colon}{masked_target(value)}"

@@ -1,4 +1,5 @@
-"""``rproxy-tui SITE.toml``: serve a site and open the console on it. ``attach`` is for one that is served already.
+"""``rproxy-tui SITE.toml``: serve a site and open the console on it. ``attach`` is for one that is served already, and
+a recording in place of the site file is shown.
 
 The engine belongs to this module, not to the console: it is started before and stopped after, and a console that
 crashes, is left, or loses its terminal leaves it serving. While nobody attends, Enter on the terminal opens the
@@ -32,11 +33,14 @@ from proxy_core.control.demo.scratch_site import move_listeners, sample, scratch
 from proxy_core.control.door.opening import opened
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
+from proxy_core.control.recording.schema import is_database
 from proxy_core.errors import Problem
 from proxy_core.runtime.process_limits import open_standard_descriptors, settle
-from rproxy_tui import attach
-from rproxy_tui.app import ConsoleApp, Ending
+from rproxy_tui import attach, recorded
+from rproxy_tui.app import ConsoleApp
+from rproxy_tui.console import Ending
 from rproxy_tui.driver import ConsoleDriver, tell
+from rproxy_tui.screens.first_run import first_run
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 
 GRACE = 1.0
@@ -97,6 +101,8 @@ def _serving() -> Parser:
     serving_options(parser)
     parser.add_argument("--demo", action="store_true", help="serve a scratch copy, with demo members and traffic")
     parser.add_argument("--read-only", action="store_true", help="a console that changes nothing")
+    help_ = "of a recording, the moment to begin at: 02:30, or '2026-11-30 02:30'"
+    parser.add_argument("--at", default="", metavar="TIME", help=help_)
     return parser
 
 
@@ -107,11 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["attach"]:
         return attach.main(words[1:])
     parser = _serving()
-    site_argument(parser, nargs="?", help="the site file (TOML); without it --demo serves a sample")
+    site_argument(parser, nargs="?", help="the site file (TOML), or a recording; without it --demo serves a sample")
     given = parser.read(words)
     if given.site is None and not given.demo:
         parser.error("which site? Give its file, or --demo to look around, or write one: rproxy init site.toml")
     file: Path = given.site or sample()
+    if is_database(file) and not given.demo:
+        return recorded.shown(file, given.at)
     if not in_foreground():
         tell(f"rproxy-tui: needs a terminal in the foreground; `rproxy {file}` serves without one\n")
         return EXIT_BAD_SITE
@@ -179,7 +187,8 @@ async def no_upgrade() -> str:
 async def attended(engine: Engine, signals: Signals, read_only: bool = False) -> Ending:
     """Consoles, one after the other, until one of them or a signal says that the proxy shall end, and how."""
     while True:
-        app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver)
+        welcome = first_run(state_folder())
+        app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver, welcome=welcome)
         await console(app, signals)
         trace = keep_trace(app.crash, state_folder(engine.file)) if app.crash is not None else ""
         if not app.lost.is_set() and not signals.stop.is_set():

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
 
 from textual import work
 from textual.app import App
@@ -21,33 +20,33 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from proxy_core.control.door.link import Link
-from proxy_core.control.editing.commands import Applied, Command, Redo, Refused, Result, Undo, made_on
-from proxy_core.control.editing.ctl_words import line
-from proxy_core.control.view import EngineView, Generation, SiteState, Snapshot
-from proxy_core.errors import Address, Problem, errors
+from proxy_core.control.editing.commands import Refused
+from proxy_core.control.view import EngineView, SiteState, Snapshot
+from proxy_core.control.watching.log_records import Record
+from proxy_core.errors import Address, Problem
 from proxy_core.printable import printable_lines
-from proxy_core.rules.lint.emptiness import emptied
-from rproxy_tui import keys, sentences, theme
-from rproxy_tui.console import Attachment, Outcome, SiteChanged
+from rproxy_tui import keys, theme
+from rproxy_tui.changing import READ_ONLY, ChangingApp
+from rproxy_tui.console import Attachment, Ending, Outcome, SiteChanged, link_news
 from rproxy_tui.content import Content
-from rproxy_tui.draft import Draft, existing, fresh, names_at, thing
 from rproxy_tui.driver import ConsoleDriver, OnlyText
 from rproxy_tui.governor import Governor
 from rproxy_tui.page import Page
 from rproxy_tui.palette import Commands, Palette
 from rproxy_tui.screens.balancers import BalancersPage
 from rproxy_tui.screens.dashboard import DashboardPage
-from rproxy_tui.screens.explain import ExplainPage
-from rproxy_tui.screens.form import FormScreen
+from rproxy_tui.screens.explain import ExplainPage, page_about
 from rproxy_tui.screens.help import HelpScreen
 from rproxy_tui.screens.history import HistoryPage
 from rproxy_tui.screens.maps import MapsPage
 from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.screens.rewrites import RewritesPage
 from rproxy_tui.screens.routes import RoutesPage
+from rproxy_tui.screens.rule_tests import RuleTestsScreen
 from rproxy_tui.screens.traffic import TrafficPage
-from rproxy_tui.widgets.dialogs import Choice, shortened
-from rproxy_tui.widgets.frame import KeyHints, outcome
+from rproxy_tui.time_cursor import TimeCursor
+from rproxy_tui.widgets.dialogs import Choice
+from rproxy_tui.widgets.frame import KeyHints
 from rproxy_tui.words import printable
 
 PAGES: dict[str, type[Page]] = {
@@ -69,12 +68,6 @@ PROBLEM_SECONDS = 1.0
 """Seconds after which the engine is asked for its problems again."""
 
 ONLY_TEXT = OnlyText()
-READ_ONLY = Problem(
-    what="this console is read-only: nothing was changed",
-    todo="to edit, start it without --read-only, as the user that the service runs as",
-)
-Ending = Literal["drain", "cut", "serve"]
-"""What shall become of the engine when the console ends: finish what is in flight and stop, stop at once, serve on."""
 QUIT = (
     ("w", "Wait for them, then stop"),
     ("c", "Cut them and stop"),
@@ -91,7 +84,7 @@ def load(snapshot: Snapshot) -> str:
     return f"{snapshot.in_flight} in flight, {snapshot.rate:,.1f} requests a second."
 
 
-class ConsoleApp(App[Ending], inherit_bindings=False):
+class ConsoleApp(ChangingApp, inherit_bindings=False):
     """The console of one engine, which it neither starts nor stops; ``ConsoleVerbs`` says what its verbs mean.
     ``crash`` is what ended it, if it crashed; ``lost`` says that its terminal hung up."""
 
@@ -110,6 +103,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         driver_class: type[Driver] | None = None,
         attachment: Attachment | None = None,
         author: str = CONSOLE,
+        welcome: Screen[None] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.engine = engine
@@ -117,11 +111,12 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.governor = Governor(perf_counter())
         self.snapshot: Snapshot = engine.snapshot()
         self.state: SiteState = engine.site()
+        self.time = TimeCursor()
         self.problems: tuple[Problem, ...] = ()
         self.link: Link | None = attachment.link() if attachment else None
         self.ctl = ""
         self.lost = asyncio.Event()
-        self._attachment, self._author = attachment, author
+        self._attachment, self._author, self._welcome = attachment, author, welcome
         self._problems_due = 0.0
         for each in theme.THEMES:
             self.register_theme(each)
@@ -134,6 +129,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     def on_mount(self) -> None:
         self._take_settings()
         self.set_interval(TICK, self._clock)
+        if self._welcome is not None:
+            self.push_screen(self._welcome)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return (ONLY_TEXT, *super().get_line_filters())
@@ -161,7 +158,8 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         now = perf_counter()
         self.governor.shown(now)
         with self.governor.painting():
-            self.snapshot = snapshot = self.engine.snapshot()
+            now_shown = self.engine.snapshot()
+            self.snapshot = snapshot = self.time.look(self.engine.snapshot_at, now_shown)
             state = self.engine.site()
             self._look_at_link()
             if (state.revision, state.text) != (self.state.revision, self.state.text):
@@ -176,19 +174,15 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             page = self._page
             if page is not None and page.is_mounted:
                 page.pull(snapshot)
-                page.show_frame(snapshot)
+                page.show_frame(now_shown)
 
     def _look_at_link(self) -> None:
         """Say it when the service is lost or answers again."""
-        if self._attachment is None or self.link is None:
-            return
-        before, self.link = self.link, self._attachment.link()
-        if bool(before.lost) != bool(self.link.lost) or before.pid != self.link.pid:
-            self._problems_due = 0.0
-            if before.pid != self.link.pid:
-                self.say(f"attached again: the service was started anew, as process {self.link.pid}", "warning")
-            elif not self.link.lost:
-                self.say("attached again: the service answers", "success")
+        if self._attachment is not None and self.link is not None:
+            before, self.link = self.link, self._attachment.link()
+            if (news := link_news(before, self.link)) is not None:
+                self._problems_due = 0.0
+                self.say(*news)
 
     def _take_settings(self) -> None:
         console = self.state.site.console
@@ -206,68 +200,7 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         self.copy_to_clipboard(printable_lines(text))
         self.say(f"copied {what}", "success")
 
-    # Changing
-
-    async def submit(self, command: Command) -> Result:
-        if self.read_only:
-            return Refused(problems=(READ_ONLY,))
-        if sentences.takes_away(command):
-            seen = self.engine.site().revision
-            preview = await self.engine.preview(command)
-            if left := emptied(preview.problems, self.engine.problems()):
-                detail = "\n".join(problem.what for problem in left)
-                question = Choice("Leave the proxy with nothing to serve?", detail, (("y", "Apply"), ("n", "No")))
-                if not errors(preview.problems) and await self.ask(question) != "y":
-                    return Refused(problems=left)
-                command = made_on(command, seen)
-        result = await self.engine.submit(command)
-        if isinstance(result, Applied):
-            self.ctl = line(command)
-        return result
-
-    async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
-        if confirm and not self.read_only:
-            command = made_on(command, self.state.revision)
-            if await self.ask(Choice(confirm, detail, (("y", yes), ("n", "No")))) != "y":
-                return False
-        result = await self.submit(command)
-        if isinstance(result, Applied):
-            self.applied(result)
-            return True
-        self.refused(result)
-        return False
-
-    def applied(self, result: Applied) -> None:
-        """Say what was applied, and how many warnings it brought. What ``p`` does not list is shown at once: nothing
-        else would ever tell of it."""
-        before = {problem.what for problem in self.problems}
-        new = [warning for warning in result.warnings if warning.what not in before]
-        self.tick()
-        notice = outcome(result, len(new), self.ctl, self.size.width - len(" ✓ "))
-        self.say(notice.plain, "warning" if new else "success")
-        lasting = {problem.what for problem in self.problems}
-        if passing := tuple(warning for warning in new if warning.what not in lasting):
-            self.push_screen(ProblemsScreen(self, "applied, but", passing))
-
-    def refused(self, result: Refused) -> None:
-        first, *more = result.problems
-        self.say(f"not applied: {first.what}{f', {first.todo}' if first.todo else ''}", "error")
-        if more:
-            self.push_screen(ProblemsScreen(self, "not applied", result.problems))
-
-    async def edit(self, address: Address) -> None:
-        await self._fill(existing(self.engine.site().site, address), address)
-
-    async def add(self, address: Address, row: dict[str, Any], before: str = "") -> str:
-        taken = names_at(self.engine.site().site, address)
-        await self._fill(fresh(self.engine.site().site, address, row, before), address)
-        return next(iter(names_at(self.engine.site().site, address) - taken), "")
-
-    async def _fill(self, draft: Draft | None, address: Address) -> None:
-        if draft is None:
-            self.say(f"there is no {thing(address)} any more", "warning")
-        elif (result := await self.ask(FormScreen(self, draft))) is not None:
-            self.applied(result)
+    # Asking
 
     async def ask(self, dialog: Screen[Outcome]) -> Outcome | None:
         return await self.push_screen_wait(dialog)
@@ -290,16 +223,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
         if page is not None:
             page.go_to("/".join([address[1], *address[3:4]]))
 
-    async def explain_request(self, number: int) -> None:
-        try:
-            seen = await self.engine.inspect(number)
-        except OSError as error:
-            self.say(str(error), "error")
-            return
-        if seen is None:
-            self.say("that request is no longer kept: the ring of requests has moved on", "warning")
-        else:
-            self.push_screen(ExplainPage(self.current_mode, seen=seen))
+    async def explain_request(self, record: Record) -> None:
+        page = await page_about(record, self.engine, self.current_mode)
+        self.say(page, "warning") if isinstance(page, str) else self.push_screen(page)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):
@@ -310,6 +236,9 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
             self.copy(self.ctl, "the line that does the same")
         else:
             self.say("nothing was changed here yet: y copies the rproxy ctl line of a change")
+
+    def action_rule_tests(self) -> None:
+        self.push_screen(RuleTestsScreen(self))
 
     def action_explain(self) -> None:
         self.push_screen(ExplainPage(self.current_mode))
@@ -324,29 +253,11 @@ class ConsoleApp(App[Ending], inherit_bindings=False):
     def action_problems(self) -> None:
         self.push_screen(ProblemsScreen(self, "problems", self.engine.problems(), self.engine.snapshot()))
 
-    @work
-    async def action_undo(self) -> None:
-        await self._walk(Undo(), self.engine.can_undo(), "Undo", "nothing to take back")
-
-    @work
-    async def action_redo(self) -> None:
-        await self._walk(Redo(), self.engine.can_redo(), "Redo", "nothing to do again")
-
-    async def _walk(self, command: Command, what: Generation | None, verb: str, nothing: str) -> None:
-        """Undo or redo; asks first where somebody else has done it."""
-        if what is None:
-            self.say(nothing)
-        elif what.author == self._author:
-            await self.do(command)
-        else:
-            diff = (await self.engine.preview(command)).diff
-            await self.do(command, f"{verb} what was done by {what.author}: {what.sentence}?", shortened(diff), verb)
-
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
-        """Leave at once when the proxy is idle or elsewhere; else ask what becomes of the requests."""
+        """Leave at once when the proxy is idle, elsewhere or past; else ask what becomes of the requests."""
         snapshot = self.engine.snapshot()
-        if self._attachment is not None:
+        if self._attachment is not None or snapshot.past:
             self.exit("serve")
         elif not snapshot.in_flight and not snapshot.rate:
             self.exit("drain")

@@ -32,6 +32,7 @@ from proxy_core.control.door.socket_path import answers, socket_path
 from proxy_core.printable import printable_lines
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.driver import ConsoleDriver, tell
+from rproxy_tui.screens.first_run import first_run
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 from rproxy_tui.tunnel import NoTunnel, SshTunnel, far
 
@@ -103,6 +104,7 @@ async def at_socket(path: Path, read_only: bool | None) -> int:
             driver_class=None if web else ConsoleDriver,
             attachment=view,
             author=view.you,
+            welcome=first_run(state_folder()),
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

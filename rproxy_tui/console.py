@@ -5,7 +5,7 @@ They know this and not the app, so that the app alone knows them all. Nothing he
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from textual.message import Message
 from textual.screen import Screen
@@ -13,10 +13,14 @@ from textual.screen import Screen
 from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Command, Refused, Result
 from proxy_core.control.view import EngineView, SiteState, Snapshot
+from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Address, Problem
 from rproxy_tui.governor import Governor
+from rproxy_tui.time_cursor import TimeCursor
 
 Outcome = TypeVar("Outcome")
+Ending = Literal["drain", "cut", "serve"]
+"""What shall become of the engine when the console ends: finish what is in flight and stop, stop at once, serve on."""
 
 
 class SiteChanged(Message, bubble=False):
@@ -32,6 +36,15 @@ class Attachment(Protocol):
         """Have the service stopped; gives what is told of it."""
 
 
+def link_news(before: Link, now: Link) -> tuple[str, str] | None:
+    """What is to be said when the service was lost or answers again, with its severity; None where neither happened."""
+    if before.pid != now.pid:
+        return f"attached again: the service was started anew, as process {now.pid}", "warning"
+    if bool(before.lost) == bool(now.lost):
+        return None
+    return (now.lost, "error") if now.lost else ("attached again: the service answers", "success")
+
+
 class ConsoleVerbs(Protocol):
     """The app, as what it shows sees it. Whatever asks the person is awaited in a worker (``textual.work``)."""
 
@@ -42,7 +55,9 @@ class ConsoleVerbs(Protocol):
     governor: Governor
     """It measures what painting costs."""
     snapshot: Snapshot
-    """The numbers of the last tick."""
+    """The numbers that are shown: those of the last tick, or of the moment that ``time`` is on."""
+    time: TimeCursor
+    """Which moment is shown."""
     state: SiteState
     """The site in force at the last tick."""
     problems: tuple[Problem, ...]
@@ -74,6 +89,9 @@ class ConsoleVerbs(Protocol):
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
 
+    def changeable(self) -> bool:
+        """Whether what is shown is now, so that it can be changed; else says so."""
+
     def refused(self, result: Refused) -> None:
         """Say why nothing was changed, in a list where it is more than one thing."""
 
@@ -87,7 +105,7 @@ class ConsoleVerbs(Protocol):
     async def go_to(self, address: Address) -> None:
         """Show the row or table at an address: on its page, or in a form where it has none."""
 
-    async def explain_request(self, number: int) -> None:
+    async def explain_request(self, record: Record) -> None:
         """Show why a request that came went where it went."""
 
     async def stop_service(self) -> None:

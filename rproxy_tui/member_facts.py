@@ -89,19 +89,28 @@ def _latency(name: str) -> Fact:
     return Fact(f"{name} ms", lambda load: words.millis(of(load)), of, less=True)
 
 
+def _part(name: str) -> Fact:
+    def of(load: MemberLoad) -> float:
+        return 100 * float(getattr(load, f"part_{name}"))
+
+    return Fact(f"{name} %", lambda load: f"{of(load):.1f}" if of(load) >= 0 else words.NOTHING, of, less=True)
+
+
 FACTS = (
     Fact("state", state),
+    _part("5xx"),
+    _part("4xx"),
+    _latency("p95"),
+    Fact("errors", lambda load: words.count(load.errors), lambda load: load.errors, less=True),
+    Fact("in flight", lambda load: words.count(load.busy), lambda load: load.busy, less=True),
+    Fact("req/s", lambda load: words.rate(load.rate), lambda load: load.rate),
     Fact("at", lambda load: words.member_name("", load.url)),
     Fact("weight", lambda load: words.weight(load.weight), lambda load: load.weight),
     Fact("share", lambda load: words.percent(load.share), lambda load: load.share),
     Fact("promised", lambda load: words.percent(load.promised), lambda load: load.promised),
-    Fact("in flight", lambda load: words.count(load.busy), lambda load: load.busy, less=True),
     Fact("oldest", lambda load: words.span(load.oldest) if load.busy else words.NOTHING),
-    Fact("req/s", lambda load: words.rate(load.rate), lambda load: load.rate),
     _latency("p50"),
-    _latency("p95"),
     _latency("p99"),
-    Fact("errors", lambda load: words.count(load.errors), lambda load: load.errors, less=True),
     Fact("2xx 3xx 4xx 5xx", classes),
     Fact("requests", lambda load: words.count(load.elected), lambda load: load.elected),
     Fact("retries", lambda load: words.count(load.retries), lambda load: load.retries, less=True),
@@ -124,9 +133,7 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
         ]
         lines += _nudges(members, marked)
         return Content("\n").join(lines)
-    lines = [_state(load)]
-    if known := condition(load, now):
-        lines.append(Content.styled(known, "$secondary"))
+    lines = [stands(load, now)]
     if load.retired:
         lines.append(Content("It is removed, and stays listed until its last request has ended."))
     elif load.status == "enabled":
@@ -134,6 +141,12 @@ def about(load: MemberLoad, marked: Sequence[str], members: Sequence[MemberLoad]
     else:
         lines.append(would("e", "enable", members, [load.member], status="enabled"))
     return Content("\n").join(lines)
+
+
+def stands(load: MemberLoad, now: float) -> Content:
+    """How the member is: its state, and what checks, ejections, slow start and names say of it."""
+    known = condition(load, now)
+    return _state(load) + Content.styled(f"\n{known}" if known else "", "$secondary")
 
 
 def _state(load: MemberLoad) -> Content:

@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
 from rproxy_tui.console import ConsoleVerbs
-from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs
+from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs, waiting
 
 
 class Page(Screen[None]):
@@ -69,16 +69,32 @@ class Page(Screen[None]):
         """Leave a page that stands on another."""
         self.app.pop_screen()
 
+    def action_time(self, seconds: float) -> None:
+        """Show another moment, so many seconds later."""
+        self.console.time.move(seconds, self.engine.snapshot().at)
+        self.console.tick()
+
+    def action_now(self) -> None:
+        self.console.time.at = None
+        self.console.tick()
+
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.console.tick)
 
     def show_frame(self, snapshot: Snapshot) -> None:
-        """The rows round the body, for this moment."""
+        """The rows round the body: what is now (``snapshot``), and the vital signs of the moment that is shown."""
         console, width = self.console, self.app.size.width
         file = Path(console.state.file).name
         self.query_one(Masthead).show(masthead(self.key, file, snapshot, console.read_only, width))
-        self.query_one(StatusLine).show(vital_signs(snapshot, console.governor.cost, width, console.link))
-        trouble = banner(snapshot.saved, file, console.problems, width)
+        moment = console.time.words(snapshot.at)
+        signs = vital_signs(console.snapshot, console.governor.cost, width, console.link, moment)
+        self.query_one(StatusLine).show(signs)
+        pending = snapshot.pending
+        trouble = (
+            waiting(pending, snapshot.at, width)
+            if pending is not None
+            else banner(snapshot.saved, file, console.problems, width)
+        )
         self.query_one(Banner).show(trouble)
         self.query_one(Banner).display = bool(trouble.plain)
 

@@ -46,7 +46,12 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     undone, redone = engine.can_undo(), engine.can_redo()
     yield action(console, "undo", "undo", undone.sentence if undone else "nothing to take back")
     yield action(console, "redo", "redo", redone.sentence if redone else "nothing to do again")
+    if (pending := console.snapshot.pending) is not None:
+        yield action(console, "keep", "keep the change that waits", f"{pending.sentence} (key y)")
+        yield action(console, "take_back", "take the change back that waits", f"{pending.sentence} (key n)")
     yield action(console, "problems", "problems", "what is wrong, and what to do about it")
+    yield action(console, "rule_tests", "rule tests", "what comes of each row of [[tests]] (key T)")
+    yield action(console, "note", "write a note", "what is wrong and what was changed, for a ticket (key !)")
     yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
     if console.link is None:
         about = "an upstream for every loopback member that refuses"
@@ -58,10 +63,11 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield do(console, Reload(), "reload the site file", "take it as it stands on disk")
     yield edit(console, ("site",), "timeouts, names, trusted proxies")
     yield edit(console, ("limits",), "sizes, times, rates and numbers")
-    left = partial(sentences.about_ban, now=console.snapshot.at)
+    left = partial(sentences.about_ban, now=engine.snapshot().at)
     yield from rows(console, "bans", left, {}, "keep an address or network out")
     yield edit(console, ("console",), "theme and keys")
     yield from optional(console, ("access_log",), site.access_log, "a line for each request")
+    yield from optional(console, ("recording",), site.recording, "what is kept of the last hours in a file")
     yield edit(console, ("file_types",), "what the names of served files say of them")
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():

@@ -27,6 +27,7 @@ from proxy_core.control.editing.changes import (
     set_weights,
 )
 from proxy_core.control.editing.commands import Change, Command, Delete, Insert, Move, Redo, Restore, Set, Undo
+from proxy_core.control.view import LastChange
 from proxy_core.errors import Address
 from proxy_core.rules.access.networks import ends
 from proxy_core.rules.lint.unreachable_rewrites import shadows
@@ -209,6 +210,11 @@ def heir(routes: Sequence[Route], route: str) -> str:
 
 def ago(seconds: float) -> str:
     return f"{words.span(seconds)} ago"
+
+
+def changed(change: LastChange, now: float) -> str:
+    """``g2, 65 min ago``."""
+    return f"g{change.generations[0]}, {ago(now - change.at)}"
 
 
 def question(change: Change) -> str:

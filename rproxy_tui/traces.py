@@ -10,6 +10,7 @@ import logging
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from proxy_core.control.editing.history import journal_of
@@ -30,16 +31,20 @@ def log_to(folder: Path) -> None:
     logging.getLogger().addHandler(handler)
 
 
+def keep_file(folder: Path, name: str, text: str) -> Path:
+    """Write a text to a file in the folder that its owner alone may read; ``name`` may hold the time (strftime). Raises
+    OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = folder / time.strftime(name)
+    place.touch(mode=0o600)
+    place.write_text(text)
+    return place
+
+
 def keep_trace(error: BaseException, folder: Path) -> str:
     """Write the trace of a crash to a file in the folder, or in that for temporary files, and say to which."""
     text = "".join(traceback.format_exception(error))
-    name = time.strftime("console-crash-%Y%m%d-%H%M%S.txt")
     for place in (folder, Path(tempfile.gettempdir())):
-        try:
-            place.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (place / name).touch(mode=0o600)
-            (place / name).write_text(text)
-        except OSError:
-            continue
-        return str(place / name)
+        with suppress(OSError):
+            return str(keep_file(place, "console-crash-%Y%m%d-%H%M%S.txt", text))
     return f"no file could be written; it is:\n{text}"

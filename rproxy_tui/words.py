@@ -24,7 +24,9 @@ OLD = 60.0
 
 
 def count(number: float) -> str:
-    """A number of things in at most five cells: 7, 950, 9,999, 12.3k, 4.56M."""
+    """A number of things in at most five cells: 7, 950, 9,999, 12.3k, 4.56M; ``NOTHING`` for one that is not known."""
+    if number < 0:
+        return NOTHING
     if number < 10_000:
         return f"{number:,.0f}"
     for unit in "kMGT":
@@ -74,6 +76,12 @@ def _clock(at: int) -> str:
 def clock(at: float) -> str:
     """Local time of day of an epoch time, to the second."""
     return _clock(int(at))
+
+
+def when(at: float, now: float) -> str:
+    """Local time of an epoch time in at most 12 cells, with its date where that is not today's."""
+    moment, today = time.localtime(at), time.localtime(now)
+    return clock(at) if moment[:3] == today[:3] else time.strftime("%b %d %H:%M", moment)
 
 
 def clip(text: str, width: int) -> str:
@@ -148,10 +156,29 @@ def verdict(step: Verdict) -> tuple[str, str]:
     return {"match": ("● match", "good"), "skipped": ("○ skipped", "muted")}.get(step.verdict, ("· no match", "muted"))
 
 
+def member_state_word(load: MemberLoad) -> str:
+    """The same as ``member_state`` in a word of at most eight cells, where there is no room for more."""
+    if not load.known:
+        return "not kept"
+    if load.retired:
+        return "retired"
+    if load.status == "draining":
+        return f"drain {load.busy}" if load.busy else "drained" if load.drained else "drain"
+    if load.status != "enabled":
+        return load.status
+    if load.health == "up":
+        if load.ill:
+            return load.ill.replace(", ", "+")
+        return f"up {percent(load.ramp)}" if load.ramp < 1 else "up" if load.role == "regular" else load.role
+    return {"unknown": "untried", "unresolved": "no name"}.get(load.health, load.health)
+
+
 def member_state(load: MemberLoad) -> tuple[str, str, str]:
     """Glyph, words and style of a member's state. What was configured comes before what was seen: a member that was
     taken out of service is not in trouble."""
     busy = load.busy
+    if not load.known:
+        return "·", "state not kept", "muted"
     if load.retired:
         return "○", f"retired: {busy} in flight" if busy else "retired", "muted"
     if load.status in ("disabled", "stopped"):

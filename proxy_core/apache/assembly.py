@@ -12,15 +12,14 @@ from typing import Any
 
 from proxy_core.apache.blocks import Block, block, table
 from proxy_core.apache.draft import SiteDraft
-from proxy_core.apache.subjects import file_types, links, overrides, strictness
+from proxy_core.apache.subjects import balancing, file_types, links, overrides, strictness, variables
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
-from proxy_core.apache.subjects.balancing import balancers, name_balancers
 from proxy_core.apache.subjects.client_address import believed
 from proxy_core.apache.subjects.files import merged
 from proxy_core.apache.subjects.hosts import OF_FILES, OF_SERVERS, host, name_hosts, reached, without_port
 from proxy_core.apache.subjects.listeners import listeners
-from proxy_core.apache.subjects.listings import ignoring
+from proxy_core.apache.subjects.listings import ignoring, with_guarded_indexes
 from proxy_core.apache.subjects.member_tls import of_targets
 from proxy_core.apache.subjects.pooled_urls import pools
 from proxy_core.apache.subjects.rewrite_maps import databases
@@ -34,12 +33,14 @@ from proxy_core.apache.subjects.tls_variables import environment
 def assembled(draft: SiteDraft) -> list[Block]:
     """All blocks of the site."""
     hosts = reached(draft)
-    name_hosts(hosts)
+    name_hosts(draft, hosts)
     draft.hosts = list(hosts)
     covered = {name for names in hosts.values() for name in names}
     uncovered = [row.content["name"] for row in draft.listeners if row.content["name"] not in covered]
     answers = not hosts or bool(uncovered)
     environment(draft)
+    variables.unset_in_sections(draft)
+    variables.of_rewriting(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)
@@ -50,14 +51,15 @@ def assembled(draft: SiteDraft) -> list[Block]:
     pools(draft)
     ignoring(draft)
     links.settled(draft)
-    name_balancers(draft)
+    with_guarded_indexes(draft)
+    balancing.merged(draft)
+    balancing.name_balancers(draft)
     databases(draft)
     timeouts(draft)
     interpolating(draft)
     redirecting(draft)
     overrides.settled(draft)
     file_types.settled(draft)
-    file_types.charsets(draft)
     strictness.settled(draft, hosts)
     merged(draft)
     open_to_all(draft)
@@ -79,7 +81,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks += [table(("access", name), row) for name, row in draft.accesses.items()]
     blocks += [table(("auth", name), row) for name, row in draft.auths.items()]
     blocks += [each for name in ("headers", "expires", "reverse", "errors") for each in rows(draft, name)]
-    return [*blocks, *balancers(draft)]
+    return [*blocks, *balancing.balancers(draft)]
 
 
 def timeouts(draft: SiteDraft) -> None:

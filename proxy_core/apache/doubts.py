@@ -25,17 +25,17 @@ def closed(draft: SiteDraft, blocks: Sequence[Block], host: str, doubts: Mapping
     """The blocks with what goes by some words (regular expressions) closed in a host, or ("") everywhere. Each has with
     it what is lost, as the beginning of a sentence."""
     here = [each for each in blocks if not host or each.content.get("host", "") in ("", host)]
-    found = _growing(here, "|".join(doubts))
+    found = [(_growing(here, words), why) for words, why in doubts.items()]
     tables = {each.path[1]: each.content for each in blocks if each.path[0] == "access"}
-    inside, otherwise = set(map(id, here)), next(iter(doubts.values()))
+    inside = set(map(id, here))
     kept: list[Block] = []
     closing: list[Block] = []
     for block in blocks:
         kept.append(block)
-        texts = [each for each in _texts(block.content, tables) if found.search(each)] if id(block) in inside else []
-        if not texts:
+        texts = list(_texts(block.content, tables)) if id(block) in inside else []
+        why = next((why for words, why in found if any(map(words.search, texts))), "")
+        if not why:
             continue
-        why = next((why for words, why in doubts.items() if re.search(words, texts[0], re.IGNORECASE)), otherwise)
         match block.path[0]:
             case "rewrites" if not host or block.content.get("host") == host:
                 content = {key: value for key, value in block.content.items() if key != "conditions"}

@@ -243,8 +243,6 @@ class DraftServer:
     """Bounds: [limits], or those of its listener."""
     file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """[file_types], or the host's."""
-    charsets: list[tuple[DraftSection | None, DraftRow]] = field(default_factory=list)
-    """AddDefaultCharset, of the server (None) and of sections."""
     inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)
@@ -305,6 +303,8 @@ class SiteDraft:
     """Folders whose files of overrides have come in, by the AllowOverride that lets them."""
     override_files: set[str] = field(default_factory=set)
     """The names of these files, as places have them."""
+    asked_urls: set[str] = field(default_factory=set)
+    """Which of SCRIPT_URL and SCRIPT_URI something takes for variables of the request."""
     asked_names: frozenset[str] = frozenset()
     """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)

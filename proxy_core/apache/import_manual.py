@@ -162,6 +162,7 @@ AddHandler cgi-script .cgi
 # Who may ask
 <Location /admin> | Require ip 10.0.0.0/8
 <Location /admin> | Require host example.test
+<Location /admin> | Require forward-dns home.example.test
 <Location /admin> | AllowMethods GET POST
 <Location /admin> | Order allow,deny < %s; Allow from 10.0.0.0/8
 <Location /admin> | Deny from all

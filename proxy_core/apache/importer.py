@@ -66,6 +66,7 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     draft.lists = bool(draft.served) and listings.lists(directives)
     draft.asked_names = variables.asked_names(directives)
     draft.programs = frozenset(files.programs(directives))
+    draft.asked_urls = variables.asked_urls(directives)
     draft.asked = tls_variables.asked(directives)
     walk(ImportContext(draft, draft.main), directives)
     blocks = assembled(draft)

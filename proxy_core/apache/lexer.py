@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy_core.apache import masking
 from proxy_core.secret_values import MASK, is_secret
@@ -33,19 +33,23 @@ class SourcePlace:
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One directive, or a section with what stands in it (``inside`` is None for no section). ``raw`` is what follows
-    its name, with variables filled in; ``args`` are its words. ``told`` is the same without variables that hold
-    secrets, "" where it has none of these."""
+    """One directive, or a section with what stands in it."""
 
     name: str
+    """Its name, as written."""
     raw: str
+    """What follows its name, with variables filled in."""
     place: SourcePlace
+    """Where it stands."""
     inside: tuple[Directive, ...] | None = None
+    """What stands in the section; None for no section."""
     told: str = ""
+    """``raw`` without variables that hold secrets, "" where it has none of these."""
+    args: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    """The words of ``raw``, which are asked for again and again."""
 
-    @property
-    def args(self) -> tuple[str, ...]:
-        return tuple(words(self.raw))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "args", tuple(words(self.raw)))
 
     @property
     def key(self) -> str:

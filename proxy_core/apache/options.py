@@ -87,6 +87,7 @@ PATH = ValueKind(str, str)
 """A path, which the draft makes relative to the site file."""
 SWITCH = ValueKind(on, lambda value: "On" if value else "Off")
 OPPOSITE = ValueKind(lambda text: not on(text), lambda value: SWITCH.spell(not value))
+CHARSET = ValueKind(lambda text: {"on": "iso-8859-1", "off": ""}.get(text.lower(), text), lambda value: value or "Off")
 COUNT = ValueKind(count, str)
 WHOLE = ValueKind(int, str)
 NUMBER = ValueKind(float, "{:g}".format)
@@ -111,6 +112,7 @@ SERVER: Table = {
     "ProxyPreserveHost": ("preserve_host", SWITCH),
     "ProxyAddHeaders": ("add_forwarded", SWITCH),
     "ExpiresActive": ("expires_active", SWITCH),
+    "AddDefaultCharset": ("default_charset", CHARSET),
     "UseCanonicalName": ("canonical_name", SWITCH),
     "ProxyVia": ("via", choice({"Off": "off", "On": "on", "Full": "full", "Block": "block"})),
     "AllowEncodedSlashes": ("encoded_slashes", choice({"Off": "refuse", "On": "decode", "NoDecode": "keep"})),
@@ -118,7 +120,7 @@ SERVER: Table = {
     "LimitRequestBody": ("max_body", COUNT),
 }
 """Directives that [site], [hosts] or [[locations]] say, each as far as it has the key."""
-OF_SECTIONS = {"preserve_host", "add_forwarded", "expires_active", "max_body", "error_override"}
+OF_SECTIONS = {"preserve_host", "add_forwarded", "expires_active", "default_charset", "max_body", "error_override"}
 """The keys that [[locations]] have."""
 LIMITS: Table = {
     "LimitRequestLine": ("request_line", COUNT),

@@ -23,6 +23,8 @@ class ServedFiles:
     """Folders with a file of overrides in them."""
     links: Sequence[str] = ()
     """Links that lead out of the folder that is served."""
+    linked: frozenset[str] = frozenset()
+    """The names of all links."""
     extensions: frozenset[str] = frozenset()
     """What follows dots in names, in lower case."""
     whole: bool = True
@@ -31,7 +33,7 @@ class ServedFiles:
 
 def looked_at(roots: Collection[str], names: Collection[str]) -> ServedFiles:
     """What is below these folders; ``names`` are those of files of overrides."""
-    overrides, links, extensions = dict[str, None](), dict[str, None](), set[str]()
+    overrides, links, linked, extensions = dict[str, None](), dict[str, None](), set[str](), set[str]()
     left = MOST
     for root in roots:
         above = [str(each) for each in Path(root).parents]
@@ -42,6 +44,7 @@ def looked_at(roots: Collection[str], names: Collection[str]) -> ServedFiles:
                 if left <= 0:
                     break
                 left -= 1
+                linked.update([entry.name] * entry.is_symlink())
                 if entry.name in names:
                     overrides[folder] = None
                 elif entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(real):
@@ -49,7 +52,7 @@ def looked_at(roots: Collection[str], names: Collection[str]) -> ServedFiles:
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 extensions.update(entry.name.lower().split(".")[1:])
-    return ServedFiles(tuple(overrides), tuple(links), frozenset(extensions), left > 0)
+    return ServedFiles(tuple(overrides), tuple(links), frozenset(linked), frozenset(extensions), left > 0)
 
 
 def _joined(folder: str, names: Collection[str]) -> Iterator[str]:

@@ -20,10 +20,16 @@ _BLANKS = " \t\n\v\f\r"
 def session_route(sticky: Sticky, target: bytes, head: bytes) -> str:
     """The route that a request's session names, "" for none. ``target`` is the one that goes upstream, ``head`` the
     request's head as it came."""
+    value = session(sticky, target, head)
+    return value.partition(sticky.separator)[2] if sticky.separator else value
+
+
+def session(sticky: Sticky, target: bytes, head: bytes) -> str:
+    """What a request names its session, route and all; "" for none."""
     value = parameter(sticky, target.decode("latin-1")) if sticky.param else ""
     if not value and sticky.cookie:
         value = cookie(sticky.cookie, b"; ".join(_COOKIES.findall(head)).decode("latin-1"))
-    return value.partition(sticky.separator)[2] if sticky.separator else value
+    return value
 
 
 def parameter(sticky: Sticky, target: str) -> str:

@@ -1,7 +1,8 @@
 """The private files of a site: those that it names for itself, and which none of its folders may serve.
 
-They are passwords, certificates and keys, maps with their programs and databases, and access logs. Pages for errors
-are for clients, so they are none. The site file and its journal are private too; their names do not stand in it. Pure.
+They are passwords, certificates and keys, maps with their programs and databases, access logs and the recording.
+Pages for errors are for clients, so they are none. The site file and its journal are private too; their names do not
+stand in it. Pure.
 """
 
 from __future__ import annotations
@@ -25,4 +26,5 @@ def private_files(site: Site) -> Iterator[str]:
         names += [settings.file, *settings.command]
         names += [settings.dsn.removeprefix("sqlite:")] if settings.dsn.startswith("sqlite:") else []
     names += [file for file in access_logs.files(site) if file != "-"]
+    names += [site.recording.file] if site.recording is not None else []
     return (name for name in names if name)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec import convert
 from msgspec.structs import replace
 
 from proxy_core.config.model import Site
@@ -22,23 +21,30 @@ from proxy_core.control.demo.run import Demo
 from proxy_core.control.door.site_lock import SiteLock
 from proxy_core.control.editing.commands import Command, Preview, Refused, Reload, Result
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.guard import ChangeGuard
 from proxy_core.control.editing.history import journal_of
+from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
+from proxy_core.control.explainer import Explainer
+from proxy_core.control.foreseen import Foreseen
+from proxy_core.control.live_numbers import LiveNumbers
 from proxy_core.control.named_things import with_named_things
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.note_folder import written
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.recording.recordings import Recordings
 from proxy_core.control.site_swap import SiteSwap
 from proxy_core.control.upgrading.handed_state import Inheritance
 from proxy_core.control.upgrading.handing_over import HandingOver
-from proxy_core.control.view import Generation, ListenerState, SiteState, Snapshot
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
-from proxy_core.control.watching.diagnosis import Diagnosis
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
 from proxy_core.control.watching.member_heartbeats import MemberHeartbeats
 from proxy_core.control.watching.metrics import MetricsText, exposition
 from proxy_core.control.watching.problems import RecentProblems, look_for_members, member_problems
-from proxy_core.control.watching.shadow_loads import shadow_loads
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem, errors
 from proxy_core.runtime.compile_site import adopt, compile_site
 from proxy_core.runtime.fact_lookups import Outside
@@ -47,7 +53,6 @@ from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.store import MapStore
 from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.rule_set import Current
-from proxy_core.serve.bound_listener import BoundListener
 from proxy_core.serve.server import ProxyServer
 
 TICK = 0.25
@@ -111,13 +116,19 @@ class Engine:
         self._swap = SiteSwap(
             file.parent, self._current, self._registry, self._maps, self._outside.pages, self._server, self.metrics
         )
+        self._explainer = Explainer(
+            self._current, self._editor, self._recorder, self._maps, self._server, self._registry
+        )
         self._access_logs = AccessLogs(self._recorder, file.parent, console)
         self._demo = Demo()
-        self._diagnosis = Diagnosis()
+        self._guard = ChangeGuard(self._editor, self._recorder)
+        self._numbers = LiveNumbers(
+            self._current, self._registry, self._recorder, self._server, self._editor, self._demo
+        )
+        self._recordings = Recordings(self._recorder, self._editor.history, self._numbers.kept, file)
+        self._changes = LastChanges(self._editor)
         self._tasks: list[asyncio.Task[None]] = []
-        self._began = time.monotonic()
-        self._lateness = self._lateness_now = 0.0
-        self._minute: figures.Minute | None = None
+        self._lateness = 0.0
 
     # ---- life
 
@@ -131,9 +142,11 @@ class Engine:
         read one that its rules do without; the rest serves."""
         asyncio.get_running_loop().set_exception_handler(self.recent_problems.from_loop)
         self._editor.may_write(self._pen.take())
+        await self._editor.recover()
         await self._swap.begin(self._editor.document)
         site = self._current.rules.site
         self._access_logs.adopt(site)
+        self._recordings.adopt(site)
         self._checks.adopt(self._current.rules)
         await self._beats.adopt(site)
         running = (self._editor.saver.run(), self._clock(), look_for_members(self._current.rules.pools, site))
@@ -155,9 +168,10 @@ class Engine:
         await self.metrics.close()
         await self._server.close()
         await self._maps.close()
-        self._outside.names.close()
+        self._outside.close()
         await self._demo.close()
         self._access_logs.close()
+        await self._recordings.close()
         self._pen.drop()
         return cut
 
@@ -166,8 +180,9 @@ class Engine:
         return await self.submit(Reload(), "signal")
 
     def reopen_logs(self) -> None:
-        """Open the access logs anew, after they were moved away (SIGUSR1)."""
+        """Open the access logs and the recording anew, after they were moved away (SIGUSR1)."""
         self._access_logs.reopen()
+        self._recordings.reopen()
 
     def metrics_text(self) -> str:
         """The numbers as Prometheus reads them."""
@@ -176,63 +191,44 @@ class Engine:
     # ---- EngineView
 
     def snapshot(self) -> Snapshot:
-        now, at = time.monotonic(), time.time()
-        rules, recorder, troubles = self._current.rules, self._recorder, self._diagnosis.troubles
-        minute = self._minute
-        if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
-            minute = self._minute = figures.minute(rules, recorder, minute)
-        listeners = self._server.listeners
-        return Snapshot(
-            at=at,
-            uptime=now - self._began,
-            generation=rules.generation,
-            revision=self._editor.revision,
-            saved=self._editor.saver.state,
-            requests=recorder.newest,
-            in_flight=len(recorder.live),
-            connections=sum(listener.connections for listener in listeners),
-            rate=minute.rate,
-            rate_4xx=minute.rate_4xx,
-            rate_5xx=minute.rate_5xx,
-            latency=minute.latency,
-            lateness=self._lateness,
-            newest_record=recorder.newest,
-            members=figures.members(minute, self._registry, recorder, self._server.upstreams.resolver, now, troubles),
-            routes=minute.routes,
-            rewrites=minute.rewrites,
-            listeners=_listeners(listeners),
-            seconds=minute.seconds,
-            demo=self._demo.running,
-            limited=self._server.reached(),
-            troubles=troubles,
-            shadows=shadow_loads(rules, self._server.shadows.tallies),
-        )
+        return replace(self._numbers.snapshot(), pending=self._guard.pending)
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(map(record, self._recorder.after(after, limit)))
+    def snapshot_at(self, at: float) -> Snapshot:
+        return self._numbers.snapshot_at(at)
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.kept_after(after, limit, failed)))
+
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        return tuple(map(record, self._recorder.kept_before(before, limit, failed)))
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        return await self._numbers.details(subject, at)
 
     async def inspect(self, number: int) -> Inspection | None:
-        from proxy_core.control.explaining.explain import inspection
-
-        exchange = self._recorder.find(number)
-        return inspection(exchange) if exchange else None
+        return await self._explainer.inspect(number)
 
     async def explain(self, question: Question) -> Explanation:
-        from proxy_core.control.explaining.explain import explain
+        return await self._explainer.explain(question)
 
-        outside = Outside(self._maps.uncounted(), self.file.parent)
-        outside.services = self._server.services if question.ask else None
-        return await explain(self._current.rules, outside, question, self._server.admission)
+    async def what_if(self, command: Command) -> Foreseen:
+        return await self._explainer.what_if(command)
+
+    async def note(self, since: float) -> IncidentNote:
+        return await written(self._editor, self._recorder, self.snapshot(), self.history(), since)
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return await self._explainer.tests()
 
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules
         return SiteState(
-            generation=rules.generation, revision=editor.revision, site=rules.site, text=editor.document.text,
+            generation=rules.generation,
+            revision=editor.revision,
+            site=rules.site,
+            text=editor.document.text,
             file=str(self.file),
-        )  # fmt: skip
+        )
 
     def problems(self) -> tuple[Problem, ...]:
         return (
@@ -241,12 +237,13 @@ class Engine:
             *self.recent_problems.current(),
             *member_problems(self._current.rules.pools, self._server.upstreams.resolver),
             *self._editor.warnings,
+            *map(self._editor.document.located, self._swap.failing),
         )
 
     def _faults(self) -> tuple[Problem, ...]:
         """What does not work now, but for the site file and members."""
         editor = self._editor
-        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem()]
+        alone = [editor.saver.journal_problem, editor.read_only, self.door_problem(), self._guard.problem]
         alone += [self.metrics.problem, self._beats.problem]
         return (
             *self._swap.unbound,
@@ -264,7 +261,7 @@ class Engine:
         return Sight(
             at=time.time(),
             settings=rules.site.log,
-            saved=editor.saver.state,
+            saved=editor.saved,
             generations=tuple(editor.history.entries[-NEWEST:]),
             loaded_at=editor.loaded_at,
             reloads=dict(editor.reloads),
@@ -272,20 +269,25 @@ class Engine:
             faults=self._faults(),
             remarks=(*self.recent_problems.current(), *editor.warnings),
             members=loads,
-            listeners=_listeners(self._server.listeners),
+            listeners=self._numbers.listeners(),
             maps=self._maps.states(),
             services=self._server.services.states(rules.site),
             limited=self._server.reached(),
-            troubles=self._diagnosis.troubles,
+            troubles=self._numbers.troubles,
             unwritten=self._access_logs.unwritten,
+            pending=self._guard.pending,
+            unrecorded=self._recordings.lost,
         )
 
     def _unopened(self) -> tuple[Problem, ...]:
-        """Files that the site names and that cannot be opened: pages for errors, access logs."""
-        return (*self._outside.pages.problems, *self._access_logs.problems)
+        """Files that the site names and that cannot be opened: pages for errors, access logs, the recording."""
+        return (*self._outside.pages.problems, *self._access_logs.problems, *self._recordings.problems)
 
     def history(self) -> tuple[Generation, ...]:
-        return self._editor.history.generations()
+        return self._numbers.with_effects(self._editor.history.generations())
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self._changes.now()
 
     def can_undo(self) -> Generation | None:
         found = self._editor.history.undoable()
@@ -308,7 +310,7 @@ class Engine:
         return await self._editor.preview(command)
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
-        result = await self._editor.submit(command, author, on)
+        result = await self._guard.submit(command, author, on)
         if isinstance(result, Refused):
             return result
         return replace(result, warnings=(*result.warnings, *self._unopened()))
@@ -321,22 +323,23 @@ class Engine:
         for listener in self._server.listeners[:1]:
             self._demo.visit(listener.port, self._current.rules.site, rate)
 
-    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
-        """The Editor's way to bring a site into force; the problems when that cannot be done."""
-        if problems := await self._swap.bring(site, generation):
-            return problems
+    async def _apply(self, site: Site, generation: int, force: bool) -> Refused | None:
+        """The Editor's way to bring a site into force; Refused when that cannot be done."""
+        if refused := await self._swap.bring(site, generation, force):
+            return refused
         self._checks.adopt(self._current.rules)
         self._access_logs.adopt(site)
-        return ()
+        self._recordings.adopt(site)
+        return None
 
     async def _clock(self) -> None:
-        """Every quarter of a second: how late is the loop, drain the access logs; every second: close it."""
+        """Every quarter of a second: how late is the loop, drain the access logs, record; every second: close it."""
         loop, ticks = asyncio.get_running_loop(), 0
         due = loop.time()
         while True:
             due = max(due + TICK, loop.time())
             await asyncio.sleep(due - loop.time())
-            self._lateness_now = max(self._lateness_now, loop.time() - due)
+            self._lateness = max(self._lateness, loop.time() - due)
             ticks += 1
             try:
                 await self._tick(ticks)
@@ -345,6 +348,8 @@ class Engine:
 
     async def _tick(self, ticks: int) -> None:
         self._access_logs.write()
+        await self._guard.look()
+        self._recordings.pull()
         if self._server.retired:
             return  # what is in force is another process's business
         if ticks % round(1 / TICK) == 0:
@@ -353,12 +358,10 @@ class Engine:
             await self._swap.bind_what_can(self._editor.document)
 
     async def _second(self) -> None:
-        self._lateness, self._lateness_now = self._lateness_now, 0.0
-        if self._lateness > STOOD_STILL:
-            self.recent_problems.add(_stood_still(self._lateness))
-        self._recorder.tick(time.time(), self._registry.members.values(), self._current.rules.generation)
-        self._registry.forget(time.monotonic())
-        await self._diagnosis.look(self._recorder.hour.steps, self._editor.history.times())
+        lateness, self._lateness = self._lateness, 0.0
+        if lateness > STOOD_STILL:
+            self.recent_problems.add(_stood_still(lateness))
+        await self._numbers.second(lateness)
         await self._beats.adopt(self._current.rules.site)
         self._recorder.forget(self._registry.rules)
         self._server.refresh_names(time.monotonic())
@@ -367,15 +370,14 @@ class Engine:
             await self._editor.take_over()
         if self._editor.saver.changed():
             await self._editor.file_changed()
-        if self.watch is not None:
-            self.watch(self.sight())
+        if self.watch is not None or self._recordings.wanted:
+            sight = self.sight()
+            self._recordings.close_second(sight)
+            if self.watch is not None:
+                self.watch(sight)
 
 
 def _stood_still(seconds: float) -> Problem:
     what = f"the event loop stood still for {seconds:.1f} s, and served nobody meanwhile"
     todo = "look whether this machine was stopped or has too much to do; deadlines stood still with it"
     return Problem(what=what, todo=todo, severity="warning")
-
-
-def _listeners(bound: Sequence[BoundListener]) -> tuple[ListenerState, ...]:
-    return tuple(convert(listener, ListenerState, from_attributes=True) for listener in bound)

@@ -27,7 +27,7 @@ from proxy_core.config.upstream_tables import upstream_tables
 from proxy_core.errors import Address, Problem
 from proxy_core.http.target import balancer, origin
 from proxy_core.rules.access.networks import parse
-from proxy_core.rules.lint.problems import warning
+from proxy_core.rules.lint.problems import error, warning
 
 _SECONDS = 2.0
 """How long all names may take together; of one that takes longer nothing is said."""
@@ -125,6 +125,7 @@ def _pages_and_logs(site: Site, folder: Path) -> Iterator[Problem]:
         from proxy_core.runtime.error_page_files import unreadable
 
         yield from unreadable(site, folder)
+    yield from _recording(site, folder)
     files = [(file, address) for file, address in access_logs.files(site).items() if file != "-"]
     if not files:
         return
@@ -132,6 +133,21 @@ def _pages_and_logs(site: Site, folder: Path) -> Iterator[Problem]:
 
     for file, address in files:
         yield from unwritable(folder / file, address)
+
+
+def _recording(site: Site, folder: Path) -> Iterator[Problem]:
+    if site.recording is None:
+        return
+    from proxy_core.control.recording.schema import refusal
+    from proxy_core.control.watching.log_file import unwritable
+
+    address, name = ("recording", "file"), site.recording.file
+    path = folder / name
+    with suppress(OSError):  # told below
+        if path.is_file() and (reason := refusal(path)):
+            yield error(address, f"recording {name}: {reason}", "name another file, or move that one away")
+            return
+    yield from unwritable(path, address, "recording")
 
 
 def _folders(site: Site, folder: Path) -> Iterator[Problem]:

@@ -36,6 +36,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """It is still being typed: nobody is asked for each letter of it."""
     ask: bool = False
     """Services of [forward_auth] are really asked."""
+    generation: int = 0
+    """The one whose rules are asked, as the journal has them; 0 for the one in force."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -83,6 +85,29 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """What was asked of maps and files, each with the answer; "" and null differ."""
     settings: tuple[Setting, ...] = ()
     """The options that hold for it."""
+    generation: int = 0
+    """Whose rules they are; 0 for those of a file that nobody serves."""
+
+
+class Otherwise(Struct, frozen=True):
+    """One thing that a test expects and does not get; both as text, "" for none."""
+
+    name: str
+    expected: str
+    got: str
+
+
+class TestOutcome(Struct, frozen=True):
+    """What came of a row of [[tests]]."""
+
+    id: str
+    """Of the row."""
+    request: str
+    """As the row says it."""
+    otherwise: tuple[Otherwise, ...]
+    """What is not as expected, nothing for a test that holds."""
+    sentence: str
+    """What becomes of the request, in words."""
 
 
 class Inspection(Struct, frozen=True, kw_only=True):

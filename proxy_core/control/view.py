@@ -13,18 +13,22 @@ from msgspec import Struct
 from proxy_core.balance.member_health import Health
 from proxy_core.config.model import MemberRole, MemberStatus, Site
 from proxy_core.control.editing.commands import Command, Preview, Result
-from proxy_core.control.question import Explanation, Inspection, Question
+from proxy_core.control.editing.pending import Pending
+from proxy_core.control.foreseen import Foreseen
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.watching.details import Details
+from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.shadow_loads import ShadowLoad
-from proxy_core.control.watching.troubles import Trouble
-from proxy_core.errors import Problem
+from proxy_core.control.watching.troubles import Subject, Trouble
+from proxy_core.errors import Address, Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
 
 Saved = Literal["saved", "unsaved", "failed", "drift"]
-"""saved: on disk, fsynced. unsaved: applied, not yet on disk. failed: the disk refused it (see problems).
-drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes theirs, Merge puts
-ours on top of theirs, Keep writes ours."""
+"""saved: on disk, fsynced. unsaved: applied, not yet on disk, or waiting to be confirmed. failed: the disk refused it
+(see problems). drift: somebody else changed the file, and it has errors, or there were unsaved changes: Reload takes
+theirs, Merge puts ours on top of theirs, Keep writes ours."""
 
 Classes = tuple[int, ...]
 """Finished requests by first digit of the status, from 1xx to 5xx; () for none."""
@@ -121,6 +125,12 @@ class MemberLoad(Struct, frozen=True, kw_only=True):
     """How it shows that it is worse than its peers ("5xx, slow"); "" where it does not."""
     cut_in: float = -1.0
     """Seconds that the requests of a member that drains may still take; -1 for no end."""
+    part_4xx: float = -1.0
+    """The part of its requests of the last minute that ended with a status of 4xx; -1 where there were none."""
+    part_5xx: float = -1.0
+    """The same for 5xx and for answers that were cut."""
+    known: bool = True
+    """False in a moment that is past where its state was not kept: only what its requests tell is known."""
 
     @property
     def well(self) -> bool:
@@ -150,6 +160,10 @@ class RouteLoad(Struct, frozen=True, kw_only=True):
     """Finished requests a second, over the last five."""
     latency: Percentiles = Percentiles()
     """Of those of the last minute."""
+    part_4xx: float = -1.0
+    """The part of the last minute's requests that ended with a status of 4xx; -1 where there were none."""
+    part_5xx: float = -1.0
+    """The same for 5xx and for answers that were cut."""
 
 
 class Second(Struct, frozen=True, array_like=True):
@@ -203,7 +217,7 @@ class ListenerState(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The numbers of this moment."""
+    """The numbers of this moment, or of one that is past: then what was not kept is -1."""
 
     at: float
     """When it was taken, in seconds since the epoch."""
@@ -249,19 +263,49 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """How often each of [limits] was reached, and "deny" for who is denied or banned."""
     troubles: tuple[Trouble, ...] = ()
     """What is wrong, as the numbers say, worst first."""
+    past: bool = False
+    """It is a moment of the last hour."""
+    pending: Pending | None = None
+    """The change in force that waits to be confirmed, None for none."""
     shadows: tuple[ShadowLoad, ...] = ()
-    """What copies of requests have shown, by route."""
+    """What copies of requests have shown, by route; nothing of it is known of the past."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One applied state of the site file. ``author`` is "console", "file", "start", "signal" or a client's own name;
-    ``diff`` shows the site file and map files. A generation that is amended keeps its number."""
+    """One applied state of the site file. A generation that is amended keeps its number."""
 
     number: int
+    """Counts what was applied."""
     at: float
+    """When it came into force."""
     author: str
+    """"console", "file", "start", "signal" or a client's own name."""
     sentence: str
+    """What was changed, in words."""
     diff: str
+    """The same as lines of the site file and of map files."""
+    effect: GenerationEffect | None = None
+    """How requests ended before it and after; None where that is not known."""
+
+
+class LastChange(Struct, frozen=True, kw_only=True):
+    """The generations that made a row or table of the site what it is, newest first, and when the newest came into
+    force."""
+
+    address: Address
+    generations: tuple[int, ...]
+    at: float
+
+
+class IncidentNote(Struct, frozen=True, kw_only=True):
+    """A note that was written."""
+
+    folder: str
+    """Where it is, on the machine that serves."""
+    files: tuple[str, ...]
+    """The names of its files."""
+    text: str
+    """Its README.md."""
 
 
 class SiteState(Struct, frozen=True, kw_only=True):
@@ -279,25 +323,46 @@ class EngineView(Protocol):
     for people, where the engine is far away; changes and previews say it in problems."""
 
     def snapshot(self) -> Snapshot: ...
+    def snapshot_at(self, at: float) -> Snapshot | None:
+        """The moment nearest to ``at`` that is kept (``past``), or that of now where none is. None while it is on its
+        way."""
+
     def site(self) -> SiteState: ...
+    def last_changes(self) -> tuple[LastChange, ...]:
+        """What changed each row and table of the site last, as far as generations are kept."""
+
     def can_redo(self) -> Generation | None: ...
     def can_undo(self) -> Generation | None:
         """What Undo would take back, None for nothing."""
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing."""
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        """The first ``limit`` finished requests after that number, oldest first: who reads on misses nothing. What
+        went wrong or was slow is kept for longer than the rest; ``failed`` asks for that alone."""
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        """Those among the ``limit`` numbers below that one; () for none any more, None while they are on their way."""
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...] | None:
+        """The last of those with a smaller number, ``limit`` at most, oldest first; () for none any more, None while
+        they are on their way."""
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        """What a member, route or rule did lately, or before a moment that is past. Raises OSError."""
 
     async def inspect(self, number: int) -> Inspection | None:
-        """None when the request has left the ring."""
+        """None when the request is no longer kept. What is inspected stays, until a hundred others were."""
 
     async def explain(self, question: Question) -> Explanation:
         """What would become of a request now, and why. Raises ValueError for what is no URL."""
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now: warnings of the site, a save that failed, a member that refuses connections."""
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """What the command would do to the requests that are kept. Raises ValueError for what would be refused."""
+
+    async def note(self, since: float) -> IncidentNote:
+        """Write a note of the last ``since`` seconds. Raises OSError."""
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        """What comes of each row of [[tests]] now. Raises OSError."""
 
     def maps(self) -> tuple[MapState, ...]:
         """The maps of the site in force, in its order."""

@@ -337,7 +337,7 @@ class HostRules:
         made, laid = self._judged(decision, scope, trace, behind) if self.settles else (decision, decision)
         if not isinstance(laid, Forward) or laid.route.pool != FILES or scope.subrequest:
             return made
-        if not (self.settles or self.rules or laid.route.autoindex or laid.route.fallback_resource):
+        if not (self.settles or self.rules or indexes.decide_here(laid.route)):
             return made
         file = locations.subject(scope.path, laid, self.site).file
         extras = made.extras if isinstance(made, Forward) else laid.extras

@@ -63,8 +63,8 @@ def own(host: Host, options: Options) -> Own:
 
 _OF_OPTIONS = (
     "timeout", "error_override", "override_codes", "encoded_slashes", "merge_slashes", "preserve_host", "via",
-    "add_forwarded", "expires_active", "document_root", "directory_index", "autoindex", "fallback_resource",
-    "index_ignore", "follow_links", "canonical_name",
+    "add_forwarded", "expires_active", "default_charset", "document_root", "directory_index", "autoindex",
+    "fallback_resource", "index_ignore", "follow_links", "canonical_name",
 )  # fmt: skip
 
 

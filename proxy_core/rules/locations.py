@@ -121,11 +121,14 @@ def compile(
     )
 
 
-def depth(row: Location) -> tuple[int, int]:
+def depth(row: Location) -> tuple[int, ...]:
     """How late a row is laid over the others; expressions for folders go by their slashes (``reorder_sorter`` in
-    server/core.c)."""
+    server/core.c), and <If> by what it stands in, a server first (``merge_core_dir_configs``). Behind all of them is
+    what nobody may have, whatever else holds."""
+    if row.expr == "true" and row.require == ("all denied",):
+        return (6,)
     if row.expr:
-        return 5, 0
+        return (5, 0) if row.path == "/" else (5, *depth(replace(row, expr="")))
     if row.path is not None or row.path_regex is not None:
         return 4, 0
     if row.files is not None:

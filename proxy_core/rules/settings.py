@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.config.own_fields import for_members
+from proxy_core.errors import Address
 from proxy_core.http.statuses import REASONS, error_statuses
 from proxy_core.rules import hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
@@ -101,17 +102,19 @@ class Scopes(Struct, eq=False):
         pages = {status: row for status, row in pages.items() if not row.builtin}
         back = [row for row in sorted(self.site.reverse, key=depth) if depth(row) >= 0]
         whole, adds, expires = self.site.site, options.add_forwarded, options.expires_active
+        charset: tuple[Address, str] = (("site",), options.default_charset)
         places = {row.id: row for row in self.site.locations}
         service = ""
         for said in (places[place] for place in locations):
             adds = adds if said.add_forwarded is None else said.add_forwarded
             expires = expires if said.expires_active is None else said.expires_active
+            charset = charset if said.default_charset is None else (("locations", said.id), said.default_charset)
             service = said.forward_auth or service
         given, told = _given(self.site, service), _told(self.site, service)
         dates = [row for row in sorted(self.site.expires, key=depth) if expires and depth(row) >= 0]
         edits_made = Edits(
             request=made["request"] + own["request"] + given,
-            response=made["response"] + own["response"],
+            response=made["response"] + own["response"] + _charset(*charset),
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
             early=made["early"],
@@ -132,11 +135,13 @@ def compile_scopes(site: Site) -> Scopes | None:
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
     places = any(
-        (row.add_forwarded, row.expires_active) != (None, None) or row.forward_auth in site.forward_auth
+        (row.add_forwarded, row.expires_active, row.default_charset) != (None, None, None)
+        or row.forward_auth in site.forward_auth
         for row in site.locations
     )
     rows = (*site.headers, *site.errors, *site.reverse, *site.expires)
-    if not (headers or pages or _users(site) or _own(site.site) or site.reverse or site.expires or differ or places):
+    own = _own(site.site) or site.site.default_charset
+    if not (headers or pages or _users(site) or own or site.reverse or site.expires or differ or places):
         return None
     located = places or any(row.location for row in rows)
     early, asks = any(row.early for row, _ in headers), any(edit.asks for _, edit in headers)
@@ -146,7 +151,10 @@ def compile_scopes(site: Site) -> Scopes | None:
 def _differs(site: Site, host: Host) -> bool:
     """Whether a host says something of its own in the fields that the proxy adds."""
     mine, whole = hosts.options(site, host), site.site
-    return (mine.server_name, mine.via, mine.add_forwarded) != (whole.server_name, whole.via, whole.add_forwarded)
+    return any(getattr(mine, name) != getattr(whole, name) for name in _OF_FIELDS)
+
+
+_OF_FIELDS = ("server_name", "via", "add_forwarded", "default_charset")
 
 
 def _users(site: Site) -> list[tuple[str, Edit]]:
@@ -215,6 +223,15 @@ def _own(options: Options) -> list[tuple[str, Edit]]:
         # Nothing in an answer tells which port and version its request had, so its head is never the same for all.
         made.append(("response", replace(via, action="via+", steady=False)))
     return made
+
+
+def _charset(of: Address, name: str) -> tuple[Edit, ...]:
+    """What core puts behind the type of a text (``ap_make_content_type``), "" for nothing."""
+    if not name:
+        return ()
+    pattern, value = r"(?i)^(text/(?:plain|html)(?!.*charset=).*)$", f"$1; charset={name}"
+    row = HeaderRule(id="", on="response", action="edit", name="Content-Type", pattern=pattern, value=value)
+    return (replace(compile_edit(row), address=of),)
 
 
 def _via(name: str, product: str) -> Edit:

@@ -1,4 +1,4 @@
-"""Looks up the facts that rules ask for: maps, files, passwords, names of clients, services, the clock, the
+"""Looks up the facts that rules ask for: maps, files, passwords, names and addresses, services, the clock, the
 environment.
 
 ``ask`` gives what needs no waiting and is called in the middle of deciding. ``answer`` waits, off the request path and
@@ -19,9 +19,9 @@ from typing import Protocol
 from proxy_core import regular_files
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime import served_files
-from proxy_core.runtime.client_names import ClientNames
 from proxy_core.runtime.error_page_files import ErrorFiles
 from proxy_core.runtime.forward_auth import Services
+from proxy_core.runtime.name_lookups import NameLookups, addresses, confirmed
 from proxy_core.runtime.passwords import Passwords
 from proxy_core.runtime.rule_set import RuleSet
 
@@ -46,7 +46,7 @@ class Outside:
         self._maps = maps
         self._folder = folder
         self.passwords = Passwords(folder)
-        self.names = ClientNames()
+        self.names = {"host": NameLookups(confirmed), "addresses": NameLookups(addresses)}
         self.pages = ErrorFiles(folder)
         self.services: Services | None = None
         self.private: tuple[Path, ...] = ()
@@ -65,8 +65,8 @@ class Outside:
                 return True, os.environ.get(name)
             case "password":
                 return self.passwords.ask(name, key)
-            case "host":
-                return self.names.ask(key)
+            case "host" | "addresses":
+                return self.names[kind].ask(key)
             case "forward_auth" if self.services is not None:
                 return self.services.ask(name, key)
             case "file" | "links" | "listing" | "turn" | "forward_auth":
@@ -82,8 +82,8 @@ class Outside:
             return await self._maps.answer(name, key)
         if kind == "password":
             return await self.passwords.answer(name, key, client)
-        if kind == "host":
-            return await self.names.answer(key)
+        if kind in self.names:
+            return await self.names[kind].answer(key)
         if kind == "forward_auth":
             return await self.services.answer(rules, name, key) if self.services is not None else None
         if kind == "turn":
@@ -99,6 +99,10 @@ class Outside:
                 return await asyncio.to_thread(look, name, str(self._folder / key))
         except TimeoutError:
             return None
+
+    def close(self) -> None:
+        for lookups in self.names.values():
+            lookups.close()
 
 
 MOST_READ = 64 * 1024

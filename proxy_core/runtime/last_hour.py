@@ -64,6 +64,15 @@ class CellCounts(Struct):
     histogram: bytes | Histogram = field(default_factory=dict)
     """Their durations by bucket; packed once the step is closed."""
 
+    def ended(self, status: int, cut: int, weight: int = 1) -> None:
+        """So many ended so; ``cut`` is the status of what cut the answer."""
+        if status >= 500 or cut >= 500:
+            self.errors += weight
+        elif CLIENT_LEFT in (status, cut):
+            self.left += weight
+        elif status >= 400:
+            self.status_4xx += weight
+
     def durations(self) -> Histogram:
         """The histogram, unpacked."""
         return _counts.decode(self.histogram) if isinstance(self.histogram, bytes) else self.histogram
@@ -97,7 +106,7 @@ class LastHour:
                 self._count(exchange, 1)
 
     def _count(self, exchange: Exchange, weight: int) -> None:
-        member, route, extras, status = exchange.member, exchange.route, exchange.extras, exchange.status
+        member, route, extras = exchange.member, exchange.route, exchange.extras
         line = (exchange.view.method, exchange.view.target)
         shape = self._shapes.get(line)
         if shape is None:
@@ -116,12 +125,7 @@ class LastHour:
                 key = (*key[:3], REST) if len(self._open) < 2 * MOST else (None, None, None, REST)
             cell = self._open.setdefault(key, CellCounts())
         cell.requests += weight
-        if status >= 500 or exchange.cut >= 500:
-            cell.errors += 1
-        elif CLIENT_LEFT in (status, exchange.cut):
-            cell.left += 1
-        elif status >= 400:
-            cell.status_4xx += 1
+        cell.ended(exchange.status, exchange.cut)
         histogram = cell.histogram
         assert isinstance(histogram, dict)
         bucket = bucket_of(exchange.finished - exchange.started)

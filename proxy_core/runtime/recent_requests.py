@@ -1,11 +1,11 @@
 """The recorder: what the data path leaves behind for people to look at.
 
 The data path appends to a ring; it never waits for, calls or knows a reader. Readers pull by cursor and miss what has
-left the ring. The ring is bounded in requests and in bytes. Totals by member are in the members' states, totals by
-route here. What is finished is added to them in batches (``settle``), which costs less than one by one; who reads
-totals settles first, so they are exact whenever somebody looks. Once a second ``tick`` closes a second: its counts and
-its latency histogram move to the last two minutes, and percentiles are worked out when somebody reads, by merging
-seconds.
+left the ring. The ring is bounded in requests and in bytes; what went wrong is kept for longer (``failed_requests``),
+and so is what somebody has looked at. Totals by member are in the members' states, totals by route here. What is
+finished is added to them in batches (``settle``), which costs less than one by one; who reads totals settles first, so
+they are exact whenever somebody looks. Once a second ``tick`` closes a second: its counts and its latency histogram
+move to the last two minutes, and percentiles are worked out when somebody reads, by merging seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from msgspec import Struct
 from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of, merged
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.rules.decision import RuleKey
-from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
+from proxy_core.runtime.failed_requests import SLOW, FailedRequests
 from proxy_core.runtime.last_hour import STEP, LastHour
 
 RING_REQUESTS = 10_000
@@ -35,6 +36,8 @@ RUSH = 0.25
 """A batch that takes no more seconds than this is of a rush: 500 requests a second and more."""
 SECONDS = 120
 """How many closed seconds are kept."""
+LOOKED_AT = 100
+"""Exchanges that stay because somebody has looked at them, at most."""
 _EMPTY = [0] * BUCKETS
 
 
@@ -118,6 +121,10 @@ class Recorder:
     """The last closed seconds, oldest first."""
     hour: LastHour = field(default_factory=LastHour)
     """The last hour, by who did what."""
+    failed: FailedRequests = field(default_factory=FailedRequests)
+    """What went wrong or was slow, as far as it is settled."""
+    _looked_at: dict[int, Exchange] = field(default_factory=dict)
+    """What somebody has looked at, by its number, the last one at the end."""
     _fresh: list[Exchange] = field(default_factory=list)
     """Finished exchanges that are in no total yet: the newest of the ring."""
     _classes_then: list[int] = field(default_factory=lambda: [0] * 10)
@@ -162,6 +169,8 @@ class Recorder:
             kind = exchange.status // 100 % 10
             took = exchange.finished - exchange.started
             bucket = bucket_of(took)
+            if exchange.status >= CLIENT_LEFT or exchange.cut or took >= SLOW:
+                self.failed.add(exchange)
             classes[kind] += 1
             histogram[bucket] += 1
             self.spent += took
@@ -188,10 +197,38 @@ class Recorder:
         skip = max(0, number - (self.newest - len(self.ring)))
         return list(islice(self.ring, skip, skip + limit))
 
-    def find(self, number: int) -> Exchange | None:
-        """The finished exchange with this number, None when it has left the ring."""
+    def kept_after(self, number: int, limit: int, failed: bool = False) -> list[Exchange]:
+        """The first ``limit`` that are kept with a greater number, oldest first: what went wrong from before the ring,
+        then all in the ring. With ``failed`` only what went wrong or was slow."""
+        self.settle()
+        if failed:
+            return self.failed.after(number, limit)
+        last = self.newest - len(self.ring)  # before the ring
+        older = [each for each in self.failed.after(number, limit) if each.number <= last] if number < last else []
+        return older + self.after(max(number, last), limit - len(older))
+
+    def kept_before(self, number: int, limit: int, failed: bool = False) -> list[Exchange]:
+        """The same backwards: at most ``limit`` with a smaller number, oldest first, and nothing left out between them
+        and that number that ``kept_after`` gives."""
+        self.settle()
+        last = self.newest - len(self.ring)
+        if failed or number <= last + 1:
+            return self.failed.before(number, limit)
+        first = max(last + 1, number - limit)
+        return self.after(first - 1, number - first)
+
+    def look_at(self, number: int) -> Exchange | None:
+        """The finished exchange with this number, which stays for as long as others are not looked at; None when it is
+        no longer kept."""
         index = number - (self.newest - len(self.ring)) - 1
-        return self.ring[index] if 0 <= index < len(self.ring) else None
+        seen = self._looked_at
+        held = seen.pop(number, None)
+        found = self.ring[index] if 0 <= index < len(self.ring) else held or self.failed.find(number)
+        if found is not None:
+            seen[number] = found
+            if len(seen) > LOOKED_AT:
+                del seen[next(iter(seen))]
+        return found
 
     def tick(self, at: float, members: Iterable[MemberState], generation: int) -> None:
         """Close the second that ended at epoch time ``at``."""

@@ -36,7 +36,8 @@ from proxy_core.serve.server_state import ServerState
 TURN: Final = 64
 """Requests of one connection that are answered at once before others have their turn."""
 _END = b"\r\n\r\n"
-_BARE_LF = re.compile(rb"(?<!\r)\n").search
+_CR = b"\r"
+_BARE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])").search
 _EMPTY_LINES = cast(Callable[[bytes], re.Match[bytes]], re.compile(rb"(?:\r\n)*+").match)
 
 SocketName = tuple[Any, ...] | None
@@ -346,10 +347,10 @@ class ClientConnection(Lingering):
 
 
 def _refuse_hopeless(data: bytes, bounds: Limits) -> None:
-    """Raises RefusedRequest where the beginning of a head is too large already, or has a line that ends in LF alone:
-    its end may never come."""
-    if _BARE_LF(data):
-        raise RefusedRequest(400, "a line of the request head ends in LF alone")
+    """Raises RefusedRequest where the beginning of a head is too large already, or has an LF or a CR alone: its end may
+    never come."""
+    if bare := _BARE(data):
+        raise RefusedRequest(400, f"there is {'an LF' if bare[0] != _CR else 'a CR'} alone in the request head")
     line = bounds.request_line
     if len(data) > bounds.head or (len(data) > line + 1 and b"\r\n" not in data[: line + 2]):
         if b"\r\n" in data[: line + 2]:

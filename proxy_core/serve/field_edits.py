@@ -19,6 +19,7 @@ from proxy_core.http.target import BadTarget, normalised, split
 from proxy_core.rules.decision import NO_EXTRAS, Extras, Forward, Trace
 from proxy_core.rules.fields.apply_edits import edited
 from proxy_core.rules.fields.edit_scope import HeaderScope, Moment, varying
+from proxy_core.rules.fields.edits import Edit
 from proxy_core.rules.fields.expiry import dated
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.locations import subject
@@ -106,10 +107,12 @@ def _new_id() -> str:
 
 
 def answered(
-    settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes], trace: Trace | None = None
-) -> list[bytes]:
+    settings: Settings, exchange: Exchange, lines: list[bytes], own: Sequence[bytes], trace: Trace | None = None,
+    *, length: int = -1,
+) -> list[bytes]:  # fmt: skip
     """The field lines of an upstream's answer (its status line first) and our own, after the edits.
-    Ours come first, as httpd's err_headers_out do."""
+    Ours come first, as httpd's err_headers_out do. ``length`` is that of the body in bytes, below 0 where none is said:
+    no edit changes it, and expressions know it."""
     edits, response = settings.edits, settings.edits.response
     of_file = exchange.route is not None and bool(exchange.route.folder)
     if of_file and 300 <= exchange.status < 304:  # to a folder with its slash: an answer of our own, as a redirect is
@@ -117,10 +120,11 @@ def answered(
     if edits.expiry and exchange.status < 400:
         lines = [lines[0], *dated(edits.expiry, lines[1:], exchange.at, of_file=of_file, trace=trace)]
     if of_file:  # it is this server that answers, no proxy
-        response = tuple(edit for edit in response if edit.action != "via+")
+        response = _of_this_server(response)
     if not response and not edits.always:
         return [*lines, *own]
-    now = moment(basis(exchange), answered=lines[1:], status=exchange.status)
+    said = [*lines[1:], b"Content-Length: %d" % length] if length >= 0 else lines[1:]
+    now = moment(basis(exchange), answered=said, status=exchange.status)
     made = [*edited(edits.always, [*own], now, trace), *edited(response, lines[1:], now, trace)]
     return [lines[0], *(varying(made, now.varies) if now.varies else made)]
 
@@ -137,8 +141,25 @@ def replied(
     if settings is not None and settings.edits.expiry and status < 400:
         typed = dated(settings.edits.expiry, [*own, *page], exchange.at, trace=trace)
         own = [line for line in typed if line is not _PAGE]
-    if settings is None or not settings.edits.always:
+    if settings is None:
+        return tuple(own)
+    response = _of_this_server(settings.edits.response) if status == 200 and _is_listing(exchange) else ()
+    if not (settings.edits.always or response):
         return tuple(own)
     now = moment(basis(exchange), status=status, answered=[*own, *page])
-    made = edited(settings.edits.always, [*own], now, trace)
+    made = (
+        [*edited(settings.edits.always, [], now, trace), *edited(response, [*own], now, trace)]
+        if response
+        else (edited(settings.edits.always, [*own], now, trace))
+    )
     return tuple(varying(made, now.varies) if now.varies else made)
+
+
+def _is_listing(exchange: Exchange) -> bool:
+    """Whether it is answered with a page that is no error's."""
+    return exchange.extras is not None and exchange.extras.page is not None
+
+
+def _of_this_server(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Those of an answer that no member has made: nothing has come by way of a proxy."""
+    return tuple(edit for edit in edits if edit.action != "via+")

@@ -213,7 +213,9 @@ class UpstreamRequest:
                 answer,
                 Recipient(flight.fields.http11, exchange.view.method == b"HEAD", keep),
                 Reverse(rows, cookies, base),
-                change=None if settings is None else partial(field_edits.answered, settings, exchange, own=own),
+                change=None
+                if settings is None
+                else partial(field_edits.answered, settings, exchange, own=own, length=answer.length),
                 fields=own,
                 status=exchange.status if page_for else 0,
             )

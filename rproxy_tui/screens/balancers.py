@@ -24,13 +24,15 @@ from textual.widgets import Static
 from proxy_core.config.model import Balancer, Ejection, HealthCheck, MemberRole, MemberStatus, Site, Sticky, UpstreamTls
 from proxy_core.control.editing.commands import Change, Delete, Set
 from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.control.watching.troubles import Subject
 from rproxy_tui import forecast, sentences, words
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
 from rproxy_tui.draft import thing
-from rproxy_tui.member_facts import about
+from rproxy_tui.member_facts import about, stands
 from rproxy_tui.page import Page
 from rproxy_tui.screens.compare import ComparePage
+from rproxy_tui.screens.details import DetailsPage
 from rproxy_tui.sentences import MemberName
 from rproxy_tui.widgets.dialogs import Choice, Prompt
 from rproxy_tui.widgets.member_tables import BalancerTable, MemberTable, key
@@ -124,6 +126,7 @@ class BalancersPage(Page):
         Binding("space", "mark", "Mark", id="balancers.mark", tooltip="mark it; + - w D x e s S d act on all marked"),
         Binding("c", "compare", "Compare", id="balancers.compare", tooltip="two members side by side"),
         Binding("m", "settings", "Method", id="balancers.method", tooltip="method, stickiness, checks, ejection, TLS"),
+        Binding("E", "edit", "Edit", id="balancers.edit", tooltip="edit the member in a form"),
         Binding("a", "add", "Add", id="balancers.add", tooltip="add a member to the chosen balancer"),
         Binding("d,delete", "remove", "Remove", id="balancers.remove", tooltip="remove the member (or empty balancer)"),
         Binding("b", "add_balancer", "New balancer", id="balancers.new", tooltip="add a balancer"),
@@ -168,13 +171,14 @@ class BalancersPage(Page):
         self.query_one("#hint", Static).update(NO_MEMBER if loads else NO_BALANCER)
         self.query_one("#hint", Static).display = not members
         self.table.display = bool(members)
-        self._watch_drains()
+        if not snapshot.past:
+            self._watch_drains()
         self._describe()
 
     def go_to(self, name: str) -> None:
         """Choose a balancer; ``balancer/member`` puts the cursor on that member too."""
         self._chosen = name.partition("/")[0]
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         self.table.go_to(name)
 
     def _watch_drains(self) -> None:
@@ -196,13 +200,17 @@ class BalancersPage(Page):
         self._describe()
 
     def on_line_table_chosen(self) -> None:
-        self.action_edit()
+        if (load := self._here(quiet=True)) is not None:
+            address = ("balancers", load.balancer, "members", load.member)
+            self.app.push_screen(DetailsPage(self.key, Subject("member", load.balancer, load.member), address))
 
     def _describe(self) -> None:
         load = self._here(quiet=True)
         members = self._loads.get(self._chosen, [])
         marked = [each.member for each in self._marked()]
-        text = about(load, marked, members, self.console.snapshot.at) if load else Content("")
+        now = self.console.snapshot
+        stood = stands(load, now.at) if load else Content("")
+        text = about(load, marked, members, now.at) if load and not now.past else stood
         self.query_one("#about", Static).update(text)
 
     # Keys
@@ -354,6 +362,8 @@ class BalancersPage(Page):
 
     def _aimed_at(self) -> list[MemberLoad]:
         """The members that a key acts on: those that are marked, or else the one under the cursor."""
+        if not self.console.changeable():
+            return []
         load = None if self.table.marks else self._here()
         return self._marked() or ([load] if load is not None else [])
 

@@ -88,12 +88,16 @@ def side_by_side(one: MemberLoad, other: MemberLoad, now: float, width: int) -> 
 
 
 def verdict(fact: Fact, one: MemberLoad, other: MemberLoad) -> tuple[str, str]:
-    """``×10 ▲``: how many times as much the other has, and whether that speaks against it; with its style."""
+    """``×10 ▲``: how many times as much the other has, and whether that speaks against it; with its style. ``≠`` for
+    what differs without a number; 0 against 18 is marked, though no number times 0 is 18."""
     before, after = fact.number(one), fact.number(other)
+    if fact.text(one) == fact.text(other):
+        return "", ""
     if before <= 0 or after < 0 or words.rate(before) == words.rate(after):
-        return ("▲", "$text-warning") if fact.less and not before and after > 0 else ("", "")
+        worse = fact.less and before == 0 and after > 0
+        return ("▲", "$text-warning") if worse else ("≠", "")
     times = after / before
     factor = f"×{words.rate(times)}" if times >= 0.095 or not times else "×<0.1"
     if fact.less and (times >= MUCH or times <= 1 / MUCH):
         return (f"{factor} ▲", "$text-warning") if times >= MUCH else (f"{factor} ▼", "")
-    return ("" if factor == "×1.0" else factor), ""
+    return ("≠" if factor == "×1.0" else factor), ""

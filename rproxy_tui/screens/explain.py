@@ -24,6 +24,7 @@ from proxy_core.control.explaining.explanation import masked_value
 from proxy_core.control.explaining.question_line import asked, spelled
 from proxy_core.control.question import Explanation, Inspection, Question, Verdict
 from proxy_core.control.view import EngineView, Snapshot
+from proxy_core.control.watching.log_records import Record
 from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
 from rproxy_tui.content import Content
@@ -120,19 +121,28 @@ def outcome(explanation: Explanation) -> Content:
 
 def question_of(seen: Inspection) -> Question:
     """The question that asks about the same request again. Masked secrets are left out."""
-    record, fields = seen.record, []
+    fields = []
     for line in lines_of(seen.request_head)[1:]:
         name, colon, value = line.partition(":")
         if colon and name.strip().lower() not in _NOT_ASKED and not masked_value(value):
             fields.append(line)
+    return replace(asked_again(seen.record), fields=tuple(fields), listener=seen.explanation.listener, generation=0)
+
+
+def asked_again(record: Record) -> Question:
+    """The question about a request whose head is no longer kept, of the rules that it ran under: what its line knows of
+    its head."""
     url = f"http://{record.host}{record.target}" if record.host and record.target.startswith("/") else record.target
+    known = (("User-Agent", record.user_agent), ("Referer", record.referer))
     return Question(
-        url=url, method=record.method, client=record.client, fields=tuple(fields), listener=seen.explanation.listener
-    )
+        url=url, method=record.method, client=record.client, generation=record.generation,
+        fields=tuple(f"{name}: {value}" for name, value in known if value),
+    )  # fmt: skip
 
 
 class ExplainPage(Page):
-    """``key`` is that of the page it is opened from; ``line`` is a question, ``seen`` a request that came."""
+    """``key`` is that of the page it is opened from; ``line`` is a question, ``seen`` a request that came, ``gone`` one
+    that came and of which the line in the log alone is left."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
@@ -145,11 +155,12 @@ class ExplainPage(Page):
         Binding("y", "copy", "Copy", id="explain.copy", tooltip="copy the question as a command for a shell"),
     ]
 
-    def __init__(self, key: str, line: str = "", seen: Inspection | None = None) -> None:
+    def __init__(self, key: str, line: str = "", seen: Inspection | None = None, gone: Record | None = None) -> None:
         super().__init__()
         self.key = key  # type: ignore[misc]  # of the page it belongs to, not of the class
         self._seen = seen
-        self._line = spelled(question_of(seen)) if seen else line
+        self._gone = gone
+        self._line = spelled(question_of(seen)) if seen else spelled(asked_again(gone)) if gone else line
         self._explanation: Explanation | None = seen.explanation if seen else None
         self._generation = 0
 
@@ -179,6 +190,8 @@ class ExplainPage(Page):
     def on_question_line_answered(self, answer: QuestionLine.Answered) -> None:
         if self._seen is not None and self.query_one(QuestionLine).value == self._line:
             return  # nobody has changed it yet
+        if self.query_one(QuestionLine).value != self._line:
+            self._gone = None
         self._seen, self._explanation = None, answer.explanation
         self._show(answer.wrong)
 
@@ -203,13 +216,16 @@ class ExplainPage(Page):
         self._describe()
 
     def _when(self, explanation: Explanation) -> str:
-        if self._seen is None:
-            return f"now: from {explanation.client or 'an unknown client'}, listener {explanation.listener or 'none'}"
-        record, now = self._seen.record, self.engine.site().generation
+        record, now = self._seen.record if self._seen else self._gone, self.engine.site().generation
+        if record is None:
+            when = "now" if explanation.generation == now else f"under generation {explanation.generation} (now {now})"
+            asker = explanation.client or "an unknown client"
+            return f"{when}: from {asker}, listener {explanation.listener or 'none'}"
         member = words.member_name(record.balancer, record.member)
         ran = f"generation {record.generation}" + (f" (now {now})" if record.generation != now else "")
         via = f" by {member}" if member else ""
-        return f"request {record.number:,} at {words.clock(record.at)}: answered {record.status}{via}, under {ran}"
+        came = f"request {record.number:,} at {words.clock(record.at)}: answered {record.status}{via}, under {ran}"
+        return came if self._seen else f"{came}; asked anew: its head is gone, maps and files are as they are now"
 
     def _ends(self, step: Verdict) -> bool:
         return self._explanation is not None and step.address == self._explanation.rule and step.verdict == "match"
@@ -265,3 +281,16 @@ def _left(explanation: Explanation | None) -> Content:
         if lines:
             blocks.append(Content("\n").join([heading(title), *(Content(words.printable(line)) for line in lines)]))
     return Content("\n\n").join(blocks)
+
+
+async def page_about(record: Record, engine: EngineView, key: str) -> ExplainPage | str:
+    """The page that tells why a request went where it went, or why there is none. ``key`` is as in ExplainPage."""
+    try:
+        seen = await engine.inspect(record.number)
+    except OSError as error:
+        return str(error)
+    if seen is not None:
+        return ExplainPage(key, seen=seen)
+    if any(each.number == record.generation for each in engine.history()):
+        return ExplainPage(key, gone=record)
+    return f"neither that request nor generation {record.generation} is kept any more"

@@ -22,13 +22,13 @@ from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from proxy_core.control.editing.commands import Applied, Change, made_on
+from proxy_core.control.editing.commands import Applied, Change, for_a_while, made_on
 from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs, SiteChanged
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, again, change, clashes, merged, placed, readable, thing
 from rproxy_tui.settling import APPLY, left
-from rproxy_tui.widgets.dialogs import Choice, Diff
+from rproxy_tui.widgets.dialogs import Choice, Diff, foretold
 from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
 from rproxy_tui.words import printable
 
@@ -46,6 +46,8 @@ class FormScreen(ModalScreen[Applied | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     BINDINGS = [
         Binding("enter,ctrl+s", "apply", "Apply", id="form.apply"),
+        Binding("ctrl+t", "apply(True)", "Apply for 60 s", id="form.try", priority=True),
+        Binding("f2", "what_if", "What if", id="form.what_if", priority=True),
         Binding("escape", "leave", "Cancel", id="form.cancel"),
         Binding("down,tab", "app.focus_next", "Next", show=False, priority=True, id="form.next"),
         Binding("up,shift+tab", "app.focus_previous", "Previous", show=False, priority=True, id="form.previous"),
@@ -177,7 +179,7 @@ class FormScreen(ModalScreen[Applied | None]):
         elif words == "nothing changed yet":
             words = f"· {words}"
         else:
-            words = f"enter: {words}"
+            words = f"enter: {words}   ctrl+t: for 60 s   f2: what if"
         style = "$text-error" if faults else "$text-muted"
         self.query_one(".state", Static).update(Content.assemble((words, style), ("   esc: cancel", "$text-muted")))
 
@@ -187,17 +189,24 @@ class FormScreen(ModalScreen[Applied | None]):
         self.action_apply()
 
     @work(exclusive=True, group="apply", name=APPLY)
-    async def action_apply(self) -> None:
+    async def action_apply(self, for_now: bool = False) -> None:
+        """Apply what is in the form; ``for_now`` so that it is to be confirmed."""
         self.workers.cancel_group(self, "check")
         made = await self._outcome()
         if made is None or (self._clashes and not await self._ours()):
             return
-        result = await self.console.submit(made)
+        result = await self.console.submit(for_a_while(made) if for_now else made)
         if isinstance(result, Applied):
             self.dismiss(result)
         else:
             self._show({}, result.problems, "")
             self._state("", len(result.problems))
+
+    @work(exclusive=True, group="apply", name=APPLY)
+    async def action_what_if(self) -> None:
+        """Try it out on the requests that are kept."""
+        if (made := await self._outcome()) is not None:
+            await self.console.ask(await foretold(self.console.engine, made))
 
     async def _ours(self) -> bool:
         """Ask whose to keep of what was changed here and by somebody else; theirs are put into their fields."""

@@ -1,7 +1,8 @@
 """History: every state that the site file has had, who made it so, and the way back.
 
 A generation is an applied state of the file; undo, redo and restore make new ones, so nothing is ever lost by going
-back. The newest stands on top and is the one in force; beside the list is what the one under the cursor changed.
+back. The newest stands on top and is the one in force; beside the list is what the one under the cursor changed. Each
+says what it did: how requests ended in the minutes before it came into force, and after.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from textual.widgets import Static
 
 from proxy_core.control.editing.commands import Command, Refused, Restore, Revert, made_on
 from proxy_core.control.view import Generation, Saved, Snapshot
+from proxy_core.control.watching import effects
 from proxy_core.errors import errors
-from rproxy_tui import words
+from rproxy_tui import sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import Diff, shortened
 from rproxy_tui.widgets.row_table import RowTable
-from rproxy_tui.widgets.table import Column
+from rproxy_tui.widgets.table import Cell, Column
 
 EMPTY = """\
 Nothing has been applied yet."""
@@ -36,17 +38,39 @@ IN_FORCE: dict[Saved, tuple[str, str, str]] = {
 
 
 class ShownGeneration(NamedTuple):
+    """A generation as it stands in the list, and what it did, in words."""
+
     generation: Generation
+    when: str
     mark: tuple[str, str]
+    did: str
+
+
+def _did(row: ShownGeneration, width: int) -> Cell:
+    mark, style = row.mark
+    did = words.clip(row.did, width - len(mark) - 2 if mark else width)
+    return ((mark, style), (f"  {did}" if mark and did else did, ""))
 
 
 COLUMNS: tuple[Column[ShownGeneration], ...] = (
-    Column("#", 4, lambda row, _: ((str(row.generation.number), ""),), right=True),
-    Column("time", 8, lambda row, _: ((words.clock(row.generation.at), "muted"),), priority=2),
-    Column("state", 10, lambda row, _: (row.mark,)),
-    Column("by", 8, lambda row, w: ((words.clip(row.generation.author, w), "muted"),), priority=3),
-    Column("what", 26, lambda row, w: ((words.clip(row.generation.sentence, w), ""),), grow=1),
+    Column("#", 3, lambda row, _: ((str(row.generation.number), ""),), right=True),
+    Column("time", 12, lambda row, _: ((row.when, "muted"),), priority=2),
+    Column("by", 14, lambda row, w: ((words.clip(row.generation.author, w), "muted"),), priority=3),
+    Column("what", 20, lambda row, w: ((words.clip(row.generation.sentence, w), ""),), grow=9),
+    Column("what it did", 32, _did, grow=1, most=60),
 )
+
+
+def _told(chosen: Generation) -> Content:
+    """What it did, and how far both sides reach."""
+    found = chosen.effect
+    if found is None:
+        why = "what it did is not known: ten seconds with requests before and after it are needed, within the last hour"
+        return Content.styled(why, "$text-muted")
+    sides = f"{words.span(found.before.seconds)} before and {words.span(found.after.seconds)} after"
+    requests = f"{words.count(found.before.requests)} and {words.count(found.after.requests)} requests"
+    did = effects.sentence(found, chosen.number)
+    return Content.assemble((did, "bold"), (f"  ({sides}, {requests})", "$text-muted"))
 
 
 class HistoryPage(Page):
@@ -65,6 +89,9 @@ class HistoryPage(Page):
         self._generations: dict[str, Generation] = {}
         self._newest = ""
         self._saved: Saved = "saved"
+        self._then = ""
+        """The generation that was in force at a moment that is past; "" for now."""
+        self._now = 0.0
 
     def body(self) -> ComposeResult:
         with Container(id="split"):
@@ -78,11 +105,14 @@ class HistoryPage(Page):
         return self.query_one(RowTable)
 
     def pull(self, snapshot: Snapshot) -> None:
+        then = str(snapshot.generation) if snapshot.past else ""
+        snapshot = self.engine.snapshot() if snapshot.past else snapshot
+        self._now = snapshot.at
         generations = {str(each.number): each for each in reversed(self.engine.history())}
         changed = generations != self._generations
-        if changed or snapshot.saved != self._saved:
+        if changed or (snapshot.saved, then) != (self._saved, self._then):
             followed = self.table.cursor == self._newest
-            self._generations, self._saved = generations, snapshot.saved
+            self._generations, self._saved, self._then = generations, snapshot.saved, then
             self._newest = next(iter(generations), "")
             self.table.show(tuple(generations), self._shown)
             if followed:
@@ -91,11 +121,15 @@ class HistoryPage(Page):
 
     def _shown(self, key: str) -> ShownGeneration:
         mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")
-        return ShownGeneration(self._generations[key], (mark, style))
+        if key == self._then:
+            mark, style = "◀ in force then", "accent"
+        chosen = self._generations[key]
+        did = effects.sentence(chosen.effect, chosen.number)
+        return ShownGeneration(chosen, words.when(chosen.at, self._now), (mark, style), did)
 
     def go_to(self, name: str) -> None:
         """Put the cursor on the generation of that number."""
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         self.table.go_to(name)
 
     def on_line_table_moved(self) -> None:
@@ -107,7 +141,9 @@ class HistoryPage(Page):
             return
         words_of_state = f"  {IN_FORCE[self._saved][2]}" if str(chosen.number) == self._newest else ""
         title = Content.assemble((f"generation {chosen.number}", "bold"), (words_of_state, "$text-muted"))
-        self.query_one("#title", Static).update(Content("\n").join([title, Content(chosen.sentence), Content("")]))
+        made = f"{chosen.author}, {words.when(chosen.at, self._now)}, {sentences.ago(self._now - chosen.at)}"
+        lines = [title, Content.styled(made, "$text-muted"), Content(chosen.sentence), _told(chosen), Content("")]
+        self.query_one("#title", Static).update(Content("\n").join(lines))
         self.query_one(Diff).show(chosen.diff, "It changes no line of the file.")
 
     @work

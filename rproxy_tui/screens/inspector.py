@@ -24,6 +24,7 @@ from proxy_core.control.view import ListenerState
 from proxy_core.control.watching.log_records import Record
 from proxy_core.printable import lines as lines_of
 from rproxy_tui import words
+from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.theme import STYLES
@@ -104,7 +105,7 @@ class InspectorPage(Page):
         if record is None:
             return
         width = self.size.width // 2 - 4 if self.size.width >= WIDE else self.size.width - 4
-        parts = [summary(record), facts(record, self.console.snapshot.generation), timing(record, width)]
+        parts = [summary(record), facts(record, self.engine.snapshot().generation), timing(record, width)]
         if inspection is not None:
             parts.append(trace(inspection.explanation.steps))
         self.query_one("#facts", Static).update(Content("\n\n").join(parts))
@@ -118,7 +119,7 @@ class InspectorPage(Page):
     @work(exclusive=True, group="why")
     async def action_why(self) -> None:
         if self._record is not None:
-            await self.console.explain_request(self._record.number)
+            await self.console.explain_request(self._record)
 
     def action_copy(self) -> None:
         if self._record is not None:
@@ -130,12 +131,16 @@ class InspectorPage(Page):
         if self._inspection is None:
             self.console.say("its head is no longer kept", "warning")
             return
-        listeners = {each.name: each for each in self.console.snapshot.listeners}
-        listener = listeners.get(self._inspection.explanation.listener, next(iter(listeners.values()), None))
-        curl = as_curl(self._inspection, listener)
-        masked = any(map(masked_value, lines_of(self._inspection.request_head)))
-        more = "; masked secrets are not in it" if masked else ""
-        self.console.copy(curl, f"request {self._inspection.record.number} as curl{more}")
+        copy_as_curl(self.console, self._inspection)
+
+
+def copy_as_curl(console: ConsoleVerbs, inspection: Inspection) -> None:
+    """Put a curl command that asks the same into the clipboard."""
+    listeners = {each.name: each for each in console.engine.snapshot().listeners}
+    listener = listeners.get(inspection.explanation.listener, next(iter(listeners.values()), None))
+    masked = any(map(masked_value, lines_of(inspection.request_head)))
+    more = "; masked secrets are not in it" if masked else ""
+    console.copy(as_curl(inspection, listener), f"request {inspection.record.number} as curl{more}")
 
 
 def summary(record: Record) -> Content:

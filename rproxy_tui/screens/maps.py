@@ -10,8 +10,8 @@ Enter says so, never letter by letter.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -22,91 +22,26 @@ from textual.widgets import Input, Label, Static
 from proxy_core.control.editing.commands import SetEntry
 from proxy_core.control.view import Snapshot
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text_file import MapRow
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.dialogs import Prompt
+from rproxy_tui.widgets.find_line import FindLine
+from rproxy_tui.widgets.map_tables import ENTRIES, MAPS, ShownEntry, ShownMap, entries
 from rproxy_tui.widgets.row_table import RowTable
-from rproxy_tui.widgets.table import Column
 from rproxy_tui.widgets.text_input import PageInput
 
 NO_ENTRY = """\
 No entry yet: every lookup misses, and rules take their defaults.
 Press a to add one."""
 ELSEWHERE: dict[str, str] = {
-    "int": "A function: it has no entries. / shows what it makes of a key.",
-    "prg": "A program: only it knows its entries. / asks it.",
-    "dbm": "Entries of a dbm file are not listed: change its source and run httxt2dbm. / looks a key up.",
-    "dbd": "A database: only it knows its entries. / asks it.",
-    "fastdbd": "A database: only it knows its entries. / asks it; its answers are remembered.",
+    "int": "A function: it has no entries. L shows what it makes of a key.",
+    "prg": "A program: only it knows its entries. L asks it.",
+    "dbm": "Entries of a dbm file are not listed: change its source and run httxt2dbm. L looks a key up.",
+    "dbd": "A database: only it knows its entries. L asks it.",
+    "fastdbd": "A database: only it knows its entries. L asks it; its answers are remembered.",
 }
 """What stands in place of entries that are not listed, by the map's type."""
-
-
-class ShownMap(NamedTuple):
-    state: MapState
-    marked: bool
-    changed: str
-
-
-class ShownEntry(NamedTuple):
-    """A line of a map. ``above`` is the line that is found instead of it, 0 for none."""
-
-    row: MapRow
-    above: int
-
-
-def _health(row: ShownMap, _: int) -> tuple[tuple[str, str], ...]:
-    if row.state.fault:
-        return (("▲ fault", "error"),)
-    return (("● ok", "good"),)
-
-
-def _number(number: int) -> tuple[tuple[str, str], ...]:
-    return ((words.count(number), "" if number else "muted"),)
-
-
-MAPS: tuple[Column[ShownMap], ...] = (
-    Column("", 1, lambda row, _: (("›" if row.marked else " ", "accent"),), priority=1),
-    Column("map", 10, lambda row, w: ((words.clip(row.state.name, w), ""),), grow=2, most=30),
-    Column("state", 7, _health),
-    Column("type", 7, lambda row, _: ((row.state.type, ""),)),
-    Column("reads", 12, lambda row, w: ((words.middle(words.printable(row.state.reads), w), "muted"),), priority=3,
-           grow=3, most=60),
-    Column("entries", 7, lambda row, _: ((words.count(row.state.entries) if row.state.entries >= 0 else words.NOTHING,
-                                          "" if row.state.entries >= 0 else "muted"),), priority=2, right=True),
-    Column("hits", 6, lambda row, _: _number(row.state.hits), right=True),
-    Column("misses", 6, lambda row, _: _number(row.state.misses), right=True),
-    Column("errors", 6, lambda row, _: ((words.count(row.state.errors), "error" if row.state.errors else "muted"),),
-           right=True),
-    Column("changed", 10, lambda row, _: ((row.changed, "muted"),), priority=4, right=True),
-)  # fmt: skip
-
-ENTRIES: tuple[Column[ShownEntry], ...] = (
-    Column("line", 5, lambda row, _: ((str(row.row.line or ""), "muted"),), priority=2, right=True),
-    Column("key", 12, lambda row, w: ((words.middle(words.printable(row.row.key), w), _faint(row)),), grow=2, most=40),
-    Column(
-        "value", 16, lambda row, w: ((words.clip(words.printable(row.row.value), w), _faint(row)),), grow=4, most=80
-    ),
-    Column("", 16, lambda row, w: ((f"▲ line {row.above} wins" if row.above else "", "warning"),), priority=1),
-)
-
-
-def _faint(row: ShownEntry) -> str:
-    return "muted" if row.above else ""
-
-
-def entries(rows: Sequence[MapRow]) -> dict[str, ShownEntry]:
-    """The lines of a map by their key; those that are never reached under a name that no key can have."""
-    found: dict[str, ShownEntry] = {}
-    for row in rows:
-        first = found.get(row.key)
-        if first is None:
-            found[row.key] = ShownEntry(row, 0)
-        else:
-            found[f"{row.key} {row.line}"] = ShownEntry(row, first.row.line)
-    return found
 
 
 NO_MAP = """\
@@ -125,7 +60,8 @@ class MapsPage(Page):
     hertz = 2.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "look_up", "Look up", key_display="/", id="maps.look_up", tooltip="ask the map for a key"),
+        Binding("slash", "find", "Find", key_display="/", id="maps.find", tooltip="entries that hold what is typed"),
+        Binding("L", "look_up", "Look up", id="maps.look_up", tooltip="ask the map for a key"),
         Binding("e", "edit", "Edit", id="maps.edit", tooltip="edit the value of the entry (also enter)"),
         Binding("a", "add", "Add", id="maps.add", tooltip="add an entry to the marked map"),
         Binding("d,delete", "delete", "Delete", id="maps.delete", tooltip="remove the entry"),
@@ -147,6 +83,7 @@ class MapsPage(Page):
     def body(self) -> ComposeResult:
         yield RowTable[ShownMap](MAPS, NO_MAP, id="maps")
         yield RowTable[ShownEntry](ENTRIES, NO_ENTRY, id="entries")
+        yield FindLine(self._show_entries, self._leave_input)
         yield Static(id="about", markup=False)
         with Horizontal(id="ask"):
             yield Label("look up ")
@@ -160,6 +97,11 @@ class MapsPage(Page):
     @property
     def entries(self) -> RowTable[ShownEntry]:
         return self.query_one("#entries", RowTable)
+
+    @property
+    def asked(self) -> Input:
+        """The line in which a key is typed that the marked map is asked for."""
+        return self.query_one("#ask Input", Input)
 
     @property
     def state(self) -> MapState | None:
@@ -181,6 +123,9 @@ class MapsPage(Page):
     def _shown(self, name: str) -> ShownMap:
         state = self._states[name]
         changed = sentences.ago(self._now - state.changed_at) if state.changed_at else ""
+        made = next((each for each in self.engine.last_changes() if each.address == ("maps", name)), None)
+        if made is not None and made.at >= state.changed_at:
+            changed = sentences.changed(made, self._now)
         return ShownMap(state, name == self._marked, changed)
 
     # The entries of the marked map
@@ -205,8 +150,18 @@ class MapsPage(Page):
         table.empty = "\n" + ELSEWHERE.get(self.state.type, none) if self.state else ""
         if other:
             table.window.cursor = table.window.top = 0
-        table.show(tuple(self._entries), self._entries.__getitem__)
+        self._show_entries()
         self._describe()
+
+    def _show_entries(self) -> None:
+        """Those that are looked for."""
+        line = self.query_one(FindLine)
+        found = tuple(key for key, each in self._entries.items() if line.holds(f"{each.row.key} {each.row.value}"))
+        line.say(len(found), len(self._entries))
+        self.entries.show(found, self._entries.__getitem__)
+
+    def action_find(self) -> None:
+        self.query_one(FindLine).open()
 
     def on_line_table_moved(self) -> None:
         if self.maps.has_focus and self.maps.cursor and self.maps.cursor != self._marked:
@@ -221,7 +176,7 @@ class MapsPage(Page):
         self.query_one("#answer", Static).update("")
         self.pull(self.console.snapshot)
         self.maps.go_to(name)
-        if self.query_one(Input).value and self._states[name].type not in DEAR:
+        if self.asked.value and self._states[name].type not in DEAR:
             self._look_up()
 
     def _describe(self) -> None:
@@ -247,11 +202,11 @@ class MapsPage(Page):
     # Looking up
 
     def action_look_up(self) -> None:
-        self.set_focus(self.query_one(Input))
+        self.set_focus(self.asked)
 
     def on_input_changed(self) -> None:
         if self.state is not None and self.state.type in DEAR:
-            self._answer(Content.styled("enter asks", "$text-muted") if self.query_one(Input).value else Content(""))
+            self._answer(Content.styled("enter asks", "$text-muted") if self.asked.value else Content(""))
         else:
             self._look_up(PAUSE)
 
@@ -263,7 +218,7 @@ class MapsPage(Page):
     @work(exclusive=True, group="look up")
     async def _look_up(self, pause: float = 0.0) -> None:
         await asyncio.sleep(pause)
-        name, key = self._marked, self.query_one(Input).value
+        name, key = self._marked, self.asked.value
         if not name or not key:
             self._answer(Content(""))
             return
@@ -272,7 +227,7 @@ class MapsPage(Page):
         except OSError as error:
             self._answer(Content.styled(words.printable(error.strerror or str(error)), "$text-error"))
             return
-        if (name, key) != (self._marked, self.query_one(Input).value):
+        if (name, key) != (self._marked, self.asked.value):
             return
         self.entries.go_to(key)
         if value is None:
@@ -311,7 +266,7 @@ class MapsPage(Page):
     async def action_add(self) -> None:
         if not self._editable():
             return
-        name, start = self._marked, self.query_one(Input).value
+        name, start = self._marked, self.asked.value
         new = ""
 
         def command(text: str) -> SetEntry | str:
@@ -371,6 +326,8 @@ class MapsPage(Page):
 
     def _editable(self) -> bool:
         """Whether the marked map's entries can be edited; says why not."""
+        if not self.console.changeable():
+            return False
         if self.state is not None and self.state.type in EDITABLE:
             return True
         if self.state is None:
@@ -388,6 +345,6 @@ class MapsPage(Page):
         return entry
 
     def go_to(self, name: str) -> None:
-        self.pull(self.engine.snapshot())
+        self.pull(self.console.snapshot)
         if name in self._states:
             self._mark(name)

@@ -21,7 +21,7 @@ from proxy_core.control.question import Explanation, Verdict
 from rproxy_tui import rule_words, sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.screens.explain import ExplainPage, QuestionLine, outcome
-from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain, used
+from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 
@@ -43,13 +43,17 @@ class RewritesPage(RowsPage[RewriteRule]):
     heading = "Rewrites"
     key = "5"
     rows_at = "rewrites"
+    kind = "rule"
     word = "rule"
     start: ClassVar[Mapping[str, Any]] = {"pattern": "^/", "flags": ["PT"]}
     hertz = 2.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "try", "Try a URL", key_display="/", id="rewrites.try", tooltip="try a URL against the rules"),
-        Binding("e", "edit", "Edit", id="rewrites.edit", tooltip="edit the rule in a form (also enter)"),
+        Binding(
+            "slash", "find", "Find", key_display="/", id="rewrites.find", tooltip="only rules that hold what is typed"
+        ),
+        Binding("T", "try", "Try a URL", id="rewrites.try", tooltip="try a URL against the rules"),
+        Binding("e", "edit", "Edit", id="rewrites.edit", tooltip="edit the rule in a form"),
         Binding("a", "add", "Add", id="rewrites.add", tooltip="add a rule above the one under the cursor"),
         Binding("t", "switch", "On/off", id="rewrites.switch", tooltip="take the rule out of service, or back"),
         Binding("d,delete", "delete", "Delete", id="rewrites.delete", tooltip="remove the rule"),
@@ -66,6 +70,7 @@ class RewritesPage(RowsPage[RewriteRule]):
 
     def body(self) -> ComposeResult:
         yield RowTable[ShownRule]((), EMPTY)
+        yield self.find_line()
         yield Static(id="about", markup=False)
         with Horizontal(id="try"):
             yield Label("try ")
@@ -90,7 +95,14 @@ class RewritesPage(RowsPage[RewriteRule]):
             return Column(title, width, cell, priority, grow=grow, most=longest(read, width))
 
         made = [
-            Column("#", 3, lambda row, _: ((str(row.place), "muted"),), priority=7, right=True),
+            Column(
+                "#",
+                3,
+                lambda row, _: ((str(row.place), "muted"),),
+                priority=9,
+                right=True,
+                order=lambda row: -row.place,
+            ),
             Column("state", 9, lambda row, _: (row.state,)),
             Column("this URL", 10, lambda row, _: (row.tried or ("", ""),)) if self._tried else None,
             text("rule", 8, lambda rule: rule.id, 4, 2),
@@ -98,12 +110,10 @@ class RewritesPage(RowsPage[RewriteRule]):
             text("host", 6, lambda rule: rule.host or "all", 8, 1) if longest(lambda rule: rule.host, 0) else None,
             text("pattern", 12, lambda rule: rule.pattern, 0, 3),
             Column("makes of it", 14, _makes, priority=2, grow=4),
-            Column("if", 2, lambda row, _: plain(row, str(len(row.row.conditions) or "")), priority=6, right=True),
+            Column("if", 2, lambda row, _: plain(row, str(len(row.row.conditions) or "")), priority=8, right=True),
             text("flags", 5, lambda rule: " ".join(rule.flags), 3, 1),
-            Column("hits", 5, lambda row, _: used(row, words.count(row.hits)), right=True),
-            Column("last hit", 9, lambda row, _: used(row, row.last or "never"), priority=5, right=True),
         ]
-        return tuple(column for column in made if column is not None)
+        return (*(column for column in made if column is not None), *self.use_columns(5))
 
     def take_site(self) -> None:
         super().take_site()
@@ -121,6 +131,7 @@ class RewritesPage(RowsPage[RewriteRule]):
     def about(self, row: RewriteRule) -> Iterator[Content]:
         off = f"  of location {row.location}" * bool(row.location) + "  off" * (not row.enabled)
         yield Content.assemble((row.id, "bold"), f"  {row.pattern} → {row.substitution}", (off, "$text-muted"))
+        yield self.did(row)
         yield from self.notes(row)
         if verdict := self._verdicts.get(row.id):
             yield Content(words.printable(verdict.reason))
@@ -130,6 +141,9 @@ class RewritesPage(RowsPage[RewriteRule]):
             yield from map(Content, rule_words.conditions(row))
             if meanings := rule_words.meanings(",".join(row.flags)):
                 yield Content.styled("; ".join(meanings), "$text-muted")
+
+    def sought(self, row: RewriteRule) -> str:
+        return f"{row.id} {row.pattern} {row.substitution} {' '.join(row.flags)} {row.host} {row.location}"
 
     def heir(self, row: RewriteRule) -> str:
         return "What it took goes on to the rules below, then to the routes." if row.enabled else "It is off."

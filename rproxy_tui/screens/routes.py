@@ -42,12 +42,16 @@ class RoutesPage(RowsPage[Route]):
     heading = "Routes"
     key = "3"
     rows_at = "routes"
+    kind = "route"
     word = "row"
     start: ClassVar[Mapping[str, Any]] = {"path": "/", "proxy": "http://"}
     hertz = 2.0
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "edit", "Edit", id="routes.edit", tooltip="edit the row in a form (also enter)"),
+        Binding(
+            "slash", "find", "Find", key_display="/", id="routes.find", tooltip="only rows that hold what is typed"
+        ),
+        Binding("e", "edit", "Edit", id="routes.edit", tooltip="edit the row in a form"),
         Binding("a", "add", "Add", id="routes.add", tooltip="add a route above the row under the cursor"),
         Binding("x", "except", "Except a path", id="routes.except", tooltip="keep a path from being forwarded"),
         Binding("t", "switch", "On/off", id="routes.switch", tooltip="take the row out of service, or back"),
@@ -64,6 +68,7 @@ class RoutesPage(RowsPage[Route]):
 
     def body(self) -> ComposeResult:
         yield RowTable[ShownRow[Route]]((), EMPTY)
+        yield self.find_line()
         yield Static(id="about")
 
     def columns(self) -> tuple[Column[ShownRow[Route]], ...]:
@@ -72,24 +77,30 @@ class RoutesPage(RowsPage[Route]):
         name = max([8, *(len(row.id) for row in routes)])
         path = max([14, *(len(row.taken) for row in routes)])
         return (
-            Column("#", 3, lambda row, _: ((str(row.place), "muted"),), priority=4, right=True),
+            self.place_column(),
             Column("state", 10, lambda row, _: (row.state,)),
-            Column("route", 8, lambda row, w: plain(row, words.clip(row.row.id, w)), priority=3, grow=2, most=name),
+            Column("route", 8, lambda row, w: plain(row, words.clip(row.row.id, w)), priority=4, grow=2, most=name),
             Column("path", 14, lambda row, w: plain(row, words.middle(row.row.taken, w)), grow=3, most=path),
-            Column("target", 20, _target, priority=1, grow=5),
-            Column("hits", 6, lambda row, _: used(row, words.count(row.hits)), right=True),
-            Column("hits/s", 6, lambda row, _: used(row, words.rate(row.rate)), priority=5, right=True),
-            Column("last hit", 10, lambda row, _: used(row, row.last or "never"), priority=2, right=True),
-        )
+            Column("target", 20, _target, priority=2, grow=5),
+            Column("hits/s", 6, lambda row, _: used(row, words.rate(row.rate)), priority=8, right=True,
+                   order=lambda row: row.rate),
+            *self.use_columns(6),
+        )  # fmt: skip
+
+    def sought(self, row: Route) -> str:
+        return f"{row.id} {row.taken} {row.leads} {row.location}"
 
     def pull(self, snapshot: Snapshot) -> None:
-        if not self._past or snapshot.at - self._past[-1][0] >= 1:
+        if not snapshot.past and (not self._past or snapshot.at - self._past[-1][0] >= 1):
             self._past.append((snapshot.at, {load.id: load.hits for load in snapshot.routes}))
         super().pull(snapshot)
 
     def shown(self, id: str) -> ShownRow[Route]:
-        row, (at, hits) = super().shown(id), self._past[0]
-        return row._replace(rate=(row.hits - hits.get(id, 0)) / max(1.0, self._now - at))
+        row = super().shown(id)
+        if row.load.hits < 0:
+            return row._replace(rate=self._loads[id].rate if id in self._loads else 0.0)
+        at, hits = self._past[0] if self._past else (self._now, {})
+        return row._replace(rate=(row.load.hits - hits.get(id, 0)) / max(1.0, self._now - at))
 
     def state(self, row: Route) -> tuple[str, str]:
         state = super().state(row)
@@ -105,6 +116,7 @@ class RoutesPage(RowsPage[Route]):
         says = f"keeps {taken} from being forwarded (404)" if row.except_ else f"takes {taken}, goes to {row.leads}"
         off = f"  of location {row.location}" * bool(row.location) + "  off" * (not row.enabled)
         yield Content.assemble((row.id, "bold"), f"  {says}", (off, "$text-muted"))
+        yield self.did(row)
         notes = tuple(self.notes(row))
         yield from notes
         if not notes and (own := _own(row)):

@@ -18,6 +18,7 @@ from proxy_core.control.watching.shadow_loads import ShadowGroup, ShadowLoad
 from rproxy_tui import sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.page import Page
+from rproxy_tui.screens.explain import ExplainPage
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 from rproxy_tui.words import printable
@@ -25,6 +26,7 @@ from rproxy_tui.words import printable
 NO_SHADOW = """\
 No route has a shadow yet. In the form of a route (e on Routes), shadow names
 the balancer or the server that gets copies, and shadow_share how many."""
+NOT_KEPT = "What copies have shown is not kept: 0 goes back to now."
 NO_DIFFERENCE = "No answer to a copy has differed so far."
 
 
@@ -89,7 +91,7 @@ class ShadowPage(Page):
         groups = ((load.route, group) for load in loads for group in load.groups)
         rows = [ShownGroup(route, group, sentences.ago(snapshot.at - group.at)) for route, group in groups]
         self._rows = {f"{row.route} {row.group.kind} {row.group.shape}": row for row in rows}
-        self.table.empty = f"\n{NO_DIFFERENCE if loads else NO_SHADOW}"
+        self.table.empty = f"\n{NOT_KEPT if snapshot.past else NO_DIFFERENCE if loads else NO_SHADOW}"
         self.table.show(tuple(self._rows), self._rows.__getitem__)
         self.query_one("#copies", Static).update(Content("\n").join(map(summary, loads)))
         self._describe()
@@ -106,8 +108,15 @@ class ShadowPage(Page):
 
     @work(exclusive=True, group="why")
     async def action_why(self) -> None:
-        if row := self._rows.get(self.table.cursor):
-            await self.console.explain_request(row.group.record)
+        if not (row := self._rows.get(self.table.cursor)):
+            return
+        try:
+            seen = await self.engine.inspect(row.group.record)
+        except OSError as error:
+            return self.console.say(str(error), "error")
+        if seen is None:
+            return self.console.say("that request is no longer kept", "warning")
+        self.app.push_screen(ExplainPage(self.key, seen=seen))
 
     @work
     async def action_edit(self) -> None:

@@ -22,8 +22,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from proxy_core.control.editing.commands import Change, Command, made_on
+from proxy_core.control.editing.commands import Change, Command, for_a_while, made_on
 from proxy_core.control.editing.ctl_words import line
+from proxy_core.control.foreseen import in_words
 from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import lines as lines_of
@@ -89,7 +90,11 @@ class Prompt(Dialog[C | None]):
     """``command`` makes a Command of the text, or says in a sentence why there is none. ``effect`` says what a text
     would do beside what the file shows. With ``over`` the first key replaces the text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel", id="prompt.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Cancel", id="prompt.cancel"),
+        Binding("ctrl+t", "apply_for_a_while", "Apply for 60 s", id="prompt.try", priority=True),
+        Binding("f2", "what_if", "What if", id="prompt.what_if", priority=True),
+    ]
 
     def __init__(
         self,
@@ -110,7 +115,7 @@ class Prompt(Dialog[C | None]):
             yield TextInput(self._text, compact=True, select_on_focus=self._over)
             with VerticalScroll(classes="long", can_focus=False):
                 yield Static(id="outcome")
-            yield Static("enter applies   esc cancels", id="keys")
+            yield Static("enter applies  ctrl+t for 60 s  f2 what if  esc cancels", id="keys")
 
     @on(Input.Changed)
     @on(SiteChanged)
@@ -126,6 +131,18 @@ class Prompt(Dialog[C | None]):
     async def on_input_submitted(self) -> None:
         if command := await self._outcome():
             self.dismiss(command)
+
+    @work(exclusive=True, name=APPLY)
+    async def action_apply_for_a_while(self) -> None:
+        """As enter, but it is to be confirmed."""
+        if command := await self._outcome():
+            self.dismiss(for_a_while(command))
+
+    @work(exclusive=True, name=APPLY)
+    async def action_what_if(self) -> None:
+        """Try it out on the requests that are kept."""
+        if command := await self._outcome():
+            await self.app.push_screen_wait(await foretold(self._engine, command))
 
     async def _outcome(self) -> C | None:
         """Show what the text would do; the command, if it would not be refused."""
@@ -193,3 +210,12 @@ class Choice(Dialog[str]):
 
     def action_choose(self, key: str) -> None:
         self.dismiss(key)
+
+
+async def foretold(engine: EngineView, command: Command) -> Choice:
+    """What a command would do to the requests that are kept, to be shown."""
+    try:
+        lines = in_words(await engine.what_if(command))
+    except ValueError as error:
+        lines = [str(error)]
+    return Choice("What it would do", "\n".join(map(printable, lines)), (("c", "Close"),))

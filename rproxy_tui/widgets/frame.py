@@ -13,6 +13,7 @@ would.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from textual.binding import Binding
 from textual.events import Resize
@@ -22,6 +23,7 @@ from textual.widget import Widget
 
 from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied
+from proxy_core.control.editing.pending import Pending
 from proxy_core.control.view import Saved, Snapshot
 from proxy_core.errors import Problem
 from rproxy_tui.content import Content
@@ -132,9 +134,9 @@ def masthead(current: str, file: str, snapshot: Snapshot, read_only: bool, width
     return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length - 1), right)
 
 
-def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None = None) -> Content:
+def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None = None, moment: str = "") -> Content:
     """Traffic, errors, latencies, members, and what the loop suffers; ``cost`` is the console's part of it (0–1),
-    ``link`` is there where the console is not in that loop."""
+    ``link`` is there where the console is not in that loop; ``moment`` says which one it is, "" for now."""
     s, p = snapshot, snapshot.latency
     rate = f"{s.rate:6,.0f}" if s.rate >= 10 else f"{s.rate:6.1f}"
     percentiles = [("p50", p.p50), ("p95", p.p95), ("p99", p.p99)]
@@ -144,16 +146,21 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None =
         return Content.assemble(Content(" ").join(pairs), (" ms", "$text-muted"))
 
     late = s.lateness * 1000
-    past = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
+    lost = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
+    in_flight = labelled(f"{s.in_flight:3}", "in flight") if s.in_flight >= 0 else NOTHING
+    then = Content.assemble((f"◀ {moment}", "bold $text-warning"), "  ", labelled("0", "now")) if moment else NOTHING
     return fit(
         [
+            Part(11, (then,)),
             Part(9, (labelled(rate, "req/s"),)),
-            Part(4, (labelled(f"{s.in_flight:3}", "in flight"), NOTHING)),
+            Part(4, (in_flight, NOTHING)),
             Part(6, (labelled(f"{s.rate_4xx:4.1f}", "4xx/s"), NOTHING)),
             Part(8, (labelled(f"{s.rate_5xx:4.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
-            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]), *past)),
+            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]), *lost)),
             Part(7, members(snapshot)),
-            Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING)),
+            Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING))
+            if late >= 0
+            else Part(3, (NOTHING,)),
             Part(2, (labelled(f"{cost * 100:2.0f} %", "console"), NOTHING)) if link is None else line(link),
         ],
         width,
@@ -189,6 +196,21 @@ def members(snapshot: Snapshot) -> tuple[Content, ...]:
     return (words, figures)
 
 
+def waiting(pending: Pending, now: float, width: int) -> Content:
+    """The row for a change that waits to be confirmed: how long still, and the keys that end it."""
+    left = f" ◷ g{pending.generation} takes itself back in {max(0, ceil(pending.until - now))} s"
+    return fit(
+        [
+            Part(9, (Content.styled(left, "bold $text-warning"),)),
+            Part(3, (Content(printable(f"{pending.sentence} ({pending.author})")), NOTHING)),
+            Part(8, (Content("y keeps it   n takes it back"), Content("y/n"))),
+            Part(1, (Content.styled(printable(f"before that: {pending.words}"), "$text-muted"), NOTHING)),
+        ],
+        width,
+        gap="   ",
+    )
+
+
 def banner(saved: Saved, file: str, problems: tuple[Problem, ...], width: int) -> Content:
     """The row for what is wrong, with the key that helps; empty when nothing is."""
     if saved == "drift":
@@ -207,9 +229,9 @@ def outcome(result: Applied, warnings: int, ctl: str, width: int) -> Content:
     new = f"p: {warnings} new warning{'s' if warnings > 1 else ''}" if warnings else ""
     forms = (
         (4, (f"applied as g{result.generation}: {result.sentence}",)),
-        (1, ("u takes it back", "")),
+        (1, ("" if result.pending is not None else "u takes it back", "")),
         (3, (new,)),
-        (2, (f"y: {ctl}", "y copies its ctl line", "")),
+        (2, (f"y: {ctl}", "y copies its ctl line", "") if result.pending is None else ("",)),
     )
     return fit([Part(worth, tuple(Content(printable(text)) for text in texts)) for worth, texts in forms], width, "   ")
 

@@ -4,12 +4,13 @@ A line for each balancer says how many members are up, what they carry, and whic
 balancer whose members stand beneath. It has a sign and not a cursor, because the cursor is on a member.
 
 The dashboard shows the members too, and the balancers page edits through them with a cursor. The cursor stays on its
-member, whatever rows come and go, and so do marks, which are for changing several members in one go. Share stands
-beside the share that the weights promise, because their difference is what one looks for.
+member, whatever rows come and go, and so do marks, which are for changing several members in one go. What one looks for
+is pointed out: p95 that is a multiple of the peers', a share that is not the one that the weights promise.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from proxy_core.config.model import Route, Site
 from proxy_core.control.view import MemberLoad, Snapshot
 from proxy_core.http.target import balancer
 from rproxy_tui import words
-from rproxy_tui.widgets.charts import bar, sparkline
+from rproxy_tui.widgets.charts import sparkline
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
 
@@ -32,9 +33,15 @@ class ShownMember(NamedTuple):
     load: MemberLoad
     end: int
     marked: bool = False
+    peers: float = -1.0
+    """Median of the others' p95 in seconds; -1 where there is none."""
 
 
 MARK = "✓"
+PARTED = 0.1
+"""The difference of share and promise from which both are said."""
+MUCH = 2.0
+"""Times its peers' p95 from which that is said."""
 
 
 def _name(shown: ShownMember, width: int) -> Cell:
@@ -48,18 +55,36 @@ def _bare_name(shown: ShownMember, width: int) -> Cell:
 
 
 def _state(shown: ShownMember, width: int) -> Cell:
+    """In words, or in one where there is no room for more."""
     glyph, state, style = words.member_state(shown.load)
+    if words.cells(state) + 2 > width:
+        state = words.member_state_word(shown.load)
     return ((words.clip(f"{glyph} {state}", width), style),)
 
 
-def _share(shown: ShownMember, width: int) -> Cell:
+def _share(shown: ShownMember, _: int) -> Cell:
+    """What it gets, and what the weights promise where that is another."""
     load = shown.load
-    share, promised = words.percent(load.share).rjust(4), words.percent(load.promised).rjust(4)
-    return (
-        (f"{share} ", ""),
-        (bar(load.share, width - 10, load.promised or None), "accent"),
-        (f" {promised}", "muted"),
-    )
+    share, promised = words.percent(load.share), words.percent(load.promised)
+    if load.share == load.promised == 0 or load.promised < 0:
+        return (("", ""),)
+    return ((f"{share}/{promised}", ""),) if abs(load.share - load.promised) >= PARTED else ((share, "muted"),)
+
+
+def _errors_part(shown: ShownMember, _: int) -> Cell:
+    part = shown.load.part_5xx
+    if part < 0:
+        return ((words.NOTHING, "muted"),)
+    return ((f"{100 * part:.1f}" if part else "0", "error" if part >= 0.01 else "warning" if part else ""),)
+
+
+def _p95(shown: ShownMember, width: int) -> Cell:
+    """Times as much as the median of its peers, where that is much."""
+    took, times = shown.load.latency.p95, shown.load.latency.p95 / shown.peers if shown.peers > 0 else 0.0
+    if times < MUCH:
+        return ((words.millis(took), ""),)
+    text = f"{words.millis(took)} ×{times:.{0 if times >= 9.5 else 1}f}"
+    return ((text if words.cells(text) <= width else f"×{times:.0f}", "warning"),)
 
 
 def _errors(shown: ShownMember, width: int) -> Cell:
@@ -77,32 +102,59 @@ def _weight(shown: ShownMember, width: int) -> Cell:
 
 MEMBERS: tuple[Column[ShownMember], ...] = (
     Column("member", 12, _name, grow=1, most=30),
-    Column("state", 23, _state),
-    Column("weight", 6, _weight, priority=3, right=True),
-    Column("in flight", 9, lambda m, _: ((words.count(m.load.busy), ""),), priority=1, right=True),
-    Column("req/s", 5, lambda m, _: ((words.rate(m.load.rate), ""),), priority=2, right=True),
-    Column("share promise", 13, _share, priority=4, grow=9, most=16),
-    Column("errors", 6, _errors, priority=6, right=True),
-    Column("p50 ms", 6, lambda m, _: ((words.millis(m.load.latency.p50), ""),), priority=9, right=True),
-    Column("p95 ms", 6, lambda m, _: ((words.millis(m.load.latency.p95), ""),), priority=5, right=True),
-    Column("p99 ms", 6, lambda m, _: ((words.millis(m.load.latency.p99), ""),), priority=8, right=True),
-    Column("last minute", 11, _spark, priority=7, grow=3, most=30),
-    Column("sent", 5, lambda m, _: ((words.count(m.load.sent), ""),), priority=10, right=True),
-    Column("rcvd", 5, lambda m, _: ((words.count(m.load.received), ""),), priority=11, right=True),
-)
+    Column("state", 10, _state, grow=9, most=23),
+    Column("5xx %", 5, _errors_part, priority=1, right=True, order=lambda m: m.load.part_5xx),
+    Column("p95 ms", 9, _p95, priority=2, right=True, order=lambda m: m.load.latency.p95),
+    Column("in flight", 9, lambda m, _: ((words.count(m.load.busy), ""),), priority=3, right=True,
+           order=lambda m: m.load.busy),
+    Column("req/s", 5, lambda m, _: ((words.rate(m.load.rate), ""),), priority=4, right=True,
+           order=lambda m: m.load.rate),
+    Column("weight", 6, _weight, priority=5, right=True, order=lambda m: m.load.weight),
+    Column("share", 9, _share, priority=6, right=True, order=lambda m: m.load.share),
+    Column("errors", 6, _errors, priority=7, right=True, order=lambda m: m.load.errors),
+    Column("last minute", 11, _spark, priority=8, grow=3, most=30, order=lambda m: m.load.rate),
+    Column("p99 ms", 6, lambda m, _: ((words.millis(m.load.latency.p99), ""),), priority=9, right=True,
+           order=lambda m: m.load.latency.p99),
+    Column("p50 ms", 6, lambda m, _: ((words.millis(m.load.latency.p50), ""),), priority=10, right=True,
+           order=lambda m: m.load.latency.p50),
+    Column("sent", 5, lambda m, _: ((words.count(m.load.sent), ""),), priority=11, right=True,
+           order=lambda m: m.load.sent),
+    Column("rcvd", 5, lambda m, _: ((words.count(m.load.received), ""),), priority=12, right=True,
+           order=lambda m: m.load.received),
+)  # fmt: skip
 
 MARKS: Column[ShownMember] = Column("", 1, lambda m, _: ((MARK if m.marked else " ", "accent"),))
 
 
 LEAST = 17
 """Cells that a name gets in any case when it needs them."""
-KEPT = 4
+WIDE = 110
+"""Cells of a table from which states are said in words, whatever else there is."""
+KEPT = 6
 """The greatest priority of a column that gives nothing up for a longer name."""
 
 
 def key(load: MemberLoad) -> str:
     """What a member's row is called."""
     return f"{load.balancer}/{load.member}"
+
+
+def peers(loads: Sequence[MemberLoad]) -> dict[str, float]:
+    """Of each member the median of its peers' p95, by its row; of one that has none, nothing."""
+    by_balancer: dict[str, list[float]] = {}
+    measured = [load for load in loads if load.balancer and load.latency.p95 >= 0]
+    for load in measured:
+        by_balancer.setdefault(load.balancer, []).append(load.latency.p95)
+    found = {}
+    for times in by_balancer.values():
+        times.sort()
+    for load in measured:
+        times = by_balancer[load.balancer]
+        place = bisect_left(times, load.latency.p95)
+        others = times[:place] + times[place + 1 :]
+        if others:
+            found[key(load)] = others[len(others) // 2]
+    return found
 
 
 class MemberTable(RowTable[ShownMember]):
@@ -116,6 +168,7 @@ class MemberTable(RowTable[ShownMember]):
         super().__init__(MEMBERS, id=id)
         self._qualified = qualified
         self._loads: dict[str, MemberLoad] = {}
+        self._peers: dict[str, float] = {}
         self._end = 0
         self.marks: frozenset[str] = frozenset()
 
@@ -132,21 +185,27 @@ class MemberTable(RowTable[ShownMember]):
             named = list(dict.fromkeys(load.balancer for load in loads if load.balancer))
             loads.sort(key=lambda load: named.index(load.balancer) if load.balancer else len(named))
         self._loads = {key(load): load for load in loads}
+        self._peers = peers(loads)
         self.marks = self._markable(self.marks)
         self.show(tuple(self._loads), self._shown, self._columns())
 
     def _shown(self, name: str) -> ShownMember:
-        return ShownMember(self._loads[name], self._end, name in self.marks)
+        return ShownMember(self._loads[name], self._end, name in self.marks, self._peers.get(name, -1.0))
 
     def _columns(self) -> tuple[Column[ShownMember], ...]:
         """The names of the members get as much room as they need: more than the least only where it takes nothing
         from columns that matter more than a name's middle."""
         marks = () if self._qualified else (MARKS,)
         first, *others = MEMBERS if self._qualified else (replace(MEMBERS[0], cell=_bare_name), *MEMBERS[1:])
+        others = [replace(each, width=each.most) if self._is_wide(each) else each for each in others]
         longest = max((len(words.member_name("", load.member)) for load in self._loads.values()), default=0)
         taken = sum(column.width + 1 for column in (*marks, *others) if column.priority <= KEPT)
         width = max(first.width, min(longest, max(LEAST, min(first.most, self.size.width - taken))))
         return (*marks, replace(first, width=width), *others)
+
+    def _is_wide(self, column: Column[ShownMember]) -> bool:
+        """Whether it is that of states, and there is room for words."""
+        return column.title == "state" and self.size.width >= WIDE
 
     def mark(self, marks: frozenset[str]) -> None:
         """Mark these members, and no others."""

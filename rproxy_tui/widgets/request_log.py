@@ -3,169 +3,37 @@
 It pulls: nothing happens to it while it is not on screen, and a busy proxy costs it no more than what is visible.
 Records of an absence are fetched in pieces that the traffic does not feel.
 
-What it shows is decided in ``Tail``, which knows no terminal and no engine. Following, the cursor is on the newest
-record. Paused, the rows one reads stay where they are, whatever comes in: new records only wait below, and the oldest
-are given up only above what is visible; when there are none left above, no more are taken until one moves on or follows
-again.
+What it shows is decided in ``Tail``, which knows no terminal and no engine. In the row under the cursor one cell is
+marked: it is what a filter is made of.
 """
 
 from __future__ import annotations
 
-import asyncio
 import shlex
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
-from operator import attrgetter
+from collections.abc import Hashable
+from typing import ClassVar
 
+from rich.style import Style
 from textual import events, work
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 
 from proxy_core.config.model import Site
 from proxy_core.control.view import EngineView, Snapshot
+from proxy_core.control.watching.in_turns import in_turns, passing
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.record_filter import term, values_of
 from proxy_core.http.target import as_bytes_text, escaped
+from proxy_core.runtime.failed_requests import SLOW
 from rproxy_tui import words
-from rproxy_tui.widgets.table import Cell, Column, LineTable, Window
-
-KEEP = 10_000
-"""Records that a log holds, about; each is some hundreds of bytes."""
-SLACK = 500
-"""So many more are let in before the oldest go, all at once."""
-
-Filter = Callable[[Record], bool]
-
-_number = attrgetter("number")
-
-
-@dataclass(slots=True)
-class Tail(Window):
-    """``cursor`` and ``top`` of the Window are places in ``shown``."""
-
-    keep: int = KEEP
-    """How many records it holds."""
-    slack: int = SLACK
-    """How many more it lets in before the oldest go."""
-    following: bool = True
-    """Whether the cursor stays on the newest record."""
-    passes: Filter | None = None
-    """What is shown; None for all."""
-    kept: list[Record] = field(default_factory=list)
-    """Every record taken, oldest first."""
-    shown: list[Record] = field(default_factory=list)
-    """Those of ``kept`` that pass the filter."""
-    last: int = 0
-    """The number of the newest record taken."""
-    read: int = 0
-    """The number of the newest record that was visible."""
-
-    @property
-    def current(self) -> Record | None:
-        """The record under the cursor."""
-        return self.shown[self.cursor] if self.shown else None
-
-    @property
-    def room(self) -> int:
-        """How many records may come in without taking away what is visible."""
-        if self.following or not self.shown:
-            return self.keep
-        above = bisect_left(self.kept, self.shown[self.top].number, key=_number)
-        return max(0, self.keep + self.slack - len(self.kept) + above)
-
-    def take(self, records: Sequence[Record]) -> None:
-        """Records that came in, oldest first: at most ``room``."""
-        if not records:
-            return
-        self.last = records[-1].number
-        self.kept += records
-        self.shown += filter(self.passes, records) if self.passes else records
-        self.settle()
-
-    def take_older(self, records: Sequence[Record]) -> None:
-        """Records from before the oldest one that is kept, oldest first."""
-        older = list(filter(self.passes, records)) if self.passes else records
-        self.kept[:0] = records
-        self.shown[:0] = older
-        self.top += len(older)
-        self.cursor += len(older)
-        self.settle()
-
-    def restart(self, last: int) -> None:
-        """Forget everything; what comes in next is newer than ``last``."""
-        self.kept, self.shown, self.last = [], [], last
-        self.settle()
-
-    def settle(self) -> None:
-        """Bring count, cursor and top in line with ``shown``, and give up what is too old."""
-        self.count = len(self.shown)
-        if self.following:
-            self.cursor = self.count - 1
-        self.fit()
-        if len(self.kept) > self.keep + self.slack:
-            oldest = self.kept[-self.keep].number
-            if self.shown:
-                oldest = min(oldest, self.shown[self.top].number)
-            del self.kept[: bisect_left(self.kept, oldest, key=_number)]
-            gone = bisect_left(self.shown, oldest, key=_number)
-            del self.shown[:gone]
-            self.count -= gone
-            self.top = max(0, self.top - gone)
-            self.cursor = max(0, self.cursor - gone)
-        self.note()
-
-    def note(self) -> None:
-        """What is visible now has been read."""
-        if self.shown:
-            bottom = min(self.top + self.height, self.count) - 1
-            self.read = max(self.read, self.last if self.following else self.shown[bottom].number)
-
-    def moved(self) -> None:
-        """The person has moved cursor or view: whoever leaves the newest record no longer follows."""
-        self.following = self.following and self.cursor == self.count - 1
-        self.note()
-
-    def unread(self, newest: int) -> int:
-        """How many there are below the newest one that was visible; ``newest`` is the number of the newest of all."""
-        waiting = len(self.shown) - bisect_right(self.shown, self.read, key=_number)
-        return waiting + max(0, newest - self.last)
-
-    def follow(self, following: bool) -> None:
-        self.following = following
-        self.settle()
-
-    def show_only(self, passes: Filter | None) -> None:
-        """Filter what is shown; the cursor stays on its record, or goes to the nearest one before it."""
-        current = self.current
-        self.passes = passes
-        self.shown = list(filter(passes, self.kept)) if passes else self.kept.copy()
-        if current is not None:
-            offset = self.cursor - self.top
-            self.cursor = bisect_right(self.shown, current.number, key=_number) - 1
-            self.top = self.cursor - offset
-        self.settle()
-
-    def go_to(self, number: int) -> None:
-        """Put the cursor on the record with this number, or the next one shown, and stop following."""
-        self.following = False
-        self.cursor = bisect_left(self.shown, number, key=_number)
-        self.settle()
-
+from rproxy_tui.widgets.table import Cell, Column, LineTable
+from rproxy_tui.widgets.tail import Filter, Tail
 
 AT_ONCE = 1000
 """Records that are fetched in one pull; what is left waits for the next."""
 OLDER = 250
 """Records from before, fetched in a pull that had little else to do."""
-SLICE = 500
-"""Records that are searched before the loop may do something else: well below 2 ms."""
-SLOW = 0.5
-"""Seconds from which a request counts as slow."""
-
-FILTERS: tuple[tuple[str, Filter | None], ...] = (
-    ("all", None),
-    ("only 4xx and 5xx", lambda record: record.status >= 400),
-    (f"only slow: {SLOW * 1000:.0f} ms and more", lambda record: record.total >= SLOW),
-)
 
 
 def _status(record: Record, width: int) -> Cell:
@@ -204,6 +72,25 @@ COLUMNS: tuple[Column[Record], ...] = (
 )
 
 
+CELL_FIELDS = {
+    "status": "status", "method": "method", "target": "path", "route": "route", "member": "member", "client": "client",
+}  # fmt: skip
+"""The field of the filter language that says what is in a column."""
+
+
+def cell_term(record: Record, title: str) -> str:
+    """The filter that holds for what is in a cell; "" where nobody would filter by that."""
+    if title == "ms":
+        return f"ms>={int(record.total * 1000)}"
+    if title == "bytes":
+        return f"sent>={record.sent}"
+    if title not in CELL_FIELDS:
+        return ""
+    (value,) = values_of((CELL_FIELDS[title],))(record)
+    whose = f"{term('balancer', record.balancer)} " if title == "member" and record.balancer else ""
+    return whose + term(CELL_FIELDS[title], value)
+
+
 def as_line(record: Record) -> str:
     """A request in one line of text, with all that the log knows: for copying."""
     parts = [
@@ -226,6 +113,8 @@ def as_line(record: Record) -> str:
 
 def nothing_yet(snapshot: Snapshot, site: Site) -> str:
     """What to do so that the log fills: the first thing that is missing."""
+    if snapshot.past:
+        return "the requests of that moment are no longer kept: the newest 10,000 are"
     listener = next((each for each in snapshot.listeners if not each.draining), None)
     if listener is None and site.listeners:
         return "no listener could be opened: p says why and what to do"
@@ -247,10 +136,22 @@ def haystack(record: Record) -> str:
     )
 
 
-class RequestLog(LineTable[Record]):
+MOVES: list[BindingType] = [
+    *(each for each in LineTable.BINDINGS if not (isinstance(each, Binding) and each.id == "first")),
+    Binding("home", "first", "First", show=False, id="first"),
+]
+"""The keys of a table of requests: g is not one, it groups."""
+
+
+class RequestLog(LineTable[Record], inherit_bindings=False):
     """``pull`` lets it catch up; ``tail`` says what it shows. One that is not selectable always follows."""
 
-    BINDINGS = [Binding("enter", "choose", "Inspect", id="inspect")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *MOVES,
+        Binding("left,h", "cell(-1)", "Cell", show=False, id="cell_left"),
+        Binding("right,l", "cell(1)", "Cell", show=False, id="cell_right"),
+        Binding("enter", "choose", "Inspect", id="inspect"),
+    ]
     columns = COLUMNS
 
     class NotFound(Message):
@@ -260,11 +161,17 @@ class RequestLog(LineTable[Record]):
             super().__init__()
             self.sought = sought
 
+    class Filtered(Message):
+        """What was asked for is shown."""
+
     def __init__(self, *, selectable: bool = True, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(selectable=selectable, id=id, classes=classes)
-        self.window: Tail = Tail() if selectable else Tail(keep=100)
-        self._filter = 0
-        self._complete = False
+        self.window: Tail = Tail() if selectable else Tail(keep=100, keep_failed=0)
+        self._complete, self._failed_complete = False, False
+        self._filtering: object = None
+        """What is being filtered for."""
+        self._cell = "status"
+        """The heading of the column whose cell is marked."""
 
     @property
     def tail(self) -> Tail:
@@ -280,34 +187,49 @@ class RequestLog(LineTable[Record]):
     def version(self, row: Record) -> Hashable:
         return row.number
 
-    @property
-    def filter_name(self) -> str:
-        return FILTERS[self._filter][0]
+    # what comes in
 
     def pull(self, engine: EngineView, newest: int) -> None:
-        """Take what has come in since the last pull, then something from before the oldest record that is held."""
+        """Take what has come in since the last pull, then something from before the oldest record that is held: first
+        what went wrong, then all."""
         tail = self.tail
         most = min(AT_ONCE, tail.keep)
         if newest < tail.last or (tail.following and newest - tail.last > most):  # below: another service counts anew
             tail.restart(max(0, newest - most))
-            self._complete = False
+            self._complete = self._failed_complete = False
         records = engine.records(tail.last, min(most, tail.room)) if newest > tail.last and tail.room else ()
-        tail.take(records)
-        if self.selectable and len(records) < OLDER and len(tail.kept) < tail.keep and not self._complete:
+        tail.take([each for each in records if each.number <= newest])  # what is past has nothing from after it
+        if self.selectable and len(records) < OLDER and self._filtering is None:
             self._pull_older(engine)
         self.changed()
 
     def _pull_older(self, engine: EngineView) -> None:
-        oldest = self.tail.kept[0].number if self.tail.kept else 0
-        older = engine.earlier(oldest, OLDER) if oldest > 1 else ()
-        self._complete = older is not None and not older
-        if older:
-            self.tail.take_older(older)
+        tail, gaps = self.tail, not self._failed_complete
+        if gaps:
+            before = min(tail.whole, tail.kept[0].number if tail.kept else tail.whole)
+            older = engine.earlier(before, OLDER, failed=True) if before > 1 else ()
+            self._failed_complete = older is not None and not older
+        elif not self._complete and tail.kept and tail.last - tail.whole < tail.keep:
+            older = engine.earlier(tail.whole, OLDER) if tail.whole > 1 else ()
+            self._complete = older is not None and (not older or older[-1].number != tail.whole - 1)
+        else:
+            return
+        tail.take_older(older or (), gaps)
 
-    def show_next_filter(self) -> None:
-        """All, then only what failed, then only what was slow."""
-        self._filter = (self._filter + 1) % len(FILTERS)
-        self.tail.show_only(FILTERS[self._filter][1])
+    # what is shown
+
+    @work(exclusive=True, group="filter")
+    async def show_only(self, passes: Filter | None) -> None:
+        """Show what passes from now on, once it is known of all that is held."""
+        rows = [*self.tail.kept] if passes else []
+        asked = self._filtering = object()  # while it is there, nothing comes in between those that are being asked
+        try:
+            found = await passing(rows, passes) if passes else []
+        finally:
+            if self._filtering is asked:
+                self._filtering = None
+        self.tail.show_only(passes, {each.number for each in found}, rows[-1].number if rows else 0)
+        self.post_message(self.Filtered())
         self.changed()
 
     def follow(self, following: bool) -> None:
@@ -324,6 +246,46 @@ class RequestLog(LineTable[Record]):
         self.tail.following = False
         self.action_move(delta)
         return self.tail.current
+
+    # the cell under the cursor
+
+    @property
+    def cell(self) -> str:
+        """The filter that holds for what is in the marked cell; "" for none."""
+        record = self.tail.current
+        return cell_term(record, self._marked) if record else ""
+
+    @property
+    def _marked(self) -> str:
+        """The marked column, or the first one, where that is not shown."""
+        titles = [column.title for column, _ in self._fitted]
+        return self._cell if self._cell in titles else next(iter(titles), "")
+
+    def action_cell(self, delta: int) -> None:
+        titles = [column.title for column, _ in self._fitted]
+        if titles:
+            self._cell = titles[max(0, min(titles.index(self._marked) + delta, len(titles) - 1))]
+            self.follow(False)
+
+    def _under_cursor(self, row: Record) -> Strip:
+        key = ("cell", self._marked, row.number)
+        strip = self._strips.get(key)
+        if strip is None:
+            at, width = self._place(self._marked)
+            under = super()._under_cursor(row)
+            cell = under.crop(at, at + width).apply_style(Style(underline=True, bold=True))
+            parts = [under.crop(0, at), cell, under.crop(at + width)]
+            strip = self._strips[key] = Strip.join(parts)
+        return strip
+
+    def _place(self, title: str) -> tuple[int, int]:
+        """Where a column begins, and its width."""
+        at = 0
+        for column, width in self._fitted:
+            if column.title == title:
+                return at, width
+            at += width + 1
+        return 0, 0
 
     # search
 
@@ -342,14 +304,13 @@ class RequestLog(LineTable[Record]):
             return
         steps = range(len(rows)) if from_cursor else range(1, len(rows) + 1)
         places = [(start + direction * step) % len(rows) for step in steps]
-        for first in range(0, len(places), SLICE):
-            found = next((rows[p] for p in places[first : first + SLICE] if sought in haystack(rows[p])), None)
+        async for piece in in_turns(places):
+            found = next((rows[place] for place in piece if sought in haystack(rows[place])), None)
             if found is not None:
                 self.tail.go_to(found.number)
                 self.post_message(self.Moved())
                 self.changed()
                 return
-            await asyncio.sleep(0)
         self.post_message(self.NotFound(sought))
 
     # keys
@@ -364,4 +325,5 @@ class RequestLog(LineTable[Record]):
     def on_click(self, event: events.Click) -> None:
         """Besides what a click does in every table (Textual calls the handlers of all classes)."""
         if self.selectable:
+            self._cell = next((c.title for c, w in self._fitted if event.x < sum(self._place(c.title))), self._cell)
             self.follow(False)

@@ -49,6 +49,8 @@ class Column(Generic[Row]):
     """Its part of what is left over, in proportion to the others'."""
     most: int = 1000
     """How many cells it takes at most."""
+    order: Callable[[Row], float] | None = None
+    """The number that rows are sorted by, the greatest first; None for its text."""
 
 
 def fitted(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row], int], ...]:
@@ -165,6 +167,13 @@ class LineTable(Widget, Generic[Row]):
         """The person has moved the cursor."""
         self.post_message(self.Moved())
 
+    def heading(self, column: Column[Row]) -> str:
+        """What stands above a column."""
+        return column.title
+
+    def sort_by(self, title: str) -> None:
+        """The heading of a column was clicked."""
+
     # drawing
 
     def changed(self) -> None:
@@ -232,7 +241,7 @@ class LineTable(Widget, Generic[Row]):
         looks, left = self._looks, self.size.width
         segments: list[Segment] = []
         for column, width in self._fitted:
-            cell: Cell = ((clip(column.title, width), "heading"),) if row is None else column.cell(row, width)
+            cell: Cell = ((clip(self.heading(column), width), "heading"),) if row is None else column.cell(row, width)
             if self.sought and row is not None:
                 cell = marked(cell, self.sought)
             left -= width + 1
@@ -306,11 +315,20 @@ class LineTable(Widget, Generic[Row]):
 
     def on_click(self, event: events.Click) -> None:
         index = self.window.top + event.y - 1
+        if event.y == 0:
+            self._click_heading(event.x)
         if self.selectable and event.y > 0 and index < self.window.count:
             again = index == self.window.cursor and self.has_focus
             self.action_move(index - self.window.cursor)
             if again:
                 self.action_choose()
+
+    def _click_heading(self, x: int) -> None:
+        end = 0
+        for column, width in self._fitted:
+            end += width + 1
+            if x < end:
+                return self.sort_by(column.title)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, -3)

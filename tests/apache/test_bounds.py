@@ -14,6 +14,8 @@ from proxy_core.apache.importer import import_file
 from proxy_core.apache.reader import read
 from proxy_core.config.reading.document import parse
 
+LINES, FILES, BYTES, NAMES = 4000, 400, 2 << 20, 4000
+"""Bounds that are soon reached."""
 HEAD = "Listen 127.0.0.1:8080\nProxyPass / http://127.0.0.1:1/\n"
 
 
@@ -98,21 +100,21 @@ def long_values(folder: Path) -> str:
 
 DEEP = {"sections": "Location /", "conditions": "IfModule a.c", "expressions": 'If "true"', "groups": "RequireAll"}
 MUCH: dict[str, tuple[str | Callable[[Path], str], str]] = {
-    "includes that double": (includes_that_double, "more than 2000 files"),
+    "includes that double": (includes_that_double, f"more than {FILES} files"),
     "includes of one another": (includes_of_one_another, "deeper than 40 levels"),
-    "links in a circle": (links_in_a_circle, "more than 20000 names of files"),
-    "patterns for all files": ("IncludeOptional /proc/*/*/*.conf\n" * 50, "more than 20000 names of files"),
-    "a folder without end": ("IncludeOptional /proc\n", "more than 20000 names of files"),
+    "links in a circle": (links_in_a_circle, f"more than {NAMES} names of files"),
+    "patterns for all files": ("IncludeOptional /proc/*/*/*.conf\n" * 50, f"more than {NAMES} names of files"),
+    "a folder without end": ("IncludeOptional /proc\n", f"more than {NAMES} names of files"),
     "variables that double": (f"Define A {'x' * 10}\n" + "Define A ${A}${A}\n" * 60, "more than 1048576 characters"),
     "a line of long variables": (f"Define A {'x' * 9999}\nServerName {'${A}' * 9999}\n", "1048576 characters"),
-    "lines of long variables": (long_values, "more than 2097152 bytes"),
+    "lines of long variables": (long_values, f"more than {BYTES} bytes"),
     "lines that go on": ("ServerName a\\\n" * 100_000, "more than 1048576 characters"),
-    "macros that double": (macros_that_double, "more than 20000 lines"),
+    "macros that double": (macros_that_double, f"more than {LINES} lines"),
     "a macro that uses itself": ("<Macro M>\nUse M\n</Macro>\nUse M\n", "deeper than 40 levels"),
     "parameters that double": (parameters_that_double, "more than 1048576 characters"),
-    "sections without end": ("".join(f"<A{n}>\n" for n in range(15_000)), "more faults than these"),
+    "sections without end": ("".join(f"<A{n}>\n" for n in range(3000)), "more faults than these"),
     "sections closed the wrong way round": (
-        "".join(f"<A{n}>\n" for n in range(5000)) + "".join(f"</A{n}>\n" for n in range(5000)), "closes <a4999>"),
+        "".join(f"<A{n}>\n" for n in range(1500)) + "".join(f"</A{n}>\n" for n in range(1500)), "closes <a1499>"),
     **{
         f"{name} in one another": (f"<{head}>\n" * 400 + f"</{head.split()[0]}>\n" * 400, "deeper than 40 levels")
         for name, head in DEEP.items()
@@ -125,10 +127,10 @@ MUCH: dict[str, tuple[str | Callable[[Path], str], str]] = {
 
 @pytest.mark.parametrize("name", MUCH)
 def test_what_is_too_much_is_told_with_its_place(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(budget.MOST, "lines", 20_000)
-    monkeypatch.setitem(budget.MOST, "files", 2000)
-    monkeypatch.setitem(budget.MOST, "bytes", 2 << 20)
-    monkeypatch.setitem(budget.MOST, "names of files", 20_000)
+    monkeypatch.setitem(budget.MOST, "lines", LINES)
+    monkeypatch.setitem(budget.MOST, "files", FILES)
+    monkeypatch.setitem(budget.MOST, "bytes", BYTES)
+    monkeypatch.setitem(budget.MOST, "names of files", NAMES)
     text, words = MUCH[name]
     (tmp_path / "httpd.conf").write_text(HEAD + (text if isinstance(text, str) else text(tmp_path)))
     begun = monotonic()

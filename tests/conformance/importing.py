@@ -38,6 +38,19 @@ MODULES_LOADED = [
     "remoteip", "access_compat", "macro", "expires", "mime", "allowmethods", "ssl", "proxy_ajp", "proxy_fcgi",
     "proxy_scgi", "proxy_uwsgi",
 ]  # fmt: skip
+_SELDOM = {
+    "ssl": ("ssl", "https", "}s", "}x"), "proxy_ajp": ("ajp",), "proxy_fcgi": ("fcgi",), "proxy_scgi": ("scgi",),
+    "proxy_uwsgi": ("uwsgi",), "proxy_hcheck": ("hc",), "macro": ("macro",), "remoteip": ("remoteip",),
+    "expires": ("expires",), "allowmethods": ("allowmethods",),
+}  # fmt: skip
+"""Modules that are loaded where a configuration has one of these words: each takes time to start."""
+
+
+def _loaded(conf: str) -> list[str]:
+    """The modules of a configuration, as far as the system has them."""
+    text = conf.lower()
+    wanted = [name for name in MODULES_LOADED if any(word in text for word in _SELDOM.get(name, ("",)))]
+    return [name for name in wanted if (MODULES / f"mod_{name}.so").exists()]
 
 
 @dataclass(frozen=True)
@@ -181,7 +194,7 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
             text = filled(case.conf.replace("@http@", "80"), {**ports, "more": more}, folder)
             return ["TypesConfig /etc/mime.types", text]
 
-        known = [name for name in MODULES_LOADED if (MODULES / f"mod_{name}.so").exists()]
+        known = _loaded("".join([case.conf, *case.files.values()]))
         with ExitStack() as stack:
             theirs = {"more": more, "http": stack.enter_context(running(known, conf))}
             ours = {"more": free_port(), "http": free_port()}

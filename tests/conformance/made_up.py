@@ -140,7 +140,9 @@ def routes(dice: Dice) -> str:
     for _ in range(3):
         target = dice.choice(("!", "http://127.0.0.1:@three@/loc"))
         lines += [f"<Location {path()}>", f"ProxyPass {target}", "</Location>"]
-    ends = ("", "", "/", "/x", "/x%20y", "//", "/%2e%2e/z", "?q=1", "/..", "/%41")
+    ends = ["", "", "/", "/x", "/x%20y", "//", "/%2e%2e/z", "?q=1", "/..", "/%41"]
+    if any("nocanon" in line for line in lines):
+        ends.remove("/%2e%2e/z")  # spelled anew there, on purpose
     return _case(lines, [f"{dice.choice(('GET', 'GET', 'POST'))} {path()}{dice.choice(ends)}" for _ in range(120)])
 
 

@@ -25,18 +25,23 @@ def quoted(text: str) -> str:
 
 def directives(folder: Path) -> list[str]:
     """Each expression sets a variable and the variable a header; texts are headers; what must be refused stands in
-    a .htaccess of its own, where an error costs its requests a 500."""
+    a .htaccess of its own, where an error costs its requests a 500. The others are evaluated for one request alone:
+    httpd asks a name server for what is no address."""
     for number, text in enumerate(UNSAID):
         (folder / "www" / f"refused-{number}").mkdir()
         (folder / "www" / f"refused-{number}" / ".htaccess").write_text(f"SetEnvIfExpr {quoted(text)} x=1\n")
     (folder / "www" / "accepted").mkdir()
     (folder / "www" / "accepted" / ".htaccess").write_text('SetEnvIfExpr "true" x=1\n')
-    lines = [f"<Directory {folder}/www>\nAllowOverride FileInfo\n</Directory>", "SetEnvIf Host . colour=red"]
+    lines = [
+        f"<Directory {folder}/www>\nAllowOverride FileInfo\n</Directory>",
+        "SetEnvIf Host . colour=red",
+        "<Location /service>",
+    ]
     for number, (text, _) in enumerate(HOLDS):
         lines.append(f"SetEnvIfExpr {quoted(text)} holds{number}=1")
         lines.append(f"Header always set X-Holds-{number} 1 env=holds{number}")
     lines += [f"Header always set X-Text-{number} {quoted(f'expr={text}')}" for number, (text, _) in enumerate(TEXTS)]
-    return lines
+    return [*lines, "</Location>"]
 
 
 @pytest.fixture(scope="module")

@@ -52,8 +52,12 @@ async def test_a_slow_head_is_408_at_the_limit_however_it_trickles(raw: bytes) -
         assert (await proxy.finished()).status == 408
 
 
-@pytest.mark.parametrize("raw", [b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\nHost: a\n\n", b"GET / HTTP/1.1\r\nHost: a\n"])
-async def test_a_line_that_ends_in_lf_alone_is_refused_at_once(raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw",
+    [b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\nHost: a\n\n", b"GET / HTTP/1.1\r\nHost: a\n",
+     b"GET / HTTP/1.1\rHost: a\r\r", b"GET / HTTP/1.1\r\nHost: a\r\nX: a\rb", b"\r\r"],
+)  # fmt: skip
+async def test_a_line_that_ends_in_lf_or_cr_alone_is_refused_at_once(raw: bytes) -> None:
     async with serving(site(free_port(), limits=Limits(head_time=3600))) as proxy, client(proxy.port) as one:
         one.send(raw)
         assert (await one.rest()).startswith(b"HTTP/1.1 400 Bad Request\r\n")

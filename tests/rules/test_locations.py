@@ -8,6 +8,7 @@ from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import Forward, Respond, Step
 from proxy_core.rules.facts import Facts
 from proxy_core.rules.lint.site import lint
+from proxy_core.rules.locations import depth
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.registry import Registry
 from tests.deciding import decide
@@ -60,6 +61,19 @@ def test_what_a_row_does_not_say_stays_as_it_was() -> None:
     assert (
         decided(location('path = "/"', 1) + '[[locations]]\npath = "/app"\nerror_override = true\n').route.timeout == 1
     )
+
+
+def test_what_a_server_says_on_a_condition_comes_before_what_its_sections_say_and_what_is_closed_comes_last() -> None:
+    whole, inner, closed = (
+        location(f'id = "{name}"\npath = "{path}"\nexpr = "{expr}"\n{more}', 1)
+        for name, path, expr, more in [
+            ("whole", "/", "%{QUERY_STRING} == ''", ""),
+            ("inner", "/app", "%{QUERY_STRING} == ''", ""),
+            ("closed", "/", "true", 'require = ["all denied"]'),
+        ]
+    )
+    rows = read(closed + inner + whole + ROUTES).locations
+    assert [row.id for row in sorted(rows, key=depth)] == ["whole", "inner", "closed"]
 
 
 REDIRECTS = """

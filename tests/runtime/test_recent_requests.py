@@ -92,7 +92,12 @@ def test_who_reads_on_gets_what_is_still_there_and_misses_what_has_left(monkeypa
     assert [each.number for each in recorder.after(0, 2)] == [3, 4]
     assert [each.number for each in recorder.after(4, 10)] == [5, 6]
     assert recorder.after(6, 10) == []
-    assert [found.number if (found := recorder.find(number)) else None for number in (2, 3, 6, 7)] == [None, 3, 6, None]
+    assert [found.number if (found := recorder.look_at(number)) else None for number in (2, 3, 6, 7)] == [
+        None,
+        3,
+        6,
+        None,
+    ]
 
 
 def test_an_exchange_is_live_until_it_is_finished() -> None:

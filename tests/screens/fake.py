@@ -14,24 +14,37 @@ import weakref
 from pathlib import Path
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import read
 from proxy_core.control.editing.commands import (
     Command,
     Preview,
+    Refused,
     Result,
 )
 from proxy_core.control.editing.editor import Editor
+from proxy_core.control.editing.guard import ChangeGuard
+from proxy_core.control.editing.last_changes import LastChanges
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import EngineView, Generation, SiteState
+from proxy_core.control.explaining.past_rules import PastRules
+from proxy_core.control.explaining.rule_tests import tested
+from proxy_core.control.foreseen import Foreseen, MemberShift, WayShift
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.view import EngineView, Generation, IncidentNote, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details, details
+from proxy_core.control.watching.effects import GenerationEffect
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 from proxy_core.rules.facts import FactKey
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.runtime.last_hour import TenSeconds
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow, rows
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from tests.screens.numbers import MadeUpNumbers
 from tests.screens.sites import FILES, SITE
@@ -46,7 +59,7 @@ REFUSES = Problem(
 
 class FakeEngine(MadeUpNumbers, EngineView):
     """``commands`` lists what was submitted, ``looked_up`` what maps were asked. A test may set ``trouble`` (problems
-    beside those of the site) and ``faults`` of maps, besides all numbers."""
+    beside those of the site), ``faults`` of maps and ``effects`` of generations, besides all numbers."""
 
     def __init__(self, text: str = SITE, *, rate: float = 40.0) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fake-site-"))
@@ -57,21 +70,32 @@ class FakeEngine(MadeUpNumbers, EngineView):
         assert document.site is not None, f"not a site: {document.problems}"
         super().__init__(document.site, rate)
         self.editor = Editor(self.folder / "site.toml", document, check(document), self._apply)
+        self.guard = ChangeGuard(self.editor, Recorder())
+        self.changes = LastChanges(self.editor)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
         self.faults: dict[str, str] = {}
         self.trouble: list[Problem] = []
+        self.hour: list[TenSeconds] = []
+        self.effects: dict[int, GenerationEffect] = {}
         if text.startswith(SITE):
             self.trouble.append(REFUSES)
             self.health["backend", "c"] = "error"
             self.busy["api", "canary"] = 3
 
-    async def _apply(self, site: Site, generation: int) -> tuple[Problem, ...]:
+    async def _apply(self, site: Site, generation: int, force: bool) -> Refused | None:
         """The Editor's way to bring a site into force."""
         self.applied(site, generation)
-        return ()
+        return None
+
+    def snapshot(self) -> Snapshot:
+        return replace(super().snapshot(), saved=self.editor.saved if self.guard.pending else self.saved,
+                       pending=self.guard.pending)  # fmt: skip
 
     # Requests
+
+    async def details(self, subject: Subject, at: float = 0.0) -> Details:
+        return await details(self.hour, subject)
 
     async def inspect(self, number: int) -> Inspection | None:
         record = next((record for record in self.ring if record.number == number), None)
@@ -96,8 +120,24 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     async def explain(self, question: Question) -> Explanation:
         """The real rules decide; maps are asked as ``look_up`` says."""
-        rules = compile_site(self._site, Registry(), self.editor.generation)
+        if question.generation:
+            rules = await PastRules(self.editor.history.find).of(question.generation)
+        else:
+            rules = compile_site(self._site, Registry(), self.editor.generation)
         return await explain(rules, AtHand(self), question)
+
+    async def what_if(self, command: Command) -> Foreseen:
+        """As if every second request would go elsewhere."""
+        way = WayShift(before="backend", after="api", requests=5, samples=("GET localhost/x → /x",))
+        load = MemberShift(balancer="backend", member="a", before=10, after=5)
+        return Foreseen(judged=10, elsewhere=5, unjudged=2, since=self.now, ways=(way,), more=0, members=(load,),
+                        sessions=(), by_load=())  # fmt: skip
+
+    async def note(self, since: float) -> IncidentNote:
+        return IncidentNote(folder=f"/state/notes/{since:.0f}", files=("README.md",), text="# note")
+
+    async def tests(self) -> tuple[TestOutcome, ...]:
+        return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))
 
     # Maps
 
@@ -149,7 +189,11 @@ class FakeEngine(MadeUpNumbers, EngineView):
         return (*self.editor.warnings, *self.trouble)
 
     def history(self) -> tuple[Generation, ...]:
-        return self.editor.history.generations()
+        found = self.effects
+        return tuple(replace(each, effect=found.get(each.number)) for each in self.editor.history.generations())
+
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self.changes.now()
 
     def can_undo(self) -> Generation | None:
         found = self.editor.history.undoable()
@@ -164,7 +208,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         self.commands.append(command)
-        return await self.editor.submit(command, author, on)
+        return await self.guard.submit(command, author, on)
 
     async def start_demo(self) -> str:
         self.demo = True

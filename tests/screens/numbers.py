@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -19,14 +21,15 @@ from tests.screens.traffic import answer, asked_at
 
 START = 1_790_000_000.0
 """Epoch seconds at which its time begins: 2026-09-21 14:13:20 UTC."""
+_number = attrgetter("number")
 Key = tuple[str, str]
 """Balancer and member."""
 
 
 class MadeUpNumbers:
-    """``ring`` is what was requested. What a test may set at will: ``rate`` (requests a second), ``saved``, ``health``
-    and ``busy`` of members, ``seen`` (other fields of their MemberLoad), ``hits`` of routes and rules, ``limited``, and
-    ``turned_away`` of each listener."""
+    """``ring`` is what was requested, ``past`` what went wrong before it. What a test may set at will: ``rate``
+    (requests a second), ``saved``, ``health`` and ``busy`` of members, ``seen`` (other fields of their MemberLoad),
+    ``hits`` of routes and rules, ``limited``, and ``turned_away`` of each listener."""
 
     def __init__(self, site: Site, rate: float) -> None:
         self.rate = rate
@@ -41,7 +44,9 @@ class MadeUpNumbers:
         self.troubles: tuple[Trouble, ...] = ()
         self.demo = False
         self.now = START
+        self.kept: list[Snapshot] = []
         self.ring: deque[Record] = deque(maxlen=10_000)
+        self.past: list[Record] = []
         self.seconds: deque[Second] = deque(maxlen=120)
         self._minute: deque[list[Record]] = deque(maxlen=60)
         self._chance = random.Random(1)
@@ -136,6 +141,13 @@ class MadeUpNumbers:
             seconds=tuple(self.seconds), demo=self.demo, limited=dict(self.limited), troubles=self.troubles,
         )  # fmt: skip
 
+    def keep(self) -> None:
+        """This moment can be gone back to."""
+        self.kept.append(msgspec.structs.replace(self.snapshot(), past=True))
+
+    def snapshot_at(self, at: float) -> Snapshot:
+        return min(self.kept, key=lambda each: abs(each.at - at)) if self.kept else self.snapshot()
+
     def _load(self, key: Key, served: Sequence[Record]) -> MemberLoad:
         member = self._members.get(key)
         status = member.status if member else "draining"
@@ -163,12 +175,15 @@ class MadeUpNumbers:
         )  # fmt: skip
         return msgspec.structs.replace(load, **self.seen.get(key, {}))
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
-        skip = max(0, after - (self._newest - len(self.ring)))
-        return tuple(islice(self.ring, skip, skip + limit))
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        rows = [*self.past, *self.ring]
+        found = (each for each in rows[bisect_right(rows, after, key=_number) :] if each.went_wrong or not failed)
+        return tuple(islice(found, limit))
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...]:
-        return tuple(each for each in self.records(max(0, before - 1 - limit), limit) if each.number < before)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
+        rows = [*self.past, *self.ring]
+        older = rows[: bisect_left(rows, before, key=_number)]
+        return tuple([each for each in older if each.went_wrong or not failed][-limit:])
 
 
 def origin_of(target: str) -> str:

@@ -314,6 +314,6 @@ async def test_a_question_with_a_long_diff_shows_its_answers_and_scrolls_at_ever
 async def test_a_prompt_says_its_keys_at_every_size(size: tuple[int, int]) -> None:
     async with console(FakeEngine(), size, page="4") as pilot:
         await pilot.press("w")
-        await shows(pilot, "enter applies   esc cancels")
+        await shows(pilot, "enter applies  ctrl+t for 60 s  f2 what if  esc cancels")
         await pilot.press(*"50")
         await shows(pilot, "rproxy ctl weight")

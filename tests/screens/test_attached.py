@@ -81,7 +81,7 @@ def shown(pilot: Pilot[None]) -> str:
 
 WAYS = [
     "1|2|3|4|5|6|7", "2|up|w|escape|W|/ s e r v i c e|enter", "4|e", "4|D", "4|w|5", "5|e", "6|e|m i n e : 1",
-    "3|enter", "4|D y|7", "p", "question_mark",
+    "3|e", "4|D y|7", "p", "question_mark",
 ]  # fmt: skip
 """What is pressed, write by write; after each both show the same."""
 NOT_YET = pytest.param("2|up|enter", marks=pytest.mark.soak)

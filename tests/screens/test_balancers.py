@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from proxy_core.config.model import Member, UpstreamTls
@@ -12,7 +14,9 @@ from proxy_core.control.editing.commands import Command, Result
 from proxy_core.control.view import Check, Name, Percentiles
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
+from rproxy_tui.member_facts import FACTS
 from rproxy_tui.screens.balancers import BalancersPage
+from rproxy_tui.screens.compare import verdict
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text, until
 from tests.screens.numbers import START
@@ -395,3 +399,24 @@ async def test_comparing_goes_on_when_one_of_the_two_is_removed() -> None:
         await shown(pilot, "backend/a")
         await fake.submit(sentences.remove_members("backend", "b"))
         await shown(pilot, "backend/b is gone.")
+
+
+@pytest.mark.parametrize(
+    ("label", "one", "other", "sign"),
+    [
+        ("retries", {"retries": 0}, {"retries": 18}, "▲"),
+        ("retries", {"retries": 18}, {"retries": 0}, "×0 ▼"),
+        ("retries", {"retries": 4}, {"retries": 4}, ""),
+        ("5xx %", {"part_5xx": 0.0}, {"part_5xx": 0.02}, "▲"),
+        ("requests", {"elected": 0}, {"elected": 18}, "≠"),
+        ("weight", {"weight": 1.0}, {"weight": 3.0}, "×3.0"),
+        ("role, set", {"role": "regular"}, {"role": "standby"}, "≠"),
+        ("state", {"health": "up"}, {"health": "up"}, ""),
+    ],
+)
+def test_what_differs_between_two_members_is_marked(
+    label: str, one: dict[str, Any], other: dict[str, Any], sign: str
+) -> None:
+    load = next(each for each in FakeEngine().snapshot().members if each.member == "a")
+    fact = next(each for each in FACTS if each.label == label)
+    assert verdict(fact, replace(load, **one), replace(load, **other))[0] == sign

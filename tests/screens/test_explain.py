@@ -50,7 +50,7 @@ async def test_a_typed_url_is_explained_rule_by_rule(size: tuple[int, int]) -> N
     assert not fake.commands
 
 
-@pytest.mark.parametrize("page", ["W", "5/", "6/", "2/"])
+@pytest.mark.parametrize("page", ["W", "5T", "6L", "2/", "3/"])
 async def test_no_hint_promises_a_key_that_is_typed_into_the_line(page: str) -> None:
     async with console(FakeEngine(RULES)) as pilot:
         await pilot.press(*(key.replace("/", "slash") for key in page))

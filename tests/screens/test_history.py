@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.control.editing.commands import Redo, Restore, Revert, Undo
+from proxy_core.control.watching.effects import GenerationEffect, Side
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.history import HistoryPage
@@ -157,3 +158,28 @@ async def test_the_diff_is_copied() -> None:
         await pilot.press("Y")
         await shown(pilot, "copied the diff of generation 4")
         assert pilot.app.clipboard == fake.history()[-1].diff
+
+
+async def test_each_generation_says_what_it_did_and_how_far_that_is_known() -> None:
+    fake = await engine()
+    sides = Side(900, 0.0, 0.0, 0.04, 300.0), Side(800, 0.004, 0.0, 0.042, 120.0)
+    fake.effects[3] = GenerationEffect(before=sides[0], after=sides[1], first=3)
+    async with console(Serialised(fake), (80, 24), page="7") as pilot:
+        row = next(line for line in screen(pilot).splitlines() if "5xx 0.0 → 0.4 %, p95 40 → 42 ms" in line)
+        assert row.split()[0] == "3"
+        assert "what it did is not known" in screen(pilot)
+        await pilot.press("j")
+        await shown(pilot, "(5 min before and 2 min after, 900 and 800")
+
+
+async def test_in_the_past_the_generation_of_then_is_marked() -> None:
+    fake = FakeEngine()
+    fake.advance(10)
+    fake.keep()
+    await fake.submit(sentences.set_weights("backend", {"a": 2}))
+    fake.advance(60)
+    async with console(fake, (120, 40), page="7") as pilot:
+        await pilot.press("{")
+        rows = [line for line in screen(pilot).splitlines() if "in force" in line and line.split()[0].isdigit()]
+        assert "● in force" in rows[0]
+        assert "◀ in force then" in rows[1]

@@ -114,7 +114,7 @@ async def test_a_key_is_looked_up_while_one_types_and_the_cursor_goes_to_its_ent
     fake = FakeEngine(RULES)
     async with console(Serialised(fake), page="6") as pilot:
         await shown(pilot, "localhost:8001")
-        await pilot.press("slash", "d")
+        await pilot.press("L", "d")
         await shown(pilot, "● hit localhost:8002")
         page = pilot.app.screen
         assert isinstance(page, MapsPage)
@@ -128,7 +128,7 @@ async def test_a_program_is_asked_only_when_enter_says_so() -> None:
     async with console(fake, page="6") as pilot:
         await pilot.press("h")
         await shown(pilot, "A program: only it knows its entries.")
-        await pilot.press("slash", *"abc")
+        await pilot.press("L", *"abc")
         await shown(pilot, "enter asks")
         assert fake.looked_up == []
         await pilot.press("enter")

@@ -126,10 +126,10 @@ async def test_every_page_shows_the_poison_as_text(size: tuple[int, int], monkey
 
 DIALOGS = {
     "2": [("enter", "down", "w", "down"), ("slash", "x", "enter", "n", "y"), ("up", "b"), ("enter", "c")],
-    "3": [("x",), ("d",), ("t",), ("e",), ("a",)],
+    "3": [("x",), ("d",), ("t",), ("e",), ("a",), ("enter",), ("slash", "x", "o")],
     "4": [("w",), ("D",), ("m", "enter"), ("space", "down", "c", "s"), ("d",)],
-    "5": [("slash", *"/w"), ("d",), ("e", "X", "escape")],
-    "6": [("a",), ("e",), ("down", "e"), ("down", "d"), ("slash", "k"), ("l", "m"), ("x",)],
+    "5": [("T", *"/w"), ("d",), ("e", "X", "escape"), ("enter", "down")],
+    "6": [("a",), ("e",), ("down", "e"), ("down", "d"), ("L", "k"), ("l", "m"), ("x",)],
     "7": [("q",)],
 }
 """What is pressed on a page, one after the other; between them all is left."""

@@ -73,7 +73,7 @@ flags = ["F"]
         assert " location " in screen(pilot)
         await pilot.press("end")
         await shown(pilot, "of location inner")
-        await pilot.press("slash", *"/service1/x")
+        await pilot.press("T", *"/service1/x")
         await shown(pilot, "403")
 
 
@@ -81,7 +81,7 @@ flags = ["F"]
 async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) -> None:
     fake = FakeEngine(RULES)
     async with console(Serialised(fake), size, page="5") as pilot:
-        await pilot.press("slash", *"/service1/x")
+        await pilot.press("T", *"/service1/x")
         await shown(pilot, "→ forwarded to http://localhost:8001 as /service1/x by rule by-client")
         assert "● match" in next(line for line in screen(pilot).splitlines() if "^/service1" in line)
         assert "· no match" in next(line for line in screen(pilot).splitlines() if "^/$" in line)
@@ -98,7 +98,7 @@ async def test_a_url_is_tried_in_place_while_one_types(size: tuple[int, int]) ->
 async def test_what_is_tried_follows_an_edit_of_the_rules() -> None:
     fake = FakeEngine(RULES)
     async with console(fake, page="5") as pilot:
-        await pilot.press("slash", *"/service1/x", "enter")
+        await pilot.press("T", *"/service1/x", "enter")
         await shown(pilot, "by rule by-client")
         await pilot.press("t")
         await until(pilot, lambda: not rule(fake, "by-client").enabled, "the rule is off")
@@ -107,7 +107,7 @@ async def test_what_is_tried_follows_an_edit_of_the_rules() -> None:
 
 async def test_w_shows_the_whole_way_of_the_url_that_is_tried() -> None:
     async with console(FakeEngine(RULES), page="5") as pilot:
-        await pilot.press("slash", *"/x", "enter", "w")
+        await pilot.press("T", *"/x", "enter", "w")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExplainPage), "the explanation")
         await shown(pilot, "by route root")
 
@@ -115,7 +115,7 @@ async def test_w_shows_the_whole_way_of_the_url_that_is_tried() -> None:
 async def test_conditions_are_rows_of_the_form() -> None:
     fake = FakeEngine(RULES)
     async with console(fake, page="5") as pilot:
-        await pilot.press("j", "enter")
+        await pilot.press("j", "e")
         await shown(pilot, "edit rule by-client")
         await pilot.press(*["down"] * 5)
         await shown(pilot, "P: forward to this URL")
@@ -135,7 +135,7 @@ async def test_conditions_are_moved_and_removed_in_the_form() -> None:
     fake = FakeEngine(RULES)
     before = rule(FakeEngine(RULES), "by-client").conditions
     async with console(fake, page="5") as pilot:
-        await pilot.press("j", "enter")
+        await pilot.press("j", "e")
         await shown(pilot, "edit rule by-client")
         await pilot.press(*["down"] * 6, "shift+down")
         await shown(pilot, "enter: edit conditions")
@@ -143,7 +143,7 @@ async def test_conditions_are_moved_and_removed_in_the_form() -> None:
         await until(
             pilot, lambda: _tests(rule(fake, "by-client").conditions) == _tests(before)[::-1], "the other order"
         )
-        await pilot.press("enter")
+        await pilot.press("e")
         await shown(pilot, "edit rule by-client")
         await pilot.press(*["down"] * 6, "ctrl+r")
         await shown(pilot, "enter: edit conditions")
@@ -158,7 +158,7 @@ def _tests(conditions: tuple[RewriteCond, ...]) -> list[tuple[str, str]]:
 async def test_a_wrong_pattern_of_a_condition_is_named_before_it_is_applied() -> None:
     fake = FakeEngine(RULES)
     async with console(fake, page="5") as pilot:
-        await pilot.press("j", "enter")
+        await pilot.press("j", "e")
         await shown(pilot, "edit rule by-client")
         await pilot.press(*["down"] * 7, "end", "(")
         await shown(pilot, "one thing to put right first")
@@ -235,7 +235,7 @@ async def test_while_one_types_no_program_is_asked_and_enter_asks() -> None:
 
     fake.explain = noted  # type: ignore[method-assign]
     async with console(fake, page="5") as pilot:
-        await pilot.press("slash", *"/x")
+        await pilot.press("T", *"/x")
         await until(pilot, lambda: bool(finished), "an answer while one types")
         assert not any(finished)
         await pilot.press("enter")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy_core.control.watching.log_records import Record
-from rproxy_tui.widgets.request_log import Tail
+from rproxy_tui.widgets.tail import Tail
 from tests.screens.fake import FakeEngine
 
 
@@ -29,6 +29,10 @@ def failed(record: Record) -> bool:
     return record.status >= 500
 
 
+def newest_taken(tail: Tail) -> int:
+    return tail.kept[-1].number if tail.kept else tail.whole - 1
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("take"), st.integers(0, 30)),
@@ -47,9 +51,9 @@ STEPS = st.lists(
 def test_whatever_comes_in_a_paused_reader_keeps_rows_and_cursor_and_memory_is_bounded(
     steps: list[tuple[str, int]],
 ) -> None:
-    tail = Tail(keep=40, slack=5, height=6)
+    tail = Tail(keep=40, slack=5, keep_failed=7, height=6)
     newest, oldest = 1000, 1001
-    tail.last = newest
+    tail.restart(newest)
     for step, number in steps:
         match step:
             case "take":
@@ -84,7 +88,9 @@ def test_whatever_comes_in_a_paused_reader_keeps_rows_and_cursor_and_memory_is_b
         tail.note()
         numbers = [record.number for record in tail.kept]
         assert numbers == sorted(set(numbers))
-        assert len(tail.kept) <= tail.keep + tail.slack
+        assert len(tail.kept) <= tail.keep + tail.slack + tail.keep_failed
+        assert [n for n in numbers if n >= tail.whole] == list(range(tail.whole, newest_taken(tail) + 1))
+        assert all(each.went_wrong for each in tail.kept if each.number < tail.whole)
         assert tail.shown == [r for r in tail.kept if tail.passes is None or tail.passes(r)]
         assert tail.count == len(tail.shown)
         assert 0 <= tail.top <= max(0, tail.count - 1)
@@ -108,7 +114,7 @@ def test_new_records_below_what_was_visible_are_counted_until_they_are_seen() ->
 
 @pytest.mark.parametrize("slack", [0, 5])
 def test_following_forgets_the_oldest_and_a_paused_reader_gives_up_only_what_is_above(slack: int) -> None:
-    tail = Tail(keep=20, slack=slack, height=5)
+    tail = Tail(keep=20, slack=slack, keep_failed=0, height=5)
     tail.take(records(1, 30))
     assert [r.number for r in tail.kept] == list(range(11, 31))
     tail.scroll(-5)
@@ -129,3 +135,46 @@ def test_a_filter_keeps_the_cursor_on_its_record_or_on_the_nearest_before_it() -
     tail.show_only(None)
     assert tail.current is not None
     assert tail.current.number == 15
+
+
+def test_what_went_wrong_stays_when_the_rest_is_given_up_and_the_cursor_with_it() -> None:
+    tail = Tail(keep=20, slack=5, keep_failed=6, height=5)
+    tail.take(records(1, 20))
+    tail.show_only(failed)
+    tail.go_to(3)
+    for first in range(21, 60, 5):
+        tail.take(records(first, min(5, tail.room)))
+    assert [r.number for r in tail.shown[:2]] == [3, 6]
+    tail.follow(True)
+    tail.take(records(61, 100))
+    assert tail.whole == 141
+    assert [r.number for r in tail.kept if r.number < 141] == [123, 126, 129, 132, 135, 138]
+    assert [r.number for r in tail.shown] == [n for n in range(123, 161) if n % 3 == 0]
+
+
+def test_what_is_fetched_from_before_takes_the_place_of_what_was_held_of_it() -> None:
+    tail = Tail(height=5)
+    tail.restart(99)
+    tail.take(records(100, 6))
+    tail.take_older([each for each in records(1, 99) if failed(each)], gaps=True)  # 99, the last one, failed too
+    assert (tail.whole, len(tail.kept)) == (100, 33 + 6)
+    tail.go_to(60)
+    tail.take_older(records(51, 49))
+    assert (tail.whole, len(tail.kept)) == (51, 16 + 55)
+    assert tail.current is not None
+    assert tail.current.number == 60
+    assert [r.number for r in tail.kept] == [*range(3, 51, 3), *range(51, 106)]
+
+
+def test_what_is_known_to_pass_is_not_asked_again_and_what_came_meanwhile_is() -> None:
+    tail = Tail(height=5)
+    tail.take(records(1, 30))
+    asked: list[int] = []
+
+    def passes(record: Record) -> bool:
+        asked.append(record.number)
+        return failed(record)
+
+    tail.show_only(passes, known={3, 6}, upto=25)
+    assert [r.number for r in tail.shown] == [3, 6, 27, 30]
+    assert asked == [26, 27, 28, 29, 30]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from proxy_core.config.model import Site
+from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.explaining.explanation import masked
 from proxy_core.control.view import EngineView, ListenerState
 from proxy_core.control.watching.log_records import Record
@@ -95,7 +97,7 @@ async def test_one_key_pauses_and_follows_again() -> None:
         await settled(pilot)
         assert visible(pilot) == rows
         assert "paused · 40 new" in "\n".join(lines(pilot))
-        await pilot.press("f")
+        await pilot.press("space")
         await settled(pilot)
         assert visible(pilot)[-1] == engine.snapshot().newest_record
 
@@ -171,17 +173,21 @@ async def test_keys_that_are_typed_into_the_search_do_nothing_else() -> None:
         assert log_of(pilot).tail.following
 
 
-async def test_a_filter_shows_only_what_failed_or_what_was_slow() -> None:
+async def test_one_key_shows_what_failed_then_what_was_slow_then_all_again() -> None:
     async with console(busy_engine(), (80, 24), "2") as pilot:
         log = log_of(pilot)
+
+        def shows(statuses: set[int], slow: float) -> bool:
+            rows = log.tail.shown
+            return {each.status // 100 for each in rows} == statuses and all(each.total >= slow for each in rows)
+
         await pilot.press("s")
-        assert {record.status // 100 for record in log.tail.shown} == {4, 5}
-        assert "only 4xx and 5xx" in "\n".join(lines(pilot))
+        await until(pilot, lambda: shows({4, 5}, 0.0), "what failed")
+        assert "filter status>=400: " in "\n".join(lines(pilot))
         await pilot.press("s")
-        assert log.tail.shown
-        assert all(record.total >= 0.5 for record in log.tail.shown)
+        await until(pilot, lambda: shows({2, 5}, 0.5) or shows({5}, 0.5), "what was slow")
         await pilot.press("s")
-        assert log.tail.shown == log.tail.kept
+        await until(pilot, lambda: log.tail.shown == log.tail.kept, "all")
 
 
 @pytest.mark.parametrize(
@@ -287,6 +293,40 @@ async def test_a_request_that_left_the_ring_is_still_told_from_its_line() -> Non
         assert "its head is no longer kept" in "\n".join(lines(pilot))
 
 
+async def test_why_is_told_of_a_request_that_is_gone_by_the_rules_of_its_generation() -> None:
+    engine = busy_engine()
+    async with console(engine, (120, 40), "2") as pilot:
+        await pilot.press("slash", *"/service/cart", "enter")
+        await until(pilot, lambda: (r := log_of(pilot).tail.current) is not None and "cart" in r.target, "one of those")
+        engine.ring.clear()
+        await engine.submit(Change(edits=(Set(("routes", "service", "path"), "/elsewhere"),), sentence="move it"))
+        await pilot.press("w")
+        await until(pilot, lambda: "under generation 1 (now 2); asked anew" in "\n".join(lines(pilot)), "its rules")
+        await until(pilot, lambda: "forwarded to backend" in "\n".join(lines(pilot)), "where it went")
+        assert "--generation 1" in "\n".join(lines(pilot))
+        await pilot.press("escape")
+        engine.editor.history.entries.pop(0)
+        await pilot.press("w")
+        await until(
+            pilot, lambda: "neither that request nor generation 1 is kept" in "\n".join(lines(pilot)), "why not"
+        )
+
+
+async def test_what_one_pauses_on_is_looked_at_so_that_it_stays() -> None:
+    engine = busy_engine()
+    seen: list[int] = []
+
+    async def inspect(number: int) -> None:
+        seen.append(number)
+
+    engine.inspect = inspect  # type: ignore[method-assign]
+    async with console(engine, (80, 24), "2") as pilot:
+        assert seen == []
+        await pilot.press("k", "k")
+        await settled(pilot)
+        await until(pilot, lambda: seen[-1:] == [798], "it is looked at")
+
+
 async def test_a_request_is_copied_as_a_line_and_as_curl() -> None:
     engine = busy_engine()
     async with console(engine, (80, 24), "2") as pilot:
@@ -300,6 +340,18 @@ async def test_a_request_is_copied_as_a_line_and_as_curl() -> None:
         assert inspection is not None
         assert pilot.app.clipboard == as_curl(inspection, engine.snapshot().listeners[0])
         assert "masked secrets are not in it" in "\n".join(lines(pilot))
+        await pilot.press("escape", "Y", "c")
+        assert pilot.app.clipboard == as_curl(inspection, engine.snapshot().listeners[0])
+
+
+async def test_what_is_shown_is_written_as_har_and_its_path_copied() -> None:
+    engine = busy_engine()
+    async with console(engine, (120, 40), "2") as pilot:
+        await pilot.press("H")
+        await until(pilot, lambda: "copied the path of traffic-" in "\n".join(lines(pilot)), "it is said")
+        written = Path(pilot.app.clipboard)
+        assert len(msgspec.json.decode(written.read_bytes())["log"]["entries"]) == 800
+        assert written.stat().st_mode & 0o777 == 0o600
 
 
 def curl(head: str, listener: ListenerState | None = LISTENER, **known: object) -> list[str]:

@@ -51,6 +51,8 @@ class Terminal:
     ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        (file.parent / "state" / "rproxy").mkdir(parents=True, exist_ok=True)
+        (file.parent / "state" / "rproxy" / "console-seen").touch()  # what the first run shows is asked of it alone
         command = [sys.executable, "-c", program, str(file)]
         if shell:  # a shell that does not hand SIGHUP on: its child hears of a hang-up by reading alone
             command = ["sh", "-c", 'trap "" HUP; "$@"; :', "sh", *command]
@@ -63,7 +65,7 @@ class Terminal:
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env={
                 **os.environ,
-                **({"XDG_STATE_HOME": str(file.parent / "state")} if file.suffix == ".toml" else {}),
+                "XDG_STATE_HOME": str(file.parent / "state"),
                 "TERM": "xterm-256color",
             },
         )

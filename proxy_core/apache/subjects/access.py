@@ -25,7 +25,9 @@ from proxy_core.apache.subjects import access_compat, forward_auth, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
-_KINDS = {"all", "ip", "local", "host", "method", "env", "expr", "user", "valid-user", "ssl"}
+_KINDS = {"all", "ip", "local", "host", "forward-dns", "method", "env", "expr", "user", "valid-user", "ssl"}
+_FILLED_IN = {"host", "forward-dns", "user"}
+"""Conditions whose words are an expression to httpd."""
 
 
 def require(context: ImportContext, directive: Directive) -> None:
@@ -36,11 +38,14 @@ def require(context: ImportContext, directive: Directive) -> None:
     if alias is not None:
         words = [*words[:-1], *alias.split()]
     kind = words[1 if negated else 0].lower()
-    if kind not in _KINDS:
+    filled = kind in _FILLED_IN and any("%{" in word for word in words)
+    if kind not in _KINDS or filled:
         refuses = context.group is not None and context.group.match == "none"
         add(context, directive, OPEN if refuses else CLOSED)
-        todo = forward_auth.remedy(kind)
-        raise Unsupported(f"{kind} cannot be asked here, so nobody is let in by it{f': {todo}' * bool(todo)}")
+        what, todo = kind + " of an expression" * filled, forward_auth.remedy(kind)
+        raise Unsupported(f"{what} cannot be asked here, so nobody is let in by it{f': {todo}' * bool(todo)}")
+    if kind == "forward-dns":  # httpd takes what is behind a # for a comment
+        words = " ".join(words).partition("#")[0].split()
     shown = alias if alias is not None else " ".join(map(_quoted, words[1 if negated else 0 :]))
     if kind == "expr" and alias is None:
         shown = "expr " + _bare(rest(directive.raw, 2 if negated else 1))

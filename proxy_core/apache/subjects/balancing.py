@@ -25,17 +25,9 @@ from proxy_core.config.model import Balancer, HeaderRule, Member, Site, Sticky
 from proxy_core.errors import Address
 
 
-def balancer_named(context: ImportContext, directive: Directive, name: str) -> DraftBalancer:
-    """The balancer of this name in the server at hand; it is there from the first time that it is named."""
-    own, shared = context.server.balancers, context.draft.main.balancers
-    if name not in own and name in shared:
-        return shared[name]
-    return own.setdefault(name.lower(), DraftBalancer([directive]))
-
-
 def own_balancer(context: ImportContext, directive: Directive, url: str) -> DraftBalancer:
     """The balancer of a balancer:// URL, in the server at hand in any case."""
-    name = re.match(r"balancer://([^/]*)", url, re.IGNORECASE)
+    name = re.match(r"balancer://([^/$]*)", url, re.IGNORECASE)
     assert name is not None
     origin = context.section.directive if context.section is not None else directive
     return context.server.balancers.setdefault(name[1].lower(), DraftBalancer([origin]))
@@ -126,6 +118,23 @@ LOST = {
     "Balancer.drain_timeout": "Apache gives a member no such time",
     "Balancer.ejection": "Apache knows failonstatus alone",
 }
+
+
+def merged(draft: SiteDraft) -> None:
+    """A balancer of the main server holds in hosts, with its members; what a host says of its own by that name is what
+    it does with them (``merge_balancers`` in mod_proxy.c)."""
+    for server in draft.hosts:
+        for name in server.balancers.keys() & draft.main.balancers.keys():
+            own, shared = server.balancers[name], draft.main.balancers[name]
+            members = [origin for row in own.members for origin in row.origins]
+            draft.lose(members, "the server has a balancer of this name, of which httpd takes the members")
+            said = {key: value for key, value in own.settings.items() if key != "health"}
+            if not said:
+                del server.balancers[name]
+                continue
+            sticky = {"sticky": shared.settings.get("sticky", {}) | said["sticky"]} if "sticky" in said else {}
+            own.settings = shared.settings | said | sticky
+            own.members = [DraftRow(dict(row.content), row.origins) for row in shared.members]
 
 
 def name_balancers(draft: SiteDraft) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from proxy_core.apache import doubts
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages, files, listings
+from proxy_core.apache.subjects import error_pages, files, listings, variables
 from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
@@ -52,11 +53,19 @@ def hostname_lookups(context: ImportContext, directive: Directive) -> None:
     raise Unsupported("names of addresses are not looked up")
 
 
+def load_module(context: ImportContext, directive: Directive) -> None:
+    """LoadModule name file: of all modules one sets a variable by being there."""
+    if directive.args[:1] == ("unique_id_module",) and variables.UNIQUE_ID in context.draft.asked_names:
+        context.draft.doubt(context.server, doubts.variable(variables.UNIQUE_ID), directive)
+    raise Ignored("what is here needs no loading")
+
+
 _OF_SERVERS = handlers(SERVER)
 HANDLERS = {
     **handlers(SITE),
     **_OF_SERVERS,
     "limitrequestbody": limit_request_body,
+    "loadmodule": load_module,
     "serveradmin": server_admin,
     "hostnamelookups": hostname_lookups,
     **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
@@ -67,7 +76,6 @@ HANDLERS = {
 }
 IGNORED = by_name({
     "it was followed while reading": "include includeoptional define undefine serverroot use error undefmacro",
-    "what is here needs no loading": "loadmodule",
     "the process looks after itself": """
         user group pidfile lockfile mutex defaultruntimedir coredumpdirectory scoreboardfile startservers
         minspareservers maxspareservers minsparethreads maxsparethreads threadlimit threadsperchild serverlimit
@@ -97,10 +105,10 @@ LOST = {
     "Site.bans": "Apache has no end for them: write Require not ip",
     "Site.metrics": "mod_status tells its numbers",
 }
-QUIET = frozenset(
-    {"Options.secret_headers", "Route.shadow_fields", "Route.shadow_share", "Site.console", "Site.control", "Site.log",
-     "Site.tests"}
-)  # fmt: skip
+QUIET = frozenset({
+    "Options.secret_headers", "Route.shadow_fields", "Route.shadow_share", "Site.console", "Site.control", "Site.log",
+    "Site.recording", "Site.tests",
+})  # fmt: skip
 """What is about this program alone, or about what is lost as a whole: nothing is lost without it."""
 
 

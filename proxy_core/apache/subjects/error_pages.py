@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from proxy_core.apache.import_context import ImportContext
+from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SWITCH, first, option
 from proxy_core.apache.report import Lose
@@ -26,6 +26,8 @@ def error_document(context: ImportContext, directive: Directive) -> None:
         kind = "path" if document.startswith("/") else "url" if re.match(r"[a-z][a-z0-9+.-]*://", document) else "text"
     if kind == "path":  # a request has no fragment
         document = document.partition("#")[0]
+    if kind != "builtin" and "%{" in document:
+        raise Unsupported("a page is no expression, so the built-in one answers; write the text or the path as it is")
     row = {**context.place(), "status": [code], kind: kind == "builtin" or document}
     context.add(directive, "errors", row)
 

@@ -1,4 +1,4 @@
-"""mod_mime: what the names of files say of them, rows of [file_types]; and the charset that core adds to texts."""
+"""mod_mime: what the names of files say of them, rows of [file_types]."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from proxy_core import regular_files
-from proxy_core.apache.draft import DraftRow, DraftSection, SiteDraft, holds
+from proxy_core.apache.draft import SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first
@@ -63,12 +63,14 @@ _OF_FILES = ("directory", "directorymatch", "files")
 def force_type(context: ImportContext, directive: Directive) -> None:
     """ForceType type: of the files that a section is for, and of nothing that members answer."""
     value = first(directive).lower()
+    if value == "none" and any(
+        row.content["name"] == "Content-Type" for each in context.servers() for row in each.headers
+    ):
+        raise Unsupported("a type that is forced around it stays")
     if "/" not in value or PROGRAMS.search(value):
         return set_handler(context, directive)
     if context.section is not None and context.section.kind in ("proxy", "proxymatch"):
         raise Ignored("what members answer says its type itself")
-    if value == "none" or "/" not in value:
-        raise Unsupported("it is a type such as text/plain")
     row = {"on": "response", "action": "set", "name": "Content-Type", "value": value.replace("%", "%%")}
     files = {} if context.section and context.section.kind in _OF_FILES else {"expr": "%{HANDLER} != 'proxy-server'"}
     context.add(directive, "headers", row | files | context.place())
@@ -110,34 +112,6 @@ def settled(draft: SiteDraft) -> None:
 
 
 _MOST = 1 << 20
-_ADDS = {"on": "response", "action": "edit", "name": "Content-Type",
-         "pattern": r"^(text/(?:plain|html)(?!.*charset=).*)$"}  # fmt: skip
-
-
-def default_charset(context: ImportContext, directive: Directive) -> None:
-    """AddDefaultCharset On|Off|charset: also of what members answer (``ap_make_content_type``)."""
-    charset = first(directive)
-    charset = "iso-8859-1" if charset.lower() == "on" else charset
-    row = DraftRow({**_ADDS, "value": f"$1; charset={charset}", **context.place()}, [directive])
-    context.server.charsets.append((context.section, row))
-
-
-def charsets(draft: SiteDraft) -> None:
-    """One charset is added to an answer, the one that is said last: where two may meet, the others are told."""
-    for server in draft.servers():
-        around = [] if server is draft.main else list(draft.main.charsets)
-        for number, (section, row) in enumerate(server.charsets):
-            others = [*around, *server.charsets[:number], *server.charsets[number + 1 :]]
-            if any(section is not None and _meet(each, section) for each, _ in others) or (section is None and around):
-                draft.lose(row.origins, "a charset is added for the whole server, or for the hosts and sections that "
-                           "say so: say it once")  # fmt: skip
-            elif row.content["value"].lower() != "$1; charset=off":
-                server.headers.append(row)
-
-
-def _meet(other: DraftSection | None, section: DraftSection) -> bool:
-    """Whether there may be requests that are for both."""
-    return other is None or other.kind != section.kind or holds(other, section) or holds(section, other)
 
 
 HANDLERS: dict[str, Callable[[ImportContext, Directive], None]] = {
@@ -148,7 +122,6 @@ HANDLERS: dict[str, Callable[[ImportContext, Directive], None]] = {
     "addlanguage": by_extension("languages"),
     **{f"remove{each}": removes(f"{each}s") for each in ("type", "encoding", "charset", "language")},
     "forcetype": force_type,
-    "adddefaultcharset": default_charset,
 }
 IGNORED = by_name({"httpd 2.4 takes no notice of it": "defaulttype"})
 UNSUPPORTED = by_name({

@@ -100,10 +100,10 @@ def by_whole_names(draft: SiteDraft, directives: Iterable[Directive]) -> bool:
 
 
 def _is_wider(draft: SiteDraft, directive: Directive) -> bool:
-    if directive.key == "directorymatch" or (directive.key == "directory" and directive.args[:1] == ("~",)):
-        return True
+    if directive.key != "directory" or directive.args[:1] == ("~",):
+        return directive.key in ("directory", "directorymatch")
     folder, *wild = re.split(r"(?=/[^/]*[*?[])", directive.args[0], maxsplit=1) if directive.args else ("/",)
-    around = directive.key == "directory" and below(str(draft.folder), draft.whole(folder or "/"))
+    around = below(str(draft.folder), draft.whole(folder or "/"))
     return around and (bool(wild) or draft.whole(folder) not in ("/", str(draft.folder)))
 
 
@@ -255,6 +255,7 @@ def directory(context: ImportContext, directive: Directive) -> ImportContext:
     if directive.key == "directorymatch" or args[:1] == ("~",):
         if hidden(args[-1], whole_paths=True):
             raise Ignored("names that begin with a dot are not served")
+        variables.unset_groups(context, directive, args[-1])
         return dataclasses.replace(context, section=DraftSection("directorymatch", args[-1], directive))
     if not concerns(draft, args[0] if set("*?[") & set(args[0]) else draft.whole(args[0])):
         raise Ignored(NOT_SERVED)
@@ -268,6 +269,7 @@ def named_files(context: ImportContext, directive: Directive) -> ImportContext:
     names = name_regex(directive) if directive.args else ""
     if hidden(names):
         raise Ignored("names that begin with a dot are not served")
+    variables.unset_groups(context, directive, names)
     outer = context.section
     if not names or (outer is not None and outer.kind not in ("directory", "directorymatch")):
         if guards(directive):

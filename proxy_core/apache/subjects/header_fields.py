@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
 from proxy_core.config.model import HeaderRule, Site
 
+_HANDLER = re.compile(r"(?i)%\{HANDLER\}")
+_OF_MEMBERS = re.compile(r"(?i)%\{HANDLER\} *(?:==|!=|=|-eq|-ne) *(['\"])proxy-server\1")
+"""What asks whether a member answers: of everything else it is not true in httpd either."""
 _ACTIONS = {"set", "append", "add", "merge", "unset", "edit", "edit*", "setifempty", "echo", "note"}
 
 
@@ -46,6 +50,10 @@ def header(context: ImportContext, directive: Directive) -> None:
             row["expr"] = word[5:]
         else:
             context.lose(f'"{word}" is not understood')
+    if on != "request" and context.draft.served and _HANDLER.search(_OF_MEMBERS.sub("", directive.raw)):
+        context.lose(
+            "%{HANDLER} is the type of a file, and nothing for folders, files without a type and default-handler"
+        )
     context.add(directive, "headers", row | context.place())
 
 

@@ -88,8 +88,9 @@ def address(word: str) -> tuple[str, str]:
     return (host if literal else "*"), port
 
 
-def name_hosts(hosts: Mapping[DraftServer, list[str]]) -> None:
-    """Each gets the first label of its name where that tells it apart, else the whole, else a number behind it."""
+def name_hosts(draft: SiteDraft, hosts: Mapping[DraftServer, list[str]]) -> None:
+    """Each gets the first label of its name where that tells it apart, else the whole, else a number behind it. One
+    without ServerName calls itself what the main server does (``ap_fini_vhost_config``)."""
     bare = {server: without_port(server.server_name or (server.names or ["default"])[0]) for server in hosts}
     labels = [name.partition(".")[0] for name in bare.values()]
     taken: set[str] = set()
@@ -98,10 +99,12 @@ def name_hosts(hosts: Mapping[DraftServer, list[str]]) -> None:
         short = label if labels.count(label) == 1 and label not in ("www", "*") and not label.isdigit() else name
         server.name = unique(slug(short.replace("*", "any").replace(".", "-")), taken)
         taken.add(server.name)
+        if not all(map(hosts_of.is_wild, server.names)):  # such a one is called so anyway
+            server.server_name = server.server_name or draft.main.server_name
 
 
 OF_SERVERS = ("timeout", "error_override", "override_codes", "preserve_host", "encoded_slashes", "merge_slashes", "via",
-              "add_forwarded", "expires_active", "canonical_name")  # fmt: skip
+              "add_forwarded", "expires_active", "default_charset", "canonical_name")  # fmt: skip
 """Options that [site] and [hosts] have alike."""
 OF_FILES = ("document_root", "directory_index", "fallback_resource", "autoindex", "index_ignore", "follow_links")
 

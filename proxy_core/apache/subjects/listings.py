@@ -9,10 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import SiteDraft, below
+from proxy_core.apache.draft import OPEN, SiteDraft, below
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, Unsayable, line
 from proxy_core.apache.options import by_name, is_on
@@ -21,6 +22,7 @@ from proxy_core.apache.subjects.directory_index import of_folders
 from proxy_core.config.folders import serves_files
 from proxy_core.config.model import Host, Location, Options, Site
 from proxy_core.config.model.types import FollowLinks
+from proxy_core.rules.text import pattern
 
 _UNLISTED = "no folder is listed"
 _MULTIVIEWS = "a file is served under its whole name alone: name it in links, or write a RewriteRule"
@@ -110,6 +112,45 @@ def ignoring(draft: SiteDraft) -> None:
             held = [] if row in draft.resets else own
             around = [each for other, its in held if _around(other.content, row.content) for each in its]
             row.content["index_ignore"] = list(dict.fromkeys([*whole, *around, *names]))
+
+
+def with_guarded_indexes(draft: SiteDraft) -> None:
+    """httpd leaves a folder out of a listing whose index the client may not have, or is a link that is not followed
+    (``make_autoindex_entry`` looks it up with mod_dir): here its name is told."""
+    if not draft.lists:
+        return
+    servers = draft.servers()
+    places = [row.content for server in servers for row in (*server.locations, *server.closed)]
+    said = [server.option("directory_index") or [] for server in servers]
+    said += [row.get("directory_index", []) for row in places]
+    names = {"index.html", *(posixpath.basename(name) for each in said for name in each)}
+    links = [server.option("follow_links") for server in servers] + [row.get("follow_links") for row in places]
+    unfollowed = bool({"none", "owner"} & {*links}) and bool(names & draft.files.linked)
+    if unfollowed or any(_keeps(row, name) for row in places for name in names):
+        listing = [server.options["autoindex"] for server in servers if "autoindex" in server.options]
+        origins = [directive for listed, directive in listing if listed]
+        rows = [row for server in servers for row in server.locations if row.content.get("autoindex")]
+        origins += [each for row in rows for each in row.origins if each.key == "options"]
+        draft.lose(origins, "a listing has each folder that the client may know, also where its index is kept from him")
+
+
+def _keeps(row: dict[str, Any], name: str) -> bool:
+    """Whether a row of [[locations]] keeps somebody from the index of this name, and not from its whole folder."""
+    if row.get("require", [OPEN]) == [OPEN]:
+        return False
+    if "files" in row:
+        return _finds(row["files"], name)
+    if "expr" in row:
+        return name in row["expr"]
+    regex = row.get("path_regex", "(?!)")
+    return posixpath.basename(row.get("path", "")) == name or (_finds(regex, f"/x/{name}") and not _finds(regex, "/x/"))
+
+
+def _finds(regex: str, text: str) -> bool:
+    try:
+        return pattern.compile(regex).search(text) is not None
+    except pattern.PatternError:
+        return False
 
 
 def _around(outer: dict[str, str], inner: dict[str, str]) -> bool:

@@ -141,6 +141,7 @@ def _says(row: Location) -> bool:
             row.preserve_host,
             row.add_forwarded,
             row.expires_active,
+            row.default_charset,
             row.error_override,
             row.max_body,
             row.directory_index,

@@ -30,7 +30,7 @@ from proxy_core.apache.options import (
     words,
 )
 from proxy_core.apache.report import Lose
-from proxy_core.apache.subjects.balancing import balancer_named, configure, connect_timeout, without_user
+from proxy_core.apache.subjects.balancing import configure, connect_timeout, own_balancer, without_user
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.apache.subjects.pooled_urls import pooled
 from proxy_core.config.destination import destination
@@ -97,13 +97,20 @@ def redirecting(draft: SiteDraft) -> None:
 
 
 def alias(context: ImportContext, directive: Directive) -> None:
-    """Alias path folder; in a <Location> the folder alone."""
+    """Alias path folder; in a <Location> the file alone, which every path of it gets (``try_alias``)."""
     context.unconditional()
     args = list(directive.args)
     within = context.section is not None
     if within and len(args) == 1:
         if context.section is None or context.section.kind != "location":
             raise Unsupported("files are served below a path, not for an expression; give it one, outside")
+        path, said = context.section.argument.rstrip("/"), context.section.directive.inside or ()
+        if not any(each.key == "aliaspreservepath" and is_on(each) for each in said):
+            if Path(context.draft.whole(args[0])).is_dir():
+                context.lose(f"httpd takes each path below for the folder itself: write Alias {path} outside")
+            end = "/" if context.section.argument.endswith("/") else "(?:/|$)"
+            row = {"path_regex": f"^{re.escape(path)}{end}", "folder": context.draft.path(args[0])}
+            return context.add(directive, "located_aliases", row)
         args.insert(0, context.section.argument)
     path, folder = args
     if not path.startswith("/"):
@@ -111,7 +118,13 @@ def alias(context: ImportContext, directive: Directive) -> None:
     if path.endswith("/") and not folder.endswith("/"):
         raise Unsupported(f"{folder} is put together with what follows {path}; end both with a slash, or neither")
     row = {"path": path, "folder": context.draft.path(folder)}
-    context.add(directive, "located_aliases" if within else "aliases", row)
+    return context.add(directive, "located_aliases" if within else "aliases", row)
+
+
+def preserve_path(context: ImportContext, directive: Directive) -> None:
+    """AliasPreservePath On|Off, for the Alias beside it."""
+    if context.section is None and is_on(directive):
+        raise Unsupported("write it into the <Location> of the Alias that it is for")
 
 
 def alias_match(context: ImportContext, directive: Directive) -> None:
@@ -195,7 +208,7 @@ def _forwarded(
     named = re.match(r"balancer://([^/$]+)", url, re.IGNORECASE)
     row |= taken(context, given, {"mapping": ROUTE["mapping"]})
     if named is not None:
-        group = balancer_named(context, directive, named[1])
+        group = own_balancer(context, directive, url)
         if given:
             configure(context, directive, group, given)
         return
@@ -238,6 +251,7 @@ def interpolating(draft: SiteDraft) -> None:
 HANDLERS = {
     **dict.fromkeys(("redirect", "redirectmatch", "redirectpermanent", "redirecttemp"), redirect),
     "alias": alias,
+    "aliaspreservepath": preserve_path,
     "aliasmatch": alias_match,
     **dict.fromkeys(
         ("scriptalias", "scriptaliasmatch", "wsgiscriptalias", "wsgiscriptaliasmatch", "luamaphandler"), program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy_core.apache.draft import CLOSED, DraftRow, holds, slug, unique
+from proxy_core.apache.draft import CLOSED, DraftRow, DraftSection, holds, slug, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import Handler, by_name, first, is_on, only
@@ -28,8 +28,16 @@ def finished(context: ImportContext) -> None:
     section, auths = context.section, context.draft.auths
     if section is None or not section.auth:
         return
-    for each in [each for server in context.servers() for each in server.asking]:
-        section.auth = each.auth | section.auth if holds(each, section) else section.auth
+    own, said = section.auth.get("type", ""), dict[str, str]()
+    around = [each for server in context.servers() for each in server.asking if holds(each, section)]
+    if section.kind == "directory":  # httpd lays folders over those that they are in, wherever they stand
+        around.sort(key=lambda each: len(each.argument))
+    for each in [*around, section]:
+        said |= each.auth
+    section.auth = said
+    wanted = [each for server in context.servers() for each in server.guarded if holds(each, section)]
+    if own == "none" and section.access is None and not section.compat and any(map(_wants, wanted)):
+        context.draft.close(context.server, context.where(section), section.directive)
     context.server.asking.append(section)
     if section.auth.get("type", "basic") == "basic" and "file" in section.auth:
         content = {"realm": section.auth.get("name", "private"), "file": context.draft.path(section.auth["file"])}
@@ -38,6 +46,11 @@ def finished(context: ImportContext) -> None:
             name = unique(slug(content["realm"]).lower(), auths)
             auths[name] = DraftRow(content, [section.directive])
         context.location().content["auth"] = name
+
+
+def _wants(section: DraftSection) -> bool:
+    """Whether a section asks for a user: without AuthType httpd then lets nobody in (500)."""
+    return section.row is not None and any("user" in text for text in section.row.content.get("require", ()))
 
 
 HANDLERS = {

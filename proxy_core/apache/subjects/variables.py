@@ -7,13 +7,14 @@ first, becomes an expression of SetEnvIfExpr, whose functions do what the transf
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow
+from proxy_core.apache.doubts import variable
+from proxy_core.apache.draft import DraftRow, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.report import Lose
@@ -34,6 +35,8 @@ _OF_HTTPD = {
     "force-no-vary", "ssl-unclean-shutdown", "ssl-accurate-shutdown", "suppress-error-charset",
 }  # fmt: skip
 
+UNIQUE_ID = "unique_id"
+"""What mod_unique_id sets where it is loaded."""
 _NO_VARY = "force-no-vary"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -66,15 +69,43 @@ def set_env_if(context: ImportContext, directive: Directive) -> None:
 
 def asked_names(directives: Iterable[Directive]) -> frozenset[str]:
     """Variables that httpd itself goes by, which a condition or a value looks at as well."""
-    known = {*_OF_HTTPD, *_OF_FORWARDING}
+    known = {*_OF_HTTPD, *_OF_FORWARDING, UNIQUE_ID}
     found: set[str] = set()
     for directive in directives:
         if directive.inside is not None:
             found |= asked_names(directive.inside)
-        if directive.key not in HANDLERS or "expr" in directive.key:
+        if directive.key not in (*HANDLERS, "loadmodule") or "expr" in directive.key:
             text = directive.raw.lower()
             found |= {name for name in known if name in text}
     return frozenset(found)
+
+
+_URL = re.compile(r"%\{(SCRIPT_UR[LI])\}e|env=!?(SCRIPT_UR[LI])", re.IGNORECASE)
+
+
+def asked_urls(directives: Sequence[Directive]) -> set[str]:
+    """Which of mod_rewrite's two variables of the request something takes for one that is set."""
+    found = {(name or other).upper() for each in directives for name, other in _URL.findall(each.raw)}
+    return found.union(*(asked_urls(each.inside) for each in directives if each.inside))
+
+
+def unset_in_sections(draft: SiteDraft) -> None:
+    """A section takes back what was set before it, and no SetEnv of a server, which acts behind it."""
+    rows = [row for server in draft.servers() for row in server.env]
+    late = {row.content["name"].lower() for row in rows if "late" in row.content and "unset" not in row.content}
+    taken = [row for row in rows if {"location", "unset"} <= row.content.keys() and row.origins[0].key == "unsetenv"]
+    for row in taken:
+        if row.content["name"].lower() in late:
+            draft.lose(row.origins, "what SetEnv of the server says is set behind all sections: write it into them")
+
+
+def of_rewriting(draft: SiteDraft) -> None:
+    """SCRIPT_URL and SCRIPT_URI, where they are asked for, of each server that rewrites (``hook_uri2file``)."""
+    for server in draft.servers():
+        switch = server.options.get("engine")
+        if switch is not None and switch[0]:
+            rows = [{"name": name, "from": f"%{{ENV:{name}}}"} for name in sorted(draft.asked_urls)]
+            server.env[:0] = [DraftRow(row, [switch[1]]) for row in rows]
 
 
 PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")
@@ -107,6 +138,12 @@ def _literal(value: str) -> str:
 def _filled(value: str) -> str:
     """A text with $N and nothing else filled in (``ap_pregsub``)."""
     return re.sub(r"(\\.)|(\$\{|%)", lambda found: found[1] or f"\\{found[2]}", value, flags=re.DOTALL)
+
+
+def unset_groups(context: ImportContext, directive: Directive, regex: str) -> None:
+    """What the groups of <DirectoryMatch> and <FilesMatch> with a name of their own find is no variable here."""
+    for name in re.findall(r"\(\?P?(?:<|')([A-Za-z_]\w*)(?:>|')", regex):
+        context.draft.doubt(context.server, variable(f"MATCH_{name}"), directive)
 
 
 def lost_names(directive: Directive) -> list[str]:

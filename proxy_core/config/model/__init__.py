@@ -29,6 +29,7 @@ from proxy_core.config.model.hosts import Host
 from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
 from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
+from proxy_core.config.model.recording import Recording
 from proxy_core.config.model.rewriting import EnvRule, MapType, RewriteCond, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Redirection, Route
 from proxy_core.config.model.rule_tests import RuleTest
@@ -39,6 +40,6 @@ __all__ = [
     "Access", "AccessLog", "AccessLogRow", "Auth", "Balancer", "Ban", "Certificate", "Console", "Control", "Ejection",
     "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat",
     "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member",
-    "MemberRole", "MemberStatus", "Metrics", "Options", "Redirection", "ReverseRule", "RewriteCond", "RewriteMap",
-    "RewriteRule", "Route", "RuleTest", "Site", "Sticky", "UpstreamTls",
+    "MemberRole", "MemberStatus", "Metrics", "Options", "Recording", "Redirection", "ReverseRule", "RewriteCond",
+    "RewriteMap", "RewriteRule", "Route", "RuleTest", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from proxy_core.config.model.tls import UpstreamTls
 from proxy_core.config.model.types import (
     AuthName,
     AutoIndex,
+    DefaultCharset,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
@@ -82,6 +83,9 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     expires_active: bool | None = None
     """Whether rows of [[expires]] act, not the site's word."""
+
+    default_charset: DefaultCharset | None = None
+    """See ``DefaultCharset``."""
 
     max_body: MaxBody = None
     """See ``MaxBody``."""

@@ -11,6 +11,7 @@ from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
     AuthName,
     AutoIndex,
+    DefaultCharset,
     DirectoryIndex,
     FallbackResource,
     FollowLinks,
@@ -30,8 +31,8 @@ class Location(HostRow, frozen=True, kw_only=True):
     """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex, folder
     and folder_regex says which; files alone or beside one of the last two. Later rows win over earlier ones, paths over
     targets and folders, deeper folders over those that they are in, folder_regex over all of these (the more slashes in
-    it, the later), rows with expr over all others. Apache: Location, LocationMatch, Proxy, ProxyMatch, Directory,
-    DirectoryMatch, Files, If.
+    it, the later), rows with expr over all others, those for "/" first. Apache: Location, LocationMatch, Proxy,
+    ProxyMatch, Directory, DirectoryMatch, Files, If.
 
     [[locations]]
     path = "/admin"
@@ -80,6 +81,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     expires_active: bool | None = None
     """Whether rows of [[expires]] act, not the host's word."""
+
+    default_charset: DefaultCharset | None = None
+    """See ``DefaultCharset``."""
 
     max_body: MaxBody = None
     """See ``MaxBody``."""

@@ -9,6 +9,7 @@ from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.types import (
     AuthName,
     AutoIndex,
+    DefaultCharset,
     DirectoryIndex,
     DocumentRoot,
     EncodedSlashes,
@@ -95,6 +96,9 @@ class Options(SiteTable, frozen=True, kw_only=True):
 
     expires_active: bool = False
     """Say how long answers may be kept, as rows of [[expires]] have it. Apache: ExpiresActive."""
+
+    default_charset: DefaultCharset = ""
+    """See ``DefaultCharset``."""
 
     trace: bool = False
     """Pass the method TRACE on to upstreams instead of answering 405. Apache: TraceEnable."""

@@ -15,6 +15,7 @@ from proxy_core.config.model.hosts import Host
 from proxy_core.config.model.limits import Ban, Limits, ListenerLimits
 from proxy_core.config.model.locations import Location
 from proxy_core.config.model.options import Options
+from proxy_core.config.model.recording import Recording
 from proxy_core.config.model.rewriting import EnvRule, RewriteMap, RewriteRule
 from proxy_core.config.model.routes import Route
 from proxy_core.config.model.rule_tests import RuleTest
@@ -198,6 +199,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     access_logs: tuple[AccessLogRow, ...] = ()
     """Further logs, and those of hosts."""
+
+    recording: Recording | None = None
+    """What is kept of the last hours."""
 
     log: Log = Log()
     """What is said on standard error."""

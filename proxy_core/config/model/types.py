@@ -64,10 +64,10 @@ LogExpr = Annotated[str, example("%{REQUEST_STATUS} -ge 400")]
 
 Require = Annotated[tuple[str, ...], example(["ip 10.0.0.0/8", "valid-user"])]
 """Who may ask, one condition each, as Apache writes it behind Require: all granted, all denied, ip 10.0.0.0/8 192.168,
-local, host example.com (that name or one below it, which the client's address has, and which leads back to it), method
-GET POST, env NAME, expr …, user anna, valid-user; or access NAME for a table [access.NAME]. One that holds is enough.
-What is said in one place replaces what was said before it: for the site, the host, targets, paths. Empty: nothing is
-said. Apache: Require."""
+local, host example.com (that name or one below it, which the client's address has, and which leads back to it),
+forward-dns home.example.com (a name that leads to the client's address), method GET POST, env NAME, expr …, user anna,
+valid-user; or access NAME for a table [access.NAME]. One that holds is enough. What is said in one place replaces what
+was said before it: for the site, the host, targets, paths. Empty: nothing is said. Apache: Require."""
 
 AuthName = str
 """Name of the [auth.NAME] that asks for user and password where require wants a user; without it the one said before:
@@ -85,6 +85,10 @@ site names for itself (its own file, passwords, keys, maps, logs). Apache: Docum
 OwnNames = Annotated[tuple[str, ...], example(["proxy.internal"])]
 """Names, without port, that it is asked under besides its own address and localhost. A request for another Host gets
 421, so that no web page can have a browser on this machine read it (DNS rebinding)."""
+
+DefaultCharset = Annotated[str, fitting(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z", "one word, such as utf-8"), example("utf-8")]
+"""Charset that is put behind text/plain and text/html where an answer says none, whoever makes it. Empty: none is.
+Apache: AddDefaultCharset."""
 
 DirectoryIndex = tuple[str, ...]
 """Names of the file that is served for a folder, the first that is there. Apache: DirectoryIndex."""

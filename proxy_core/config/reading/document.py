@@ -61,6 +61,16 @@ class Document(Struct, frozen=True, dict=True):
         path, found = resolved(self.data, address, self._rows)
         return self._layout.position(path, value=found == len(address))
 
+    def places(self) -> list[tuple[int, Address]]:
+        """The line at which each table, row and element of an array begins, with its address, in order."""
+        sections = self._layout.sections[1:]
+        heads = [(section.head, section.path) for section in sections]
+        heads += [(item.key, item.path) for each in self._layout.entries() for item in each.items]
+        return [
+            (self._layout.line_column(offset)[0], address_of(self.data, path, self._row_ids))
+            for offset, path in sorted(heads)
+        ]
+
     def located(self, problem: Problem) -> Problem:
         """The problem with file, line and column filled in from its address."""
         line, column = self.where(problem.address)

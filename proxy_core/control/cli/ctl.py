@@ -55,6 +55,11 @@ def _path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="keys and ids of rows with dots: routes.all.path")
 
 
+def _number(parser: argparse.ArgumentParser) -> None:
+    about = "only this one, with its diff"
+    parser.add_argument("number", nargs="?", type=int, metavar="GENERATION", help=about)
+
+
 def _ban(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("client", help="its address, or a network")
     parser.add_argument("span", nargs="?", default="", help="30m, 1h, 7d; for good without it")
@@ -67,12 +72,25 @@ def _file(parser: argparse.ArgumentParser) -> None:
 def _apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="a whole site file; - for standard input")
     parser.add_argument("--text", help="the text itself")
+    _terms(parser)
+
+
+def _terms(parser: argparse.ArgumentParser) -> None:
+    help_ = "take it back unless it is confirmed within so many seconds"
+    parser.add_argument("--confirm", metavar="SECONDS", default="", help=help_)
+    parser.add_argument("--force", action="store_true", help="though a row of [[tests]] fails by it")
 
 
 def _tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="as in: status>=500 member=c path~^/api ms>250")
-    parser.add_argument("-n", dest="lines", type=int, default=10, help="begin with the last so many (%(default)s)")
+    parser.add_argument("-n", dest="lines", type=int, default=None, help="begin with the last so many (10; of HAR all)")
     parser.add_argument("--once", action="store_true", help="do not wait for more")
+    parser.add_argument("--har", action="store_true", help="what is kept as a HAR file, and no more")
+
+
+def _note(parser: argparse.ArgumentParser) -> None:
+    help_ = "how far back: 30m, 1h, 24h (%(default)s)"
+    parser.add_argument("--since", metavar="SPAN", default="1h", help=help_)
 
 
 def _watch(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +120,12 @@ VERBS = {
     "ban": Verb("Keep a client out.", ctl_answers.ban, arguments=_ban),
     "apply": Verb("Take a whole site file.", ctl_answers.apply, arguments=_apply),
     "diff": Verb("What taking a whole site file would change.", ctl_answers.diff, arguments=_file),
+    "confirm": _of_command("Keep the change that waits to be confirmed.", ""),
+    "what-if": Verb(
+        "What taking a whole site file, or a command, would do to the requests that are kept.",
+        ctl_answers.what_if,
+        "FILE | WORD …",
+    ),
     "undo": _of_command("Take the last change back.", ""),
     "redo": _of_command("Do again what was undone last.", ""),
     "revert": _of_command("Take back what one generation did, and nothing else.", "GENERATION"),
@@ -109,10 +133,12 @@ VERBS = {
     "reload": _of_command("Take the site file as it stands on disk.", ""),
     "keep": _of_command("Write the running site over what somebody else wrote to the file.", ""),
     "merge": _of_command("Make what is not saved again, on top of what somebody else wrote.", ""),
-    "history": Verb("What was applied, by whom.", ctl_answers.history, arguments=_nothing),
+    "history": Verb("What was applied, by whom, and what it did.", ctl_answers.history, arguments=_number),
     "explain": Verb("What would become of a request.", ctl_answers.explain, arguments=question_line.arguments),
     "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
+    "test": Verb("What comes of each row of [[tests]] now.", ctl_answers.tests, arguments=_nothing),
     "problems": Verb("What is wrong now.", ctl_answers.problems, arguments=_nothing),
+    "note": Verb("Write a note for a ticket.", ctl_answers.note, arguments=_note),
     "map": Verb("Entries of a map.", ctl_answers.of_map, "get MAP [KEY] | set MAP KEY VALUE | unset MAP KEY"),
     "watch": Verb("What happens, as it happens.", ctl_answers.watch, arguments=_watch),
     "stop": Verb("Drain and stop the service.", ctl_answers.stop, arguments=_nothing),
@@ -138,6 +164,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         if verb.arguments is not None:
             verb.arguments(one)
         else:
+            _terms(one)
             if name == "drain":
                 one.add_argument("--wait", action="store_true", default=argparse.SUPPRESS, help="until it is drained")
                 one.add_argument("--timeout", type=int, default=argparse.SUPPRESS, help="seconds to wait at most")
@@ -146,6 +173,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(given: Namespace) -> int:
     words = _own_options(given, list(getattr(given, "words", ())))
+    if VERBS[given.verb].arguments is None:  # those that stand before any word are argparse's
+        words = [*(["--confirm", given.confirm] if given.confirm else []), *["--force"] * given.force, *words]
     if given.on is not None and given.on < 1:
         raise ArgumentTypeError("--if takes a generation, as rproxy ctl history lists them")
     path = named_socket(given.socket, "rproxy ctl", "-s ")

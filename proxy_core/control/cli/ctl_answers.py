@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,15 +23,18 @@ from proxy_core.control.door.client import DoorClient
 from proxy_core.control.editing import changes, ctl_words
 from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
 from proxy_core.control.editing.ctl_words import BadWords
+from proxy_core.control.explaining import rule_tests
 from proxy_core.control.explaining.explain import spelled
 from proxy_core.control.explaining.question_line import question
-from proxy_core.control.view import MemberLoad, Snapshot
-from proxy_core.control.watching import trouble_words
+from proxy_core.control.foreseen import in_words
+from proxy_core.control.view import Generation, MemberLoad, Snapshot
+from proxy_core.control.watching import effects, trouble_words
+from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.control.watching.shadow_loads import ShadowLoad
 from proxy_core.errors import errors
-from proxy_core.printable import printable_json
+from proxy_core.printable import printable, printable_json
 
 EXIT_REFUSED = 1
 EXIT_STALE = 4
@@ -74,6 +78,9 @@ def _ended(call: Call, result: Result) -> int:
             return EXIT_STALE
         return EXIT_REFUSED
     _show(call, result, f"generation {result.generation}: {result.sentence}")
+    if result.pending is not None and not call.as_json:
+        left = result.pending.until - result.pending.at
+        say(f"it takes itself back in {left:.0f} s, or where {result.pending.words}; rproxy ctl confirm keeps it")
     report_all(result.warnings)
     return 0
 
@@ -121,11 +128,11 @@ def ban(call: Call) -> int:
 
 
 def apply(call: Call) -> int:
-    if call.given.text is not None:
-        return _ended(call, call.client.put_text(call.given.text, call.on))
-    if call.given.file is None:
+    if call.given.text is None and call.given.file is None:
         raise BadWords("it goes: apply FILE")
-    return _ended(call, call.client.put_text(_content(call.given.file), call.on))
+    text = _content(call.given.file) if call.given.text is None else call.given.text
+    confirm = ctl_words.seconds(call.given.confirm) if call.given.confirm else 0.0
+    return _submit(call, Replace(text=text, confirm=confirm, force=call.given.force))
 
 
 def diff(call: Call) -> int:
@@ -134,6 +141,17 @@ def diff(call: Call) -> int:
         _show(call, preview, preview.diff.rstrip("\n"))
     report_all(preview.problems)
     return EXIT_REFUSED if errors(preview.problems) else 0
+
+
+def what_if(call: Call) -> int:
+    """``what-if FILE``, or ``what-if weight shop/a 3``."""
+    given = call.words[1:]
+    if not given:
+        raise BadWords("it goes: what-if FILE, or what-if and a command: what-if weight shop/a 3")
+    is_file = len(given) == 1 and given[0] not in ctl_words.BARE
+    command = Replace(text=_content(given[0])) if is_file else ctl_words.parse(given)
+    found = call.client.what_if(command)
+    return _show(call, found, "\n".join(map(printable, in_words(found))))
 
 
 def _content(file: str) -> str:
@@ -244,9 +262,24 @@ def get(call: Call) -> int:
 
 
 def history(call: Call) -> int:
-    past = call.client.history()
-    rows = [(str(each.number), _when(each.at), each.author, each.sentence) for each in past.generations]
-    return _show(call, past, _table(("gen", "at", "by", "what"), rows))
+    past, number = call.client.history(), call.given.number
+    if number is not None:
+        return _generation(call, next((each for each in past.generations if each.number == number), None))
+    rows = [
+        (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
+        for each in past.generations
+    ]
+    return _show(call, past, _table(("gen", "at", "by", "what", "did"), rows))
+
+
+def _generation(call: Call, found: Generation | None) -> int:
+    """One of them, with its diff."""
+    if found is None:
+        tell(f"rproxy ctl: generation {call.given.number} is not kept")
+        return EXIT_REFUSED
+    did = effects.sentence(found.effect, found.number)
+    head = f"# generation {found.number}, {_when(found.at)}, {found.author}: {found.sentence}"
+    return _show(call, found, "\n".join(filter(None, (head, did and f"# {did}", found.diff.rstrip("\n")))))
 
 
 def explain(call: Call) -> int:
@@ -257,10 +290,13 @@ def explain(call: Call) -> int:
 def tail(call: Call) -> int:
     asked = " ".join(call.given.filter)
     compiled(asked)  # what is wrong with it is said before anybody is asked
-    after = -max(0, call.given.lines)
-    if not call.given.lines:
+    if call.given.har:
+        return _har(call, asked)
+    lines = 10 if call.given.lines is None else max(0, call.given.lines)
+    after = -lines
+    if not lines:
         after = call.client.snapshot().newest_record
-    if asked and call.given.lines:
+    if asked and lines:
         after = 0
     first = True
     while True:
@@ -269,7 +305,7 @@ def tail(call: Call) -> int:
         if first and asked and len(rows) == 500:
             after = found.seen
             continue
-        for row in rows[-call.given.lines :] if first else rows:
+        for row in rows[-lines:] if first else rows:
             say(printable_json(msgspec.json.encode(row).decode()) if call.as_json else _request(row))
         first = False
         after = found.seen
@@ -279,11 +315,37 @@ def tail(call: Call) -> int:
             time.sleep(ASK_AGAIN)
 
 
+def _har(call: Call, asked: str) -> int:
+    """What is kept, as a HAR file on standard output."""
+    rows, after, snapshot = deque[Record](maxlen=call.given.lines), 0, call.client.snapshot()
+    while after < snapshot.newest_record:  # others may come for ever
+        found = call.client.records(after, filter=asked)
+        rows += found.records
+        after = found.seen
+    tls = any(listener.tls for listener in snapshot.listeners)
+    say(har_text(rows, "https" if tls else "http").rstrip("\n"))
+    return 0
+
+
 def _request(row: Record) -> str:
     whom = f"{row.balancer}/{row.member}" if row.balancer else row.member
     cause = f"  {row.cause}" if row.cause else ""
     line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
     return f"{line}  {whom or '-'}{cause}"
+
+
+def note(call: Call) -> int:
+    seconds = changes.span_of(call.given.since)
+    if seconds is None:
+        raise BadWords(f"{call.given.since} is no time: write 30m, 1h or 24h")
+    found = call.client.note(seconds)
+    return _show(call, found, found.folder)
+
+
+def tests(call: Call) -> int:
+    outcomes = call.client.tests()
+    _show(call, outcomes, rule_tests.spelled(outcomes))
+    return EXIT_REFUSED if any(each.otherwise for each in outcomes) else 0
 
 
 def problems(call: Call) -> int:

@@ -8,25 +8,21 @@ from pathlib import Path
 
 import msgspec
 
+from proxy_core.control.cli.asked_site import asked_site
 from proxy_core.control.cli.subcommand import (
     EXIT_BAD_SITE,
     Subcommand,
-    report,
-    report_all,
     say,
     site_argument,
-    sound,
     tell,
 )
+from proxy_core.control.editing.history import journal_of, load
 from proxy_core.control.explaining.explain import explain, spelled
+from proxy_core.control.explaining.past_rules import PastRules
 from proxy_core.control.explaining.question_line import arguments, question
 from proxy_core.control.question import Question
 from proxy_core.printable import printable, printable_json
-from proxy_core.runtime.compile_site import compile_site
-from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.forward_auth import Services
-from proxy_core.runtime.maps.store import MapStore
-from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.upstreams.connector import Upstreams
 from proxy_core.serve.buffers import WRITE_BUFFER
 
@@ -46,24 +42,21 @@ def _run(given: Namespace) -> int:
 
 
 async def _explain(file: Path, question: Question, as_json: bool) -> int:
-    found = sound(file)
-    if found is None:
-        return EXIT_BAD_SITE
-    document, site = found
-    maps = MapStore(report)
-    prepared = await maps.prepare(site, file.parent)
-    report_all(map(document.located, prepared.problems))
-    maps.commit(prepared)
-    upstreams, outside = Upstreams(WRITE_BUFFER, folder=file.parent), Outside(maps, file.parent)
-    outside.services = Services(upstreams) if question.ask else None
-    try:
-        explanation = await explain(compile_site(site, Registry(), 1), outside, question)
-    except ValueError as error:
-        tell(printable(f"rproxy explain: {question.url}: {error}"))
-        return EXIT_BAD_SITE
-    finally:
-        upstreams.close()
-        await maps.close()
+    async with asked_site(file) as asked:
+        if asked is None:
+            return EXIT_BAD_SITE
+        rules, outside = asked
+        upstreams = Upstreams(WRITE_BUFFER, folder=file.parent)
+        outside.services = Services(upstreams) if question.ask else None
+        try:
+            if question.generation:
+                rules = await PastRules(load(journal_of(file)).find).of(question.generation)
+            explanation = await explain(rules, outside, question)
+        except ValueError as error:
+            tell(printable(f"rproxy explain: {question.url}: {error}"))
+            return EXIT_BAD_SITE
+        finally:
+            upstreams.close()
     encoded = msgspec.json.format(msgspec.json.encode(explanation)).decode() if as_json else ""
     say(printable_json(encoded) if as_json else spelled(explanation))
     return 0

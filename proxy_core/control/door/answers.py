@@ -32,6 +32,7 @@ from proxy_core.control.editing.commands import Refused, Replace, Result
 from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.record_filter import BadFilter, compiled
+from proxy_core.control.watching.troubles import Subject
 from proxy_core.errors import Problem
 
 STARTED = time.monotonic()
@@ -105,8 +106,14 @@ async def _hello(service: OpenService, asked: Asked) -> Hello:
 
 
 async def _snapshot(service: OpenService, asked: Asked) -> Snapshot:
-    snapshot, after = service.behind.snapshot(), asked.query.after
+    at, after = asked.query.at, asked.query.after
+    snapshot = (service.behind.snapshot_at(at) if at else None) or service.behind.snapshot()
     return replace(snapshot, seconds=tuple(each for each in snapshot.seconds if each.at > after))
+
+
+async def _details(service: OpenService, asked: Asked) -> Any:
+    query = asked.query
+    return await service.behind.details(Subject(query.kind, query.home, query.name), query.at)
 
 
 async def _site(service: OpenService, _: Asked) -> Any:
@@ -123,6 +130,10 @@ async def _put_text(service: OpenService, asked: Asked) -> Result:
 
 async def _problems(service: OpenService, _: Asked) -> Any:
     return service.behind.problems()
+
+
+async def _tests(service: OpenService, _: Asked) -> Any:
+    return await service.behind.tests()
 
 
 async def _maps(service: OpenService, _: Asked) -> Any:
@@ -144,7 +155,7 @@ async def _map(service: OpenService, asked: Asked) -> MapContent:
 async def _history(service: OpenService, asked: Asked) -> Past:
     behind = service.behind
     newer = tuple(each for each in behind.history() if each.number > asked.query.after)
-    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo())
+    return Past(generations=newer, undo=behind.can_undo(), redo=behind.can_redo(), changes=behind.last_changes())
 
 
 async def _metrics(service: OpenService, _: Asked) -> str:
@@ -155,15 +166,25 @@ async def _records(service: OpenService, asked: Asked) -> Records:
     query, behind = asked.query, service.behind
     if not 1 <= query.limit <= MOST_ROWS:
         raise Refusal(400, f"limit is {query.limit}", f"give 1 to {MOST_ROWS}")
+    if not 0 <= query.last <= query.limit:
+        raise Refusal(400, f"last is {query.last}", "give 0 to limit")
     try:
         holds = compiled(query.filter) if query.filter.strip() else None
     except BadFilter as error:
         raise Refusal(400, str(error), "see the filter language in docs/control.md") from None
-    seen = query.after if query.after >= 0 else max(0, behind.snapshot().newest_record + query.after)
+    if query.before:
+        older = behind.earlier(query.before, query.limit, query.failed) or ()
+        return Records(records=tuple(filter(holds, older)), seen=query.before - 1)
+    newest = behind.snapshot().newest_record
+    seen = query.after if query.after >= 0 else max(0, newest + query.after)
     found = list[Any]()
+    if query.last and seen < newest - query.last:
+        older = behind.earlier(newest - query.last + 1, query.limit - query.last, failed=True) or ()
+        found = [each for each in older if each.number > seen and (holds is None or holds(each))]
+        seen = newest - query.last
     began = time.monotonic()
     while len(found) < query.limit:
-        rows = behind.records(seen, ROWS if holds is not None else min(ROWS, query.limit - len(found)))
+        rows = behind.records(seen, ROWS if holds is not None else min(ROWS, query.limit - len(found)), query.failed)
         for row in rows:
             seen = row.number
             if holds is None or holds(row):
@@ -200,6 +221,13 @@ async def _preview(service: OpenService, asked: Asked) -> Any:
     return await service.behind.preview(asked.body)
 
 
+async def _what_if(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.what_if(asked.body)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from None
+
+
 async def _submit(service: OpenService, asked: Asked) -> Result:
     return await service.behind.submit(asked.body, asked.peer.name, asked.on)
 
@@ -207,6 +235,13 @@ async def _submit(service: OpenService, asked: Asked) -> Result:
 async def _watch(service: OpenService, asked: Asked) -> AsyncGenerator[WatchLine, None]:
     after = asked.query.after
     return service.watch.lines([g for g in service.behind.history() if after is not None and g.number > after])
+
+
+async def _note(service: OpenService, asked: Asked) -> Any:
+    try:
+        return await service.behind.note(asked.query.since)
+    except OSError as error:
+        raise Refusal(422, f"the note cannot be written: {error.strerror or error}") from None
 
 
 async def _stop(service: OpenService, _: Asked) -> Done:
@@ -224,8 +259,9 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 
 HANDLERS: dict[str, Handler] = {
-    "hello": _hello, "snapshot": _snapshot, "site": _site, "text": _text, "put_text": _put_text, "problems": _problems,
-    "maps": _maps, "map": _map, "history": _history, "metrics": _metrics, "records": _records, "inspect": _inspect,
-    "explain": _explain, "preview": _preview, "submit": _submit, "watch": _watch, "stop": _stop, "upgrade": _upgrade,
+    "details": _details, "explain": _explain, "hello": _hello, "history": _history, "inspect": _inspect, "map": _map,
+    "maps": _maps, "metrics": _metrics, "note": _note, "preview": _preview, "problems": _problems,
+    "put_text": _put_text, "records": _records, "site": _site, "snapshot": _snapshot, "stop": _stop, "submit": _submit,
+    "tests": _tests, "text": _text, "upgrade": _upgrade, "watch": _watch, "what_if": _what_if,
 }  # fmt: skip
 """The function of each endpoint."""

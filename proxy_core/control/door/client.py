@@ -25,6 +25,7 @@ from proxy_core.control.door.endpoints import (
     Hello,
     MapContent,
     MapQuery,
+    NoteQuery,
     Past,
     Records,
     RecordsQuery,
@@ -32,8 +33,9 @@ from proxy_core.control.door.endpoints import (
     WatchQuery,
 )
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result, Stale
-from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import SiteState, Snapshot
+from proxy_core.control.foreseen import Foreseen
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.view import IncidentNote, SiteState, Snapshot
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 
@@ -99,6 +101,9 @@ class DoorClient:
     def problems(self) -> tuple[Problem, ...]:
         return cast(tuple[Problem, ...], self._ask("problems"))
 
+    def tests(self) -> tuple[TestOutcome, ...]:
+        return cast(tuple[TestOutcome, ...], self._ask("tests"))
+
     def maps(self) -> tuple[MapState, ...]:
         return cast(tuple[MapState, ...], self._ask("maps"))
 
@@ -126,8 +131,14 @@ class DoorClient:
     def preview(self, command: Command) -> Preview:
         return cast(Preview, self._ask("preview", body=encode(command)))
 
+    def what_if(self, command: Command) -> Foreseen:
+        return cast(Foreseen, self._ask("what_if", body=encode(command)))
+
     def submit(self, command: Command, on: int = 0) -> Result:
         return self._done("submit", encode(command), on)
+
+    def note(self, since: float) -> IncidentNote:
+        return cast(IncidentNote, self._ask("note", query=NoteQuery(since=since), body=b""))
 
     def stop(self) -> Done:
         return cast(Done, self._ask("stop", body=b""))

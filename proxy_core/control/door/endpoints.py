@@ -7,16 +7,19 @@ Whatever is refused is answered with a Refused, or a Stale. Nothing here serves,
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
-from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.foreseen import Foreseen
+from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Level
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Kind
 from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow
@@ -49,10 +52,25 @@ class Hello(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of the seconds, for who has the others."""
+    """Which of the seconds, for who has the others; or which moment of the last hour."""
 
     after: float = 0.0
     """Those that began later."""
+    at: float = 0.0
+    """The moment that is kept nearest to it, in seconds since the epoch; 0 for now."""
+
+
+class DetailsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of whom, and before which moment."""
+
+    kind: Kind = "site"
+    """member, route, rule, shape or site."""
+    home: str = ""
+    """The balancer of a member; routes or rewrites for a row of these lists."""
+    name: str = ""
+    """Its name or id, or the text of a shape."""
+    at: float = 0.0
+    """The moment, in seconds since the epoch; 0 for now."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,8 +85,14 @@ class RecordsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     after: int = 0
     """Those with a greater number; below 0: the last so many."""
+    before: int = 0
+    """The last ones with a smaller number, in place of the first ones after one; 0 for these."""
     limit: int = 500
     """At most so many, 1 to 500, the oldest first."""
+    last: int = 0
+    """Of others than the last so many only those that went wrong; 0 for all."""
+    failed: bool = False
+    """Only those that went wrong (5xx, 499, cut) or were slow, which are kept for longer than others."""
     filter: str = ""
     """Only those that it holds for: status>=500 member=c path~^/api."""
 
@@ -91,6 +115,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """What Undo would take back."""
     redo: Generation | None
     """What Redo would do again."""
+    changes: tuple[LastChange, ...] = ()
+    """The generations that made each row and table of the site what it is."""
 
 
 class MapQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +133,13 @@ class MapContent(Struct, frozen=True, kw_only=True):
     """What it says for the key."""
     rows: tuple[MapRow, ...] = ()
     """Key, value and line of each entry."""
+
+
+class NoteQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of what time."""
+
+    since: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    """Seconds back from now."""
 
 
 class WatchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,7 +199,14 @@ class Endpoint(Struct, frozen=True):
 
 ENDPOINTS = (
     Endpoint("hello", "GET", "/v1", "Who answers, and who asks.", Hello),
-    Endpoint("snapshot", "GET", "/v1/snapshot", "The numbers of this moment.", Snapshot, SnapshotQuery),
+    Endpoint(
+        "snapshot", "GET", "/v1/snapshot", "The numbers of this moment, or of one of the last hour.", Snapshot,
+        SnapshotQuery,
+    ),
+    Endpoint(
+        "details", "GET", "/v1/details", "What one member, route or rule did lately, on which paths.", Details,
+        DetailsQuery,
+    ),
     Endpoint("site", "GET", "/v1/site", "The site in force, as values and as text.", SiteState),
     Endpoint("text", "GET", "/v1/site.toml", "The text of the site in force.", str, content=TEXT),
     Endpoint(
@@ -175,6 +215,7 @@ ENDPOINTS = (
         Applied, body=str, writes=True, statuses=(412, 422),
     ),
     Endpoint("problems", "GET", "/v1/problems", "What is wrong now.", tuple[Problem, ...]),
+    Endpoint("tests", "GET", "/v1/tests", "What comes of each row of [[tests]] now.", tuple[TestOutcome, ...]),
     Endpoint("maps", "GET", "/v1/maps", "The maps of the site in force.", tuple[MapState, ...]),
     Endpoint(
         "map", "GET", "/v1/maps/{name}", "The entries of a map, or what it says for a key.", MapContent, MapQuery,
@@ -200,6 +241,11 @@ ENDPOINTS = (
     ),
     Endpoint("preview", "POST", "/v1/preview", "What a command would do; touches nothing.", Preview, body=Command),
     Endpoint(
+        "what_if", "POST", "/v1/what-if",
+        "What a command would do to the requests that are kept: which would go elsewhere, who would have them.",
+        Foreseen, body=Command, statuses=(422,),
+    ),
+    Endpoint(
         "submit", "POST", "/v1/submit", "Do a command. Applied: the next request is served by it.", Applied,
         body=Command, writes=True, statuses=(412, 422),
     ),
@@ -207,6 +253,11 @@ ENDPOINTS = (
         "watch", "GET", "/v1/watch",
         "What happens, a line each, for as long as it is read; a sign of life every 10 seconds.",
         WatchLine, WatchQuery, content=LINES,
+    ),
+    Endpoint(
+        "note", "POST", "/v1/note",
+        "Write a note for a ticket: what is wrong, since when, which edits were made and what they did.",
+        IncidentNote, NoteQuery, writes=True, statuses=(422,),
     ),
     Endpoint(
         "stop", "POST", "/v1/stop", "Drain and stop the service, as SIGTERM does; a second time cuts.", Done,

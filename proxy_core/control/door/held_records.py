@@ -33,10 +33,8 @@ class HeldRecords:
 
     def earlier(self, before: int, limit: int) -> tuple[Record, ...] | None:
         """None where they have to be fetched first."""
-        first = max(0, before - 1 - limit)
-        if first < self.low and not self.whole:
-            return None
-        return tuple(self._rows[bisect_right(self._rows, first, key=_number) : self._below(before)])
+        at = bisect_left(self._rows, before, key=_number)
+        return tuple(self._rows[max(0, at - limit) : at]) or (() if self.whole else None)
 
     def take_newer(self, records: Sequence[Record], seen: int) -> None:
         """What was finished, up to the number ``seen``."""
@@ -46,11 +44,8 @@ class HeldRecords:
             del self._rows[: len(self._rows) - KEEP]
             self.low, self.whole = self._rows[0].number - 1, False
 
-    def take_older(self, records: Sequence[Record], after: int) -> None:
-        """What the service still has of the numbers above ``after``, be it held already or not."""
-        older = [each for each in records if each.number <= self.low]
-        self._rows[:0] = older
-        self.low, self.whole = after, not older or not after
-
-    def _below(self, number: int) -> int:
-        return bisect_left(self._rows, number, key=_number)
+    def take_older(self, records: Sequence[Record]) -> None:
+        """The last of what the service still has up to the number ``low``; none where it has none any more."""
+        self._rows[:0] = records
+        self.low = records[0].number - 1 if records else 0
+        self.whole = not self.low

@@ -1,7 +1,8 @@
 """What a log at the far end of a line is given of the finished requests, and how much of it is fetched at a time.
 
 It reads on at the newer end while a page asks, and back where one has asked for what is not here. On a slow line, and
-after a long while, only the newest are fetched; so many at a time as come soon enough.
+after a long while, only the newest are fetched, and of the others those that went wrong; so many at a time as come soon
+enough.
 """
 
 from __future__ import annotations
@@ -24,26 +25,34 @@ DEAR = 0.5
 
 
 class RecordFeed:
-    """Records of one service; ``newest`` is the number of its newest when this begins."""
+    """Records of one service; ``newest`` is the number of its newest when this begins. Those that went wrong are held
+    apart as well, for they go further back."""
 
     def __init__(self, line: DoorLine, newest: int) -> None:
         self._line = line
-        self._held = HeldRecords(max(0, newest - EARLIER_ROWS))
+        self._begin(max(0, newest - EARLIER_ROWS))
         self._rows = 100
-        self._earlier_due = False
+        self._due = set[bool]()
+        """What is to be read back: those that went wrong (True), all."""
         self._earlier_at = 0.0
+
+    def _begin(self, number: int) -> HeldRecords:
+        """Hold nothing up to a number."""
+        self._held, self._failed = HeldRecords(number), HeldRecords(number)
+        return self._held
 
     @property
     def high(self) -> int:
         """The number up to which they are here."""
         return self._held.high
 
-    def after(self, number: int, limit: int) -> tuple[Record, ...]:
-        return self._held.after(number, limit)
+    def after(self, number: int, limit: int, failed: bool) -> tuple[Record, ...]:
+        return (self._failed if failed else self._held).after(number, limit)
 
-    def earlier(self, before: int, limit: int) -> tuple[Record, ...] | None:
-        found = self._held.earlier(before, limit)
-        self._earlier_due = self._earlier_due or found is None
+    def earlier(self, before: int, limit: int, failed: bool) -> tuple[Record, ...] | None:
+        found = (self._failed if failed else self._held).earlier(before, limit)
+        if found is None:
+            self._due.add(failed)
         return found
 
     async def read_on(self, newest: int) -> None:
@@ -53,21 +62,24 @@ class RecordFeed:
         if missing <= 0:
             return
         if missing > FAR:
-            held = self._held = HeldRecords(newest - rows)
-        after = newest - rows if missing > rows and self._line.slow else held.high
+            held = self._begin(newest - rows)
+        last = rows if missing > rows and self._line.slow else 0
+        query = RecordsQuery(after=held.high, last=last, limit=min(ROWS, rows + rows // 2) if last else rows)
         began = time.monotonic()
-        answer: Records = await self._line.ask("records", query=RecordsQuery(after=after, limit=rows))
+        answer: Records = await self._line.ask("records", query=query)
         took = time.monotonic() - began
         self._rows = max(FEWEST_ROWS, rows // 2) if took > DEAR else min(ROWS, rows * 2) if took < DEAR / 4 else rows
         held.take_newer(answer.records, answer.seen)
+        self._failed.take_newer([each for each in answer.records if each.went_wrong], answer.seen)
 
     async def read_back(self, now: float) -> None:
         """Fetch some from before, where somebody has asked for them."""
-        held = self._held
-        after = max(0, held.low - min(self._rows, EARLIER_ROWS))
-        if not self._earlier_due or now < self._earlier_at or held.low <= after:
+        if not self._due or now < self._earlier_at:
             return
-        query = RecordsQuery(after=after, limit=held.low - after)
+        failed = max(self._due)  # what went wrong first
+        held = self._failed if failed else self._held
+        query = RecordsQuery(before=held.low + 1, limit=min(self._rows, EARLIER_ROWS), failed=failed)
         answer: Records = await self._line.ask("records", query=query)
-        held.take_older(answer.records, after)
-        self._earlier_due, self._earlier_at = False, now + (EARLIER_AGAIN if self._line.slow else 0.0)
+        held.take_older(answer.records)
+        self._due.discard(failed)
+        self._earlier_at = now + (EARLIER_AGAIN if self._line.slow else 0.0)

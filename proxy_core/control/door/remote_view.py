@@ -20,26 +20,26 @@ from typing import cast
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from proxy_core.control.door.async_client import CutOff, DoorLine, ended
+from proxy_core.control.door.async_client import DoorLine, ended
 from proxy_core.control.door.client import Denied, NobodyThere
 from proxy_core.control.door.endpoints import (
     PROTOCOL,
     HistoryQuery,
-    MapContent,
-    MapQuery,
     Past,
     SnapshotQuery,
 )
+from proxy_core.control.door.far_answers import FarAnswers, unanswered
 from proxy_core.control.door.link import Link
+from proxy_core.control.door.moment_feed import MomentFeed
 from proxy_core.control.door.record_feed import RecordFeed
-from proxy_core.control.editing.commands import Applied, Command, Preview, Refused, Result
+from proxy_core.control.editing.commands import Applied, Command, Refused, Result
 from proxy_core.control.editing.history import KEPT
-from proxy_core.control.question import Explanation, Inspection, Question
-from proxy_core.control.view import Generation, SiteState, Snapshot
+from proxy_core.control.view import Generation, LastChange, SiteState, Snapshot
+from proxy_core.control.watching.effects import SETTLES
 from proxy_core.control.watching.log_records import Record
 from proxy_core.errors import Problem
+from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.maps.source import MapState
-from proxy_core.runtime.maps.text_file import MapRow
 from proxy_core.runtime.recent_requests import SECONDS
 
 PACE, PACE_OF_SLOW = 0.2, 0.5
@@ -62,12 +62,12 @@ class OtherProtocol(Exception):
     """The service and this program do not understand each other; the words say which is older."""
 
 
-class RemoteView:
+class RemoteView(FarAnswers):
     """An EngineView of the service behind ``line``; ``open`` before it is used, ``close`` in the end. ``you`` and
     ``may_write`` say who the service takes one for."""
 
     def __init__(self, line: DoorLine) -> None:
-        self.line = line
+        super().__init__(line)
         self.you = ""
         self.may_write = False
         self._pid = 0
@@ -85,9 +85,10 @@ class RemoteView:
         self._maps_of = -1
         """The revision of the site that they are of."""
         self._feed = RecordFeed(line, 0)
+        self._moments = MomentFeed(line)
         self._newest = 0
         """Number of the newest record that there is."""
-        self._problems_due = self._maps_due = 0.0
+        self._problems_due = self._maps_due = self._past_due = 0.0
         self._looked: dict[str, float] = {}
         """When a page asked for it last."""
         self._asked = self._shown = 0
@@ -104,6 +105,7 @@ class RemoteView:
 
     async def close(self) -> None:
         await ended(*self._tasks)
+        await self._moments.close()
         await self.line.close()
 
     def link(self) -> Link:
@@ -121,15 +123,18 @@ class RemoteView:
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
+    def snapshot_at(self, at: float) -> Snapshot | None:
+        return self._snapshot if self._moments.refused else self._moments.at(at)
+
     def site(self) -> SiteState:
         return self._site
 
-    def records(self, after: int, limit: int = 500) -> tuple[Record, ...]:
+    def records(self, after: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...]:
         self._wanted("records")
-        return self._feed.after(after, limit)
+        return self._feed.after(after, limit, failed)
 
-    def earlier(self, before: int, limit: int = 500) -> tuple[Record, ...] | None:
-        return self._feed.earlier(before, limit)
+    def earlier(self, before: int, limit: int = 500, failed: bool = False) -> tuple[Record, ...] | None:
+        return self._feed.earlier(before, limit, failed)
 
     def problems(self) -> tuple[Problem, ...]:
         if not (trouble := self._trouble()):
@@ -152,42 +157,8 @@ class RemoteView:
     def can_redo(self) -> Generation | None:
         return self._past.redo
 
-    # ---- EngineView: what is fetched
-
-    async def inspect(self, number: int) -> Inspection | None:
-        try:
-            return cast(Inspection, await self.line.ask("inspect", names={"number": str(number)}))
-        except Denied as refusal:
-            if refusal.status == 404:
-                return None
-            raise OSError(str(refusal)) from None
-        except NobodyThere as error:
-            raise OSError(str(error)) from None
-
-    async def explain(self, question: Question) -> Explanation:
-        asking = self.line.ask("explain", body=encode(question))
-        try:
-            return cast(Explanation, await asking)
-        except (Denied, NobodyThere) as error:
-            raise ValueError(str(error)) from None
-
-    async def map_rows(self, name: str) -> tuple[MapRow, ...]:
-        return (await self._map(name, None)).rows
-
-    async def look_up(self, name: str, key: str) -> str | None:
-        return (await self._map(name, key)).value
-
-    async def _map(self, name: str, key: str | None) -> MapContent:
-        try:
-            return cast(MapContent, await self.line.ask("map", names={"name": name}, query=MapQuery(key=key)))
-        except (Denied, NobodyThere) as error:
-            raise OSError(str(error)) from None
-
-    async def preview(self, command: Command) -> Preview:
-        try:
-            return cast(Preview, await self.line.ask("preview", body=encode(command)))
-        except (Denied, NobodyThere) as error:
-            return Preview(diff="", problems=_problems(error))
+    def last_changes(self) -> tuple[LastChange, ...]:
+        return self._past.changes
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         """The author is who the kernel says. When this returns, what was changed is here as well."""
@@ -195,7 +166,7 @@ class RemoteView:
             done = cast(Applied, await self.line.ask("submit", body=encode(command), on=on))
         except (Denied, NobodyThere) as error:
             self._news.set()
-            return error.refused if isinstance(error, Denied) else Refused(problems=_problems(error))
+            return error.refused if isinstance(error, Denied) else Refused(problems=unanswered(error))
         await self._arrival()
         return done
 
@@ -268,6 +239,8 @@ class RemoteView:
         site: SiteState = await self.line.ask("site")
         past: Past = await self.line.ask("history", query=HistoryQuery(after=site.generation - 1))
         self._feed = RecordFeed(self.line, snapshot.newest_record)
+        await self._moments.close()
+        self._moments = MomentFeed(self.line)
         self._problems_due, self._maps_of, self._whole = 0.0, -1, False
         self._snapshot, self._site, self._past = snapshot, site, past
 
@@ -283,8 +256,10 @@ class RemoteView:
             site = await self.line.ask("site")
             snapshot = snapshot if snapshot.revision == site.revision else await self._newer_snapshot()
         now = time.monotonic()
-        if site is not self._site or (not whole and (not self.line.slow or self._is_looked_at("history", now))):
-            past, whole = await self._newer_past(), True
+        looked_at = self._is_looked_at("history", now)
+        wanted = looked_at and now >= self._past_due if whole else looked_at or not self.line.slow
+        if site is not self._site or wanted:
+            past, whole, self._past_due = await self._newer_past(), True, now + STEP
         self._newest = snapshot.newest_record
         self._snapshot, self._site, self._past, self._whole = self._with_held(snapshot), site, past, whole
         self._shown = asked
@@ -316,7 +291,8 @@ class RemoteView:
         return replace(snapshot, seconds=(*known, *snapshot.seconds)[-SECONDS:])
 
     async def _newer_past(self) -> Past:
-        known = self._past.generations[:-1] if self._whole else ()  # the newest may be amended
+        settled = self._snapshot.at - SETTLES  # of those that came later more may be found; the newest may be amended
+        known = tuple(each for each in self._past.generations[:-1] if each.at < settled) if self._whole else ()
         past: Past = await self.line.ask("history", query=HistoryQuery(after=known[-1].number if known else 0))
         return replace(past, generations=(*known, *past.generations)[-KEPT:])
 
@@ -340,12 +316,3 @@ class RemoteView:
             return self._lost
         silent = time.monotonic() - self.line.heard
         return f"no answer for {silent:.0f} s from {self.line.path}" if self.line.waiting and silent > GIVEN_UP else ""
-
-
-def _problems(error: Denied | NobodyThere) -> tuple[Problem, ...]:
-    """Why something was not done, or may not have been."""
-    if isinstance(error, Denied):
-        return error.refused.problems
-    if isinstance(error, CutOff):
-        return (Problem(what=str(error), todo="look at History whether it was done, once the service answers"),)
-    return (Problem(what=str(error), todo="nothing was changed"),)

@@ -76,9 +76,8 @@ def ban(site: Site, client: str, span: str, now: float) -> Change | str:
     wrong with the span. Of IPv6 it is the client's whole /64."""
     until = ""
     if span.strip():
-        found = _SPAN.fullmatch(span.strip().lower())
-        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-        if not 0 < seconds <= _LONGEST:
+        seconds = span_of(span)
+        if seconds is None:
             return "A time is a number with its unit: 30m, 1h or 7d; nothing keeps it out for good."
         moment = datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
         until = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -96,6 +95,13 @@ def ban(site: Site, client: str, span: str, now: float) -> Change | str:
     else:
         return f"{network} is banned for good already."
     return Change(edits=tuple(edits), sentence=f"ban {network}{f' for {span.strip()}' if until else ''}")
+
+
+def span_of(text: str) -> float | None:
+    """The seconds of a time with its unit (30m, 1h, 7d), None for what is none."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    return seconds if 0 < seconds <= _LONGEST else None
 
 
 def _ended(row: Ban, now: float) -> bool:

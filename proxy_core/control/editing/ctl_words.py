@@ -6,8 +6,9 @@
 
 A path is a dotted key of TOML, with rows by their ids. A value is TOML, or a text as it stands where it is none. Edits
 that are made together are joined by ``+``. ``--say`` is the sentence of history, where it is another than the words
-would have by themselves. Behind ``--`` nothing is an option any more. On which state of the site a command was made
-(``made_on``) is about a moment, and no line says it. Pure.
+would have by themselves; ``--confirm`` and ``--force`` are terms on which it is done. Behind ``--`` nothing is an
+option any more. On which state of the site a command was made (``made_on``) is about a moment, and no line says it.
+Pure.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from proxy_core.control.editing.changes import set_role, set_status, set_weights
 from proxy_core.control.editing.commands import (
     Change,
     Command,
+    Confirm,
     Considered,
     Delete,
     Edit,
@@ -42,15 +44,23 @@ from proxy_core.control.editing.commands import (
     SetEntry,
     Undo,
 )
+from proxy_core.control.editing.pending import LONGEST
 from proxy_core.errors import Address
 
 STATUSES: dict[str, MemberStatus] = {"drain": "draining", "enable": "enabled", "disable": "disabled"}
 ROLES_OF_WORDS: dict[str, MemberRole] = {"standby": "standby", "spare": "spare", "regular": "regular"}
-BARE: dict[str, Command] = {"undo": Undo(), "redo": Redo(), "reload": Reload(), "keep": Keep(), "merge": Merge()}
+BARE: dict[str, Command] = {
+    "confirm": Confirm(),
+    "undo": Undo(),
+    "redo": Redo(),
+    "reload": Reload(),
+    "keep": Keep(),
+    "merge": Merge(),
+}
 NUMBERED: dict[str, Callable[[int], Command]] = {"restore": Restore, "revert": Revert}
 EDITS = ("set", "add", "move", "remove")
-OPTIONS = {"--say", "--before", "--was", "--text"}
-FLAGS = {"--was-missing"}
+OPTIONS = {"--say", "--before", "--was", "--text", "--confirm"}
+FLAGS = {"--was-missing", "--force"}
 SHOWN = 60
 """Characters of a value that a sentence shows."""
 
@@ -68,8 +78,60 @@ def line(command: Command) -> str:
 
 def words(command: Command) -> tuple[str, ...]:
     """The words of a command, behind ``rproxy ctl``."""
+    verb, *rest = _words(_bare(command))
+    return (verb, *_terms_of(command), *rest)
+
+
+def parse(given: Sequence[str]) -> Command:
+    """The command that words say. Raises BadWords."""
+    left, terms = _terms(given)
+    command = _parsed(left)
+    try:
+        return replace(command, **terms)
+    except TypeError:
+        raise BadWords(f"{left[0]} takes no {' and no '.join(f'--{name}' for name in terms)}") from None
+
+
+def _bare(command: Command) -> Command:
+    """The command without the terms on which it is done."""
     if isinstance(command, Considered):
-        command = replace(command, made_on=0)
+        return replace(command, made_on=0, confirm=0.0, force=False)
+    return Reload() if isinstance(command, Reload) else command
+
+
+def _terms_of(command: Command) -> tuple[str, ...]:
+    confirm = command.confirm if isinstance(command, Considered) else 0.0
+    force = isinstance(command, Considered | Reload) and command.force
+    return (*(("--confirm", f"{confirm:g}") if confirm else ()), *(("--force",) if force else ()))
+
+
+def _terms(given: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The words without the terms, and the terms."""
+    left: list[str] = []
+    terms: dict[str, Any] = {}
+    rest = iter(given)
+    for word in rest:
+        if word == "--force":
+            terms["force"] = True
+        elif word == "--confirm":
+            terms["confirm"] = seconds(next(rest, ""))
+        elif word == "--":
+            left += [word, *rest]
+        else:
+            left.append(word)
+            if word in OPTIONS:
+                left += [each for each in (next(rest, None),) if each is not None]
+    return tuple(left), terms
+
+
+def seconds(text: str) -> float:
+    """The seconds that a change waits to be confirmed. Raises BadWords."""
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST:
+        raise BadWords(f"--confirm wants whole seconds, 1 to {LONGEST:.0f}")
+    return float(text)
+
+
+def _words(command: Command) -> tuple[str, ...]:
     match command:
         case Change():
             return _known(command) or _edits(command)
@@ -86,8 +148,7 @@ def words(command: Command) -> tuple[str, ...]:
     return (next(word for word, bare in BARE.items() if type(bare) is type(command)),)
 
 
-def parse(given: Sequence[str]) -> Command:
-    """The command that words say. Raises BadWords."""
+def _parsed(given: Sequence[str]) -> Command:
     if not given:
         raise BadWords("which command?")
     verb, rest = given[0], given[1:]
@@ -199,14 +260,20 @@ def _edits(change: Change) -> tuple[str, ...]:
         said += ["+"] * bool(said)
         match edit:
             case Set(address=place, value=content):
-                said += ["set", spelling.key(*place), _value(content)]
+                said += ["set", _path(place), _value(content)]
             case Insert(address=place, row=row, before=before):
-                said += ["add", spelling.key(*place), _value(row), *(("--before", before) if before else ())]
+                said += ["add", _path(place), _value(row), *(("--before", before) if before else ())]
             case Move(address=place, before=before):
-                said += ["move", spelling.key(*place), *(("--before", before) if before else ())]
+                said += ["move", _path(place), *(("--before", before) if before else ())]
             case Delete(address=place):
-                said += ["remove", spelling.key(*place)]
+                said += ["remove", _path(place)]
     return (*said, "--say", change.sentence) if change.sentence != _sentence(change.edits) else tuple(said)
+
+
+def _path(place: Address) -> str:
+    """An address as a path that looks like no option."""
+    said = spelling.key(*place)
+    return f'"{place[0]}"{said.removeprefix(place[0])}' if said.startswith("-") else said
 
 
 def _change(given: Sequence[str]) -> Change:

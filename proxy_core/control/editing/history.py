@@ -23,8 +23,8 @@ from proxy_core.control.watching.troubles import AppliedAt
 KEPT = 200
 
 
-class HistoryEntry(Generation, frozen=True, kw_only=True):
-    """One generation, as the journal keeps it."""
+class HistoryEntry(Generation, frozen=True, kw_only=True, omit_defaults=True):
+    """One generation, as the journal keeps it: without its effect, which is known of the last hour alone."""
 
     text: str
     """The whole site file."""
@@ -32,6 +32,8 @@ class HistoryEntry(Generation, frozen=True, kw_only=True):
     """A change, or a step of the walk over changes."""
     map_edits: tuple[MapEdit, ...] = ()
     """What it did to map files."""
+    confirm: float = 0.0
+    """Seconds within which it is to be confirmed; 0 for what stays. Until then the site file has the text before."""
 
     @property
     def shown(self) -> Generation:
@@ -90,17 +92,30 @@ class History(Struct):
         return self.entries[place - 1] if place else None
 
     def undoable(self) -> tuple[HistoryEntry, HistoryEntry] | None:
-        """The change that Undo would take back, and the state that it would bring back."""
+        """The change that Undo would take back, and the state that it would bring back: of what waits to be confirmed
+        that, be it an undo itself."""
+        if self.unconfirmed is not None:
+            return self.entries[-1], self.entries[-2]
         if len(self.past) < 2:
             return None
         change, before = self.find(self.past[-1]), self.find(self.past[-2])
         return (change, before) if change and before else None
+
+    @property
+    def unconfirmed(self) -> HistoryEntry | None:
+        """What is in force and waits to be confirmed."""
+        return self.entries[-1] if len(self.entries) > 1 and self.entries[-1].confirm else None
 
     def redoable(self) -> HistoryEntry | None:
         return self.find(self.future[-1]) if self.future else None
 
     def generations(self) -> tuple[Generation, ...]:
         return tuple(entry.shown for entry in self.entries)
+
+
+def way_back(entry: HistoryEntry) -> Literal["undo", "redo"]:
+    """Which way through history takes a generation back."""
+    return "redo" if entry.kind == "undo" else "undo"
 
 
 def difference(before: str, after: str, name: str) -> str:

@@ -80,6 +80,11 @@ class Saver:
         self.state = "unsaved"
         self._hurry(linger)
 
+    def note(self, entry: HistoryEntry) -> None:
+        """``entry`` is in force, and the file on disk stays as it is: only the journal is owed."""
+        self._unjournalled[entry.number] = entry
+        self._hurry(0.0)
+
     def took(self, entry: HistoryEntry, seen: Stamp | None) -> None:
         """``entry`` is the file as it stands on disk in the version ``seen``; only the journal is owed."""
         self._text, self._backup = None, None

@@ -70,6 +70,7 @@ async def explain(
         return Explanation(
             request=masked(head, rules.site).strip(), client=question.client, listener=listener, steps=(),
             outcome="respond", sentence=f"refused with {refused.status}: {refused.why}", status=refused.status,
+            generation=rules.generation,
         )  # fmt: skip
     exchange = Exchange(rules, view, head, "1.1", time(), monotonic(), facts=Facts(ask=outside.ask))
     trace = asked_by(view, rules.site)

@@ -62,6 +62,7 @@ def _explained(found: Findings) -> Explanation:
         outcome="respond",
         sentence=_waits(way) if isinstance(way, Need) else "",
         facts=tuple(_shown(fact, answer) for fact, answer in exchange.facts.answers.items()),
+        generation=exchange.rules.generation,
     )
     if isinstance(way, Need):
         return explained

@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client", default="127.0.0.1", help="address that the request comes from")
     parser.add_argument("--listener", default="", help="name of the listener that it comes in at")
     parser.add_argument("-H", dest="fields", action="append", default=[], metavar="'Name: value'", help="a field of it")
+    parser.add_argument("--generation", type=int, default=0, metavar="GEN", help="ask the rules of a past generation")
     parser.add_argument("--ask", action="store_true", help="really ask the services of [forward_auth] that it meets")
 
 
@@ -40,8 +41,9 @@ def question(given: argparse.Namespace) -> Question:
     if given.client and parse(given.client) is None:
         raise ValueError(f'"{given.client}" is no address of a client: write one as 192.0.2.7 or 2001:db8::1')
     return Question(
-        url=url, method=method, client=given.client, fields=tuple(given.fields), listener=given.listener, ask=given.ask
-    )
+        url=url, method=method, client=given.client, fields=tuple(given.fields), listener=given.listener, ask=given.ask,
+        generation=given.generation,
+    )  # fmt: skip
 
 
 def asked(line: str) -> Question:
@@ -64,4 +66,6 @@ def spelled(question: Question) -> str:
     if question.listener:
         words += ["--listener", question.listener]
     words += ["--ask"] * question.ask
+    if question.generation:
+        words += ["--generation", str(question.generation)]
     return shlex.join(words + [word for line in question.fields for word in ("-H", line)])

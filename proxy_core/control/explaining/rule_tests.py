@@ -6,39 +6,83 @@ what it waits for, and comes out otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from asyncio import sleep
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.config.model import RuleTest
 from proxy_core.control.explaining.explain import explain
-from proxy_core.control.question import Explanation, Question
+from proxy_core.control.question import Explanation, Otherwise, Question, TestOutcome
+from proxy_core.errors import Problem
+from proxy_core.printable import printable
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.rule_set import RuleSet
 
 
-class Otherwise(Struct, frozen=True):
-    """One thing that a test expects and does not get; both as text, "" for none."""
+class AskedRules(NamedTuple):
+    """Rules, and what they may ask."""
 
-    name: str
-    expected: str
-    got: str
-
-
-class TestOutcome(Struct, frozen=True):
-    """What came of a row of [[tests]]."""
-
-    id: str
-    request: str
-    otherwise: tuple[Otherwise, ...]
-    """What is not as expected, nothing for a test that holds."""
-    sentence: str
-    """What becomes of the request, in words."""
+    rules: RuleSet
+    outside: Outside
 
 
-async def tested(rules: RuleSet, outside: Outside) -> list[TestOutcome]:
-    """Every test of the site, in its order."""
-    return [await _tested(rules, outside, row) for row in rules.site.tests]
+async def tested(rules: RuleSet, outside: Outside) -> tuple[TestOutcome, ...]:
+    """Every test of the site, in its order. Whoever waits has a turn between two of them."""
+    outcomes = []
+    for row in rules.site.tests:
+        outcomes.append(await _tested(rules, outside, row))
+        await sleep(0)
+    return tuple(outcomes)
+
+
+async def broken(now: AskedRules, before: AskedRules, outcomes: Sequence[TestOutcome]) -> tuple[Problem, ...]:
+    """The tests that fail by the rules of ``now``, whose ``outcomes`` are these, and held by those ``before``. A test
+    that is new, or was changed, has held nothing yet."""
+    known = {replace(row, id="") for row in before.rules.site.tests}
+    found = []
+    for row, outcome in zip(now.rules.site.tests, outcomes, strict=True):
+        if outcome.otherwise and replace(row, id="") in known and not (await _tested(*before, row)).otherwise:
+            todo = "correct the rule or the test, or do it by force"
+            found.append(_problem(outcome, "held and would fail", todo))
+    return tuple(found)
+
+
+def failing(outcomes: Sequence[TestOutcome]) -> tuple[Problem, ...]:
+    """A warning for each test that fails."""
+    found = (_problem(each, "fails", "correct the rule or the test") for each in outcomes if each.otherwise)
+    return tuple(replace(each, severity="warning") for each in found)
+
+
+def _problem(outcome: TestOutcome, verb: str, todo: str) -> Problem:
+    why = ", ".join(in_words(each) for each in outcome.otherwise)
+    return Problem(what=f"test {outcome.id} {verb}: {outcome.request}: {why}", todo=todo, address=("tests", outcome.id))
+
+
+def in_words(otherwise: Otherwise) -> str:
+    return f"{otherwise.name} {otherwise.got or 'none'}, expected {otherwise.expected}"
+
+
+def spelled(outcomes: Sequence[TestOutcome]) -> str:
+    """The outcomes as text for a terminal."""
+    lines = []
+    for each in outcomes:
+        lines.append(f"{'FAILS' if each.otherwise else 'holds'}  {each.id}  {each.request}")
+        if each.otherwise:
+            lines += [
+                f"         {each.name}: {each.got or 'none'}, expected {each.expected}" for each in each.otherwise
+            ]
+            lines += [f"         {each.sentence}"] if each.sentence else []
+    return "\n".join([*map(printable, lines), summary(outcomes)])
+
+
+def summary(outcomes: Sequence[TestOutcome]) -> str:
+    """How many hold, in words."""
+    failed = sum(bool(each.otherwise) for each in outcomes)
+    if not outcomes:
+        return "no test: add [[tests]] rows with a request and what is expected of it"
+    return f"{len(outcomes)} tests hold" if not failed else f"{failed} of {len(outcomes)} tests fail"
 
 
 async def _tested(rules: RuleSet, outside: Outside, row: RuleTest) -> TestOutcome:

@@ -57,7 +57,10 @@ class HandingOver:
     # ---- the old process
 
     async def lend(self) -> None:
-        """Save, and refuse edits from now on. Raises NotUpgraded where what is in force is not on disk."""
+        """Save, and refuse edits from now on. Raises NotUpgraded where what is in force is not on disk, or waits to be
+        confirmed: whoever takes over would begin with the text before it."""
+        if (waiting := self.editor.history.unconfirmed) is not None:
+            raise NotUpgraded(f"generation {waiting.number} waits to be confirmed: {waiting.sentence}")
         await self.editor.saver.flush()
         if self.editor.saver.state != "saved":
             why = "; ".join(each.what for each in self.editor.saver.problems) or "it could not be written in time"

@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy_core.config.model import Log
+from proxy_core.control.editing.pending import GUARD, Pending
 from proxy_core.control.view import Generation, ListenerState, MemberLoad, Saved
 from proxy_core.control.watching import trouble_words
 from proxy_core.control.watching.troubles import Trouble
@@ -83,6 +84,10 @@ class Sight(Struct, frozen=True, kw_only=True):
     """As in Snapshot."""
     unwritten: int = 0
     """Requests that the access log lost."""
+    pending: Pending | None = None
+    """As in Snapshot."""
+    unrecorded: Mapping[str, int] = {}
+    """What the recording lost, by table."""
 
     @property
     def generation(self) -> int:
@@ -111,12 +116,13 @@ def _config(before: Sight, now: Sight) -> Iterator[Event]:
     new = [each for each in now.generations if (each.number, each.at) not in known]
     for each in new if before.generations else new[-1:]:
         yield Event(
-            level="info",
+            level="warning" if each.author == GUARD else "info",
             kind="config_applied",
             text=f"generation {each.number} is in force: {each.sentence} ({each.author})",
             facts={"generation": each.number, "author": each.author, "sentence": each.sentence},
         )
     facts: dict[str, str | int] = {"generation": now.generation}
+    yield from _waiting(before.pending, now.pending, now.generation)
     if now.refused and now.refused != before.refused:
         unsaved = now.saved == "failed"
         kind = "config_unsaved" if unsaved else "config_refused"
@@ -129,6 +135,19 @@ def _config(before: Sight, now: Sight) -> Iterator[Event]:
         if before.saved == "drift":
             text = f"the site file on disk is again the one in force (generation {now.generation})"
         yield Event(level="info", kind="config_settled", text=text, facts=facts)
+
+
+def _waiting(was: Pending | None, now: Pending | None, generation: int) -> Iterator[Event]:
+    """A change that waits to be confirmed, and one that was. One that is taken back is a generation of its own."""
+    if now is not None and (was is None or was.generation != now.generation):
+        text = f"generation {now.generation} takes itself back in {now.until - now.at:.0f} s unless it is confirmed"
+        yield Event(
+            level="info", kind="config_pending", text=f"{text}, and at once where {now.words}",
+            facts={"generation": now.generation, "author": now.author, "seconds": round(now.until - now.at)},
+        )  # fmt: skip
+    elif was is not None and now is None and generation == was.generation:
+        text = f"generation {was.generation} is confirmed: {was.sentence}"
+        yield Event(level="info", kind="config_confirmed", text=text, facts={"generation": was.generation})
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -22,9 +22,11 @@ from proxy_core.balance.pool import BoundMember
 from proxy_core.balance.shares import shares
 from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, MemberLoad, Name, Percentiles, RouteLoad, Second
+from proxy_core.control.watching.moment import NOBODY, WhoDid, lately
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.rules.decision import BoundRoute, RuleKey
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
+from proxy_core.runtime.last_hour import CellCounts
 from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder, Tally
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import RuleSet
@@ -70,19 +72,36 @@ class Minute(Struct, frozen=True):
     """Each rewrite rule of the site, in its order."""
     seconds: tuple[Second, ...]
     """All seconds that are kept, oldest first."""
+    did: WhoDid
+    """What the steps of the minute count."""
 
 
 def nothing(rules: RuleSet) -> Minute:
     """A minute of which nothing is known: for who asks only for what holds now."""
-    return Minute(rules, None, 0.0, 0.0, 0.0, Percentiles(), {}, {}, (), (), ())
+    return Minute(rules, None, 0.0, 0.0, 0.0, Percentiles(), {}, {}, (), (), (), NOBODY)
+
+
+def without_rows(rules: RuleSet) -> Minute:
+    """A minute of which no more is known than what the weights promise: for who keeps how things stand."""
+    return replace(nothing(rules), promised=_promised(rules))
+
+
+def last_seconds(recorder: Recorder, count: int) -> tuple[Second, ...]:
+    """The last closed seconds, oldest first."""
+    return tuple(map(second_of, [*islice(reversed(recorder.seconds), count)][::-1]))
+
+
+def _promised(rules: RuleSet) -> dict[MemberKey, float]:
+    return {member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)}
 
 
 def newest(recorder: Recorder) -> ClosedSecond | None:
     return recorder.seconds[-1] if recorder.seconds else None
 
 
-def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
-    """The last minute; seconds that ``before`` holds already are not worked out again."""
+def minute(rules: RuleSet, recorder: Recorder, before: Minute | None, did: WhoDid = NOBODY) -> Minute:
+    """The last minute, of which the steps say what each ``did``; seconds that ``before`` holds already are not worked
+    out again."""
     recorder.settle()
     closed = newest(recorder)
     window = list(islice(reversed(recorder.seconds), MINUTE))
@@ -96,14 +115,16 @@ def minute(rules: RuleSet, recorder: Recorder, before: Minute | None) -> Minute:
         rate_5xx=_mean(second.classes[5] for second in recent),
         latency=Percentiles(*percentiles(second.histogram for second in window)),
         members=_members(window),
-        promised={member.key: share for pool in rules.pools.values() for member, share in shares(pool.lbsets)},
-        routes=_rules("routes", rules.program.routes, recorder, window),
-        rewrites=_rules("rewrites", rules.program.rewrites, recorder, window),
-        seconds=tuple(worked_out.get(second.at) or _second(second) for second in recorder.seconds),
+        promised=_promised(rules),
+        routes=_counted(_rules("routes", rules.program.routes, recorder, window), "routes", did.routes),
+        rewrites=_counted(_rules("rewrites", rules.program.rewrites, recorder, window), "rewrites", did.rules),
+        did=did,
+        seconds=tuple(worked_out.get(second.at) or second_of(second) for second in recorder.seconds),
     )
 
 
-def _second(second: ClosedSecond) -> Second:
+def second_of(second: ClosedSecond) -> Second:
+    """A second for people."""
     p50, p95, p99 = percentiles([second.histogram])
     return Second(second.at, second.requests, second.classes[4], second.classes[5], p50, p95, p99, second.generation)
 
@@ -140,6 +161,11 @@ def _rules(
             )
         loads.append(load)
     return tuple(loads)
+
+
+def _counted(loads: tuple[RouteLoad, ...], rows: str, did: Mapping[RuleKey, CellCounts]) -> tuple[RouteLoad, ...]:
+    """The rows, with how their requests of the last minute ended; a rule that forwards nothing has but those."""
+    return tuple(lately(load, did[rows, load.id]) if (rows, load.id) in did else load for load in loads)
 
 
 def _members(window: list[ClosedSecond]) -> dict[MemberKey, MemberMinute]:
@@ -209,7 +235,7 @@ def _load(
     key = state.key
     balancer = now.rules.pools[key.balancer].balancer if bound and key.balancer else None
     member = bound.member if bound else Member(url="-", weight=0.0, status="draining")
-    did = now.members.get(key, QUIET)
+    did, ended = now.members.get(key, QUIET), now.did.members.get(key, NOBODY.whole)
     return MemberLoad(
         balancer=key.balancer,
         member=key.member,
@@ -243,6 +269,8 @@ def _load(
         and not state.busy
         and (not _has_sessions(member, balancer) or cut_off(state, monotonic)),
         cut_in=_cut_in(state, monotonic),
+        part_4xx=ended.status_4xx / ended.requests if ended.requests else -1.0,
+        part_5xx=ended.errors / ended.requests if ended.requests else -1.0,
     )
 
 

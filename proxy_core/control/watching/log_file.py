@@ -17,23 +17,23 @@ from proxy_core.errors import Address, Problem
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def unwritten(name: str, trouble: str, address: Address) -> Problem:
-    """The problem of a log that cannot be written; ``address`` is where the site names its file."""
-    todo = "make room or mend it: the log goes on by itself; requests are served meanwhile"
-    return Problem(what=f"access log {name}: {trouble}", todo=todo, address=address)
+def unwritten(name: str, trouble: str, address: Address, kind: str = "access log") -> Problem:
+    """The problem of a log or a recording that cannot be written; ``address`` is where the site names its file."""
+    todo = "make room or mend it: it goes on by itself; requests are served meanwhile"
+    return Problem(what=f"{kind} {name}: {trouble}", todo=todo, address=address)
 
 
-def unwritable(path: Path, address: Address) -> Iterator[Problem]:
-    """Why a log could not be written, found out without making it."""
+def unwritable(path: Path, address: Address, kind: str = "access log") -> Iterator[Problem]:
+    """Why such a file could not be written, found out without making it."""
     try:
         os.close(os.open(path, FLAGS & ~os.O_CREAT))
     except FileNotFoundError as error:
         if not path.parent.is_dir():
-            yield unwritten(str(path), os.strerror(error.errno or errno.ENOENT), address)
+            yield unwritten(str(path), os.strerror(error.errno or errno.ENOENT), address, kind)
         elif not os.access(path.parent, os.W_OK | os.X_OK):
-            yield unwritten(str(path), os.strerror(errno.EACCES), address)
+            yield unwritten(str(path), os.strerror(errno.EACCES), address, kind)
     except OSError as error:
-        yield unwritten(str(path), error.strerror or str(error), address)
+        yield unwritten(str(path), error.strerror or str(error), address, kind)
 
 
 def own_descriptor(number: int) -> int:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from proxy_core.runtime.exchange import Exchange
+from proxy_core.runtime.failed_requests import failed, is_slow
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -64,11 +65,22 @@ class Record(Struct, frozen=True, kw_only=True):
     """How often it was sent again because a connection broke."""
     queued: float = 0.0
     """Seconds that it waited in line."""
+    rule: str = ""
+    """Id of the last rewrite rule that matched, "" for none."""
+    cut: int = 0
+    """The status of what cut the answer after it had begun, 0 for nothing."""
+    weight: int = 1
+    """How many requests it stands for: more than one in a recording, where those that went well are sampled."""
+
+    @property
+    def went_wrong(self) -> bool:
+        """It failed, or was slow: it is kept for longer than others."""
+        return failed(self.status, self.cut) or is_slow(self.status, self.total)
 
 
 def record(exchange: Exchange) -> Record:
     """The Record of a finished exchange. Bytes that are not UTF-8 are written as ``\\xNN``."""
-    route, member = exchange.route, exchange.member
+    route, member, extras = exchange.route, exchange.member, exchange.extras
     return Record(
         number=exchange.number,
         at=exchange.at,
@@ -93,6 +105,8 @@ def record(exchange: Exchange) -> Record:
         cause=exchange.cause,
         referer=_text(field("Referer", exchange.head)),
         user_agent=_text(field("User-Agent", exchange.head)),
+        rule=extras.hits[-1].key[1] if extras is not None and extras.hits else "",
+        cut=exchange.cut,
     )
 
 

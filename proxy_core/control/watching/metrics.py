@@ -158,6 +158,8 @@ def _events(sight: Sight) -> Iterator[Family]:
     yield "config_saved", "gauge", "1 when the site in force is the file on disk.", [("", {}, saved)]
     meaning = "Requests that access logs did not get, counted once for each file."
     yield "access_log_lost_total", "counter", meaning, [("", {}, sight.unwritten)]
+    unrecorded = [("", {"table": table}, count) for table, count in sight.unrecorded.items()]
+    yield "recording_lost_total", "counter", "What the recording did not get, by its table.", unrecorded
     reloads = [("", {"outcome": outcome}, count) for outcome, count in sight.reloads.items()]
     yield "config_reloads_total", "counter", "What became of the site file when it was read again.", reloads
     problems = Counter(problem.severity for problem in (*sight.refused, *sight.faults, *sight.remarks))

@@ -24,11 +24,14 @@ from proxy_core.control.watching.log_records import Record
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.access.networks import Networks
 from proxy_core.rules.text import pattern
+from proxy_core.runtime.path_shapes import shape_of
 
 Predicate = Callable[[Record], bool]
 
 _TOKEN = re.compile(r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>[A-Za-z_]+)(?P<test>!=|!~|<=|>=|=|~|<|>)?)")
 _CLASS = re.compile(r"([1-5])xx")
+_BARE = re.compile(r"[^\s()\"'][^\s()]*")
+"""A value that needs no quotes."""
 LONGEST = 4000
 DEEPEST = 50
 """Parentheses and nots within each other."""
@@ -48,12 +51,15 @@ FIELDS = {
     "method": FilterField("GET, POST, …", "r.method"),
     "path": FilterField("of the target, without its query", "path(r.target)"),
     "target": FilterField("path and query, as they came", "r.target"),
+    "shape": FilterField("method and path, ids as {n}: GET /item/{n}", "shape(r.method, r.target)"),
     "host": FilterField("the Host field", "r.host"),
     "client": FilterField("its address; a network as 10.0.0.0/8", "r.client"),
     "route": FilterField("id of the row that took it", "r.route"),
+    "rule": FilterField("id of the last rewrite rule that matched", "r.rule"),
     "balancer": FilterField("whose member got it", "r.balancer"),
     "member": FilterField("that got it", "r.member"),
     "cause": FilterField("what went wrong, in words", "r.cause"),
+    "cut": FilterField("status of what cut the answer, 0 for nothing", "r.cut", True),
     "agent": FilterField("the User-Agent field", "r.user_agent"),
     "referer": FilterField("the Referer field", "r.referer"),
     "ms": FilterField("milliseconds until all was sent", "r.total * 1000", True),
@@ -68,11 +74,11 @@ FIELDS = {
 
 
 class BadFilter(ValueError):
-    """A filter that is not understood; ``position`` is the 0-based character where it goes wrong."""
+    """A filter that is not understood; ``position`` is the 0-based character where ``what`` goes wrong."""
 
     def __init__(self, what: str, position: int) -> None:
         super().__init__(f"{what}, at character {position + 1}")
-        self.position = position
+        self.what, self.position = what, position
 
 
 @lru_cache(256)
@@ -80,6 +86,35 @@ def compiled(text: str) -> Predicate:
     """The predicate of a filter; an empty one holds for all. Raises BadFilter."""
     reading = _Reading(text)
     return reading.predicate()
+
+
+def chooses(text: str) -> bool:
+    """Whether a filter is an ``or``, to which no term can be added but in parentheses. Raises BadFilter."""
+    reading = _Reading(text)
+    reading.predicate()
+    return reading.chooses
+
+
+@lru_cache(64)
+def values_of(fields: tuple[str, ...]) -> Callable[[Record], tuple[Any, ...]]:
+    """What gives the values of these fields of a record."""
+    spelled = "".join(f"{FIELDS[name].spelled}, " for name in fields)
+    values: Callable[[Record], tuple[Any, ...]] = eval(f"lambda r: ({spelled})", {"__builtins__": {}, **_FUNCTIONS})
+    return values
+
+
+def term(field: str, value: Any) -> str:
+    """The term that holds for what has this value."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if not _BARE.fullmatch(text):
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'"{escaped}"'
+    return f"{field}={text}"
+
+
+def also(text: str, more: str) -> str:
+    """The filter that holds where both hold."""
+    return f"({text.strip()}) {more}" if chooses(text) else f"{text.strip()} {more}".strip()
 
 
 class _Reading:
@@ -91,7 +126,9 @@ class _Reading:
         self._text = text
         self._at = 0
         self._deep = 0
-        self._names: dict[str, Any] = {"path": _path}
+        self._names: dict[str, Any] = {**_FUNCTIONS}
+        self.chooses = False
+        """It is an ``or``, outside of all parentheses."""
 
     def predicate(self) -> Predicate:
         if not self._text.strip():
@@ -107,6 +144,7 @@ class _Reading:
         while self._word() == "or":
             self._take()
             parts.append(self._all())
+            self.chooses = self.chooses or not self._deep
         return f"({' or '.join(parts)})"
 
     def _all(self) -> str:
@@ -147,7 +185,11 @@ class _Reading:
         name, test, place = token["word"], token["test"], token.start("word")
         field = FIELDS.get(name)
         if field is None:
-            raise BadFilter(f"there is no field {name}; there are {', '.join(FIELDS)}", place)
+            from difflib import get_close_matches  # only where somebody has mistyped
+
+            near = get_close_matches(name, FIELDS, 1)
+            rest = f": {near[0]}?" if near else f"; there are {', '.join(FIELDS)}"
+            raise BadFilter(f"there is no field {name}{rest}", place)
         self._take()
         value, at = self._value()
         if test in ("~", "!~"):
@@ -233,6 +275,15 @@ class _Reading:
 
 def _path(target: str) -> str:
     return target.partition("?")[0]
+
+
+@lru_cache(8192)
+def _shape(method: str, target: str) -> str:
+    return shape_of(method.encode(), target.encode())
+
+
+_FUNCTIONS = {"path": _path, "shape": _shape}
+"""What the spelling of fields calls."""
 
 
 def _search(text: str, at: int) -> Callable[[str], Any]:

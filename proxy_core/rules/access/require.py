@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
-from proxy_core.rules.access.networks import subnet, within
+from proxy_core.rules.access.networks import parse, subnet, within
 from proxy_core.rules.expression.evaluation import ExprError, ExprFailure, compile_expr
 from proxy_core.rules.text.variables import Scope
 
@@ -83,6 +83,25 @@ def _host(arguments: list[str]) -> Check:
     return check
 
 
+def _forward_dns(arguments: list[str]) -> Check:
+    """Names that lead to the client's address, whatever name it has itself (``forward_dns_check_authorization``)."""
+    _some("name", arguments)
+    names = [each.lower() for each in arguments]
+
+    def check(scope: Scope) -> AccessVerdict:
+        client, unknown = parse(scope.view.client), False
+        if client is None:
+            return AccessVerdict.UNKNOWN
+        for name in names:
+            leads_to = scope.fact("addresses", "", name)
+            if leads_to is not None and client in map(parse, leads_to.split()):
+                return AccessVerdict.GRANTED
+            unknown = unknown or leads_to is None
+        return AccessVerdict.UNKNOWN if unknown else AccessVerdict.DENIED
+
+    return check
+
+
 def _in_domain(name: str, domain: str) -> bool:
     return name == domain or (name.endswith(domain) and (domain[0] == "." or name[-len(domain) - 1] == "."))
 
@@ -143,6 +162,7 @@ KINDS: Mapping[str, Callable[[list[str]], Check]] = {
     "ip": _ip,
     "local": _local,
     "host": _host,
+    "forward-dns": _forward_dns,
     "method": _method,
     "env": _env,
     "expr": _expression,

@@ -17,7 +17,6 @@ from proxy_core.rules.lint.problems import error, missing, unknown, warning
 from proxy_core.rules.routing.prefixes import collapsed
 
 _GONE = {
-    "forward-dns": "names are not asked of name servers: write the addresses, as in ip 10.0.0.0/8",
     "group": "there are no groups: name the users, as in user anna bert",
     "valid-group": "there are no groups: name the users, as in user anna bert",
 }
@@ -127,7 +126,7 @@ def _by_address(site: Site, match: str, require: Sequence[str]) -> bool:
             return known[name]
         words = text.lower().removeprefix("not ").split()
         return (
-            words[:1] in (["ip"], ["local"], ["host"])
+            words[:1] in (["ip"], ["local"], ["host"], ["forward-dns"])
             or words == ["all", "denied"]
             or _ADDRESS.search(text) is not None
         )

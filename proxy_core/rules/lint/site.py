@@ -55,6 +55,7 @@ THEMES: dict[str, tuple[str, Callable[[Site], object]]] = {
     "lint_trust": ("addresses", _whatever),
     "lint_listeners": ("listeners", _whatever),
     "lint_access_logs": ("access_logs", _logs),
+    "lint_recording": ("recording", lambda site: site.recording),
     "lint_routes": ("routes", lambda site: site.routes),
     "lint_shadows": ("shadows", lambda site: site.routes),
     "lint_order": ("route_order", lambda site: site.routes),

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
-from proxy_core.rules.decision import Decision, Forward, Respond
+from proxy_core.rules.decision import BoundRoute, Decision, Forward, Respond
 from proxy_core.rules.locations import subject
 from proxy_core.rules.rewriting.per_directory import InternalRedirect
 from proxy_core.rules.text.variables import Scope
@@ -21,6 +21,11 @@ from proxy_core.rules.text.variables import Scope
 Found: TypeAlias = Decision | InternalRedirect
 Look = Callable[[Scope, str], tuple[Scope, Found]]
 """What becomes of a path as a request of its own."""
+
+
+def decide_here(route: BoundRoute) -> bool:
+    """Whether more than names in a folder may answer for it, which whoever serves files does not know."""
+    return bool(route.autoindex or route.fallback_resource) or any(name[:1] == "/" for name in route.directory_index)
 
 
 def of_folder(file: str, decision: Forward, made: Found, scope: Scope, site: Site, look: Look) -> Found | None:

@@ -107,6 +107,12 @@ class MapStore:
         """The same maps for whoever only wants to know: what it asks is no lookup of a rule, and is not counted."""
         return Uncounted(self)
 
+    def beforehand(self, prepared: PreparedMaps) -> Uncounted:
+        """The maps of a site that is not in force yet, as ``uncounted``."""
+        store = MapStore(self._said, self._choose)
+        store._maps = prepared.maps
+        return Uncounted(store)
+
     def states(self) -> tuple[MapState, ...]:
         """Every map of the site in force, in the order of the site."""
         return tuple(

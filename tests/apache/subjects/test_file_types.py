@@ -11,6 +11,7 @@ from tests.apache.conversions import exported, imported, site_of
 SERVED = "Listen 1\nDocumentRoot /srv/www\n"
 
 OUT = [
+    ('[site]\ndefault_charset = "utf-8"', "AddDefaultCharset utf-8"),
     ('[site]\ndocument_root = "/srv"\n[file_types]\ntypes = { own = "text/x-own", doc = "" }\n'
      'encodings = { gz = "gzip" }\ncharsets = { u8 = "utf-8" }\nlanguages = { de = "de" }',
      "AddType text/x-own .own\nRemoveType .doc\nAddEncoding gzip .gz\nAddCharset utf-8 .u8\nAddLanguage de .de"),
@@ -34,12 +35,9 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
     [
         "AddType own .own",
         "<Directory /srv/www>\nOptions Indexes MultiViews\n</Directory>",
-        "AddDefaultCharset utf-8\n<VirtualHost *:1>\nAddDefaultCharset Off\n</VirtualHost>",
-        "<Directory /srv/www/a>\nAddDefaultCharset utf-8\n</Directory>\nAddDefaultCharset Off",
-        "<Directory /srv/www/a>\nAddDefaultCharset x\n</Directory>\n<Location /b>\nAddDefaultCharset y\n</Location>",
     ],
 )
-def test_what_is_taken_for_no_type_and_one_charset_among_several_is_told(tmp_path: Path, text: str) -> None:
+def test_what_is_taken_for_no_type_is_told(tmp_path: Path, text: str) -> None:
     assert imported(tmp_path, SERVED + text).report.losses != ()
 
 

@@ -48,6 +48,17 @@ async def ctl(there: OpenDoor, said: str) -> int:
         ("set site.timeout soon", 1, "", "site.toml:"),
         ("set site.timeout 30 --if 2", 4, "", "there is no generation 2 yet"),
         ("--if 1 set site.timeout 30", 0, "generation 2", ""),
+        ("set site.timeout 30 --confirm 60", 0, "it takes itself back in 60 s, or where 5xx above", ""),
+        ("drain b/m0 --confirm soon", 2, "", "--confirm wants whole seconds, 1 to 3600"),
+        ("confirm", 1, "", "nothing waits to be confirmed"),
+        ("undo --force --confirm 5", 1, "", "nothing to undo"),
+        ("confirm --confirm", 2, "", "expected one argument"),
+        ("test", 0, "no test: add [[tests]] rows", ""),
+        ("what-if weight b/m0 3", 0, "No request is kept", ""),
+        ("what-if weight b/none 3", 1, "", "url is missing"),
+        ("what-if", 2, "", "it goes: what-if FILE"),
+        ("note", 0, "/notes/", ""),
+        ("note --since soon", 2, "", "write 30m, 1h or 24h"),
         ("set nothing", 2, "", "set PATH VALUE"),
         ("set a..b 1", 2, "", "is no path"),
         ("weight b/m0 101", 2, "", "from 0 to 100"),
@@ -157,6 +168,11 @@ async def test_requests_are_listed_by_a_filter(tmp_path: Path, capsys: pytest.Ca
         assert await ctl(there, "tail --once -n 2 --json") == 0
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["target"] for line in lines] == ["/item/3", "/item/4"]
+        assert await ctl(there, "tail path~[13]$ --har") == 0
+        entries = json.loads(capsys.readouterr().out)["log"]["entries"]
+        assert [each["request"]["url"] for each in entries] == ["http://localhost/item/1", "http://localhost/item/3"]
+        assert await ctl(there, "tail --har -n 1") == 0
+        assert len(json.loads(capsys.readouterr().out)["log"]["entries"]) == 1
 
 
 async def test_entries_of_a_map_are_set_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ from proxy_core.control.engine import Engine
 from proxy_core.control.question import Question
 from proxy_core.control.view import Second, Snapshot
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.troubles import Subject
 from tests.control.door.harness import SITE, OpenDoor, open_door
 from tests.control.door.remote import Relay, attached, until
 from tests.control.harness import get, member, site_with
@@ -281,12 +282,12 @@ def test_records_are_read_on_and_back_and_what_is_not_here_is_told_from_what_is_
     held.take_newer(rows(101, 110), 110)
     assert numbers(held.after(105, 3)) == [106, 107, 108]
     assert held.earlier(101, 10) is None
-    held.take_older(rows(91, 105), 90)
-    assert numbers(held.earlier(101, 10)) == [91, 92, 93, 94, 95, 96, 97, 98, 99, 100]
-    assert held.earlier(95, 10) is None
-    held.take_older(rows(91, 91), 80)
-    assert numbers(held.earlier(91, 10)) == []
+    held.take_older(rows(91, 100))
+    assert numbers(held.earlier(101, 8)) == [93, 94, 95, 96, 97, 98, 99, 100]
     assert numbers(held.earlier(95, 10)) == [91, 92, 93, 94]
+    assert held.earlier(91, 10) is None
+    held.take_older([])
+    assert numbers(held.earlier(91, 10)) == []
     assert [each.number for each in held.after(0, 99)] == [*range(91, 111)]
 
 
@@ -297,3 +298,28 @@ def test_records_are_held_up_to_a_number_of_them() -> None:
         assert len(held.after(0, 99_999)) <= 10_500
     assert held.after(0, 99_999)[-1].number == held.high == 30_000
     assert held.earlier(held.low + 1, 10) is None
+
+
+async def test_a_moment_that_is_past_is_fetched_once_and_then_here(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there, attached(there.path) as view:
+        assert view.snapshot_at(1.0) is None
+        for _ in range(10):
+            await there.engine._numbers.second(0.0)
+        await until(lambda: view.snapshot_at(1.0) is not None, "the moment is here")
+        then = view.snapshot_at(1.0)
+        assert then == there.engine.snapshot_at(1.0)
+        assert then is not None
+        assert then.past
+        assert view.snapshot_at(1.0) is then
+        site = Subject("site", "", "")
+        assert await view.details(site) == await there.engine.details(site)
+        assert await view.details(site, 1.0) == await there.engine.details(site, 1.0)
+
+
+async def test_what_changed_a_row_last_is_here_when_the_change_is_done(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there, attached(there.path) as view:
+        assert view.last_changes() == ()
+        await view.submit(parse(["weight", "b/m0", "3"]))
+        (changed,) = view.last_changes()
+        assert (changed.address, changed.generations) == (("balancers", "b", "members", "m0"), (2,))
+        assert view.last_changes() == there.engine.last_changes()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import read
-from proxy_core.control.editing.commands import Applied, Change, Command, Set
+from proxy_core.control.editing.commands import Applied, Change, Command, Refused, Set
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.site_problems import check
 from proxy_core.errors import Problem
@@ -50,10 +50,10 @@ class Applying:
         self.sites: list[tuple[Site, int]] = []
         self.refusals: tuple[Problem, ...] = ()
 
-    async def __call__(self, site: Site, generation: int) -> tuple[Problem, ...]:
+    async def __call__(self, site: Site, generation: int, force: bool) -> Refused | None:
         if not self.refusals:
             self.sites.append((site, generation))
-        return self.refusals
+        return Refused(problems=self.refusals) if self.refusals else None
 
 
 @asynccontextmanager

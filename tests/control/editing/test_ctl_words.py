@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -15,6 +15,7 @@ from proxy_core.control.editing import changes
 from proxy_core.control.editing.commands import (
     Change,
     Command,
+    Confirm,
     Delete,
     Insert,
     Keep,
@@ -28,6 +29,7 @@ from proxy_core.control.editing.commands import (
     Set,
     SetEntry,
     Undo,
+    for_a_while,
 )
 from proxy_core.control.editing.ctl_words import BadWords, line, parse, words
 from rproxy_tui import sentences
@@ -54,6 +56,10 @@ EVENING: tuple[Command, ...] = (
     ("command", "said"),
     [
         (sentences.set_status("draining", "shop", "a", "b"), "drain shop/a shop/b"),
+        (for_a_while(sentences.set_status("draining", "shop", "a")), "drain --confirm 60 shop/a"),
+        (Undo(confirm=5, force=True), "undo --confirm 5 --force"),
+        (Reload(force=True), "reload --force"),
+        (Confirm(), "confirm"),
         (sentences.set_status("disabled", "shop", "a"), "disable shop/a"),
         (sentences.set_status("enabled", "shop", "a"), "enable shop/a"),
         (sentences.set_role("standby", "shop", "a"), "standby shop/a"),
@@ -101,6 +107,7 @@ commands = (
 
 
 @given(commands)
+@example(Change(edits=(Delete(("--0",)), Set(("--", "a"), 1), Move(("-x", "--say"), "")), sentence="s"))
 def test_every_command_comes_back_from_its_words(command: Command) -> None:
     assert parse(shlex.split(shlex.join(words(command)))) == command
 

@@ -15,9 +15,8 @@ from proxy_core.config.editing import splice
 from proxy_core.config.model import Site
 from proxy_core.control.editing import editor as editor_module
 from proxy_core.control.editing import saver as saver_module
-from proxy_core.control.editing.commands import Change, Insert, Keep, Merge, Redo, Reload, Set, Undo
+from proxy_core.control.editing.commands import Change, Insert, Keep, Merge, Redo, Refused, Reload, Set, Undo
 from proxy_core.control.editing.editor import Editor
-from proxy_core.errors import Problem
 from tests.control.editing.harness import SITE, WEIGHT, Applying, applied, editing, weigh
 from tests.waiting import until
 
@@ -151,10 +150,10 @@ async def test_an_edit_that_is_being_applied_when_the_file_changes_is_not_given_
     begun = asyncio.Event()
 
     class Slow(Applying):
-        async def __call__(self, site: Site, generation: int) -> tuple[Problem, ...]:
+        async def __call__(self, site: Site, generation: int, force: bool) -> Refused | None:
             begun.set()
             await going_on.wait()
-            return await super().__call__(site, generation)
+            return await super().__call__(site, generation, force)
 
     async with editing(file, Slow()) as editor:
         submitted = asyncio.create_task(editor.submit(weigh(5), "console"))

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from proxy_core.control.editing.guard import bounds
+from proxy_core.control.editing.pending import Pending
 from proxy_core.control.view import Check, Generation, ListenerState, Name
 from proxy_core.control.watching.events import EVERY, Event, Sight, Told, events, reached
 from proxy_core.control.watching.troubles import Sign, Subject, Trouble
@@ -47,6 +49,9 @@ ILL = Trouble(
 )  # fmt: skip
 BEGAN = f"{datetime.fromtimestamp(1000):%H:%M:%S}"
 ONE = (generation(1, "first start"),)
+TWO = (*ONE, generation(2, "drain b/a"))
+WAITING = Pending(generation=2, sentence="drain b/a", author="ann", at=100.0, until=160.0, bounds=bounds(()),
+                  words="5xx above 5.0 %")  # fmt: skip
 BROKEN = Problem(what="no value", todo="give one", file="site.toml", line=3, column=9)
 FULL = Problem(what="access log a.log: No space left on device", address=("access_log",))
 LOST = Problem(what="access log a.log: 5 requests were not written", severity="warning", address=("access_log",))
@@ -55,6 +60,25 @@ TAKEN = "the site file on disk is not taken; the running site stays (generation 
 
 TABLE: list[tuple[str, Sight, Sight, list[tuple[str, str, str]]]] = [
     ("nothing", member(), member(), []),
+    (
+        "a change waits to be confirmed",
+        Sight(generations=TWO),
+        Sight(generations=TWO, pending=WAITING),
+        [("info", "config_pending", "generation 2 takes itself back in 60 s unless it is confirmed, and at once where "
+          "5xx above 5.0 %")],
+    ),
+    (
+        "a change is confirmed",
+        Sight(generations=TWO, pending=WAITING),
+        Sight(generations=TWO),
+        [("info", "config_confirmed", "generation 2 is confirmed: drain b/a")],
+    ),
+    (
+        "a change is taken back",
+        Sight(generations=TWO, pending=WAITING),
+        Sight(generations=(*TWO, replace(generation(3, "undo: drain b/a"), author="guard"))),
+        [("warning", "config_applied", "generation 3 is in force: undo: drain b/a (guard)")],
+    ),
     (
         "the first look tells what is in force and what is wrong",
         Sight(),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from benchmarks.filters import FILTER, by_hand, rows
 from proxy_core.control.watching.log_records import Record
-from proxy_core.control.watching.record_filter import BadFilter, compiled
+from proxy_core.control.watching.record_filter import BadFilter, also, compiled, term, values_of
 
 ROW = Record(
     number=7, at=1.0, client="10.1.2.3", method="POST", target="/api/checkout?x=1", host="shop.example", version="1.1",
@@ -121,3 +121,25 @@ def test_it_reads_no_more_of_a_record_than_the_same_written_by_hand() -> None:
     made, hand = found.values()
     assert made == hand
     assert made[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "status=502", "member=a or member=c", "(member=a or gen=3)", "not (gen=1 or gen=2)"]
+)
+@pytest.mark.parametrize("more", ["method=GET", "not (method=GET)", 'shape="POST /api/checkout"'])
+def test_a_term_that_is_added_holds_beside_all_that_was_there(text: str, more: str) -> None:
+    rows = [replace(ROW, member=member, method=method) for member in "abc" for method in ("GET", "POST")]
+    both = compiled(also(text, more))
+    assert [both(row) for row in rows] == [compiled(text)(row) and compiled(more)(row) for row in rows]
+
+
+@given(st.text(max_size=12))
+def test_a_value_is_spelled_so_that_the_term_holds_for_it_alone(value: str) -> None:
+    holds = compiled(term("cause", value))
+    assert holds(replace(ROW, cause=value))
+    assert not holds(replace(ROW, cause=value + "x"))
+
+
+def test_the_values_of_fields_are_those_that_a_filter_asks_for() -> None:
+    row = replace(ROW, target="/item/17?x=1", rule="old")
+    assert values_of(("path", "shape", "rule", "ms"))(row) == ("/item/17", "POST /item/{n}", "old", 251.0)

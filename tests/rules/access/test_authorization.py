@@ -212,6 +212,33 @@ def test_a_name_is_a_whole_domain_and_what_nobody_knows_lets_nobody_in(
     assert status(_named((require,), name)) == answered
 
 
+_LEAD = {"home.test": "192.0.2.1 10.1.2.3", "else.test": "10.9.9.9", "nobody.test": "", "silent.test": None}
+FORWARD_DNS = [
+    ("forward-dns home.test", 200),
+    ("forward-dns HOME.test", 200),
+    ("forward-dns else.test", 403),
+    ("forward-dns nobody.test", 403),
+    ("forward-dns silent.test", 403),
+    ("forward-dns nobody.test silent.test home.test", 200),
+    ("access away", 403),
+    ("access elsewhere", 200),
+    ("access unheard", 403),
+]
+
+
+@pytest.mark.parametrize(("require", "answered"), FORWARD_DNS)
+def test_a_name_that_leads_to_the_client_lets_it_in_and_what_nobody_knows_does_not(require: str, answered: int) -> None:
+    tables = [("away", "home.test"), ("elsewhere", "else.test nobody.test"), ("unheard", "silent.test")]
+    text = "".join(
+        f'[access.{name}]\nmatch = "all"\nrequire = ["all granted", "not forward-dns {names}"]\n'
+        for name, names in tables
+    )
+    view = RequestView(b"GET", b"/", b"h", "10.1.2.3", head=b"GET / HTTP/1.1\r\n\r\n")
+    program = compile_site(read(location('path = "/"', require) + text + ROUTES), Registry(), 1).program
+    facts = Facts(ask=lambda fact: (fact[0] == "addresses", _LEAD[fact[2]]))
+    assert status(decide(program, view, facts, None)) == answered
+
+
 def test_a_name_is_asked_for_where_nothing_said_before_has_decided() -> None:
     assert status(_named(("ip 10.1.2.3", "host example.org"), None, known=False)) == 200
     assert _named(("host example.org", "ip 10.1.2.3"), None, known=False) == Need(("host", "", "10.1.2.3"))

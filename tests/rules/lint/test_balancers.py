@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.config.model import Balancer, Heartbeat, Listener, ListenerTls, Member, RewriteRule, Site, Sticky
+from proxy_core.config.model import (
+    Balancer,
+    ForwardAuth,
+    Heartbeat,
+    Listener,
+    ListenerTls,
+    Member,
+    RewriteRule,
+    Site,
+    Sticky,
+)
 from proxy_core.rules.lint.balancers import lint_balance, lint_members
 
 
@@ -85,4 +95,11 @@ def test_a_cookie_that_need_not_leave_tls_is_to_be_secure(
 def test_a_balancer_is_used_where_a_rule_may_name_it(made: str, used: bool) -> None:
     rules = (RewriteRule(id="r", pattern="^/(.*)", substitution=made, flags=("P",)),)
     told = [each.what for each in lint_members(replace(balancer("a"), rewrites=rules))]
+    assert ("no route uses balancer b" not in told) is used
+
+
+@pytest.mark.parametrize(("url", "used"), [("balancer://b/verify?rd=x", True), ("http://b/", False)])
+def test_a_balancer_is_used_where_a_service_is_asked_through_it(url: str, used: bool) -> None:
+    services = {"sso": ForwardAuth(url=url)}
+    told = [each.what for each in lint_members(replace(balancer("a"), forward_auth=services))]
     assert ("no route uses balancer b" not in told) is used

@@ -53,6 +53,7 @@ PRIVATE = {
     ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
     ("ListenerTls", "client_ca"), ("UpstreamTls", "ca"), ("UpstreamTls", "cert"), ("UpstreamTls", "key"),
     ("RewriteMap", "file"), ("RewriteMap", "dsn"), ("RewriteMap", "command"),
+    ("Recording", "file"),
 }  # fmt: skip
 """Those that ``config.private_files`` knows."""
 

@@ -21,6 +21,7 @@ FAULTS = [
     ('[hosts.a]\nnames = ["a"]\n[[access_logs]]\nid = "l"\nfile = "a.log"\nhost = "a"\nevery_host = true\n',
      "access_logs l every_host", "for one host, and for every host"),
     ('[[access_logs]]\nid = "l"\nfile = "a.log"\nenv = "A"\nexpr = "true"\n', "access_logs l env", "two conditions"),
+    ('[access_log]\nfile = "a.log"\n[recording]\nfile = "./a.log"\n', "recording file", "for something else too"),
     # Addresses.
     ('[site]\ndeny = ["10.0.0.1/8"]\n', "site deny", "is not an address or network"),
     ('[site]\nclient_header = "X-Forwarded-For"\n', "site client_header", "nobody is believed"),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from proxy_core.runtime import client_names
-from proxy_core.runtime.client_names import ClientNames, confirmed
+from proxy_core.runtime import name_lookups
+from proxy_core.runtime.name_lookups import NameLookups, addresses, confirmed
 from tests.waiting import until
 
 
@@ -21,7 +21,7 @@ async def test_a_name_is_asked_for_once_by_however_many() -> None:
         asked.append(client)
         return "a.example"
 
-    names = ClientNames(look)
+    names = NameLookups(look)
     assert names.ask("192.0.2.1") == (False, None)
     assert await asyncio.gather(*(names.answer("192.0.2.1") for _ in range(9))) == ["a.example"] * 9
     assert names.ask("192.0.2.1") == (True, "a.example")
@@ -32,10 +32,10 @@ async def test_a_name_is_asked_for_once_by_however_many() -> None:
 async def test_what_nobody_answers_in_time_is_not_known_and_holds_up_no_more_than_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_names, "SECONDS", 0.02)
-    monkeypatch.setattr(client_names, "MOST_ASKED", 2)
+    monkeypatch.setattr(name_lookups, "SECONDS", 0.02)
+    monkeypatch.setattr(name_lookups, "MOST_ASKED", 2)
     go = Event()
-    names = ClientNames(lambda client: "late" if go.wait(10) else "")
+    names = NameLookups(lambda client: "late" if go.wait(10) else "")
     assert await asyncio.gather(*(names.answer(f"192.0.2.{n}") for n in range(4))) == [None] * 4
     assert names.ask("192.0.2.0") == (False, None)
     go.set()
@@ -45,8 +45,8 @@ async def test_what_nobody_answers_in_time_is_not_known_and_holds_up_no_more_tha
 
 
 async def test_the_oldest_names_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_names, "MOST_KEPT", 2)
-    names = ClientNames(lambda client: client)
+    monkeypatch.setattr(name_lookups, "MOST_KEPT", 2)
+    names = NameLookups(lambda client: client)
     for client in "abc":
         await names.answer(client)
     assert [names.ask(client)[0] for client in "abc"] == [False, True, True]
@@ -57,7 +57,7 @@ async def test_trouble_of_a_name_server_is_no_answer() -> None:
     def look(client: str) -> str:
         raise socket.gaierror(socket.EAI_AGAIN, "try again")
 
-    names = ClientNames(look)
+    names = NameLookups(look)
     assert await names.answer("192.0.2.1") is None
     assert names.ask("192.0.2.1") == (False, None)
     names.close()
@@ -84,3 +84,18 @@ def test_no_name_is_told_from_no_answer(monkeypatch: pytest.MonkeyPatch, error: 
             confirmed("192.0.2.1")
     else:
         assert confirmed("192.0.2.1") == found
+
+
+def test_the_addresses_of_a_name_are_told_once_each_in_one_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: Any = [(None, None, None, None, (each, 0)) for each in ("::ffff:192.0.2.1", "192.0.2.1", "2001:DB8::1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, port, type: found)
+    assert addresses("a.example") == "192.0.2.1 2001:db8::1"
+    assert not addresses_of_nobody(monkeypatch)
+
+
+def addresses_of_nobody(monkeypatch: pytest.MonkeyPatch) -> str:
+    def nobody(name: str, port: None, type: int) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "nobody")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    return addresses("a.example")
