@@ -1,4 +1,4 @@
-"""Help: what the page is for, and every key that works on it.
+"""Help: every key that works on the page, and what the page is for.
 
 The table is made from the bindings in force, so it shows remapped keys and cannot be out of date. The last column is
 the id by which ``[console] keys`` gives a binding another key.
@@ -56,11 +56,11 @@ class HelpScreen(ModalScreen[None]):
             sheet.border_title = self._heading
             sheet.border_subtitle = "esc closes"
             with VerticalScroll(can_focus=False):
-                if self._text:
-                    yield Markdown(self._text)
                 for heading, rows in (("Keys of this page", self._here), ("Keys everywhere", self._everywhere)):
                     if rows:
                         yield Static(table(heading, rows), classes="keys")
+                if self._text:
+                    yield Markdown(self._text)
 
     def action_scroll(self, rows: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)

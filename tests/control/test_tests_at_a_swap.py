@@ -65,6 +65,8 @@ async def test_a_test_that_is_new_or_changed_or_gone_holds_nothing_up(engine: En
         Delete(("tests", "shop")),
     ):
         assert isinstance(await submitted(engine, edit), Applied), edit
+    fresh = Insert(("tests",), {"id": "fresh", "request": "/fresh", "pool": "b"})
+    assert isinstance(await submitted(engine, fresh, MOVE), Applied), "it holds by the rules before, and is new"
 
 
 async def test_a_changed_file_by_which_a_test_fails_is_not_taken_and_shown_as_one_with_an_error(engine: Engine) -> None:

@@ -122,7 +122,7 @@ VERBS = {
     "diff": Verb("What taking a whole site file would change.", ctl_answers.diff, arguments=_file),
     "confirm": _of_command("Keep the change that waits to be confirmed.", ""),
     "what-if": Verb(
-        "What taking a whole site file, or a command, would do to the requests that are kept.",
+        "What a change would do to the requests that are kept.",
         ctl_answers.what_if,
         "FILE | WORD …",
     ),

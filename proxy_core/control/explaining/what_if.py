@@ -44,7 +44,7 @@ from proxy_core.serve.known_blocks import KnownBlocks
 from proxy_core.serve.request_head import RequestReader, ascii_line
 from proxy_core.serve.way import way
 
-SLICE: Final = 0.002
+SLICE: Final = 0.001
 """Seconds of work after which others have a turn."""
 MOST_WAYS: Final = 20
 """Ways that are told."""
@@ -224,8 +224,10 @@ async def foresee(
 ) -> Foreseen:
     """What the change from ``before`` to ``after`` would do to ``requests``. The rule sets have states of their own;
     ``now`` gives those that serve, ``at`` is the moment (monotonic)."""
+    kept = [each for each in requests if each.view.head]
     await sleep(0)
-    kept = sorted((each for each in requests if each.view.head), key=lambda each: each.started)
+    kept.sort(key=lambda each: each.started)
+    await sleep(0)
     ways: dict[tuple[str, str], tuple[int, list[str]]] = {}
     judged = elsewhere = more = 0
     lasted: dict[MemberKey, list[Lasting]] = {}

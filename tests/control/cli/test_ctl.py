@@ -252,7 +252,7 @@ def test_what_answers_but_is_no_service_is_nobody(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize("word", [word for word, verb in VERBS.items() if verb.arguments is None])
 def test_every_word_that_is_a_command_is_one_and_has_help(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert word in {*ctl_words.EDITS, *ctl_words.BARE, *ctl_words.NUMBERED, *ctl_words.STATUSES} | {
-        *ctl_words.ROLES_OF_WORDS, "weight", "map",
+        *ctl_words.ROLES_OF_WORDS, "weight", "map", "what-if",
     }  # fmt: skip
     with pytest.raises(SystemExit):
         cli.main(["ctl", word, "--help"])

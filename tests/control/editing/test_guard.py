@@ -32,6 +32,7 @@ TABLE = [
     ("it fails late in the window", USUAL, seconds(40) + seconds(10, errors=3), "5xx 6.0 % of 500 requests"),
     ("one in ten failed before as well", seconds(60, errors=5), seconds(10, errors=6), ""),
     ("four in ten fail, and one in ten did", seconds(60, errors=5), seconds(10, errors=20), "5xx 40.0 %"),
+    ("three times as many of very few", seconds(60, errors=5), seconds(1, requests=20, errors=7), ""),
     ("one in ten is slow", USUAL, seconds(10, slow=5), "p95 "),
     ("one in ten was slow before as well", seconds(60, slow=5), seconds(10, slow=5), ""),
     ("one in fifty is slow, so p95 is not", USUAL, seconds(10, slow=1), ""),

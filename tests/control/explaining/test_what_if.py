@@ -164,4 +164,4 @@ def test_of_a_method_that_goes_by_load_the_faster_member_has_more_as_it_had_then
     found = seen(requests, busy, busy)
     assert found.by_load == ("shop",)
     share = {each.member: each.after for each in found.members}
-    assert share["a"] > 2 * share["b"]
+    assert 850 < share["a"] < 950, "as many times more as it is faster"
