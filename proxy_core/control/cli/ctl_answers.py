@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from proxy_core import regular_files
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import at, resolved
+from proxy_core.control.cli.shadow_report import shadow_report
 from proxy_core.control.cli.subcommand import report_all, say, tell
+from proxy_core.control.cli.text_table import table
 from proxy_core.control.door.client import DoorClient
 from proxy_core.control.editing import changes, ctl_words
 from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
@@ -32,7 +34,6 @@ from proxy_core.control.watching import effects, trouble_words
 from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.record_filter import compiled
-from proxy_core.control.watching.shadow_loads import ShadowLoad
 from proxy_core.errors import errors
 from proxy_core.printable import printable, printable_json
 
@@ -206,7 +207,7 @@ def _listeners(snapshot: Snapshot) -> str:
 def members(call: Call) -> int:
     while True:
         loads = call.client.snapshot().members
-        _show(call, loads, _table(MEMBER_COLUMNS, map(_member, loads)))
+        _show(call, loads, table(MEMBER_COLUMNS, map(_member, loads)))
         if not call.given.watch:
             return 0
         time.sleep(EACH_SECOND)
@@ -227,23 +228,7 @@ def _member(load: MemberLoad) -> tuple[str, ...]:
 
 def shadow(call: Call) -> int:
     loads = call.client.snapshot().shadows
-    lines = [_table(SHADOW_COLUMNS, map(_shadow, loads))]
-    for load in loads:
-        if load.groups:
-            rows = [(str(g.count), g.shape, g.kind, f"{g.real} → {g.copy}", str(g.record)) for g in load.groups]
-            lines += ["", f"{load.route}:", _table(("count", "path", "kind", "real → copy, last", "request"), rows)]
-    return _show(call, loads, "\n".join(lines) if loads else "no route has a shadow")
-
-
-SHADOW_COLUMNS = ("route", "copies to", "part", "copies", "same", "dropped", "in flight", "differences")
-
-
-def _shadow(load: ShadowLoad) -> tuple[str, ...]:
-    kinds = ", ".join(f"{kind} {count}" for kind, count in load.kinds.items()) or "none"
-    return (
-        load.route, load.pool, f"{100 * load.share:g} %", str(load.requests), str(load.same), str(load.dropped),
-        str(load.in_flight), kinds,
-    )  # fmt: skip
+    return _show(call, loads, shadow_report(loads))
 
 
 def get(call: Call) -> int:
@@ -269,7 +254,7 @@ def history(call: Call) -> int:
         (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
         for each in past.generations
     ]
-    return _show(call, past, _table(("gen", "at", "by", "what", "did"), rows))
+    return _show(call, past, table(("gen", "at", "by", "what", "did"), rows))
 
 
 def _generation(call: Call, found: Generation | None) -> int:
@@ -378,16 +363,6 @@ def watch(call: Call) -> int:
 
 
 # ---- words
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    all_rows = [head, *rows]
-    widths = [max(len(row[n]) for row in all_rows) for n in range(len(head))]
-    return "\n".join(_cells(row, widths) for row in all_rows)
-
-
-def _cells(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _when(at_second: float) -> str:

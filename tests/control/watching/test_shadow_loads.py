@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from proxy_core.config.model import Balancer, Options, Route, Site
+from proxy_core.control.cli.shadow_report import shadow_report
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.metrics import exposition
 from proxy_core.control.watching.shadow_loads import shadow_loads
@@ -67,3 +68,16 @@ def test_the_metrics_page_counts_copies_and_differences_by_route() -> None:
         'rproxy_shadow_dropped_total{route="app"} 4',
     ):
         assert line in text
+
+
+def test_a_shell_is_told_each_route_and_each_difference() -> None:
+    status = Difference("status", "200", "500")
+    assert shadow_report(shadow_loads(RULES, {"app": tally(status, status)})).splitlines() == [
+        "route  copies to  part  copies  same  dropped  in flight  differences",
+        "app    new        5 %   2       0     0        0          status 2",
+        "",
+        "app:",
+        "count  path      kind    real → copy, last  request",
+        "2      GET /app  status  200 → 500          2",
+    ]
+    assert shadow_report(()) == "no route has a shadow"
