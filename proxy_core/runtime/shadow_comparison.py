@@ -76,18 +76,18 @@ class Difference(NamedTuple):
     """What the other says, or why there is none."""
 
 
-Mapping = tuple[tuple[ReverseRow, ...], str]
+MappedBack = tuple[tuple[ReverseRow, ...], str]
 """How addresses in an answer are mapped back: the rows for it, and ``scheme://host`` of ours."""
 
 
-def said(answer: Answer, body: Body, names: Iterable[bytes], back: Mapping, *, longer: bool = False) -> Said:
+def said(answer: Answer, body: Body, names: Iterable[bytes], back: MappedBack, *, longer: bool = False) -> Said:
     """What is compared of an answer whose body has come."""
     fields = tuple(_value(answer.lines, name, back) for name in names)
     length = answer.length if answer.length >= 0 else body.length
     return Said(answer.status, fields, length, body.digest, longer and answer.length < 0)
 
 
-def _value(lines: Sequence[bytes], name: bytes, back: Mapping) -> str | None:
+def _value(lines: Sequence[bytes], name: bytes, back: MappedBack) -> str | None:
     values = [value_of(lines[at]) for at in found(lines, name)]
     if ANSWER_KINDS[name] == Kind.ADDRESS:
         values = [mapped(value, *back) for value in values]
@@ -130,12 +130,14 @@ class DifferenceGroup:
     """Number of that request among the finished ones."""
 
 
+ShadowKey = tuple[str, str]
+"""The id of a route, and the pool that its copies go to: what is known of one pool says nothing of another."""
+
+
 @dataclass(slots=True)
 class ShadowTally:
-    """What is known of the copies of one route."""
+    """What is known of the copies of one route to one pool."""
 
-    pool: str
-    """Where they go."""
     in_flight: int = 0
     """Copies that are under way."""
     requests: int = 0

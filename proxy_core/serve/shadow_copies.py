@@ -13,7 +13,7 @@ copy whose idle connection turned out to be closed, for that says nothing about 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -31,7 +31,16 @@ from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.member_asking import MemberAsk
 from proxy_core.runtime.path_shapes import shape_of
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.runtime.shadow_comparison import Body, Difference, Said, ShadowTally, differences, no_answer, said
+from proxy_core.runtime.shadow_comparison import (
+    Body,
+    Difference,
+    Said,
+    ShadowKey,
+    ShadowTally,
+    differences,
+    no_answer,
+    said,
+)
 from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
 from proxy_core.runtime.upstreams.whole_answer import Unheard, WholeAnswer
 from proxy_core.serve.member_answer import own_base
@@ -73,8 +82,7 @@ class Shadows:
     def __init__(
         self, upstreams: Upstreams, outside: Outside, lines: Lines, log: Callable[[Problem, Exception | None], None]
     ) -> None:
-        self.tallies: dict[str, ShadowTally] = {}
-        """By the id of the route."""
+        self.tallies: dict[ShadowKey, ShadowTally] = {}
         self.attempts = 0
         self._upstreams = upstreams
         self._outside = outside
@@ -84,7 +92,7 @@ class Shadows:
 
     def start(self, copy: Copy) -> None:
         """Send a copy, if there is room for one more."""
-        tally = self.tally(copy.decision.route.id, copy.shadow)
+        tally = self.tallies.setdefault((copy.decision.route.id, copy.shadow.pool), ShadowTally())
         if tally.in_flight >= OF_A_ROUTE or len(self._tasks) >= IN_ALL:
             tally.dropped += 1
             return
@@ -93,17 +101,10 @@ class Shadows:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def tally(self, route: str, shadow: Shadow) -> ShadowTally:
-        """What is known of a route's copies; of those to another pool than before nothing is."""
-        tally = self.tallies.get(route)
-        if tally is None or tally.pool != shadow.pool:
-            tally = self.tallies[route] = ShadowTally(shadow.pool)
-        return tally
-
     def adopt(self, rules: RuleSet) -> None:
-        """Another site is in force: forget what is known of routes that have no shadow any more."""
-        shadows: Mapping[str, Shadow] = {row.id: row.shadow for row in rules.program.routes if row.shadow is not None}
-        self.tallies = {id: tally for id, tally in self.tallies.items() if id in shadows}
+        """Another site is in force: forget what is known of shadows that are gone."""
+        there = {(row.id, row.shadow.pool) for row in rules.program.routes if row.shadow is not None}
+        self.tallies = {key: tally for key, tally in self.tallies.items() if key in there}
 
     def close(self) -> None:
         for task in self._tasks:

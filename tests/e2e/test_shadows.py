@@ -46,7 +46,8 @@ async def test_copies_to_members_that_are_slow_dead_or_different_are_noticed_by_
             for name in (*ports, "slow"):  # a connection that goes on, held up by no copy
                 one.send(GET % name.encode())
                 assert (await one.answer())[1] == b"hello"
-            tallies = running.server.shadows.tallies
+            tallies = {route: tally for (route, _), tally in running.server.shadows.tallies.items()}
+            assert {*tallies} == {*ports}
             await until(lambda: not any(tally.in_flight for tally in tallies.values()))
             assert {name: (tally.requests, dict(tally.kinds)) for name, tally in tallies.items()} == {
                 "slow": (2, {"no answer": 2}),

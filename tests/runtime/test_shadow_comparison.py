@@ -79,7 +79,7 @@ def test_a_long_value_is_cut() -> None:
 
 
 def test_differences_of_one_kind_and_shape_are_one_group_with_the_last_of_them() -> None:
-    tally = ShadowTally("new")
+    tally = ShadowTally()
     tally.compared((), "GET /a", 1.0, 1)
     tally.compared((Difference(STATUS, "200", "500"),), "GET /a", 2.0, 2)
     tally.compared((Difference(STATUS, "200", "404"), Difference("etag", "1", "2")), "GET /a", 3.0, 3)
@@ -89,7 +89,7 @@ def test_differences_of_one_kind_and_shape_are_one_group_with_the_last_of_them()
 
 
 def test_groups_are_bounded_and_the_rest_is_counted_together() -> None:
-    tally = ShadowTally("new")
+    tally = ShadowTally()
     for number in range(3 * MOST):
         tally.compared((Difference(STATUS, "200", "500"),), f"GET /{number}", 1.0, number)
     assert len(tally.groups) == MOST + 1

@@ -37,10 +37,14 @@ def copied(**expected: object) -> Step:
     """What is known of the copies."""
 
     def step(play: Play) -> None:
-        known = play.state.shadows.tallies.get("all", ShadowTally(""))
+        (known,) = play.state.shadows.tallies.values() or (ShadowTally(),)
         assert {name: getattr(known, name) for name in expected} == expected
 
     return step
+
+
+uncopied = copied(requests=0, dropped=0, in_flight=0)
+"""No copy was made, and none is missed."""
 
 
 def serves(answer: bytes, host: bytes) -> Step:
@@ -57,7 +61,7 @@ def full(play: Play) -> None:
     """There is no room for more copies of the route."""
     shadow = play.rules.program.routes[0].shadow
     assert shadow is not None
-    play.state.shadows.tally("all", shadow).in_flight = shadow_copies.OF_A_ROUTE
+    play.state.shadows.tallies["all", shadow.pool] = ShadowTally(in_flight=shadow_copies.OF_A_ROUTE)
 
 
 BESIDE = shadowed(PLAIN, shadow="http://s:80")
@@ -105,17 +109,17 @@ COPIES = {
         BESIDE, full, *DONE, sees(HELLO, **SEEN), copied(dropped=1, requests=0),
     ),
     "there is no copy of what is not safe": (
-        BESIDE, asks(POST, b"0123456789"), says(HELLO), sees(HELLO, 1), copied(pool=""),
+        BESIDE, asks(POST, b"0123456789"), says(HELLO), sees(HELLO, 1), uncopied,
     ),
     "there is no copy of what asks for another protocol": (
-        BESIDE, asks(UPGRADE), says(HELLO), sees(200, 1), copied(pool=""),
+        BESIDE, asks(UPGRADE), says(HELLO), sees(200, 1), uncopied,
     ),
-    "there is no copy of a copy": (BESIDE, asks(MARKED), says(HELLO), sees(HELLO, 1), copied(pool="")),
+    "there is no copy of a copy": (BESIDE, asks(MARKED), says(HELLO), sees(HELLO, 1), uncopied),
     "there is no copy where the answer did not end": (
-        BESIDE, asks(GET), says(OK + b"he"), sees(OK + b"he", 1), closes, sees(after="cut"), copied(pool=""),
+        BESIDE, asks(GET), says(OK + b"he"), sees(OK + b"he", 1), closes, sees(after="cut"), uncopied,
     ),
     "there is no copy with a share of nothing": (
-        replace(BESIDE, routes=(replace(BESIDE.routes[0], shadow_share=0.0),)), *DONE, sees(HELLO), copied(pool=""),
+        replace(BESIDE, routes=(replace(BESIDE.routes[0], shadow_share=0.0),)), *DONE, sees(HELLO), uncopied,
     ),
     "a copy waits for no place at a member": (
         LIMITED, *DONE, sees(HELLO, 1), asks(GET), sees(upstream=1), serves(HELLO, b"Host: m"), sees(HELLO),
@@ -171,12 +175,9 @@ async def test_the_share_says_how_many_are_copied(drawn: float, copies: int, mon
 async def test_what_is_known_of_copies_ends_with_their_shadow(monkeypatch: pytest.MonkeyPatch) -> None:
     def another(play: Play) -> None:
         shadows = play.state.shadows
-        (row,) = (each for each in compile_site(BESIDE, Registry(), 2).program.routes if each.shadow)
-        assert row.shadow is not None
-        assert shadows.tally("all", row.shadow).requests == 0
         shadows.adopt(play.rules)
-        assert [*shadows.tallies] == ["all"]
-        shadows.adopt(compile_site(PLAIN, Registry(), 3))
+        assert [*shadows.tallies] == [("all", "s")]
+        shadows.adopt(compile_site(BESIDE, Registry(), 2))
         assert not shadows.tallies
 
     await run(shadowed(PLAIN), True, (*DONE, sees(HELLO), copied(requests=1), another), monkeypatch)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from proxy_core.config.model import Site
-from proxy_core.rules.decision import BoundRoute
+from proxy_core.rules.decision import Shadow
 from proxy_core.runtime.rule_set import RuleSet
-from proxy_core.runtime.shadow_comparison import DifferenceGroup, ShadowTally
+from proxy_core.runtime.shadow_comparison import DifferenceGroup, ShadowKey, ShadowTally
 from proxy_core.secret_values import MASK, SECRET_FIELDS, is_secret, masked
 
 
@@ -55,20 +55,18 @@ class ShadowLoad(Struct, frozen=True, kw_only=True):
     """Differences by shape and kind, the most frequent first."""
 
 
-def shadow_loads(rules: RuleSet, tallies: Mapping[str, ShadowTally]) -> tuple[ShadowLoad, ...]:
+def shadow_loads(rules: RuleSet, tallies: Mapping[ShadowKey, ShadowTally]) -> tuple[ShadowLoad, ...]:
     """A row for each route with a shadow, in the order of the site."""
-    return tuple(_load(row, rules.site, tallies.get(row.id)) for row in rules.program.routes if row.shadow is not None)
+    shadows = [(row.id, row.shadow) for row in rules.program.routes if row.shadow is not None]
+    return tuple(_load(id, each, rules.site, tallies.get((id, each.pool), ShadowTally())) for id, each in shadows)
 
 
-def _load(row: BoundRoute, site: Site, tally: ShadowTally | None) -> ShadowLoad:
-    assert row.shadow is not None
-    if tally is None or tally.pool != row.shadow.pool:
-        tally = ShadowTally(row.shadow.pool)
+def _load(route: str, shadow: Shadow, site: Site, tally: ShadowTally) -> ShadowLoad:
     groups = sorted(tally.groups.items(), key=lambda each: -each[1].count)
     return ShadowLoad(
-        route=row.id,
-        pool=tally.pool,
-        share=row.shadow.share,
+        route=route,
+        pool=shadow.pool,
+        share=shadow.share,
         in_flight=tally.in_flight,
         requests=tally.requests,
         same=tally.same,

@@ -26,8 +26,11 @@ SITE = Site(
 RULES = compile_site(SITE, Registry(), 1)
 
 
-def tally(*differences: Difference, pool: str = "new") -> ShadowTally:
-    made = ShadowTally(pool)
+APP = ("app", "new")
+
+
+def tally(*differences: Difference) -> ShadowTally:
+    made = ShadowTally()
     for number, difference in enumerate(differences, 1):
         made.compared((difference,), "GET /app", 1.0, number)
     return made
@@ -35,20 +38,20 @@ def tally(*differences: Difference, pool: str = "new") -> ShadowTally:
 
 def test_each_route_with_a_shadow_has_a_row_with_the_most_frequent_difference_first() -> None:
     status = Difference("status", "200", "500")
-    (load,) = shadow_loads(RULES, {"app": tally(Difference("etag", "a", "b"), status, status)})
+    (load,) = shadow_loads(RULES, {APP: tally(Difference("etag", "a", "b"), status, status)})
     assert (load.route, load.pool, load.share, load.requests, load.same) == ("app", "new", 0.05, 3, 0)
     assert [(group.kind, group.count, group.record) for group in load.groups] == [("status", 2, 3), ("etag", 1, 1)]
 
 
 def test_numbers_of_another_shadow_are_not_shown() -> None:
-    (load,) = shadow_loads(RULES, {"app": tally(Difference("etag", "a", "b"), pool="other")})
+    (load,) = shadow_loads(RULES, {("app", "other"): tally(Difference("etag", "a", "b"))})
     assert (load.pool, load.requests, load.groups) == ("new", 0, ())
 
 
 def test_what_is_secret_is_masked() -> None:
     secret = (Difference("set-cookie", "a=1", "a=2"), Difference("x-key", "1", "2"))
     differing = tally(*secret, Difference("location", "/?token=abc&b=1", "/x"))
-    (load,) = shadow_loads(RULES, {"app": differing})
+    (load,) = shadow_loads(RULES, {APP: differing})
     assert {group.kind: (group.real, group.copy) for group in load.groups} == {
         "set-cookie": ("(masked)", "(masked)"),
         "x-key": ("(masked)", "(masked)"),
@@ -59,7 +62,7 @@ def test_what_is_secret_is_masked() -> None:
 def test_the_metrics_page_counts_copies_and_differences_by_route() -> None:
     differing = tally(Difference("no answer", "200", "refused"), Difference("etag", "a", "b"))
     differing.dropped = 4
-    fake = replace(FakeEngine().snapshot(), shadows=shadow_loads(RULES, {"app": differing}))
+    fake = replace(FakeEngine().snapshot(), shadows=shadow_loads(RULES, {APP: differing}))
     text = exposition(fake, Sight(), Recorder(), Registry())
     for line in (
         'rproxy_shadow_requests_total{route="app"} 2',
@@ -72,7 +75,7 @@ def test_the_metrics_page_counts_copies_and_differences_by_route() -> None:
 
 def test_a_shell_is_told_each_route_and_each_difference() -> None:
     status = Difference("status", "200", "500")
-    assert shadow_report(shadow_loads(RULES, {"app": tally(status, status)})).splitlines() == [
+    assert shadow_report(shadow_loads(RULES, {APP: tally(status, status)})).splitlines() == [
         "route  copies to  part  copies  same  dropped  in flight  differences",
         "app    new        5 %   2       0     0        0          status 2",
         "",
