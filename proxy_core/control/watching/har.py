@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from msgspec.json import encode, format
+from msgspec.json import encode
 
 from proxy_core import __version__
 from proxy_core.control.watching.log_records import Record, public
@@ -24,13 +24,15 @@ OWN = ("number", "client", "route", "rule", "balancer", "member", "generation", 
 
 
 def har_text(records: Iterable[Record], scheme: str = "http") -> str:
-    """The file. ``scheme`` is that of addresses, which Records do not know."""
-    log = {
-        "version": "1.2",
-        "creator": {"name": "rproxy", "version": __version__},
-        "entries": [_entry(public(each), scheme) for each in records],
-    }
-    return printable_json(format(encode({"log": log})).decode()) + "\n"
+    """The file, an entry a line: each is made and spelled by itself, so that a thread that does it leaves the
+    interpreter to others in between. ``scheme`` is that of addresses, which Records do not know."""
+    log = {"version": "1.2", "creator": {"name": "rproxy", "version": __version__}, "entries": ()}
+    begin = encode({"log": log}).decode().removesuffix(_END)
+    entries = ",\n".join(printable_json(encode(_entry(public(each), scheme)).decode()) for each in records)
+    return f"{begin}\n{entries}\n{_END}\n"
+
+
+_END = "]}}"
 
 
 def _entry(record: Record, scheme: str) -> dict[str, Any]:
