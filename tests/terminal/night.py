@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from tests.screens.picture import portable
@@ -33,6 +34,9 @@ PATHS: Paths = (
     (10, "GET", "/old/{n}"),
     (10, "GET", "/go/{n}"),
 )
+
+BEHIND = TerminalTheme((0x14, 0x17, 0x1C), (0xD5, 0xD9, 0xE0), [(0, 0, 0)] * 8)
+"""What is behind the picture: the console's dark theme, which says all its other colours itself."""
 
 
 class Step(NamedTuple):
@@ -85,7 +89,7 @@ def picture(colours: str) -> str:
     """What a terminal of 80 columns shows, as SVG."""
     console = Console(record=True, width=80, file=tempfile.TemporaryFile("w"), force_terminal=True)  # noqa: SIM115
     console.print(Text.from_ansi(colours), end="")
-    return portable(console.export_svg(title="rproxy-tui attach"))
+    return portable(console.export_svg(title="rproxy-tui attach", theme=BEHIND))
 
 
 async def checkout(shop: Shop, player: Player) -> None:

@@ -230,7 +230,7 @@ class Screen:
 
     async def colours(self) -> str:
         """What stands there with its escape sequences."""
-        return await self._ask("capture-pane", "-p", "-e")
+        return await self._ask("capture-pane", "-p", "-e", "-N")
 
     async def shows(self, *words: str, seconds: float = BOUND) -> None:
         """Wait until all of these stand on the screen, wherever lines are broken."""
