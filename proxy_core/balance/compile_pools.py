@@ -16,9 +16,9 @@ from proxy_core.balance.lbmethods import METHODS
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import UNLIMITED, BoundMember, Pool
 from proxy_core.balance.shares import lbfactor, lbsets, takes_sessions
-from proxy_core.config.destination import destination, service
+from proxy_core.config.destination import destination, service, shadow_pool
 from proxy_core.config.folders import FILES, INSIDE, serves_files
-from proxy_core.config.model import Balancer, Member, Site, UpstreamTls
+from proxy_core.config.model import Balancer, Member, Route, Site, UpstreamTls
 from proxy_core.http.statuses import status_ranges
 from proxy_core.http.target import as_bytes_text, escaped, origin
 from proxy_core.http.upgrade import protocols
@@ -36,7 +36,7 @@ def compile_pools(
     for name, configured in site.balancers.items():
         keys = {MemberKey(name, key): value for key, value in configured.members.items()}
         pools[name] = _pool(name, configured, keys, member, previous.get(name), tls)
-    named = [destination(row)[0] for row in site.routes]
+    named = [pool(row) for row in site.routes for pool in (_forwarded_to, shadow_pool)]
     named += [service(each.url)[0] for each in site.forward_auth.values()]
     own = [url for url in named if url and "://" in url]
     for url in dict.fromkeys([*own, *origins]):
@@ -45,6 +45,10 @@ def compile_pools(
         inside = {MemberKey("", FILES): Member(url=f"{INSIDE}|http://files")}
         pools[FILES] = _pool(FILES, _PLAIN, inside, member, previous.get(FILES), tls)
     return pools
+
+
+def _forwarded_to(row: Route) -> str | None:
+    return destination(row)[0]
 
 
 def direct_pool(url: str, member: MemberStates, tls: UpstreamTls, previous: Pool | None = None) -> Pool:

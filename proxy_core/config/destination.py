@@ -1,7 +1,8 @@
-"""Where a route sends to, and whom a service of [forward_auth] is: the pool and the path that a URL names.
+"""Where a route sends to, where its copies go, and whom a service of [forward_auth] is: the pool and the path that a
+URL names.
 
-This is the one place that reads ``proxy``. The target of a route with a regular expression has $N in it, which may
-follow the host without a slash between: "http://host:8000$1". Pure.
+This is the one place that reads ``proxy`` and ``shadow``. The target of a route with a regular expression has $N in it,
+which may follow the host without a slash between: "http://host:8000$1". Pure.
 """
 
 from __future__ import annotations
@@ -29,6 +30,18 @@ def destination(row: Route) -> tuple[str | None, str]:
         return named[0], named[1] + path
     upstream = origin(there)
     return upstream.url, upstream.path + path
+
+
+def shadow_pool(row: Route) -> str | None:
+    """Name of the pool that gets copies of a route's requests, None for none. Raises ValueError for what is neither
+    balancer://name nor the URL of an origin: copies have the path that the real requests have."""
+    if row.shadow is None or row.proxy is None:
+        return None
+    named = balancer(row.shadow)
+    pool, path = named if named is not None else (origin(row.shadow).url, origin(row.shadow).path)
+    if path:
+        raise ValueError(f"{row.shadow} has a path, but copies go to the path that the real requests go to")
+    return pool
 
 
 def service(url: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.effects import Effects
 from proxy_core.control.watching.kept_snapshots import KeptSnapshots
 from proxy_core.control.watching.moment import NOBODY, WINDOW, nearest, who_did
+from proxy_core.control.watching.shadow_loads import shadow_loads
 from proxy_core.control.watching.troubles import Subject, Trouble
 from proxy_core.runtime.last_hour import STEP
 from proxy_core.runtime.recent_requests import Recorder
@@ -58,7 +59,7 @@ class LiveNumbers:
         rules, recorder, minute = self._current.rules, self._recorder, self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
             minute = self._minute = figures.minute(rules, recorder, minute, self._did)
-        return self._seen(minute)
+        return replace(self._seen(minute), shadows=shadow_loads(rules, self._server.shadows.tallies))
 
     def snapshot_at(self, at: float) -> Snapshot:
         steps = self._recorder.hour.steps

@@ -166,7 +166,10 @@ def _folders(site: Site, folder: Path) -> Iterator[Problem]:
 def _upstreams(site: Site) -> Iterator[tuple[Address, str]]:
     """Where requests are sent, with the host of each; what is no URL has a problem of its own."""
     urls: list[tuple[Address, str]] = [
-        (("routes", row.id, "proxy"), row.proxy or "") for row in site.routes if row.enabled
+        (("routes", row.id, key), url or "")
+        for row in site.routes
+        if row.enabled
+        for key, url in (("proxy", row.proxy), ("shadow", row.shadow))
     ]
     for name, group in site.balancers.items():
         urls += [(("balancers", name, "members", key, "url"), each.url) for key, each in group.members.items()]

@@ -19,6 +19,7 @@ from proxy_core.control.question import Explanation, Inspection, Question, TestO
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.shadow_loads import ShadowLoad
 from proxy_core.control.watching.troubles import Subject, Trouble
 from proxy_core.errors import Address, Problem
 from proxy_core.runtime.maps.source import MapState
@@ -266,6 +267,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """It is a moment of the last hour."""
     pending: Pending | None = None
     """The change in force that waits to be confirmed, None for none."""
+    shadows: tuple[ShadowLoad, ...] = ()
+    """What copies of requests have shown, by route; nothing of it is known of the past."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):

@@ -50,6 +50,19 @@ class CookieRow(NamedTuple):
     rest: bool = False
 
 
+class Shadow(Struct, frozen=True):
+    """Where copies of a route's requests go (``shadow``)."""
+
+    pool: str
+    """The balancer's name, or the origin of a plain URL."""
+    share: float
+    """The part of the safe requests that is copied, 0 to 1."""
+    fields: tuple[bytes, ...]
+    """The fields of answers that are compared, in lower case."""
+    reverse: tuple[ReverseRow, ...]
+    """How addresses in answers to copies are mapped back."""
+
+
 class BoundRoute(Struct, frozen=True):
     """A route as a RuleSet holds it, everything worked out."""
 
@@ -110,6 +123,8 @@ class BoundRoute(Struct, frozen=True):
     """The name and port in addresses of our own, "" for those that the client used."""
     tls: UpstreamTls | None = None
     """What the host says of TLS towards members, None where it says nothing."""
+    shadow: Shadow | None = None
+    """Where copies of its requests go, None for nowhere."""
 
     def hides(self, status: int) -> bool:
         """Whether a page of ours takes the place of an answer with this status (ProxyErrorOverride)."""

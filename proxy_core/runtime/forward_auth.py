@@ -25,15 +25,15 @@ from msgspec import Struct
 
 from proxy_core.balance import passive_checks
 from proxy_core.balance.choosing import Full, choose
-from proxy_core.balance.latency_histogram import bucket_of
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.config.model import ForwardAuth, Site
 from proxy_core.errors import Problem
 from proxy_core.rules.access.forward_auth import ServiceAnswer, spelled, understood
+from proxy_core.runtime.member_asking import MemberAsk
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.connection import Upstream
-from proxy_core.runtime.upstreams.connector import IDLE_SECONDS, Unreachable, Upstreams
+from proxy_core.runtime.upstreams.connector import Unreachable, Upstreams
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.runtime.upstreams.whole_answer import Unheard, WholeAnswer
 
@@ -241,48 +241,23 @@ class Services:
         host = b"" if told.startswith("Host: ") else b"Host: %b\r\n" % member.host
         lines = target.encode(), host, told.encode("latin-1")
         head = b"GET %b%b HTTP/1.1\r\n%b%b\r\n\r\n" % (member.base, *lines)
+        asking = MemberAsk(self._upstreams, pool, member)
         idle = self._upstreams.take(member.upstream)
         try:
             if idle is not None:
                 try:
-                    return await self._over(idle, pool, member, head)
+                    return await _heard(asking, idle, head)
                 except Unheard as error:  # an idle connection that closed meanwhile says nothing about the member
                     if not error.unanswered:
                         raise
             fresh = await self._upstreams.connect(member.upstream, seconds, member.member.keepalive)
-            return await self._over(fresh, pool, member, head)
+            return await _heard(asking, fresh, head)
         except Unheard:
-            member.state.errors += 1
-            passive_checks.broke(pool, member, monotonic())
+            asking.broke()
             raise
 
-    async def _over(
-        self, connection: Upstream, pool: Pool, member: BoundMember, head: bytes
-    ) -> tuple[Answer, WholeAnswer]:
-        """What comes over a connection. Raises Unheard."""
-        ear, state, began = WholeAnswer(BODY, waits=False), member.state, monotonic()
-        if state.last_error:
-            passive_checks.worked(member, began)
-        state.transferred += len(head)
-        connection.ask(ear, head, False)
-        try:
-            answer = await ear.heard
-        except asyncio.CancelledError:
-            state.errors += 1
-            passive_checks.silent(pool, member, monotonic(), monotonic() - began)
-            raise
-        finally:
-            if ear.reusable and not member.member.disablereuse:
-                self._upstreams.give_back(connection, monotonic(), member.member.ttl or IDLE_SECONDS)
-            else:
-                connection.drop()
-        taken = monotonic() - began
-        state.answered += 1
-        state.classes[answer.status // 100] += 1
-        state.histogram[bucket_of(taken)] += 1
-        state.seconds += taken
-        state.read += len(answer.raw)
-        state.received += len(ear.body_bytes)
-        if pool.watched:
-            passive_checks.answered(pool, member, monotonic(), answer.status, taken)
-        return answer, ear
+
+async def _heard(asking: MemberAsk, connection: Upstream, head: bytes) -> tuple[Answer, WholeAnswer]:
+    """What comes over a connection. Raises Unheard."""
+    ear = WholeAnswer(BODY, waits=False)
+    return await asking.over(connection, head, ear), ear

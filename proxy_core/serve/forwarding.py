@@ -24,6 +24,7 @@ from proxy_core.serve.deadlines import CONNECT, MEMBER
 from proxy_core.serve.member_tls import secured_key
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.retries import RETRIES, repeatable
+from proxy_core.serve.shadowed_request import upstream_request
 from proxy_core.serve.upstream_request import UpstreamRequest
 
 
@@ -123,7 +124,9 @@ class Forwarding:
         key = member.upstream if member.upstream.tls is None else self._secured(member)
         connection = flight.state.upstreams.take(key)
         if connection is not None:
-            flight.upstream = request = UpstreamRequest(flight, self, member, connection)
+            shadow = self._decision.route.shadow
+            kind = UpstreamRequest if shadow is None else upstream_request(flight, shadow)
+            flight.upstream = request = kind(flight, self, member, connection)
             request.sent(self._decision)
         else:
             flight.wait_for(CONNECT, self._connected, member)
@@ -141,7 +144,9 @@ class Forwarding:
                 self._unreachable(member, error)
             else:
                 flight.task = None
-                flight.upstream = request = UpstreamRequest(flight, self, member, connection)
+                shadow = self._decision.route.shadow
+                kind = UpstreamRequest if shadow is None else upstream_request(flight, shadow)
+                flight.upstream = request = kind(flight, self, member, connection)
                 request.sent(self._decision)
         except Exception as error:
             flight.task = None

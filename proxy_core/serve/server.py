@@ -36,6 +36,7 @@ from proxy_core.serve.listeners import ListenError, bind, is_plain, problem_of
 from proxy_core.serve.listening_sockets import InheritedSockets
 from proxy_core.serve.proxy_protocol import Ends
 from proxy_core.serve.server_state import ServerState
+from proxy_core.serve.shadow_copies import Shadows
 
 if TYPE_CHECKING:
     from proxy_core.serve.local_files import LocalFiles
@@ -127,6 +128,7 @@ class ProxyServer:
     def commit(self, prepared: PreparedListeners) -> None:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         self.services.forget()
+        self.shadows.adopt(self._state.current.rules)
         if self._state.current.rules.program.roots:
             self._served_files()
         kept = set(prepared.kept)
@@ -171,6 +173,11 @@ class ProxyServer:
         """The prepared site is not applied: let go of what was bound for it."""
         for bound in prepared.new:
             bound.stop()
+
+    @property
+    def shadows(self) -> Shadows:
+        """Copies of requests, and in what their answers differ."""
+        return self._state.shadows
 
     @property
     def admission(self) -> Admission:
@@ -229,6 +236,7 @@ class ProxyServer:
         for client in list(self._clients):
             client.cut()
         self.services.close()
+        self._state.shadows.close()
         self._state.upstreams.close()
         if self._files is not None:
             await self._files.close()

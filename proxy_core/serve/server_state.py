@@ -19,6 +19,7 @@ from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
 from proxy_core.serve.known_blocks import KnownBlocks
 from proxy_core.serve.retries import RetryBudget
+from proxy_core.serve.shadow_copies import Shadows
 from proxy_core.serve.waiting_lines import Lines
 
 
@@ -46,6 +47,8 @@ class ServerState:
     """Blocks of fields that need not be read again under the rules in force."""
     admission: Admission = field(init=False)
     """Who may come in."""
+    shadows: Shadows = field(init=False)
+    """Copies of requests that are under way."""
     _rules: RuleSet | None = None
     """Whom ``_policies`` were worked out of."""
     _policies: dict[str, ClientPolicy] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class ServerState:
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.recorder, self.lines)
+        self.shadows = Shadows(self.upstreams, self.outside, self.lines, self.log)
 
     def policy(self, rules: RuleSet, listener: str = "") -> ClientPolicy:
         """What these rules say about clients, and about those of a listener; worked out once for each RuleSet."""

@@ -57,7 +57,7 @@ class RewritesPage(RowsPage[RewriteRule]):
         Binding("a", "add", "Add", id="rewrites.add", tooltip="add a rule above the one under the cursor"),
         Binding("t", "switch", "On/off", id="rewrites.switch", tooltip="take the rule out of service, or back"),
         Binding("d,delete", "delete", "Delete", id="rewrites.delete", tooltip="remove the rule"),
-        Binding("f", "fix", "Fix order", id="rewrites.fix", tooltip="move a rule that never matches above its shadow"),
+        Binding("f", "fix", "Fix order", id="rewrites.fix", tooltip="move a rule that never matches to where it does"),
         Binding("w", "why", "Why", id="rewrites.why", tooltip="the whole way of the URL that is tried"),
         Binding("K,shift+up", "shift(-1)", "Up", show=False, id="rewrites.up", tooltip="try the rule earlier"),
         Binding("J,shift+down", "shift(1)", "Down", show=False, id="rewrites.down", tooltip="try the rule later"),

@@ -21,6 +21,7 @@ from proxy_core.control.view import Snapshot
 from rproxy_tui import sentences, words
 from rproxy_tui.content import Content
 from rproxy_tui.screens.rows_page import RowsPage, ShownRow, plain, used
+from rproxy_tui.screens.shadow import ShadowPage
 from rproxy_tui.widgets.dialogs import Prompt
 from rproxy_tui.widgets.row_table import RowTable
 from rproxy_tui.widgets.table import Cell, Column
@@ -57,7 +58,8 @@ class RoutesPage(RowsPage[Route]):
         Binding("d,delete", "delete", "Delete", id="routes.delete", tooltip="remove the row"),
         Binding("K,shift+up", "shift(-1)", "Up", show=False, id="routes.up", tooltip="try the row earlier"),
         Binding("J,shift+down", "shift(1)", "Down", show=False, id="routes.down", tooltip="try the row later"),
-        Binding("f", "fix", "Fix order", id="routes.fix", tooltip="move a row that never matches above its shadow"),
+        Binding("f", "fix", "Fix order", id="routes.fix", tooltip="move a row that never matches to where it does"),
+        Binding("S", "shadow", "Shadow", show=False, id="routes.shadow", tooltip="what copies of requests have shown"),
     ]
 
     def __init__(self) -> None:
@@ -120,6 +122,9 @@ class RoutesPage(RowsPage[Route]):
         if not notes and (own := _own(row)):
             yield Content.styled(own, "$text-muted")
 
+    def action_shadow(self) -> None:
+        self.app.push_screen(ShadowPage())
+
     def called(self, row: Route) -> str:
         return f"{'exception' if row.except_ else 'route'} {row.id}"
 
@@ -151,6 +156,8 @@ class RoutesPage(RowsPage[Route]):
 def _own(route: Route) -> str:
     """What a row says itself instead of the site."""
     parts = [f"timeout {route.timeout:g} s"] if route.timeout is not None else []
+    if route.shadow is not None:
+        parts.append(f"{100 * route.shadow_share:g} % copied to {route.shadow}: S shows how they are answered")
     if route.error_override is not None:
         parts.append(f"error override {'on' if route.error_override else 'off'}")
     return ", ".join(parts)

@@ -113,9 +113,12 @@ def as_line(record: Record) -> str:
 
 
 def nothing_yet(snapshot: Snapshot, site: Site) -> str:
-    """What to do so that the log fills: the first thing that is missing."""
+    """What to do so that the log fills: the first thing that is missing. Those of a service far away come a moment
+    after its numbers."""
     if snapshot.past:
         return "the requests of that moment are no longer kept: the newest 10,000 are"
+    if snapshot.newest_record:
+        return "the newest requests are on their way"
     listener = next((each for each in snapshot.listeners if not each.draining), None)
     if listener is None and site.listeners:
         return "no listener could be opened: p says why and what to do"

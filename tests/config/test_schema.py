@@ -54,6 +54,9 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "preserve_host": "switch",
         "error_override": "switch",
         "override_codes": "list",
+        "shadow": "text",
+        "shadow_share": "number",
+        "shadow_fields": "list",
     }
     assert [field.name for field in fields(Location) if field.required] == []
     assert [field.name for field in fields(Member) if field.required] == ["url"]

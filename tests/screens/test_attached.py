@@ -70,7 +70,9 @@ def body(pilot: Pilot[None], engine: FakeEngine, you: str) -> str:
     assert isinstance(app, ConsoleApp)
     rows = "\n".join(text(app).splitlines()[:-2]).replace(str(engine.folder), "F")
     rows = re.sub(r"─+( s starts demo members )? enter", "─ enter", rows)  # they run where the service does
-    return re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", re.sub(rf"\b(?:{you}|console) +", "YOU ", rows))
+    rows = re.sub(rf"\b(?:{you}|console)\b", "YOU", rows)
+    rows = re.sub(r"\d\d:\d\d:\d\d|[A-Z][a-z]{2} \d\d \d\d:\d\d|\d+ s ago", "WHEN", rows)
+    return re.sub(r" +", " ", rows)  # what stands in the place of another is of another length
 
 
 def shown(pilot: Pilot[None]) -> str:

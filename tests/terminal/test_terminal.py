@@ -311,7 +311,7 @@ RemoteView.problems = logged
 
 
 def test_what_libraries_of_an_attached_console_log_and_the_trace_of_its_crash_go_to_files(
-    start: Start, tmp_path: Path, state_folder: Path
+    start: Start, tmp_path: Path
 ) -> None:
     service = start()
     place = socket_path(tmp_path / "site.toml")
@@ -324,9 +324,10 @@ def test_what_libraries_of_an_attached_console_log_and_the_trace_of_its_crash_go
         console.shows("The trace is in ")
         assert console.process.wait(10) == 1
         assert "a fault of a library" not in console.output
-        (log,) = (state_folder / "rproxy").glob("console.log")
+        kept = place.parent / "state" / "rproxy"
+        (log,) = kept.glob("console.log")
         assert "a fault of a library" in log.read_text()
-        (trace,) = (state_folder / "rproxy").glob("console-crash-*.txt")
+        (trace,) = kept.glob("console-crash-*.txt")
         assert "this page fails" in trace.read_text()
     finally:
         console.kill()

@@ -106,9 +106,10 @@ LOST = {
     "Site.metrics": "mod_status tells its numbers",
 }
 QUIET = frozenset({
-    "Options.secret_headers", "Site.console", "Site.control", "Site.log", "Site.recording", "Site.tests",
+    "Options.secret_headers", "Route.shadow_fields", "Route.shadow_share", "Site.console", "Site.control", "Site.log",
+    "Site.recording", "Site.tests",
 })  # fmt: skip
-"""What is about this program alone: nothing is lost without it."""
+"""What is about this program alone, or about what is lost as a whole: nothing is lost without it."""
 
 
 def lines(options: Any, default: Any, folder: Path) -> Lines:

@@ -285,6 +285,9 @@ UNSUPPORTED = by_name({
 })  # fmt: skip
 
 
+LOST = {"Route.shadow": "Apache sends no copies of requests anywhere"}
+
+
 def forwarded(row: Route, lose: Lose) -> Route:
     """A row as Apache can say it."""
     at = ("routes", row.id)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from proxy_core.config.model.site_table import HostRow, SiteTable
-from proxy_core.config.model.types import MaxBody, NonEmpty, Seconds, Upgrade, UrlPath, example
+from proxy_core.config.model.types import FieldNames, MaxBody, NonEmpty, Seconds, Share, Upgrade, UrlPath, example
 
 
 class Redirection(SiteTable, frozen=True, kw_only=True):
@@ -101,6 +101,18 @@ class Route(HostRow, frozen=True, kw_only=True):
     interpolate: bool = False
     """Replace ${NAME} in the path of proxy by that variable of the request, as [[env]] and rules have set it; nothing
     where it is not set. Apache: interpolate."""
+
+    shadow: Annotated[NonEmpty | None, example("balancer://new")] = None
+    """Send copies of some of its requests to other members too, "balancer://name" or "http://host:port", and compare
+    their answers with the real ones. A copy asks for the same target with the same fields, credentials too, and says
+    X-Shadow: 1. Only GET and HEAD without a body are copied. The client never waits for a copy; what differs is shown
+    by the console (S on Routes), `rproxy ctl shadow` and the metrics."""
+
+    shadow_share: Share = 0.05
+    """The part of those requests that is copied, 0 to 1."""
+
+    shadow_fields: FieldNames = ("content-type", "location", "cache-control")
+    """The fields of answers that are compared, besides their status and the length and content of their body."""
 
     @property
     def taken(self) -> str:

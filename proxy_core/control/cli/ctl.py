@@ -104,6 +104,7 @@ def _of_command(about: str, usage: str) -> Verb:
 VERBS = {
     "status": Verb("How it is, in a few lines.", ctl_answers.status, arguments=_nothing),
     "members": Verb("Every member with its state and load.", ctl_answers.members, arguments=_watchable),
+    "shadow": Verb("Copies of requests, and in what their answers differ.", ctl_answers.shadow, arguments=_nothing),
     "drain": _of_command("Let members finish what they have.", "BALANCER/MEMBER… [--wait] [--timeout SECONDS]"),
     "enable": _of_command("Take members back into service.", "BALANCER/MEMBER…"),
     "disable": _of_command("Take members out of service.", "BALANCER/MEMBER…"),

@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from proxy_core import regular_files
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import at, resolved
+from proxy_core.control.cli.shadow_report import shadow_report
 from proxy_core.control.cli.subcommand import report_all, say, tell
+from proxy_core.control.cli.text_table import table
 from proxy_core.control.door.client import DoorClient
 from proxy_core.control.editing import changes, ctl_words
 from proxy_core.control.editing.commands import Change, Command, Refused, Replace, Result, Stale
@@ -205,7 +207,7 @@ def _listeners(snapshot: Snapshot) -> str:
 def members(call: Call) -> int:
     while True:
         loads = call.client.snapshot().members
-        _show(call, loads, _table(MEMBER_COLUMNS, map(_member, loads)))
+        _show(call, loads, table(MEMBER_COLUMNS, map(_member, loads)))
         if not call.given.watch:
             return 0
         time.sleep(EACH_SECOND)
@@ -222,6 +224,11 @@ def _member(load: MemberLoad) -> tuple[str, ...]:
         name, state if load.role == "regular" else f"{state} ({load.role})", load.health, f"{load.weight:g}",
         f"{load.share:.0%}", str(load.busy), f"{load.rate:.1f}", str(load.errors), _ms(load.latency.p95), load.url,
     )  # fmt: skip
+
+
+def shadow(call: Call) -> int:
+    loads = call.client.snapshot().shadows
+    return _show(call, loads, shadow_report(loads))
 
 
 def get(call: Call) -> int:
@@ -247,7 +254,7 @@ def history(call: Call) -> int:
         (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
         for each in past.generations
     ]
-    return _show(call, past, _table(("gen", "at", "by", "what", "did"), rows))
+    return _show(call, past, table(("gen", "at", "by", "what", "did"), rows))
 
 
 def _generation(call: Call, found: Generation | None) -> int:
@@ -356,16 +363,6 @@ def watch(call: Call) -> int:
 
 
 # ---- words
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    all_rows = [head, *rows]
-    widths = [max(len(row[n]) for row in all_rows) for n in range(len(head))]
-    return "\n".join(_cells(row, widths) for row in all_rows)
-
-
-def _cells(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _when(at_second: float) -> str:

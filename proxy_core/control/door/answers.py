@@ -125,7 +125,9 @@ async def _text(service: OpenService, _: Asked) -> str:
 
 
 async def _put_text(service: OpenService, asked: Asked) -> Result:
-    return await service.behind.submit(Replace(text=asked.body), asked.peer.name, asked.on)
+    terms = asked.query
+    text = Replace(text=asked.body, confirm=terms.confirm, force=terms.force)
+    return await service.behind.submit(text, asked.peer.name, asked.on)
 
 
 async def _problems(service: OpenService, _: Asked) -> Any:

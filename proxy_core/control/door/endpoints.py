@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from proxy_core.control.door.peers import Peer
 from proxy_core.control.editing.commands import Applied, Command, Preview
+from proxy_core.control.editing.pending import LONGEST
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
@@ -78,6 +79,15 @@ class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     after: int = 0
     """Those with a greater number."""
+
+
+class TermsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The terms on which a text is taken."""
+
+    confirm: Annotated[float, Meta(ge=0, le=LONGEST)] = 0.0
+    """Seconds within which it is to be confirmed, or it takes itself back; 0: it stays."""
+    force: bool = False
+    """Take it though a row of [[tests]] that held fails by it."""
 
 
 class RecordsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,7 +222,7 @@ ENDPOINTS = (
     Endpoint(
         "put_text", "PUT", "/v1/site.toml",
         "Take a whole text as the site file. Nothing touches the disk before it is checked and in force.",
-        Applied, body=str, writes=True, statuses=(412, 422),
+        Applied, TermsQuery, body=str, writes=True, statuses=(412, 422),
     ),
     Endpoint("problems", "GET", "/v1/problems", "What is wrong now.", tuple[Problem, ...]),
     Endpoint("tests", "GET", "/v1/tests", "What comes of each row of [[tests]] now.", tuple[TestOutcome, ...]),

@@ -22,6 +22,7 @@ from proxy_core.rules.settings import Settings
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.serve import field_edits
 from proxy_core.serve.file_types import described
+from proxy_core.serve.shadowed_request import uncopied
 from proxy_core.serve.way import Way
 
 
@@ -40,10 +41,21 @@ def of_answer(exchange: Exchange, way: Way) -> Trace:
     the proxy gives itself. ``exchange`` stays as it is."""
     settings, decision = way.settings, way.decision
     if settings is None:
-        return []
+        return _of_shadow(way)
     own = 0 if isinstance(decision, Forward) else decision.status
     again = replace(exchange, view=way.view, host=way.host, extras=decision.extras, notes={**(way.notes or {})})
-    return [*_fields(again, settings, own), *_pages(again, settings, own)]
+    return [*_of_shadow(way), *_fields(again, settings, own), *_pages(again, settings, own)]
+
+
+def _of_shadow(way: Way) -> Trace:
+    """Whether a copy of the request may be made."""
+    route = way.decision.route
+    if not isinstance(way.decision, Forward) or route is None or route.shadow is None:
+        return []
+    address, shadow = ("routes", route.id, "shadow"), route.shadow
+    if why := uncopied(way.view.method, way.fields):
+        return [Step(address, "skipped", f"it is not copied to {shadow.pool}: {why}")]
+    return [Step(address, "match", f"{100 * shadow.share:g} % of such requests are copied to {shadow.pool}")]
 
 
 def _fields(exchange: Exchange, settings: Settings, own: int) -> Trace:

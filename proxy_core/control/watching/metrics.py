@@ -127,6 +127,7 @@ def exposition(snapshot: Snapshot, sight: Sight, recorder: Recorder, registry: R
         *_events(sight),
         *_routes(recorder, registry),
         *_members(snapshot, registry),
+        *_shadows(snapshot),
     )
     return "".join(line for family in families for line in _spelled(*family))
 
@@ -225,6 +226,21 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[Family]:
     histograms = ((labels, dict(enumerate(state.histogram)), state.seconds) for labels, state in states)
     yield "member_requests_total", "counter", "Finished requests by member and class of their status.", classes
     yield "member_duration_seconds", "histogram", DURATION, [s for each in histograms for s in _histogram(*each)]
+
+
+def _shadows(snapshot: Snapshot) -> Iterator[Family]:
+    shadows = [({"route": load.route}, load) for load in snapshot.shadows]
+    counts = [("", labels, load.requests) for labels, load in shadows]
+    kinds = [
+        ("", {**labels, "kind": kind.replace(" ", "_")}, count)
+        for labels, load in shadows
+        for kind, count in load.kinds.items()
+    ]
+    dropped = [("", labels, load.dropped) for labels, load in shadows]
+    yield "shadow_requests_total", "counter", "Copies of requests that are over, by route.", counts
+    meaning = "In what answers to copies differed from the real ones: status, length, body, no answer, or a field."
+    yield "shadow_differences_total", "counter", meaning, kinds
+    yield "shadow_dropped_total", "counter", "Copies for which there was no room.", dropped
 
 
 def _labels(state: MemberState) -> Labels:

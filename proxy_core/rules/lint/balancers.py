@@ -83,8 +83,9 @@ def _used(site: Site) -> Callable[[str], bool]:
     """Whether a balancer may get requests: one is named, or what is filled in may name it."""
     names: set[str] = set()
     beginnings: list[str] = []
+    routed = (url or "" for row in site.routes for url in (row.proxy, row.shadow))
     services = (each.url.partition("?")[0] for each in site.forward_auth.values())
-    for url in (*(row.proxy or "" for row in site.routes), *(rule.substitution for rule in site.rewrites), *services):
+    for url in (*routed, *(rule.substitution for rule in site.rewrites), *services):
         scheme, parts = host_parts(template.compile(url))
         if scheme == "balancer" and all(isinstance(part, str) for part in parts):
             names.add("".join(map(str, parts)))

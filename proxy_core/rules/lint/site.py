@@ -57,6 +57,7 @@ THEMES: dict[str, tuple[str, Callable[[Site], object]]] = {
     "lint_access_logs": ("access_logs", _logs),
     "lint_recording": ("recording", lambda site: site.recording),
     "lint_routes": ("routes", lambda site: site.routes),
+    "lint_shadows": ("shadows", lambda site: site.routes),
     "lint_order": ("route_order", lambda site: site.routes),
     "lint_tls": ("tls", _whatever),
     "lint_hosts": ("listeners", lambda site: site.hosts),

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from operator import is_
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from proxy_core.config.destination import destination
+from proxy_core.config.destination import destination, shadow_pool
 from proxy_core.config.model import Route, Site
 from proxy_core.http.statuses import error_statuses
 from proxy_core.http.target import (
@@ -34,6 +35,7 @@ from proxy_core.rules.decision import (
     Forward,
     Respond,
     RuleState,
+    Shadow,
     Step,
     Trace,
 )
@@ -278,7 +280,17 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         max_body=own.max_body,
         canonical=own.canonical,
         tls=own.upstream_tls,
+        shadow=_shadow(site, row),
     )
+
+
+def _shadow(site: Site, row: Route) -> Shadow | None:
+    pool = shadow_pool(row)
+    if pool is None or not row.shadow_share:
+        return None
+    where = f"{pool if '://' in pool else f'balancer://{pool}'}{destination(row)[1]}"
+    names = tuple(name.lower().encode("latin-1") for name in row.shadow_fields)
+    return Shadow(pool, row.shadow_share, names, reverse_rows(site, replace(row, proxy=where)))
 
 
 def skip(tables: Iterable[RouteTable], trace: Trace | None, why: str) -> None:

@@ -1,4 +1,5 @@
-"""Hears one answer out, for who asks a member beside the requests: health checks, and services that are asked first.
+"""Hears one answer out, for who asks a member beside the requests: health checks, services that are asked first,
+and copies of requests.
 
 What is kept of the body is bounded. What follows is read and thrown away, or ends the hearing where nobody is to wait
 for it. Nothing here asks, connects or closes.
@@ -28,6 +29,8 @@ class WholeAnswer:
         self.heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.body_bytes = bytearray()
         self.reusable = False
+        self.length = 0
+        """Bytes of the body that have come."""
         self.longer = False
         """The body has more bytes than are kept."""
         self._most = most
@@ -43,10 +46,15 @@ class WholeAnswer:
         self.body(data)
 
     def body(self, data: bytes) -> None:
-        self.longer = self.longer or len(self.body_bytes) + len(data) > self._most
-        self.body_bytes += data[: self._most - len(self.body_bytes)]
+        self.length += len(data)
+        self.longer = self.length > self._most
+        self.keep(data)
         if self.longer and not self._waits:
             self._came()
+
+    def keep(self, data: bytes) -> None:
+        """What is made of a piece of the body."""
+        self.body_bytes += data[: self._most - len(self.body_bytes)]
 
     def ended(self, reusable: bool) -> None:
         self.reusable = reusable

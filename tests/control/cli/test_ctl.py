@@ -39,6 +39,7 @@ async def ctl(there: OpenDoor, said: str) -> int:
     [
         ("status", 0, "generation 1, saved", ""),
         ("members", 0, "b/m0    enabled", ""),
+        ("shadow", 0, "no route has a shadow", ""),
         ("drain b/m0 b/m1", 0, "generation 2: drain b/m0 and m1", ""),
         ("standby b/m1", 0, "generation 2: make b/m1 a standby", ""),
         ("weight b/m0 3", 0, "generation 2: set weight of b/m0 to 3", ""),

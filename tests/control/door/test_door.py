@@ -21,7 +21,7 @@ from proxy_core.control.door import watch as watch_module
 from proxy_core.control.door.answers import HANDLERS
 from proxy_core.control.door.endpoints import ENDPOINTS, STATUSES
 from proxy_core.control.door.slices import ROWS
-from proxy_core.control.editing.commands import Change, Set
+from proxy_core.control.editing.commands import Change, Confirm, Set
 from proxy_core.control.editing.ctl_words import parse
 from tests.control.door.harness import SITE, OpenDoor, ask, open_door
 from tests.waiting import until
@@ -122,6 +122,18 @@ async def test_a_refused_command_is_answered_422_with_each_problem_and_its_place
         assert problem["line"] == 14
         assert problem["column"]
         assert problem["todo"]
+
+
+async def test_a_text_that_is_put_for_a_while_waits_and_the_answer_says_what_takes_it_back(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as there:
+        text = SITE.replace("my site", "ours").encode()
+        answer = await ask(there.path, "PUT", "/v1/site.toml?confirm=60&force=true", text)
+        assert (answer.status, answer.json["pending"]["author"]) == (200, there.engine.history()[-1].author)
+        assert answer.json["pending"]["bounds"]["errors"] == 0.05
+        assert (await ask(there.path, "GET", "/v1/snapshot")).json["pending"] == answer.json["pending"]
+        assert (await ask(there.path, "PUT", "/v1/site.toml?confirm=soon", text)).status == 400
+        assert (await ask(there.path, "POST", "/v1/submit", msgspec.json.encode(Confirm()))).status == 200
+        assert there.engine.snapshot().pending is None
 
 
 async def test_a_text_that_is_put_touches_nothing_before_it_is_checked(tmp_path: Path) -> None:

@@ -323,3 +323,17 @@ async def test_what_changed_a_row_last_is_here_when_the_change_is_done(tmp_path:
         (changed,) = view.last_changes()
         assert (changed.address, changed.generations) == (("balancers", "b", "members", "m0"), (2,))
         assert view.last_changes() == there.engine.last_changes()
+
+
+async def test_tests_what_if_and_a_note_are_asked_of_the_service(tmp_path: Path) -> None:
+    tested = f'{SITE}\n[[tests]]\nid = "all"\nrequest = "/x"\npool = "b"\n'
+    async with open_door(tmp_path, tested) as there, attached(there.path) as view:
+        assert [(each.id, each.otherwise) for each in await view.tests()] == [("all", ())]
+        assert (await view.what_if(parse(("weight", "b/m0", "3")))).judged == 0
+        with pytest.raises(ValueError, match="url is missing"):
+            await view.what_if(parse(("weight", "b/none", "3")))
+        note = await view.note(60.0)
+        assert (Path(note.folder) / "README.md").read_text() == note.text
+        done = await view.submit(parse(("weight", "--confirm", "60", "b/m0", "3")))
+        assert isinstance(done, Applied)
+        assert view.snapshot().pending == done.pending == there.engine.snapshot().pending

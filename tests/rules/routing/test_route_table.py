@@ -175,3 +175,19 @@ def test_ten_thousand_routes_cost_what_ten_cost() -> None:
         return [steps(lambda target=target: decide(routes, target)) for target in targets]
 
     assert spent(10_000) == spent(10)
+
+
+@pytest.mark.parametrize(
+    ("shadow", "pool", "internal"),
+    [("balancer://pair", "pair", "http://two/t"), ("http://three:81", "http://three:81", "http://three:81/t")],
+)
+def test_a_shadow_names_a_pool_whose_addresses_are_mapped_back_as_those_of_the_route(
+    shadow: str, pool: str, internal: str
+) -> None:
+    given = sites([("/a", "http://one/t", True)])
+    row = replace(given.routes[0], shadow=shadow, shadow_fields=("ETag",), shadow_share=0.5)
+    found = compiled(replace(given, routes=(row,))).bound[0].shadow
+    assert found is not None
+    assert (found.pool, found.share, found.fields) == (pool, 0.5, (b"etag",))
+    assert (internal, "/a") in [tuple(each) for each in found.reverse]
+    assert compiled(replace(given, routes=(replace(row, shadow_share=0.0),))).bound[0].shadow is None
