@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from time import localtime, strftime
 
 from msgspec.structs import replace
@@ -56,7 +57,7 @@ async def written(
 
 
 def kept(site_file: Path, at: float, files: Mapping[str, str]) -> Path:
-    """Write the files of a note made at an epoch second; gives their folder. Raises OSError. Blocks."""
+    """Write the files of a note made at an epoch second, all or none; gives their folder. Raises OSError. Blocks."""
     notes = journal_of(site_file).parent / "notes"
     notes.mkdir(parents=True, exist_ok=True, mode=0o700)
     stem = strftime("%Y-%m-%d-%H%M%S", localtime(at))
@@ -67,8 +68,12 @@ def kept(site_file: Path, at: float, files: Mapping[str, str]) -> Path:
             break
         except FileExistsError:
             continue
-    for name, text in files.items():
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(text)
+    try:
+        for name, text in files.items():
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as out:
+                out.write(text)
+    except OSError:
+        rmtree(folder, ignore_errors=True)
+        raise
     return folder

@@ -23,6 +23,7 @@ from proxy_core.control.question import Inspection, Verdict
 from proxy_core.control.view import ListenerState
 from proxy_core.control.watching.log_records import Record, public
 from proxy_core.printable import lines as lines_of
+from proxy_core.secret_values import MASK
 from rproxy_tui import words
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
@@ -139,7 +140,7 @@ def copy_as_curl(console: ConsoleVerbs, inspection: Inspection) -> None:
     listeners = {each.name: each for each in console.engine.snapshot().listeners}
     listener = listeners.get(inspection.explanation.listener, next(iter(listeners.values()), None))
     record, head = inspection.record, lines_of(inspection.request_head)
-    masked = any(map(masked_value, head)) or public(record).target != record.target
+    masked = any(map(masked_value, head)) or MASK in public(record).target
     more = "; masked secrets are not in it" if masked else ""
     console.copy(as_curl(inspection, listener), f"request {record.number} as curl{more}")
 
