@@ -83,6 +83,8 @@ def take_structs(folder: Path, paths: list[str], maker: str) -> None:
             }
             lines = source.splitlines()
             for node in structs:
+                if any(each.arg == "eq" for each in node.keywords):
+                    continue  # eq=False: each is equal to itself alone
                 lines[node.end_lineno : (node.end_lineno or 0) + 1] = [EQUALS]
             text = "\n".join((*lines, ""))
             (folder / path).write_text(text.replace("\nfrom msgspec import Struct", f"\nfrom {module} import Struct"))

@@ -23,7 +23,7 @@ class _Keywords(msgspec.StructMeta):
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         if bases == (msgspec.Struct,):  # the stand-in itself
             return super().__new__(cls, name, bases, namespace)
-        del namespace["__eq__"]  # which stands there for mypyc alone
+        namespace.pop("__eq__", None)  # which stands there for mypyc alone
         keywords = KEYWORDS[namespace["__module__"]][name]
         return msgspec.StructMeta(name, (msgspec.Struct,), namespace, **keywords)
 
