@@ -41,6 +41,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     environment(draft)
     variables.unset_in_sections(draft)
     variables.of_rewriting(draft)
+    variables.of_pages(draft)
     sections(draft, answers)
     folders(draft)
     believed(draft, answers)

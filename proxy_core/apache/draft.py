@@ -304,7 +304,7 @@ class SiteDraft:
     override_files: set[str] = field(default_factory=set)
     """The names of these files, as places have them."""
     asked_urls: set[str] = field(default_factory=set)
-    """Which of SCRIPT_URL and SCRIPT_URI something takes for variables of the request."""
+    """Which of SCRIPT_URL, SCRIPT_URI, REDIRECT_URL and REDIRECT_QUERY_STRING something takes for variables."""
     asked_names: frozenset[str] = frozenset()
     """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)

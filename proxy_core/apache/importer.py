@@ -17,7 +17,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from proxy_core.apache import doubts, override_files
+from proxy_core.apache import doubts, override_files, section_order
 from proxy_core.apache.assembly import assembled
 from proxy_core.apache.blocks import Block
 from proxy_core.apache.draft import CLOSED, UNANSWERED, SiteDraft, refusing
@@ -68,12 +68,12 @@ def import_file(file: Path, defines: Mapping[str, str], allow_programs: bool, fo
     draft.programs = frozenset(files.programs(directives))
     draft.asked_urls = variables.asked_urls(directives)
     draft.asked = tls_variables.asked(directives)
-    walk(ImportContext(draft, draft.main), directives)
+    walk(ImportContext(draft, draft.main), section_order.laid(directives))
     blocks = assembled(draft)
     for server, lost in draft.doubts.items():
         blocks = doubts.closed(draft, blocks, server.name, lost)
     while True:
-        report = Report(entries=tuple(draft.report), problems=configuration.problems)
+        report = Report(entries=section_order.as_read(draft.report, directives), problems=configuration.problems)
         text, starts = written(file.name, blocks, report)
         found = faults(text)
         if not found:

@@ -21,6 +21,11 @@ INSIDE = "unix:/dev/null/files"
 METHODS = ("GET", "POST", "OPTIONS", "HEAD")
 """What may be done with a file; POST is answered with it, as by httpd's default handler."""
 
+MADE = "!"
+"""Stands behind the key of a target whose last slash is that of the request alone, for a row has made the path of it
+without one: a file answers all the same, a folder is as if it were asked for with its slash (mod_dir goes by the URI,
+the default handler by the file's name)."""
+
 
 class Inside(Struct, frozen=True):
     """What the first part of a target inside says: the key of a Root, and whose word on types of files holds: that of a

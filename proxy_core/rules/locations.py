@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from proxy_core.config.folders import FILES
+from proxy_core.config.folders import FILES, MADE
 from proxy_core.config.model import Location, Site
 from proxy_core.errors import Address
 from proxy_core.http.statuses import error_statuses
@@ -51,7 +51,9 @@ def subject(path: str, decision: Forward, site: Site) -> SectionSubject:
     pool = decision.route.pool or ""
     target = unquote_to_bytes(decision.target.partition(b"?")[0]).decode("latin-1")
     if pool == FILES:
-        _, slash, below = target.removeprefix("/").partition("/")
+        key, slash, below = target.removeprefix("/").partition("/")
+        if key.endswith(MADE):
+            slash = below = below.rstrip("/")
         folder = decision.route.folder
         file = posixpath.join(folder, below) if slash else folder
         return SectionSubject(path, file=file[2:] if file[:2] == "./" and len(file) > 2 else file)

@@ -43,15 +43,16 @@ class Found(Struct, frozen=True):
     """Whether it is a folder without an index."""
 
 
-def look(folder: Path, root: Root, spelled: str, private: Sequence[Path] = ()) -> Found:
-    """What an escaped path stands for in a folder, where ``private`` files are not there; to be called in a thread."""
+def look(folder: Path, root: Root, spelled: str, private: Sequence[Path] = (), made: bool = False) -> Found:
+    """What an escaped path stands for in a folder, where ``private`` files are not there; to be called in a thread.
+    ``made``: whether a slash at its end may stand behind a file (``MADE``)."""
     path = unquote_to_bytes(spelled)
     if "%2F" in spelled.upper() or b"\0" in path or _hidden(path):
         return Found(404)
     top = os.path.realpath(os.fsencode(folder / root.folder))
     try:
         there = os.path.realpath(top + path, strict=True)
-        files = [] if path.endswith(b"/") else [there]
+        files = [] if path.endswith(b"/") and not made else [there]
         if os.path.isdir(there):
             if not _inside(top, there):
                 return Found(404)

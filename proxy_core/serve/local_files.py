@@ -20,7 +20,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
-from proxy_core.config.folders import METHODS, inside
+from proxy_core.config.folders import MADE, METHODS, inside
 from proxy_core.rules.program import Program
 from proxy_core.runtime.served_files import look
 from proxy_core.serve.connection_setup import opened
@@ -66,13 +66,13 @@ class LocalFiles:
         first, slash, rest = path.removeprefix("/").partition("/")
         where = inside(first)
         program = self._program()
-        root = program.roots.get(where.key)
+        root = program.roots.get(where.key.removesuffix(MADE))
         if root is None:
             return web.Response(status=404, headers=fields)
         if request.method == "OPTIONS":
             return web.Response(headers={**fields, hdrs.ALLOW: ",".join(METHODS)})
         private = (*self._own, *(self._folder / name for name in program.private))
-        found = await asyncio.to_thread(look, self._folder, root, slash + rest, private)
+        found = await asyncio.to_thread(look, self._folder, root, slash + rest, private, where.key.endswith(MADE))
         if found.bare and request.method == "POST":
             return web.Response(status=404, headers=fields)
         if found.location:

@@ -39,6 +39,15 @@ def test_a_folder_without_an_index_is_known_as_one(folder: Path) -> None:
     assert look_up(folder, root, "/none/") == Found(404)
 
 
+@pytest.mark.parametrize(
+    ("made", "found"), [(False, Found(404)), (True, Found(200, "t.txt"))], ids=["of the path", "of the request alone"]
+)
+def test_a_slash_behind_a_file_matters_where_it_is_of_the_path(folder: Path, made: bool, found: Found) -> None:
+    there = look_up(folder, Root("www", ()), "/t.txt/", (), made)
+    assert (there.status, os.path.basename(there.file)) == (found.status, found.file)
+    assert look_up(folder, Root("www", ()), "/d/", (), made) == Found(403, bare=True)
+
+
 def test_what_is_no_folder_or_hidden_has_no_listing(folder: Path) -> None:
     (folder / "www" / ".git").mkdir()
     (folder / "www" / "up").symlink_to(folder)

@@ -30,7 +30,7 @@ def finished(context: ImportContext) -> None:
         return
     own, said = section.auth.get("type", ""), dict[str, str]()
     around = [each for server in context.servers() for each in server.asking if holds(each, section)]
-    if section.kind == "directory":  # httpd lays folders over those that they are in, wherever they stand
+    if section.kind == "directory":  # those of the main server and of the host by their depth
         around.sort(key=lambda each: len(each.argument))
     for each in [*around, section]:
         said |= each.auth

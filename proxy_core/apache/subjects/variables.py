@@ -80,12 +80,13 @@ def asked_names(directives: Iterable[Directive]) -> frozenset[str]:
     return frozenset(found)
 
 
-_URL = re.compile(r"%\{(SCRIPT_UR[LI])\}e|env=!?(SCRIPT_UR[LI])", re.IGNORECASE)
+_URL = re.compile(r"%\{(SCRIPT_UR[LI])\}e|env=!?(SCRIPT_UR[LI])|\b(REDIRECT_(?:URL|QUERY_STRING))\b", re.IGNORECASE)
 
 
 def asked_urls(directives: Sequence[Directive]) -> set[str]:
-    """Which of mod_rewrite's two variables of the request something takes for one that is set."""
-    found = {(name or other).upper() for each in directives for name, other in _URL.findall(each.raw)}
+    """Which of mod_rewrite's two variables of the request, and of CGI's two of the first one when a page is asked for,
+    something takes for one that is set."""
+    found = {"".join(names).upper() for each in directives for names in _URL.findall(each.raw)}
     return found.union(*(asked_urls(each.inside) for each in directives if each.inside))
 
 
@@ -104,8 +105,16 @@ def of_rewriting(draft: SiteDraft) -> None:
     for server in draft.servers():
         switch = server.options.get("engine")
         if switch is not None and switch[0]:
-            rows = [{"name": name, "from": f"%{{ENV:{name}}}"} for name in sorted(draft.asked_urls)]
-            server.env[:0] = [DraftRow(row, [switch[1]]) for row in rows]
+            names = [name for name in sorted(draft.asked_urls) if name.startswith("SCRIPT_")]
+            server.env[:0] = [DraftRow({"name": name, "from": f"%{{ENV:{name}}}"}, [switch[1]]) for name in names]
+
+
+def of_pages(draft: SiteDraft) -> None:
+    """REDIRECT_URL and REDIRECT_QUERY_STRING, where they are asked for: httpd sets them for programs alone
+    (``ap_add_common_vars``), here they are there for the page of an error from the start."""
+    pages = [row for server in draft.servers() for row in server.errors if "path" in row.content]
+    names = [name for name in sorted(draft.asked_urls) if name.startswith("REDIRECT_")] if pages else []
+    draft.main.env[:0] = [DraftRow({"name": name, "unset": True}, list(pages[0].origins)) for name in names]
 
 
 PLAIN = re.compile(r"(?:[^\\^.$|()\[\]*+?{}]|\\[\\^.$|()\[\]*+?{}])*")

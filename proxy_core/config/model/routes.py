@@ -78,7 +78,8 @@ class Route(HostRow, frozen=True, kw_only=True):
     folder: Annotated[NonEmpty | None, example("static")] = None
     """Folder, relative to the site file, whose files answer: what follows the matched prefix is looked for in it, as
     document_root describes. With path_regex, $0 to $9 are what its groups found, and nothing is appended; the folder
-    is what stands before the first segment with one, and nothing outside of it is served. Apache: Alias, AliasMatch."""
+    is what stands before the first segment with one, and nothing outside of it is served; a file that is found so
+    answers to a path with a slash at its end, too. Apache: Alias, AliasMatch."""
 
     timeout: Seconds | None = None
     """Seconds of silence for this route, instead of the site's timeout."""

@@ -67,9 +67,8 @@ def _below(folder: str, file: str) -> str:
 
 
 def _elsewhere(scope: Scope, extras: Extras, reading: Reading) -> InternalRedirect:
-    """Variables go along with REDIRECT_ before their names, beside httpd's two."""
+    """Variables go along with REDIRECT_ before their names, beside httpd's own (``internal_internal_redirect``)."""
     query = "" if scope.args is None else "?" + scope.args
-    own = (("STATUS", "200"), ("URL", scope.path))
-    env = tuple((f"REDIRECT_{name}", value) for name, value in (*scope.env.values(), *own))
+    env = tuple((f"REDIRECT_{name}", value) for name, value in (*scope.env.values(), ("STATUS", "200")))
     target = escaped(scope.below_root(scope.uri), reading) + query.encode("latin-1")
     return InternalRedirect(target, env, extras, scope.ended)

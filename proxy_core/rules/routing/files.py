@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proxy_core.config.folders import FILES, METHODS, Inside, parted, root_of
+from proxy_core.config.folders import FILES, MADE, METHODS, Inside, parted, root_of
 from proxy_core.config.model import Options, RewriteRule, Route
 from proxy_core.http.escaping import sendable
 from proxy_core.http.target import Reading, as_bytes_text, escaped
@@ -61,10 +61,13 @@ NO_TYPES = HostTypes("", frozenset())
 def in_place(files: BoundRoute, path: str, target: bytes, query: bytes, reading: Reading) -> tuple[BoundRoute, bytes]:
     """The way to what a row has made of a path, and its target there: a folder is redirected to the path as it was
     asked for, with a slash behind it, and where there is one already it is the folder (``fixup_dir`` and
-    ``fixup_index`` in mod_dir.c)."""
+    ``fixup_index`` in mod_dir.c); a file answers with that slash and without."""
     bare = target.rstrip(b"/")
     back = ReverseRow(bare.decode("ascii"), escaped(path.rstrip("/"), reading).decode("ascii"))
-    return replace(files, reverse=(back,)), (bare + b"/" if path.endswith("/") else target) + query
+    if path.endswith("/"):
+        _, key, *rest = bare.split(b"/", 2)
+        target = b"/".join([b"", key + MADE.encode() * (bare == target), *rest, b""])
+    return replace(files, reverse=(back,)), target + query
 
 
 def in_folder(files: BoundRoute, rule: BoundRewrite, scope: Scope, reading: Reading, extras: Extras | None) -> Forward:

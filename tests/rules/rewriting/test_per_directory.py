@@ -100,9 +100,9 @@ def test_variables_go_along_with_another_name() -> None:
     text = (
         P
         + rule("p", "a$", "/p/b", "L", "E=A:1")
-        + rule("p", "b$", "http://two/%{ENV:REDIRECT_A}%{ENV:REDIRECT_URL}", "P")
+        + rule("p", "b$", "http://two/%{ENV:REDIRECT_A}%{ENV:REDIRECT_STATUS}%{ENV:REDIRECT_URL}", "P")
     )
-    assert asked(text, "/p/a") == "http://two/1/p/a"
+    assert asked(text, "/p/a") == "http://two/1200"
 
 
 FOLDERS = [
