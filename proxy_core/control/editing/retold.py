@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from proxy_core.config.editing.site_edits import Unusable
-from proxy_core.config.reading.document import parse
+from proxy_core.config.reading.toml_syntax import values
 from proxy_core.control.editing.commands import Change
 from proxy_core.control.editing.ctl_words import line
 from proxy_core.control.editing.history import HistoryEntry
@@ -19,9 +19,10 @@ MOST = 50
 def retold(entries: Sequence[HistoryEntry], since: float) -> dict[int, str]:
     """By number, the line of each generation from ``since`` (epoch seconds) on that changed the site file."""
     found: dict[int, str] = {}
-    for before, after in pairwise(entries[-MOST - 1 :]):
-        if after.at >= since and before.text and after.text and before.text != after.text:
-            was, now = (parse(each.text, "site.toml").data for each in (before, after))
+    newest = sum(each.at >= since for each in entries[-MOST:])
+    kept = [(each, values(each.text).data) for each in entries[-newest - 1 :]]
+    for (before, was), (after, now) in pairwise(kept):
+        if before.text and after.text and before.text != after.text:
             try:
                 edits = reverting(now, was, was)
             except Unusable:

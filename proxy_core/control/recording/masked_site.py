@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from proxy_core.config.editing.site_edits import Set, Unusable, edited
 from proxy_core.config.reading.document import parse
+from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import address_of
 from proxy_core.control.editing.history import HistoryEntry
 from proxy_core.control.recording.rows import Row, short
@@ -56,16 +57,16 @@ def _spelled(value: str) -> str:
 
 def without_secrets(text: str) -> tuple[str, list[str]]:
     """The text with what is secret masked, and the values that were. A text that cannot be edited is left out whole."""
-    document = parse(text)
-    options = document.data.get("site")
+    data = values(text).data
+    options = data.get("site")
     named = options.get("secret_headers") if isinstance(options, dict) else None
     fields = frozenset(str(each).lower() for each in named) if isinstance(named, list) else frozenset()
-    found = dict(_secrets(document.data, fields))
+    found = dict(_secrets(data, fields))
     if not found:
         return text, []
-    edits = [Set(address_of(document.data, path), shown) for path, (_, shown) in found.items()]
+    edits = [Set(address_of(data, path), shown) for path, (_, shown) in found.items()]
     try:
-        return edited(document, edits).text, [value for value, _ in found.values()]
+        return edited(parse(text), edits).text, [value for value, _ in found.values()]
     except Unusable:
         return "", [value for value, _ in found.values()]
 
