@@ -66,20 +66,24 @@ def _is_secret_parameter(name: str) -> bool:
 
 
 def masked_head(head: str, secret: Collection[str] = ()) -> str:
-    """The head of a request, with secret fields and parameters masked. ``secret`` are names of further fields, in lower
-    case. A line that continues another is masked whole."""
-    line, *fields = re.split(r"\r?\n", head)
-    return "\r\n".join([masked_target(line), *(_field(each, secret) for each in fields)])
+    """The head of a message, or lines of one, with secret fields and parameters masked. ``secret`` are names of further
+    fields, in lower case. A line that continues another is masked whole."""
+    return "\r\n".join(_line(each, secret) for each in re.split(r"\r?\n", head))
 
 
 _SECRET = frozenset(map(str.lower, SECRET_FIELDS))
 
 
-def _field(line: str, secret: Collection[str]) -> str:
+def is_secret_field(name: str, secret: Collection[str] = ()) -> bool:
+    """Whether the value of a field of this name is secret; ``secret`` as for ``masked_head``."""
+    known = name.strip().lower()
+    return known in _SECRET or known in secret or is_secret(known)
+
+
+def _line(line: str, secret: Collection[str]) -> str:
     if line.startswith((" ", "\t")):
         return f" {MASK}"
     name, colon, value = line.partition(":")
-    known = name.strip().lower()
-    if known in _SECRET or known in secret or is_secret(known):
-        return f"{name}{colon} ({len(value.strip())} bytes, masked)" if colon else line
-    return f"{name}{colon}{masked_target(value)}"
+    if colon and " " not in name.strip() and is_secret_field(name, secret):
+        return f"{name}{colon} ({len(value.strip())} bytes, masked)"
+    return masked_target(line)

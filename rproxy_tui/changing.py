@@ -39,7 +39,7 @@ from rproxy_tui.screens.problems import ProblemsScreen
 from rproxy_tui.time_cursor import TimeCursor
 from rproxy_tui.widgets.dialogs import Choice, foretold, shortened
 from rproxy_tui.widgets.frame import outcome
-from rproxy_tui.words import printable
+from rproxy_tui.words import middle, printable
 
 READ_ONLY = Problem(
     what="this console is read-only: nothing was changed",
@@ -183,7 +183,8 @@ class ChangingApp(App[Ending], inherit_bindings=False):
             return
         self.ctl = "rproxy ctl note"
         try:
-            self.say(f"note written to {(await self.engine.note(3600.0)).folder}", "success")
+            folder = (await self.engine.note(3600.0)).folder
+            self.say(f"note written to {middle(folder, self.size.width - 20)}", "success")  # its name is at the end
         except OSError as error:
             self.say(f"the note cannot be written: {error}", "error")
 

@@ -108,7 +108,7 @@ FACTS = (
     Fact("weight", lambda load: words.weight(load.weight), lambda load: load.weight),
     Fact("share", lambda load: words.percent(load.share), lambda load: load.share),
     Fact("promised", lambda load: words.percent(load.promised), lambda load: load.promised),
-    Fact("oldest", lambda load: words.span(load.oldest) if load.busy else words.NOTHING),
+    Fact("oldest", lambda load: words.span(load.oldest) if load.busy > 0 else words.NOTHING),
     _latency("p50"),
     _latency("p99"),
     Fact("2xx 3xx 4xx 5xx", classes),

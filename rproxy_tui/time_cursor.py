@@ -45,11 +45,16 @@ class TimeCursor:
             self._shown, self._shown_for = found, self.at
         return self._shown or now
 
+    @property
+    def _showing(self) -> float:
+        """The moment on the screen, which is not quite the one that is wanted."""
+        return self._shown.at if self._shown is not None else self.at or 0.0
+
     def words(self, now: float) -> str:
         """``15:08:20, 47 min ago``, or "" for now."""
         if self.at is None:
             return ""
-        at = self._shown.at if self._shown is not None else self.at
+        at = self._showing
         late = "" if self.at == self._shown_for else f", {words.clock(self.at)} is on its way"
         return f"{words.clock(at)}, {words.span(now - at)} ago{late}"
 
@@ -57,4 +62,6 @@ class TimeCursor:
         """Why nothing is changed; None while it is now."""
         if self.at is None:
             return None
-        return Problem(what=f"{words.clock(self.at)} is shown, and changes are made now", todo="press 0 for now first")
+        return Problem(
+            what=f"{words.clock(self._showing)} is shown, and changes are made now", todo="press 0 for now first"
+        )

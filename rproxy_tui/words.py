@@ -52,11 +52,11 @@ def millis(seconds: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    return f"{fraction * 100:.0f}%"
+    return f"{fraction * 100:.0f}%" if fraction >= 0 else NOTHING
 
 
 def weight(number: float) -> str:
-    return f"{number:g}"
+    return f"{number:g}" if number >= 0 else NOTHING
 
 
 def span(seconds: float) -> str:

@@ -8,11 +8,14 @@ import os
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from time import localtime, strftime
+
+from msgspec.structs import replace
 
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
-from proxy_core.control.editing.retold import retold
+from proxy_core.control.editing.retold import MOST, retold
 from proxy_core.control.view import Generation, IncidentNote, Snapshot
 from proxy_core.control.watching.log_records import record
 from proxy_core.runtime.recent_requests import Recorder
@@ -27,14 +30,25 @@ async def written(
     editor: Editor, recorder: Recorder, snapshot: Snapshot, generations: tuple[Generation, ...], since: float
 ) -> IncidentNote:
     """Write a note of the last ``since`` seconds. Raises OSError."""
+    from proxy_core.control.recording.masked_site import GenerationRows
     from proxy_core.control.watching.incident_note import NoteFacts, files
 
-    at, entries = snapshot.at, (*editor.history.entries,)
+    def shown() -> tuple[tuple[Generation, ...], dict[int, str]]:
+        """The generations without their secrets, and the lines that do the same."""
+        known = GenerationRows()
+        public = [known.entry(each) for each in entries]
+        by_number = {each.number: each for each in public}
+        kept = ((each, by_number.get(each.number)) for each in generations)
+        told = tuple(replace(each, sentence=its.sentence, diff=its.diff) for each, its in kept if its is not None)
+        return told, retold(public, at - since)
+
+    at, entries = snapshot.at, editor.history.entries[-MOST - 1 :]
     kept_longer = recorder.kept_after(0, MOST_KEPT, failed=True)
     failing = [each for each in kept_longer if max(each.status, each.cut) >= 500 and each.at >= at - since]
+    told, lines = await asyncio.to_thread(shown)
     facts = NoteFacts(
-        file=editor.file.name, at=at, since=at - since, troubles=snapshot.troubles, generations=generations,
-        lines=await asyncio.to_thread(retold, entries, at - since), steps=(*recorder.hour.steps,),
+        file=editor.file.name, at=at, since=at - since, troubles=snapshot.troubles, generations=told,
+        lines=lines, steps=(*recorder.hour.steps,),
         members=snapshot.members, failing=tuple(map(record, failing[-MOST_FAILING:])),
     )  # fmt: skip
     texts = await asyncio.to_thread(files, facts)
@@ -43,7 +57,7 @@ async def written(
 
 
 def kept(site_file: Path, at: float, files: Mapping[str, str]) -> Path:
-    """Write the files of a note made at an epoch second; gives their folder. Raises OSError. Blocks."""
+    """Write the files of a note made at an epoch second, all or none; gives their folder. Raises OSError. Blocks."""
     notes = journal_of(site_file).parent / "notes"
     notes.mkdir(parents=True, exist_ok=True, mode=0o700)
     stem = strftime("%Y-%m-%d-%H%M%S", localtime(at))
@@ -54,8 +68,12 @@ def kept(site_file: Path, at: float, files: Mapping[str, str]) -> Path:
             break
         except FileExistsError:
             continue
-    for name, text in files.items():
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(text)
+    try:
+        for name, text in files.items():
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as out:
+                out.write(text)
+    except OSError:
+        rmtree(folder, ignore_errors=True)
+        raise
     return folder

@@ -117,15 +117,17 @@ class DashboardPage(Page):
 
 
 def wrong(troubles: Sequence[Trouble], history: Sequence[Generation]) -> Content:
-    """A line for each thing that is wrong, worst first."""
+    """A line for each thing that is wrong, worst first. A key stands at the line that it acts on, the first."""
+    drained = next((each for each in troubles if each.subject.kind == "member"), None)
+    reverted = next((each for each in troubles if each.generation), None)
     lines = [
         Content.assemble(
             ("✗ ", "$text-error"),
             (trouble_words.who(trouble), "bold $text-error"),
             f"  {trouble_words.evidence(trouble)}",
             (f"  {trouble_words.since(trouble, history)}", "$text-muted"),
-            ("  D drain" if trouble.subject.kind == "member" else "", "$text-accent"),
-            (f"  R revert g{trouble.generation}" if trouble.generation else "", "$text-accent"),
+            ("  D drain" if trouble is drained else "", "$text-accent"),
+            (f"  R revert g{trouble.generation}" if trouble is reverted else "", "$text-accent"),
         )
         for trouble in troubles[:TROUBLES]
     ]

@@ -7,6 +7,7 @@ says what it did: how requests ended in the minutes before it came into force, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from textual import work
@@ -18,6 +19,7 @@ from textual.widgets import Static
 from proxy_core.control.editing.commands import Command, Refused, Restore, Revert, made_on
 from proxy_core.control.view import Generation, Saved, Snapshot
 from proxy_core.control.watching import effects
+from proxy_core.control.watching.troubles import Trouble
 from proxy_core.errors import errors
 from rproxy_tui import sentences, words
 from rproxy_tui.content import Content
@@ -92,6 +94,8 @@ class HistoryPage(Page):
         self._then = ""
         """The generation that was in force at a moment that is past; "" for now."""
         self._now = 0.0
+        self._coming = True
+        """Nothing was pulled yet since one came here from another page."""
 
     def body(self) -> ComposeResult:
         with Container(id="split"):
@@ -118,6 +122,18 @@ class HistoryPage(Page):
             if followed:
                 self.table.go_to(self._newest)
             self._describe()
+        if self._coming:
+            self._coming = False
+            self._go_to_cause(snapshot.troubles)
+
+    def on_screen_suspend(self) -> None:
+        self._coming = self.app.current_mode != self.key  # else it is but a question that stands on it
+
+    def _go_to_cause(self, troubles: Sequence[Trouble]) -> None:
+        """Whoever comes while something is wrong comes for the generation that came just before it."""
+        cause = next((str(trouble.generation) for trouble in troubles if trouble.generation), "")
+        if cause in self._generations and self.table.cursor == self._newest:
+            self.table.go_to(cause)
 
     def _shown(self, key: str) -> ShownGeneration:
         mark, style, _ = IN_FORCE[self._saved] if key == self._newest else ("", "", "")

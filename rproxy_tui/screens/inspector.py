@@ -21,8 +21,9 @@ from textual.widgets import Static
 from proxy_core.control.explaining.explanation import masked_value
 from proxy_core.control.question import Inspection, Verdict
 from proxy_core.control.view import ListenerState
-from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.log_records import Record, public
 from proxy_core.printable import lines as lines_of
+from proxy_core.secret_values import MASK
 from rproxy_tui import words
 from rproxy_tui.console import ConsoleVerbs
 from rproxy_tui.content import Content
@@ -138,9 +139,10 @@ def copy_as_curl(console: ConsoleVerbs, inspection: Inspection) -> None:
     """Put a curl command that asks the same into the clipboard."""
     listeners = {each.name: each for each in console.engine.snapshot().listeners}
     listener = listeners.get(inspection.explanation.listener, next(iter(listeners.values()), None))
-    masked = any(map(masked_value, lines_of(inspection.request_head)))
+    record, head = inspection.record, lines_of(inspection.request_head)
+    masked = any(map(masked_value, head)) or MASK in public(record).target
     more = "; masked secrets are not in it" if masked else ""
-    console.copy(as_curl(inspection, listener), f"request {inspection.record.number} as curl{more}")
+    console.copy(as_curl(inspection, listener), f"request {record.number} as curl{more}")
 
 
 def summary(record: Record) -> Content:
@@ -240,7 +242,7 @@ def _head(title: str, head: str, nothing: str) -> Content:
 def as_curl(inspection: Inspection, listener: ListenerState | None) -> str:
     """A shell command that sends the same request to this proxy again: same method, path as it was spelled, fields.
     Masked secrets are left out; a body is not kept, so a file is named in its place."""
-    record = inspection.record
+    record = public(inspection.record)
     curl = ["curl", "--path-as-is", "-g"]  # a path is no pattern to curl either
     address = words.reachable(listener) if listener is not None else ""
     scheme = "https" if listener is not None and listener.tls else "http"

@@ -33,7 +33,7 @@ CONSIDERED = 2000
 
 def caret(error: BadFilter, scrolled: int, width: int) -> str:
     """What is wrong, with a caret under its place; before the caret where there is no room behind it."""
-    at, what = max(0, error.position - scrolled), error.what
+    at, what = min(max(0, error.position - scrolled), width - 1), error.what
     if at + 2 + len(what) <= width or len(what) + 1 > at:
         return words.clip(f"{' ' * at}^ {what}", width)
     return f"{what:>{at - 1}} ^"

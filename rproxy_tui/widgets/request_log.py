@@ -22,7 +22,7 @@ from textual.strip import Strip
 from proxy_core.config.model import Site
 from proxy_core.control.view import EngineView, Snapshot
 from proxy_core.control.watching.in_turns import in_turns, passing
-from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.log_records import Record, public
 from proxy_core.control.watching.record_filter import term, values_of
 from proxy_core.http.target import as_bytes_text, escaped
 from proxy_core.runtime.failed_requests import SLOW
@@ -92,7 +92,8 @@ def cell_term(record: Record, title: str) -> str:
 
 
 def as_line(record: Record) -> str:
-    """A request in one line of text, with all that the log knows: for copying."""
+    """A request in one line of text, with all that the log knows but what is secret: for copying."""
+    record = public(record)
     parts = [
         words.clock(record.at),
         str(record.status),
@@ -112,9 +113,12 @@ def as_line(record: Record) -> str:
 
 
 def nothing_yet(snapshot: Snapshot, site: Site) -> str:
-    """What to do so that the log fills: the first thing that is missing."""
+    """What to do so that the log fills: the first thing that is missing. Those of a service far away come a moment
+    after its numbers."""
     if snapshot.past:
         return "the requests of that moment are no longer kept: the newest 10,000 are"
+    if snapshot.newest_record:
+        return "the newest requests are on their way"
     listener = next((each for each in snapshot.listeners if not each.draining), None)
     if listener is None and site.listeners:
         return "no listener could be opened: p says why and what to do"

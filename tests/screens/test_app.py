@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from proxy_core.control.editing.commands import Change, Delete, Insert, Keep, Refused, Reload, Set
+from proxy_core.control.view import IncidentNote
 from proxy_core.errors import Problem
 from rproxy_tui.app import PAGES, ConsoleApp
 from rproxy_tui.screens.problems import ProblemsScreen
@@ -96,6 +97,17 @@ async def test_y_copies_the_line_of_the_last_change_on_every_page(page: str) -> 
         await pilot.press("y")
         await settled(pilot)
         assert pilot.app.clipboard == "rproxy ctl weight backend/b 7"
+
+
+async def test_where_a_note_was_written_is_told_to_its_end_however_deep_that_is() -> None:
+    class Deep(FakeEngine):
+        async def note(self, since: float) -> IncidentNote:
+            return IncidentNote(folder=f"/var/lib{'/deep' * 20}/note-142655", files=(), text="")
+
+    async with console(Deep(), (80, 24)) as pilot:
+        await pilot.press("!")
+        await until(pilot, lambda: "note written to /var/lib/" in text(pilot.app), "the note is written")
+        assert "/note-142655" in text(pilot.app)
 
 
 async def test_a_question_comes_before_a_risky_command_and_no_is_the_default() -> None:

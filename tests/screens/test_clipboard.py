@@ -12,6 +12,7 @@ from proxy_core.config.model import Site
 from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.explaining.explanation import masked
 from rproxy_tui.screens.inspector import as_curl
+from rproxy_tui.widgets.request_log import as_line
 from tests.poison import OBEYED, POISON, worst_site
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import console, until
@@ -24,7 +25,11 @@ def test_a_copied_curl_is_printable_and_a_shell_reads_the_very_bytes_from_it() -
     engine.advance(1)
     inspection = asyncio.run(engine.inspect(1))
     assert inspection is not None
-    line = as_curl(msgspec.structs.replace(inspection, request_head=masked(HEAD, Site())), None)
+    record = msgspec.structs.replace(inspection.record, target="/a?code=hush&b=1", cause="token=hush")
+    came = masked(HEAD[:-2] + b"X-Auth-Token: hush\r\n\r\n", Site())
+    line = as_curl(msgspec.structs.replace(inspection, record=record, request_head=came), None)
+    assert "hush" not in line + as_line(record)
+    assert "&b=1" in line
     assert line.isprintable()
     read = subprocess.run(["bash", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
     assert b"X-A: \x1b]0;PWN\x07'\\n$(id)\x7f\xe9\xc3\xa91" in read.stdout.split(b"\0")

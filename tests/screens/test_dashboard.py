@@ -12,7 +12,7 @@ from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import EngineView
 from proxy_core.control.watching.troubles import Sign, Subject, Trouble
 from proxy_core.errors import Problem
-from rproxy_tui.screens.dashboard import latest
+from rproxy_tui.screens.dashboard import latest, wrong
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import SIZES, console, settled, text
 from tests.screens.sites import EMPTY
@@ -65,6 +65,22 @@ async def test_what_is_wrong_stands_above_all_with_its_evidence_and_goes_when_it
         engine.advance(1)
         await settled(pilot)
         assert "peers" not in text(pilot.app)
+
+
+def test_a_key_stands_at_the_one_trouble_that_it_acts_on() -> None:
+    sign = Sign(measure="5xx", part=0.5, expected=0.0, per_second=9.0, since=0.0, found=30.0)
+    found = [
+        Trouble(subject=subject, signs=(sign,), p95=0.1, p95_expected=0.1, generation=generation)
+        for subject, generation in (
+            (Subject("rule", "rewrites", "old"), 2),
+            (Subject("member", "shop", "c"), 3),
+            (Subject("member", "shop", "d"), 0),
+        )
+    ]
+    lines = wrong(found, ()).plain.splitlines()
+    assert ["R revert g2" in line for line in lines] == [True, False, False]
+    assert ["D drain" in line for line in lines] == [False, True, False]
+    assert "R revert g3" not in lines[1]
 
 
 async def test_an_edit_is_marked_under_the_charts() -> None:

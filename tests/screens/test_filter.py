@@ -154,6 +154,7 @@ async def test_what_went_wrong_is_shown_from_before_the_oldest_of_all_requests()
         (BadFilter("wrong", 4), 0, "    ^ wrong"),
         (BadFilter("wrong", 18), 0, "            wrong ^"),
         (BadFilter("wrong", 30), 20, "          ^ wrong"),
+        (BadFilter("wrong", 4000), 0, "             wrong ^"),
         (BadFilter("far too long for it", 2), 0, "  ^ far too long fo…"),
     ],
 )

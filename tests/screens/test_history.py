@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 
 from proxy_core.control.editing.commands import Redo, Restore, Revert, Undo
 from proxy_core.control.watching.effects import GenerationEffect, Side
+from proxy_core.control.watching.troubles import Sign, Subject, Trouble
 from rproxy_tui import sentences
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.history import HistoryPage
@@ -183,3 +184,22 @@ async def test_in_the_past_the_generation_of_then_is_marked() -> None:
         rows = [line for line in screen(pilot).splitlines() if "in force" in line and line.split()[0].isdigit()]
         assert "● in force" in rows[0]
         assert "◀ in force then" in rows[1]
+
+
+async def test_whoever_comes_while_something_is_wrong_finds_the_cursor_on_what_came_just_before() -> None:
+    made = await engine()
+    sign = Sign(measure="4xx", part=0.98, expected=0.0, per_second=9.0, since=made.now - 60, found=made.now - 30)
+    rule = Subject("rule", "rewrites", "old")
+    made.troubles = (Trouble(subject=rule, signs=(sign,), p95=0.02, p95_expected=0.02, peers=0, generation=2),)
+    async with console(made, (80, 24), page="7") as pilot:
+        await until(pilot, lambda: cursor(pilot) == "2", "the cursor on generation 2")
+        await pilot.press("g", "R")
+        await shown(pilot, "Take back what generation 4")
+        await pilot.press("escape")
+        await settled(pilot)
+        assert cursor(pilot) == "4", "a question moves no cursor"
+        await pilot.press("1", "7")
+        await until(pilot, lambda: cursor(pilot) == "2", "the cursor on generation 2 again")
+        await pilot.press("k", "1", "7")
+        await settled(pilot)
+        assert cursor(pilot) == "3", "a row that somebody chose stays chosen"

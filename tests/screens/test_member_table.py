@@ -13,6 +13,7 @@ from proxy_core.control.editing.commands import Change, Set
 from proxy_core.control.view import MemberLoad, Percentiles
 from rproxy_tui import words
 from rproxy_tui.app import PAGES
+from rproxy_tui.member_facts import FACTS
 from rproxy_tui.page import Page
 from rproxy_tui.widgets.member_tables import MEMBERS, MemberTable, ShownMember, peers
 from tests.screens.fake import FakeEngine
@@ -217,3 +218,12 @@ async def test_the_balancers_page_never_repeats_the_balancers_name_in_its_member
         await settled(pilot)
         table = pilot.app.screen.query_one(MemberTable)
         assert "backend/" not in "\n".join(strip.text for strip in table._drawn)
+
+
+def test_what_nobody_kept_of_a_member_is_told_as_nothing() -> None:
+    """As a moment has one of whom only its requests are known (``moment``)."""
+    unknown = dict.fromkeys(("weight", "busy", "elected", "promised", "sent", "received", "errors", "retries"), -1)
+    load = msgspec.structs.replace(FakeEngine().snapshot().members[0], **unknown, ejections=-1, oldest=0.0)
+    told = {fact.label: fact.text(load) for fact in FACTS}
+    assert {name for name, value in told.items() if "-1" in value} == set()
+    assert (told["weight"], told["promised"], told["oldest"]) == ("–", "–", "–")

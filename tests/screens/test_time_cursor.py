@@ -52,6 +52,10 @@ def test_what_is_on_its_way_leaves_the_picture_before_it_and_says_so() -> None:
     assert cursor.words(now.at).endswith("is on its way")
     assert cursor.look(fake.snapshot_at, now).at == START + 40
     assert "way" not in cursor.words(now.at)
+    cursor.move(-13, now.at)
+    cursor.look(lambda at: None, now)
+    assert (found := cursor.refusal()) is not None
+    assert found.what.startswith(f"{words.clock(START + 40)} is shown"), "as the status line says"
 
 
 def test_a_moment_is_asked_for_once() -> None:

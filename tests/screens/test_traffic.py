@@ -209,6 +209,12 @@ def test_an_empty_log_says_what_to_do_first(text: str, expected: str) -> None:
     assert nothing_yet(engine.snapshot(), engine.site().site).startswith(expected)
 
 
+def test_a_log_whose_requests_are_not_here_yet_does_not_say_that_there_are_none() -> None:
+    engine = FakeEngine(rate=0)
+    seen = msgspec.structs.replace(engine.snapshot(), newest_record=7)
+    assert nothing_yet(seen, engine.site().site) == "the newest requests are on their way"
+
+
 def test_a_listener_that_could_not_be_opened_is_not_taken_for_a_missing_one() -> None:
     engine = FakeEngine(rate=0)
     closed = msgspec.structs.replace(engine.snapshot(), listeners=())

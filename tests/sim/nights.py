@@ -242,6 +242,21 @@ NIGHTS = {
         (_ill(Subject("rule", "rewrites", "old-pages"), hits=lambda m, p: bool(p.rule), refused=1.0, generation=2),),
         generations=(AppliedAt(1, 0), AppliedAt(2, BEGIN - 5)),
     ),
+    "a member is drained as a rule is mended": Night(
+        150, FOUR, tuple(p._replace(weight=0.1) if p.rule else p for p in SHOP),
+        (
+            _ill(
+                Subject("rule", "rewrites", "old-pages"), hits=lambda m, p: bool(p.rule), refused=1.0, generation=2,
+                lasts=120.0,
+            ),
+            # ... in the middle of a step
+            Incident(BEGIN + 120, BEGIN + 130, hits=lambda m, p: bool(p.rule), refused=0.5),
+            Incident(BEGIN + 120, BEGIN + 130, hits=lambda m, p: m == "c" and bool(p.rule), refused=0.5),
+            Incident(BEGIN + 120, BEGIN + 130, hits=lambda m, p: m == "c", traffic=0.5),
+            Incident(BEGIN + 130, 1e6, hits=lambda m, p: m == "c", traffic=0.0),
+        ),
+        generations=(AppliedAt(1, 0), AppliedAt(2, BEGIN - 5)),
+    ),
     "an edit makes a route slow": Night(
         150, FOUR, SHOP, (_ill(_route("images"), hits=lambda m, p: p.route == "images", slower=8, generation=3),),
         generations=(AppliedAt(1, 0), AppliedAt(2, BEGIN / 2), AppliedAt(3, BEGIN - 10)),

@@ -120,8 +120,8 @@ class Options(SiteTable, frozen=True, kw_only=True):
     dropped, whether this is on or not."""
 
     secret_headers: Annotated[tuple[str, ...], example(["X-Api-Key"])] = ()
-    """Names of fields whose values the console and explain do not show, besides Authorization, Proxy-Authorization,
-    Cookie and Set-Cookie."""
+    """Names of fields that are secret, besides Authorization, Proxy-Authorization, Cookie, Set-Cookie and those whose
+    names say so (X-Auth-Token): explain, copied requests, HAR, recordings and notes do not show their values."""
 
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks (CIDR) of the proxies in front of this one, whose X-Forwarded-* fields are believed.

@@ -20,7 +20,7 @@ class Recording(SiteTable, frozen=True, kw_only=True):
 
     file: Annotated[NonEmpty, example("site.rec")]
     """File to record to, relative to the site file. It is made with mode 0600 and never served. Another program's file
-    is left alone."""
+    is left alone. Each service needs one of its own: two that record to one file mix what they tell."""
 
     keep: Annotated[float, Meta(ge=60, le=31_622_400)] = 86_400.0
     """Seconds after which what was recorded is deleted."""

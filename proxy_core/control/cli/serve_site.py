@@ -213,7 +213,7 @@ async def _reload(engine: Engine, log: EventLog, manager: ServiceManager) -> Non
     finally:
         manager.ready()
     if isinstance(result, Refused):
-        log.refused(engine.sight())
+        log.refused(engine.sight(), result.problems)
         return
     log.see(engine.sight())
     if result.generation == before:

@@ -20,7 +20,7 @@ def retold(entries: Sequence[HistoryEntry], since: float) -> dict[int, str]:
     """By number, the line of each generation from ``since`` (epoch seconds) on that changed the site file."""
     found: dict[int, str] = {}
     for before, after in pairwise(entries[-MOST - 1 :]):
-        if after.at >= since and before.text != after.text:
+        if after.at >= since and before.text and after.text and before.text != after.text:
             was, now = (parse(each.text, "site.toml").data for each in (before, after))
             try:
                 edits = reverting(now, was, was)

@@ -21,7 +21,7 @@ from proxy_core.http.target import readable
 from proxy_core.rules.decision import Forward, Redirect, Respond, Step
 from proxy_core.rules.facts import FactKey, Need
 from proxy_core.runtime.exchange import Exchange
-from proxy_core.secret_values import SECRET_FIELDS
+from proxy_core.secret_values import is_secret_field, masked_head
 from proxy_core.serve.way import Way
 
 
@@ -116,9 +116,8 @@ def _shown(fact: FactKey, answer: str | None) -> tuple[str, str, str, str | None
 
 
 @lru_cache(64)
-def _secret(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    either = "|".join(map(re.escape, (*SECRET_FIELDS, *names))).encode()
-    return re.compile(rb"(?im)^(%b)([ \t]*:[ \t]*)([^\r\n]*)" % either)
+def _of_site(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(str.lower, names))
 
 
 masked_value = re.compile(r"\(\d+ bytes, masked\)\s*$").search
@@ -126,9 +125,9 @@ masked_value = re.compile(r"\(\d+ bytes, masked\)\s*$").search
 
 
 def masked(head: bytes, site: Site) -> str:
-    """A head as text, with the values of credentials, cookies and the site's own secrets replaced by their length."""
-    shown = _secret(site.site.secret_headers).sub(lambda m: b"%b%b(%d bytes, masked)" % (m[1], m[2], len(m[3])), head)
-    return shown.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    """A head as text, with the values of what is secret, also by the site's own word, replaced by their length."""
+    text = head.decode("utf-8", "backslashreplace")
+    return masked_head(text, _of_site(site.site.secret_headers)).replace("\r\n", "\n")
 
 
 def _verdict(step: Step, site: Site) -> Verdict:
@@ -140,7 +139,9 @@ def _verdict(step: Step, site: Site) -> Verdict:
 def _secrets(head: bytes, site: Site) -> tuple[str, ...]:
     """The values of a head's secrets and the longer words in them, the longest first, but for what anybody may see
     since it also stands elsewhere in the head."""
-    values = [readable(value) for _, _, value in _secret(site.site.secret_headers).findall(head)]
+    names = _of_site(site.site.secret_headers)
+    fields = (line.partition(":") for line in readable(head).split("\n")[1:])
+    values = [value.strip() for name, _, value in fields if is_secret_field(name, names)]
     words = {word for value in values for word in re.split(r"[\s,;]+", value)}
     words |= {word.partition("=")[2] for word in words}
     public = masked(head, site)

@@ -16,12 +16,12 @@ from proxy_core.control.recording.sampling import Sampled, stands_out
 from proxy_core.control.view import Second
 from proxy_core.control.watching.events import Event
 from proxy_core.control.watching.kept_snapshots import PackedSnapshot
-from proxy_core.control.watching.log_records import record
+from proxy_core.control.watching.log_records import public, record
 from proxy_core.printable import printable
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.last_hour import TenSeconds
 from proxy_core.runtime.path_shapes import shape_of
-from proxy_core.secret_values import masked, masked_head, masked_target
+from proxy_core.secret_values import masked, masked_head
 
 Row = tuple[Any, ...]
 
@@ -45,14 +45,14 @@ def _came(seconds: float) -> float | None:
 def request_row(kept: Sampled) -> Row:
     """A finished request."""
     exchange, weight = kept
-    seen = record(exchange)
+    seen = public(record(exchange))
     return (
         seen.at + max(0.0, seen.total), seen.at, exchange.view.connection.listener, seen.client, short(seen.method),
-        short(masked_target(seen.target)), short(masked(shape_of(exchange.view.method, exchange.view.target))),
+        short(seen.target), short(masked(shape_of(exchange.view.method, exchange.view.target))),
         short(seen.host), seen.version, seen.status, seen.cut, seen.received, seen.sent, seen.route, seen.rule,
         seen.balancer, seen.member, seen.attempts, seen.retries, seen.generation, _came(seen.queued),
-        _came(seen.waited), _came(seen.first), _came(seen.total), short(masked(masked_target(seen.cause))),
-        short(masked_target(seen.referer)), short(masked(seen.user_agent)), weight,
+        _came(seen.waited), _came(seen.first), _came(seen.total), short(seen.cause),
+        short(seen.referer), short(seen.user_agent), weight,
         _head(exchange) if stands_out(exchange) else None,
     )  # fmt: skip
 

@@ -59,9 +59,9 @@ class HandingOver:
     async def lend(self) -> None:
         """Save, and refuse edits from now on. Raises NotUpgraded where what is in force is not on disk, or waits to be
         confirmed: whoever takes over would begin with the text before it."""
+        await self.editor.saver.flush()
         if (waiting := self.editor.history.unconfirmed) is not None:
             raise NotUpgraded(f"generation {waiting.number} waits to be confirmed: {waiting.sentence}")
-        await self.editor.saver.flush()
         if self.editor.saver.state != "saved":
             why = "; ".join(each.what for each in self.editor.saver.problems) or "it could not be written in time"
             raise NotUpgraded(f"the site in force is not the file on disk: {why}")

@@ -25,11 +25,10 @@ from proxy_core.balance.latency_histogram import percentiles
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.control.watching import evidence
 from proxy_core.control.watching.evidence import Comparison, Count, Odds, against, odds, onset, spread_of, surprise
+from proxy_core.control.watching.look_back import WINDOW, Cells, LookBack, look_back, peers_of, together
 from proxy_core.control.watching.troubles import SITE, AppliedAt, Kind, Measure, Sign, Subject, Trouble
-from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, TenSeconds, merged, pack
+from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, TenSeconds, pack
 
-WINDOW = 6
-"""Steps that are "now": a minute."""
 BLOCKS = 10
 """Minutes before, that a thing is held against itself in."""
 MINUTES = 60
@@ -65,27 +64,7 @@ EFFECTS: Mapping[Measure, Effect] = {
 }
 
 
-Cells = Sequence[tuple[CellKey, CellCounts]]
 Belongs = Callable[[CellKey], bool]
-
-
-class LookBack(NamedTuple):
-    """What is looked at: the steps of the hour, oldest first; the last WINDOW of them as one; the minutes before that,
-    each as one, and the last BLOCKS of these as one."""
-
-    steps: Sequence[TenSeconds]
-    now: Cells
-    minutes: Sequence[TenSeconds]
-    reference: Cells
-
-
-def together(steps: Sequence[TenSeconds]) -> TenSeconds:
-    """Steps as one, cell by cell."""
-    cells: dict[CellKey, list[CellCounts]] = {}
-    for step in steps:
-        for key, cell in step.cells:
-            cells.setdefault(key, []).append(cell)
-    return TenSeconds(steps[-1].at, tuple((key, merged(same)) for key, same in cells.items()))
 
 
 def diagnose(past: LookBack, generations: Sequence[AppliedAt], before: Sequence[Trouble] = ()) -> tuple[Trouble, ...]:
@@ -229,7 +208,7 @@ def _member(
     now: Cells,
     lasting: Mapping[Subject, Sign],
 ) -> Suspect | None:
-    peers = [each for each in now if each[0].member in pool and each[0].member != member]
+    peers = peers_of(member, pool, past)
     count = _count(measure, peers)
     yardstick = Yardstick(measure, count, odds(peers, count), past, lasting)
     subject = Subject("member", *member)
@@ -391,7 +370,7 @@ class Diagnosis:
             self._minutes = [*self._minutes[1 - MINUTES :], minute]
             self._reference = together(self._minutes[-BLOCKS:]).cells
             await sleep(0)
-        past = LookBack(steps, together(steps[-WINDOW:]).cells, self._minutes, self._reference)
+        past = look_back(steps, self._minutes, self._reference)
         found: list[Suspect] = []
         for stage in _stages(past, self.troubles):
             found += stage

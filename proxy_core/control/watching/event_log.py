@@ -25,6 +25,7 @@ from proxy_core.config.model import Log
 from proxy_core.control.watching.events import Event, Level, Sight, Told, events, reached
 from proxy_core.control.watching.floods import Spells, thinned
 from proxy_core.control.watching.log_file import own_descriptor
+from proxy_core.errors import Problem
 from proxy_core.printable import printable
 
 KEPT = 256 * 1024
@@ -147,10 +148,13 @@ class EventLog:
             found.append(Event(level="warning", kind="lines_lost", text=text, facts={"count": missing}))
         self._write(found)
 
-    def refused(self, now: Sight) -> None:
-        """Tell why the file on disk is not taken, even where that is known: somebody has asked for it again."""
+    def refused(self, now: Sight, why: Iterable[Problem]) -> None:
+        """Tell why the file on disk is not taken, even where that is known: somebody has asked for it again. ``why``
+        is told where nothing is wrong with the file itself."""
         self._before = replace(self._before, refused=())
         self.see(now)
+        if not now.refused:
+            self.tell(*(Event(level="error", kind="config_refused", text=f"not reloaded: {each}") for each in why))
 
     def tell(self, *found: Event) -> None:
         """Tell what happened just now."""

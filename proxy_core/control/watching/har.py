@@ -2,7 +2,7 @@
 others open.
 
 It is made of Records alone, so it holds the fields of a head that these know, and no body. Names that begin with ``_``
-are ours, as the format allows. What is secret in an address is masked. Pure.
+are ours, as the format allows. What is secret is masked. Pure.
 """
 
 from __future__ import annotations
@@ -13,33 +13,34 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from msgspec.json import encode, format
+from msgspec.json import encode
 
 from proxy_core import __version__
-from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.log_records import Record, public
 from proxy_core.printable import printable_json
-from proxy_core.secret_values import MASK, is_secret, masked
 
 OWN = ("number", "client", "route", "rule", "balancer", "member", "generation", "attempts", "retries", "cut", "cause")
 """What a Record knows beyond the format, each under its name with ``_`` before it."""
 
 
 def har_text(records: Iterable[Record], scheme: str = "http") -> str:
-    """The file. ``scheme`` is that of addresses, which Records do not know."""
-    log = {
-        "version": "1.2",
-        "creator": {"name": "rproxy", "version": __version__},
-        "entries": [_entry(each, scheme) for each in records],
-    }
-    return printable_json(format(encode({"log": log})).decode()) + "\n"
+    """The file, an entry a line: each is made and spelled by itself, so that a thread that does it leaves the
+    interpreter to others in between. ``scheme`` is that of addresses, which Records do not know."""
+    log = {"version": "1.2", "creator": {"name": "rproxy", "version": __version__}, "entries": ()}
+    begin = encode({"log": log}).decode().removesuffix(_END)
+    entries = ",\n".join(printable_json(encode(_entry(public(each), scheme)).decode()) for each in records)
+    return f"{begin}\n{entries}\n{_END}\n"
+
+
+_END = "]}}"
 
 
 def _entry(record: Record, scheme: str) -> dict[str, Any]:
     version = f"HTTP/{record.version or '1.1'}"
-    fields = (("Host", record.host), ("User-Agent", record.user_agent), ("Referer", masked(record.referer)))
-    target = masked(record.target)
+    fields = (("Host", record.host), ("User-Agent", record.user_agent), ("Referer", record.referer))
+    target = record.target
     url = f"{scheme}://{record.host or 'localhost'}{target}" if target.startswith("/") else target
-    query = parse_qsl(record.target.partition("?")[2], keep_blank_values=True)
+    query = parse_qsl(target.partition("?")[2], keep_blank_values=True)
     return {
         "startedDateTime": datetime.fromtimestamp(record.at).astimezone().isoformat(timespec="milliseconds"),
         "time": _ms(record.total),
@@ -49,7 +50,7 @@ def _entry(record: Record, scheme: str) -> dict[str, Any]:
             "httpVersion": version,
             "cookies": [],
             "headers": [{"name": name, "value": value} for name, value in fields if value],
-            "queryString": [{"name": name, "value": MASK if is_secret(name) else value} for name, value in query],
+            "queryString": [{"name": name, "value": value} for name, value in query],
             "headersSize": -1,
             "bodySize": record.received,
         },

@@ -18,7 +18,7 @@ from proxy_core.balance.latency_histogram import percentiles
 from proxy_core.control.view import Generation, MemberLoad
 from proxy_core.control.watching import effects, trouble_words
 from proxy_core.control.watching.har import har_text
-from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.log_records import Record, public
 from proxy_core.control.watching.troubles import Trouble
 from proxy_core.printable import printable, printable_lines
 from proxy_core.runtime.last_hour import STEP, CellCounts, TenSeconds, merged
@@ -133,7 +133,8 @@ def _counts(cell: CellCounts) -> tuple[str, str, str]:
     return f"{cell.requests:,.0f}", f"{_part(cell)} %", f"{_p95(cell)} ms"
 
 
-def _request(record: Record) -> tuple[str, ...]:
+def _request(seen: Record) -> tuple[str, ...]:
+    record = public(seen)
     whom = f"{record.balancer}/{record.member}" if record.balancer else record.member
     asked = f"{record.method} {record.host}{record.target}"
     return _clock(record.at), str(record.status), asked, whom, f"{record.total * 1000:.0f}", record.cause

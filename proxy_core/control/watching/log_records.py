@@ -11,9 +11,11 @@ import re
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.failed_requests import failed, is_slow
+from proxy_core.secret_values import masked, masked_target
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -107,6 +109,17 @@ def record(exchange: Exchange) -> Record:
         user_agent=_text(field("User-Agent", exchange.head)),
         rule=extras.hits[-1].key[1] if extras is not None and extras.hits else "",
         cut=exchange.cut,
+    )
+
+
+def public(seen: Record) -> Record:
+    """The same without what is secret in it: for whatever leaves the console or the service to be kept or sent on."""
+    return replace(
+        seen,
+        target=masked_target(seen.target),
+        referer=masked_target(seen.referer),
+        user_agent=masked(seen.user_agent),
+        cause=masked(masked_target(seen.cause)),
     )
 
 

@@ -78,7 +78,7 @@ def moment(
     minute, now = who_did(steps[max(0, place + 1 - WINDOW) : place + 1]), who_did(steps[place : place + 1])
     at = steps[place].at
     bare = bare or _unknown(at, generations)
-    before = steps[: place + 1]
+    last = _last_hits(steps[: place + 1])
     return replace(
         bare,
         at=at,
@@ -88,8 +88,8 @@ def moment(
         rate_5xx=now.whole.errors / STEP,
         latency=_latency(minute.whole),
         members=tuple(_members(bare.members, minute, now)),
-        routes=_rows(minute.routes, now.routes, _last_hits(before, "routes", lambda key: key.route)),
-        rewrites=_rows(minute.rules, now.rules, _last_hits(before, "rewrites", lambda key: key.rule)),
+        routes=_rows(minute.routes, now.routes, last["routes"]),
+        rewrites=_rows(minute.rules, now.rules, last["rewrites"]),
         seconds=tuple(seconds),
     )
 
@@ -162,13 +162,17 @@ def lately(load: RouteLoad, cell: CellCounts) -> RouteLoad:
     )
 
 
-def _last_hits(steps: Sequence[TenSeconds], rows: str, of: Callable[[CellKey], RuleKey | None]) -> dict[RuleKey, float]:
-    """When each row of the list ``rows`` was hit last, to a step."""
-    found: dict[RuleKey, float] = {}
+def _last_hits(steps: Sequence[TenSeconds]) -> dict[str, dict[RuleKey, float]]:
+    """When each row was hit last, to a step, by its list. A cell that a later step has too tells nothing new."""
+    found: dict[str, dict[RuleKey, float]] = {"routes": {}, "rewrites": {}}
+    seen = set[CellKey]()
     for step in reversed(steps):
-        for key, _ in step.cells:
-            if (row := of(key)) is not None and row[0] == rows:
-                found.setdefault(row, step.at)
+        new = [key for key, _ in step.cells if key not in seen]
+        seen.update(new)
+        for key in new:
+            for row in (key.route, key.rule):
+                if row is not None and row[0] in found:
+                    found[row[0]].setdefault(row, step.at)
     return found
 
 

@@ -25,6 +25,8 @@ SITE = Site(site=Options(secret_headers=("X-Api-Key",)))
         b"Cookie: a=1; b=hush",
         b"Set-Cookie: a=hush; Path=/",
         b"x-api-key: hush",
+        b"X-Auth-Token: hush",
+        b"Referer: http://a/?code=hush\r\nX-Secret: hush",
     ],
 )
 def test_the_value_of_a_secret_is_not_shown_but_its_length_is(line: bytes) -> None:
@@ -34,7 +36,7 @@ def test_the_value_of_a_secret_is_not_shown_but_its_length_is(line: bytes) -> No
 
 
 def test_what_is_no_secret_is_shown_as_it_came() -> None:
-    head = b"GET /?cookie=1 HTTP/1.1\r\nX-Cookie: open\r\nX-Api-Keys: open\r\n\r\n"
+    head = b"GET /?cookie=1 HTTP/1.1\r\nX-Cookie: open\r\nX-Apis: open\r\n\r\n"
     assert masked(head, SITE) == head.decode().replace("\r\n", "\n")
 
 

@@ -85,7 +85,8 @@ def test_a_head_that_was_refused_hides_nothing_between_its_lines() -> None:
     )
 
 
-SITE = """version = 1
+SITE = r"""version = 1
+site.secret_headers = ["X-Own"]
 [maps.users] # kept
 type = "dbd"
 dsn = "postgresql://u:hunter2@db/x"
@@ -101,6 +102,10 @@ on = "request"
 name = "Authorization"
 value = "Basic aGk6aG8="
 [[headers]]
+on = "request"
+name = "X-Own"
+value = 'pa"ss\hush'
+[[headers]]
 name = "X-Frame-Options"
 value = "DENY"
 """
@@ -108,13 +113,13 @@ value = "DENY"
 
 def test_a_site_file_is_written_without_its_secrets_and_is_a_site_file_still() -> None:
     text, secrets = without_secrets(SITE)
-    assert not any(word in text for word in ("hunter2", "t1234", "zz99zz", "aGk6aG8="))
+    assert not any(word in text for word in ("hunter2", "t1234", "zz99zz", "aGk6aG8=", "hush"))
     assert 'command = ["look", "--token", "(masked)", "--verbose"]' in text
     assert text.count("\n") == SITE.count("\n")
     assert "[maps.users] # kept" in text
     assert 'value = "DENY"' in text
     assert 'other = "shown"' in text
-    assert len(secrets) == 4
+    assert len(secrets) == 5
     assert without_secrets("version = 1\n") == ("version = 1\n", [])
 
 
@@ -122,7 +127,7 @@ def test_the_sentence_of_an_edit_hides_what_is_secret_in_the_text_before_too() -
     made = GenerationRows()
     [*made.rows(HistoryEntry(number=1, at=1.0, author="a", sentence="first", diff="", text=SITE))]
     told = "set value from Basic aGk6aG8= to none"
-    ((_, _, _, sentence, _),) = made.rows(
-        HistoryEntry(number=2, at=2.0, author="a", sentence=told, diff="", text="version = 1\n")
-    )
-    assert sentence == "set value from (masked) to none"
+    diff = 'from\n-value = "Basic aGk6aG8="\n-value = "pa\\"ss\\\\hush"\n+token = "new"\n'
+    shown = made.entry(HistoryEntry(number=2, at=2.0, author="a", sentence=told, diff=diff, text="version = 1\n"))
+    assert shown.sentence == "set value from (masked) to none"
+    assert shown.diff == 'from\n-value = "(masked)"\n-value = "(masked)"\n+token = (masked)\n'

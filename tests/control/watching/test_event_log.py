@@ -97,8 +97,19 @@ def test_a_refusal_is_told_again_when_somebody_asks_again() -> None:
     log.see(refused)
     log.see(refused)
     assert len(sink.lines) == 2
-    log.refused(refused)
+    log.refused(refused, refused.refused)
     assert len(sink.lines) == 4
+
+
+def test_a_refusal_that_is_none_of_the_file_is_told_too_and_settles_nothing_later() -> None:
+    sink = Collected()
+    log = EventLog(sink)
+    log.see(Sight())
+    log.refused(Sight(), (Problem(what="generation 2 waits to be confirmed", todo="confirm it"),))
+    log.see(Sight())
+    assert [line.split("error ")[-1].strip() for line in sink.lines] == [
+        "not reloaded: generation 2 waits to be confirmed, confirm it"
+    ]
 
 
 def test_what_libraries_log_is_told_with_its_trace() -> None:

@@ -38,8 +38,11 @@ def test_the_timings_add_up_to_the_whole() -> None:
 
 
 def test_secrets_in_addresses_are_masked_wherever_they_stand() -> None:
-    target = "/a?access_token=hunter2&page=3"
-    text = har_text([replace(ROW, target=target, referer="https://u:hunter2@x.example/?password=hunter2")])
+    target = "/a;sid=hunter2?access_token=hunter2&page=3&p%61ssword=hunter2&sig=hunter2"
+    referer = "https://u:hunter2@x.example/?code=hunter2"
+    text = har_text(
+        [replace(ROW, target=target, referer=referer, cause="token=hunter2", user_agent="a secret:hunter2")]
+    )
     assert "hunter2" not in text
     assert "page=3" in text
 

@@ -111,3 +111,9 @@ def test_a_note_is_a_folder_of_its_own_that_nobody_else_may_read(tmp_path: Path)
     assert stat.S_IMODE(first.stat().st_mode) == 0o700
     assert stat.S_IMODE((first / "README.md").stat().st_mode) == 0o600
     assert (first / "README.md").read_text() == NOTE["README.md"]
+
+
+def test_a_note_that_the_disk_does_not_take_leaves_no_part_of_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        kept(tmp_path / "site.toml", 1000.0, {"README.md": "a", "no/folder": "b"})
+    assert not [*(journal_of(tmp_path / "site.toml").parent / "notes").iterdir()]
