@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy_core.apache.blocks import Block, block, table
 from proxy_core.apache.draft import SiteDraft
-from proxy_core.apache.subjects import balancing, file_types, links, overrides, strictness, variables
+from proxy_core.apache.subjects import balancing, file_types, links, overrides, section_kinds, strictness, variables
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.client_address import believed
@@ -62,6 +62,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     overrides.settled(draft)
     file_types.settled(draft)
     strictness.settled(draft, hosts)
+    section_kinds.settled(draft)
     merged(draft)
     open_to_all(draft)
     for server in draft.servers():
