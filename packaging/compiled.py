@@ -45,6 +45,7 @@ PURE = {
     "rules/env.py": "mypyc takes an attribute for None that a call has set meanwhile",
     "rules/fields/edit_scope.py": "a field is of a Struct further down, at which what mypyc makes crashes",
     "rules/lint/*.py": "no request passes it, and mypyc fails at it",
+    "rules/rule_state.py": "as balance/member_state.py",
     "rules/settings.py": "a method of a Struct has a function within, at which mypyc fails",
     "rules/text/variables.py": "edit_scope.py, which is pure, has a Struct of one of it; mypyc takes none of these",
     "runtime/upstreams/connector.py": "it connects; tests stand in for it, which what is compiled does not let them",

@@ -18,7 +18,6 @@ from proxy_core.errors import Address
 from proxy_core.rules import env, hosts, locations
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import RuleState
 from proxy_core.rules.env import Setter
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.memory import Memory
@@ -27,6 +26,7 @@ from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing.files import HostTypes, served
 from proxy_core.rules.routing.route_table import RouteTable, compile_routes
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.settings import compile_scopes
 
 States = Callable[[str, str], RuleState]

@@ -17,19 +17,8 @@ from proxy_core.config.model.types import FollowLinks
 from proxy_core.errors import Address
 from proxy_core.http.upgrade import Protocols
 from proxy_core.rules.facts import Need
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.text.pattern import Pattern
-
-RuleKey = tuple[str, str]
-"""An ordered list and the id of a row in it: ("routes", "service")."""
-
-
-class RuleState(Struct, eq=False):
-    """Hits of one rule, kept in the registry by ``key``. The flight adds to it; deciding never does. ``last_hit`` is
-    the epoch second of the last one, 0 for never."""
-
-    key: RuleKey
-    hits: int = 0
-    last_hit: float = 0.0
 
 
 class ReverseRow(NamedTuple):

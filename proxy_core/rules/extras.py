@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from proxy_core.rules.decision import NO_EXTRAS, Extras, RuleState
+from proxy_core.rules.decision import NO_EXTRAS, Extras
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.text.variables import Scope
 
 

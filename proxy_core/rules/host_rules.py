@@ -40,16 +40,7 @@ from proxy_core.http.target import (
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import (
-    NO_EXTRAS,
-    BoundRoute,
-    Decision,
-    Extras,
-    Forward,
-    Respond,
-    RuleState,
-    Trace,
-)
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, Trace
 from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
@@ -69,6 +60,7 @@ from proxy_core.rules.routing.links import Links
 from proxy_core.rules.routing.redirects import in_sections, redirected
 from proxy_core.rules.routing.route_table import RouteTable, before_decoding, decision_of, skip
 from proxy_core.rules.routing.straight import beginnings
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.shortcuts import Shortcuts
 from proxy_core.rules.text.pattern import Runaway
 from proxy_core.rules.text.variables import Scope

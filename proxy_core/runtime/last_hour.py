@@ -22,7 +22,7 @@ from msgspec.msgpack import Decoder, encode
 
 from proxy_core.balance.latency_histogram import Histogram, bucket_of
 from proxy_core.balance.member_state import MemberKey
-from proxy_core.rules.decision import RuleKey, RuleState
+from proxy_core.rules.rule_state import RuleKey, RuleState
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.path_shapes import shape_of
 

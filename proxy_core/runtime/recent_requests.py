@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of, merged
 from proxy_core.balance.member_state import MemberKey, MemberState
-from proxy_core.rules.decision import RuleKey
+from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.failed_requests import SLOW, FailedRequests
 from proxy_core.runtime.last_hour import STEP, LastHour

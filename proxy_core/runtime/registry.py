@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.balance.slow_start import start_anew
-from proxy_core.rules.decision import RuleKey, RuleState
+from proxy_core.rules.rule_state import RuleKey, RuleState
 
 KEEP_RETIRED = 600.0
 """Seconds that the state of a removed member or rule is kept."""

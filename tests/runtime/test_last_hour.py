@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from proxy_core.balance.member_state import MemberKey
-from proxy_core.rules.decision import RuleState
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.last_hour import MOST, REST, CellCounts, CellKey, LastHour, merged
 

@@ -38,7 +38,7 @@ from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.moment import SHOWN_STEPS, WINDOW, moment
 from proxy_core.control.watching.troubles import AppliedAt, Subject
 from proxy_core.errors import Problem
-from proxy_core.rules.decision import RuleKey
+from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.last_hour import STEP, STEPS, CellCounts, CellKey, TenSeconds, merged
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.maps.text_file import MapRow

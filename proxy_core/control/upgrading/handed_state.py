@@ -20,7 +20,7 @@ from typing import Any, Final
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
 from proxy_core.balance.member_state import MemberKey, MemberState
-from proxy_core.rules.decision import RuleKey, RuleState
+from proxy_core.rules.rule_state import RuleKey, RuleState
 from proxy_core.runtime.last_hour import LastHour, TenSeconds
 from proxy_core.runtime.recent_requests import Recorder, Tally
 from proxy_core.runtime.registry import Registry, Shares

@@ -24,8 +24,9 @@ from proxy_core.config.model import Balancer, Member
 from proxy_core.control.view import Check, MemberLoad, Name, Percentiles, RouteLoad, Second
 from proxy_core.control.watching.moment import NOBODY, WhoDid, lately
 from proxy_core.control.watching.troubles import Trouble
-from proxy_core.rules.decision import BoundRoute, RuleKey
+from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
+from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.last_hour import CellCounts
 from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder, Tally
 from proxy_core.runtime.registry import Registry

@@ -19,7 +19,7 @@ from proxy_core.balance.latency_histogram import percentiles
 from proxy_core.balance.member_state import MemberKey
 from proxy_core.control.view import MemberLoad, Percentiles, RouteLoad, Second, Snapshot
 from proxy_core.control.watching.troubles import AppliedAt
-from proxy_core.rules.decision import RuleKey
+from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.last_hour import STEP, CellCounts, CellKey, TenSeconds, merged
 
 WINDOW = 6

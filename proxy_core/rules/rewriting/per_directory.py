@@ -13,11 +13,12 @@ import posixpath
 from msgspec import Struct
 
 from proxy_core.http.target import Reading, as_bytes_text, escaped
-from proxy_core.rules.decision import Decision, Extras, Forward, Respond, RuleState, Trace
+from proxy_core.rules.decision import Decision, Extras, Forward, Respond, Trace
 from proxy_core.rules.extras import after, extras_of
 from proxy_core.rules.locations import BoundSection, SectionSubject
 from proxy_core.rules.rewriting import rewrite
 from proxy_core.rules.rewriting.outcome import Proxying, decided
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.text.variables import Scope
 
 

@@ -19,12 +19,13 @@ from proxy_core.config.model import RewriteRule
 from proxy_core.errors import Address
 from proxy_core.http.escaping import breaks_field
 from proxy_core.http.target import as_bytes_text, origin, readable
-from proxy_core.rules.decision import BoundRoute, RuleState, Step, Trace
+from proxy_core.rules.decision import BoundRoute, Step, Trace
 from proxy_core.rules.expression.functions import number
 from proxy_core.rules.rewriting import conditions, cookie_flag, flags
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.rewriting.flags import Flags
 from proxy_core.rules.rewriting.urls import reference_escape, scheme_length, split_query
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups
 from proxy_core.rules.text.template import Escape, Template

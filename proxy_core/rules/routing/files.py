@@ -11,12 +11,13 @@ from proxy_core.config.folders import FILES, MADE, METHODS, Inside, parted, root
 from proxy_core.config.model import Options, RewriteRule, Route
 from proxy_core.http.escaping import sendable
 from proxy_core.http.target import Reading, as_bytes_text, escaped
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Extras, Forward, Respond, ReverseRow, RuleState
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Extras, Forward, Respond, ReverseRow
 from proxy_core.rules.hosts import Own
 from proxy_core.rules.rewriting.outcome import had_the_last_word
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.prefixes import collapsed
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.text import pattern
 from proxy_core.rules.text.variables import Scope
 

@@ -29,21 +29,13 @@ from proxy_core.http.target import (
     undecoded,
 )
 from proxy_core.http.upgrade import protocols
-from proxy_core.rules.decision import (
-    BoundRoute,
-    Extras,
-    Forward,
-    Respond,
-    RuleState,
-    Shadow,
-    Step,
-    Trace,
-)
+from proxy_core.rules.decision import BoundRoute, Extras, Forward, Respond, Shadow, Step, Trace
 from proxy_core.rules.hosts import NO_OWN, Own
 from proxy_core.rules.routing import mapping
 from proxy_core.rules.routing.files import in_place, served
 from proxy_core.rules.routing.prefixes import Spot, collapsed, first, index
 from proxy_core.rules.routing.reverse import cookie_rows, reverse_rows
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.rules.text import pattern
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
+from proxy_core.config.model import Options, Site
 from proxy_core.control.recording.schema import TABLES
 from proxy_core.http.request_view import RequestView
 from proxy_core.runtime.exchange import Exchange
+from tests.bound import rules
 
 HEAD = b"GET /cart?id=1&token=t0psecret HTTP/1.1\r\nHost: shop.example\r\nCookie: s3cret=1\r\nX-Auth: k3y\r\n\r\n"
 
 
+RULES = rules(7, Site(site=Options(secret_headers=("X-Auth",))))
+
+
 def finished(number: int = 1, **changes: Any) -> Exchange:
     """A request that went well, in a tenth of a second."""
-    site = SimpleNamespace(secret_headers=("X-Auth",))
     made = Exchange(
-        rules=cast(Any, SimpleNamespace(generation=7, site=SimpleNamespace(site=site))),
+        rules=RULES,
         view=RequestView(b"GET", b"/cart?id=1&token=t0psecret", b"shop.example", "10.0.0.1"),
         head=HEAD,
         version="1.1",

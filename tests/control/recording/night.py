@@ -16,7 +16,8 @@ from proxy_core.control.view import Percentiles, Second, Snapshot
 from proxy_core.control.watching.kept_snapshots import KeptSnapshots
 from proxy_core.http.request_view import Connection, RequestView
 from proxy_core.runtime.last_hour import CellCounts, CellKey, TenSeconds
-from tests.control.recording.harness import finished
+from tests import bound
+from tests.control.recording.harness import RULES, finished
 
 BEGAN = 1_700_000_000.0
 SITE = """version = 1
@@ -71,6 +72,9 @@ def bare(at: float) -> Snapshot:
     )  # fmt: skip
 
 
+OLD, NEW = (bound.rules(generation, RULES.site) for generation in (1, 2))
+
+
 def requests() -> Iterator[Any]:
     """One a second; the third fails, and the 210th is of the second generation of that number."""
     for n in range(1, 241):
@@ -80,7 +84,7 @@ def requests() -> Iterator[Any]:
         )
         changes: dict[str, Any] = {"number": n, "view": view, "head": head, "at": BEGAN + n - 0.1}
         made = finished(**changes, status=502 if n == 3 else 200)
-        made.rules.generation = 1 if n < 60 else 2  # type: ignore[misc]
+        made.rules = OLD if n < 60 else NEW
         yield made
 
 

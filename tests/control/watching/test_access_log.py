@@ -9,14 +9,13 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.member_state import MemberKey, MemberState
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import AccessLog, AccessLogRow, Host, Site
 from proxy_core.control.watching import access_log, log_format
 from proxy_core.control.watching.access_log import AccessLogs
@@ -26,6 +25,7 @@ from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
+from tests import bound
 
 HEAD = (
     b"GET /apache_pb.gif HTTP/1.0\r\nHost: x\r\n"
@@ -45,9 +45,12 @@ def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     log_format.clf_time.cache_clear()
 
 
+RULES = bound.rules(7)
+
+
 def exchange(head: bytes = HEAD, **changes: Any) -> Exchange:
     made = Exchange(
-        rules=cast(Any, SimpleNamespace(generation=7)),
+        rules=RULES,
         view=RequestView(b"GET", b"/apache_pb.gif", b"x", "127.0.0.1"),
         head=head,
         version="HTTP/1.0",
@@ -150,8 +153,8 @@ def test_nothing_a_client_sends_steers_a_terminal_that_shows_json(junk: str) -> 
 def test_json_carries_route_member_and_times() -> None:
     key = MemberKey("backend", "a")
     seen = exchange(
-        route=SimpleNamespace(id="service"),
-        member=SimpleNamespace(key=key, state=MemberState(key)),
+        route=bound.route("service"),
+        member=bound.member(key),
         attempts=2, retries=1, queued=0.125,
         connected=100.25, answered=0.0, finished=100.5, received=5, cause="it \x1b said",
     )  # fmt: skip

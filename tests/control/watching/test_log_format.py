@@ -6,14 +6,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_core.balance.member_state import MemberKey, MemberState
+from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.log_directives import BadFormat
 from proxy_core.config.model import AccessLog, Host, Options, Site
 from proxy_core.control.watching.log_format import Line, clf_time, compiled
@@ -23,6 +22,7 @@ from proxy_core.rules.lint.site import lint
 from proxy_core.runtime.compile_site import compile_site
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.registry import Registry
+from tests import bound
 from tests.e2e.harness import HELLO, answers, get, serving, site, upstream
 
 HEAD = (
@@ -52,8 +52,8 @@ def exchange(**changes: Any) -> Exchange:
         HEAD, "1.1", at=971211336.25, started=100.0, status=502, sent=23, received=4, attempts=2, retries=1,
         queued=0.125, connected=100.25, answered=101.0, finished=102.5, cause="it broke",
         answer=b"HTTP/1.1 502 Bad\r\nX-B: b\r\n\r\n", extras=Extras(env=(("Color", "blue"),), user="anna"),
-        notes={"who": "eve"}, member=cast(Any, SimpleNamespace(key=KEY, state=MemberState(KEY))),
-        route=cast(Any, SimpleNamespace(id="all")),
+        notes={"who": "eve"}, member=bound.member(KEY),
+        route=bound.route("all"),
     )  # fmt: skip
     for name, value in changes.items():
         setattr(made, name, value)

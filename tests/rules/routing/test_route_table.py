@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from proxy_core.config.model import Balancer, Member, Options, Route, Site
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.target import BadTarget, escaped, normalised, split
-from proxy_core.rules.decision import Decision, Forward, Respond, RuleState, Trace
+from proxy_core.rules.decision import Decision, Forward, Respond, Trace
 from proxy_core.rules.facts import NOTHING
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.routing.route_table import RouteTable, compile_routes
+from proxy_core.rules.rule_state import RuleState
 from tests.semantics.table import site
 from tests.steps import steps
 
