@@ -17,12 +17,13 @@ from itertools import islice
 
 from msgspec import Struct
 
-from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of, merged
+from proxy_core.balance.latency_histogram import BUCKETS, Histogram, bucket_of
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.failed_requests import SLOW, FailedRequests
 from proxy_core.runtime.last_hour import STEP, LastHour
+from proxy_core.runtime.route_tally import Tally
 
 RING_REQUESTS = 10_000
 """Finished exchanges that the ring holds at most."""
@@ -39,32 +40,6 @@ SECONDS = 120
 LOOKED_AT = 100
 """Exchanges that stay because somebody has looked at them, at most."""
 _EMPTY = [0] * BUCKETS
-
-
-@dataclass(slots=True)
-class Tally:
-    """Totals of one route's finished requests. There may be thousands of routes, so histograms hold only what is
-    there."""
-
-    requests: int = 0
-    """How many there were."""
-    sent: int = 0
-    """Body bytes to clients."""
-    received: int = 0
-    """Body bytes from clients."""
-    seconds: float = 0.0
-    """How long they took together."""
-    classes: list[int] = field(default_factory=lambda: [0] * 10)
-    """Counts by first digit of the status."""
-    closed: Histogram = field(default_factory=dict)
-    """Counts by bucket of how long those of closed seconds took."""
-    fresh: Histogram = field(default_factory=dict)
-    """The same of the second that is not closed."""
-
-    @property
-    def histogram(self) -> Histogram:
-        """Counts by bucket of how long they took."""
-        return merged((self.closed, self.fresh))
 
 
 class MemberSecond(Struct, frozen=True):

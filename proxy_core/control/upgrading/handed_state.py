@@ -22,8 +22,9 @@ from msgspec import DecodeError, Raw, Struct, ValidationError, json
 from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.rules.rule_state import RuleKey, RuleState
 from proxy_core.runtime.last_hour import LastHour, TenSeconds
-from proxy_core.runtime.recent_requests import Recorder, Tally
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry, Shares
+from proxy_core.runtime.route_tally import Tally
 from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.listening_sockets import InheritedSockets
 

@@ -28,8 +28,9 @@ from proxy_core.rules.decision import BoundRoute
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
 from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.last_hour import CellCounts
-from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder, Tally
+from proxy_core.runtime.recent_requests import ClosedSecond, MemberSecond, Recorder
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.route_tally import Tally
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.runtime.upstreams.resolver import Resolver
 

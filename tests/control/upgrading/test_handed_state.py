@@ -35,8 +35,9 @@ from proxy_core.control.upgrading.handing_over import NotUpgraded
 from proxy_core.control.upgrading.predecessor import CalledOff, Predecessor
 from proxy_core.control.upgrading.successor import Word, upgraded
 from proxy_core.rules.rule_state import RuleState
-from proxy_core.runtime.recent_requests import Recorder, Tally
+from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.route_tally import Tally
 from proxy_core.serve.client_limits import Admission
 from tests.control.harness import get, member, serving, site_with
 
