@@ -13,9 +13,9 @@ from time import localtime, strftime
 
 from msgspec.structs import replace
 
+from proxy_core.control.editing.ctl_lines import MOST, retold
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.editing.history import journal_of
-from proxy_core.control.editing.retold import MOST, retold
 from proxy_core.control.view import Generation, IncidentNote, Snapshot
 from proxy_core.control.watching.log_records import record
 from proxy_core.runtime.recent_requests import Recorder

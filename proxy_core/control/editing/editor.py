@@ -45,7 +45,7 @@ from proxy_core.control.editing.history import HistoryEntry, difference, way_bac
 from proxy_core.control.editing.map_files import MapEdit
 from proxy_core.control.editing.pending import GUARD
 from proxy_core.control.editing.plan import Plan, inverses, nudge_of
-from proxy_core.control.editing.planning import NOTHING_WAITS, PlanBasis, planned
+from proxy_core.control.editing.plan_of_command import NOTHING_WAITS, PlanBasis, planned
 from proxy_core.control.editing.saver import Saver, backup_of, version
 from proxy_core.control.editing.site_problems import check
 from proxy_core.control.view import Saved

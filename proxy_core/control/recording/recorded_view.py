@@ -28,7 +28,7 @@ from proxy_core.control.editing.history import KEPT, difference
 from proxy_core.control.editing.last_changes import last_changes
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.recording.again import explained, inspected
+from proxy_core.control.recording.decided_again import explained, inspected
 from proxy_core.control.recording.schema import refusal
 from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details

@@ -13,7 +13,7 @@ import pytest
 
 from proxy_core.config.reading.document import parse
 from proxy_core.control.editing import editor as editor_module
-from proxy_core.control.editing import planning as planning_module
+from proxy_core.control.editing import plan_of_command
 from proxy_core.control.editing import saver as saver_module
 from proxy_core.control.editing.commands import (
     Change,
@@ -414,13 +414,13 @@ async def test_a_long_file_is_read_beside_the_loop_and_a_short_one_at_once(
     more = "".join(f'\n[[routes]]\nid = "r{n}"\npath = "/r{n}"\nproxy = "http://h{n}/"\n' for n in range(rows))
     file.write_text(SITE + more)
     threads: list[threading.Thread] = []
-    real = planning_module.edited
+    real = plan_of_command.edited
 
     def edited(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
         return real(*arguments)
 
-    monkeypatch.setattr(planning_module, "edited", edited)
+    monkeypatch.setattr(plan_of_command, "edited", edited)
     async with editing(file) as editor:
         await applied(editor, weigh(5))
     assert [thread is not threading.main_thread() for thread in threads] == [beside]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from proxy_core.control.editing.commands import Refused, Undo
 from proxy_core.control.question import Question
-from proxy_core.control.recording.again import OutsideThen
+from proxy_core.control.recording.decided_again import OutsideThen
 from proxy_core.control.recording.recorded_view import RecordedView, Unreadable, _without_gap
 from proxy_core.control.recording.recording_file import RecordingFile
 from proxy_core.control.view import Second

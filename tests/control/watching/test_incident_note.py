@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from proxy_core.balance.latency_histogram import bucket_of
 from proxy_core.balance.member_state import MemberKey
+from proxy_core.control.editing.ctl_lines import retold
 from proxy_core.control.editing.history import HistoryEntry, difference, journal_of
-from proxy_core.control.editing.retold import retold
 from proxy_core.control.note_folder import kept
 from proxy_core.control.view import Generation
 from proxy_core.control.watching.effects import GenerationEffect, Side
