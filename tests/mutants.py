@@ -601,8 +601,8 @@ MUTANTS = [
     Mutant(
         "services: what clients claim of theirs is dropped where they say nothing",
         "proxy_core/rules/settings.py",
-        "made += [dropped, dropped._replace(",
-        "made += [dropped._replace(",
+        "made += [dropped, replace(dropped, ",
+        "made += [replace(dropped, ",
         "tests/e2e/test_forward_auth.py",
     ),
     Mutant(
