@@ -253,7 +253,7 @@ def laid_over(held: Sequence[BoundSection], decision: Forward) -> Forward:
 
 def _settings(row: Location) -> dict[str, Any]:
     """What the row says of how requests are forwarded, by the names that BoundRoute has for it."""
-    names = ("timeout", "error_override", "preserve_host", "max_body", "directory_index", "fallback_resource",
+    names = ("timeout", "error_override", "preserve_host", "max_body", "cache", "directory_index", "fallback_resource",
              "autoindex", "index_ignore", "follow_links")  # fmt: skip
     said = {name: value for name in names if (value := getattr(row, name)) is not None}
     return said | ({"codes": frozenset(error_statuses(row.override_codes))} if row.override_codes else {})

@@ -85,6 +85,9 @@ class Location(HostRow, frozen=True, kw_only=True):
     default_charset: DefaultCharset | None = None
     """See ``DefaultCharset``."""
 
+    cache: bool | None = None
+    """Whether answers to these requests are kept, instead of the route's word. Apache: CacheEnable, CacheDisable."""
+
     max_body: MaxBody = None
     """See ``MaxBody``."""
 

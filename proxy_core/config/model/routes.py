@@ -99,6 +99,9 @@ class Route(HostRow, frozen=True, kw_only=True):
     override_codes: tuple[str, ...] = ()
     """The statuses that error_override is for, instead of the site's."""
 
+    cache: bool = False
+    """Keep answers for other clients, and answer with what is kept, as [cache] says. Apache: CacheEnable."""
+
     interpolate: bool = False
     """Replace ${NAME} in the path of proxy by that variable of the request, as [[env]] and rules have set it; nothing
     where it is not set. Apache: interpolate."""

@@ -7,6 +7,7 @@ from proxy_core.config.model.balancers import (
     Balancer,
     Heartbeat,
 )
+from proxy_core.config.model.cache import Cache
 from proxy_core.config.model.error_pages import ErrorPage
 from proxy_core.config.model.expires import ExpiryRule
 from proxy_core.config.model.file_types import FileTypes
@@ -193,6 +194,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     bans: tuple[Ban, ...] = ()
     """Addresses that are kept out for a while."""
+
+    cache: Cache = Cache()
+    """Answers that are kept."""
 
     access_log: AccessLog | None = None
     """A line for each finished request."""
