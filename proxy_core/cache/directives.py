@@ -12,7 +12,9 @@ from typing import Final
 
 MOST_SECONDS: Final = 1 << 31
 """Greater numbers mean this one (RFC 9111 §1.2.2)."""
-_DIRECTIVE: Final = re.compile(rb'\s*([^\s=,"]+)(?:=("(?:[^"\\]|\\.)*"|[^,"]*))?\s*(?:,|$)|[^,"]*("(?:[^"\\]|\\.)*"?)?,?')
+_DIRECTIVE: Final = re.compile(
+    rb'\s*([^\s=,"]+)(?:=("(?:[^"\\]|\\.)*"|[^,"]*))?\s*(?:,|$)|[^,"]*("(?:[^"\\]|\\.)*"?)?,?'
+)
 
 Directives = dict[bytes, bytes]
 """Values by lower-case name, b"" for none."""

@@ -102,9 +102,7 @@ def judged(cache: Cache, asked: Asked, status: int, lines: FieldLines, at: float
     vary = {name.strip(b" \t").lower() for value in fields.get(b"vary", ()) for name in value.split(b",")} - {b""}
     tags = [*fields.get(b"cache-tag", ()), *(b",".join(v.split()) for v in fields.get(b"surrogate-key", ()))]
     named = {tag.strip(b" \t") for value in tags for tag in value.split(b",")} - {b""}
-    return Lifetime(
-        initial, fresh, stale, rescue, strict, etag, modified, tuple(sorted(vary)), tuple(sorted(named))
-    )
+    return Lifetime(initial, fresh, stale, rescue, strict, etag, modified, tuple(sorted(vary)), tuple(sorted(named)))
 
 
 def _only(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:
