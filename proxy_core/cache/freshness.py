@@ -43,6 +43,8 @@ class Lifetime(Struct, frozen=True, gc=False):
     """How long it may be served stale in place of an error (stale-if-error)."""
     strict: bool = False
     """Nothing else lets it be served stale: no client, no configuration."""
+    shared: bool = False
+    """It says itself that one user's answer may be another's (RFC 9111 §3.5)."""
     etag: bytes = b""
     """Its ETag, b"" for none."""
     modified: bytes = b""
@@ -78,8 +80,10 @@ def judged(cache: Cache, asked: Asked, status: int, lines: FieldLines, at: float
     fields: dict[bytes, list[bytes]] = {}
     for line in lines:
         name, _, value = line.partition(b":")
-        fields.setdefault(name.lower(), []).append(value.strip(b" \t"))
-    said = directives(b",".join(fields.get(b"cache-control", ())))
+        name = _KINDS[name]
+        if name:
+            fields.setdefault(name, []).append(value.strip(b" \t"))
+    said = directives(b",".join(fields[b"cache-control"])) if b"cache-control" in fields else _NOTHING
     why = _refused(cache, asked, status, fields, said)
     if why:
         return why
@@ -99,10 +103,46 @@ def judged(cache: Cache, asked: Asked, status: int, lines: FieldLines, at: float
     stale, rescue = (
         0.0 if hard else float(seconds(said.get(name, b""))) for name in (b"stale-while-revalidate", b"stale-if-error")
     )
-    vary = {name.strip(b" \t").lower() for value in fields.get(b"vary", ()) for name in value.split(b",")} - {b""}
-    tags = [*fields.get(b"cache-tag", ()), *(b",".join(v.split()) for v in fields.get(b"surrogate-key", ()))]
-    named = {tag.strip(b" \t") for value in tags for tag in value.split(b",")} - {b""}
-    return Lifetime(initial, fresh, stale, rescue, strict, etag, modified, tuple(sorted(vary)), tuple(sorted(named)))
+    return Lifetime(
+        initial, fresh, stale, rescue, strict, any(name in said for name in _FOR_OTHERS), etag, modified,
+        _listed(fields[b"vary"]) if b"vary" in fields else (), _tags(fields),
+    )  # fmt: skip
+
+
+_FOR_OTHERS: Final = (b"public", b"s-maxage", b"must-revalidate")
+_NOTHING: Final[Directives] = {}
+
+
+class _Kinds(dict[bytes, bytes]):
+    """The lower-case names of fields that are looked at, by every spelling that was seen; b"" for all others."""
+
+    def __missing__(self, name: bytes) -> bytes:
+        known = name.lower()
+        kind = known if known in _READ else b""
+        if len(self) < 2048 and len(name) <= 64:
+            self[name] = kind
+        return kind
+
+
+_READ: Final = frozenset((
+    b"cache-control", b"pragma", b"expires", b"date", b"age", b"etag", b"last-modified", b"vary", b"set-cookie",
+    b"set-cookie2", b"content-range", b"cache-tag", b"surrogate-key",
+))  # fmt: skip
+_KINDS: Final = _Kinds()
+
+
+def _listed(found: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The names of a list field in lower case, sorted."""
+    return tuple(sorted({name.strip(b" \t").lower() for value in found for name in value.split(b",")} - {b""}))
+
+
+def _tags(fields: dict[bytes, list[bytes]]) -> tuple[bytes, ...]:
+    """What it may be purged by."""
+    if b"cache-tag" not in fields and b"surrogate-key" not in fields:
+        return ()
+    named = [each.strip(b" \t") for value in fields.get(b"cache-tag", ()) for each in value.split(b",")]
+    named += [each for value in fields.get(b"surrogate-key", ()) for each in value.split()]
+    return tuple(sorted({*named} - {b""}))
 
 
 def _only(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:
@@ -124,13 +164,13 @@ def _refused(cache: Cache, asked: Asked, status: int, fields: dict[bytes, list[b
         return "it says private"
     if asked.no_store and not cache.store_no_store:
         return "the request says no-store"
-    if asked.personal and not any(name in said for name in (b"public", b"s-maxage", b"must-revalidate")):
+    if asked.personal and not any(name in said for name in _FOR_OTHERS):
         return f"{asked.personal}, and it says neither public nor s-maxage nor must-revalidate"
-    if any(b"*" in {name.strip() for name in value.split(b",")} for value in fields.get(b"vary", ())):
+    if b"vary" in fields and b"*" in _listed(fields[b"vary"]):
         return "it varies by more than fields (Vary: *)"
-    names = {name.lower().encode("latin-1") for name in cache.ignore_fields}
-    if not cache.cookies and (b"set-cookie" in fields or b"set-cookie2" in fields) and b"set-cookie" not in names:
-        return "it sets a cookie"
+    if (b"set-cookie" in fields or b"set-cookie2" in fields) and not cache.cookies:
+        if "set-cookie" not in [name.lower() for name in cache.ignore_fields]:
+            return "it sets a cookie"
     return ""
 
 

@@ -31,7 +31,7 @@ class Kept(Place):
     """A kept answer."""
 
     __slots__ = (
-        "body", "born", "lifetime", "lines", "made", "primary", "raw", "rest", "shared", "shown", "shown_at", "status",
+        "body", "born", "lifetime", "lines", "made", "primary", "raw", "rest", "shown", "shown_at", "status",
         "url",
     )  # fmt: skip
 
@@ -51,8 +51,6 @@ class Kept(Place):
     """The same in seconds of the epoch."""
     url: str
     """The URL that it was asked by first."""
-    shared: bool
-    """It says itself that one user's answer may be another's."""
     shown: object
     """What serving has made of it for one second of its age, and that second."""
     shown_at: int

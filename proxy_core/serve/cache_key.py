@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from proxy_core.cache.freshness import values
 from proxy_core.cache.store import Kept, Primary
 from proxy_core.cache.wishes import CONDITIONS, Wishes, without
+from proxy_core.config.model import Cache
 from proxy_core.http.request_view import RequestView
-from proxy_core.rules.decision import Forward
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.answer_cache import AnswerCache
@@ -25,17 +25,13 @@ from proxy_core.serve.request_fields import RequestFields
 _SESSION: Final = r"(?:;{0}=[^;/?]*|(?<=[?&]){0}=[^&]*&?)"
 
 
-def primary_of(cache: AnswerCache, fields: RequestFields, decision: Forward) -> Primary:
-    config, target = cache.config, decision.target
+def primary_of(config: Cache, host: bytes, target: bytes) -> Primary:
+    """The resource of a request for this host and this target of a member."""
     if config.ignore_query:
         target = target.partition(b"?")[0]
     for name in config.ignore_session_ids:
         target = re.sub(_SESSION.format(re.escape(name)).encode("latin-1"), b"", target)
-    return fields.host.lower(), target
-
-
-def target(exchange: Exchange) -> str:
-    return exchange.view.target.decode("latin-1")
+    return host.lower(), target
 
 
 def identity(view: RequestView) -> str:
@@ -57,12 +53,6 @@ def personal(exchange: Exchange, wishes: Wishes) -> str:
     if (extras is not None and extras.given) or any(key[0] == "forward_auth" for key in exchange.facts.answers):
         return "a service was asked first"
     return "the client has a certificate" if exchange.view.connection.tls and identity(exchange.view) else ""
-
-
-def shared(lines: list[bytes]) -> bool:
-    """Whether an answer says itself that one user's may be another's."""
-    said = b",".join(values(lines, b"cache-control")).lower()
-    return b"public" in said or b"s-maxage" in said or b"must-revalidate" in said
 
 
 def validating(fields: RequestFields, kept: Kept) -> RequestFields:

@@ -114,6 +114,6 @@ def _kept(cache: AnswerCache, answer: Answer, ear: _Ear, old: tuple[Kept, bytes]
         cache.store.drop(kept)
         return
     new = made_kept(kept.primary, kept.rest, lifetime, (answer.raw, answer.status, stripped(cache.config, said)))
-    new.body, new.url, new.shared = ear.growing.whole(), kept.url, kept.shared
+    new.body, new.url = ear.growing.whole(), kept.url
     new.size += ear.growing.length
     cache.keep(new, lines)

@@ -17,13 +17,13 @@ from proxy_core.cache.bodies import Growing
 from proxy_core.cache.conditions import WHOLE
 from proxy_core.cache.freshness import ERRORS, Asked, Lifetime, judged
 from proxy_core.cache.reuse import Use, rescues, use
-from proxy_core.cache.store import Kept, Rest
-from proxy_core.cache.wishes import selected
+from proxy_core.cache.store import Kept
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve.answer_cache import Fetch, Full
+from proxy_core.serve.answer_cache import Fetch
 from proxy_core.serve.builtin_pages import date
-from proxy_core.serve.cache_key import identity, invalidated, personal, primary_of, shared, target, validating
+from proxy_core.serve.cache_key import invalidated, personal, validating
+from proxy_core.serve.cache_lookup import Found, look
 from proxy_core.serve.cache_refresh import refreshed
 from proxy_core.serve.deadlines import SHARED
 from proxy_core.serve.keeping import made_kept, renewed, stripped
@@ -39,8 +39,8 @@ class CacheWay:
     """A ForwardingSide: one request's way through the cache."""
 
     __slots__ = (
-        "_arrived", "_began", "_cache", "_decision", "_fetch", "_flight", "_forwarding", "_growing", "_kept", "_key",
-        "_lifetime", "_made", "_until", "_wishes", "fields", "instead",
+        "_began", "_cache", "_decision", "_fetch", "_flight", "_forwarding", "_found", "_growing", "_kept", "_made",
+        "_until", "fields", "instead",
     )  # fmt: skip
 
     instead: str
@@ -60,17 +60,17 @@ class CacheWay:
     _growing: Growing | None
     """The body of that."""
 
-    def __init__(self, flight: OpenRequest, forwarding: ForwardingSide, decision: Forward) -> None:
+    def __init__(self, flight: OpenRequest, forwarding: ForwardingSide, decision: Forward, found: Found) -> None:
         self._flight = flight
+        self._found = found
         self._forwarding = forwarding
         self._decision = decision
         self._cache = flight.state.cache
         self.fields = flight.fields
         self.instead = ""
-        self._began = self._arrived = False
+        self._began = False
         self._until = 0.0
         self._kept = self._fetch = self._made = self._growing = None
-        self._key: Full | None = None
 
     # -- a ForwardingSide
 
@@ -103,43 +103,23 @@ class CacheWay:
         else:
             self._look(monotonic())
 
-    # -- the key
-
     def _look(self, now: float) -> None:
-        flight, cache = self._flight, self._cache
-        view, fields = flight.exchange.view, self.fields
-        if view.method not in (b"GET", b"HEAD"):
-            self._key = (primary_of(cache, fields, self._decision), ())
-            self._pass("method", f"{view.method.decode('latin-1')} is not kept")
+        found = self._found
+        if found.past is not None:
+            self._pass(found.past[0])
             return
-        settings = flight.settings
-        edits = settings.edits if settings is not None and (settings.edits.request or settings.edits.early) else None
-        self._wishes = wishes = cache.wishes(fields.lines, edits)
-        if wishes.past or fields.length or fields.upgrade:
-            self._pass("bypass", wishes.past or "it has a body, or asks for another protocol")
-            return
-        primary = primary_of(cache, fields, self._decision)
-        resource = cache.store.find(primary)
-        connection = view.connection
-        kept: Kept | None = None
-        chose: tuple[bytes, ...] = ()
-        if resource is not None and resource.names:
-            chose = selected(fields.lines, resource.names)
-        rest: Rest = (
-            connection.listener, view.scheme, self._decision.route.pool, fields.host, flight.client.reader.added,
-            wishes.keyed, identity(view) if connection.tls else "", chose,
-        )  # fmt: skip
-        self._key = (primary, rest)
-        if resource is not None:
-            kept = resource.variants.get(rest)
-        if kept is not None and not kept.shared and personal(flight.exchange, wishes):
-            kept = None  # it was never said to be for others than the one who asked
+        kept = found.kept
         if kept is not None:
-            verdict = use(kept.lifetime, now - kept.born, wishes, ignore_client=cache.config.ignore_client)
+            ignores = self._cache.config.ignore_client
+            verdict = use(kept.lifetime, now - kept.born, found.wishes, ignore_client=ignores)
             if verdict is not Use.VALIDATE:
                 self._serve(kept, now, verdict)
                 return
-        self._miss(kept, now, seen=resource is not None)
+        self._miss(kept, now)
+
+    def _look_again(self, now: float) -> None:
+        self._found = look(self._flight, self.fields, self._decision)
+        self._look(now)
 
     # -- answered from what is kept
 
@@ -165,7 +145,7 @@ class CacheWay:
         self._send(kept, now, age)
 
     def _send(self, kept: Kept, now: float, age: int) -> None:
-        flight, wishes = self._flight, self._wishes
+        flight, wishes = self._flight, self._found.wishes
         self._cache.tally.saved += kept.length
         word = flight.exchange.cache
         if wishes.plain and (word == "hit" and kept.shown_at == age):
@@ -191,29 +171,28 @@ class CacheWay:
         return b"Cache-Status: rproxy; fwd=stale; %b; ttl=%d" % (self.instead.encode(), ttl)
 
     def _refresh(self, kept: Kept) -> None:
-        assert self._key is not None
         exchange, decision = self._flight.exchange, self._decision
         validating = validating(self.fields, kept)
         self._cache.refresh(
-            self._key, lambda: refreshed(self._flight.state, exchange, decision, validating, (kept, self.fields.lines))
+            self._found.key,
+            lambda: refreshed(self._flight.state, exchange, decision, validating, (kept, self.fields.lines)),
         )
 
     # -- a member is asked
 
-    def _miss(self, kept: Kept | None, now: float, *, seen: bool) -> None:
-        flight, cache, wishes, config = self._flight, self._cache, self._wishes, self._cache.config
+    def _miss(self, kept: Kept | None, now: float) -> None:
+        flight, cache, wishes, config = self._flight, self._cache, self._found.wishes, self._cache.config
         exchange = flight.exchange
-        assert self._key is not None
         if wishes.only_if_cached and not config.ignore_client:
             flight.respond(504, "the client wants only what is kept, and nothing is that may be used")
             return
         if exchange.view.method == b"HEAD" or (wishes.range and kept is None):
-            self._pass("uri-miss", "")
+            self._pass("uri-miss")
             return
         conditional = bool(wishes.if_none_match or wishes.if_modified_since)
         waits = not (wishes.no_store or wishes.no_cache or (conditional and kept is None) or personal(exchange, wishes))
         self._until = self._until or now + config.wait
-        self._fetch = cache.leads(self._key, now, self if waits and now < self._until else None)
+        self._fetch = cache.leads(self._found.key, now, self if waits and now < self._until else None)
         if self._fetch is None:
             exchange.cause = ""
             flight.wait(SHARED, self._until - now, now)
@@ -225,9 +204,9 @@ class CacheWay:
             self._begin("stale" if kept.lifetime.fresh <= now - kept.born else "request")
         else:
             self._kept = kept
-            self._begin("stale" if kept is not None else "vary-miss" if seen else "uri-miss")
+            self._begin("stale" if kept is not None else "vary-miss" if self._found.seen else "uri-miss")
 
-    def _pass(self, why: str, detail: str) -> None:
+    def _pass(self, why: str) -> None:
         """It goes to a member, and what comes is not kept."""
         self._flight.exchange.cache = "bypass"
         self._cache.tally.passed += 1
@@ -245,21 +224,21 @@ class CacheWay:
         flight = self._flight
         if not flight.over:
             try:
-                self._look(monotonic())
+                self._look_again(monotonic())
             except Exception as error:
                 flight.broke("serving what another request got", error)
 
     def expired(self) -> None:
         """It has waited for long enough for another one's answer."""
         self._leave()
-        self._look(max(monotonic(), self._until))
+        self._look_again(max(monotonic(), self._until))
 
     def _leave(self) -> None:
         fetch, self._fetch = self._fetch, None
         if fetch is not None:
             self._cache.over(fetch)
-        elif self._key is not None and self._until and not self._began:
-            self._cache.leaves(self._key, self)
+        elif self._until and not self._began:
+            self._cache.leaves(self._found.key, self)
 
     # -- what the member answers
 
@@ -326,12 +305,11 @@ class CacheWay:
         exchange = flight.exchange
         method = exchange.view.method
         if method not in _SAFE and answer.status < 400:
-            assert self._key is not None
-            invalidated(cache, self._key[0], answer)
+            invalidated(cache, self._found.key[0], answer)
         if self._fetch is None:
             return
         cache.tally.misses += 1
-        asked = Asked(personal(exchange, self._wishes), self._wishes.no_store)
+        asked = Asked(personal(exchange, self._found.wishes), self._found.wishes.no_store)
         now = monotonic()
         lines = answer.lines if answer.dated else [*answer.lines, date()]
         lifetime = judged(cache.config, asked, answer.status, lines[1:], time(), now - exchange.connected)
@@ -343,8 +321,9 @@ class CacheWay:
             self._leave()
             return
         self._made = made_kept(*self._fetch.key, lifetime, (answer.raw, answer.status, stripped(cache.config, lines)))
-        self._made.shared = shared(lines)
-        self._made.url = f"{exchange.view.scheme}://{self.fields.host.decode('latin-1')}{target(exchange)}"
+        self._made.url = (
+            f"{exchange.view.scheme}://{self.fields.host.decode('latin-1')}{exchange.view.target.decode('latin-1')}"
+        )
         self._growing = growing
         self.grows(data)
 

@@ -18,6 +18,7 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, NOTHING, FactKey, Facts, Need
 from proxy_core.runtime.exchange import CLIENT_LEFT
+from proxy_core.serve.cache_lookup import given, look
 from proxy_core.serve.cached_way import CacheWay
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM, SHARED
 from proxy_core.serve.forwarding import Forwarding
@@ -93,7 +94,10 @@ class Flight(OpenRequest):
                 self.client.bound_body(decision.route.max_body)
             forwarding: ForwardingSide = Forwarding(self, decision)
             if decision.route.cache and not self.page_for:
-                forwarding = CacheWay(self, forwarding, decision)
+                known = look(self, self.fields, decision)
+                if given(self, known, decision):
+                    return
+                forwarding = CacheWay(self, forwarding, decision, known)
             self.forwarding = forwarding
             forwarding.decided()
         elif isinstance(decision, Redirect):

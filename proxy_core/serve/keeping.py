@@ -21,6 +21,7 @@ def made_kept(primary: Primary, rest: Rest, lifetime: Lifetime, answer: tuple[by
     kept.raw, kept.status, kept.lifetime = raw, status, lifetime
     kept.lines = [line for line in lines if line[:4].lower() != b"age:"]
     kept.born = monotonic() - lifetime.initial
+    kept.made = time() - lifetime.initial
     return kept
 
 
@@ -40,6 +41,6 @@ def renewed(config: Cache, kept: Kept, answer: Answer, delay: float) -> Kept | N
     if not isinstance(lifetime, Lifetime):
         return None
     made = made_kept(kept.primary, kept.rest, lifetime, (kept.raw, kept.status, new))
-    made.body, made.url, made.shared = kept.body, kept.url, kept.shared
+    made.body, made.url = kept.body, kept.url
     made.size = kept.size
     return made

@@ -103,6 +103,6 @@ class Cache(SiteTable, frozen=True, kw_only=True):
     """Seconds for which requests wait for the one that gets the same answer already, before they get it themselves. 0:
     none waits. Apache: CacheLock, CacheLockMaxAge."""
 
-    status: Literal["off", "hits", "all"] = "all"
+    status: Literal["off", "hits", "all"] = "hits"
     """Which answers say in Cache-Status (RFC 9211) how the cache served them. Apache: CacheHeader, CacheDetailHeader.
     """
