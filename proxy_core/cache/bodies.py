@@ -7,24 +7,38 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import IO, Final
+from typing import Final
 
 PIECE: Final = 128 * 1024
 """Bytes that are read of a file at a time."""
 
 
+class _Nameless:
+    """A file without a name, which is closed when nobody holds it any longer."""
+
+    __slots__ = ("_file", "add", "number")
+
+    def __init__(self, folder: str) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 — it outlives every block
+        self.add = self._file.write
+        self.number = self._file.fileno()
+
+    def __del__(self) -> None:
+        self._file.close()
+
+
 class FileBody:
-    """A body in a file. It is closed when nobody holds it any longer."""
+    """A body in a file."""
 
     __slots__ = ("_file", "length")
 
-    def __init__(self, file: IO[bytes], length: int) -> None:
+    def __init__(self, file: _Nameless, length: int) -> None:
         self._file = file
         self.length = length
 
     def read(self, at: int, end: int) -> bytes:
         """The bytes from ``at`` to before ``end``, at most PIECE of them. Waits for the disk. Raises OSError."""
-        return os.pread(self._file.fileno(), min(PIECE, end - at), at)
+        return os.pread(self._file.number, min(PIECE, end - at), at)
 
 
 class Growing:
@@ -38,7 +52,7 @@ class Growing:
         self._in_memory = in_memory
         self._folder = folder
         self._pieces: list[bytes] = []
-        self._file: IO[bytes] | None = None
+        self._file: _Nameless | None = None
 
     def add(self, data: bytes) -> bool:
         """Take a piece; whether there is a place for it. Raises OSError."""
@@ -46,14 +60,14 @@ class Growing:
         if self._file is None and self.length > self._in_memory:
             if not self._folder:
                 return False
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)
+            self._file = _Nameless(self._folder)
             for piece in self._pieces:
-                self._file.write(piece)
+                self._file.add(piece)
             self._pieces = []
         if self._file is None:
             self._pieces.append(data)
         else:
-            self._file.write(data)
+            self._file.add(data)
         return True
 
     @property

@@ -22,7 +22,7 @@ MOST_USES: Final = 3
 """Uses that count."""
 
 
-class Place:
+class Slot:
     """An entry as the queues know it. ``uses`` is added to at each hit, up to MOST_USES."""
 
     __slots__ = ("gone", "name", "size", "small", "uses")
@@ -38,18 +38,18 @@ class Place:
 class Room:
     """Room for ``most`` bytes in ``count`` entries. ``out`` is told of each that has to go."""
 
-    def __init__(self, most: int, count: int, out: Callable[[Place], None]) -> None:
+    def __init__(self, most: int, count: int, out: Callable[[Slot], None]) -> None:
         self.most = most
         self.count = count
         self.bytes = 0
         self.entries = 0
         self._out = out
-        self._small: deque[Place] = deque()
-        self._main: deque[Place] = deque()
+        self._small: deque[Slot] = deque()
+        self._main: deque[Slot] = deque()
         self._small_bytes = 0
         self._ghosts: OrderedDict[int, None] = OrderedDict()
 
-    def add(self, place: Place) -> None:
+    def add(self, place: Slot) -> None:
         """It comes in, and others go out for it, perhaps itself."""
         known = hash(place.name)
         if known in self._ghosts:
@@ -73,7 +73,7 @@ class Room:
             else:
                 self._from_small()
 
-    def remove(self, place: Place) -> None:
+    def remove(self, place: Slot) -> None:
         """It is gone already, for another reason. Its turn in a queue comes later."""
         if not place.gone:
             place.gone = True
@@ -114,7 +114,7 @@ class Room:
             return
         self._put_out(place)
 
-    def _put_out(self, place: Place) -> None:
+    def _put_out(self, place: Slot) -> None:
         place.gone = True
         self.bytes -= place.size
         self.entries -= 1

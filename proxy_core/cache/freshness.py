@@ -55,7 +55,7 @@ class Lifetime(Struct, frozen=True, gc=False):
     """What it may be purged by (Cache-Tag, Surrogate-Key)."""
 
 
-class Asked(Struct, frozen=True, gc=False):
+class AskedBy(Struct, frozen=True, gc=False):
     """What of the request counts for keeping its answer."""
 
     personal: str = ""
@@ -74,7 +74,7 @@ def values(lines: FieldLines, name: bytes) -> list[bytes]:
     return found
 
 
-def judged(cache: Cache, asked: Asked, status: int, lines: FieldLines, at: float, delay: float) -> Lifetime | str:
+def judged(cache: Cache, asked: AskedBy, status: int, lines: FieldLines, at: float, delay: float) -> Lifetime | str:
     """What keeping the answer to a GET comes to, or why it is not kept. ``lines`` are its field lines, ``at`` is when
     its head came (epoch), ``delay`` how long that took since the request was sent."""
     fields: dict[bytes, list[bytes]] = {}
@@ -91,7 +91,7 @@ def judged(cache: Cache, asked: Asked, status: int, lines: FieldLines, at: float
     date = epoch_of(_only(fields, b"date").decode("latin-1"))
     fresh = _lifetime(cache, status, fields, said, (at if date is None else date, modified))
     ages = fields.get(b"age")
-    initial = max(0.0, at - date if date is not None else 0.0, (age_of(ages[0]) if ages else 0) + delay)
+    initial = max(0.0, int(at) - date if date is not None else 0.0, (age_of(ages[0]) if ages else 0) + delay)
     if fresh is None:
         return f"it does not say for how long it is fresh, and with status {status} nothing stands in for that"
     if fresh <= initial and not (etag or modified or cache.store_expired or b"stale-while-revalidate" in said):
@@ -126,7 +126,7 @@ class _Kinds(dict[bytes, bytes]):
 
 _READ: Final = frozenset((
     b"cache-control", b"pragma", b"expires", b"date", b"age", b"etag", b"last-modified", b"vary", b"set-cookie",
-    b"set-cookie2", b"content-range", b"cache-tag", b"surrogate-key",
+    b"set-cookie2", b"cache-tag", b"surrogate-key",
 ))  # fmt: skip
 _KINDS: Final = _Kinds()
 
@@ -151,9 +151,9 @@ def _only(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:
     return found[0] if len(found) == 1 else b""
 
 
-def _refused(cache: Cache, asked: Asked, status: int, fields: dict[bytes, list[bytes]], said: Directives) -> str:
+def _refused(cache: Cache, asked: AskedBy, status: int, fields: dict[bytes, list[bytes]], said: Directives) -> str:
     """Why an answer may not be kept, whatever it says of its age; "" where it may (RFC 9111 §3)."""
-    if status < 200 or status in _NOT_KEPT or b"content-range" in fields:
+    if status < 200 or status in _NOT_KEPT:
         return f"an answer with status {status} is no whole representation"
     understood = b"must-understand" in said and status in UNDERSTOOD
     if b"must-understand" in said and not understood:
@@ -168,10 +168,8 @@ def _refused(cache: Cache, asked: Asked, status: int, fields: dict[bytes, list[b
         return f"{asked.personal}, and it says neither public nor s-maxage nor must-revalidate"
     if b"vary" in fields and b"*" in _listed(fields[b"vary"]):
         return "it varies by more than fields (Vary: *)"
-    if (b"set-cookie" in fields or b"set-cookie2" in fields) and not cache.cookies:
-        if "set-cookie" not in [name.lower() for name in cache.ignore_fields]:
-            return "it sets a cookie"
-    return ""
+    cookies = not cache.cookies and (b"set-cookie" in fields or b"set-cookie2" in fields)
+    return "it sets a cookie" if cookies and "set-cookie" not in map(str.lower, cache.ignore_fields) else ""
 
 
 def _lifetime(

@@ -1,10 +1,10 @@
 """The store: kept answers by their keys, within their bounds, and what throws them out.
 
-A key has two parts. The first is the resource: host and target as they go to the member. The second is all that may make
-another answer of it: the listener, the scheme, the pool, the spelling of Host, the lines that rules and clients have a
-say in, and the values of the fields that the answers vary by. So what is thrown out by its URL goes in all its variants
-at once, and no answer is found by a request that differs in anything of the second part. Nothing here is asked of a
-clock or a network.
+A key has two parts. The first is the resource: host and target as they go to the member. The second is all that may
+make another answer of it: the listener, the scheme, the pool, the spelling of Host, the lines that rules and clients
+have a say in, and the values of the fields that the answers vary by. So what is thrown out by its URL goes in all its
+variants at once, and no answer is found by a request that differs in anything of the second part. Nothing here is asked
+of a clock or a network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from proxy_core.cache.bodies import FileBody
-from proxy_core.cache.eviction import Place, Room
+from proxy_core.cache.eviction import Room, Slot
 from proxy_core.cache.freshness import Lifetime
 
 OVERHEAD: Final = 1500
@@ -27,7 +27,7 @@ Rest = tuple[object, ...]
 """All that may make another answer of a resource; its last part is what is selected by Vary."""
 
 
-class Kept(Place):
+class KeptAnswer(Slot):
     """A kept answer."""
 
     __slots__ = (
@@ -52,8 +52,9 @@ class Kept(Place):
     url: str
     """The URL that it was asked by first."""
     shown: object
-    """What serving has made of it for one second of its age, and that second."""
+    """What serving has made of it for one second of its age."""
     shown_at: int
+    """That second; -1 for none."""
 
     def __init__(self, primary: Primary, rest: Rest, size: int) -> None:
         super().__init__((primary, rest), size)
@@ -74,7 +75,7 @@ class Resource:
 
     def __init__(self) -> None:
         self.names: tuple[bytes, ...] = ()
-        self.variants: dict[Rest, Kept] = {}
+        self.variants: dict[Rest, KeptAnswer] = {}
 
 
 class Store:
@@ -93,7 +94,7 @@ class Store:
             room.most, room.count = most, count
             room.fit()
 
-    def put(self, kept: Kept) -> None:
+    def put(self, kept: KeptAnswer) -> None:
         """Keep it, in the place of what was there under its key."""
         resource = self._resources.setdefault(kept.primary, Resource())
         old = resource.variants.get(kept.rest)
@@ -114,7 +115,7 @@ class Store:
             self._resources[primary] = resource
         return resource.names
 
-    def drop(self, kept: Kept) -> None:
+    def drop(self, kept: KeptAnswer) -> None:
         """Throw one out."""
         if not kept.gone:
             self._room(kept).remove(kept)
@@ -129,26 +130,26 @@ class Store:
             self._room(kept).remove(kept)
         return len(resource.variants)
 
-    def purge(self, holds: Callable[[Kept], bool]) -> int:
+    def purge(self, holds: Callable[[KeptAnswer], bool]) -> int:
         """Throw out all for which ``holds``; how many there were."""
         gone = [kept for kept in self if holds(kept)]
         for kept in gone:
             self.drop(kept)
         return len(gone)
 
-    def __iter__(self) -> Iterator[Kept]:
+    def __iter__(self) -> Iterator[KeptAnswer]:
         for resource in self._resources.values():
             yield from resource.variants.values()
 
-    def _room(self, kept: Kept) -> Room:
+    def _room(self, kept: KeptAnswer) -> Room:
         return self.memory if isinstance(kept.body, bytes) else self.files
 
-    def _out(self, place: Place) -> None:
-        assert isinstance(place, Kept)
+    def _out(self, place: Slot) -> None:
+        assert isinstance(place, KeptAnswer)
         self.evicted += 1
         self._forget(place)
 
-    def _forget(self, kept: Kept) -> None:
+    def _forget(self, kept: KeptAnswer) -> None:
         resource = self._resources.get(kept.primary)
         if resource is not None and resource.variants.get(kept.rest) is kept:
             del resource.variants[kept.rest]

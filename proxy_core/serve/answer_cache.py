@@ -1,7 +1,7 @@
 """The cache of a server: the store, who gets what just now, what is known not to be kept, and what is counted.
 
-It outlives every rule set: a new [cache] changes its bounds, and what is kept stays. What edits do to answers is done on
-the way out (``kept_answer``), so new rules change kept answers at once.
+It outlives every rule set: a new [cache] changes its bounds, and what is kept stays. What edits do to answers is done
+on the way out (``kept_answer``), so new rules change kept answers at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from proxy_core.cache.bodies import Growing
-from proxy_core.cache.store import Kept, Primary, Rest, Store
+from proxy_core.cache.store import KeptAnswer, Primary, Rest, Store
 from proxy_core.cache.wishes import Wishes, selected, wishes_of
 from proxy_core.config.model import Cache, Site
 from proxy_core.rules.fields.edits import Edits
@@ -29,22 +29,17 @@ REFRESHES: Final = 64
 """Answers that are validated at a time while they are served stale."""
 
 
+WORDS: Final = ("hit", "stale", "revalidated", "collapsed", "miss", "bypass")
+"""How the cache serves a request: with what is fresh; with what is stale; with what a member said is still good; with
+the answer to another one's request; with an answer that a member was asked for; past it."""
+
+
 @dataclass(slots=True)
 class CacheTally:
     """What the cache did since the start."""
 
-    hits: int = 0
-    """Requests that were answered with what was fresh."""
-    stale: int = 0
-    """Requests that were answered with what was stale."""
-    validated: int = 0
-    """Requests that were answered with what a member had said was still good."""
-    shared: int = 0
-    """Requests that got the answer to another one's request."""
-    misses: int = 0
-    """Requests for which a member was asked for the whole answer."""
-    passed: int = 0
-    """Requests that went past the cache."""
+    served: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WORDS, 0))
+    """Requests of routes with a cache by how it served them, as in their records."""
     saved: int = 0
     """Bytes of bodies that no member was asked for."""
     kept: int = 0
@@ -55,23 +50,23 @@ class CacheTally:
     """Answers that were thrown out by somebody."""
 
 
-class Waiter(Protocol):
+class Sharer(Protocol):
     """A request that waits for another one's answer."""
 
     def arrived(self) -> None:
         """The answer is there, or it never will be: look again."""
 
 
-Full = tuple[Primary, Rest]
+CacheKey = tuple[Primary, Rest]
 
 
 @dataclass(slots=True, eq=False)
 class Fetch:
     """A request for an answer that others wait for."""
 
-    key: Full
+    key: CacheKey
     """What they all want."""
-    waiters: list[Waiter] = field(default_factory=list)
+    waiters: list[Sharer] = field(default_factory=list)
     """Those others."""
     spoiled: bool = False
     """It was thrown out before it came."""
@@ -85,15 +80,17 @@ class AnswerCache:
         self.tally = CacheTally()
         self.store = Store(self.config.memory, self.config.entries, self.config.files)
         self.folder = ""
+        self.attempts = 0
+        """Members that were asked in the background."""
         self.pending = 0
         """Bytes of memory that bodies take which are still coming."""
         self._folder = folder
-        self._fetches: dict[Full, list[Fetch]] = {}
-        self._unkept: dict[Full, float] = {}
+        self._fetches: dict[CacheKey, list[Fetch]] = {}
+        self._unkept: dict[CacheKey, float] = {}
         self._wishes: dict[tuple[bytes, frozenset[bytes]], Wishes] = {}
         self._names: dict[int, tuple[Edits, frozenset[bytes]]] = {}
         self._site: Site | None = None
-        self._refreshing: set[Full] = set()
+        self._refreshing: set[CacheKey] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def adopt(self, site: Site) -> None:
@@ -133,7 +130,7 @@ class AnswerCache:
 
     # -- who gets what
 
-    def leads(self, key: Full, now: float, waiter: Waiter | None) -> Fetch | None:
+    def leads(self, key: CacheKey, now: float, waiter: Sharer | None) -> Fetch | None:
         """The Fetch of a request that asks a member for this key; None where another one does already and ``waiter``
         waits for that."""
         fetches = self._fetches.get(key)
@@ -144,7 +141,7 @@ class AnswerCache:
         self._fetches.setdefault(key, []).append(fetch)
         return fetch
 
-    def leaves(self, key: Full, waiter: Waiter) -> None:
+    def leaves(self, key: CacheKey, waiter: Sharer) -> None:
         """It waits no longer."""
         for fetch in self._fetches.get(key, ()):
             if waiter in fetch.waiters:
@@ -162,7 +159,7 @@ class AnswerCache:
         for waiter in waiters:
             waiter.arrived()
 
-    def not_kept(self, key: Full, now: float) -> None:
+    def not_kept(self, key: CacheKey, now: float) -> None:
         """An answer for this key is not kept, so nobody is to wait for the next one."""
         if len(self._unkept) >= MOST_UNKEPT:
             self._unkept.clear()
@@ -178,11 +175,7 @@ class AnswerCache:
             return None
         return Growing(config.in_memory, self.folder)
 
-    def fits(self, body: Growing) -> bool:
-        """Whether a body that is coming may go on growing."""
-        return body.length <= self.config.largest
-
-    def keep(self, kept: Kept, lines: bytes) -> None:
+    def keep(self, kept: KeptAnswer, lines: bytes) -> None:
         """Keep an answer to a request with these lines. Its key is completed by the fields that it varies by."""
         names = self.store.vary(kept.primary, kept.lifetime.vary)
         kept.rest = (*kept.rest[:-1], selected(lines, names))
@@ -198,7 +191,7 @@ class AnswerCache:
             for fetch in fetches:
                 fetch.spoiled = fetch.spoiled or fetch.key[0] == primary
 
-    def purge(self, holds: Callable[[Kept], bool]) -> int:
+    def purge(self, holds: Callable[[KeptAnswer], bool]) -> int:
         """Throw out all that ``holds`` for, and all that is on its way; how many there were."""
         for fetches in self._fetches.values():
             for fetch in fetches:
@@ -209,7 +202,7 @@ class AnswerCache:
 
     # -- in the background
 
-    def refresh(self, key: Full, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def refresh(self, key: CacheKey, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Validate a kept answer while it is served stale, unless that is under way."""
         if key in self._refreshing or len(self._tasks) >= REFRESHES:
             return

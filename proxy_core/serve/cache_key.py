@@ -13,7 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from proxy_core.cache.freshness import values
-from proxy_core.cache.store import Kept, Primary
+from proxy_core.cache.store import KeptAnswer, Primary
 from proxy_core.cache.wishes import CONDITIONS, Wishes, without
 from proxy_core.config.model import Cache
 from proxy_core.http.request_view import RequestView
@@ -55,7 +55,7 @@ def personal(exchange: Exchange, wishes: Wishes) -> str:
     return "the client has a certificate" if exchange.view.connection.tls and identity(exchange.view) else ""
 
 
-def validating(fields: RequestFields, kept: Kept) -> RequestFields:
+def validating(fields: RequestFields, kept: KeptAnswer) -> RequestFields:
     """The fields of a request that asks whether what is kept is still good."""
     lines = without(fields.lines, CONDITIONS)[:-2]
     if kept.lifetime.etag:

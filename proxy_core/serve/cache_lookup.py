@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proxy_core.cache.store import Kept
+from proxy_core.cache.store import KeptAnswer
 from proxy_core.cache.wishes import Wishes, selected
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve.answer_cache import Full
+from proxy_core.serve.answer_cache import CacheKey
 from proxy_core.serve.cache_key import identity, personal, primary_of
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import RequestFields
@@ -21,14 +21,14 @@ from proxy_core.serve.request_fields import RequestFields
 _NONE = Wishes()
 
 
-class Found(NamedTuple):
+class Lookup(NamedTuple):
     """What there is for a request."""
 
-    key: Full
+    key: CacheKey
     """Its key."""
     wishes: Wishes = _NONE
     """What it says to a cache."""
-    kept: Kept | None = None
+    kept: KeptAnswer | None = None
     """What is kept for it, and may be shown to it; fresh or not."""
     seen: bool = False
     """Something is kept of its resource."""
@@ -36,17 +36,17 @@ class Found(NamedTuple):
     """Why it goes past the cache: RFC 9211's word, and ours."""
 
 
-def look(flight: OpenRequest, fields: RequestFields, decision: Forward) -> Found:
+def look(flight: OpenRequest, fields: RequestFields, decision: Forward) -> Lookup:
     """What there is for a request that goes to members with these fields."""
     cache, exchange, settings = flight.state.cache, flight.exchange, flight.settings
     view = exchange.view
     primary = primary_of(cache.config, fields.host, decision.target)
     if view.method != b"GET" and view.method != b"HEAD":
-        return Found((primary, ()), past=("method", f"{view.method.decode('latin-1')} is not kept"))
+        return Lookup((primary, ()), past=("method", f"{view.method.decode('latin-1')} is not kept"))
     edits = settings.edits if settings is not None and (settings.edits.request or settings.edits.early) else None
     wishes = cache.wishes(fields.lines, edits)
     if wishes.past or fields.length or fields.upgrade:
-        return Found((primary, ()), past=("bypass", wishes.past or "it has a body, or asks for another protocol"))
+        return Lookup((primary, ()), past=("bypass", wishes.past or "it has a body, or asks for another protocol"))
     resource = cache.store.find(primary)
     connection = view.connection
     rest = (
@@ -55,14 +55,14 @@ def look(flight: OpenRequest, fields: RequestFields, decision: Forward) -> Found
         selected(fields.lines, resource.names) if resource is not None and resource.names else (),
     )  # fmt: skip
     if resource is None:
-        return Found((primary, rest), wishes)
+        return Lookup((primary, rest), wishes)
     kept = resource.variants.get(rest)
     if kept is not None and not kept.lifetime.shared and personal(exchange, wishes):
         kept = None  # it was never said to be for others than the one who asked
-    return Found((primary, rest), wishes, kept, True)
+    return Lookup((primary, rest), wishes, kept, True)
 
 
-def given(flight: OpenRequest, found: Found, decision: Forward) -> bool:
+def given(flight: OpenRequest, found: Lookup, decision: Forward) -> bool:
     """Whether the request has been answered with what was found, head and body in one write."""
     kept, exchange = found.kept, flight.exchange
     if kept is None or not found.wishes.plain or flight.own_fields:
@@ -86,7 +86,7 @@ def given(flight: OpenRequest, found: Found, decision: Forward) -> bool:
     cache = flight.state.cache
     if kept.uses < 3:
         kept.uses += 1
-    cache.tally.hits += 1
+    cache.tally.served["hit"] += 1
     cache.tally.saved += len(body)
     exchange.cache, exchange.age, exchange.answer, exchange.status = "hit", kept.shown_at, answer.raw, answer.status
     exchange.answered = now

@@ -7,23 +7,21 @@ the member. No client waits for it, so whatever goes wrong leaves what is kept a
 from __future__ import annotations
 
 import asyncio
-from time import monotonic, time
+from time import monotonic
 
 from proxy_core.balance import passive_checks
 from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.pool import BoundMember, Pool
-from proxy_core.cache.bodies import Growing
-from proxy_core.cache.freshness import Asked, Lifetime, judged
-from proxy_core.cache.store import Kept
+from proxy_core.cache.freshness import ERRORS, AskedBy
+from proxy_core.cache.store import KeptAnswer
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.member_asking import MemberAsk
 from proxy_core.runtime.upstreams.connector import Unreachable
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.runtime.upstreams.whole_answer import Unheard, WholeAnswer
-from proxy_core.serve.answer_cache import AnswerCache
-from proxy_core.serve.builtin_pages import date
-from proxy_core.serve.keeping import made_kept, renewed, stripped
+from proxy_core.serve.answer_cache import AnswerCache, CacheKey
+from proxy_core.serve.keeping import Deposit, begun, renewed
 from proxy_core.serve.member_tls import secured_key
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.server_state import ServerState
@@ -31,7 +29,7 @@ from proxy_core.serve.way import outgoing
 
 
 async def refreshed(
-    state: ServerState, exchange: Exchange, decision: Forward, fields: RequestFields, old: tuple[Kept, bytes]
+    state: ServerState, exchange: Exchange, decision: Forward, fields: RequestFields, old: tuple[KeptAnswer, bytes]
 ) -> None:
     """Ask whether a kept answer is still good, and keep what comes. ``fields`` ask so; ``old`` is the kept answer, and
     the lines of the request that it is for."""
@@ -44,7 +42,7 @@ async def refreshed(
 
 
 async def _asked(
-    state: ServerState, exchange: Exchange, decision: Forward, fields: RequestFields, old: tuple[Kept, bytes]
+    state: ServerState, exchange: Exchange, decision: Forward, fields: RequestFields, old: tuple[KeptAnswer, bytes]
 ) -> None:
     pool = exchange.rules.pools[decision.route.pool or ""]
     member = choose(pool, monotonic(), (), exchange.session, b"")
@@ -52,20 +50,23 @@ async def _asked(
         return
     member.state.busy += 1
     member.state.elected += 1
+    state.cache.attempts += 1
+    ear = _KeepingEar(state.cache, (old[0].primary, old[0].rest))
     try:
         async with asyncio.timeout(member.member.timeout or decision.route.timeout):
             began = monotonic()
-            ear = _Ear(state.cache)
             answer = await _heard(state, exchange, decision, fields, (pool, member, ear))
             _kept(state.cache, answer, ear, old, monotonic() - began)
     finally:
+        if ear.deposit is not None:
+            ear.deposit.given_up()
         member.state.busy -= 1
         state.lines.freed(pool.name)
 
 
 async def _heard(
     state: ServerState, exchange: Exchange, decision: Forward, fields: RequestFields,
-    who: tuple[Pool, BoundMember, _Ear],
+    who: tuple[Pool, BoundMember, _KeepingEar],
 ) -> Answer:  # fmt: skip
     """Raises Unreachable and Unheard."""
     pool, member, ear = who
@@ -85,35 +86,43 @@ async def _heard(
         raise
 
 
-class _Ear(WholeAnswer):
+class _KeepingEar(WholeAnswer):
     """Hears an answer out whose body is to be kept."""
 
-    def __init__(self, cache: AnswerCache) -> None:
+    def __init__(self, cache: AnswerCache, key: CacheKey) -> None:
         super().__init__(cache.config.largest, waits=False)
-        self.growing: Growing | None = cache.growing(-1)
+        self.deposit: Deposit | None = None
+        self.why = ""
+        self._cache = cache
+        self._key = key
+        self._began = monotonic()
+
+    def answered(self, answer: Answer, data: bytes) -> None:
+        made = begun(self._cache, self._key, AskedBy(), answer, self._began)
+        if isinstance(made, str):
+            self.why = made
+        else:
+            self.deposit = made
+        super().answered(answer, data)
 
     def keep(self, data: bytes) -> None:
-        if self.growing is not None and not self.growing.add(data):
-            self.growing = None
+        if self.deposit is not None and not self.deposit.grows(data):
+            self.deposit.given_up()
+            self.deposit = None
 
 
-def _kept(cache: AnswerCache, answer: Answer, ear: _Ear, old: tuple[Kept, bytes], delay: float) -> None:
+def _kept(cache: AnswerCache, answer: Answer, ear: _KeepingEar, old: tuple[KeptAnswer, bytes], delay: float) -> None:
+    """What was heard takes the place of what is kept, or throws it out."""
     kept, lines = old
+    deposit, ear.deposit = ear.deposit, None
+    new = deposit.whole() if deposit is not None else None
     if kept.gone:
         return  # it was thrown out meanwhile
     if answer.status == 304:
-        made = renewed(cache.config, kept, answer, delay)
-        if made is not None:
-            cache.keep(made, lines)
-        return
-    said = answer.lines if answer.dated else [*answer.lines, date()]
-    lifetime = judged(cache.config, Asked(), answer.status, said[1:], time(), delay)
-    if answer.status >= 500 or ear.growing is None or ear.longer:
-        return
-    if not isinstance(lifetime, Lifetime):
+        new = renewed(cache.config, kept, answer, delay)
+    elif new is not None:
+        new.url = kept.url
+    if new is not None and answer.status not in ERRORS:
+        cache.keep(new, lines)
+    elif answer.status < 500:
         cache.store.drop(kept)
-        return
-    new = made_kept(kept.primary, kept.rest, lifetime, (answer.raw, answer.status, stripped(cache.config, said)))
-    new.body, new.url = ear.growing.whole(), kept.url
-    new.size += ear.growing.length
-    cache.keep(new, lines)

@@ -1,45 +1,46 @@
-"""The way of a request through the cache, between ``decided`` and ``elected``: what is kept answers it, or it goes on to
-a member and what comes of that is kept.
+"""The way of a request through the cache, between ``decided`` and ``elected``: what is kept answers it, or it goes on
+to a member and what comes of that is kept.
 
-A CacheWay stands before a Forwarding, which it lets begin where a member has to be asked. All rules have had their say by
-then: bans, access, passwords, services that are asked first. So what is kept is never shown to who may not see it. Its
-key is made of the request as it goes to the member. Nothing here reads a field of an answer: ``cache.freshness`` does,
-once.
+A CacheWay stands before a Forwarding, which it lets begin where a member has to be asked. All rules have had their say
+by then: bans, access, passwords, services that are asked first. So what is kept is never shown to who may not see it.
+Its key is made of the request as it goes to the member. Nothing here reads a field of an answer: ``cache.freshness``
+does, once.
 """
 
 from __future__ import annotations
 
-from time import monotonic, time
+from time import monotonic
 from typing import Final
 
 from proxy_core.balance.pool import Pool
-from proxy_core.cache.bodies import Growing
 from proxy_core.cache.conditions import WHOLE
-from proxy_core.cache.freshness import ERRORS, Asked, Lifetime, judged
+from proxy_core.cache.eviction import MOST_USES
+from proxy_core.cache.freshness import ERRORS, AskedBy
 from proxy_core.cache.reuse import Use, rescues, use
-from proxy_core.cache.store import Kept
+from proxy_core.cache.store import KeptAnswer
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.answer_cache import Fetch
-from proxy_core.serve.builtin_pages import date
 from proxy_core.serve.cache_key import invalidated, personal, validating
-from proxy_core.serve.cache_lookup import Found, look
+from proxy_core.serve.cache_lookup import Lookup, look
 from proxy_core.serve.cache_refresh import refreshed
 from proxy_core.serve.deadlines import SHARED
-from proxy_core.serve.keeping import made_kept, renewed, stripped
+from proxy_core.serve.keeping import Deposit, begun, renewed
 from proxy_core.serve.kept_answer import NO_POOL, chosen, say
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import RequestFields
 from proxy_core.serve.sides import ForwardingSide
 
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+_PASSING: Final = ERRORS | {206, 304}
+"""Statuses of answers that say nothing of the next one."""
 
 
 class CacheWay:
     """A ForwardingSide: one request's way through the cache."""
 
     __slots__ = (
-        "_began", "_cache", "_decision", "_fetch", "_flight", "_forwarding", "_found", "_growing", "_kept", "_made",
+        "_began", "_cache", "_decision", "_deposit", "_fetch", "_flight", "_forwarding", "_found", "_kept",
         "_until", "fields", "instead",
     )  # fmt: skip
 
@@ -51,16 +52,14 @@ class CacheWay:
     """The request has gone on to the members."""
     _until: float
     """Until when it waits for another one's answer (monotonic); 0.0 before it has waited."""
-    _kept: Kept | None
+    _kept: KeptAnswer | None
     """What is kept for it, and stale."""
     _fetch: Fetch | None
     """What others wait for."""
-    _made: Kept | None
-    """What the member's answer is kept as, when it has come."""
-    _growing: Growing | None
-    """The body of that."""
+    _deposit: Deposit | None
+    """What is to be kept of the member's answer, as far as it has come."""
 
-    def __init__(self, flight: OpenRequest, forwarding: ForwardingSide, decision: Forward, found: Found) -> None:
+    def __init__(self, flight: OpenRequest, forwarding: ForwardingSide, decision: Forward, found: Lookup) -> None:
         self._flight = flight
         self._found = found
         self._forwarding = forwarding
@@ -70,7 +69,7 @@ class CacheWay:
         self.instead = ""
         self._began = False
         self._until = 0.0
-        self._kept = self._fetch = self._made = self._growing = None
+        self._kept = self._fetch = self._deposit = None
 
     # -- a ForwardingSide
 
@@ -92,8 +91,9 @@ class CacheWay:
         """It is finished, or goes on without a member: whoever waits for it looks again."""
         if self._began:
             self._forwarding.release()
-        if self._growing is not None:
-            self._ungrow()
+        if self._deposit is not None:
+            self._deposit.given_up()
+            self._deposit = None
         self._leave()
 
     def decided(self) -> None:
@@ -123,31 +123,18 @@ class CacheWay:
 
     # -- answered from what is kept
 
-    def _serve(self, kept: Kept, now: float, verdict: Use) -> None:
-        tally, exchange = self._cache.tally, self._flight.exchange
-        if kept.uses < 3:
-            kept.uses += 1
-        age = int(now - kept.born)
-        exchange.age = age
-        if verdict is Use.FRESH:
-            word = "collapsed" if self._until else "hit"
-        else:
-            word = "stale"
-        exchange.cache = word
-        if word == "hit":
-            tally.hits += 1
-        elif word == "stale":
-            tally.stale += 1
-            if verdict is Use.REFRESH:
-                self._refresh(kept)
-        else:
-            tally.shared += 1
-        self._send(kept, now, age)
+    def _serve(self, kept: KeptAnswer, now: float, verdict: Use) -> None:
+        kept.uses = min(kept.uses + 1, MOST_USES)
+        if verdict is Use.REFRESH:
+            self._refresh(kept)
+        self._send(kept, now, "stale" if verdict is not Use.FRESH else "collapsed" if self._until else "hit")
 
-    def _send(self, kept: Kept, now: float, age: int) -> None:
-        flight, wishes = self._flight, self._found.wishes
-        self._cache.tally.saved += kept.length
-        word = flight.exchange.cache
+    def _send(self, kept: KeptAnswer, now: float, word: str) -> None:
+        flight, wishes, tally = self._flight, self._found.wishes, self._cache.tally
+        exchange, age = flight.exchange, max(0, int(now - kept.born))
+        exchange.cache, exchange.age = word, age
+        tally.served[word] += 1
+        tally.saved += kept.length
         if wishes.plain and (word == "hit" and kept.shown_at == age):
             answer, part = kept.shown, WHOLE
         else:
@@ -156,31 +143,28 @@ class CacheWay:
                 kept.shown, kept.shown_at = answer, age
         assert isinstance(answer, Answer)
         flight.fields = self.fields
-        say(flight, self, answer, kept.body, part if flight.exchange.view.method != b"HEAD" else (0, 0))
+        say(flight, self, answer, kept.body, part if exchange.view.method != b"HEAD" else (0, 0))
 
-    def _said(self, kept: Kept, now: float) -> bytes:
+    def _said(self, kept: KeptAnswer, now: float) -> bytes:
         """The Cache-Status of an answer that is kept (RFC 9211), b"" for none."""
         word, which = self._flight.exchange.cache, self._cache.config.status
         if which == "off":
             return b""
-        ttl = int(kept.lifetime.fresh - (now - kept.born))
+        ttl = int(kept.lifetime.fresh) - int(now - kept.born)
         if word in ("hit", "stale") and not self.instead:
             return b"Cache-Status: rproxy; hit; ttl=%d" % ttl
         if word == "collapsed":
             return b"Cache-Status: rproxy; fwd=uri-miss; collapsed; ttl=%d" % ttl
         return b"Cache-Status: rproxy; fwd=stale; %b; ttl=%d" % (self.instead.encode(), ttl)
 
-    def _refresh(self, kept: Kept) -> None:
-        exchange, decision = self._flight.exchange, self._decision
-        validating = validating(self.fields, kept)
-        self._cache.refresh(
-            self._found.key,
-            lambda: refreshed(self._flight.state, exchange, decision, validating, (kept, self.fields.lines)),
-        )
+    def _refresh(self, kept: KeptAnswer) -> None:
+        state, exchange, decision = self._flight.state, self._flight.exchange, self._decision
+        asking, old = validating(self.fields, kept), (kept, self.fields.lines)
+        self._cache.refresh(self._found.key, lambda: refreshed(state, exchange, decision, asking, old))
 
     # -- a member is asked
 
-    def _miss(self, kept: Kept | None, now: float) -> None:
+    def _miss(self, kept: KeptAnswer | None, now: float) -> None:
         flight, cache, wishes, config = self._flight, self._cache, self._found.wishes, self._cache.config
         exchange = flight.exchange
         if wishes.only_if_cached and not config.ignore_client:
@@ -194,10 +178,8 @@ class CacheWay:
         self._until = self._until or now + config.wait
         self._fetch = cache.leads(self._found.key, now, self if waits and now < self._until else None)
         if self._fetch is None:
-            exchange.cause = ""
             flight.wait(SHARED, self._until - now, now)
             return
-        exchange.cache = "miss"
         if kept is not None and (kept.lifetime.etag or kept.lifetime.modified):
             self._kept = kept
             flight.fields = validating(self.fields, kept)
@@ -208,13 +190,12 @@ class CacheWay:
 
     def _pass(self, why: str) -> None:
         """It goes to a member, and what comes is not kept."""
-        self._flight.exchange.cache = "bypass"
-        self._cache.tally.passed += 1
-        self._begin(why)
+        self._begin(why, "bypass")
 
-    def _begin(self, why: str) -> None:
+    def _begin(self, why: str, word: str = "miss") -> None:
         self._began = True
         flight = self._flight
+        flight.exchange.cache = word
         if self._cache.config.status == "all":
             flight.own_fields = (*flight.own_fields, b"Cache-Status: rproxy; fwd=" + why.encode())
         self._forwarding.decided()
@@ -256,7 +237,7 @@ class CacheWay:
             return True
         return False
 
-    def _validated(self, kept: Kept, answer: Answer, now: float) -> None:
+    def _validated(self, kept: KeptAnswer, answer: Answer, now: float) -> None:
         """A 304 brings new fields, and a new age (RFC 9111 §4.3.4)."""
         cache, exchange = self._cache, self._flight.exchange
         made = renewed(cache.config, kept, answer, now - exchange.connected)
@@ -270,21 +251,14 @@ class CacheWay:
 
     def send_kept(self) -> None:
         """What is kept goes to the client in place of what the member said."""
-        kept, now, exchange = self._kept, monotonic(), self._flight.exchange
+        kept = self._kept
         assert kept is not None
-        validated = self.instead == "fwd-status=304"
-        exchange.cache = "revalidated" if validated else "stale"
-        exchange.age = age = max(0, int(now - kept.born))
-        if validated:
-            self._cache.tally.validated += 1
-        else:
-            self._cache.tally.stale += 1
         if self._cache.config.status == "all":
             self._flight.own_fields = tuple(
                 line for line in self._flight.own_fields if not line.startswith(b"Cache-Status: rproxy; fwd=")
             )
         self._leave()
-        self._send(kept, now, age)
+        self._send(kept, monotonic(), "revalidated" if self.instead == "fwd-status=304" else "stale")
 
     def rescued(self, status: int) -> bool:
         """Whether what is kept was sent in place of an error of ours that a member is to blame for."""
@@ -301,65 +275,54 @@ class CacheWay:
 
     def comes(self, answer: Answer, data: bytes) -> None:
         """The head of an answer that the client gets; it is kept if it may be."""
-        flight, cache = self._flight, self._cache
+        flight, cache, found, fetch = self._flight, self._cache, self._found, self._fetch
         exchange = flight.exchange
-        method = exchange.view.method
-        if method not in _SAFE and answer.status < 400:
-            invalidated(cache, self._found.key[0], answer)
-        if self._fetch is None:
+        cache.tally.served[exchange.cache] += 1
+        if exchange.view.method not in _SAFE and answer.status < 400:
+            invalidated(cache, found.key[0], answer)
+        if fetch is None:
             return
-        cache.tally.misses += 1
-        asked = Asked(personal(exchange, self._found.wishes), self._found.wishes.no_store)
-        now = monotonic()
-        lines = answer.lines if answer.dated else [*answer.lines, date()]
-        lifetime = judged(cache.config, asked, answer.status, lines[1:], time(), now - exchange.connected)
-        growing = cache.growing(answer.length) if isinstance(lifetime, Lifetime) else None
-        if not isinstance(lifetime, Lifetime) or growing is None:
-            cache.tally.unkept += 1
-            if answer.status not in (304, 206) and answer.status not in ERRORS:
-                cache.not_kept(self._fetch.key, now)
-            self._leave()
+        asked = AskedBy(personal(exchange, found.wishes), found.wishes.no_store)
+        made = begun(cache, fetch.key, asked, answer, exchange.connected)
+        if isinstance(made, str):
+            self._unkept(fetch, lasting=answer.status not in _PASSING)
             return
-        self._made = made_kept(*self._fetch.key, lifetime, (answer.raw, answer.status, stripped(cache.config, lines)))
-        self._made.url = (
-            f"{exchange.view.scheme}://{self.fields.host.decode('latin-1')}{exchange.view.target.decode('latin-1')}"
-        )
-        self._growing = growing
+        made.kept.url = f"{exchange.view.scheme}://{self.fields.host.decode('latin-1')}"
+        made.kept.url += exchange.view.target.decode("latin-1")
+        self._deposit = made
         self.grows(data)
 
     def grows(self, data: bytes) -> None:
-        growing = self._growing
-        if growing is None or not data:
+        deposit = self._deposit
+        if deposit is None or not data:
             return
-        before = growing.in_memory
         try:
-            good = growing.add(data) and self._cache.fits(growing)
+            good = deposit.grows(data)
         except OSError as error:
             self._flight.state.crashed("writing a kept answer to its file", error)
             good = False
-        self._cache.pending += growing.in_memory - before
         if not good:
             assert self._fetch is not None
-            self._ungrow()
-            self._cache.tally.unkept += 1
-            self._cache.not_kept(self._fetch.key, monotonic())
-            self._leave()
+            self._deposit = None
+            deposit.given_up()
+            self._unkept(self._fetch, lasting=True)
 
-    def _ungrow(self) -> None:
-        assert self._growing is not None
-        self._cache.pending -= self._growing.in_memory
-        self._growing = None
+    def _unkept(self, fetch: Fetch, *, lasting: bool) -> None:
+        """The answer is not kept; ``lasting``: nor will the next be, so nobody is to wait for it."""
+        self._cache.tally.unkept += 1
+        if lasting:
+            self._cache.not_kept(fetch.key, monotonic())
+        self._leave()
 
     def whole(self) -> None:
         """The answer has come to its end."""
-        growing, made, fetch = self._growing, self._made, self._fetch
-        if growing is None or made is None or fetch is None:
+        deposit, fetch = self._deposit, self._fetch
+        if deposit is None or fetch is None:
             return
-        self._ungrow()
-        made.body = growing.whole()
-        made.size += growing.length
+        self._deposit = None
+        kept = deposit.whole()
         if not fetch.spoiled:
-            self._cache.keep(made, self.fields.lines)
-            if made.lifetime.fresh <= made.lifetime.initial:
+            self._cache.keep(kept, self.fields.lines)
+            if kept.lifetime.fresh <= kept.lifetime.initial:
                 self._cache.not_kept(fetch.key, monotonic())
         self._leave()

@@ -1,7 +1,7 @@
 """A request over a connection to a member whose answer is kept, or tells whether what is kept is still good.
 
-It does what an UpstreamRequest does, and its CacheWay looks at what passes. A request of a route without a cache is none
-of these, and costs nothing.
+It does what an UpstreamRequest does, and its CacheWay looks at what passes. A request of a route without a cache is
+none of these, and costs nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A kept answer on its way to a client: it speaks to an UpstreamRequest as a member's connection would.
 
 So everything that is done to a member's answer is done to it too, at each use: addresses mapped back, edits of fields,
-pages for errors, framing. It has no member: what an UpstreamRequest counts for one is counted for NO_MEMBER, which is in
-no pool. A body in memory goes at once; one in a file piece by piece, read in threads, as fast as the client takes it.
+pages for errors, framing. It has no member: what an UpstreamRequest counts for one is counted for NO_MEMBER, which is
+in no pool. A body in memory goes at once; one in a file piece by piece, read in threads, as fast as the client takes
+it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.cache.bodies import FileBody
 from proxy_core.cache.conditions import WHOLE, Validators, not_modified, range_of
-from proxy_core.cache.store import Kept
+from proxy_core.cache.store import KeptAnswer
 from proxy_core.cache.wishes import Wishes
 from proxy_core.config.model import Balancer, Member
 from proxy_core.http.hop_by_hop import ANSWER_KINDS, Kind
@@ -135,7 +136,7 @@ def _with(lines: Sequence[bytes], age: int, said: bytes) -> list[bytes]:
     return [*lines, b"Age: %d" % age, said] if said else [*lines, b"Age: %d" % age]
 
 
-def chosen(kept: Kept, wishes: Wishes, age: int, said: bytes) -> tuple[Answer, tuple[int, int]]:
+def chosen(kept: KeptAnswer, wishes: Wishes, age: int, said: bytes) -> tuple[Answer, tuple[int, int]]:
     """What a client with these wishes gets of a kept answer, and which part of its body; ``said`` is the cache's own
     line."""
     lifetime = kept.lifetime

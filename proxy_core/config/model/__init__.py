@@ -38,9 +38,9 @@ from proxy_core.config.model.site import AccessLog, AccessLogRow, Console, Contr
 from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 
 __all__ = [
-    "Access", "AccessLog", "AccessLogRow", "Auth", "Balancer", "Ban", "Cache", "Certificate", "Console", "Control", "Ejection",
-    "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat",
-    "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member",
+    "Access", "AccessLog", "AccessLogRow", "Auth", "Balancer", "Ban", "Cache", "Certificate", "Console", "Control",
+    "Ejection", "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck",
+    "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member",
     "MemberRole", "MemberStatus", "Metrics", "Options", "Recording", "Redirection", "ReverseRule", "RewriteCond",
     "RewriteMap", "RewriteRule", "Route", "RuleTest", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip
