@@ -70,6 +70,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat,
+              "cache": draft.cache if draft.cache.content else None,
               "file_types": draft.main.file_types if draft.main.file_types.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
     blocks += logs(draft)

@@ -309,6 +309,8 @@ class SiteDraft:
     """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
+    cache: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[cache]."""
     location_ids: dict[str, int] = field(default_factory=dict)
     """Ids of [[locations]] that are taken, each with the last number that was put behind it."""
     templates: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -38,6 +38,7 @@ from proxy_core.control.upgrading.handing_over import HandingOver
 from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
+from proxy_core.control.watching.cache_load import purged
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
@@ -216,6 +217,9 @@ class Engine:
 
     async def note(self, since: float) -> IncidentNote:
         return await written(self._editor, self._recorder, self.snapshot(), self.history(), since)
+
+    async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
+        return purged(self._server.cache, url, prefix, tag)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await self._explainer.tests()

@@ -79,6 +79,8 @@ class AnswerCache:
         self.config = Cache()
         self.tally = CacheTally()
         self.store = Store(self.config.memory, self.config.entries, self.config.files)
+        self.asked_for = False
+        """A route or a location of the site in force has a cache."""
         self.folder = ""
         self.attempts = 0
         """Members that were asked in the background."""
@@ -98,6 +100,7 @@ class AnswerCache:
         if site is self._site:
             return
         self._site = site
+        self.asked_for = any(row.cache for row in site.routes) or any(row.cache for row in site.locations)
         self._wishes.clear()
         self._names.clear()
         self._unkept.clear()

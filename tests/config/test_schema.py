@@ -41,6 +41,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "path_regex": "text",
         "proxy": "text",
         "nocanon": "switch",
+        "cache": "switch",
         "interpolate": "switch",
         "mapping": "choice",
         "except": "switch",

@@ -144,6 +144,7 @@ def _says(row: Location) -> bool:
             row.default_charset,
             row.error_override,
             row.max_body,
+            row.cache,
             row.directory_index,
             row.fallback_resource,
             row.autoindex,

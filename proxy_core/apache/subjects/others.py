@@ -19,16 +19,8 @@ IGNORED = by_name({
         brotlifilternote deflatealteretag deflateinflatelimitrequestbody deflateinflateratioburst
         deflateinflateratiolimit""",
     "there are no programs in Lua": "luaroot luapackagepath luapackagecpath luascope",
-    "nothing is cached": """
-        cachelock cachelockpath cachelockmaxage cacheheader cachedetailheader cachedirlevels cachedirlength
-        cachemaxfilesize cacheminfilesize""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
-    "nothing is cached: members are asked each time": """
-        cacheenable cachedisable cacheroot cachedefaultexpire cachemaxexpire cacheignorecachecontrol
-        cacheignoreheaders cacheignorenolastmod cacheignorequerystring cachequickhandler cachestoreprivate
-        cachestorenostore cachesocache cachefile mmapfile cachelastmodifiedfactor cachekeybaseurl
-        cachestaleonerror""",
     "bodies are passed on as they come: let members change them, or a proxy in front": """
         substitute substitutemaxlinelength substituteinheritbefore filterdeclare filterprovider filterchain
         extfilterdefine setinputfilter addinputfilter proxyhtmlenable proxyhtmlurlmap outputsed inputsed""",

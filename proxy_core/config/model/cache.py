@@ -22,8 +22,8 @@ class Cache(SiteTable, frozen=True, kw_only=True):
     folder = "/var/cache/rproxy"
 
     [[routes]]
-    path = "/"
-    proxy = "http://localhost:8000/"
+    path = "/shop"
+    proxy = "http://localhost:8000/shop"
     cache = true
     """
 

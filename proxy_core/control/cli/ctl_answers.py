@@ -231,6 +231,26 @@ def shadow(call: Call) -> int:
     return _show(call, loads, shadow_report(loads))
 
 
+def purge(call: Call) -> int:
+    given = call.given
+    done = call.client.purge(given.url, given.prefix, given.tag)
+    return _show(call, done, f"{done.count} kept {'answer is' if done.count == 1 else 'answers are'} thrown out")
+
+
+def cache(call: Call) -> int:
+    load = call.client.snapshot().cache
+    if load is None:
+        return _show(call, None, "no route and no location has a cache: set routes.ID.cache true")
+    served = ", ".join(f"{count} {word}" for word, count in load.served.items())
+    lines = (
+        f"served    {served}",
+        f"hit rate  {load.hit_rate:.1%}, {load.saved} bytes of bodies saved",
+        f"holds     {load.entries} answers: {load.memory} bytes in memory, {load.files} in files",
+        f"since the start {load.kept} kept, {load.unkept} not, {load.evicted} evicted, {load.purged} purged",
+    )
+    return _show(call, load, "\n".join(lines))
+
+
 def get(call: Call) -> int:
     place = ctl_words.address(call.given.path)
     data = values(call.client.text()).data
