@@ -18,6 +18,7 @@ from proxy_core import regular_files
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import at, resolved
+from proxy_core.control.cli.cache_report import cache_report
 from proxy_core.control.cli.shadow_report import shadow_report
 from proxy_core.control.cli.subcommand import report_all, say, tell
 from proxy_core.control.cli.text_table import table
@@ -239,16 +240,7 @@ def purge(call: Call) -> int:
 
 def cache(call: Call) -> int:
     load = call.client.snapshot().cache
-    if load is None:
-        return _show(call, None, "no route and no location has a cache: set routes.ID.cache true")
-    served = ", ".join(f"{count} {word}" for word, count in load.served.items())
-    lines = (
-        f"served    {served}",
-        f"hit rate  {load.hit_rate:.1%}, {load.saved} bytes of bodies saved",
-        f"holds     {load.entries} answers: {load.memory} bytes in memory, {load.files} in files",
-        f"since the start {load.kept} kept, {load.unkept} not, {load.evicted} evicted, {load.purged} purged",
-    )
-    return _show(call, load, "\n".join(lines))
+    return _show(call, load, cache_report(load))
 
 
 def get(call: Call) -> int:

@@ -94,10 +94,10 @@ def _page(row: ErrorPage) -> str:
 
 
 def options(
-    site: Site, host: str, decision: Forward | Redirect | Respond, member: BoundMember | None
+    site: Site, host: str, decision: Forward | Redirect | Respond, member: BoundMember | None, kept: str = ""
 ) -> tuple[Setting, ...]:
     """The options that hold for a request that a route takes, each from where it is set last: the site, its host, the
-    route, a location that holds, the member."""
+    route, a location that holds, the member. ``kept``: what the cache makes of it, in words, "" where it has none."""
     route = decision.route
     if route is None:
         return ()
@@ -125,6 +125,8 @@ def options(
     service = next((row.forward_auth for _, row in reversed(of_locations) if row.forward_auth), "")
     if service in site.forward_auth:
         found.append(("forward_auth", service, source("forward_auth")))
+    if kept:
+        found.append(("cache", kept, source("cache")))
     if route.max_body is not None:
         found.append(("max_body", f"{route.max_body} bytes" if route.max_body else "any", source("max_body")))
     if route.nocanon:

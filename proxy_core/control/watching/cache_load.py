@@ -48,6 +48,11 @@ def cache_load(cache: AnswerCache) -> CacheLoad:
     )  # fmt: skip
 
 
+async def purge(cache: AnswerCache, url: str = "", prefix: str = "", tag: str = "") -> int:
+    """``purged``, for who may have to wait for it where the cache is far away."""
+    return purged(cache, url, prefix, tag)
+
+
 def purged(cache: AnswerCache, url: str = "", prefix: str = "", tag: str = "") -> int:
     """Throw out what was asked by a URL, by URLs that begin so, or what has a tag; how many there were. A URL that
     begins with a slash is meant of every host; one without all of these is meant of everything."""
