@@ -17,6 +17,7 @@ from proxy_core.cache.store import KeptAnswer, Primary
 from proxy_core.cache.wishes import CONDITIONS, Wishes, without
 from proxy_core.config.model import Cache
 from proxy_core.http.request_view import RequestView
+from proxy_core.rules.facts import NOTHING
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.answer_cache import AnswerCache
@@ -27,10 +28,11 @@ _SESSION: Final = r"(?:;{0}=[^;/?]*|(?<=[?&]){0}=[^&]*&?)"
 
 def primary_of(config: Cache, host: bytes, target: bytes) -> Primary:
     """The resource of a request for this host and this target of a member."""
-    if config.ignore_query:
-        target = target.partition(b"?")[0]
-    for name in config.ignore_session_ids:
-        target = re.sub(_SESSION.format(re.escape(name)).encode("latin-1"), b"", target)
+    if b"?" in target or b";" in target:
+        if config.ignore_query:
+            target = target.partition(b"?")[0]
+        for name in config.ignore_session_ids:
+            target = re.sub(_SESSION.format(re.escape(name)).encode("latin-1"), b"", target)
     return host.lower(), target
 
 
@@ -50,7 +52,9 @@ def personal(exchange: Exchange, wishes: Wishes) -> str:
     extras = exchange.extras
     if extras is not None and (extras.user or extras.auth):
         return "a user has shown a password"
-    if (extras is not None and extras.given) or any(key[0] == "forward_auth" for key in exchange.facts.answers):
+    facts = exchange.facts
+    asked = facts is not NOTHING and any(key[0] == "forward_auth" for key in facts.answers)
+    if asked or (extras is not None and extras.given):
         return "a service was asked first"
     return "the client has a certificate" if exchange.view.connection.tls and identity(exchange.view) else ""
 

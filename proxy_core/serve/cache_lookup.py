@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from proxy_core.cache.eviction import MOST_USES
 from proxy_core.cache.store import KeptAnswer
 from proxy_core.cache.wishes import Wishes, selected
 from proxy_core.rules.decision import Forward
@@ -64,33 +65,36 @@ def look(flight: OpenRequest, fields: RequestFields, decision: Forward) -> Looku
 
 def given(flight: OpenRequest, found: Lookup, decision: Forward) -> bool:
     """Whether the request has been answered with what was found, head and body in one write."""
-    kept, exchange = found.kept, flight.exchange
-    if kept is None or not found.wishes.plain or flight.own_fields:
+    _, wishes, kept, _, _ = found
+    if kept is None or not wishes.plain or flight.own_fields:
         return False
+    exchange, answer, body = flight.exchange, kept.shown, kept.body
     now = exchange.started
     age = now - kept.born
-    answer, body, route, settings = kept.shown, kept.body, decision.route, flight.settings
-    if age >= kept.lifetime.fresh or kept.shown_at != int(age) or not (flight.fields.http11 and flight.may_keep()):
+    if age >= kept.lifetime.fresh or kept.shown_at != int(age) or type(answer) is not Answer or type(body) is not bytes:
         return False
-    if type(answer) is not Answer or not answer.ready or answer.addresses or type(body) is not bytes:
-        return False
+    route, settings = decision.route, flight.settings
     ready_for: object = route if route.cookies else None
     if settings is not None:
-        if not settings.edits.steady_answer:
-            return False
         ready_for = (route, settings)
-    if (answer.ready_for is not ready_for and answer.ready_for != ready_for) or exchange.view.method != b"GET":
+    if (
+        not answer.ready
+        or answer.addresses
+        or (answer.ready_for is not ready_for and answer.ready_for != ready_for)
+        or (settings is not None and not settings.edits.steady_answer)
+        or (answer.status >= 400 and route.hides(answer.status))
+        or exchange.view.method != b"GET"
+        or not (flight.fields.http11 and flight.may_keep())
+    ):
         return False
-    if answer.status >= 400 and route.hides(answer.status):
-        return False
-    cache = flight.state.cache
-    if kept.uses < 3:
+    tally = flight.state.cache.tally
+    if kept.uses < MOST_USES:
         kept.uses += 1
-    cache.tally.served["hit"] += 1
-    cache.tally.saved += len(body)
+    tally.served["hit"] += 1
+    size = len(body)
+    tally.saved += size
     exchange.cache, exchange.age, exchange.answer, exchange.status = "hit", kept.shown_at, answer.raw, answer.status
-    exchange.answered = now
-    exchange.sent = len(body)
+    exchange.answered, exchange.sent = now, size
     flight.started = True
     flight.client.write(answer.ready + body)
     flight.done(now)
