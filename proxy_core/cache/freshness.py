@@ -2,8 +2,9 @@
 RFC 5861; mod_cache's ``cache_save_filter``). Pure: no clock, no store.
 
 All that needs the answer's fields is worked out here, once, when it comes. What is left for each hit is the comparison
-of an age with a few numbers (``Lifetime``). hishel's state machine was tried in its place and does not fit: it reckons
-ages without Age and without the delay (§4.2.3), and parses the fields anew at each request.
+of an age with a few numbers (``Lifetime``). hishel 2.0's state machine was tried in its place and does not fit: it
+reckons ages without Age and without the delay (§4.2.3), lets what s-maxage and proxy-revalidate forbid be served stale
+(§4.2.4), and parses the fields anew at each request.
 """
 
 from __future__ import annotations
@@ -24,9 +25,6 @@ UNDERSTOOD: Final = HEURISTIC | {302, 303, 307, 400, 401, 403, 500, 502, 503, 50
 ERRORS: Final = frozenset((500, 502, 503, 504))
 """Statuses in whose place something stale may be served (mod_cache; RFC 5861 §4)."""
 _NOT_KEPT: Final = frozenset((206, 304))
-_STRICT: Final = (b"must-revalidate", b"proxy-revalidate", b"no-cache", b"s-maxage")
-"""What forbids to serve what is stale (RFC 9111 §4.2.4)."""
-
 FieldLines = Sequence[bytes]
 
 
@@ -42,7 +40,7 @@ class Lifetime(Struct, frozen=True, gc=False):
     rescue: float = 0.0
     """How long it may be served stale in place of an error (stale-if-error)."""
     strict: bool = False
-    """Nothing else lets it be served stale: no client, no configuration."""
+    """Nothing else lets it be served stale: no client, no configuration (RFC 9111 §4.2.4)."""
     shared: bool = False
     """It says itself that one user's answer may be another's (RFC 9111 §3.5)."""
     etag: bytes = b""
@@ -98,13 +96,12 @@ def judged(cache: Cache, asked: AskedBy, status: int, lines: FieldLines, at: flo
         return "it is stale when it comes and has no validator"
     if b"no-cache" in said or (b"cache-control" not in fields and b"no-cache" in fields.get(b"pragma", ())):
         fresh = 0.0
-    strict = any(name in said for name in _STRICT)
-    hard = any(name in said for name in _STRICT[:3])
-    stale, rescue = (
-        0.0 if hard else float(seconds(said.get(name, b""))) for name in (b"stale-while-revalidate", b"stale-if-error")
-    )
+    hard = b"must-revalidate" in said or b"proxy-revalidate" in said or b"no-cache" in said
+    stale = 0.0 if hard or b"stale-while-revalidate" not in said else float(seconds(said[b"stale-while-revalidate"]))
+    rescue = 0.0 if hard or b"stale-if-error" not in said else float(seconds(said[b"stale-if-error"]))
+    shared = b"public" in said or b"s-maxage" in said or b"must-revalidate" in said
     return Lifetime(
-        initial, fresh, stale, rescue, strict, any(name in said for name in _FOR_OTHERS), etag, modified,
+        initial, fresh, stale, rescue, hard or b"s-maxage" in said, shared, etag, modified,
         _listed(fields[b"vary"]) if b"vary" in fields else (), _tags(fields),
     )  # fmt: skip
 

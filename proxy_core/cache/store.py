@@ -31,8 +31,7 @@ class KeptAnswer(Slot):
     """A kept answer."""
 
     __slots__ = (
-        "body", "born", "lifetime", "lines", "made", "primary", "raw", "rest", "shown", "shown_at", "status",
-        "url",
+        "asked", "body", "born", "lifetime", "lines", "made", "primary", "raw", "rest", "shown", "shown_at", "status",
     )  # fmt: skip
 
     lifetime: Lifetime
@@ -49,8 +48,8 @@ class KeptAnswer(Slot):
     """When it was made or validated last (monotonic), by its own word."""
     made: float
     """The same in seconds of the epoch."""
-    url: str
-    """The URL that it was asked by first."""
+    asked: tuple[str, bytes, bytes]
+    """The scheme, the host and the target that it was asked by first, as its client had them."""
     shown: object
     """What serving has made of it for one second of its age."""
     shown_at: int
@@ -62,6 +61,12 @@ class KeptAnswer(Slot):
         self.rest = rest
         self.shown = None
         self.shown_at = -1
+
+    @property
+    def url(self) -> str:
+        """The URL that it was asked by first."""
+        scheme, host, target = self.asked
+        return f"{scheme}://{host.decode('latin-1')}{target.decode('latin-1')}"
 
     @property
     def length(self) -> int:
@@ -96,7 +101,9 @@ class Store:
 
     def put(self, kept: KeptAnswer) -> None:
         """Keep it, in the place of what was there under its key."""
-        resource = self._resources.setdefault(kept.primary, Resource())
+        resource = self._resources.get(kept.primary)
+        if resource is None:
+            resource = self._resources[kept.primary] = Resource()
         old = resource.variants.get(kept.rest)
         if old is not None:
             self._room(old).remove(old)
@@ -106,7 +113,11 @@ class Store:
 
     def vary(self, primary: Primary, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """The fields that all variants of a resource are told apart by, with these."""
-        resource = self._resources.setdefault(primary, Resource())
+        resource = self._resources.get(primary)
+        if resource is None:
+            resource = self._resources[primary] = Resource()
+        if not names:
+            return resource.names
         missing = set(names) - set(resource.names)
         if missing:
             resource.names = tuple(sorted({*resource.names, *missing}))

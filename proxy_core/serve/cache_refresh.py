@@ -121,7 +121,7 @@ def _kept(cache: AnswerCache, answer: Answer, ear: _KeepingEar, old: tuple[KeptA
     if answer.status == 304:
         new = renewed(cache.config, kept, answer, delay)
     elif new is not None:
-        new.url = kept.url
+        new.asked = kept.asked
     if new is not None and answer.status not in ERRORS:
         cache.keep(new, lines)
     elif answer.status < 500:

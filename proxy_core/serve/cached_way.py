@@ -287,8 +287,7 @@ class CacheWay:
         if isinstance(made, str):
             self._unkept(fetch, lasting=answer.status not in _PASSING)
             return
-        made.kept.url = f"{exchange.view.scheme}://{self.fields.host.decode('latin-1')}"
-        made.kept.url += exchange.view.target.decode("latin-1")
+        made.kept.asked = exchange.view.scheme, self.fields.host, exchange.view.target
         self._deposit = made
         self.grows(data)
 

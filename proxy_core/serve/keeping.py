@@ -23,7 +23,8 @@ def made_kept(primary: Primary, rest: Rest, lifetime: Lifetime, answer: tuple[by
     raw, status, lines = answer
     kept = KeptAnswer(primary, rest, OVERHEAD + 2 * len(raw))
     kept.raw, kept.status, kept.lifetime = raw, status, lifetime
-    kept.lines = [line for line in lines if line[:4].lower() != b"age:"]
+    aged = b"\nage:" in raw.lower()
+    kept.lines = [line for line in lines if line[:4].lower() != b"age:"] if aged else [*lines]
     kept.born = monotonic() - lifetime.initial
     kept.made = float(int(time() - lifetime.initial))
     return kept
@@ -75,9 +76,9 @@ def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, sin
 
 def stripped(config: Cache, lines: list[bytes]) -> list[bytes]:
     """An answer's lines without those that the site does not keep."""
-    names = {name.lower().encode("latin-1") for name in config.ignore_fields}
-    if not names:
+    if not config.ignore_fields:
         return lines
+    names = {name.lower().encode("latin-1") for name in config.ignore_fields}
     return [lines[0], *(line for line in lines[1:] if line.partition(b":")[0].lower() not in names)]
 
 
@@ -89,6 +90,6 @@ def renewed(config: Cache, kept: KeptAnswer, answer: Answer, delay: float) -> Ke
     if not isinstance(lifetime, Lifetime):
         return None
     made = made_kept(kept.primary, kept.rest, lifetime, (kept.raw, kept.status, new))
-    made.body, made.url = kept.body, kept.url
+    made.body, made.asked = kept.body, kept.asked
     made.size = kept.size
     return made

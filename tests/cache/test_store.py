@@ -71,7 +71,7 @@ def made(
 ) -> KeptAnswer:
     kept = KeptAnswer((b"a", target), rest, size)
     kept.lifetime = Lifetime(0.0, 60.0, tags=tags)
-    kept.body, kept.url = b"x", f"http://a{target.decode()}"
+    kept.body, kept.asked = b"x", ("http", b"a", target)
     return kept
 
 
