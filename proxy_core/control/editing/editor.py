@@ -54,6 +54,7 @@ from proxy_core.rules.lint.emptiness import lint_emptiness
 
 NUDGE = 2.0
 """Seconds within which another Set of the same key belongs to the generation before."""
+NOTHING_CHANGED = "nothing changed"
 OURS_OR_THEIRS = "reload theirs, merge, or keep ours"
 LONG = 64 * 1024
 """Bytes of a site file that take long enough to read (20 ms) for requests to notice."""
@@ -202,7 +203,10 @@ class Editor:
         async with self.saver.disk, self._lock:
             if refused := self._stale(command, on) or self._waits(command):
                 return refused
-            result = await self._submit(command, author, version(self.file))
+            seen = version(self.file)
+            if isinstance(command, Reload) and self.saver.overtakes(seen):
+                return Applied(generation=self.generation, sentence=NOTHING_CHANGED, diff="", warnings=self.warnings)
+            result = await self._submit(command, author, seen)
             if isinstance(command, Reload):
                 self._reloaded(result)
             return result
@@ -297,7 +301,7 @@ class Editor:
             if isinstance(command, Reload):
                 self.saver.took(self.history.entries[-1], seen)
                 self.loaded_at = time.time()
-            return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
+            return Applied(generation=self.generation, sentence=NOTHING_CHANGED, diff="", warnings=problems)
         entry, amends = self._next(plan, author, amending and not confirm)
         entry, waited = replace(entry, confirm=confirm), self.history.unconfirmed is not None
         if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
