@@ -85,7 +85,7 @@ async def test_a_cancelled_step_is_ended_where_it_awaits_and_not_in_its_midst() 
             log.append("cleaned up")
 
     task = asyncio.create_task(divided(console()))
-    while not log:
+    while not log:  # noqa: ASYNC110
         await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
