@@ -15,6 +15,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,26 @@ from proxy_core.control.door.opening import opened
 from proxy_core.control.engine import BadSite, Engine
 from proxy_core.control.named_things import with_named_things
 from proxy_core.control.recording.schema import is_database
+from proxy_core.control.view import EngineView
 from proxy_core.errors import Problem
 from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui import attach, recorded
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.console import Ending
 from rproxy_tui.driver import ConsoleDriver, tell
+from rproxy_tui.own_thread import across, beside
 from rproxy_tui.screens.first_run import first_run
 from rproxy_tui.traces import keep_trace, log_to, state_folder
 
 GRACE = 1.0
 """Seconds that a console may take to end once its terminal is gone or a signal came."""
+SWITCH = 0.0005
+"""Seconds after which another thread, such as the console's, leaves the interpreter to a request that waits."""
 SETTLE = 2.0
 """Seconds after which what is in memory is taken to stay there: the garbage collector no longer walks it."""
+WALKS = 2_000, 4, 50
+"""When it walks new objects, those of some walks, and all: a form makes ten thousand, and while they are walked every
+request waits. Small walks take 1 to 4 ms; what they let pass of closed forms goes with the next one of all."""
 DEMO_RATE = 15.0
 """Requests per second of the demo traffic."""
 
@@ -134,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             tell(f"rproxy-tui: cannot make a copy of {file}: {error.strerror}\n")
             return EXIT_BAD_SITE
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH)
     status = uvloop.run(serve(file, given, moved))
     if given.demo and not status:
         tell(f"rproxy-tui: the demo's edits are in {file}; {site} is as it was\n")
@@ -168,7 +176,7 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
         await engine.start_demo()
         engine.start_demo_traffic(DEMO_RATE)
     door = await opened(engine, given.control, signals.end, no_upgrade)
-    asyncio.get_running_loop().call_later(SETTLE, settle)
+    asyncio.get_running_loop().call_later(SETTLE, settle, *WALKS)
     if await attended(engine, signals, given.read_only) == "cut":
         signals.cut.set()
     if in_flight := engine.snapshot().in_flight:
@@ -186,14 +194,13 @@ async def no_upgrade() -> str:
 
 async def attended(engine: Engine, signals: Signals, read_only: bool = False) -> Ending:
     """Consoles, one after the other, until one of them or a signal says that the proxy shall end, and how."""
+    view = across(engine, asyncio.get_running_loop())
     while True:
-        welcome = first_run(state_folder())
-        app = ConsoleApp(engine, read_only=read_only, driver_class=ConsoleDriver, welcome=welcome)
-        await console(app, signals)
-        trace = keep_trace(app.crash, state_folder(engine.file)) if app.crash is not None else ""
-        if not app.lost.is_set() and not signals.stop.is_set():
+        app = await console_beside(view, signals, read_only)
+        if app is not None and not app.lost.is_set() and not signals.stop.is_set():
             if app.crash is None and app.return_value != "serve":
                 return app.return_value or "drain"
+            trace = keep_trace(app.crash, state_folder(engine.file)) if app.crash is not None else ""
             crashed = f"rproxy-tui: the console crashed: {app.crash!r}\nThe trace is in {trace}\n" if trace else ""
             tell(f"{crashed}{ready(engine)}\nEnter opens the console again; Ctrl-C stops the proxy.\n")
             if await asked_back(signals):
@@ -204,8 +211,22 @@ async def attended(engine: Engine, signals: Signals, read_only: bool = False) ->
         return "drain"
 
 
-async def console(app: ConsoleApp, signals: Signals) -> None:
-    """Run the console until it ends. One whose terminal is gone, or that a signal ends, gets ``GRACE`` for it."""
+async def console_beside(view: EngineView, signals: Signals, read_only: bool) -> ConsoleApp | None:
+    """Run a console in a thread of its own, which hears of the signals, until it ends; None for one that does not."""
+    loop, told = uvloop.new_event_loop(), Signals()
+    ended = beside(loop, console(view, told, read_only))
+    await any_of(ended, signals.stop, signals.hung)
+    with suppress(RuntimeError):  # it has just ended by itself
+        for each, there in ((signals.hung, told.hung), (signals.stop, told.stop)):
+            if each.is_set():
+                loop.call_soon_threadsafe(there.set)
+    await asyncio.wait({ended}, timeout=3 * GRACE)
+    return ended.result() if ended.done() else None
+
+
+async def console(view: EngineView, signals: Signals, read_only: bool) -> ConsoleApp:
+    """Run a console until it ends. One whose terminal is gone, or that a signal ends, gets ``GRACE`` for it."""
+    app = ConsoleApp(view, read_only=read_only, driver_class=ConsoleDriver, welcome=first_run(state_folder()))
     running = asyncio.create_task(app.run_async())
     await any_of(running, signals.stop, signals.hung, app.lost)
     if signals.hung.is_set():
@@ -215,6 +236,7 @@ async def console(app: ConsoleApp, signals: Signals) -> None:
     await asyncio.wait({running}, timeout=GRACE)
     running.cancel()
     await asyncio.wait({running}, timeout=GRACE)
+    return app
 
 
 async def any_of(future: asyncio.Future[Any], *events: asyncio.Event) -> None:

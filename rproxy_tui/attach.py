@@ -110,6 +110,7 @@ async def at_socket(path: Path, read_only: bool | None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, app.exit)
         loop.add_signal_handler(signal.SIGHUP, app.hang_up)
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # stopped, it would leave a terminal that nobody can use
         await app.run_async()
     except (NobodyThere, OtherProtocol, Denied) as error:
         return told(str(error))

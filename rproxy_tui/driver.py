@@ -1,9 +1,10 @@
 """The console's terminal, without a thread and without a wait.
 
-The console lives in the loop that serves requests, so its terminal must never hold it. Textual's own driver writes
-through a queue of 30 slots whose ``put`` blocks, joins two threads at the end, and spins when the terminal is gone.
-This one opens the terminal anew, non-blocking (the flag belongs to an open file, so the shell's own stays as it is),
-and lets the loop say when it can be read or written:
+The console lives in the process that serves requests, outside of its first thread (``own_thread``): it must not wait
+for its terminal where it could not be ended, and it cannot bind a signal. Textual's own driver writes through a queue
+of 30 slots whose ``put`` blocks, joins two threads at the end, and spins when the terminal is gone. This one opens the
+terminal anew, non-blocking (the flag belongs to an open file, so the shell's own stays as it is), and lets the loop say
+when it can be read or written:
 
 - A terminal that stops reading leaves a backlog. Beyond ``HIGH`` bytes of it, painting is dropped and counted; when
   the backlog is gone, the whole screen is painted once. Sequences are dropped whole, never cut; those that a terminal
@@ -23,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import termios
 import tty
 from codecs import getincrementaldecoder
@@ -58,6 +58,8 @@ FOREIGN = re.compile(rf"{controls.pattern}(?<!\n)(?!(?<=\x1b)\[[\d;]*[mH])", re.
 """What no picture is made of: those are text, styles, moves of the cursor and ends of lines."""
 LINGER = 1.0
 """Seconds that the last bytes may take to reach a slow terminal after the console has ended."""
+MEASURE_SECONDS = 0.1
+"""Seconds between looks at the size of the terminal, which cost a microsecond each."""
 ESCAPE_SECONDS = 0.11
 """After this long a lone ESC is the Escape key and no longer the start of a sequence."""
 
@@ -119,10 +121,13 @@ class ConsoleDriver(LinuxDriver):
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
-        # The base class has just bound these to stopping the process. Nobody is served by a stopped process.
-        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-        signal.signal(signal.SIGCONT, signal.SIG_DFL)
+        # LinuxDriver's own binds signals to stopping the process, and nobody is served by a stopped process; nor may
+        # any thread but the first bind them. What follows is the rest of it.
+        super(LinuxDriver, self).__init__(app, debug=debug, mouse=mouse, size=size)
+        self.fileno, self.input_tty = 0, True
+        self.attrs_before: list[Any] | None = None
+        self._in_band_window_resize = False
+        self._mouse_pixels = False
         self._attendant = cast(Attendant, app)
         self.lost = False
         self.dropped = 0
@@ -133,6 +138,8 @@ class ConsoleDriver(LinuxDriver):
         self._stalled_at = 0.0
         self._ended = False
         self._tick: asyncio.TimerHandle | None = None
+        self._measured = Size(0, 0)
+        self._measuring: asyncio.TimerHandle | None = None
         self._keys = KeyStream()
         self._unheard: deque[Message] = deque()
         self._telling: asyncio.Task[None] | None = None
@@ -222,10 +229,13 @@ class ConsoleDriver(LinuxDriver):
         """Put it into the app's queue at once: it is read in the app's own loop."""
         self._app.post_message(message)
 
-    def _resized(self) -> None:
-        if not self._in_band_window_resize:
-            size = Size(*self._get_terminal_size())
+    def _measure(self) -> None:
+        """Look how large the terminal is, now and again until the end: SIGWINCH goes to the first thread alone."""
+        size = Size(*self._get_terminal_size())
+        if size != self._measured and not self._in_band_window_resize:
+            self._measured = size
             self.send_message(events.Resize(size, size))
+        self._measuring = self._loop.call_later(MEASURE_SECONDS, self._measure)
 
     def _get_terminal_size(self) -> tuple[int, int]:
         try:
@@ -256,8 +266,7 @@ class ConsoleDriver(LinuxDriver):
             raw[tty.CC][termios.VMIN] = 1
             termios.tcsetattr(self._terminal, termios.TCSANOW, raw)
         self._loop.add_reader(self._terminal, self._read)
-        self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
-        self._resized()
+        self._measure()
         self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")  # other screen, no cursor, tell focus
         self._enable_mouse_support()
         self._request_terminal_sync_mode_support()
@@ -270,10 +279,10 @@ class ConsoleDriver(LinuxDriver):
         if self._terminal < 0 or self._ended:
             return
         self._loop.remove_reader(self._terminal)
-        self._loop.remove_signal_handler(signal.SIGWINCH)
         self._unheard.clear()
-        if self._tick is not None:
-            self._tick.cancel()
+        for timer in (self._tick, self._measuring):
+            if timer is not None:
+                timer.cancel()
         with suppress(termios.error):
             termios.tcflush(self._terminal, termios.TCIFLUSH)
 

@@ -1,4 +1,4 @@
-"""The governor holds what painting costs under a share of the loop that serves requests.
+"""The governor holds what painting costs under a share of a core, of which requests may need the rest.
 
 Its rule is a rest: after painting for ``t`` seconds the clock may not ask for the next picture before ``t / SHARE``
 seconds have gone by. A console that is cheap never notices; one that is dear is shown less often, at once and for as
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, thread_time
 
 SHARE = 0.08
-"""The part of the loop's time that painting by the clock may take."""
+"""The part of a core that painting by the clock may take."""
 LONGEST_REST = 2.0
 """Seconds after which a picture is due whatever it costs, so that the console never looks dead."""
 WINDOW = 2.0
@@ -21,7 +21,7 @@ WINDOW = 2.0
 
 
 class Governor:
-    """``cost`` is the part (0–1) of the loop's time that painting took lately."""
+    """``cost`` is the part (0–1) of a core that painting took lately."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.cost = 0.0
@@ -40,7 +40,7 @@ class Governor:
         self._shown = now
 
     def painted(self, seconds: float, now: float) -> None:
-        """Painting took ``seconds`` and ended at ``now``."""
+        """Painting took ``seconds`` of CPU and ended at ``now``."""
         self._rest_until = now + min(seconds / SHARE, LONGEST_REST)
         self._spent += seconds
         if now - self._since >= WINDOW:
@@ -49,13 +49,12 @@ class Governor:
 
     @contextmanager
     def painting(self) -> Iterator[None]:
-        """Measure what happens inside; painting within painting is counted once."""
+        """Measure the CPU time of what happens inside; painting within painting is counted once."""
         self._depth += 1
-        began = perf_counter()
+        began = thread_time()
         try:
             yield
         finally:
             self._depth -= 1
             if not self._depth:
-                now = perf_counter()
-                self.painted(now - began, now)
+                self.painted(thread_time() - began, perf_counter())

@@ -66,6 +66,7 @@ async def _console(view: RecordedView, begin: float | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.exit)
     loop.add_signal_handler(signal.SIGHUP, app.hang_up)
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # stopped, it would leave a terminal that nobody can use
     await app.run_async()
     if app.crash is not None:
         return _told(f"the console crashed: {app.crash!r}. The trace is in {keep_trace(app.crash, state_folder())}", 1)

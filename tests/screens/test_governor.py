@@ -1,4 +1,4 @@
-"""The governor: painting by the clock stays under its share of the loop, whatever a picture costs."""
+"""The governor: painting by the clock stays under its share of a core, whatever a picture costs."""
 
 from __future__ import annotations
 
