@@ -118,7 +118,7 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         self.lost = asyncio.Event()
         self._attachment, self._author, self._welcome = attachment, author, welcome
         self._problems_due = 0.0
-        for each in theme.THEMES:
+        for each in theme.IN_16_COLOURS if self.console.color_system == "standard" else theme.THEMES:
             self.register_theme(each)
         self.set_reactive(App.theme, self.state.site.console.theme)  # without working out the styles anew
 
@@ -296,9 +296,9 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """End quietly: ``crash`` holds the exception, and whoever runs the console tells of it. (The base class
-        renders the trace with all locals, which holds the loop for long, and prints it.)"""
+        renders the trace with all locals, which takes long, and prints it.)"""
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
-        """Print nothing: a print to a stalled terminal would hold the loop."""
+        """Print nothing: a print to a stalled terminal would wait for it."""
         self._exit_renderables.clear()
